@@ -1,0 +1,1 @@
+"""The city side: inbox, department systems, live questions."""

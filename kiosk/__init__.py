@@ -1,0 +1,1 @@
+"""The machine: visit, journeys, catalogue, slips, maintenance, health. Imports no Kivy."""

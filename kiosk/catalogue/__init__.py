@@ -1,0 +1,1 @@
+"""Services as signed, versioned data, and the rules that judge them."""

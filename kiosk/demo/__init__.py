@@ -1,0 +1,1 @@
+"""The demo: hub, emulated hardware and the machine together, with a bench in the browser."""

@@ -1,0 +1,1 @@
+"""The way to the hub: live client, carriers, forwarder."""

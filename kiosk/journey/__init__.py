@@ -1,0 +1,1 @@
+"""The journey engine and one file per step kind."""

@@ -1,0 +1,1 @@
+"""The technician at the machine: the same engine in another role."""

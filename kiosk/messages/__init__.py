@@ -1,0 +1,1 @@
+"""What travels between kiosk and hub: envelopes, receipts, questions. The hub uses the same code."""

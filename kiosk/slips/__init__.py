@@ -1,0 +1,1 @@
+"""Slip layouts: what the paper says."""

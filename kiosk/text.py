@@ -1,0 +1,76 @@
+"""Text that a person reads, in every language at once, so that a page can change language while it is shown."""
+
+from __future__ import annotations
+
+import gettext
+import io
+from functools import cache
+from importlib import resources
+
+import msgspec
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LANGUAGES = ("zh", "en")
+
+
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One message in Chinese and English. TOML form: ``{ zh = "…", en = "…" }``."""
+
+    zh: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """The message in ``language`` (``zh`` or ``en``)."""
+        return self.en if language == "en" else self.zh
+
+    def filled(self, **values: object) -> Text:
+        """The message with ``{name}`` places filled; a ``Text`` value gives each language its own words."""
+        return Text(*(_fill(self.in_language(lang), values, lang) for lang in LANGUAGES))
+
+    def __bool__(self) -> bool:
+        return bool(self.zh or self.en)
+
+
+NOTHING = Text("", "")
+
+
+def same(value: str) -> Text:
+    """A text that reads the same in every language: a number, a date, a masked name."""
+    return Text(value, value)
+
+
+def text(key: str, **values: object) -> Text:
+    """The message ``key`` of ``locale/<language>/*.po``, filled. Raises KeyError for an unknown key."""
+    found = Text(*(_lookup(lang, key) for lang in LANGUAGES))
+    return found.filled(**values) if values else found
+
+
+def _fill(message: str, values: dict[str, object], language: str) -> str:
+    return message.format(**{k: v.in_language(language) if isinstance(v, Text) else v for k, v in values.items()})
+
+
+def _lookup(language: str, key: str) -> str:
+    found = _translations(language).gettext(key)
+    if found == key:
+        raise KeyError(f"no {language} text for {key!r} in kiosk/locale")
+    return found
+
+
+@cache
+def _translations(language: str) -> gettext.GNUTranslations:
+    # Compiled in memory at first use: the .po files are the one source, no .mo file can go stale.
+    merged = None
+    for entry in sorted((resources.files("kiosk") / "locale" / language).iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".po"):
+            found = read_po(io.BytesIO(entry.read_bytes()), locale=language)
+            if merged is None:
+                merged = found
+            else:
+                for message in found:
+                    if message.id:
+                        merged[message.id] = message
+    compiled = io.BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

@@ -1,0 +1,1 @@
+"""Faces and liveness, in a worker process of their own."""

@@ -1,0 +1,1 @@
+"""Draws a Page with Kivy. No rules, no I/O, no decisions."""
