@@ -1,1 +1,1 @@
-"""The city side: inbox, department systems, live questions."""
+"""The city side: inbox, departments, questions. Stateless processes on one PostgreSQL."""

@@ -188,6 +188,7 @@ class SignaturePad(Struct, tag=True, kw_only=True):
     name: str
     label: Text
     error: Text = NOTHING
+    strokes: list[list[list[float]]] = []
 
 
 class Grades(Struct, tag=True, kw_only=True):
@@ -265,7 +266,9 @@ class Page(Struct, kw_only=True):
 
     ``kind`` names it for the status socket and scripts ("home", "form" …); ``layout`` picks the frame:
     ``home`` (brand header, bottom settings bar), ``step`` (steps header, action bar), ``full`` (one thing, one
-    big button). ``actions`` are the bottom bar: exit left, back middle, primary right. ``timeout_s`` 0 = no limit.
+    big button). ``actions`` are the bottom bar: exit left, back middle, primary right. ``help`` is drawn in the header
+    of step and full pages beside the countdown ring; ``brand`` is the emblem of the home header, also a button.
+    ``timeout_s`` None = the machine's own idle time, 0 = no limit.
     """
 
     kind: str
@@ -280,7 +283,9 @@ class Page(Struct, kw_only=True):
     steps: tuple[StepMark, ...] = ()
     blocks: tuple[Block, ...] = ()
     actions: tuple[Action, ...] = ()
-    timeout_s: float = 120.0
+    help: Action | None = None
+    brand: Action | None = None
+    timeout_s: float | None = None
 
 
 class Settings(Struct, kw_only=True):
@@ -334,6 +339,8 @@ def restored(page: Page, values: dict[str, Any]) -> Page:
             return msgspec.structs.replace(block, value=values[block.name])
         if isinstance(block, Choices) and block.name in values:
             return msgspec.structs.replace(block, selected=values[block.name])
+        if isinstance(block, SignaturePad) and block.name in values:
+            return msgspec.structs.replace(block, strokes=values[block.name])
         return block
 
     return msgspec.structs.replace(page, blocks=tuple(fill(b) for b in page.blocks)) if values else page

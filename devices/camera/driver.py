@@ -1,0 +1,201 @@
+"""A camera behind one ``cv2.VideoCapture`` call: device number, device path, clip, image sequence or MJPEG stream."""
+
+from __future__ import annotations
+
+import socket
+import time
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from devices.camera import status
+from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
+from devices.vocabulary import Completion, DeviceStatus
+
+PROBE_TIMEOUT_S = 1.0
+DARK_LUMA = 10.0
+"""Mean brightness (0..255) below which a picture counts as black."""
+SETUP_FRAMES = 5
+
+_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys of ``[devices.camera]`` and ``[devices.document_camera]``."""
+
+    source: int | str
+    """Device number or path (``/dev/video0``), clip, image sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
+    width_px: int = 640
+    """Width asked of a local device; streams and clips come as they are."""
+    height_px: int = 480
+    """Height asked of a local device."""
+    fps: int = 20
+    """Pictures per second asked of a local device, and the pace at which a clip is played."""
+    mirror: bool = True
+    """Show the person as in a mirror. Checks and stored pictures always use the unmirrored picture."""
+    rotate_deg: Literal[0, 90, 180, 270] = 0
+    """Clockwise turn that sets the picture upright."""
+    open_timeout_ms: int = 3000
+    """How long a stream may take to open."""
+    read_timeout_ms: int = 1500
+    """How long one picture of a stream may take."""
+    lost_after_s: float = 3.0
+    """Without a new picture for this long the camera counts as lost."""
+
+
+class OpenCvCamera:
+    """Driver of one camera. ``read`` gives an upright, unmirrored BGR picture; ``pause`` lets go of the device."""
+
+    kind: ClassVar[str] = "camera"
+    Settings: ClassVar[type[DriverSettings]] = CameraSettings
+    commands: ClassVar[frozenset[str]] = frozenset({"read"})
+    idle_interval_s: ClassVar[float] = 2.0
+
+    def __init__(self, settings: CameraSettings, publish: Callable[[DeviceStatus], None]) -> None:
+        self.settings = settings
+        self._publish = publish
+        self._capture: cv2.VideoCapture | None = None
+        self._print: int | None = None
+        self._changed_at = 0.0
+        self._next_frame_at = 0.0
+        self._frozen = False
+        self._error: str | None = None
+
+    @property
+    def local_index(self) -> int | None:
+        """The device number, when the source is one (``0``, ``"0"``, ``/dev/video0``)."""
+        text = str(self.settings.source).removeprefix("/dev/video")
+        return int(text) if text.isdecimal() else None
+
+    def setup(self) -> None:
+        """Open and see a picture. Raises TryAgain (absent, lost, still frozen) or Permanent (no such kind of source)."""
+        self.pause()
+        self._reach()
+        self._open()
+        self._changed_at = time.monotonic()
+        for _ in range(SETUP_FRAMES if self._frozen else 1):
+            frozen_print = self._print
+            self._read()
+            if not self._frozen or self._print != frozen_print:
+                self._frozen = False
+                self._say("")
+                return
+        raise TryAgain(status.FROZEN, "the picture still does not change")
+
+    def idle(self) -> None:
+        """While paused: is it still there? While running: take a picture, so that loss is noticed."""
+        if self._capture is None:
+            self._reach()
+        else:
+            self._read()
+
+    def teardown(self) -> None:
+        """Let go of the device."""
+        self.pause()
+        self._error = None
+
+    def pause(self) -> None:
+        """Close the stream or device; its buffers are freed. ``read`` or ``setup`` opens it again."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+    def read(self, deadline: Deadline) -> Completed:
+        """One picture, (height, width, 3) uint8 BGR. Raises TryAgain when the camera is gone or frozen."""
+        if deadline.over:
+            return Completed(Completion.TIME_OUT)
+        if self._capture is None:
+            self._open()
+            self._changed_at = time.monotonic()
+        return Completed(Completion.SUCCESS, self._read())
+
+    def _reach(self) -> None:
+        source = str(self.settings.source)
+        if self.local_index is not None:
+            found = Path(f"/dev/video{self.local_index}").exists()
+        elif "://" in source:
+            found = self._answers(source)
+        else:
+            found = "%" in source or Path(source).exists()
+        if not found:
+            raise TryAgain(status.ABSENT, "nothing at the configured source")
+
+    @staticmethod
+    def _answers(url: str) -> bool:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise Permanent(status.SOURCE, "the source is not an address")
+        port = parts.port or {"https": 443, "rtsp": 554}.get(parts.scheme, 80)
+        try:
+            socket.create_connection((parts.hostname, port), PROBE_TIMEOUT_S).close()
+        except OSError:
+            return False
+        return True
+
+    def _open(self) -> None:
+        settings = self.settings
+        if self.local_index is not None:
+            wanted = [cv2.CAP_PROP_FRAME_WIDTH, settings.width_px, cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px,
+                      cv2.CAP_PROP_FPS, settings.fps]  # fmt: skip
+            capture = cv2.VideoCapture(self.local_index, cv2.CAP_V4L2, wanted)
+        else:
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, settings.open_timeout_ms,
+                      cv2.CAP_PROP_READ_TIMEOUT_MSEC, settings.read_timeout_ms]  # fmt: skip
+            capture = cv2.VideoCapture(str(settings.source), cv2.CAP_FFMPEG, limits)
+            if not capture.isOpened() and not self._is_stream:
+                capture = cv2.VideoCapture(str(settings.source))
+        if not capture.isOpened():
+            raise TryAgain(status.LOST, "the source does not open")
+        self._capture = capture
+
+    @property
+    def _is_stream(self) -> bool:
+        return "://" in str(self.settings.source)
+
+    @property
+    def _is_clip(self) -> bool:
+        return self.local_index is None and not self._is_stream
+
+    def _read(self) -> np.ndarray:
+        assert self._capture is not None
+        good, frame = self._capture.read()
+        if not good and self._is_clip:
+            self.pause()
+            self._open()
+            good, frame = self._capture.read()
+        if not good or frame is None:
+            raise TryAgain(status.LOST, "no picture came in time")
+        self._judge(frame)
+        if self._is_clip:
+            self._pace()
+        rotation = _ROTATIONS.get(self.settings.rotate_deg)
+        return frame if rotation is None else cv2.rotate(frame, rotation)
+
+    def _judge(self, frame: np.ndarray) -> None:
+        """Notice a standing or black picture, keeping no picture: only the checksum of a few of its pixels."""
+        sample = np.ascontiguousarray(frame[4::8, 4::8])
+        now, found = time.monotonic(), zlib.crc32(sample)
+        if found != self._print:
+            self._print, self._changed_at = found, now
+        elif now - self._changed_at > self.settings.lost_after_s and not self._is_clip:
+            self._frozen = True
+            raise TryAgain(status.FROZEN, "the picture does not change")
+        if not self._frozen:
+            self._say(status.DARK if float(sample.mean()) < DARK_LUMA else "")
+        sample[:] = 0
+
+    def _say(self, error: str) -> None:
+        if error != self._error:
+            self._error = error
+            self._publish(status.camera_status(error, "", datetime.now(UTC)))
+
+    def _pace(self) -> None:
+        now = time.monotonic()
+        self._next_frame_at = max(self._next_frame_at + 1 / max(self.settings.fps, 1), now - 1.0)
+        time.sleep(max(0.0, min(self._next_frame_at - now, 1.0)))

@@ -1,0 +1,228 @@
+"""The four layouts of the chip's 256-byte text block, and whether what was read can be true.
+
+Sources: GA/T 490 (resident card), the residence permit for Hong Kong, Macao and Taiwan residents ('J'), the permanent
+residence card for foreigners of 2017 ('I') and of 2023 ('Y'). Text is UTF-16LE, padded with spaces, on some cards
+with NUL. The type letter is always at offset 248; a blank means a resident card.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+from stdnum.iso7064 import mod_11_2
+
+from devices.id_card_reader.photo import Portrait
+
+TEXT_BYTES = 256
+TYPE_OFFSET = 248
+LONG_TERM = "\u957f\u671f"
+"""长期: stands on the chip instead of the last day of validity."""
+
+OTHER_NATION = "97"
+
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]")
+"""Controls, halves of surrogate pairs, noncharacters."""
+
+Layout = dict[str, tuple[int, int]]
+"""Field name to offset and width in bytes."""
+
+_PERSON = {"name": (0, 30), "sex": (30, 2)}
+_RESIDENT = {
+    **_PERSON,
+    "nation_code": (32, 4),
+    "birth": (36, 16),
+    "address": (52, 70),
+    "number": (122, 36),
+    "authority": (158, 30),
+    "valid_from": (188, 16),
+    "valid_to": (204, 16),
+}
+
+LAYOUTS: dict[str, tuple[str, Layout]] = {
+    "": ("resident", _RESIDENT),
+    "J": (
+        "hk_macao_taiwan",
+        {
+            **{key: place for key, place in _RESIDENT.items() if key != "nation_code"},
+            "pass_number": (220, 18),
+            "times_issued": (238, 4),
+        },
+    ),
+    "I": (
+        "foreigner_2017",
+        {
+            "english_name": (0, 120),
+            "sex": (120, 2),
+            "number": (122, 30),
+            "nationality": (152, 6),
+            "name": (158, 30),
+            "valid_from": (188, 16),
+            "valid_to": (204, 16),
+            "birth": (220, 16),
+            "version": (236, 4),
+            "authority": (240, 8),
+        },
+    ),
+    "Y": (
+        "foreigner_2023",
+        {
+            **_PERSON,
+            "times_issued": (32, 4),
+            "birth": (36, 16),
+            "english_name": (52, 70),
+            "number": (122, 36),
+            "valid_from": (188, 16),
+            "valid_to": (204, 16),
+            "english_name_rest": (220, 22),
+            "nationality": (242, 6),
+            "old_number_link": (250, 6),
+        },
+    ),
+}
+"""By type letter: the kind's name and where its fields are."""
+
+
+class UnknownKind(ValueError):
+    """A type letter that no published layout has."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IdCard:
+    """What was read from a card. Without ``repr``: a person's data must not reach a log.
+
+    ``sex`` is the chip's GB/T 2261.1 code (``0`` unknown, ``1`` male, ``2`` female, ``9`` not stated), ``nation`` the
+    GB/T 3304 name, ``nationality`` GB/T 2659 letters. ``valid_to`` None means long-term. A date that could not be
+    read is ``date.min`` (birth) or None and is named in ``doubts``. ``photo`` is the raw block, ``portrait`` what a
+    decoder made of it.
+    """
+
+    kind: str
+    name: str = ""
+    english_name: str = ""
+    sex: str = ""
+    nation_code: str = ""
+    nation: str = ""
+    birth: date = date.min
+    address: str = ""
+    number: str = ""
+    authority: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    pass_number: str = ""
+    times_issued: str = ""
+    nationality: str = ""
+    old_number_link: str = ""
+    version: str = ""
+    added_addresses: tuple[str, ...] = ()
+    photo: bytes = b""
+    fingerprint: bytes = b""
+    portrait: Portrait | None = None
+    doubts: tuple[str, ...] = field(default=())
+    """Reasons why the content cannot be true, in plain English without values; empty for a good read."""
+
+
+def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"", appended: bytes = b"") -> IdCard:
+    """The card behind the blocks of a read. Never fails on content (see ``doubts``); ``UnknownKind`` on a new kind.
+
+    ``text_block`` is 256 bytes, ``appended`` a multiple of 70.
+    """
+    doubts: list[str] = []
+    if len(text_block) != TEXT_BYTES:
+        raise ValueError(f"a text block has {TEXT_BYTES} bytes")
+    letter = _text(text_block[TYPE_OFFSET : TYPE_OFFSET + 2], [])
+    if letter not in LAYOUTS:
+        raise UnknownKind("unknown type letter")
+    kind, layout = LAYOUTS[letter]
+    fields = {key: _text(text_block[at : at + width], doubts, key) for key, (at, width) in layout.items()}
+    english_name = fields.get("english_name", "") + fields.pop("english_name_rest", "")
+    dates = {key: _date(fields.pop(key), key, doubts) for key in ("birth", "valid_from", "valid_to")}
+    nation_code = fields.pop("nation_code", "")
+    doubts += _contradictions(kind, fields, dates)
+    return IdCard(
+        kind=kind,
+        nation_code=nation_code,
+        nation=nation_name(nation_code),
+        added_addresses=added_addresses(appended),
+        photo=photo_block,
+        fingerprint=finger,
+        doubts=tuple(doubts),
+        birth=dates["birth"] or date.min,
+        valid_from=dates["valid_from"],
+        valid_to=dates["valid_to"],
+        **{**fields, "english_name": english_name},
+    )
+
+
+def nation_name(code: str) -> str:
+    """The name of a GB/T 3304 code; an unknown one is shown as other, with its code."""
+    if not code:
+        return ""
+    names = _nations()
+    return names.get(code) or f"{names[OTHER_NATION]}({code})"
+
+
+@cache
+def _nations() -> dict[str, str]:
+    return tomllib.loads((files(__package__) / "nations.toml").read_text(encoding="utf-8"))
+
+
+def added_addresses(appended: bytes) -> tuple[str, ...]:
+    """The texts of the appended-address read, 70 bytes each, empty ones left out."""
+    width = 70
+    texts = (_text(appended[at : at + width], []) for at in range(0, len(appended), width))
+    return tuple(text for text in texts if text)
+
+
+def _text(raw: bytes, doubts: list[str], key: str = "") -> str:
+    """A field's text without padding. A pair cut in two by the field's end is the chip's doing, not a fault."""
+    text = raw[: len(raw) // 2 * 2].decode("utf-16-le", "surrogatepass")
+    if "\ud800" <= text[-1:] <= "\udbff":
+        text = text[:-1]
+    text = text.strip(" \0")
+    if _NOT_TEXT.search(text):
+        doubts.append(f"{key}: not text")
+        text = _NOT_TEXT.sub("?", text)
+    return text
+
+
+def _date(text: str, key: str, doubts: list[str]) -> date | None:
+    if key == "valid_to" and text == LONG_TERM:
+        return None
+    try:
+        if re.fullmatch(r"[0-9]{8}", text):
+            return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        pass
+    doubts.append(f"{key}: not a date")
+    return None
+
+
+def _contradictions(kind: str, fields: dict[str, str], dates: dict[str, date | None]) -> list[str]:
+    """What every true card keeps to: number and birth date agree, check digit right, dates in order, sex known."""
+    reasons = []
+    birth, valid_from, valid_to = dates["birth"], dates["valid_from"], dates["valid_to"]
+    if not (fields["name"] or fields.get("english_name")):
+        reasons.append("name: empty")
+    if fields["sex"] not in ("0", "1", "2", "9"):
+        reasons.append("sex: unknown code")
+    if valid_from and valid_to and valid_to <= valid_from:
+        reasons.append("validity: ends before it begins")
+    if birth and valid_from and valid_from < birth:
+        reasons.append("validity: begins before birth")
+    return reasons + _number_faults(kind, fields["number"], birth)
+
+
+def _number_faults(kind: str, number: str, birth: date | None) -> list[str]:
+    if kind == "foreigner_2017":
+        return [] if re.fullmatch(r"[A-Z]{3}[0-9]{12}", number) else ["number: form"]
+    if not re.fullmatch(r"[0-9]{17}[0-9X]", number):
+        return ["number: form"]
+    faults = [] if mod_11_2.is_valid(number) else ["number: check digit"]
+    if birth and number[6:14] != f"{birth:%Y%m%d}":
+        faults.append("number: another birth date")
+    return faults

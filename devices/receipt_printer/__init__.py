@@ -1,0 +1,1 @@
+"""Receipt printer: ESC/POS over a serial line, TCP, USB or CUPS."""

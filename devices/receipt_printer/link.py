@@ -1,0 +1,185 @@
+"""Ways to the printer that can be written to in pieces, so that a printer that stops reading is noticed in time.
+
+A serial line and TCP use the project's own transports (python-escpos' ``Serial`` has no write timeout and is not
+exclusive, its ``Network`` sends all or hangs); USB and CUPS are python-escpos'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import struct
+from typing import Any, Protocol
+
+from devices.contract import Permanent, TryAgain
+from devices.transport import FAULTS, SerialTransport, TcpTransport, Transport
+
+
+class Link(Transport, Protocol):
+    """A transport that says how much it took."""
+
+    def write_some(self, data: bytes, timeout_s: float) -> int:
+        """Hand over what is taken within ``timeout_s``; returns the number of bytes, 0 when none."""
+        ...
+
+    def abandon(self) -> None:
+        """Close and drop what has not left yet. Never raises."""
+
+
+class SerialLink(SerialTransport):
+    """A serial port."""
+
+    def write_some(self, data: bytes, timeout_s: float) -> int:
+        """See ``Link``."""
+        port = self._opened()
+        try:
+            _, ready, _ = select.select([], [port.fileno()], [], max(0.0, timeout_s))
+            return os.write(port.fileno(), data) if ready else 0
+        except BlockingIOError:
+            return 0
+        except (*FAULTS, ValueError, TypeError) as fault:
+            raise TryAgain("unplugged", f"{self.port}: {type(fault).__name__}") from None
+
+    def abandon(self) -> None:
+        """See ``Link``. Without the flush, closing would wait for a printer that does not read."""
+        with contextlib.suppress(*FAULTS, TryAgain):
+            self._opened().reset_output_buffer()
+        self.close()
+
+
+class TcpLink(TcpTransport):
+    """A printer behind an address, usually port 9100."""
+
+    def write_some(self, data: bytes, timeout_s: float) -> int:
+        """See ``Link``."""
+        peer = self._opened()
+        try:
+            _, ready, _ = select.select([], [peer], [], max(0.0, timeout_s))
+            return peer.send(data, socket.MSG_DONTWAIT) if ready else 0
+        except BlockingIOError:
+            return 0
+        except (OSError, ValueError) as fault:
+            raise TryAgain("unplugged", f"{self.host}:{self.port}: {type(fault).__name__}") from None
+
+    def abandon(self) -> None:
+        """See ``Link``."""
+        with contextlib.suppress(OSError, TryAgain):
+            self._opened().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+
+class UsbLink:
+    """A USB printer class device through python-escpos and libusb; ``port`` is its ``VVVV:PPPP``."""
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        self._printer: Any = None
+
+    def open(self) -> None:
+        """See ``Transport``."""
+        from escpos.printer import Usb
+
+        self.close()
+        try:
+            vendor, product = (int(part, 16) for part in self.port.split(":"))
+        except ValueError:
+            raise Permanent("bad_settings", f"port {self.port!r} is not VVVV:PPPP") from None
+        if not Usb.is_usable():
+            raise Permanent("missing_library", "transport usb needs the Python package pyusb")
+        self._printer = Usb(vendor, product)
+        try:
+            self._printer.open()
+        except Exception as fault:  # libusb back ends raise classes of their own
+            self._printer = None
+            raise TryAgain("no_device", f"usb {self.port}: {type(fault).__name__}") from None
+
+    def write_some(self, data: bytes, timeout_s: float) -> int:
+        """See ``Link``. A bulk transfer that runs out of time has taken an unknown part: the link counts as lost."""
+        return int(self._transfer(lambda p: p.device.write(p.out_ep, data, max(1, int(timeout_s * 1000))), "write"))
+
+    def read_some(self, timeout_s: float) -> bytes:
+        """See ``Transport``."""
+        wait_ms = max(1, int(timeout_s * 1000))
+        return bytes(self._transfer(lambda p: p.device.read(p.in_ep, 64, wait_ms), "read") or b"")
+
+    def write(self, data: bytes) -> None:
+        """See ``Transport``."""
+        self.write_some(data, 2.0)
+
+    def reset_input(self) -> None:
+        """See ``Transport``."""
+        while self.read_some(0.001):
+            pass
+
+    def close(self) -> None:
+        """See ``Transport``."""
+        printer, self._printer = self._printer, None
+        if printer is not None:
+            with contextlib.suppress(Exception):
+                printer.close()
+
+    abandon = close
+
+    def _transfer(self, transfer: Any, what: str) -> Any:
+        if self._printer is None:
+            raise TryAgain("no_device", f"usb {self.port} is not open")
+        try:
+            return transfer(self._printer)
+        except Exception as fault:  # libusb back ends raise classes of their own
+            if what == "read" and "timeout" in type(fault).__name__.lower() + str(fault).lower():
+                return None
+            raise TryAgain("unplugged", f"usb {self.port}: {type(fault).__name__}") from None
+
+
+class CupsLink:
+    """A raw CUPS queue through python-escpos; ``port`` is the queue's name. One way only: it never answers."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._printer: Any = None
+
+    def open(self) -> None:
+        """See ``Transport``."""
+        from escpos.printer import CupsPrinter
+
+        if not CupsPrinter.is_usable():
+            raise Permanent("missing_library", "transport cups needs the Python package pycups")
+        self._printer = CupsPrinter(self.queue)
+        try:
+            self._printer.open()
+        except Exception as fault:  # pycups raises classes of its own
+            raise TryAgain("no_device", f"cups {self.queue}: {type(fault).__name__}") from None
+
+    def write_some(self, data: bytes, timeout_s: float) -> int:
+        """See ``Link``; each call is one CUPS job, so the driver hands over whole slips."""
+        del timeout_s
+        try:
+            self._printer._raw(data)
+            self._printer.send()
+            self._printer.open()
+        except Exception as fault:  # pycups raises classes of its own
+            raise TryAgain("unplugged", f"cups {self.queue}: {type(fault).__name__}") from None
+        return len(data)
+
+    def write(self, data: bytes) -> None:
+        """See ``Transport``."""
+        self.write_some(data, 0.0)
+
+    def read_some(self, timeout_s: float) -> bytes:
+        """Never anything."""
+        del timeout_s
+        return b""
+
+    def reset_input(self) -> None:
+        """See ``Transport``."""
+
+    def close(self) -> None:
+        """See ``Transport``."""
+        printer, self._printer = self._printer, None
+        if printer is not None:
+            with contextlib.suppress(Exception):
+                printer.close()
+
+    abandon = close

@@ -1,0 +1,143 @@
+"""What concerns the machine: enrolment, heartbeats, catalogue, and live questions."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from functools import cache
+
+import msgspec
+from litestar import Request, Response, get, post
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub import events
+from hub.answers import ANSWERS, progress
+from hub.api.caller import Caller, forget_old_nonces, verify_stamp
+from hub.api.problems import Problem
+from hub.context import Hub
+from kiosk.catalogue.loader import file_digests, shipped
+from kiosk.messages.encoding import canonical_json, decode, from_text
+from kiosk.messages.fleet import Command, Enrolled, Enrolment, Heartbeat, HeartbeatAnswer
+from kiosk.messages.questions import ProgressAnswer, ProgressQuestion, open_question, seal_answer
+from kiosk.messages.requests import read_stamp
+from kiosk.messages.seal import sign
+
+
+def new_code() -> str:
+    """A one-time code that a technician can type."""
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(3))
+
+
+def code_digest(code: str) -> str:
+    """What the hub keeps of a code."""
+    return hashlib.sha256(code.strip().upper().encode()).hexdigest()
+
+
+async def add_code(conn: AsyncConnection, now: datetime) -> str:
+    """Makes a one-time enrolment code."""
+    code = new_code()
+    await conn.execute("insert into enrolment_code (code_sha256, made_at) values (%s, %s)", [code_digest(code), now])
+    return code
+
+
+@post("/v1/enrolments", status_code=201)
+async def enrol(request: Request, hub: Hub) -> Enrolled:
+    """Registers a machine's public key for a one-time code; the request is signed with that key."""
+    body = await request.body()
+    wish = decode(body, Enrolment)
+    if len(from_text(wish.public_key, "public_key")) != 32:
+        raise Problem(422, "invalid", "not an Ed25519 public key", field="public_key")
+    stamp = read_stamp(request.headers)
+    verify_stamp(request, hub, stamp, body, wish.public_key)
+    if stamp.kiosk_id != wish.kiosk_id:
+        raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
+    async with hub.pool.connection() as conn, conn.transaction():
+        await _use_code(conn, hub, wish)
+        await conn.execute(
+            "insert into kiosk (kiosk_id, public_key, enrolled_at) values (%s, %s, %s) "
+            "on conflict (kiosk_id) do update set public_key = excluded.public_key, enrolled_at = excluded.enrolled_at",
+            [wish.kiosk_id, wish.public_key, hub.clock.now()],
+        )
+        await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
+    return Enrolled(wish.kiosk_id, hub.keys.seal_key, hub.keys.verify_key)
+
+
+async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
+    used = await conn.execute(
+        "update enrolment_code set used_at = %s, kiosk_id = %s where code_sha256 = %s and used_at is null "
+        "returning code_sha256",
+        [hub.clock.now(), wish.kiosk_id, code_digest(wish.code)],
+    )
+    if await used.fetchone() is None:
+        raise Problem(403, "code", "the code is unknown or was used", field="code")
+
+
+@post("/v1/heartbeats", status_code=200)
+async def heartbeat(caller: Caller, hub: Hub) -> HeartbeatAnswer:
+    """Notes that a machine lives; the answer carries commands until they are reported as done."""
+    beat = decode(caller.body, Heartbeat)
+    now = hub.clock.now()
+    async with hub.pool.connection() as conn, conn.transaction():
+        await conn.execute(
+            "update kiosk set seen_at = %s, heartbeat = %s where kiosk_id = %s",
+            [now, Jsonb(msgspec.to_builtins(beat)), caller.kiosk_id],
+        )
+        await _done(conn, caller.kiosk_id, beat.done_commands, now)
+        rows = await conn.execute(
+            "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",
+            [caller.kiosk_id],
+        )
+        commands = [Command(*row) for row in await rows.fetchall()]
+    await forget_old_nonces(hub)
+    return HeartbeatAnswer(commands, hub.stamp())
+
+
+async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:
+    for command_id in ids:
+        rows = await conn.execute(
+            "update command set done_at = %s where kiosk_id = %s and id::text = %s and done_at is null returning verb",
+            [now, kiosk_id, command_id],
+        )
+        if await rows.fetchone():
+            await events.record(conn, now, actor=kiosk_id, kind="command_done", kiosk_id=kiosk_id, id=command_id)
+
+
+@post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress or documents")
+async def ask(kind: str, caller: Caller, hub: Hub) -> Response[bytes]:
+    """Answers a live question; question and answer are sealed."""
+    if kind not in ANSWERS:
+        raise Problem(422, "invalid", f"known questions are {', '.join(ANSWERS)}", field="kind")
+    asked = open_question(kind, caller.body, hub.keys.seal_private)
+    if asked.kiosk_id != caller.kiosk_id:
+        raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
+    answer = await ANSWERS[kind](hub, asked.question)
+    return Response(seal_answer(asked, answer, hub.keys.sign_private), media_type="application/json")
+
+
+@get("/v1/progress/{receipt_number:str}")
+async def get_progress(receipt_number: str, caller: Caller, hub: Hub) -> ProgressAnswer:  # noqa: ARG001 - signed
+    """States of one case, masked, by its receipt number."""
+    return await progress(hub, ProgressQuestion(receipt_number=receipt_number))
+
+
+@get("/v1/catalogue")
+async def catalogue(request: Request, caller: Caller, hub: Hub) -> Response[bytes]:  # noqa: ARG001 - signed
+    """Returns the catalogue with a manifest that the hub signed over ``{version, files}`` as canonical JSON."""
+    content, tag = _catalogue(hub.catalogue.version, hub.keys.sign_private)
+    if request.headers.get("if-none-match") == tag:
+        return Response(b"", status_code=304, headers={"ETag": tag})
+    return Response(content, media_type="application/json", headers={"ETag": tag})
+
+
+@cache
+def _catalogue(version: str, sign_private: str) -> tuple[bytes, str]:
+    folder = shipped()
+    digests = file_digests(folder)
+    manifest = {"version": version, "files": digests}
+    signed = {**manifest, "signature": sign(canonical_json(manifest), sign_private)}
+    texts = {name: (folder / name).read_text("utf-8") for name in digests}
+    content = canonical_json({"manifest": signed, "files": texts})
+    return content, f'"{hashlib.sha256(content).hexdigest()}"'

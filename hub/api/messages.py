@@ -1,0 +1,112 @@
+"""Envelopes and their parcels."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from litestar import Request, Response, head, put
+from litestar.openapi import ResponseSpec
+
+from hub import inbox, parcels
+from hub.api.caller import Caller
+from hub.api.problems import Problem
+from hub.context import Hub
+from kiosk.messages.encoding import BadSignature
+from kiosk.messages.envelope import Submission, parse, verify_header
+from kiosk.messages.receipts import Receipt
+
+CHUNK_BYTES = 8 * 1024 * 1024
+_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
+
+
+@put(
+    "/v1/envelopes/{key:str}",
+    responses={200: ResponseSpec(Receipt, description="repeat"), 201: ResponseSpec(Receipt, description="received")},
+    description=_DESCRIPTION,
+)
+async def put_envelope(key: str, caller: Caller, hub: Hub) -> Response[bytes]:
+    """Receives an envelope."""
+    sent = parse(caller.body)
+    _check_sender(sent, key, caller)
+    try:
+        async with hub.pool.connection() as conn:
+            received = await inbox.receive(hub, conn, sent)
+    except inbox.OtherHeld as error:
+        held = msgspec.json.decode(error.receipt)
+        raise Problem(409, "other_held", "another envelope is held", field=error.field, held=held) from error
+    except inbox.ParcelsMissing as error:
+        raise Problem(424, "parcels_missing", str(error), missing=error.digests) from error
+    except inbox.WrongSize as error:
+        raise Problem(422, "invalid", "not the parcel's length", field=error.field) from error
+    return Response(received.receipt, status_code=201 if received.fresh else 200, media_type="application/json")
+
+
+def _check_sender(sent: Submission, key: str, caller: Caller) -> None:
+    if sent.header.key != key:
+        raise Problem(422, "invalid", "not the key of the address", field="header.key")
+    if sent.header.kiosk_id != caller.kiosk_id:
+        raise Problem(422, "invalid", "not the machine that signed the request", field="header.kiosk_id")
+    try:
+        verify_header(sent.header_bytes, sent.signature, caller.public_key, sent.header.suite)
+    except BadSignature as error:
+        raise Problem(422, "invalid", str(error), field="signature") from error
+
+
+@head("/v1/parcels/{sha256:str}", description="`Upload-Offset` tells how many bytes are there, 0 for none.")
+async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]:  # noqa: ARG001 - must be signed
+    """Tells where an upload goes on."""
+    _check_digest(sha256)
+    async with hub.pool.connection() as conn:
+        there = await parcels.progress(conn, sha256)
+    return Response(None, headers=_offset(there or parcels.Progress(0, 0, complete=False)))
+
+
+@put(
+    "/v1/parcels/{sha256:str}",
+    request_max_body_size=CHUNK_BYTES + 1024,
+    description="The whole sealed part, or a chunk (`Content-Range`). 202: more must come, 416: wrong offset",
+)
+async def put_parcel(sha256: str, request: Request, caller: Caller, hub: Hub) -> Response[None]:
+    """Receives a sealed part."""
+    _check_digest(sha256)
+    start, total = _range(request.headers.get("content-range"), len(caller.body))
+    async with hub.pool.connection() as conn:
+        before = await parcels.progress(conn, sha256)
+        try:
+            there = await parcels.put_chunk(conn, sha256, start, caller.body, total)
+        except parcels.WrongOffset as error:
+            headers = {"Upload-Offset": str(error.offset)}
+            raise Problem(416, "wrong_offset", str(error), headers=headers, offset=error.offset) from error
+        except parcels.WrongDigest as error:
+            await parcels.forget(conn, sha256)
+            raise Problem(422, "invalid", str(error), field="sha256") from error
+    known = before is not None and before.complete
+    status = 200 if known else 201 if there.complete else 202
+    return Response(None, status_code=status, headers=_offset(there))
+
+
+def _check_digest(sha256: str) -> None:
+    if not _DIGEST.fullmatch(sha256):
+        raise Problem(422, "invalid", "not a SHA-256 in lower-case hex", field="sha256")
+
+
+def _range(header: str | None, length: int) -> tuple[int, int]:
+    """Start and total length of a chunk. Without the header the body is the whole."""
+    if header is None:
+        return 0, length
+    found = _RANGE.fullmatch(header)
+    if found is None:
+        raise Problem(400, "invalid", "not `bytes first-last/total`", field="Content-Range")
+    first, last, total = map(int, found.groups())
+    if last - first + 1 != length or last >= total:
+        raise Problem(400, "invalid", "does not fit the body", field="Content-Range")
+    if total > parcels.MAX_PARCEL_BYTES:
+        raise Problem(413, "too_large", f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes", field="Content-Range")
+    return first, total
+
+
+def _offset(there: parcels.Progress) -> dict[str, str]:
+    return {"Upload-Offset": str(there.received), "Upload-Complete": "?1" if there.complete else "?0"}

@@ -1,0 +1,124 @@
+"""The ``hub`` command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+import click
+import msgspec
+import psycopg
+import structlog
+
+from hub.api.machine import add_code
+from hub.database import prepare
+from hub.demo import PEOPLE, demo_extras, seed
+from hub.keys import load_keys, load_or_make_keys
+from hub.postgres import OwnPostgres, PostgresError
+from hub.running import address, listen, run
+from hub.server import Extras, make_app, make_hub
+from kiosk.catalogue.loader import CatalogueError
+from kiosk.clock import Clock
+
+DEMO_DAY = "2027-01-12"
+
+
+@click.group()
+def main() -> None:
+    """Run the city side: the inbox of all machines and the way to the departments."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=click.get_text_stream("stderr")),
+    )
+    logging.basicConfig(level=logging.ERROR)
+
+
+@main.command()
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8443, show_default=True, help="0 takes a free one.")
+@click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
+@click.option("--make-keys", is_flag=True, help="Make the keys that are missing.")
+def serve(dsn: str, host: str, port: int, keys: Path, make_keys: bool) -> None:
+    """Serve on a PostgreSQL that is there."""
+    try:
+        hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
+        prepare(dsn)
+        listener = listen(host, port)
+        hub = make_hub(dsn, hub_keys, Clock(), Extras())
+    except (OSError, psycopg.Error, CatalogueError) as error:
+        raise click.ClickException(f"{error}".strip()) from error
+
+    async def ready() -> None:
+        _say(url=address(listener), seal_key=hub_keys.seal_key, verify_key=hub_keys.verify_key)
+
+    run(make_app(hub, Extras()), listener, ready)
+
+
+@main.command()
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+def code(dsn: str) -> None:
+    """Make a one-time enrolment code and print it."""
+
+    async def make() -> str:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
+            return await add_code(conn, Clock().now())
+
+    try:
+        prepare(dsn)
+        click.echo(asyncio.run(make()))
+    except psycopg.Error as error:
+        raise click.ClickException(f"{error}".strip()) from error
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
+@click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
+@click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
+@click.option("--dsn", help="A PostgreSQL that is there, instead of our own.")
+def demo(  # noqa: PLR0917 - click passes options by name
+    host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None
+) -> None:
+    """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tongban-hub-")))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            hub_keys = load_or_make_keys(folder / "keys")
+            place = dsn or stack.enter_context(OwnPostgres(folder / "postgres")).dsn
+            prepare(place)
+            listener = listen(host, port)
+            extras = demo_extras(people)
+            hub = make_hub(place, hub_keys, Clock(date.fromisoformat(today)), extras)
+        except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
+            raise click.ClickException(f"{error}".strip()) from error
+
+        async def ready() -> None:
+            await seed(hub, people)
+            async with hub.pool.connection() as conn:
+                fresh = await add_code(conn, hub.clock.now())
+            keys = {"seal_key": hub_keys.seal_key, "verify_key": hub_keys.verify_key}
+            _say(url=address(listener), **keys, people=str(people), enrolment_code=fresh)
+
+        run(make_app(hub, extras), listener, ready)
+
+
+def _say(**facts: str) -> None:
+    line = {"ready": True, **facts, "pid": os.getpid()}
+    click.echo(msgspec.json.encode(line))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What every request and every job of one hub process shares: nothing in it remembers anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from procrastinate import App
+from psycopg_pool import AsyncConnectionPool
+
+from hub.gateway import Gateway
+from hub.keys import HubKeys
+from kiosk.catalogue.model import Catalogue
+from kiosk.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Built once by ``hub.server``."""
+
+    pool: AsyncConnectionPool
+    keys: HubKeys
+    clock: Clock
+    catalogue: Catalogue
+    gateway: Gateway
+    jobs: App
+
+    def stamp(self) -> str:
+        """Now, as RFC 3339 in UTC."""
+        return self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

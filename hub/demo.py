@@ -1,0 +1,172 @@
+"""What only a demonstration hub has: faults on a switch, fresh enrolment codes, the people's records as on day one.
+
+All of it is under ``/demo``, unsigned, and refused to anyone but this machine itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, post
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+from psycopg.types.json import Jsonb
+
+from hub import work
+from hub.api.machine import add_code
+from hub.api.problems import Problem
+from hub.context import Hub
+from hub.departments import DEPARTMENTS
+from hub.gateway import NO_FAULTS, Faults
+from hub.server import Extras
+from kiosk.messages.encoding import decode
+
+PEOPLE = Path(__file__).parent / "people" / "people.toml"
+_PORTAL = b"<html><head><title>Login</title></head><body>Please log in to use this network.</body></html>"
+
+
+def read_people(path: Path) -> list[dict[str, Any]]:
+    """The people of a people file."""
+    return tomllib.loads(path.read_text("utf-8"))["person"]
+
+
+async def seed(hub: Hub, path: Path, *, again: bool = False) -> None:
+    """Writes the people's records, once, or ``again`` as they were on the first day."""
+    people = read_people(path)
+    async with hub.pool.connection() as conn, conn.transaction():
+        rows = await conn.execute("insert into setting values ('people', 'true') on conflict do nothing returning name")
+        if await rows.fetchone() is None and not again:
+            return
+        for department in DEPARTMENTS.values():
+            await department.seed(conn, people)
+
+
+async def current_faults(hub: Hub) -> Faults:
+    """The faults that are switched on. They live in the database: no process remembers anything."""
+    async with hub.pool.connection() as conn:
+        rows = await conn.execute("select value from setting where name = 'faults'")
+        row = await rows.fetchone()
+    return msgspec.convert(row[0], Faults) if row else NO_FAULTS
+
+
+async def _set(hub: Hub, faults: Faults) -> Faults:
+    async with hub.pool.connection() as conn, conn.transaction():
+        await conn.execute(
+            "insert into setting values ('faults', %s) on conflict (name) do update set value = excluded.value",
+            [Jsonb(msgspec.to_builtins(faults))],
+        )
+        await work.ask_again_now(conn)
+    return faults
+
+
+def _loopback_only(connection: ASGIConnection, _: BaseRouteHandler) -> None:
+    host = connection.client.host if connection.client else ""
+    try:
+        ours = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        ours = False
+    if not ours:
+        raise Problem(403, "loopback_only", "only this machine itself may do that")
+
+
+@get("/demo/faults", guards=[_loopback_only], include_in_schema=False)
+async def get_faults(hub: Hub) -> Faults:
+    """Tells the faults that are switched on."""
+    return await current_faults(hub)
+
+
+@post("/demo/faults", guards=[_loopback_only], status_code=200, include_in_schema=False)
+async def set_faults(request: Request, hub: Hub) -> Faults:
+    """Replaces all faults by those of the body."""
+    return await _set(hub, decode(await request.body(), Faults))
+
+
+@delete("/demo/faults", guards=[_loopback_only], status_code=200, include_in_schema=False)
+async def clear_faults(hub: Hub) -> Faults:
+    """Ends all faults; work that waits for a department is taken up at once."""
+    return await _set(hub, NO_FAULTS)
+
+
+class Network(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether machines reach the hub."""
+
+    up: bool
+
+
+@post("/demo/network", guards=[_loopback_only], status_code=200, include_in_schema=False)
+async def set_network(request: Request, hub: Hub) -> Faults:
+    """Cuts the network between machines and hub, or mends it; other faults stay."""
+    wish = decode(await request.body(), Network)
+    return await _set(hub, msgspec.structs.replace(await current_faults(hub), network=wish.up))
+
+
+@post("/demo/codes", guards=[_loopback_only], status_code=201, include_in_schema=False)
+async def make_code(hub: Hub) -> dict[str, str]:
+    """Makes one more one-time enrolment code."""
+    async with hub.pool.connection() as conn:
+        return {"code": await add_code(conn, hub.clock.now())}
+
+
+def faulty(app: ASGIApp) -> ASGIApp:
+    """A layer around the API that answers ``/v1`` as the switched-on faults say."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await app(scope, receive, send)
+            return
+        faults = await current_faults(scope["litestar_app"].state.hub)
+        await asyncio.sleep(faults.slow_s)
+        if not faults.network:
+            await _hang_up(send)
+        elif faults.refuse:
+            await _say(send, 503, b"", b"text/plain")
+        elif faults.nonsense:
+            await _say(send, 200, _PORTAL, b"text/html")
+        elif faults.lose_answer:
+            await app(scope, receive, _nowhere)
+            await _hang_up(send)
+        else:
+            await app(scope, receive, send)
+
+    return answer
+
+
+async def _say(send: Send, status: int, body: bytes, media_type: bytes) -> None:
+    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _hang_up(send: Send) -> None:
+    # An answer that promises bytes and never brings them: the server closes the connection in the middle.
+    await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"1")]})
+
+
+async def _nowhere(_: Any) -> None:
+    pass
+
+
+def demo_extras(people: Path) -> Extras:
+    """Everything that ``hub demo`` adds."""
+
+    @post("/demo/reset", guards=[_loopback_only], status_code=200, include_in_schema=False)
+    async def reset(hub: Hub) -> dict[str, bool]:
+        """Gives the people their records of the first day again; cases stay."""
+        await seed(hub, people, again=True)
+        return {"reset": True}
+
+    def faults(hub: Hub) -> Callable[[], Awaitable[Faults]]:
+        async def current() -> Faults:
+            return await current_faults(hub)
+
+        return current
+
+    routes = [get_faults, set_faults, clear_faults, set_network, make_code, reset]
+    return Extras(routes, [faulty], faults)

@@ -1,0 +1,1 @@
+"""Synthetic people, as data: ``people.toml`` and their card photos."""

@@ -1,0 +1,125 @@
+"""One hub process: the API, the worker towards the departments, and their common context."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub import work
+from hub.api import health, machine, messages
+from hub.api.caller import signed_caller
+from hub.api.problems import HANDLERS
+from hub.context import Hub
+from hub.database import open_pool
+from hub.gateway import Faults, Gateway, no_faults
+from hub.keys import HubKeys
+from kiosk.catalogue.loader import load
+from kiosk.clock import Clock
+from kiosk.messages.requests import TIME
+
+_log = structlog.get_logger()
+ROUTES = [
+    *(messages.put_envelope, messages.put_parcel, messages.head_parcel),
+    *(machine.enrol, machine.heartbeat, machine.ask, machine.get_progress, machine.catalogue),
+    *(health.healthz, health.readyz, health.metrics),
+]
+_STALLED_EVERY_S = 30
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What ``hub demo`` adds to a hub: routes, layers around the application, and where faults come from."""
+
+    routes: Sequence[Any] = ()
+    layers: Sequence[Any] = ()
+    faults: Callable[[Hub], Callable[[], Awaitable[Faults]]] = field(default=lambda _: no_faults)
+
+
+def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras) -> Hub:
+    """The context of one process; its pool is not yet open."""
+    pool = open_pool(dsn)
+
+    async def faults() -> Faults:
+        return await extras.faults(hub)()
+
+    hub = Hub(pool, keys, clock, load(), Gateway(pool, faults), work.make_jobs(dsn))
+    return hub
+
+
+def make_app(hub: Hub, extras: Extras) -> Litestar:
+    """The ASGI application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
+            work_tasks = [tasks.create_task(_worker(hub)), tasks.create_task(_stalled(hub))]
+            yield
+            for task in work_tasks:
+                task.cancel()
+
+    return Litestar(
+        [*ROUTES, *extras.routes],
+        state=State({"hub": hub}),
+        dependencies={
+            "hub": Provide(lambda: hub, sync_to_thread=False),
+            "caller": Provide(signed_caller),
+        },
+        exception_handlers=HANDLERS,
+        lifespan=[lifespan],
+        middleware=[_tell_time(hub), *extras.layers],
+        openapi_config=OpenAPIConfig(
+            "Tongban hub",
+            "1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+        request_max_body_size=1024 * 1024,
+    )
+
+
+def _tell_time(hub: Hub) -> Callable[[ASGIApp], ASGIApp]:
+    """Every answer tells the hub's time, so that a machine with a wrong clock can sign again."""
+
+    def layer(app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_with_time(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    stamp = str(int(hub.clock.now().timestamp())).encode()
+                    message["headers"] = [*message["headers"], (TIME.lower().encode(), stamp)]
+                await send(message)
+
+            await app(scope, receive, send_with_time)
+
+        return answer
+
+    return layer
+
+
+async def _worker(hub: Hub) -> None:
+    await hub.jobs.run_worker_async(
+        concurrency=work.CONCURRENCY,
+        fetch_job_polling_interval=0.5,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+        additional_context={"hub": hub},
+        shutdown_graceful_timeout=2,
+    )
+
+
+async def _stalled(hub: Hub) -> None:
+    while True:
+        await work.resume_stalled(hub.jobs)
+        await asyncio.sleep(_STALLED_EVERY_S)

@@ -1,0 +1,182 @@
+"""Work after the receipt, in a queue on the same PostgreSQL: open what was sealed, ask the department, write its word.
+
+Every job may run twice (a process may die in the middle), so each one looks first whether its work is done.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.jobs import Job
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub import events, parcels
+from hub.context import Hub
+from hub.department import Application, Decision
+from hub.gateway import DepartmentDown
+from hub.masking import masked_name
+from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
+from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.envelope import Header
+from kiosk.messages.seal import SealBroken, unseal
+
+OPENED_KINDS = frozenset({"case", "rating", "complaint"})
+CONCURRENCY = 4
+_OPEN = "open_envelope"
+_ASK = "ask_department"
+_log = structlog.get_logger()
+
+
+class UntilItAnswers(BaseRetryStrategy):
+    """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+        wait_s = min(60.0, 0.5 * 2 ** min(job.attempts, 10)) * random.uniform(0.5, 1)
+        return RetryDecision(retry_in={"milliseconds": int(wait_s * 1000)})
+
+
+def make_jobs(dsn: str) -> App:
+    """The queue of this process. Its worker is run by the server."""
+    jobs = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+    options: dict[str, Any] = {"pass_context": True, "retry": UntilItAnswers()}
+    jobs.task(name=_OPEN, **options)(_open_envelope)
+    jobs.task(name=_ASK, **options)(_ask_department)
+    return jobs
+
+
+async def open_later(jobs: App, conn: AsyncConnection, key: str) -> None:
+    """Queues the opening of an envelope, in the caller's transaction."""
+    await jobs.configure_task(_OPEN, connection=conn).defer_async(key=key)
+
+
+class _Opened(NamedTuple):
+    header: Header
+    content: CaseForm | Rating | Complaint
+
+
+async def _open_envelope(context: JobContext, key: str) -> None:
+    hub = _hub(context)
+    async with hub.pool.connection() as conn, conn.transaction():
+        rows = await conn.execute("select 1 from event where envelope_key = %s and kind = any(%s)", [key, _DONE])
+        if await rows.fetchone():
+            return
+        try:
+            opened = await _open(hub, conn, key)
+        except (SealBroken, InvalidMessage) as error:
+            # It stays as received: a person must look, nothing is thrown away.
+            _log.warning("envelope_unreadable", key=key)
+            await events.record(
+                conn, hub.clock.now(), actor="hub", kind="unreadable", key=key, why=type(error).__name__
+            )
+            return
+        await _take_in(hub, conn, opened)
+        await events.record(conn, hub.clock.now(), actor="hub", kind="opened", key=key)
+
+
+_DONE = ["opened", "unreadable"]
+
+
+async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
+    rows = await conn.execute("select header from envelope where key = %s", [key])
+    row = await rows.fetchone()
+    header = msgspec.json.decode(row[0] if row else b"", type=Header)
+    form = next((part for part in header.parts if part.name == FORM_PART), None)
+    if form is None:
+        raise InvalidMessage("header.parts", f"no part {FORM_PART}")
+    sealed = await parcels.content(conn, form.sha256)
+    place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
+    return _Opened(header, decode_content(header.kind, unseal(sealed, hub.keys.seal_private, **place)))
+
+
+async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
+    key = opened.header.key
+    match opened.content:
+        case CaseForm() as form:
+            await conn.execute(
+                "update case_file set service = %s, receipt_number = %s, person_ref = %s, masked_name = %s "
+                "where key = %s",
+                [
+                    *(form.service, form.receipt_number, hub.keys.person_ref(form.applicant.number)),
+                    *(masked_name(form.applicant.name), key),
+                ],
+            )
+            await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
+        case Rating() as rating:
+            await _take_in_rating(hub, conn, key, rating)
+        case Complaint() as complaint:
+            await conn.execute(
+                "insert into complaint values (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    *(key, complaint.complaint_number, complaint.kind, complaint.receipt_number, complaint.anonymous),
+                    *(None if complaint.anonymous else complaint.contact, complaint.text),
+                ],
+            )
+
+
+async def _take_in_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
+    values: Sequence[Any] = [key, rating.receipt_number, rating.service, rating.grade, Jsonb(rating.reasons)]
+    rows = await conn.execute(
+        "insert into rating (key, receipt_number, service, grade, reasons) values (%s, %s, %s, %s, %s) "
+        "on conflict do nothing returning key",
+        values,
+    )
+    if await rows.fetchone() is None:
+        await conn.execute("insert into rating values (%s, %s, %s, %s, %s, 'already_rated')", values)
+        await events.record(conn, hub.clock.now(), actor="hub", kind="rating_refused", key=key, why="already_rated")
+
+
+async def _ask_department(context: JobContext, key: str) -> None:
+    hub = _hub(context)
+    async with hub.pool.connection() as conn:
+        rows = await conn.execute("select state from case_file where key = %s", [key])
+        if await rows.fetchone() != ("delivered",):
+            return
+        opened = await _open(hub, conn, key)
+    if not isinstance(opened.content, CaseForm):
+        return
+    decision, line = await _decision(hub, opened.header, opened.content)
+    async with hub.pool.connection() as conn, conn.transaction():
+        state = "accepted" if decision.accepted else "not_accepted"
+        rows = await conn.execute(
+            "update case_file set state = %s, promised_on = %s where key = %s and state = 'delivered' returning key",
+            [state, decision.promised_on, key],
+        )
+        if await rows.fetchone():
+            note = " ".join(decision.reasons)
+            said = {"actor": line, "kind": events.CASE_STATE, "key": key, "kiosk_id": opened.header.kiosk_id}
+            promised_on = decision.promised_on.isoformat() if decision.promised_on else None
+            await events.record(conn, hub.clock.now(), state=state, note=note, promised_on=promised_on, **said)
+
+
+async def _decision(hub: Hub, header: Header, form: CaseForm) -> tuple[Decision, str]:
+    service = hub.catalogue.services.get(form.service)
+    if service is None or service.department not in hub.gateway.lines:
+        return Decision(accepted=False, reasons=["service_unknown"]), "hub"
+    application = Application(header.key, form.applicant, form.answers)
+    try:
+        async with hub.gateway.reach(service.department) as (department, conn):
+            return await department.decide(conn, service, application, hub.clock.today()), service.department
+    except DepartmentDown:
+        _log.warning("department_down", line=service.department, key=header.key)
+        raise
+
+
+def _hub(context: JobContext) -> Hub:
+    return context.additional_context["hub"]
+
+
+async def resume_stalled(jobs: App) -> None:
+    """Takes up again what a killed worker had begun."""
+    for job in await jobs.job_manager.get_stalled_jobs():
+        await jobs.job_manager.retry_job(job)
+
+
+async def ask_again_now(conn: AsyncConnection) -> None:
+    """Lets all waiting jobs run at once, when a department is known to be back."""
+    await conn.execute("update procrastinate_jobs set scheduled_at = null where status = 'todo'")

@@ -1,0 +1,53 @@
+"""Case ids, receipt numbers and the states a case can truthfully be in."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+
+from stdnum import luhn
+from uuid6 import uuid7
+
+
+class CaseState(StrEnum):
+    """States of a case 办件 in their order, each said only with its proof (DESIGN §2)."""
+
+    STORED = "stored"
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    IN_REVIEW = "in_review"
+    DECIDED = "decided"
+    COLLECTED = "collected"
+    NOT_ACCEPTED = "not_accepted"
+    NEEDS_SUPPLEMENT = "needs_supplement"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    UNCOLLECTED = "uncollected"
+
+
+STOPPED = frozenset({CaseState.NOT_ACCEPTED, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.UNCOLLECTED})
+
+
+def new_id() -> str:
+    """A UUIDv7, made with the first keystroke and never changed."""
+    return str(uuid7())
+
+
+def receipt_number(division: str, machine_id: str, day: date, sequence: int) -> str:
+    """24 digits: division 6 + machine 4 + date 8 + sequence 5 + Luhn check digit.
+
+    Unique without a network: ``sequence`` comes from a durable counter that may skip and never repeats within
+    100,000 numbers, more than one machine can file in a day.
+    """
+    body = f"{division}{machine_id[-4:]}{day:%Y%m%d}{sequence % 100_000:05d}"
+    return body + luhn.calc_check_digit(body)
+
+
+def is_receipt_number(number: str) -> bool:
+    """Whether the length and the check digit are right: a typing mistake is told at once."""
+    return len(number) == 24 and number.isdigit() and luhn.is_valid(number)
+
+
+def grouped(number: str) -> str:
+    """The number as people read it, in groups of four."""
+    return " ".join(number[i : i + 4] for i in range(0, len(number), 4))

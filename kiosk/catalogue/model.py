@@ -1,0 +1,159 @@
+"""What a service is, as data: one TOML file per service under ``data/<line>/<key>.toml``.
+
+Facts, rules, limits and fees come from the law and the city (``basis`` names clause and date); nothing of them is code.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from kiosk.text import NOTHING, Text
+
+Op = Literal["is", "one_of", "at_most", "at_least", "days_ahead_at_most", "days_past_at_most"]
+CardKind = Literal["resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2023"]
+
+
+class Data(msgspec.Struct, frozen=True):
+    """Base of catalogue data; an unknown key refuses the file."""
+
+
+class Condition(Data, kw_only=True, forbid_unknown_fields=True):
+    """A fact about the person judged by ``op`` against ``value``; see ``kiosk.catalogue.rules``."""
+
+    fact: str
+    op: Op
+    value: Any
+
+
+class Check(Data, kw_only=True, forbid_unknown_fields=True):
+    """One condition for the service. ``public`` never reveals third-party or criminal facts."""
+
+    id: str
+    fact: str
+    op: Op
+    value: Any
+    public: Text
+    what_to_do: Text
+    only_if: Condition | None = None
+
+
+class Basis(Data, kw_only=True, forbid_unknown_fields=True):
+    """The law or rule a service rests on, and since when."""
+
+    law: str
+    clause: str = ""
+    valid_from: date | None = None
+
+
+class Material(Data, kw_only=True, forbid_unknown_fields=True):
+    """What is needed and where it comes from: the card, shared data, the camera, a signature, or the person."""
+
+    name: Text
+    source: Literal["card", "shared", "photo", "signature", "commitment", "bring"]
+
+
+class Limit(Data, kw_only=True, forbid_unknown_fields=True):
+    """A time limit: ``n`` working days (``wd``) or natural days (``d``); 0 = at once."""
+
+    n: float
+    unit: Literal["wd", "d"]
+
+
+class Fee(Data, kw_only=True, forbid_unknown_fields=True):
+    """A fee in fen with its legal basis and when it is due."""
+
+    amount_fen: int
+    basis: str
+    when: Text
+
+
+class Applicant(Data, kw_only=True, forbid_unknown_fields=True):
+    """Who may ask: age in full years, and which cards are accepted."""
+
+    min_age: int = 0
+    max_age: int = 200
+    cards: tuple[CardKind, ...] = ("resident",)
+    expired_card: bool = False
+
+
+class Due(Data, kw_only=True, forbid_unknown_fields=True):
+    """How this service appears in 我的待办: ``reason`` with places for the facts the department sent."""
+
+    reason: Text
+
+
+class Option(Data, kw_only=True, forbid_unknown_fields=True):
+    """One option of a ``choose`` step."""
+
+    id: str
+    label: Text
+    detail: Text = NOTHING
+    what_next: Text = NOTHING
+
+
+class FormField(Data, kw_only=True, forbid_unknown_fields=True):
+    """One typed field of a ``form`` step. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
+
+    name: str
+    label: Text
+    keys: Literal["digits", "phone", "receipt", "id_number", "text"]
+    pattern: str
+    error: Text
+    hint: Text = NOTHING
+    max_length: int = 40
+    masked: bool = False
+
+
+class StepSpec(Data, kw_only=True, forbid_unknown_fields=True):
+    """One step of a service: the kind names a file of ``kiosk/journey/``, the rest is that kind's data."""
+
+    kind: str
+    title: Text = NOTHING
+    lead: Text = NOTHING
+    name: str = ""
+    options: tuple[Option, ...] = ()
+    fields: tuple[FormField, ...] = ()
+
+
+class Service(Data, kw_only=True, forbid_unknown_fields=True):
+    """One service 事项."""
+
+    key: str
+    line: Literal["traffic", "household", "exit_entry", "common"]
+    name: Text
+    icon: str
+    department: str = ""
+    item_code: str = ""
+    basis: tuple[Basis, ...] = ()
+    summary: Text = NOTHING
+    applicant: Applicant = Applicant()
+    materials: tuple[Material, ...] = ()
+    checks: tuple[Check, ...] = ()
+    limit_law: Limit | None = None
+    limit_promise: Limit | None = None
+    fees: tuple[Fee, ...] = ()
+    result: Text = NOTHING
+    offline: Literal["info", "register", "live"] = "live"
+    devices: tuple[str, ...] = ()
+    due: Due | None = None
+    what_next: Text = NOTHING
+    what_next_offline: Text = NOTHING
+    form_name: str = ""
+    order: int = 100
+    steps: tuple[StepSpec, ...] = ()
+
+
+class Catalogue(Data, kw_only=True):
+    """Every service of one version, by key."""
+
+    version: str
+    services: dict[str, Service]
+    complaint_phone: str
+    help_phone: str
+
+    def of_line(self, line: str) -> list[Service]:
+        """The services of one line, most used first."""
+        return sorted((s for s in self.services.values() if s.line == line), key=lambda s: (s.order, s.key))

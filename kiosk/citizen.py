@@ -1,0 +1,152 @@
+"""A scripted citizen: reads a page like a person and decides what to touch. Walks, the demo and benchmarks use it.
+
+Script (TOML)::
+
+    services = ["T01", "H13"]          # what this person came for, in order
+    [values]                           # what is typed or chosen, by field name
+    phone = "13900000000"
+    [actions]                          # page kind -> action instead of the obvious one; "T01/result" = for one service
+    rate = "grade:5"
+    [[control]]                        # what happens around the machine when a page of this kind is first shown
+    page = "home"
+    socket = "/run/reader.control"     # control socket of an emulated device
+    do = "place"
+    with = { card = "zhao" }
+
+A machine with real or foreign devices needs no ``control``: whoever runs the walk puts the card down.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kiosk.pages import Answer, Choices, DueList, Field, Grades, LineCards, Page, Preview, SignaturePad, Tiles
+
+SIGNATURE = [
+    [[0.15, 0.30], [0.30, 0.28], [0.44, 0.27]],
+    [[0.30, 0.15], [0.29, 0.45], [0.20, 0.75]],
+    [[0.30, 0.45], [0.38, 0.60], [0.48, 0.72]],
+    [[0.58, 0.30], [0.72, 0.28], [0.86, 0.30]],
+    [[0.72, 0.20], [0.71, 0.50], [0.70, 0.80]],
+]
+_VALUES = {"phone": "13900000001"}
+_OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit"}
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"arguments": "with"}):
+    """One thing done to an emulated device when a page of this kind is shown (once, unless ``every``)."""
+
+    page: str
+    socket: str
+    do: str
+    arguments: dict[str, Any] = {}
+    every: bool = False
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scripted citizen wants and knows. ``turn`` is the camera emulator's control socket."""
+
+    services: tuple[str, ...] = ()
+    values: dict[str, Any] = {}
+    actions: dict[str, str] = {}
+    control: tuple[Control, ...] = ()
+    turn: str = ""
+    anonymous: bool = False
+
+
+def read_script(path: Path) -> Script:
+    """The script in a TOML file. Raises ValueError with one line that names what is wrong."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Script)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+class Citizen:
+    """One visit's worth of decisions. ``None`` from ``decide`` means: this page goes on by itself."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.left = list(script.services)
+        self._shown: set[tuple[str, str]] = set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything this person came for has been begun."""
+        return not self.left
+
+    def controls(self, page: Page) -> list[Control]:
+        """What is to be done around the machine now that ``page`` is shown."""
+        due = []
+        for i, control in enumerate(self.script.control):
+            once = (str(i), control.page)
+            if control.page == page.kind and (control.every or once not in self._shown):
+                self._shown.add(once)
+                due.append(control)
+        return due
+
+    def decide(self, page: Page) -> Answer | None:
+        """The action and values for ``page``."""
+        wanted = self.script.actions.get(f"{page.service}/{page.kind}") or self.script.actions.get(page.kind)
+        action = wanted or self._service(page) or _OBVIOUS.get(page.kind) or _primary(page)
+        if action in ("", "wait"):
+            return None
+        return Answer(action, self._values(page))
+
+    def _service(self, page: Page) -> str:
+        """On pages that offer services: the next one wanted, or to leave when nothing is left."""
+        offered = offered_actions(page)
+        if page.kind not in ("home", "todo", "line"):
+            return ""
+        while self.left and page.kind != "home":
+            wanted = f"service:{self.left[0]}"
+            self.left.pop(0)
+            if wanted in offered:
+                return wanted
+        if page.kind == "home":
+            if self.script.anonymous and self.left and f"service:{self.left[0]}" in offered:
+                return f"service:{self.left.pop(0)}"
+            return "wait"
+        return "exit"
+
+    def _values(self, page: Page) -> dict[str, Any]:
+        known = {**_VALUES, **self.script.values}
+        values: dict[str, Any] = {}
+        for block in page.blocks:
+            if isinstance(block, Field):
+                values[block.name] = known.get(block.name, block.value)
+            elif isinstance(block, Choices):
+                first = next((o.id for o in block.options if o.enabled), "")
+                values[block.name] = known.get(block.name) or block.selected or first
+            elif isinstance(block, SignaturePad):
+                values[block.name] = known.get(block.name, SIGNATURE)
+        return values
+
+
+def turn_wanted(page: Page) -> str:
+    """Which way the page asks the head to turn: ``left``, ``right``, ``centre`` or "" when there is no camera page."""
+    preview = next((b for b in page.blocks if isinstance(b, Preview)), None)
+    return "" if preview is None else preview.arrow or "centre"
+
+
+def offered_actions(page: Page) -> set[str]:
+    """Ids of every enabled action anywhere on the page."""
+    found = {a.id for a in page.actions if a.enabled}
+    for block in page.blocks:
+        if isinstance(block, Tiles):
+            found |= {t.action.id for t in block.tiles if t.action.enabled}
+        elif isinstance(block, DueList):
+            found |= {i.action.id for i in block.items if i.action.enabled}
+        elif isinstance(block, LineCards):
+            found |= {c.action.id for c in block.cards if c.action.enabled}
+        elif isinstance(block, Grades):
+            found |= {a.id for a in block.actions}
+    return found
+
+
+def _primary(page: Page) -> str:
+    return next((a.id for a in page.actions if a.style == "primary" and a.enabled), "")

@@ -1,0 +1,41 @@
+"""The command ``kiosk``. Exit codes: 0 done, 1 failed (one line: why, and what to do), 2 usage, 3 partly done."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+_COMMANDS = {
+    "run": "kiosk.commands.running",
+    "walk": "kiosk.commands.walking",
+    "demo": "kiosk.demo.command",
+    "doctor": "kiosk.commands.looking",
+    "devices": "kiosk.commands.looking",
+    "queue": "kiosk.commands.queue",
+    "catalogue": "kiosk.commands.catalogue",
+    "journeys": "kiosk.commands.catalogue",
+    "sim": "kiosk.commands.sim",
+    "enrol": "kiosk.commands.enrolment",
+    "staff": "kiosk.commands.enrolment",
+    "audit": "kiosk.commands.looking",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's module when it is asked for: ``kiosk doctor`` need not import the screen or the camera."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        return getattr(importlib.import_module(module), cmd_name) if module else None
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="PATH", help="kiosk.toml; else TONGBAN_CONFIG, else /etc/tongban/kiosk.toml.")
+@click.pass_context
+def main(ctx: click.Context, config: str | None) -> None:
+    """Tongban 通办: one self-service machine for three police lines."""
+    ctx.obj = config

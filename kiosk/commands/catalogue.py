@@ -1,0 +1,83 @@
+"""``kiosk catalogue`` and ``kiosk journeys``: what the machine offers, read from its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from kiosk.catalogue import loader
+from kiosk.catalogue.loader import CatalogueError
+from kiosk.catalogue.model import Catalogue
+from kiosk.commands.common import failed, print_table
+from kiosk.journey.engine import about
+
+
+@click.group()
+def catalogue() -> None:
+    """Services as data."""
+
+
+@catalogue.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def check(folder: Path | None) -> None:
+    """Read every file of FOLDER (the shipped catalogue by default) and name what is wrong."""
+    found = _loaded(folder)
+    for service in found.services.values():
+        for spec in service.steps:
+            try:
+                about(spec.kind)
+            except ModuleNotFoundError:
+                failed(f"{service.key}: no step kind {spec.kind!r}; see kiosk/journey/")
+    click.echo(f"catalogue {found.version}: {len(found.services)} services, all well")
+
+
+@catalogue.command(name="list")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def list_(folder: Path | None) -> None:
+    """Every service with its line and offline class."""
+    found = _loaded(folder)
+    rows = [[s.key, s.line, s.name.zh, s.name.en, s.offline, len(s.checks)] for s in found.services.values()]
+    print_table(f"catalogue {found.version}", ["key", "line", "name", "in English", "offline", "checks"], rows)
+
+
+@catalogue.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def export(folder: Path | None) -> None:
+    """The whole catalogue as one JSON object."""
+    click.echo(msgspec.json.encode(_loaded(folder)))
+
+
+@catalogue.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--key", "key_file", type=click.File(), required=True, help="File with the Ed25519 signing key (base64url)."
+)
+def sign(folder: Path, key_file: click.utils.LazyFile) -> None:
+    """Write FOLDER/manifest.json: version, digest of every file, signature."""
+    from kiosk.catalogue.signing import sign_folder
+
+    _loaded(folder)
+    sign_folder(folder, key_file.read().strip())
+    click.echo(f"signed {folder / loader.MANIFEST}")
+
+
+@click.command()
+@click.option("--table", is_flag=True, default=True, help="A table of services and steps (the default).")
+def journeys(table: bool) -> None:
+    """Every service step by step, with where each edge leads."""
+    del table
+    for service in _loaded(None).services.values():
+        rows = [
+            [spec.kind, spec.title.zh, about(spec.kind).offline, about(spec.kind).jam, "warning at 20 s, then wipe"]
+            for spec in service.steps
+        ]
+        print_table(f"{service.key} {service.name.zh}", ["step", "title", "offline", "jam", "nobody there"], rows)
+
+
+def _loaded(folder: Path | None) -> Catalogue:
+    try:
+        return loader.load(folder)
+    except CatalogueError as error:
+        failed(str(error))

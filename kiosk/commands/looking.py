@@ -1,0 +1,112 @@
+"""Commands that look: they ask the running machine and never take a port or a lock from it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import click
+import msgspec
+import trio
+
+from kiosk import status_socket
+from kiosk.clock import Clock
+from kiosk.commands.common import failed, loaded, print_table
+from kiosk.config import Config
+from offline_cache.audit import Audit
+from offline_cache.errors import StoreError
+from offline_cache.store import Store
+
+_SETTLE_S = 8.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+@click.pass_obj
+def doctor(config_path: str | None, as_json: bool) -> None:
+    """Name every device and its state, the store, the hub, the queue and the versions. Exit 3 when something is not well."""
+    config = loaded(config_path)
+    report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
+    report.pop("type", None)
+    report.pop("ask", None)
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        _print_report(report)
+    well = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
+    sys.exit(0 if well else 3)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+@click.pass_obj
+def devices(config_path: str | None, as_json: bool) -> None:
+    """List the configured devices, their drivers and states."""
+    config = loaded(config_path)
+    report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
+    if as_json:
+        click.echo(msgspec.json.encode(report["devices"]))
+    else:
+        _print_devices(report["devices"])
+
+
+@click.group()
+def audit() -> None:
+    """The chained log of what was done to the machine."""
+
+
+@audit.command()
+@click.pass_obj
+def verify(config_path: str | None) -> None:
+    """Check every link of the audit chain."""
+    config = loaded(config_path)
+    try:
+        store = Store.peek(config.store.path, now=Clock().now)
+    except StoreError as error:
+        failed(f"{error}; stop the machine first, or ask it through the maintenance screen")
+    bad = Audit(store).verify()
+    store.close()
+    if bad is not None:
+        failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
+    click.echo("audit chain: unbroken")
+
+
+async def _ask(config: Config, question: str) -> dict[str, Any] | None:
+    return await status_socket.ask(config.machine.status_socket, question)
+
+
+async def _examined_alone(config: Config) -> dict[str, Any]:
+    """No machine runs: build one without a screen, let its devices come up, and examine it."""
+    from kiosk import doctor as examination
+    from kiosk.machine import Machine
+    from kiosk.walk import ScriptedPresenter
+
+    try:
+        machine = Machine(config, ScriptedPresenter())
+    except StoreError as error:
+        failed(f"the store cannot be opened: {error}")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(machine.run, visits=None))
+        with trio.move_on_after(_SETTLE_S):
+            while not _settled(machine):
+                await trio.sleep(0.1)
+        report = await examination.examine(machine)
+        nursery.cancel_scope.cancel()
+    return report
+
+
+def _settled(machine: Any) -> bool:
+    states = [machine.peripherals.status(name).device for name in machine.config.devices]
+    return machine.link.online and all(s not in ("starting", "noDevice") for s in states)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    _print_devices(report["devices"])
+    for part in ("store", "hub", "queue", "memory", "versions"):
+        print_table(part, ["", ""], [[k, v] for k, v in report[part].items()])
+
+
+def _print_devices(rows: list[dict[str, Any]]) -> None:
+    columns = ["name", "driver", "device", "media", "supply", "error", "detail"]
+    print_table("devices", columns, [[r[c] for c in columns] for r in rows])

@@ -1,0 +1,83 @@
+"""``kiosk run``: the machine at its screen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+import msgspec
+import structlog
+import trio
+
+from kiosk import hardening, logs
+from kiosk.commands.common import failed, loaded
+from kiosk.config import Config
+from kiosk.pages import Presenter
+from offline_cache.errors import StoreError
+
+log = structlog.get_logger()
+
+
+@click.command()
+@click.pass_obj
+def run(config_path: str | None) -> None:
+    """Run the machine until SIGTERM; prints one JSON line when it is ready."""
+    config = loaded(config_path)
+    hardening.restart_hardened(sys.argv[1:])
+    hardening.no_core_dumps()
+    logs.to_folder(config.machine.log_folder)
+    serve(config, presenter("kivy", config))
+
+
+def presenter(name: str, config: Config) -> Presenter:
+    """The presenter of this name, from the entry points ``tongban.presenters``, for this screen."""
+    found = entry_points(group="tongban.presenters", name=name)
+    if not found:
+        failed(f"no presenter {name!r} is installed; reinstall the program")
+    screen = config.screen
+    return next(iter(found)).load()(
+        width_px=screen.width_px,
+        height_px=screen.height_px,
+        diagonal_in=screen.diagonal_in,
+        bottom_height_mm=screen.bottom_height_mm,
+        fullscreen=screen.fullscreen,
+    )
+
+
+def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> None:
+    """Build the machine and run it to its end."""
+    from kiosk.machine import Machine  # after the environment is settled: devices and vision load native code
+
+    try:
+        machine = Machine(config, shown_by)
+    except StoreError as error:
+        failed(f"the store cannot be opened: {error}")
+    trio.run(partial(_serve, machine, config, visits))
+
+
+async def _serve(machine: Any, config: Config, visits: int | None) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
+            await nursery.start(partial(machine.run, visits=visits))
+            ready = {"ready": True, "pid": os.getpid(), "status_socket": config.machine.status_socket}
+            click.echo(msgspec.json.encode(ready))
+            sys.stdout.flush()
+            nursery.start_soon(_end_with, machine, nursery.cancel_scope)
+
+
+async def _end_with(machine: Any, scope: trio.CancelScope) -> None:
+    await machine.ended.wait()
+    scope.cancel()
+
+
+async def _end_on_signal(signals: Any, scope: trio.CancelScope) -> None:
+    async for number in signals:
+        log.info("stopping", signal=number)
+        scope.cancel()
+        return

@@ -1,0 +1,202 @@
+"""The typed configuration, ``kiosk.toml`` (CONTRACTS §1). A wrong key refuses the start and is named with its fix."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from devices.contract import DriverSettings
+from devices.drivers import SettingsError, settings_for
+
+DEFAULT_PATH = Path("/etc/tongban/kiosk.toml")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; one line that names the key and the fix."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: an unknown key is an error."""
+
+
+class MachineConfig(Section, kw_only=True):
+    """Which machine this is and where it keeps its runtime files."""
+
+    id: str
+    """Name of this machine in its city; its last four characters are digits, they stand in every receipt number."""
+    hall: str
+    """Name of the hall, shown in the header and on slips."""
+    division: str
+    """Six-digit administrative division (GB/T 2260) that begins every receipt number."""
+    status_socket: str
+    """Path of the Unix socket that publishes status lines (CONTRACTS §3)."""
+    log_folder: str
+    """Folder for log files; nothing personal is ever written there."""
+
+
+class ScreenConfig(Section, kw_only=True):
+    """The touch panel."""
+
+    width_px: int = 1080
+    """Logical width of the layout."""
+    height_px: int = 1920
+    """Logical height of the layout."""
+    diagonal_in: float = 27.0
+    """Panel diagonal; type and targets are sized in millimetres from it."""
+    bottom_height_mm: int = 700
+    """Height of the panel's lower edge above the floor."""
+    fullscreen: bool = False
+    """Cover the whole screen, without a window frame."""
+    idle_timeout_s: float = 120.0
+    """A page without a touch for this long ends the visit; the last 20 s are a warning page. 0 is refused."""
+
+
+class StoreConfig(Section, kw_only=True):
+    """The one file that must survive."""
+
+    path: str
+    """Path of the SQLite file; its folder must exist and be on a local disk."""
+    ballast_mb: int = 64
+    """Size of the file that is given up when the disk is full, so that acknowledging can go on."""
+    free_floor_mb: int = 128
+    """Filing stops below this much free space."""
+
+
+class CatalogueConfig(Section, kw_only=True):
+    """Which services, and the city's deviations."""
+
+    path: str = ""
+    """Folder of the catalogue; empty = the one that comes with the program."""
+    overlay: str = ""
+    """Folder of a city overlay; empty = none."""
+
+
+class VisionConfig(Section, kw_only=True):
+    """Thresholds of the face comparison (Euclidean distance of dlib embeddings)."""
+
+    pass_distance: float = 0.50
+    """At or below: the same person."""
+    fail_distance: float = 0.60
+    """Above: not the same person; between the two a guide is asked."""
+
+
+class HubConfig(Section, kw_only=True):
+    """The way to the city."""
+
+    url: str
+    """Base address of the hub; ``http://`` is allowed to loopback only."""
+    carrier: Literal["https", "file", "both"] = "https"
+    """How envelopes travel."""
+    folder: str = ""
+    """Folder of the file carrier."""
+    seal_key: str
+    """The hub's X25519 public key, base64url without padding: everything filed is sealed to it."""
+    verify_key: str
+    """The hub's Ed25519 public key: receipts, answers and catalogues are checked with it."""
+    ca_file: str = ""
+    """CA bundle for TLS; empty = the system's."""
+    request_timeout_s: float = 15.0
+    """Time limit of one request."""
+    backoff_base_s: float = 2.0
+    """First wait before an envelope is tried again; full jitter."""
+    backoff_cap_s: float = 300.0
+    """Longest such wait."""
+
+
+class DemoConfig(Section, kw_only=True):
+    """Training and demonstration; refused with a real hub."""
+
+    today: date | None = None
+    """Fixes the wall date of the whole machine."""
+
+
+class Config(Section, kw_only=True):
+    """The whole file. ``devices`` holds each device's own driver settings by device name."""
+
+    machine: MachineConfig
+    screen: ScreenConfig = ScreenConfig()
+    store: StoreConfig
+    catalogue: CatalogueConfig = CatalogueConfig()
+    vision: VisionConfig = VisionConfig()
+    hub: HubConfig
+    demo: DemoConfig = DemoConfig()
+    devices: dict[str, dict[str, Any]] = {}
+
+    def device_settings(self) -> dict[str, tuple[type, DriverSettings]]:
+        """Driver class and typed settings of each configured device. Raises ConfigError."""
+        found = {}
+        for name, table in self.devices.items():
+            try:
+                found[name] = settings_for(name, table)
+            except SettingsError as error:
+                raise ConfigError(str(error)) from error
+        return found
+
+
+def find_path(option: str | None) -> Path:
+    """``--config``, then ``TONGBAN_CONFIG``, then ``/etc/tongban/kiosk.toml``."""
+    return Path(option or os.environ.get("TONGBAN_CONFIG") or DEFAULT_PATH)
+
+
+def load(path: Path) -> Config:
+    """The checked configuration. Raises ConfigError with one line that names the key and the fix."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name one with --config or TONGBAN_CONFIG") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as TOML: {error}") from error
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_named(str(error))}") from error
+    for problem in (*_problems(config),):
+        raise ConfigError(f"{path}: {problem}")
+    config.device_settings()
+    return config
+
+
+def _named(message: str) -> str:
+    """Msgspec's message with the key as people write it: ``[hub] url`` instead of ``$.hub.url``."""
+    what, _, where = message.partition(" - at `$")
+    key = where.rstrip("`").lstrip(".")
+    field = re.search(r"field `(\w+)`", what)
+    if field:
+        key, what = f"{key}.{field[1]}".lstrip("."), what.split("`")[0].replace("field", "key").strip()
+    section, _, name = key.partition(".")
+    place = f"[{section}] {name}".strip()
+    fix = "remove it or correct its name" if "unknown" in what else "add it" if "missing" in what else "correct it"
+    return f"{place}: {what[0].lower()}{what[1:]}; {fix} (docs/configuration.md lists every key)"
+
+
+def _problems(config: Config) -> list[str]:
+    found = []
+    if not re.fullmatch(r"\d{6}", config.machine.division):
+        found.append("[machine] division: not six digits; use the GB/T 2260 code of the hall")
+    if not re.search(r"\d{4}$", config.machine.id):
+        found.append("[machine] id: must end with four digits; they stand in every receipt number")
+    url = urlsplit(config.hub.url)
+    if url.scheme not in ("https", "http") or not url.hostname:
+        found.append("[hub] url: not an address; write https://host[:port]")
+    elif url.scheme == "http" and not _is_loopback(url.hostname):
+        found.append("[hub] url: http:// is allowed to loopback only; use https://")
+    if config.demo.today is not None and not _is_loopback(url.hostname or ""):
+        found.append("[demo] today: refused with a real hub; remove it or use a hub on loopback")
+    if config.hub.carrier != "https" and not config.hub.folder:
+        found.append("[hub] folder: missing; the file carrier needs a folder")
+    if config.screen.idle_timeout_s < 30:
+        found.append("[screen] idle_timeout_s: too short; at least 30 seconds, 20 of them are the warning")
+    if config.vision.pass_distance > config.vision.fail_distance:
+        found.append("[vision] pass_distance: above fail_distance; lower it")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,193 @@
+"""Everything around the machine in a demo: hub, network switch, simulated devices, configuration, enrolment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from devices.simulation import ControlClient
+from kiosk.demo.children import Child, ChildError, end_all
+from kiosk.text import text
+
+DEMO_DATE = "2027-01-12"
+"""The wall date of the demo; what is due for whom is arranged around it."""
+
+HUB_READY_S = 90.0
+READY_S = 30.0
+ENROL_S = 60.0
+
+SIMS = {
+    "id_card_reader": "devices.id_card_reader.sim",
+    "receipt_printer": "devices.receipt_printer.sim",
+    "camera": "devices.camera.sim",
+}
+
+Report = Callable[[str], None]
+
+
+@dataclass
+class Stage:
+    """A running demo without the machine itself. All paths lie in ``folder``; ``end`` stops every child."""
+
+    folder: Path
+    children: list[Child] = field(default_factory=list)
+    controls: dict[str, ControlClient] = field(default_factory=dict)
+    ready: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def slips(self) -> Path:
+        """Where the printer's slips appear as pictures."""
+        return self.folder / "slips"
+
+    @property
+    def config(self) -> Path:
+        """The machine's configuration file."""
+        return self.folder / "kiosk.toml"
+
+    @property
+    def status_socket(self) -> Path:
+        """Where the machine publishes its status lines."""
+        return self.folder / "status.sock"
+
+    @property
+    def people(self) -> Path:
+        """The file of synthetic people that the hub serves and the emulators show."""
+        return Path(self.ready["hub"]["people"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command of this machine needs to find its configuration."""
+        return {"TONGBAN_CONFIG": str(self.config)}
+
+    def start_child(self, name: str, argv: list[str], env: dict[str, str] | None = None) -> Child:
+        """Start and remember a process; it is ended with the stage. Main thread only (see ``Child``)."""
+        child = Child(name, argv, self.folder, env)
+        self.children.append(child)
+        return child
+
+    def start_machine(self) -> Child:
+        """Start ``kiosk run``."""
+        return self.start_child("kiosk", [command("kiosk"), "run"], self.environment)
+
+    def end(self) -> None:
+        """Stop every child within five seconds: the machine, then what is around it, its screen last."""
+        for control in self.controls.values():
+            control.close()
+        machine = [child for child in self.children if child.name == "kiosk"]
+        screen = [child for child in self.children if child.name == "screen"]
+        end_all(machine, 2.0)
+        end_all([child for child in self.children if child not in machine + screen], 2.3)
+        end_all(screen, 0.5)
+
+
+def command(name: str) -> str:
+    """The path of a command of this project, beside the Python that runs us."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextmanager
+def staged(folder: Path, report: Report) -> Iterator[Stage]:
+    """A stage that is up, configured and enrolled; ended on the way out. Raises ChildError."""
+    stage = Stage(folder)
+    stage.slips.mkdir(parents=True, exist_ok=True)
+    try:
+        report("hub")
+        _start_hub(stage)
+        report("devices")
+        _start_around(stage)
+        report("enrol")
+        stage.config.write_text(kiosk_toml(stage), encoding="utf-8")
+        _enrol(stage)
+        yield stage
+    finally:
+        stage.end()
+
+
+def _start_hub(stage: Stage) -> None:
+    hub = stage.start_child("hub", [command("hub"), "demo", "--data", str(stage.folder / "hub"), "--today", DEMO_DATE])
+    stage.ready["hub"] = hub.wait_ready(HUB_READY_S)
+
+
+def _start_around(stage: Stage) -> None:
+    hub = urlsplit(stage.ready["hub"]["url"])
+    people = ["--people", str(stage.people)]
+    extra = {
+        "id_card_reader": [*people, "--link", str(stage.folder / "reader")],
+        "receipt_printer": ["--tcp-port", "0", "--slips", str(stage.slips)],
+        "camera": people,
+    }
+    started = {
+        "network": _start_sim(stage, "network", "kiosk.demo.network", ["--target", f"{hub.hostname}:{hub.port}"])
+    }
+    for name, module in SIMS.items():
+        started[name] = _start_sim(stage, name, module, extra[name])
+    with ThreadPoolExecutor() as pool:
+        for name, ready in zip(started, pool.map(lambda c: c.wait_ready(READY_S), started.values()), strict=True):
+            stage.ready[name] = ready
+            stage.controls[name] = ControlClient(ready["control"], timeout_s=3.0)
+
+
+def _start_sim(stage: Stage, name: str, module: str, arguments: list[str]) -> Child:
+    control = str(stage.folder / f"{name}.control")
+    return stage.start_child(name, [sys.executable, "-m", module, "--control", control, *arguments])
+
+
+def kiosk_toml(stage: Stage) -> str:
+    """The machine's configuration for this stage (CONTRACTS §1)."""
+    hub, ready = stage.ready["hub"], stage.ready
+    for name in ("state", "logs"):
+        (stage.folder / name).mkdir(exist_ok=True)
+    sections: dict[str, dict[str, Any]] = {
+        "machine": {
+            "id": "demo-0001",
+            "hall": text("demo.hall").zh,
+            "division": "990101",
+            "status_socket": str(stage.status_socket),
+            "log_folder": str(stage.folder / "logs"),
+        },
+        "store": {"path": str(stage.folder / "state" / "store.sqlite"), "ballast_mb": 8},
+        "hub": {"url": ready["network"]["url"], "seal_key": hub["seal_key"], "verify_key": hub["verify_key"]},
+        "devices.id_card_reader": {"driver": "sam_v", "port": ready["id_card_reader"]["port"]},
+        "devices.receipt_printer": {"driver": "escpos", **_printer_line(ready["receipt_printer"])},
+        "devices.camera": {"driver": "opencv", "source": ready["camera"]["url"]},
+    }
+    lines = [f"[{section}]\n{_keys(values)}" for section, values in sections.items()]
+    return "\n".join([*lines, f"[demo]\ntoday = {DEMO_DATE}\n"])
+
+
+def _printer_line(ready: dict[str, Any]) -> dict[str, Any]:
+    if "tcp_port" in ready:
+        return {"transport": "tcp", "host": ready["host"], "tcp_port": ready["tcp_port"]}
+    return {"transport": "serial", "port": ready["port"]}
+
+
+def _keys(values: dict[str, Any]) -> str:
+    # A JSON string or integer is a TOML one too.
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
+def _enrol(stage: Stage) -> None:
+    argv = [
+        command("kiosk"),
+        "enrol",
+        "--hub",
+        stage.ready["network"]["url"],
+        "--code",
+        stage.ready["hub"]["enrolment_code"],
+    ]
+    done = subprocess.run(
+        argv, env={**os.environ, **stage.environment}, capture_output=True, text=True, timeout=ENROL_S, check=False
+    )
+    (stage.folder / "enrol.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    if done.returncode != 0:
+        why = (done.stderr.strip() or done.stdout.strip() or "it said nothing").split("\n")[-1]
+        raise ChildError(f"the machine could not be enrolled: {why}")

@@ -1,0 +1,133 @@
+"""What state the machine is in, for people and for monitoring; asked from the running machine, never beside it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import trio
+
+from kiosk.status_socket import Question
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+
+def questions(machine: Machine) -> dict[str, Question]:
+    """The requests that the status socket answers."""
+
+    async def doctor(_request: dict[str, Any]) -> dict[str, Any]:
+        return await examine(machine)
+
+    async def queue(request: dict[str, Any]) -> dict[str, Any]:
+        return {"queue": await queue_facts(machine), "rows": await queue_rows(machine, request.get("seq"))}
+
+    async def release(request: dict[str, Any]) -> dict[str, Any]:
+        freed = await trio.to_thread.run_sync(machine.outbox.release, int(request["seq"]))
+        await machine.audit("released", actor="operator", seq=int(request["seq"]), freed=freed)
+        return {"released": freed}
+
+    return {"doctor": doctor, "queue": queue, "release": release}
+
+
+async def examine(machine: Machine) -> dict[str, Any]:
+    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, queue, versions, and what protects a visit's data."""
+    return {
+        "devices": device_rows(machine),
+        "store": await trio.to_thread.run_sync(store_facts, machine),
+        "hub": {"url": machine.config.hub.url, "online": machine.link.online},
+        "queue": await queue_facts(machine),
+        "versions": versions(machine.catalogue.version),
+        "memory": memory_facts(),
+        "out_of_service": machine.out_of_service,
+    }
+
+
+def device_rows(machine: Machine) -> list[dict[str, Any]]:
+    """One row per configured device with the XFS words."""
+    rows = []
+    for name, table in machine.config.devices.items():
+        status = machine.peripherals.status(name)
+        rows.append(
+            {
+                "name": name,
+                "driver": table.get("driver", ""),
+                "device": status.device,
+                "media": status.media,
+                "supply": status.supply,
+                "error": status.error,
+                "detail": status.detail,
+                "since": status.since.isoformat(),
+            }
+        )
+    return rows
+
+
+def store_facts(machine: Machine) -> dict[str, Any]:
+    """Engine, room, and how long this disk takes to sync; suspicious disks are named."""
+    times = machine.store.sync_times(machine.clock.monotonic)
+    facts: dict[str, Any] = {
+        "path": machine.config.store.path,
+        "engine": machine.store.engine,
+        "free_mb": machine.store.free_bytes // 2**20,
+        "has_room": machine.store.has_room,
+    }
+    if times is not None:
+        facts |= {"sync_p50_ms": round(times.p50_ms, 3), "sync_p99_ms": round(times.p99_ms, 3)}
+        facts["disk"] = (
+            "too slow" if times.p99_ms > 100 else "suspiciously fast" if times.p50_ms < 0.05 else "plausible"
+        )
+    return facts
+
+
+async def queue_facts(machine: Machine) -> dict[str, Any]:
+    """Depth, oldest, held: envelopes only."""
+    outbox = machine.outbox
+    return await trio.to_thread.run_sync(
+        lambda: {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s()}
+    )
+
+
+async def queue_rows(machine: Machine, seq: int | None) -> list[dict[str, Any]]:
+    """The rows of ``queue list --json``."""
+    now = machine.clock.monotonic()
+    rows = await trio.to_thread.run_sync(
+        lambda: machine.outbox.rows(now) if seq is None else [machine.outbox.row(int(seq), now)]
+    )
+    return [msgspec.to_builtins(r) for r in rows]
+
+
+def versions(catalogue: str) -> dict[str, str]:
+    """Program, interpreter, and the libraries that safety rests on."""
+    named = ("kivy", "trio", "pysqlite3", "cryptography", "opencv-python", "python-escpos", "pyserial")
+    found = {name: metadata.version(name) for name in named}
+    return {
+        "tongban": metadata.version("tongban"),
+        "python": platform.python_version(),
+        "catalogue": catalogue,
+        **found,
+    }
+
+
+def memory_facts() -> dict[str, Any]:
+    """Whether freed memory is overwritten in this process (CONTRACTS §8)."""
+    loaded = _is_mapped("libjemalloc")
+    junk = "junk:free" in os.environ.get("MALLOC_CONF", "") or "junk:true" in os.environ.get("MALLOC_CONF", "")
+    plain = os.environ.get("PYTHONMALLOC") == "malloc"
+    return {
+        "freed_memory_overwritten": loaded and junk and plain,
+        "jemalloc": loaded,
+        "junk_free": junk,
+        "malloc": plain,
+    }
+
+
+def _is_mapped(library: str) -> bool:
+    try:
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            return any(library in line for line in maps)
+    except OSError:
+        return False

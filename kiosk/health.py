@@ -1,0 +1,36 @@
+"""What can be offered now: what cannot end is not started, and the reason is said beforehand."""
+
+from __future__ import annotations
+
+from devices.vocabulary import DeviceState, SupplyState
+from kiosk.catalogue.model import Service
+from kiosk.peripherals import Peripherals
+from kiosk.text import NOTHING, Text, text
+
+WORKS = frozenset({DeviceState.ONLINE, DeviceState.BUSY, DeviceState.STARTING})
+
+
+class Offer:
+    """Whether a service can be started; ``reason`` when not, ``hint`` when it can but something will lack."""
+
+    __slots__ = ("available", "hint", "reason")
+
+    def __init__(self, reason: Text = NOTHING, hint: Text = NOTHING) -> None:
+        self.available = not reason
+        self.reason = reason
+        self.hint = hint
+
+
+def offer(service: Service, peripherals: Peripherals, *, online: bool) -> Offer:
+    """Judge one service by network and devices."""
+    if service.offline == "live" and not online:
+        return Offer(reason=text("health.needs_network"))
+    if any(s.kind == "identify" for s in service.steps):
+        reader = peripherals.status("id_card_reader")
+        if reader.device not in WORKS:
+            return Offer(reason=text("health.no_reader"))
+    if "receipt_printer" in service.devices:
+        printer = peripherals.status("receipt_printer")
+        if printer.device not in WORKS or printer.supply is SupplyState.OUT:
+            return Offer(hint=text("health.no_slip"))
+    return Offer()

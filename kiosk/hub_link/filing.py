@@ -1,0 +1,114 @@
+"""Filing: plain bytes in, sealed and durable when it returns (CONTRACTS §4, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import trio
+
+from kiosk.clock import Clock
+from kiosk.hub_link.identity import Identity
+from kiosk.messages import envelope
+from kiosk.messages.seal import seal
+from offline_cache.errors import KeyTaken
+from offline_cache.outbox import Outbox, PartDigest
+
+PRIORITIES = {"case": 0, "complaint": 1, "rating": 2, "finding": 3, "device_event": 4, "audit_head": 5}
+
+
+class Filed(NamedTuple):
+    """The proof that it is kept: its number in the machine's chain and the envelope's digest."""
+
+    seq: int
+    sha256: str
+
+
+class Filing:
+    """The only way into the outbox. ``on_filed`` is told after each commit (the forwarder's ``nudge``)."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        identity: Identity,
+        *,
+        seal_key: str,
+        clock: Clock,
+        on_filed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._outbox = outbox
+        self._identity = identity
+        self._seal_key = seal_key
+        self._clock = clock
+        self._on_filed = on_filed
+
+    async def file(
+        self,
+        *,
+        kind: envelope.Kind,
+        key: str,
+        case_id: str | None,
+        receipt_number: str | None,
+        parts: Mapping[str, bytes],
+    ) -> Filed:
+        """Seals each part to the hub and keeps all in one transaction; returns after its sync and not before.
+
+        The same key again gives what was filed (a second tap). Once begun it cannot be canceled. Raises StoreFull,
+        StoreBroken (not known to be kept) or KeyTaken (the key was used for other parts).
+        """
+        filed = await trio.to_thread.run_sync(self.file_now, kind, key, case_id, receipt_number, parts)
+        self._on_filed()
+        return filed
+
+    def file_now(
+        self, kind: envelope.Kind, key: str, case_id: str | None, receipt_number: str | None, parts: Mapping[str, bytes]
+    ) -> Filed:
+        """The same in the calling thread."""
+        known = self._known(key, parts)
+        if known:
+            return known
+        kept = self._outbox.put(
+            kind=kind,
+            key=key,
+            case_id=case_id,
+            receipt_number=receipt_number,
+            parts=self._sealed(key, parts),
+            stamp=lambda seq, prev, digests: self._stamp(kind, key, case_id, seq, prev, digests),
+        )
+        return Filed(kept.seq, kept.sha256)
+
+    def _known(self, key: str, parts: Mapping[str, bytes]) -> Filed | None:
+        """What was filed under ``key``. Sealing is never the same twice, so names and sizes must do for comparing."""
+        proof = self._outbox.proof(key)
+        if proof is None:
+            return None
+        same_names = [part.name for part in proof.parts] == list(parts)
+        if not same_names or len({part.bytes - len(parts[part.name]) for part in proof.parts}) > 1:
+            raise KeyTaken(f"key {key} was used for other parts")
+        return Filed(proof.seq, proof.sha256)
+
+    def _sealed(self, key: str, parts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+        who = self._identity
+        for name, plain in parts.items():
+            yield name, seal(plain, self._seal_key, kiosk_id=who.kiosk_id, key=key, part=name, suite=who.suite)
+
+    def _stamp(
+        self, kind: envelope.Kind, key: str, case_id: str | None, seq: int, prev: str, digests: list[PartDigest]
+    ) -> tuple[bytes, str]:
+        header = envelope.canonical(
+            envelope.parse_header(
+                {
+                    "version": 1,
+                    "suite": self._identity.suite,
+                    "kiosk_id": self._identity.kiosk_id,
+                    "seq": seq,
+                    "key": key,
+                    "kind": kind,
+                    "case_id": case_id,
+                    "created_at": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                    "parts": [part._asdict() for part in digests],
+                    "prev_sha256": prev,
+                }
+            )
+        )
+        return header, envelope.sign_header(header, self._identity.private_key, self._identity.suite)

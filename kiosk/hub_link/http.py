@@ -1,0 +1,170 @@
+"""Signed requests to the hub and what came back; every expected fault is ``NoAnswer`` with its reason."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import structlog
+import trio
+
+from kiosk.clock import Clock
+from kiosk.messages import requests
+
+if TYPE_CHECKING:
+    from kiosk.hub_link.identity import Identity
+
+log = structlog.get_logger()
+
+ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+# Servers commonly close idle connections after 5 s; a request on one that is just closing would count as an outage.
+_KEEPALIVE_S = 3.0
+
+
+class NoAnswer(Exception):
+    """No hub answered: ``no_connection``, ``timeout``, ``broken`` or ``too_long``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Answer(NamedTuple):
+    """A whole HTTP answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> str:
+        """The status and, from ``application/problem+json``, the rule that was broken; for logs and technicians."""
+        if "problem+json" not in self.headers.get("content-type", ""):
+            return str(self.status)
+        try:
+            told = msgspec.json.decode(self.body, type=dict)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return str(self.status)
+        words = [str(told[name])[:200] for name in ("title", "field", "detail") if told.get(name)]
+        return " ".join([str(self.status), *words])
+
+
+class HubHttp:
+    """One connection pool to one hub. ``transport`` replaces the network in tests."""
+
+    def __init__(
+        self,
+        url: str,
+        identity: Identity,
+        clock: Clock,
+        *,
+        ca_file: str = "",
+        timeout_s: float = 15,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        require_safe(url)
+        self._identity = identity
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._offset_s = 0
+        self._prefix = urlsplit(url).path.rstrip("/")
+        self.on_outcome: Callable[[str | None], None] = lambda reason: None
+        """Told after every request: None, or why no hub answered."""
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            verify=ssl.create_default_context(cafile=ca_file or None),
+            timeout=None,  # noqa: S113 - one limit over the whole request, below
+            trust_env=False,
+            limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
+            transport=transport,
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time."""
+        try:
+            answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
+            if answer.status == 401 and self._learn_time(answer):
+                answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
+        except NoAnswer as error:
+            self.on_outcome(error.reason)
+            raise
+        self.on_outcome(None if answer.status < 500 else "server_error")
+        return answer
+
+    async def aclose(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._client.aclose()
+
+    async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
+        signed = requests.sign_request(
+            method,
+            self._prefix + path,
+            body,
+            kiosk_id=self._identity.kiosk_id,
+            private_key=self._identity.private_key,
+            time_s=self._unix_s() + self._offset_s,
+            suite=self._identity.suite,
+        )
+        kind = {"Content-Type": "application/json"} if body else {}
+        try:
+            with trio.fail_after(timeout_s):
+                return await self._exchange(method, path, body, {**kind, **headers, **signed})
+        except trio.TooSlowError:
+            raise NoAnswer("timeout") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NoAnswer("no_connection") from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise NoAnswer("broken") from error
+
+    async def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        async with self._client.stream(method, path, content=body, headers=headers) as response:
+            received = bytearray()
+            async for chunk in response.aiter_bytes():
+                received += chunk
+                if len(received) > ANSWER_LIMIT_BYTES:
+                    raise NoAnswer("too_long")
+            return Answer(response.status_code, dict(response.headers), bytes(received))
+
+    def _unix_s(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    def _learn_time(self, answer: Answer) -> bool:
+        """True when the hub's clock is far from ours: the request is worth a second try with the hub's time."""
+        told = answer.headers.get(requests.TIME.lower(), "")
+        if not (told.isascii() and told.isdigit() and len(told) <= 12):
+            return False
+        offset_s = int(told) - self._unix_s()
+        if abs(offset_s - self._offset_s) <= requests.WINDOW_S // 2:
+            return False
+        log.warning("hub.clock_differs", offset_s=offset_s)
+        self._offset_s = offset_s
+        return True
+
+
+def require_safe(url: str) -> None:
+    """Raises ValueError for anything but ``https://``, or ``http://`` to loopback."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError(f"{url} is not the address of a hub; write https://host[:port]")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"{url}: http:// is allowed to loopback only; use https://")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,68 @@
+"""Who this machine is to the hub: its signing key, made at the first start, and enrolment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from kiosk.clock import Clock
+from kiosk.hub_link.http import HubHttp, NoAnswer
+from kiosk.messages.encoding import InvalidMessage, decode
+from kiosk.messages.fleet import Enrolled, Enrolment
+from kiosk.messages.seal import new_sign_key, public_sign_key
+from kiosk.messages.suites import DEFAULT
+from offline_cache.values import Values
+
+_NAMESPACE = "identity"
+
+
+class Identity(NamedTuple):
+    """Keys as base64url without padding; the private one never leaves the store and this object."""
+
+    kiosk_id: str
+    private_key: str
+    public_key: str
+    suite: str = DEFAULT
+
+    def __repr__(self) -> str:
+        return f"Identity({self.kiosk_id}, {self.public_key})"
+
+    @classmethod
+    def load(cls, values: Values, kiosk_id: str, suite: str = DEFAULT) -> Identity:
+        """The machine's key from the store; made and kept durably when there is none yet."""
+        name = f"sign_key_{suite}"
+        kept = values.get(_NAMESPACE, name)
+        if kept is None:
+            kept = new_sign_key(suite).private.encode("ascii")
+            values.put(_NAMESPACE, name, kept)
+        private = kept.decode("ascii")
+        return cls(kiosk_id, private, public_sign_key(private, suite), suite)
+
+
+class EnrolmentFailed(Exception):
+    """One line: why the hub did not take this machine, and what to do."""
+
+
+async def enrol(
+    hub_url: str, code: str, identity: Identity, clock: Clock, *, ca_file: str = "", timeout_s: float = 15
+) -> Enrolled:
+    """Makes the machine known to the hub with a one-time code; the answer belongs into ``[hub]``.
+
+    Raises EnrolmentFailed, ValueError for an address that is not allowed.
+    """
+    http = HubHttp(hub_url, identity, clock, ca_file=ca_file, timeout_s=timeout_s)
+    body = msgspec.json.encode(Enrolment(code, identity.kiosk_id, identity.public_key))
+    try:
+        answer = await http.send("POST", "/v1/enrolments", body)
+        if answer.status not in (200, 201):
+            raise EnrolmentFailed(f"the hub refused the enrolment ({answer.problem}); ask the city for a new code")
+        return decode(answer.body, Enrolled)
+    except NoAnswer as error:
+        raise EnrolmentFailed(
+            f"the hub at {hub_url} did not answer ({error.reason}); check address and network"
+        ) from error
+    except InvalidMessage as error:
+        raise EnrolmentFailed(f"what answers at {hub_url} is not a hub ({error}); check the address") from error
+    finally:
+        await http.aclose()

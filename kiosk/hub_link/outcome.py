@@ -1,0 +1,81 @@
+"""What an answer to an envelope means (CONTRACTS §6): one pure function, no state."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from kiosk.hub_link.http import Answer
+from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.receipts import parse_receipt
+
+Meaning = Literal["receipt", "no_answer", "retry", "missing", "held", "paused"]
+_RETRY = {408, 425, 429}
+_HELD = {400, 409, 413, 422}
+_PAUSED = {401, 403, 404}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Outcome(NamedTuple):
+    """``receipt``: a receipt came, not yet verified · ``no_answer``: something answered, but no hub · ``retry``: later
+    · ``missing``: send these parcels, then again · ``held``: a person decides · ``paused``: nothing more to this
+    destination. ``server_error``: the hub failed on this very envelope (5xx).
+    """
+
+    meaning: Meaning
+    reason: str = ""
+    receipt: bytes = b""
+    retry_after_s: float | None = None
+    missing: frozenset[str] = frozenset()
+    server_error: bool = False
+
+
+def outcome_of(answer: Answer, now: datetime) -> Outcome:
+    """The meaning of a whole answer. ``now`` (wall, aware) reads a ``Retry-After`` that is a date."""
+    status = answer.status
+    if 200 <= status < 300:
+        return _of_success(answer)
+    if status in _RETRY or status >= 500:
+        wait_s = retry_after_s(answer.headers.get("retry-after", ""), now)
+        return Outcome("retry", answer.problem, retry_after_s=wait_s, server_error=status >= 500)
+    if status == 424:
+        return Outcome("missing", answer.problem, missing=_missing(answer.body))
+    if status in _HELD:
+        return Outcome("held", answer.problem)
+    if status in _PAUSED:
+        return Outcome("paused", answer.problem)
+    return Outcome("no_answer", f"{status} is no answer of a hub")
+
+
+def _of_success(answer: Answer) -> Outcome:
+    try:
+        parse_receipt(answer.body)
+    except InvalidMessage:
+        return Outcome("no_answer", f"{answer.status} without a receipt")
+    return Outcome("receipt", receipt=answer.body)
+
+
+def _missing(body: bytes) -> frozenset[str]:
+    """Every digest that the problem names, wherever it names it; empty means: not told."""
+    try:
+        told: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset(_SHA256.findall(msgspec.json.encode(told).decode()))
+
+
+def retry_after_s(value: str, now: datetime) -> float | None:
+    """Seconds of a ``Retry-After`` (RFC 9110 §10.2.3: a number or a date); None for none or nonsense."""
+    value = value.strip()
+    if value.isascii() and value.isdigit() and len(value) <= 9:
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,75 @@
+"""Eligibility: everything that is missing, told at once (一次性告知), before anything is asked."""
+
+from __future__ import annotations
+
+from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.rules import check_named
+from kiosk.hub_link.client import Answered
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.messages.questions import EligibilityQuestion
+from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page
+from kiosk.printing import print_notice
+from kiosk.text import NOTHING, Text, text
+from kiosk.visit import message
+
+ABOUT = About(
+    mark="fill",
+    offline="register class: goes on and says that the department will judge; live class: ends with the reason",
+)
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Ask the department; show all defects together, or go on."""
+    question = EligibilityQuestion(journey.service.key, journey.visit.card.number if journey.visit.card else "")
+    page = journey.page("checking", text("eligibility.checking"), _busy(), actions=journey.bar(NOTHING), timeout_s=0)
+    reply = await journey.visit.show_while(page, lambda: journey.machine.link.ask("eligibility", question))
+    if isinstance(reply, Answer):
+        return Outcome.BACK
+    if isinstance(reply, Answered):
+        journey.offline = False
+        journey.facts = dict(reply.payload.facts)
+        return await _missing(journey, reply.payload.failed) if reply.payload.failed else Outcome.SKIP
+    if journey.service.offline != "register":
+        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), text("live.lead")))
+        return Outcome.LEAVE
+    journey.offline = True
+    answer = await journey.visit.show(_offline_page(journey))
+    return Outcome.BACK if answer.action == "back" else Outcome.NEXT
+
+
+def _busy() -> Hero:
+    return Hero(icon="magnifying-glass", level="info", title=text("eligibility.checking"),
+                lead=text("eligibility.checking_lead"), busy=True)  # fmt: skip
+
+
+def _offline_page(journey: Journey) -> Page:
+    hero = Hero(icon="wifi-slash", level="warn", title=text("offline.title"), lead=text("offline.lead"))
+    return journey.page("offline_notice", text("offline.title"), hero, actions=journey.bar(text("offline.go_on")))
+
+
+async def _missing(journey: Journey, failed: list[str]) -> Outcome:
+    rows = tuple(_defect(journey, check_id) for check_id in failed)
+    print_it = Action(id="print", label=text("eligibility.print"), style="secondary", icon="printer")
+    leave = Action(id="leave", label=text("action.understood"), style="primary")
+    exit_ = journey.bar()[0]
+    title = text("eligibility.missing_title", count=len(rows))
+    while True:
+        page = journey.page("not_yet", title, Facts(rows=rows), lead=text("eligibility.missing_lead"),
+                            actions=(exit_, print_it, leave))  # fmt: skip
+        answer = await journey.visit.show(page)
+        if answer.action != "print":
+            return Outcome.LEAVE
+        lines = [text("notice.line", what=row.label, todo=row.value) for row in rows]
+        await print_notice(journey.visit, journey.service.name, lines)
+
+
+def _defect(journey: Journey, check_id: str) -> Fact:
+    check = check_named(journey.service, check_id)
+    if check is None:
+        return Fact(label=text("eligibility.unknown_check"), value=text("eligibility.ask_counter"))
+    return Fact(label=check.public, value=check.what_to_do)
+
+
+def defect_text(journey: Journey, check_id: str) -> Text:
+    """The public words for a failed check, for the page that tells of a refusal after filing."""
+    return _defect(journey, check_id).label

@@ -1,0 +1,181 @@
+"""Runs one service for one visit: order, back, skip and the edges that every step has.
+
+A step kind is one file of this folder with ``ABOUT`` and ``async def step(journey, spec) -> Outcome``; the engine finds
+it by the kind's name in the catalogue and knows none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from kiosk.cases import CaseState, new_id
+from kiosk.catalogue.model import Service, StepSpec
+from kiosk.pages import Action, Block, Page, StepMark
+from kiosk.text import NOTHING, Text, text
+from kiosk.visit import Visit, VisitEnded, message
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+log = structlog.get_logger()
+
+
+class Outcome(Enum):
+    """How a step ended. SKIP is NEXT for a step that showed nothing, so that "back" passes over it."""
+
+    NEXT = "next"
+    SKIP = "skip"
+    BACK = "back"
+    LEAVE = "leave"
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journey table says of a step kind: its dot in the header, and where its edges lead."""
+
+    mark: str
+    offline: str = "goes on: needs no network"
+    jam: str = "uses no device"
+
+
+@dataclass
+class Journey:
+    """One service inside a visit. The ids exist from the first step on and never change."""
+
+    visit: Visit
+    service: Service
+    case_id: str
+    receipt_number: str
+    answers: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Text] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    trail: list[int] = field(default_factory=list)
+    position: int = 0
+    goto: str = ""
+    offline: bool = False
+    filed: bool = False
+    state: CaseState = CaseState.STORED
+    promised_on: date | None = None
+    notes: tuple[str, ...] = ()
+    signature: bytes = b""
+
+    @property
+    def machine(self) -> Machine:
+        return self.visit.machine
+
+    def page(self, kind: str, title: Text, *blocks: Block, lead: Text = NOTHING, **extra: Any) -> Page:
+        """A step page of this journey with its header dots and the usual bar: exit, back, next."""
+        extra.setdefault("actions", self.bar())
+        return Page(
+            kind=kind,
+            title=title,
+            lead=lead,
+            blocks=blocks,
+            service=self.service.key,
+            line=self.service.line,
+            icon=self.service.icon,
+            steps=self.marks(),
+            chips=self.machine.chips(),
+            **extra,
+        )
+
+    def bar(self, forward: Text | None = None, *, back: bool = True) -> tuple[Action, ...]:
+        """The action bar: exit left, back in the middle where there is a way back, next right."""
+        found = [Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out")]
+        if back:
+            found.append(Action(id="back", label=text("action.back"), style="secondary", icon="caret-left"))
+        if forward is None or forward:
+            found.append(Action(id="next", label=forward or text("action.next"), style="primary"))
+        return tuple(found)
+
+    def marks(self) -> tuple[StepMark, ...]:
+        """One dot per distinct mark of the service's steps, in order."""
+        kinds = [about(s.kind).mark for s in self.service.steps]
+        order = [m for m in dict.fromkeys(kinds) if m]
+        here = kinds[self.position] if self.position < len(kinds) else ""
+        at = order.index(here) if here in order else len(order)
+        names = ("done", "now", "waiting")
+        return tuple(
+            StepMark(label=text(f"mark.{m}"), state=names[0 if i < at else 1 if i == at else 2])
+            for i, m in enumerate(order)
+        )
+
+
+def about(kind: str) -> About:
+    """What a step kind says of itself. Raises ModuleNotFoundError for a kind without a file."""
+    return importlib.import_module(f"kiosk.journey.{kind}").ABOUT
+
+
+async def run(visit: Visit, service: Service) -> None:
+    """The whole journey. VisitEnded passes through; a surprise in a step leads to the safe page."""
+    number = await visit.machine.next_receipt_number()
+    journey = Journey(visit, service, new_id(), number)
+    visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
+    outcome = Outcome.NEXT
+    try:
+        while journey.position < len(service.steps) and outcome is not Outcome.LEAVE:
+            outcome = await _perform(journey, service.steps[journey.position])
+            _move(journey, outcome)
+    finally:
+        visit.machine.publish("journey", service=service.key, visit=visit.id, state="end")
+
+
+async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
+    module = importlib.import_module(f"kiosk.journey.{spec.kind}")
+    try:
+        return await module.step(journey, spec)
+    except VisitEnded:
+        raise
+    except Exception as error:
+        # The step boundary: the one place where a surprise is caught, named by ids only, and answered with safety.
+        log.error("step_crashed", step=spec.kind, service=journey.service.key, case_id=journey.case_id,
+                  error=type(error).__name__, where=_where(error))  # fmt: skip
+        journey.machine.publish("step_crashed", step=spec.kind, service=journey.service.key)
+        await journey.visit.tell(_safe_page(journey))
+        return Outcome.LEAVE
+
+
+def _where(error: BaseException) -> str:
+    """File and line of a surprise; never its message, which may quote what a person typed."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace else ""
+
+
+def _safe_page(journey: Journey) -> Page:
+    if journey.filed:
+        lead = text("fault.filed", number=journey.receipt_number)
+    else:
+        lead = text("fault.nothing_filed")
+    return message("fault", "warning-circle", "error", text("fault.title"), lead)
+
+
+def _move(journey: Journey, outcome: Outcome) -> None:
+    if outcome is Outcome.BACK:
+        if journey.trail:
+            journey.position = journey.trail.pop()
+        else:
+            journey.position = len(journey.service.steps)
+    elif outcome in (Outcome.NEXT, Outcome.SKIP):
+        if outcome is Outcome.NEXT:
+            journey.trail.append(journey.position)
+        if journey.filed:
+            journey.trail.clear()
+        journey.position = _target(journey)
+        journey.goto = ""
+
+
+def _target(journey: Journey) -> int:
+    """The next position; a review's "change" button names the step to go back to by its kind and name."""
+    for i, spec in enumerate(journey.service.steps):
+        if journey.goto and journey.goto == f"{spec.kind}:{spec.name}":
+            journey.trail = [p for p in journey.trail if p < i]
+            return i
+    return journey.position + 1

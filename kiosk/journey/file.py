@@ -1,0 +1,176 @@
+"""File: one durable transaction; from its return on the case is kept. Then the truth about how far it has come."""
+
+from __future__ import annotations
+
+import functools
+
+import trio
+
+from kiosk.cases import CaseState
+from kiosk.catalogue.model import StepSpec
+from kiosk.hub_link.client import Answered
+from kiosk.journey.eligibility import defect_text
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.messages.content import Applicant, CaseForm, encode_content
+from kiosk.messages.questions import CaseProgress, ProgressQuestion
+from kiosk.pages import Action, Fact, Facts, Hero, Page, Receipt
+from kiosk.text import NOTHING, same, text
+from kiosk.visit import FiledCase, message
+from offline_cache.errors import StoreError
+
+ABOUT = About(
+    mark="slip",
+    offline="filed into the sealed outbox; forwarded and accepted later",
+    jam="disk full or failing: nothing is filed and the page says so",
+)
+FOLLOW_S = 12.0
+"""How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
+_POLL_S = 0.6
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Seal, store, and follow the case for a moment. The page never says more than is proved."""
+    try:
+        await _store(journey)
+    except StoreError:
+        await journey.visit.tell(message("not_filed", "warning-circle", "error", text("file.full_title"),
+                                         text("file.full_lead")))  # fmt: skip
+        return Outcome.LEAVE
+    journey.filed = True
+    journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
+    await _follow(journey)
+    answer = await journey.visit.show(_result_page(journey))
+    return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
+
+
+async def _store(journey: Journey) -> None:
+    """One transaction. Plain bytes live only inside this call."""
+    parts = {"form": encode_content(_form(journey)), "signature": journey.signature}
+    if journey.visit.portrait:
+        parts["face"] = journey.visit.portrait
+    await journey.machine.filing.file(
+        kind="case",
+        key=journey.case_id,
+        case_id=journey.case_id,
+        receipt_number=journey.receipt_number,
+        parts=parts,
+    )
+    journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
+
+
+def _form(journey: Journey) -> CaseForm:
+    card, identity = journey.visit.card, journey.visit.identity
+    if card is None or identity is None:
+        raise RuntimeError("a case needs a read card and a verified person")
+    return CaseForm(
+        service=journey.service.key,
+        catalogue_version=journey.machine.catalogue.version,
+        receipt_number=journey.receipt_number,
+        applicant=Applicant(
+            kind=card.kind,
+            name=card.name,
+            sex=str(card.sex),
+            birth=f"{card.birth:%Y%m%d}",
+            number=card.number,
+            nation=card.nation,
+            address=card.address,
+            authority=card.authority,
+            valid_from=f"{card.valid_from:%Y%m%d}" if card.valid_from else "",
+            valid_to=f"{card.valid_to:%Y%m%d}" if card.valid_to else "长期",
+            english_name=card.english_name,
+            pass_number=card.pass_number,
+        ),
+        answers=dict(journey.answers),
+        identity=identity,
+        filed_at=journey.machine.clock.now(),
+        offline=journey.offline,
+        language=journey.visit.settings.language,
+    )
+
+
+async def _follow(journey: Journey) -> None:
+    """Wait for the hub's receipt and the department's word, as long as it makes sense and the person wants to."""
+    if not journey.machine.link.online:
+        journey.offline = True
+        return
+    page = functools.partial(_following_page, journey)
+
+    async def follow() -> None:
+        with trio.move_on_after(FOLLOW_S):
+            while journey.state in (CaseState.STORED, CaseState.DELIVERED):
+                await _look(journey)
+                journey.visit.update(page())
+                await trio.sleep(_POLL_S)
+
+    await journey.visit.show_while(page(), follow)
+
+
+async def _look(journey: Journey) -> None:
+    if journey.state is CaseState.STORED and journey.machine.delivered(journey.case_id):
+        journey.state = CaseState.DELIVERED
+        return
+    if journey.state is CaseState.DELIVERED:
+        reply = await journey.machine.link.ask("progress", ProgressQuestion(receipt_number=journey.receipt_number))
+        if isinstance(reply, Answered):
+            for case in reply.payload.cases:
+                _take_over(journey, case)
+
+
+def _take_over(journey: Journey, case: CaseProgress) -> None:
+    if case.receipt_number != journey.receipt_number or not case.states:
+        return
+    last = case.states[-1]
+    if last.state in CaseState.__members__.values() and last.state != CaseState.STORED:
+        journey.state = CaseState(last.state)
+        journey.promised_on = case.promised_date
+        journey.notes = tuple(n for n in last.note.split(",") if n)
+        if journey.state is not CaseState.DELIVERED:
+            journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=journey.state)
+
+
+def _following_page(journey: Journey) -> Page:
+    stored = journey.state is CaseState.STORED
+    hero = Hero(
+        icon="paper-plane-tilt" if stored else "hourglass-medium",
+        level="info",
+        title=text("file.stored_title"),
+        lead=text("file.sending") if stored else text("file.delivered"),
+        busy=True,
+    )
+    skip = Action(id="next", label=text("file.do_not_wait"), style="secondary")
+    return journey.page("filing", text("file.title"), hero, actions=(skip,), timeout_s=0)
+
+
+def _result_page(journey: Journey) -> Page:
+    """What is true now, the number, and what happens next."""
+    state = journey.state
+    receipt = Receipt(
+        label=text("result.number"),
+        number=journey.receipt_number,
+        qr=journey.receipt_number,
+        note=text("result.keep"),
+    )
+    if state is CaseState.NOT_ACCEPTED:
+        rows = tuple(Fact(label=text("result.reason"), value=defect_text(journey, n)) for n in journey.notes)
+        hero = Hero(
+            icon="x-circle", level="warn", title=text("result.not_accepted"), lead=text("result.not_accepted_lead")
+        )
+        blocks = (hero, Facts(rows=rows), receipt) if rows else (hero, receipt)
+    elif state in (CaseState.STORED, CaseState.DELIVERED):
+        name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
+        hero = Hero(
+            icon="check-circle", level="ok", title=text(f"result.{name}"), lead=journey.service.what_next_offline
+        )
+        blocks = (hero, receipt)
+    else:
+        promised = same(f"{journey.promised_on:%Y-%m-%d}") if journey.promised_on else text("result.no_date")
+        rows = (Fact(label=text("result.promised"), value=promised),)
+        hero = Hero(icon="check-circle", level="ok", title=text("result.accepted"), lead=journey.service.what_next)
+        blocks = (hero, Facts(rows=rows), receipt)
+    leave = Action(id="leave", label=text("result.no_slip"), style="secondary")
+    exit_ = journey.bar(NOTHING, back=False)[0]
+    return journey.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+
+
+def _print_action() -> tuple[Action, ...]:
+    return (Action(id="next", label=text("result.print"), style="primary", icon="printer"),)

@@ -1,0 +1,75 @@
+"""Identify: the ID card on the reader. Skipped when this visit has read it: one card tap for everything."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from devices.id_card_reader.card import IdCard
+from devices.vocabulary import Completion
+from kiosk.catalogue.model import Service, StepSpec
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.pages import Answer, CardPrompt, Notice, Page
+from kiosk.text import NOTHING, Text, text
+from kiosk.visit import Visit, message
+
+ABOUT = About(
+    mark="identify",
+    jam="reader lost: the page says so and goes on by itself when it is back; the guide can be called",
+)
+_READ_S = 3600.0
+"""A read waits for a card as long as the page is shown; leaving the page cancels it."""
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Read the card unless it has been read, then see whether the service takes it."""
+    shown = journey.visit.card is None
+    if shown:
+        page = journey.page("card", text("card.title"), CardPrompt(title=text("card.title"), lead=text("card.lead")),
+                            actions=journey.bar(NOTHING, back=bool(journey.trail)))  # fmt: skip
+        card = await read_card(journey.visit, page)
+        if isinstance(card, Answer):
+            return Outcome.BACK
+        journey.visit.card = card
+    problem = card_problem(journey.visit.card, journey.service, journey.machine.clock.today())
+    if problem:
+        await journey.visit.tell(message("card_refused", "identification-card", "warn", *problem))
+        return Outcome.LEAVE
+    return Outcome.SKIP
+
+
+async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
+    """Show ``page`` and wait for a readable card; what goes wrong is said on the page in plain words."""
+
+    async def reading() -> IdCard:
+        while True:
+            done = await visit.machine.peripherals.call("id_card_reader", "read_card", _READ_S)
+            if done.ok:
+                return done.value
+            visit.update(_with_notice(page, done.error))
+            await visit.machine.settle(done.code is Completion.DEVICE_NOT_READY)
+
+    return await visit.show_while(page, reading)
+
+
+def _with_notice(page: Page, error: str) -> Page:
+    known = {"lift_card", "unknown_card", "select_failed", "card_unreadable"}
+    words = text(f"card.{error}") if error in known else text("card.reader_lost")
+    notice = Notice(level="warn", icon="warning", text=words)
+    return Page(**{name: getattr(page, name) for name in page.__struct_fields__} | {"blocks": (notice, *page.blocks)})
+
+
+def card_problem(card: IdCard, service: Service, today: date) -> tuple[Text, Text] | None:
+    """Why this card cannot be used for this service (title, what to do), or None."""
+    if card.kind not in service.applicant.cards:
+        return text("card.kind_refused"), text("card.kind_refused_lead", service=service.name)
+    if card.valid_to is not None and card.valid_to < today and not service.applicant.expired_card:
+        return text("card.expired"), text("card.expired_lead")
+    age = full_years(card.birth, today)
+    if not service.applicant.min_age <= age <= service.applicant.max_age:
+        return text("card.age"), text("card.age_lead", service=service.name)
+    return None
+
+
+def full_years(birth: date, today: date) -> int:
+    """Age in full years."""
+    return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))

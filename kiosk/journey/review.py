@@ -1,0 +1,59 @@
+"""Review: everything that will be filed on one page, each answer with a way to change it."""
+
+from __future__ import annotations
+
+from kiosk.catalogue.model import StepSpec
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.pages import Action, Fact, Facts, Notice
+from kiosk.slips.masking import mask_name, mask_number
+from kiosk.text import Text, same, text
+
+ABOUT = About(mark="confirm")
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Show it; "change" goes to the step that asked."""
+    blocks = [Facts(rows=(*_person(journey), *_answers(journey), *_fees(journey)))]
+    if journey.offline:
+        blocks.insert(0, Notice(level="warn", icon="wifi-slash", text=text("offline.banner")))  # type: ignore[arg-type]
+    page = journey.page("review", text("review.title"), *blocks, lead=text("review.lead"),
+                        actions=journey.bar(text("review.confirm")))  # fmt: skip
+    answer = await journey.visit.show(page)
+    if answer.action.startswith("change:"):
+        journey.goto = answer.action.removeprefix("change:")
+        return Outcome.SKIP
+    return Outcome.BACK if answer.action == "back" else Outcome.NEXT
+
+
+def _person(journey: Journey) -> list[Fact]:
+    card = journey.visit.card
+    if card is None:
+        return []
+    return [
+        Fact(label=text("review.service"), value=journey.service.name),
+        Fact(label=text("review.name"), value=same(mask_name(card.name or card.english_name))),
+        Fact(label=text("review.number"), value=same(mask_number(card.number))),
+    ]
+
+
+def _answers(journey: Journey) -> list[Fact]:
+    rows = []
+    for spec in journey.service.steps:
+        change = Action(id=f"change:{spec.kind}:{spec.name}", label=text("review.change"), icon="pencil-simple")
+        if spec.kind == "choose":
+            rows.append(Fact(label=_short(spec.title), value=journey.labels[spec.name], action=change))
+        for f in spec.fields:
+            rows.append(Fact(label=f.label, value=journey.labels[f.name], action=change))
+    return rows
+
+
+def _short(title: Text) -> Text:
+    return Text(title.zh.rstrip("？?"), title.en.rstrip("?"))
+
+
+def _fees(journey: Journey) -> list[Fact]:
+    total = sum(fee.amount_fen for fee in journey.service.fees)
+    if not total:
+        return [Fact(label=text("review.fee"), value=text("review.free"))]
+    value = text("review.amount", yuan=f"{total / 100:g}", when=journey.service.fees[0].when)
+    return [Fact(label=text("review.fee"), value=value)]

@@ -1,0 +1,57 @@
+"""Sign: the person's signature with a finger, kept as a small PNG."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageDraw
+
+from kiosk.catalogue.model import StepSpec
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.pages import SignaturePad
+from kiosk.text import NOTHING, text
+
+ABOUT = About(mark="confirm")
+_WIDTH, _HEIGHT, _PEN = 900, 360, 7
+_LEAST_INK = 0.15
+"""A signature whose strokes are together shorter than this part of the pad is a slip of the finger."""
+
+Strokes = list[list[list[float]]]
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Ask until something that can be a signature stands on the pad."""
+    error = NOTHING
+    while True:
+        pad = SignaturePad(name="signature", label=text("sign.label"), error=error)
+        page = journey.page("sign", text("sign.title"), pad, lead=text("sign.lead"),
+                            actions=journey.bar(text("sign.submit")))  # fmt: skip
+        answer = await journey.visit.show(page)
+        if answer.action == "back":
+            return Outcome.BACK
+        strokes = answer.values.get("signature") or []
+        if _ink(strokes) >= _LEAST_INK:
+            journey.signature = drawn(strokes)
+            return Outcome.NEXT
+        error = text("sign.empty")
+
+
+def _ink(strokes: Strokes) -> float:
+    return sum(
+        ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+        for stroke in strokes
+        for (x0, y0), (x1, y1) in zip(stroke, stroke[1:], strict=False)
+    )
+
+
+def drawn(strokes: Strokes) -> bytes:
+    """Strokes in 0..1 (y down) as a black-on-white PNG of 900 × 360."""
+    image = Image.new("1", (_WIDTH, _HEIGHT), 1)
+    pen = ImageDraw.Draw(image)
+    for stroke in strokes:
+        points = [(x * _WIDTH, y * _HEIGHT) for x, y in stroke]
+        if len(points) > 1:
+            pen.line(points, fill=0, width=_PEN, joint="curve")
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -1,0 +1,158 @@
+"""Verify person: the face against the card's photo, two tries; then a guide confirms. Never a dead end, never alone.
+
+Face is not the only way in (人脸识别技术应用安全管理办法, in force 2025-06-01): the person may choose the guide at once.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from devices.vocabulary import Completion
+from kiosk.catalogue.model import StepSpec
+from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.messages.content import Identity
+from kiosk.pages import Action, Answer, CardPrompt, Choice, Choices, Hero, Page, Preview
+from kiosk.slips.masking import mask_name
+from kiosk.text import NOTHING, Text, same, text
+from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
+
+ABOUT = About(
+    mark="verify", jam="camera or models lost: the guide confirms with the guide card, never passed by itself"
+)
+TRIES = 2
+_TRY_S = 40.0
+_READ_S = 3600.0
+
+
+async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+    """Notice and choice, then face or guide."""
+    visit = journey.visit
+    if visit.identity is not None:
+        return Outcome.SKIP
+    reason = NOTHING
+    if not journey.machine.vision_ready() or not visit.card or not visit.card.photo:
+        reason = text("face.unavailable")
+    else:
+        answer = await visit.show(_notice_page(journey))
+        if answer.action == "back":
+            return Outcome.BACK
+        if answer.action == "next" and answer.values.get("way", "face") == "face":
+            outcome, reason = await _by_face(journey)
+            if outcome is not None:
+                return outcome
+    return await _by_guide(journey, reason)
+
+
+def _notice_page(journey: Journey) -> Page:
+    ways = (
+        Choice(id="face", label=text("face.way_face"), detail=text("face.way_face_detail")),
+        Choice(id="guide", label=text("face.way_guide"), detail=text("face.way_guide_detail")),
+    )
+    return journey.page(
+        "face_notice",
+        text("face.notice_title"),
+        Choices(name="way", label=NOTHING, options=ways, selected="face"),
+        lead=text("face.notice_lead"),
+        actions=journey.bar(text("face.start")),
+    )
+
+
+async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
+    """Two tries. Returns the step's outcome, or None and the reason why a guide must help."""
+    for attempt in range(TRIES):
+        result = await _one_try(journey, new_challenge(), attempt)
+        if isinstance(result, Answer):
+            return (Outcome.BACK if result.action == "back" else None), NOTHING
+        if result.decision == "pass":
+            journey.visit.identity = Identity("face", "pass", result.distance, result.engine)
+            journey.visit.portrait = await journey.machine.vision.snapshot() or b""
+            return Outcome.NEXT, NOTHING
+        if result.decision == "unavailable":
+            return None, text("face.unavailable")
+        if attempt + 1 < TRIES:
+            answer = await journey.visit.show(_again_page(journey, result))
+            if answer.action == "back":
+                return Outcome.BACK, NOTHING
+            if answer.action == "guide":
+                return None, NOTHING
+    return None, text("face.two_tries")
+
+
+async def _one_try(journey: Journey, challenge: Challenge, attempt: int) -> FaceResult | Answer:
+    vision = journey.machine.vision
+    show = functools.partial(_face_page, journey, vision.frames_name, attempt)
+    card = journey.visit.card
+    photo = card.photo if card else b""
+
+    async def compare() -> FaceResult:
+        return await vision.verify_face(photo, challenge, lambda p: journey.visit.update(show(p)), _TRY_S)
+
+    return await journey.visit.show_while(show(FaceProgress("look_straight", 0.0, None)), compare)
+
+
+def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgress) -> Page:
+    arrow = {"turn_left": "left", "turn_right": "right"}.get(progress.instruction, "")
+    preview = Preview(
+        frames=frames,
+        instruction=text(f"face.{progress.instruction}"),
+        progress=progress.progress,
+        arrow=arrow,  # type: ignore[arg-type]
+        show_box=True,
+    )
+    guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
+    exit_, back = journey.bar(NOTHING)
+    title = text("face.title") if attempt == 0 else text("face.title_again")
+    return journey.page("face", title, preview, lead=text("face.lead"), actions=(exit_, back, guide), timeout_s=0)
+
+
+def _again_page(journey: Journey, result: FaceResult) -> Page:
+    known = {"poor_photo", "no_face", "wrong_side", "too_slow", "not_alike", "several_faces", "not_live"}
+    reason = result.reason if result.reason in known else "not_alike"
+    exit_, back, again = journey.bar(text("face.again"))
+    guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
+    hero = Hero(icon="user-focus", level="warn", title=text("face.again_title"), lead=text(f"face.why_{reason}"))
+    return journey.page("face_again", text("face.again_title"), hero, actions=(exit_, guide, again))
+
+
+async def _by_guide(journey: Journey, reason: Text) -> Outcome:
+    """The guide taps the guide card, compares card and person with their own eyes, and says so."""
+    visit = journey.visit
+    lead = reason or text("guide.lead")
+    journey.machine.publish("guide_called", visit=visit.id)
+    while True:
+        prompt = CardPrompt(title=text("guide.tap"), lead=text("guide.tap_lead"))
+        page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=journey.bar(NOTHING))
+        guide_ref = await visit.show_while(page, functools.partial(_guide_card, journey))
+        if isinstance(guide_ref, Answer):
+            return Outcome.BACK
+        if not guide_ref:
+            lead = text("guide.not_a_guide")
+            continue
+        answer = await visit.show(_confirm_page(journey))
+        if answer.action == "next":
+            visit.identity = Identity("guide", "confirmed", guide_ref=guide_ref)
+            await journey.machine.audit("guide_confirmed", guide=guide_ref, case_id=journey.case_id)
+            return Outcome.NEXT
+        return Outcome.LEAVE
+
+
+def _confirm_page(journey: Journey) -> Page:
+    card = journey.visit.card
+    person = same(mask_name(card.name or card.english_name)) if card else NOTHING
+    actions = (
+        Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
+        Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),
+    )
+    hero = Hero(icon="identification-badge", level="info", title=text("guide.confirm_title"),
+                lead=text("guide.confirm_lead", person=person))  # fmt: skip
+    return journey.page("guide_confirm", text("guide.title"), hero, actions=actions)
+
+
+async def _guide_card(journey: Journey) -> str:
+    """The guide's reference from the next card, "" when the card is nobody's that may confirm."""
+    while True:
+        done = await journey.machine.peripherals.call("id_card_reader", "read_card", _READ_S)
+        if done.ok:
+            staff = await journey.machine.staff.find(done.value.number)
+            return staff.ref if staff and staff.role == "guide" else ""
+        await journey.machine.settle(done.code is Completion.DEVICE_NOT_READY)

@@ -1,0 +1,169 @@
+"""The pages around the journeys: attract and home, 我的待办, a line's services, the end of a visit."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from kiosk.catalogue.model import Service
+from kiosk.health import offer
+from kiosk.messages.questions import DueFact
+from kiosk.pages import Action, CardPrompt, Chip, DueItem, DueList, LineCard, LineCards, Notice, Page, Tile, Tiles
+from kiosk.slips.masking import mask_name
+from kiosk.text import NOTHING, Text, same, text
+from kiosk.visit import Visit, joined, settings_actions
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+LINES = (("traffic", "car"), ("household", "house-line"), ("exit_entry", "airplane-tilt"))
+_SOON_DAYS = 30
+_TOP = 4
+
+
+def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool) -> Page:
+    """What the machine is for, and "put your ID card on the reader"."""
+    closed = machine.out_of_service
+    blocks: list = []
+    if closed:
+        blocks.append(Notice(level="warn", icon="wrench", text=text("home.closed", reason=text(f"home.closed_{closed}")),
+                             detail=text("home.closed_lead")))  # fmt: skip
+    elif card_lies_there:
+        blocks.append(Notice(level="warn", icon="identification-card", text=text("home.take_card"),
+                             detail=text("home.take_card_lead")))  # fmt: skip
+    if not machine.link.online:
+        blocks.append(
+            Notice(level="warn", icon="wifi-slash", text=text("home.offline"), detail=text("home.offline_lead"))
+        )
+    if not closed:
+        blocks += [
+            CardPrompt(title=text("card.title"), lead=text("home.card_lead")),
+            LineCards(cards=tuple(_line_card(machine, line, icon) for line, icon in LINES)),
+            Tiles(title=text("home.common"), columns=3, tiles=_tiles(machine, machine.catalogue.of_line("common"))),
+        ]
+    return Page(
+        kind="home",
+        layout="home",
+        title=text("home.title"),
+        lead=same(machine.config.machine.hall),
+        spoken=text("card.title"),
+        chips=machine.chips(),
+        blocks=tuple(blocks),
+        actions=settings_actions(visit.settings),
+        brand=Action(id="brand", label=text("home.title"), icon="shield-check"),
+        timeout_s=0,
+    )
+
+
+def chips(machine: Machine) -> tuple[Chip, ...]:
+    """Small truths of the header: the network as it is, and where help is."""
+    if machine.link.online:
+        network = Chip(icon="wifi-high", text=text("chip.online"), level="ok")
+    else:
+        network = Chip(icon="wifi-slash", text=text("chip.offline"), level="warn")
+    help_line = Chip(icon="phone", text=text("chip.help", phone=machine.catalogue.help_phone))
+    return network, help_line
+
+
+def _line_card(machine: Machine, line: str, icon: str) -> LineCard:
+    services = machine.catalogue.of_line(line)
+    return LineCard(
+        action=Action(id=f"line:{line}", label=text(f"line.{line}"), icon=icon),
+        line=line,  # type: ignore[arg-type]
+        items=tuple(s.name for s in services[:_TOP]),
+        count=text("home.count", n=len(services)),
+    )
+
+
+def _tiles(machine: Machine, services: list[Service]) -> tuple[Tile, ...]:
+    return tuple(tile(machine, s) for s in services)
+
+
+def tile(machine: Machine, service: Service) -> Tile:
+    """A service as a tile, grey with the reason when it cannot end."""
+    given = offer(service, machine.peripherals, online=machine.link.online)
+    action = Action(id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available,
+                    reason=given.reason)  # fmt: skip
+    return Tile(action=action, line=service.line, lead=given.hint or service.summary)
+
+
+def line_page(machine: Machine, line: str) -> Page:
+    """All services of one line."""
+    tiles = _tiles(machine, machine.catalogue.of_line(line))
+    return Page(
+        kind="line",
+        title=text(f"line.{line}"),
+        lead=text("line.lead"),
+        line=line,  # type: ignore[arg-type]
+        icon=dict(LINES)[line],
+        chips=machine.chips(),
+        blocks=(Tiles(tiles=tiles, columns=1, wide=True),),
+        actions=(
+            Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out"),
+            Action(id="back", label=text("action.back"), style="secondary", icon="caret-left"),
+        ),
+    )
+
+
+def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent: list[str]) -> Page:
+    """After the tap: who this is (masked), what is due across the three lines, and everything else."""
+    today = machine.clock.today()
+    items = sorted((_due_item(machine, d, today) for d in due or [] if d.service in machine.catalogue.services),
+                   key=lambda pair: pair[0])  # fmt: skip
+    blocks: list = []
+    if due is None:
+        blocks.append(
+            Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=text("todo.offline_lead"))
+        )
+    elif silent:
+        names = joined(*(text(f"line.{line}") for line in silent))
+        blocks.append(Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names)))
+    if due is not None:
+        blocks.append(
+            DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
+        )
+    others = [s for line, _ in LINES for s in machine.catalogue.of_line(line)]
+    blocks.append(
+        Tiles(title=text("todo.all"), tiles=_tiles(machine, others), columns=1 if len(others) < 4 else 2, wide=True)
+    )
+    blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.of_line("common")), columns=3))
+    card = visit.card
+    name = same(mask_name(card.name or card.english_name)) if card else NOTHING
+    return Page(
+        kind="todo",
+        title=text("todo.hello", name=name),
+        lead=text("todo.lead"),
+        icon="user-circle",
+        chips=machine.chips(),
+        blocks=tuple(blocks),
+        actions=(Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out"),),
+    )
+
+
+def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueItem]:
+    service = machine.catalogue.services[due.service]
+    given = offer(service, machine.peripherals, online=machine.link.online)
+    reason = service.due.reason.filled(**due.facts) if service.due else service.summary
+    urgency = _urgency(due.due_on, today)
+    item = DueItem(
+        action=Action(id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available,
+                      reason=given.reason),
+        line=service.line,
+        reason=reason,
+        urgency=urgency,  # type: ignore[arg-type]
+        urgency_label=_urgency_label(urgency, due.due_on, today),
+    )  # fmt: skip
+    return due.due_on or date.max, item
+
+
+def _urgency(due_on: date | None, today: date) -> str:
+    if due_on is None:
+        return "info"
+    left = (due_on - today).days
+    return "overdue" if left < 0 else "soon" if left <= _SOON_DAYS else "later"
+
+
+def _urgency_label(urgency: str, due_on: date | None, today: date) -> Text:
+    if due_on is None:
+        return text("todo.info")
+    return text(f"todo.{urgency}", days=abs((due_on - today).days))

@@ -1,0 +1,38 @@
+"""Logging: structlog as JSON lines into the log folder. Fields are ids and codes, never what a person is or typed."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from pathlib import Path
+
+import structlog
+
+_SIZE, _KEPT = 5 * 2**20, 5
+
+
+def to_folder(folder: str) -> None:
+    """Write log lines to ``folder``/kiosk.log, rotated; without a folder, to standard error."""
+    if folder:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+            path / "kiosk.log", maxBytes=_SIZE, backupCount=_KEPT, encoding="utf-8"
+        )
+    else:
+        handler = logging.StreamHandler()
+    logger = logging.getLogger("tongban")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    # httpx names every address at INFO; the house's own events say what is needed.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=lambda *_: logger,
+        cache_logger_on_first_use=False,
+    )

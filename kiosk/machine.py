@@ -1,0 +1,356 @@
+"""The composition root: the only place that builds things, and the loop of visits."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from devices.id_card_reader.card import IdCard
+from devices.vocabulary import DeviceState, DeviceStatus
+from kiosk import doctor, lobby, maintenance
+from kiosk.cases import receipt_number
+from kiosk.catalogue import loader
+from kiosk.catalogue.model import Service
+from kiosk.catalogue.signing import require_signed
+from kiosk.clock import Clock
+from kiosk.config import Config
+from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.hub_link.client import Answered, HubLink
+from kiosk.hub_link.filing import PRIORITIES, Filing
+from kiosk.hub_link.forwarder import Forwarder
+from kiosk.hub_link.identity import Identity
+from kiosk.journey import engine
+from kiosk.messages.questions import DueQuestion
+from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
+from kiosk.peripherals import Peripherals
+from kiosk.staff import StaffBook
+from kiosk.status_socket import StatusSocket
+from kiosk.text import text
+from kiosk.vision.client import Thresholds, VisionWorker
+from kiosk.visit import Visit, VisitEnded, message
+from offline_cache.audit import Audit
+from offline_cache.counters import Counters
+from offline_cache.errors import StoreError
+from offline_cache.journal import Journal
+from offline_cache.outbox import Outbox
+from offline_cache.store import Store
+from offline_cache.values import Values
+
+log = structlog.get_logger()
+_SETTLE_S = 0.5
+_WIPE_S = 1.5
+BRAND_TAPS = 5
+
+
+class Machine:
+    """One kiosk: devices, store, hub link, presenter, and one visit after the other."""
+
+    def __init__(self, config: Config, presenter: Presenter, *, rng: random.Random | None = None) -> None:
+        self.config = config
+        self.presenter = presenter
+        self.clock = Clock(config.demo.today)
+        self.rng = rng or random.Random()
+        folder = Path(config.catalogue.path) if config.catalogue.path else None
+        if folder:
+            require_signed(folder, config.hub.verify_key)
+        self.catalogue = loader.load(folder)
+        self.status = StatusSocket(config.machine.status_socket, self.clock.monotonic)
+        self._open_store()
+        self._build_hub_link()
+        configured = config.device_settings()
+        camera = configured.pop("camera", None)
+        self.peripherals = Peripherals(configured, self.clock)
+        self.peripherals.listen(self._device_changed)
+        thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
+        self.vision = VisionWorker(
+            camera[1] if camera else None, thresholds, partial(self.peripherals.publish, "camera")
+        )
+        self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
+        self.outbox_states: dict[str, str] = {}
+        self.ended = trio.Event()
+        self._refresh: Callable[[], None] | None = None
+        self._brand_taps: list[float] = []
+
+    def _open_store(self) -> None:
+        store = self.config.store
+        self.store = Store.open(
+            store.path, now=self.clock.now, ballast_mb=store.ballast_mb, free_floor_mb=store.free_floor_mb
+        )
+        self.outbox = Outbox(self.store, priorities=PRIORITIES, cap_s=self.config.hub.backoff_cap_s)
+        self.journal = Journal(self.store)
+        self.counters = Counters(self.store)
+        self.audit_log = Audit(self.store)
+        self.values = Values(self.store)
+        self.staff = StaffBook(self.values, self.clock.now)
+
+    def _build_hub_link(self) -> None:
+        hub = self.config.hub
+        self.identity = Identity.load(self.values, self.config.machine.id)
+        self.link = HubLink(hub, self.identity, self.clock, on_change=self._link_changed, rng=self.rng)
+        self.forwarder = Forwarder(
+            self.outbox,
+            HttpsCarrier(self.link.http, self.clock),
+            verify_key=hub.verify_key,
+            monotonic=self.clock.monotonic,
+            rng=self.rng,
+            base_s=hub.backoff_base_s,
+            cap_s=hub.backoff_cap_s,
+            on_change=self._case_moved,
+            on_alarm=self._alarm,
+        )
+        self.filing = Filing(
+            self.outbox, self.identity, seal_key=hub.seal_key, clock=self.clock, on_filed=self.forwarder.nudge
+        )
+
+    # -- what steps and pages ask of the machine ------------------------------------------------------------------
+
+    def publish(self, kind: str, **facts: Any) -> None:
+        """One status line; never anything personal."""
+        self.status.publish(kind, **facts)
+
+    def published_page(self, page: Page) -> None:
+        """The status line of a page that is shown."""
+        self.publish("page", kind=page.kind, service=page.service)
+
+    def chips(self) -> tuple[Chip, ...]:
+        """The header's small truths."""
+        return lobby.chips(self)
+
+    def vision_ready(self) -> bool:
+        """Whether a face can be compared at all; when not, a guide confirms."""
+        return self.vision.ready and self.peripherals.status("camera").device in (
+            DeviceState.ONLINE,
+            DeviceState.STARTING,
+        )
+
+    def delivered(self, key: str) -> bool:
+        """Whether the hub's verified receipt for this envelope is in the store."""
+        return self.outbox_states.get(key) == "delivered"
+
+    async def settle(self, device_lost: bool) -> None:
+        """A breath before a device is asked again."""
+        await trio.sleep(_SETTLE_S if device_lost else _SETTLE_S / 5)
+
+    async def next_receipt_number(self) -> str:
+        """A number that no other case ever had. Raises StoreError."""
+        sequence = await trio.to_thread.run_sync(self.counters.take, "receipt")
+        machine = self.config.machine
+        return receipt_number(machine.division, machine.id, self.clock.today(), sequence)
+
+    async def begin_intent(self, kind: str, ref: str) -> int:
+        """Write down an effect before it happens."""
+        return await trio.to_thread.run_sync(self.journal.begin, kind, ref)
+
+    async def resolve_intent(self, intent: int, outcome: str) -> None:
+        """Write down how it ended, by the device's own word."""
+        await trio.to_thread.run_sync(self.journal.resolve, intent, outcome)
+
+    async def resolve_intents(self, ref: str, outcome: str) -> None:
+        """A person has said how the doubtful effects of ``ref`` ended."""
+        for intent in await trio.to_thread.run_sync(self.journal.open_intents):
+            if intent.ref == ref:
+                await self.resolve_intent(intent.id, outcome)
+
+    async def audit(self, event: str, actor: str = "machine", **detail: Any) -> None:
+        """Append to the chained audit log."""
+        await trio.to_thread.run_sync(self.audit_log.append, actor, event, detail)
+
+    async def kept_cases(self, number: str | None, numbers: list[str]) -> list[tuple[str, str]]:
+        """What this machine itself can prove of cases: (receipt number, outbox state)."""
+        found = []
+        for wanted in [number] if number else numbers:
+            rows = await trio.to_thread.run_sync(partial(self.outbox.find, receipt_number=wanted))
+            found += [(r.receipt_number, r.state) for r in rows if r.kind == "case"]
+        return found
+
+    async def set_out_of_service(self, reason: str) -> None:
+        """Take the machine out of service ("" = back), durable over restarts."""
+        await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service", reason.encode())
+        self.out_of_service = reason
+        self.publish("out_of_service", reason=reason)
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    async def run(self, *, visits: int | None = None, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve visits until canceled, or ``visits`` of them. Everything built is taken down again."""
+        self.status.questions.update(doctor.questions(self))
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.status.run)
+                await nursery.start(partial(self.presenter.run))
+                self.peripherals.start()
+                nursery.start_soon(self._start_vision)
+                nursery.start_soon(self.link.run)
+                nursery.start_soon(self.forwarder.run)
+                task_status.started()
+                await self._serve(visits)
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(4.0):
+                await self.vision.stop()
+                await self.peripherals.stop()
+            self.store.close()
+            self.ended.set()
+
+    async def _start_vision(self) -> None:
+        if self.config.devices.get("camera"):
+            await self.vision.start()
+
+    async def _serve(self, visits: int | None) -> None:
+        served = 0
+        while visits is None or served < visits:
+            await self._one_visit()
+            served += 1
+
+    async def _one_visit(self) -> None:
+        visit = Visit(self, Settings())
+        self.presenter.on_touch = visit.touched
+        reason = "done"
+        try:
+            first = await self._attract(visit)
+            self.publish("visit", visit=visit.id, state="start")
+            await self._welcome(visit, first)
+            del first
+        except VisitEnded as ended:
+            reason = ended.reason
+        except trio.Cancelled:
+            reason = "stopped"
+            raise
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(_WIPE_S):
+                await self._wipe(visit, reason)
+
+    async def _wipe(self, visit: Visit, reason: str) -> None:
+        """Nothing that the visit knew stays (CONTRACTS §8)."""
+        self.publish("visit", visit=visit.id, state="end", reason=reason)
+        visit.forget()
+        self.presenter.forget()
+        await self.vision.forget()
+        gc.collect()
+        self.publish("wiped", visit=visit.id)
+
+    async def _attract(self, visit: Visit) -> IdCard | Answer:
+        """The home page until somebody touches it or puts a card down. A card that lies there from before is not read."""
+        lies_there = [True]
+
+        def home() -> Page:
+            return lobby.home_page(self, visit, card_lies_there=lies_there[0] and self._reader_sees_card())
+
+        async def card() -> IdCard:
+            await self.peripherals.call("id_card_reader", "wait_removed", 3600.0)
+            lies_there[0] = False
+            visit.update(home())
+            while True:
+                done = await self.peripherals.call("id_card_reader", "read_card", 3600.0)
+                if done.ok and not self._closed_to(done.value):
+                    return done.value
+                await self.settle(device_lost=True)
+
+        self._refresh = lambda: visit.update(home())
+        try:
+            while True:
+                found = await visit.show_while(home, card)
+                if isinstance(found, Answer) and found.action == "brand":
+                    if self._brand_tapped():
+                        return found
+                    continue
+                return found
+        finally:
+            self._refresh = None
+
+    def _reader_sees_card(self) -> bool:
+        return self.peripherals.status("id_card_reader").media == "present"
+
+    def _closed_to(self, _card: IdCard) -> bool:
+        # Out of service the machine still knows its technician; _welcome turns everybody else away.
+        return False
+
+    def _brand_tapped(self) -> bool:
+        """Five taps on the emblem within five seconds open the way in for technicians."""
+        now = trio.current_time()
+        self._brand_taps = [t for t in self._brand_taps if now - t < BRAND_TAPS] + [now]
+        return len(self._brand_taps) >= BRAND_TAPS
+
+    async def _welcome(self, visit: Visit, first: IdCard | Answer) -> None:
+        """From the first touch on: to maintenance, to a service, or to what is due."""
+        if isinstance(first, Answer):
+            if first.action == "brand":
+                await maintenance.enter(visit)
+                return
+            await self._chosen(visit, first.action)
+        else:
+            staff = await self.staff.find(first.number)
+            if staff and staff.role == "technician" and await maintenance.run(visit, staff):
+                return
+            if self.out_of_service:
+                return
+            visit.card = first
+        del first
+        while visit.card is not None:
+            await self._todo(visit)
+
+    async def _todo(self, visit: Visit) -> None:
+        card = visit.card
+        if card is None:
+            return
+        hero = Hero(icon="magnifying-glass", level="info", title=text("todo.asking"), busy=True)
+        exit_ = Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out")
+        page = Page(kind="checking", title=text("todo.asking"), blocks=(hero,), actions=(exit_,), icon="user-circle")
+        reply = await visit.show_while(page, lambda: self.link.ask("due", DueQuestion(card.number)))
+        due, silent = (reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else (None, [])
+        self._refresh = lambda: visit.update(lobby.todo_page(self, visit, due, silent))
+        try:
+            answer = await visit.show(lambda: lobby.todo_page(self, visit, due, silent))
+        finally:
+            self._refresh = None
+        await self._chosen(visit, answer.action)
+
+    async def _chosen(self, visit: Visit, action: str) -> None:
+        what, _, key = action.partition(":")
+        if what == "line":
+            answer = await visit.show(lambda: lobby.line_page(self, key))
+            if answer.action.startswith("service:"):
+                await self._chosen(visit, answer.action)
+        elif what == "service" and key in self.catalogue.services:
+            await self._journey(visit, self.catalogue.services[key])
+
+    async def _journey(self, visit: Visit, service: Service) -> None:
+        try:
+            await engine.run(visit, service)
+        except StoreError as error:
+            log.error("store_failed", service=service.key, error=type(error).__name__)
+            await visit.tell(
+                message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
+            )
+
+    # -- what changes by itself -------------------------------------------------------------------------------------
+
+    def _device_changed(self, name: str, status: DeviceStatus) -> None:
+        self.publish(
+            "device", name=name, device=status.device, media=status.media, supply=status.supply, error=status.error
+        )
+        self._refreshed()
+
+    def _link_changed(self, online: bool) -> None:
+        self.publish("link", online=online)
+        if online:
+            self.forwarder.network_up()
+        self._refreshed()
+
+    def _alarm(self, what: str, reason: str) -> None:
+        self.publish("alarm", what=what, reason=reason)
+
+    def _case_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:
+        self.outbox_states[key] = state
+        self.publish("case", case_id=case_id, key=key, kind=kind, state=state)
+
+    def _refreshed(self) -> None:
+        if self._refresh is not None:
+            self._refresh()

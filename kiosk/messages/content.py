@@ -1,0 +1,89 @@
+"""What the sealed parts say once opened. The part named ``form`` is one of these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kiosk.messages.encoding import decode
+
+FORM_PART = "form"
+Language = Literal["zh", "en"]
+
+
+class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The card's fields as read. Dates are ``YYYYMMDD``, ``valid_to`` may be ``长期``."""
+
+    kind: str
+    name: str
+    sex: str
+    birth: str
+    number: str
+    nation: str = ""
+    address: str = ""
+    authority: str = ""
+    valid_from: str = ""
+    valid_to: str = ""
+    english_name: str = ""
+    pass_number: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``)."""
+
+    method: Literal["face", "guide"]
+    decision: str
+    distance: float | None = None
+    engine: str = ""
+    guide_ref: str = ""
+
+
+class CaseForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One case as filed. ``answers`` are the service's own fields by key."""
+
+    service: str
+    catalogue_version: str
+    receipt_number: str
+    applicant: Applicant
+    answers: dict[str, Any]
+    identity: Identity
+    filed_at: datetime
+    offline: bool = False
+    language: Language = "zh"
+
+
+class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """好差评 of one case: 5 is very satisfied, 1 very dissatisfied; ``reasons`` are keys, asked for grades 1 and 2."""
+
+    receipt_number: str
+    service: str
+    grade: Annotated[int, Meta(ge=1, le=5)]
+    reasons: list[str] = []
+    catalogue_version: str = ""
+
+
+class Complaint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """投诉, 举报 or 表扬. An anonymous one has no contact."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+    kind: Literal["complaint", "report", "praise", "suggestion"]
+    contact: str | None = None
+    anonymous: bool = False
+    complaint_number: str = ""
+    receipt_number: str = ""
+
+
+CONTENT: dict[str, type[CaseForm | Rating | Complaint]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint}
+
+
+def encode_content(content: CaseForm | Rating | Complaint) -> bytes:
+    """The plain bytes of a ``form`` part."""
+    return msgspec.json.encode(content)
+
+
+def decode_content(kind: str, plain: bytes) -> CaseForm | Rating | Complaint:
+    """The content of an envelope of ``kind``. Raises InvalidMessage naming the field, KeyError for another kind."""
+    return decode(plain, CONTENT[kind])

@@ -1,0 +1,218 @@
+"""Live questions (CONTRACTS §6), sealed in both directions and signed by the hub.
+
+The asker puts a fresh public key inside the sealed question; the answer is sealed to it and signed, so that only this
+asker reads it and what it says (``progress``) can be proved later. Wire forms:
+question ``{version, suite, kiosk_id, key, sealed}``, answer ``{version, suite, key, sealed, signature}``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, from_text, sha256_hex, to_text
+from kiosk.messages.envelope import Key, KioskId, new_key
+from kiosk.messages.seal import new_seal_key, seal, sign, unseal, verify
+from kiosk.messages.suites import DEFAULT
+
+Fact = str | int | bool
+Named = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class DueQuestion(_Data):
+    """Asks what is due for this person in all lines."""
+
+    id_number: Named
+
+
+class DueFact(_Data):
+    """One due service: ``facts`` fill the service's own reason text; ``due_on`` orders the list."""
+
+    service: str
+    facts: dict[str, str]
+    due_on: date | None = None
+
+
+class DueAnswer(_Data):
+    """``silent``: lines that did not answer in time, so that the page can say that the list may be longer."""
+
+    items: list[DueFact]
+    silent: list[str] = []
+
+
+class EligibilityQuestion(_Data):
+    """Asks whether this person may have this service now."""
+
+    service: Named
+    id_number: Named
+
+
+class EligibilityAnswer(_Data):
+    """``facts`` are what the rules were applied to; ``failed`` ALL check ids that do not hold (一次性告知)."""
+
+    facts: dict[str, Fact]
+    failed: list[str]
+
+
+class ProgressQuestion(_Data):
+    """By receipt number, or all cases of a person."""
+
+    receipt_number: str | None = None
+    id_number: str | None = None
+
+
+class ProgressState(_Data):
+    """One state with its proof: when (RFC 3339 UTC), by whom (``hub``, a line) and a code why."""
+
+    state: str
+    at: str
+    by: str
+    note: str = ""
+
+
+class CaseProgress(_Data):
+    """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance."""
+
+    receipt_number: str
+    service: str
+    masked_name: str
+    states: list[ProgressState]
+    promised_date: date | None = None
+
+
+class ProgressAnswer(_Data):
+    cases: list[CaseProgress]
+
+
+class DocumentsQuestion(_Data):
+    """The exit-entry documents of a person."""
+
+    id_number: Named
+
+
+class Endorsement(_Data):
+    """``type`` L, G, S …; ``place`` ``hong_kong`` or ``macao``; ``remaining`` entries (−1: unlimited)."""
+
+    type: str
+    place: str
+    remaining: int
+    valid_until: date
+
+
+class Document(_Data):
+    kind: str
+    number_masked: str
+    expires_on: date
+    state: str
+    endorsements: list[Endorsement]
+
+
+class DocumentsAnswer(_Data):
+    documents: list[Document]
+
+
+QuestionKind = Literal["due", "eligibility", "progress", "documents"]
+QUESTIONS: dict[str, tuple[type[_Data], type[_Data]]] = {
+    "due": (DueQuestion, DueAnswer),
+    "eligibility": (EligibilityQuestion, EligibilityAnswer),
+    "progress": (ProgressQuestion, ProgressAnswer),
+    "documents": (DocumentsQuestion, DocumentsAnswer),
+}
+
+
+class _QuestionWire(_Data):
+    version: Literal[1]
+    suite: str
+    kiosk_id: KioskId
+    key: Key
+    sealed: str
+
+
+class _AnswerWire(_Data):
+    version: Literal[1]
+    suite: str
+    key: str
+    sealed: str
+    signature: str
+
+
+class _Inside(_Data):
+    answer_key: str
+    question: dict[str, Any]
+
+
+class Opener(NamedTuple):
+    """Opens the one answer to the one question; holds the private key that nobody else has."""
+
+    kind: str
+    kiosk_id: str
+    key: str
+    private_key: str
+    suite: str
+
+    def open(self, body: bytes, verify_key: str) -> Any:
+        """The typed answer. Raises BadSignature, InvalidMessage or SealBroken."""
+        form = decode(body, _AnswerWire)
+        if form.key != self.key or form.suite != self.suite:
+            raise BadSignature("an answer to another question")
+        sealed = from_text(form.sealed, "sealed")
+        verify(_answer_text(self.kind, self.kiosk_id, self.key, sealed), form.signature, verify_key, self.suite)
+        part = f"answer:{self.kind}"
+        plain = unseal(sealed, self.private_key, kiosk_id=self.kiosk_id, key=self.key, part=part, suite=self.suite)
+        return decode(plain, QUESTIONS[self.kind][1])
+
+
+class Asked(NamedTuple):
+    """An opened question: what the hub needs to answer it."""
+
+    kind: str
+    kiosk_id: str
+    key: str
+    question: Any
+    answer_key: str
+    suite: str
+
+
+def seal_question(
+    kind: str, payload: _Data | dict[str, Any], hub_seal_key: str, kiosk_id: str, suite: str = DEFAULT
+) -> tuple[bytes, Opener]:
+    """The body of ``POST /v1/questions/{kind}`` and the opener of its answer. Raises InvalidMessage."""
+    values = payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
+    msgspec.convert(values, QUESTIONS[kind][0])
+    key, pair = new_key(), new_seal_key(suite)
+    inside = msgspec.json.encode(_Inside(pair.public, values))
+    sealed = seal(inside, hub_seal_key, kiosk_id=kiosk_id, key=key, part=f"question:{kind}", suite=suite)
+    body = msgspec.json.encode(_QuestionWire(1, suite, kiosk_id, key, to_text(sealed)))
+    return body, Opener(kind, kiosk_id, key, pair.private, suite)
+
+
+def open_question(kind: str, body: bytes, private_key: str) -> Asked:
+    """The question inside a body (hub side). Raises InvalidMessage or SealBroken."""
+    form = decode(body, _QuestionWire)
+    sealed = from_text(form.sealed, "sealed")
+    part = f"question:{kind}"
+    plain = unseal(sealed, private_key, kiosk_id=form.kiosk_id, key=form.key, part=part, suite=form.suite)
+    inside = decode(plain, _Inside)
+    if kind not in QUESTIONS:
+        raise InvalidMessage("kind", "unknown question")
+    question = decode(msgspec.json.encode(inside.question), QUESTIONS[kind][0])
+    return Asked(kind, form.kiosk_id, form.key, question, inside.answer_key, form.suite)
+
+
+def seal_answer(asked: Asked, answer: _Data, hub_sign_key: str) -> bytes:
+    """The body of the answer, sealed to the asker and signed by the hub."""
+    place = {"kiosk_id": asked.kiosk_id, "key": asked.key, "part": f"answer:{asked.kind}", "suite": asked.suite}
+    sealed = seal(msgspec.json.encode(answer), asked.answer_key, **place)
+    signature = sign(_answer_text(asked.kind, asked.kiosk_id, asked.key, sealed), hub_sign_key, asked.suite)
+    return msgspec.json.encode(_AnswerWire(1, asked.suite, asked.key, to_text(sealed), signature))
+
+
+def _answer_text(kind: str, kiosk_id: str, key: str, sealed: bytes) -> bytes:
+    return canonical_json({"kind": kind, "kiosk_id": kiosk_id, "key": key, "sealed_sha256": sha256_hex(sealed)})

@@ -1,0 +1,54 @@
+"""The hub's receipt: the only thing that lets a case be called ``delivered``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from kiosk.messages.encoding import BadSignature, canonical_json, decode
+from kiosk.messages.envelope import Key, Sha256
+from kiosk.messages.seal import sign, verify
+from kiosk.messages.suites import DEFAULT
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``sha256`` is the envelope's digest, ``hub_seq`` its place in the hub's inbox, ``received_at`` RFC 3339 UTC."""
+
+    key: Key
+    sha256: Sha256
+    hub_seq: Annotated[int, Meta(ge=1)]
+    received_at: str
+    signature: str
+
+
+def receipt_text(key: str, sha256: str, hub_seq: int, received_at: str) -> bytes:
+    """What the hub signs: canonical JSON of the receipt's other four fields."""
+    return canonical_json({"key": key, "sha256": sha256, "hub_seq": hub_seq, "received_at": received_at})
+
+
+def sign_receipt(
+    key: str, sha256: str, *, hub_seq: int, received_at: str, private_key: str, suite: str = DEFAULT
+) -> Receipt:
+    """The receipt, signed by the hub's key."""
+    signature = sign(receipt_text(key, sha256, hub_seq, received_at), private_key, suite)
+    return Receipt(key, sha256, hub_seq, received_at, signature)
+
+
+def receipt_bytes(receipt: Receipt) -> bytes:
+    """The body of the answer, the same bytes on every repeat."""
+    return canonical_json(msgspec.to_builtins(receipt))
+
+
+def parse_receipt(body: bytes) -> Receipt:
+    """A receipt from an answer's body. Raises InvalidMessage."""
+    return decode(body, Receipt)
+
+
+def verify_receipt(receipt: Receipt, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+    """Raises BadSignature unless the hub received exactly the envelope ``key`` with digest ``sha256``."""
+    if (receipt.key, receipt.sha256) != (key, sha256):
+        raise BadSignature("a receipt for another envelope")
+    text = receipt_text(receipt.key, receipt.sha256, receipt.hub_seq, receipt.received_at)
+    verify(text, receipt.signature, verify_key, suite)

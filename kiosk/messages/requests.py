@@ -1,0 +1,71 @@
+"""The signature of every HTTP request (CONTRACTS §6): method, path, body digest, time and nonce."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kiosk.messages.encoding import BadSignature, sha256_hex
+from kiosk.messages.seal import sign, verify
+from kiosk.messages.suites import DEFAULT
+
+KIOSK = "Tongban-Kiosk"
+TIME = "Tongban-Time"
+NONCE = "Tongban-Nonce"
+SIGNATURE = "Tongban-Signature"
+WINDOW_S = 300
+
+
+class Stamp(NamedTuple):
+    """Who signed a request, when (Unix seconds) and with which nonce."""
+
+    kiosk_id: str
+    time_s: int
+    nonce: str
+    signature: str
+
+
+class WrongTime(BadSignature):
+    """A rightly signed request from a clock too far from ours."""
+
+
+def signed_text(method: str, path: str, body_sha256: str, time_s: int, nonce: str) -> bytes:
+    """What is signed: six lines joined by a line feed. ``path`` is as sent, with its query."""
+    return "\n".join(("tongban-request/1", method.upper(), path, body_sha256, str(time_s), nonce)).encode()
+
+
+def sign_request(
+    method: str, path: str, body: bytes, *, kiosk_id: str, private_key: str, time_s: int, suite: str = DEFAULT
+) -> dict[str, str]:
+    """The four headers of one request; a repeated request is signed afresh.
+
+    ``time_s`` is Unix seconds; add the hub's offset when the clocks differ: each answer of the hub carries its own
+    time in ``Tongban-Time``.
+    """
+    nonce = secrets.token_urlsafe(18)
+    text = signed_text(method, path, sha256_hex(body), time_s, nonce)
+    return {KIOSK: kiosk_id, TIME: str(time_s), NONCE: nonce, SIGNATURE: sign(text, private_key, suite)}
+
+
+def read_stamp(headers: Mapping[str, str]) -> Stamp:
+    """The four headers of a request. Raises BadSignature naming the one that is missing or malformed."""
+    found = {name: headers.get(name) or headers.get(name.lower()) for name in (KIOSK, TIME, NONCE, SIGNATURE)}
+    for name, value in found.items():
+        if not value or len(value) > 512 or not value.isascii():
+            raise BadSignature(f"header {name} is missing or malformed")
+    if not found[TIME].isdigit() or len(found[TIME]) > 12:
+        raise BadSignature(f"header {TIME} is not Unix seconds")
+    if not 16 <= len(found[NONCE]) <= 64:
+        raise BadSignature(f"header {NONCE} must have 16 to 64 characters")
+    return Stamp(found[KIOSK], int(found[TIME]), found[NONCE], found[SIGNATURE])
+
+
+def verify_request(
+    stamp: Stamp, method: str, path: str, body_sha256: str, *, public_key: str, now_s: int, suite: str = DEFAULT
+) -> None:
+    """Raises BadSignature, or WrongTime outside ±300 s. Whether the nonce was seen before is the receiver's to know."""
+    text = signed_text(method, path, body_sha256, stamp.time_s, stamp.nonce)
+    verify(text, stamp.signature, public_key, suite)
+    if abs(stamp.time_s - now_s) > WINDOW_S:
+        raise WrongTime(f"the request's time is more than {WINDOW_S} s away from the hub's")

@@ -1,0 +1,68 @@
+"""Sealing parts to the hub (CONTRACTS §5): every part on its own, bound to machine, envelope and part name."""
+
+from __future__ import annotations
+
+from kiosk.messages.encoding import BadSignature, InvalidMessage, from_text, to_text
+from kiosk.messages.suites import DEFAULT, KeyPair, suite_named
+
+
+class SealBroken(ValueError):
+    """Sealed bytes that this key and this place do not open: another key, another part, or damage."""
+
+
+def seal_info(kiosk_id: str, key: str, part: str) -> bytes:
+    """HPKE ``info``: what a sealed part belongs to, so that it opens nowhere else."""
+    return f"tongban/1|{kiosk_id}|{key}|{part}".encode()
+
+
+def seal(plain: bytes, hub_key: str, *, kiosk_id: str, key: str, part: str, suite: str = DEFAULT) -> bytes:
+    """``plain`` sealed to the hub's public key ``hub_key`` (base64url).
+
+    Each call uses a fresh ephemeral key: seal once, keep the bytes, send the same bytes.
+    """
+    return suite_named(suite).seal(plain, from_text(hub_key, "seal_key"), seal_info(kiosk_id, key, part))
+
+
+def unseal(sealed: bytes, private_key: str, *, kiosk_id: str, key: str, part: str, suite: str = DEFAULT) -> bytes:
+    """The plain bytes of a sealed part. Raises SealBroken."""
+    try:
+        return suite_named(suite).unseal(sealed, from_text(private_key), seal_info(kiosk_id, key, part))
+    except InvalidMessage:
+        raise
+    except ValueError as error:
+        raise SealBroken(f"part {part} of {key}: {error}") from error
+
+
+def new_seal_key(suite: str = DEFAULT) -> KeyPair:
+    """A fresh pair to seal to: the public half goes into ``[hub] seal_key``."""
+    return KeyPair(*map(to_text, suite_named(suite).new_seal_key()))
+
+
+def new_sign_key(suite: str = DEFAULT) -> KeyPair:
+    """A fresh pair to sign with: of a kiosk (headers, requests) or of the hub (receipts, answers)."""
+    return KeyPair(*map(to_text, suite_named(suite).new_sign_key()))
+
+
+def public_sign_key(private_key: str, suite: str = DEFAULT) -> str:
+    """The public half of a signing key."""
+    return to_text(suite_named(suite).public_of_sign_key(from_text(private_key)))
+
+
+def public_seal_key(private_key: str, suite: str = DEFAULT) -> str:
+    """The public half of a sealing key."""
+    return to_text(suite_named(suite).public_of_seal_key(from_text(private_key)))
+
+
+def sign(message: bytes, private_key: str, suite: str = DEFAULT) -> str:
+    """Signature over exactly these bytes, base64url without padding."""
+    return to_text(suite_named(suite).sign(message, from_text(private_key)))
+
+
+def verify(message: bytes, signature: str, public_key: str, suite: str = DEFAULT) -> None:
+    """Returns when ``signature`` is the key's over ``message``. Raises BadSignature for anything else."""
+    try:
+        good = suite_named(suite).verify(from_text(signature), message, from_text(public_key))
+    except InvalidMessage as error:
+        raise BadSignature(str(error)) from error
+    if not good:
+        raise BadSignature("the signature is not the key's over these bytes")

@@ -1,0 +1,48 @@
+"""Suite ``std``: HPKE base mode (RFC 9180, X25519-HKDF-SHA256-AES256GCM) and Ed25519 (RFC 8032)."""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+_HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+class StandardSuite:
+    """Keys are the raw 32 bytes of X25519 and Ed25519; a sealed text is ``enc || ciphertext``, 48 bytes longer."""
+
+    def new_seal_key(self) -> tuple[bytes, bytes]:
+        private = X25519PrivateKey.generate().private_bytes_raw()
+        return private, self.public_of_seal_key(private)
+
+    def new_sign_key(self) -> tuple[bytes, bytes]:
+        private = Ed25519PrivateKey.generate().private_bytes_raw()
+        return private, self.public_of_sign_key(private)
+
+    def public_of_seal_key(self, private: bytes) -> bytes:
+        return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+    def public_of_sign_key(self, private: bytes) -> bytes:
+        return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+    def seal(self, plain: bytes, public: bytes, info: bytes) -> bytes:
+        return _HPKE.encrypt(plain, X25519PublicKey.from_public_bytes(public), info=info)
+
+    def unseal(self, sealed: bytes, private: bytes, info: bytes) -> bytes:
+        """Raises ValueError when the bytes were not sealed to this key with this info."""
+        try:
+            return _HPKE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private), info=info)
+        except (InvalidTag, ValueError) as error:
+            raise ValueError("not sealed to this key, or damaged") from error
+
+    def sign(self, message: bytes, private: bytes) -> bytes:
+        return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+    def verify(self, signature: bytes, message: bytes, public: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True

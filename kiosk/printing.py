@@ -1,0 +1,84 @@
+"""Paper and its truth: intent before, the printer's own word after, never twice in silence."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+from devices.receipt_printer.job import PrintJob
+from kiosk.journey.engine import Journey
+from kiosk.pages import Action, Answer, Hero, Page, Receipt
+from kiosk.slips.layout import notice_job
+from kiosk.text import NOTHING, Text, text
+from kiosk.visit import Visit, message
+
+Printed = Literal["printed", "not_printed", "unknown"]
+PRINT_S = 25.0
+
+
+async def print_job(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str]:
+    """Send one job. The intent is durable before the first byte; what the printer proves resolves it.
+
+    Returns the outcome and the error code ("" when printed). An ``unknown`` one stays open in the journal for the
+    technician until a person has said whether the paper came.
+    """
+    machine = visit.machine
+    intent = await machine.begin_intent("print", ref)
+    done = await machine.peripherals.call("receipt_printer", "print_job", PRINT_S, job=job)
+    outcome: Printed = "printed" if done.ok else _outcome(done.value)
+    if outcome != "unknown":
+        await machine.resolve_intent(intent, outcome)
+    machine.publish("print", ref=ref, outcome=outcome, error=done.error)
+    return outcome, done.error
+
+
+def _outcome(value: object) -> Printed:
+    named = getattr(value, "outcome", value)
+    return "not_printed" if named in (None, "not_printed") else "unknown"
+
+
+def printing_page(title: Text, **extra: object) -> Page:
+    """Shown while the printer works; no time limit runs."""
+    hero = Hero(icon="printer", level="info", title=title, lead=text("print.wait"), busy=True)
+    return Page(kind="printing", layout="full", title=title, blocks=(hero,), timeout_s=0, **extra)  # type: ignore[arg-type]
+
+
+async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
+    """Print a sheet that names no case, such as 一次性告知单, and say how it went."""
+    language = visit.settings.language
+    job = notice_job(title.in_language(language), [line.in_language(language) for line in lines])
+    result = await visit.show_while(
+        printing_page(text("print.printing")), functools.partial(print_job, visit, job, "notice")
+    )
+    outcome, error = ("unknown", "") if isinstance(result, Answer) else result
+    if outcome == "printed":
+        page = message("printed", "printer", "ok", text("print.done"), text("print.take"), timeout_s=30.0)
+    else:
+        page = message("not_printed", "printer", "warn", text("print.failed"), trouble(error))
+    await visit.tell(page)
+
+
+def trouble(error: str) -> Text:
+    """Plain words for a printer's error code."""
+    known = ("paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured")
+    return text(f"print.{error}") if error in known else text("print.other")
+
+
+def trouble_page(journey: Journey, outcome: Printed, error: str) -> Page:
+    """The case is safe, the number stands here; what to do about the paper."""
+    receipt = Receipt(label=text("result.number"), number=journey.receipt_number, qr=journey.receipt_number,
+                      note=text("print.photo"))  # fmt: skip
+    if outcome == "unknown":
+        title, lead = text("print.unknown_title"), text("print.unknown_lead")
+        actions = (
+            Action(id="came", label=text("print.came"), style="secondary", icon="check-circle"),
+            Action(id="again", label=text("print.copy"), style="primary", icon="printer"),
+        )
+    else:
+        title, lead = text("print.safe_title"), trouble(error)
+        actions = (
+            Action(id="without", label=text("print.without"), style="secondary"),
+            Action(id="again", label=text("print.again"), style="primary", icon="printer"),
+        )
+    hero = Hero(icon="printer", level="warn", title=title, lead=lead)
+    return journey.page("slip_trouble", text("print.failed"), hero, receipt, lead=NOTHING, actions=actions)

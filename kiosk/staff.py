@@ -1,0 +1,108 @@
+"""Guides and technicians: known by a keyed digest of their card's number, technicians by a PIN besides.
+
+The lock-out doubles: five free tries, then 15 s × 2^k up to 7,680 s, kept in the store, so a restart does not shorten it.
+It is measured by the wall clock where the machine was restarted in between, and never becomes permanent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import argon2
+import msgspec
+import trio
+
+from offline_cache.values import Values
+
+FREE_TRIES = 5
+FIRST_LOCK_S = 15.0
+LONGEST_LOCK_S = 7680.0
+_SPACE = "staff"
+Role = Literal["guide", "technician"]
+
+
+class Staff(msgspec.Struct, frozen=True):
+    """One member of staff as this machine knows them; ``ref`` stands in the audit."""
+
+    ref: str
+    role: Role
+    pin_hash: str = ""
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """Failed tries in a row and until when no further one is taken (wall time, UTC)."""
+
+    failures: int = 0
+    until: datetime | None = None
+
+
+class StaffBook:
+    """Looks up, enrols and checks staff. Blocking store calls run in a worker thread."""
+
+    def __init__(self, values: Values, now: Callable[[], datetime]) -> None:
+        self._values = values
+        self._now = now
+        self._hasher = argon2.PasswordHasher()
+
+    async def find(self, card_number: str) -> Staff | None:
+        """Whose card this is, or None."""
+        raw = await trio.to_thread.run_sync(self._get, self._digest_key(card_number))
+        return msgspec.json.decode(raw, type=Staff) if raw else None
+
+    def enrol(self, card_number: str, role: Role, ref: str, pin: str = "") -> None:
+        """Remember a member of staff; a second call replaces the first."""
+        staff = Staff(ref, role, self._hasher.hash(pin) if pin else "")
+        self._values.put(_SPACE, self._digest_key(card_number), msgspec.json.encode(staff))
+
+    async def locked_for_s(self, staff: Staff) -> float:
+        """Seconds until the next try is taken."""
+        lock = await self._lock(staff)
+        if lock.until is None:
+            return 0.0
+        left = (lock.until - self._now()).total_seconds()
+        # A clock that was set back must not lock for days.
+        return min(max(0.0, left), LONGEST_LOCK_S)
+
+    async def check_pin(self, staff: Staff, pin: str) -> bool:
+        """One try. The failure is counted before the hash is checked, so that pulling the plug gains nothing."""
+        if await self.locked_for_s(staff) > 0 or not staff.pin_hash:
+            return False
+        lock = await self._lock(staff)
+        await self._write(staff, Lock(lock.failures + 1, self._now() + timedelta(seconds=lock_s(lock.failures + 1))))
+        right = await trio.to_thread.run_sync(self._verify, staff.pin_hash, pin)
+        if right:
+            await self._write(staff, Lock())
+        return right
+
+    def _verify(self, pin_hash: str, pin: str) -> bool:
+        try:
+            return self._hasher.verify(pin_hash, pin)
+        except argon2.exceptions.VerificationError:
+            return False
+
+    async def _lock(self, staff: Staff) -> Lock:
+        raw = await trio.to_thread.run_sync(self._get, f"lock:{staff.ref}")
+        return msgspec.json.decode(raw, type=Lock) if raw else Lock()
+
+    async def _write(self, staff: Staff, lock: Lock) -> None:
+        await trio.to_thread.run_sync(self._values.put, _SPACE, f"lock:{staff.ref}", msgspec.json.encode(lock))
+
+    def _get(self, name: str) -> Any:
+        return self._values.get(_SPACE, name)
+
+    def _digest_key(self, card_number: str) -> str:
+        secret = self._values.get(_SPACE, "secret")
+        if not secret:
+            secret = secrets.token_bytes(32)
+            self._values.put(_SPACE, "secret", secret)
+        return "card:" + hmac.new(secret, card_number.encode(), hashlib.sha256).hexdigest()
+
+
+def lock_s(failures: int) -> float:
+    """Seconds of lock-out after this many failures in a row: 0 up to five, then 15 s doubling to 7,680 s."""
+    return 0.0 if failures < FREE_TRIES else min(LONGEST_LOCK_S, FIRST_LOCK_S * 2.0 ** (failures - FREE_TRIES))

@@ -1,0 +1,110 @@
+"""The status socket (CONTRACTS §3): JSON lines without personal data, and answers to requests.
+
+Everyone connected receives every event line; a line ``{"ask": "doctor"}`` is answered by one line
+``{"type": "answer", "ask": "doctor", ...}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+Question = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+_BACKLOG = 256
+
+
+class StatusSocket:
+    """Publishes lines to everyone connected; a reader that does not read is dropped, never waited for."""
+
+    def __init__(self, path: str, monotonic: Callable[[], float]) -> None:
+        self._path = Path(path)
+        self._monotonic = monotonic
+        self._readers: set[trio.MemorySendChannel[bytes]] = set()
+        self.questions: dict[str, Question] = {}
+
+    def publish(self, kind: str, **facts: Any) -> None:
+        """One event line. ``facts`` never name a person."""
+        line = msgspec.json.encode({"type": kind, "mono": round(self._monotonic(), 6), **facts}) + b"\n"
+        for channel in list(self._readers):
+            try:
+                channel.send_nowait(line)
+            except (trio.WouldBlock, trio.BrokenResourceError):
+                self._readers.discard(channel)
+                channel.close()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen until canceled. A stale socket file of a killed machine is replaced."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+        await listener.bind(str(self._path))
+        self._path.chmod(0o600)
+        listener.listen(16)
+        task_status.started()
+        try:
+            await trio.serve_listeners(self._serve, [trio.SocketListener(listener)])
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        send, receive = trio.open_memory_channel[bytes](_BACKLOG)
+        self._readers.add(send)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, stream, receive, nursery.cancel_scope)
+                await self._read(stream, send)
+                nursery.cancel_scope.cancel()
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._readers.discard(send)
+            send.close()
+            await trio.aclose_forcefully(stream)
+
+    @staticmethod
+    async def _write(
+        stream: trio.SocketStream, lines: trio.MemoryReceiveChannel[bytes], scope: trio.CancelScope
+    ) -> None:
+        async for line in lines:
+            await stream.send_all(line)
+        scope.cancel()
+
+    async def _read(self, stream: trio.SocketStream, send: trio.MemorySendChannel[bytes]) -> None:
+        pending = b""
+        async for chunk in stream:
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    await send.send(await self._answer(line) + b"\n")
+
+    async def _answer(self, line: bytes) -> bytes:
+        try:
+            request = msgspec.json.decode(line, type=dict[str, Any])
+            question = self.questions[request["ask"]]
+        except (msgspec.DecodeError, KeyError):
+            known = sorted(self.questions)
+            return msgspec.json.encode({"type": "answer", "error": "unknown request", "known": known})
+        return msgspec.json.encode({"type": "answer", "ask": request["ask"], **await question(request)})
+
+
+async def ask(path: str, question: str, timeout_s: float = 5.0, **arguments: Any) -> dict[str, Any] | None:
+    """The running machine's answer, or None where no machine listens at ``path``."""
+    with trio.move_on_after(timeout_s):
+        try:
+            stream = await trio.open_unix_socket(path)
+        except OSError:
+            return None
+        async with stream:
+            await stream.send_all(msgspec.json.encode({"ask": question, **arguments}) + b"\n")
+            pending = b""
+            async for chunk in stream:
+                *lines, pending = (pending + chunk).split(b"\n")
+                for line in lines:
+                    answer = msgspec.json.decode(line)
+                    if answer.get("type") == "answer":
+                        return answer
+    return None

@@ -1,0 +1,269 @@
+"""The machine's side of the vision worker: start it, ask it, start it again when it dies. Never blocks the loop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+import trio
+
+from devices.camera.driver import CameraSettings
+from devices.vocabulary import DeviceState, DeviceStatus
+from kiosk.vision import protocol as p
+from kiosk.vision.frames import FrameSegment
+from kiosk.vision.protocol import Challenge, FaceProgress, FaceResult, Thresholds, new_challenge
+
+__all__ = ["Challenge", "FaceProgress", "FaceResult", "Thresholds", "VisionWorker", "new_challenge"]
+
+log = structlog.get_logger()
+
+WORKER_LOST = "vision_worker_lost"
+START_GRACE_S = 8.0
+"""How long a request waits for a worker that is just starting."""
+ANSWER_GRACE_S = 5.0
+"""How much longer than its own time-out a check may take to answer."""
+FORGET_TIMEOUT_S = 1.8
+SNAPSHOT_TIMEOUT_S = 6.0
+BACKOFF_S = (0.5, 5.0)
+
+
+class _Asked:
+    """A request on its way: filled with the answer, or with None when the worker died."""
+
+    def __init__(self, on_progress: Callable[[FaceProgress], None] | None = None) -> None:
+        self.done = trio.Event()
+        self.answer: p.Answered | None = None
+        self.on_progress = on_progress
+
+    def end(self, answer: p.Answered | None) -> None:
+        self.answer = answer
+        self.done.set()
+
+
+class VisionWorker:
+    """The camera and the face checks. ``on_status`` gets every new status of the camera, in the loop."""
+
+    def __init__(
+        self,
+        camera_settings: CameraSettings,
+        thresholds: Thresholds = Thresholds(),
+        on_status: Callable[[DeviceStatus], None] = lambda _status: None,
+    ) -> None:
+        self._settings, self._thresholds, self._on_status = camera_settings, thresholds, on_status
+        self._segment: FrameSegment | None = None
+        self._scope: trio.CancelScope | None = None
+        self._stopped = trio.Event()
+        self._ready = trio.Event()
+        self._outgoing: trio.MemorySendChannel[p.ToWorker] | None = None
+        self._asked: dict[int, _Asked] = {}
+        self._number = 0
+        self._preview_on = False
+        self.pid: int | None = None
+        self.missing_model = ""
+        self.status = DeviceStatus()
+
+    @property
+    def frames_name(self) -> str:
+        """What ``kiosk.vision.frames.FrameReader`` opens; "" before the start."""
+        return self._segment.name if self._segment else ""
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Run in ``nursery`` until ``stop`` or its end; returns when requests are possible."""
+        await nursery.start(self.run)
+
+    async def stop(self) -> None:
+        """End the worker; open requests end as unavailable."""
+        if self._scope is not None:
+            self._scope.cancel()
+            await self._stopped.wait()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep a worker alive until canceled."""
+        self._segment = FrameSegment()
+        self._stopped = trio.Event()
+        pause_s = BACKOFF_S[0]
+        try:
+            with trio.CancelScope() as self._scope:
+                task_status.started()
+                while True:
+                    was_ready = await self._live()
+                    pause_s = BACKOFF_S[0] if was_ready else min(2 * pause_s, BACKOFF_S[1])
+                    self._publish(DeviceState.OFFLINE, WORKER_LOST, "the vision process ended and is started again")
+                    log.warning("vision_worker_lost", again_in_s=pause_s)
+                    await trio.sleep(pause_s)
+        finally:
+            segment, self._segment = self._segment, None
+            segment.close()
+            self._stopped.set()
+
+    async def _live(self) -> bool:
+        """One life of the worker; whether it got as far as ready."""
+        assert self._segment is not None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "kiosk.vision.worker", "--socket-fd", str(theirs.fileno())]
+            command += ["--frames-fd", str(self._segment.fd)]
+            process = await trio.lowlevel.open_process(
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), self._segment.fd),
+                env={**os.environ, "PYTHONPATH": _python_path()},
+            )
+        self.pid = process.pid
+        outgoing, messages = trio.open_memory_channel[p.ToWorker](64)
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        self._outgoing = outgoing
+        outgoing.send_nowait(p.Configure(msgspec.to_builtins(self._settings), self._thresholds))
+        outgoing.send_nowait(p.Preview(self._preview_on))
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, stream, messages)
+                with suppress(trio.BrokenResourceError, msgspec.DecodeError):
+                    await self._read(stream)
+                nursery.cancel_scope.cancel()
+            return self._ready.is_set()
+        finally:
+            self._end_life(process)
+            stream.socket.close()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+
+    def _end_life(self, process: trio.Process) -> None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        self.pid, self._outgoing, self._ready = None, None, trio.Event()
+        if self._segment is not None:
+            self._segment.clear()
+        asked, self._asked = self._asked, {}
+        for request in asked.values():
+            request.end(None)
+
+    async def _write(self, stream: trio.SocketStream, messages: trio.MemoryReceiveChannel[p.ToWorker]) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for message in messages:
+                data = p.framed(message)
+                await stream.send_all(data)
+                data[:] = bytes(len(data))
+
+    async def _read(self, stream: trio.SocketStream) -> None:
+        data = bytearray()
+        while chunk := await stream.receive_some(65536):
+            data += chunk
+            while len(data) >= p.LENGTH.size:
+                end = p.LENGTH.size + p.LENGTH.unpack_from(data)[0]
+                if len(data) < end:
+                    break
+                self._take(p.to_client.decode(memoryview(data)[p.LENGTH.size : end].tobytes()))
+                del data[:end]
+
+    def _take(self, message: p.ToClient) -> None:
+        match message:
+            case p.Ready(missing):
+                self.missing_model = missing
+                self._ready.set()
+            case p.CameraChanged(device, error, detail):
+                self._publish(DeviceState(device), error, detail)
+            case p.Progressed(number, progress):
+                asked = self._asked.get(number)
+                if asked is not None and asked.on_progress is not None:
+                    asked.on_progress(progress)
+            case p.Answered(number):
+                asked = self._asked.pop(number, None)
+                if asked is not None:
+                    asked.end(message)
+
+    def _publish(self, device: DeviceState, error: str, detail: str) -> None:
+        self.status = DeviceStatus(device=device, error=error, detail=detail, since=datetime.now(UTC))
+        self._on_status(self.status)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    async def preview(self, on: bool) -> None:
+        """Pictures for the screen, or not. Survives a restart of the worker."""
+        self._preview_on = on
+        self._send(p.Preview(on))
+        await trio.lowlevel.checkpoint()
+
+    async def verify_face(
+        self,
+        id_photo: bytes,
+        challenge: Challenge,
+        on_progress: Callable[[FaceProgress], None],
+        timeout_s: float,
+    ) -> FaceResult:
+        """Compare the person before the camera with the photo of an ID document (WebP, PNG, JPEG).
+
+        Never raises for what can be expected: a missing camera, model or worker is ``unavailable`` with its reason.
+        Canceling it cancels the check in the worker.
+        """
+        asked = _Asked(on_progress)
+        number = self._next_number()
+        request = p.Verify(number, id_photo, challenge, timeout_s)
+        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
+        if answer is None or answer.result is None:
+            return FaceResult("unavailable", reason="worker_lost")
+        return answer.result
+
+    async def snapshot(self, *, boxes: bool = False) -> bytes | None:
+        """One JPEG, unmirrored, with face boxes drawn when asked; None when there is no picture."""
+        answer = await self._answer(p.Snapshot(self._next_number(), boxes), _Asked(), SNAPSHOT_TIMEOUT_S)
+        return answer.picture if answer else None
+
+    async def forget(self) -> None:
+        """Have every picture and number of the visit overwritten; a worker that does not confirm is ended."""
+        self._preview_on = False
+        for request in self._asked.values():
+            request.on_progress = None
+        if self.pid is None:
+            return
+        answer = await self._answer(p.Forget(self._next_number()), _Asked(), FORGET_TIMEOUT_S)
+        if answer is None and self.pid is not None:
+            log.warning("vision_worker_did_not_forget")
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, 9)
+        if self._segment is not None:
+            self._segment.clear()
+
+    async def _answer(self, request: p.Verify | p.Snapshot | p.Forget, asked: _Asked, timeout_s: float) -> p.Answered | None:
+        with trio.move_on_after(START_GRACE_S if not isinstance(request, p.Forget) else timeout_s):
+            await self._ready.wait()
+        if not self._ready.is_set():
+            return None
+        self._asked[request.id] = asked
+        if not self._send(request):
+            return self._asked.pop(request.id).answer
+        try:
+            with trio.move_on_after(timeout_s):
+                await asked.done.wait()
+        finally:
+            if self._asked.pop(request.id, None) is not None:
+                self._send(p.Cancel(request.id))
+        return asked.answer
+
+    def _send(self, message: p.ToWorker) -> bool:
+        try:
+            if self._outgoing is not None:
+                self._outgoing.send_nowait(message)
+                return True
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            log.warning("vision_worker_busy", message=type(message).__name__)
+        return False
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def _python_path() -> str:
+    root = str(Path(__file__).parents[2])
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))

@@ -1,0 +1,151 @@
+"""What the machine and its vision worker say to each other: msgpack messages with a four-byte length before each."""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from typing import Literal
+
+import msgspec
+
+Side = Literal["left", "right"]
+Instruction = Literal[
+    "look_straight",
+    "come_closer",
+    "one_person_only",
+    "turn_left",
+    "turn_right",
+    "back_to_centre",
+    "hold_still",
+]
+Decision = Literal["pass", "ask", "fail", "unavailable"]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as shares (0..1) of the preview as it is shown."""
+
+MAX_MESSAGE_BYTES = 8 << 20
+LENGTH = struct.Struct("<I")
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Base of all messages."""
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """Euclidean distances of dlib embeddings; defaults after the ID-photo experiment (reference vision §3)."""
+
+    pass_distance: float = 0.50
+    fail_distance: float = 0.60
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """Which way to turn the head: the person's own left or right."""
+
+    side: Side
+
+
+def new_challenge() -> Challenge:
+    """A side that nobody can foresee."""
+    return Challenge(secrets.choice(("left", "right")))
+
+
+class FaceProgress(msgspec.Struct, frozen=True):
+    """What the person should do now, how far the check has come (0..1), where the face is."""
+
+    instruction: Instruction
+    progress: float = 0.0
+    box: Box | None = None
+
+
+class FaceResult(msgspec.Struct, frozen=True):
+    """How a check ended. ``reason`` is a stable code ("" on pass); its words are ``vision.reason.<code>``."""
+
+    decision: Decision
+    distance: float | None = None
+    reason: str = ""
+    engine: str = ""
+    frames_used: int = 0
+
+
+class Configure(Message):
+    """First message to the worker: camera settings as a table, thresholds."""
+
+    camera: dict[str, int | float | str | bool]
+    thresholds: Thresholds
+
+
+class Preview(Message):
+    """Run the camera for the screen, or stop."""
+
+    on: bool
+
+
+class Verify(Message):
+    """Compare the person before the camera with an ID photo."""
+
+    id: int
+    photo: bytes
+    challenge: Challenge
+    timeout_s: float
+
+
+class Cancel(Message):
+    """Nobody waits for this check any more."""
+
+    id: int
+
+
+class Snapshot(Message):
+    """One picture as JPEG, with face boxes drawn when asked."""
+
+    id: int
+    boxes: bool
+
+
+class Forget(Message):
+    """Overwrite everything that the visit left."""
+
+    id: int
+
+
+class Ready(Message):
+    """The worker runs. ``missing`` names a model file that is not there ("" when complete)."""
+
+    missing: str
+
+
+class CameraChanged(Message):
+    """A new status of the camera."""
+
+    device: str
+    error: str
+    detail: str
+
+
+class Progressed(Message):
+    """About a running check."""
+
+    id: int
+    progress: FaceProgress
+
+
+class Answered(Message):
+    """The end of a request: a result, a picture, or nothing but done."""
+
+    id: int
+    result: FaceResult | None = None
+    picture: bytes | None = None
+
+
+ToWorker = Configure | Preview | Verify | Cancel | Snapshot | Forget
+ToClient = Ready | CameraChanged | Progressed | Answered
+
+to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+to_client: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)
+
+
+def framed(message: Message) -> bytearray:
+    """The bytes of one message on the wire."""
+    out = bytearray(LENGTH.size)
+    msgspec.msgpack.Encoder().encode_into(message, out, LENGTH.size)
+    LENGTH.pack_into(out, 0, len(out) - LENGTH.size)
+    return out

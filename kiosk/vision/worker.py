@@ -1,0 +1,252 @@
+"""The vision process: owns the camera, finds and compares faces, forgets on request. ``python -m kiosk.vision.worker``.
+
+A process of its own because dlib's net holds the interpreter's lock for 130 ms at a time. It ends when the machine's end
+of the socket closes, however the machine ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import cv2
+import msgspec
+import structlog
+
+from devices.camera.driver import CameraSettings
+from devices.vocabulary import DeviceStatus
+from kiosk.clock import Clock
+from kiosk.vision import protocol as p
+from kiosk.vision.capture import CameraThread
+from kiosk.vision.frames import FrameWriter
+from kiosk.vision.model_files import ModelMissingError
+from kiosk.vision.verification import FACE_SCORE, Nets, Verification, with_boxes
+
+log = structlog.get_logger()
+
+FRAME_WAIT_S = 0.25
+SNAPSHOT_WAIT_S = 4.0
+SNAPSHOT_QUALITY = 90
+FORGET_WAIT_S = 1.5
+STUCK_AFTER_S = 20.0
+"""A read that has not come back for this long (a local driver that hangs) ends the process; the machine starts a new one."""
+
+
+class Worker:
+    """Requests in, events out. The main thread listens, one thread reads the camera, one looks at faces."""
+
+    def __init__(self, connection: socket.socket, frames_fd: int) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._clock = Clock()
+        self._jobs: queue.Queue[p.Verify | p.Snapshot | p.Forget] = queue.Queue()
+        self._canceled: set[int] = set()
+        self._stop_looking = threading.Event()
+        self._hang = threading.Event()
+        self._preview = FrameWriter(frames_fd)
+        self._camera: CameraThread | None = None
+        self._nets: Nets | None = None
+        self._missing = ""
+
+    def run(self) -> None:
+        """Serve until the other end closes."""
+        first = self._receive()
+        if not isinstance(first, p.Configure):
+            return
+        self._thresholds = first.thresholds
+        self._settings = msgspec.convert(first.camera, CameraSettings)
+        self._camera = CameraThread(self._settings, self._preview, self._camera_changed)
+        self._camera.start()
+        threading.Thread(target=self._look, name="faces", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+        while (message := self._receive()) is not None:
+            self._take(message)
+
+    # -- the wire ------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> p.ToWorker | None:
+        head = self._exactly(p.LENGTH.size)
+        if head is None:
+            return None
+        body = self._exactly(p.LENGTH.unpack(head)[0])
+        if body is None:
+            return None
+        message = p.to_worker.decode(body)
+        body[:] = bytes(len(body))
+        return message
+
+    def _exactly(self, count: int) -> bytearray | None:
+        data = bytearray(count)
+        view, got = memoryview(data), 0
+        while got < count:
+            step = self._connection.recv_into(view[got:])
+            if not step:
+                return None
+            got += step
+        return data
+
+    def _send(self, message: p.Message) -> None:
+        data = p.framed(message)
+        with self._sending:
+            self._connection.sendall(data)
+        data[:] = bytes(len(data))
+
+    def _take(self, message: p.ToWorker) -> None:
+        assert self._camera is not None
+        match message:
+            case p.Preview(on):
+                self._camera.want("preview", on=on)
+            case p.Cancel(number):
+                self._canceled.add(number)
+            case p.Forget():
+                self._stop_looking.set()
+                self._jobs.put(message)
+            case p.Verify() | p.Snapshot():
+                self._jobs.put(message)
+
+    def _camera_changed(self, status: DeviceStatus) -> None:
+        self._send(p.CameraChanged(status.device, status.error, status.detail))
+
+    # -- faces ---------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._load()
+        self._send(p.Ready(self._missing))
+        while True:
+            job = self._jobs.get()
+            try:
+                self._send(self._do(job))
+            except (ValueError, RuntimeError, ArithmeticError, cv2.error) as error:
+                # One check that goes wrong must not end the next one; its words could hold numbers of a face.
+                log.error("vision_job_failed", job=type(job).__name__, error=type(error).__name__)
+                self._send(p.Answered(job.id, p.FaceResult("unavailable", reason="internal")))
+            finally:
+                del job
+
+    def _load(self) -> None:
+        try:
+            self._nets = Nets()
+            self._nets.forget()
+        except (ModelMissingError, RuntimeError, cv2.error) as error:
+            self._missing = str(error) if isinstance(error, ModelMissingError) else "unreadable"
+            log.warning("vision_model_missing", name=self._missing)
+
+    def _do(self, job: p.Verify | p.Snapshot | p.Forget) -> p.Answered:
+        assert self._camera is not None
+        match job:
+            case p.Forget(number):
+                self._forget()
+                return p.Answered(number)
+            case p.Snapshot(number, boxes):
+                with self._pictures():
+                    return p.Answered(number, picture=self._snapshot(boxes=boxes))
+            case p.Verify(number):
+                with self._pictures():
+                    result = self._verify(job)
+                self._canceled.discard(number)
+                return p.Answered(number, result)
+
+    @contextmanager
+    def _pictures(self) -> Iterator[None]:
+        """The camera runs meanwhile."""
+        assert self._camera is not None
+        self._camera.want("faces", on=True)
+        try:
+            yield
+        finally:
+            self._camera.want("faces", on=False)
+
+    def _verify(self, job: p.Verify) -> p.FaceResult:
+        if self._nets is None:
+            return p.FaceResult("unavailable", reason="model_missing")
+        check = Verification(self._nets, job.challenge, self._thresholds, mirror=self._settings.mirror)
+        try:
+            return check.take_photo(job.photo) or self._watch_person(job, check)
+        finally:
+            check.wipe()
+
+    def _watch_person(self, job: p.Verify, check: Verification) -> p.FaceResult:
+        assert self._camera is not None
+        ends, number, said = self._clock.monotonic() + job.timeout_s, 0, None
+        while self._clock.monotonic() < ends:
+            if self._stop_looking.is_set() or job.id in self._canceled:
+                return p.FaceResult("unavailable", reason="canceled")
+            if self._camera.gone:
+                return p.FaceResult("unavailable", reason="camera_lost")
+            taken = self._camera.newer_than(number, FRAME_WAIT_S)
+            if taken is None:
+                continue
+            number, frame = taken
+            result = check.look(frame, self._clock.monotonic())
+            frame[:] = 0
+            if result is not None:
+                return result
+            if check.progress != said:
+                said = check.progress
+                self._send(p.Progressed(job.id, said))
+        return p.FaceResult("fail", reason="too_slow" if check.seen else "no_face")
+
+    def _snapshot(self, *, boxes: bool) -> bytes | None:
+        assert self._camera is not None
+        taken = self._camera.newer_than(0, SNAPSHOT_WAIT_S)
+        if taken is None:
+            return None
+        frame = taken[1]
+        if boxes and self._nets is not None:
+            marked = with_boxes(frame, [f for f in self._nets.detector.detect(frame) if f.score >= FACE_SCORE])
+            frame[:] = 0
+            frame = marked
+        _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY])
+        picture = data.tobytes()
+        frame[:] = 0
+        data[:] = 0
+        return picture
+
+    def _forget(self) -> None:
+        """Everything that a visit showed is overwritten: pictures, the nets' insides, the camera's buffers."""
+        assert self._camera is not None
+        if not self._camera.forget(FORGET_WAIT_S):
+            log.warning("camera_not_closed_in_time")
+        self._preview.clear()
+        if self._nets is not None:
+            self._nets.forget()
+        self._canceled.clear()
+        self._stop_looking.clear()
+        gc.collect()
+
+    # -- the last resort -----------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """A camera driver that hangs in the system cannot be canceled: end the process instead."""
+        assert self._camera is not None
+        while True:
+            self._hang.wait(1.0)
+            since = self._camera.read_since
+            if since is not None and self._clock.monotonic() - since > STUCK_AFTER_S:
+                log.error("camera_read_hangs")
+                os._exit(3)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve one machine over the inherited socket; ends at once when the other end closes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--socket-fd", type=int, required=True)
+    parser.add_argument("--frames-fd", type=int, required=True)
+    arguments = parser.parse_args(argv)
+    cv2.setNumThreads(2)
+    with socket.socket(fileno=arguments.socket_fd) as connection:
+        with suppress(OSError):
+            Worker(connection, arguments.frames_fd).run()
+        # Threads may sit in a read or in a net: the machine is gone, so nothing waits for them.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

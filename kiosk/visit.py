@@ -1,0 +1,290 @@
+"""One citizen at the machine: from the first touch to the wipe."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import trio
+
+from devices.id_card_reader.card import IdCard
+from kiosk.messages.content import Identity
+from kiosk.pages import Action, Answer, Hero, Page, Settings, Tile, Tiles, restored
+from kiosk.text import NOTHING, Text, text
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+T = TypeVar("T")
+WARNING_S = 20.0
+ELDER_PACE = 3.0
+_SETTINGS = ("elder", "low_reach", "speech")
+
+
+class VisitEnded(Exception):
+    """The visit is over: ``done``, ``exit``, ``timeout`` or ``fault``. Only its reason leaves the visit."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FiledCase(msgspec.Struct, frozen=True):
+    """A case that this visit filed; enough to print, rate and follow it."""
+
+    case_id: str
+    receipt_number: str
+    service: str
+
+
+class Visit:
+    """What is known of one person while they stand here, and the way to show them pages.
+
+    Everything personal hangs on this object, so that dropping it drops all of it.
+    """
+
+    def __init__(self, machine: Machine, settings: Settings) -> None:
+        self.id = secrets.token_hex(4)
+        self.machine = machine
+        self.settings = settings
+        self.card: IdCard | None = None
+        self.identity: Identity | None = None
+        self.portrait: bytes = b""
+        self.filed: list[FiledCase] = []
+        self.guide_called = False
+        self._touched = 0.0
+        self._asking = False
+
+    async def show(self, page: Page | Callable[[], Page]) -> Answer:
+        """Put ``page`` up and wait for the person. Settings, help, idling and leaving are dealt with here.
+
+        A page that depends on the settings or on device health is given as a function that makes it anew.
+        Raises VisitEnded when the person leaves or does not come back.
+        """
+        make = page if callable(page) else lambda: page
+        self.machine.published_page(make())
+        values: dict[str, Any] = {}
+        while True:
+            page = make()
+            answer = await self._answered(restored(self._dressed(page), values))
+            values = answer.values or values
+            if answer.action == "exit":
+                if await self._confirmed_exit(page):
+                    raise VisitEnded("exit")
+            elif not await self._setting(answer.action):
+                return answer
+
+    async def show_while(self, page: Page | Callable[[], Page], work: Callable[[], Awaitable[T]]) -> Answer | T:
+        """Show ``page`` while ``work`` runs; whichever ends first is the result, the other is canceled."""
+        found: list[Answer | T | VisitEnded] = []
+
+        async def race(contender: Callable[[], Awaitable[Answer | T]], scope: trio.CancelScope) -> None:
+            outcome: Answer | T | VisitEnded
+            try:
+                outcome = await contender()
+            except VisitEnded as ended:
+                outcome = ended
+            if not found:
+                found.append(outcome)
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(race, lambda: self.show(page), nursery.cancel_scope)
+            nursery.start_soon(race, work, nursery.cancel_scope)
+        outcome = found[0]
+        if isinstance(outcome, VisitEnded):
+            raise VisitEnded(outcome.reason)
+        return outcome
+
+    def update(self, page: Page) -> None:
+        """Replace what is shown without ending the wait, unless another page lies over it just now."""
+        if self._asking:
+            self.machine.presenter.update(self._dressed(page))
+
+    async def tell(self, page: Page) -> None:
+        """Show a page whose only answer is to go on."""
+        await self.show(page)
+
+    def touched(self) -> None:
+        """The person is here: the countdown begins anew."""
+        self._touched = trio.current_time()
+
+    async def _answered(self, page: Page) -> Answer:
+        """The presenter's answer, with the countdown and its warning page."""
+        presenter = self.machine.presenter
+        values: dict[str, Any] = {}
+        while True:
+            self.touched()
+            answer = await self._before_idle(restored(page, values))
+            if answer is not None:
+                return answer
+            values = presenter.values()
+            await self._still_there()
+
+    async def _before_idle(self, page: Page) -> Answer | None:
+        answers: list[Answer] = []
+        limit_s = self._limit_s(page)
+
+        async def ask(scope: trio.CancelScope) -> None:
+            answers.append(await self.machine.presenter.show(page, self.settings))
+            scope.cancel()
+
+        self._asking = True
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask, nursery.cancel_scope)
+                if limit_s:
+                    nursery.start_soon(self._count_down, limit_s, nursery.cancel_scope)
+        finally:
+            self._asking = False
+        return answers[0] if answers else None
+
+    def _limit_s(self, page: Page) -> float:
+        limit_s = self.machine.config.screen.idle_timeout_s if page.timeout_s is None else page.timeout_s
+        return limit_s * ELDER_PACE if self.settings.elder else limit_s
+
+    async def _count_down(self, limit_s: float, scope: trio.CancelScope) -> None:
+        while (left_s := self._touched + limit_s - trio.current_time()) > WARNING_S:
+            self.machine.presenter.tick(left_s, limit_s)
+            await trio.sleep(min(1.0, left_s - WARNING_S))
+        scope.cancel()
+
+    async def _still_there(self) -> None:
+        """还在吗？ A full page with one big button; nobody there ends the visit."""
+        page = Page(
+            kind="still_there",
+            layout="full",
+            title=text("still_there.title"),
+            lead=text("still_there.lead"),
+            blocks=(Hero(icon="hand-waving", level="warn", title=text("still_there.title")),),
+            actions=(
+                Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
+                Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-tap"),
+            ),
+        )
+        self.machine.published_page(page)
+        seconds = WARNING_S * (ELDER_PACE if self.settings.elder else 1.0)
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._tick_warning, seconds)
+                answer = await self.machine.presenter.show(page, self.settings)
+                nursery.cancel_scope.cancel()
+            if answer.action == "continue":
+                return
+            raise VisitEnded("exit")
+        raise VisitEnded("timeout")
+
+    async def _tick_warning(self, seconds: float) -> None:
+        ends = trio.current_time() + seconds
+        while True:
+            self.machine.presenter.tick(max(0.0, ends - trio.current_time()), seconds)
+            await trio.sleep(1.0)
+
+    def _dressed(self, page: Page) -> Page:
+        if page.layout == "home" or page.help is not None:
+            return page
+        return msgspec.structs.replace(page, help=Action(id="help", label=text("action.help"), icon="question"))
+
+    async def _confirmed_exit(self, page: Page) -> bool:
+        """Leaving in the middle of something unfinished is asked once; everything else is free to leave."""
+        if not page.steps or page.kind in ("result", "rate", "slip"):
+            return True
+        answer = await self._answered(
+            Page(
+                kind="confirm_exit",
+                layout="full",
+                title=text("exit.title"),
+                lead=text("exit.lead"),
+                blocks=(Hero(icon="sign-out", level="warn", title=text("exit.title"), lead=text("exit.lead")),),
+                actions=(
+                    Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
+                    Action(id="continue", label=text("exit.stay"), style="primary"),
+                ),
+            )
+        )
+        return answer.action == "exit"
+
+    async def _setting(self, action: str) -> bool:
+        """Carry out a settings or help action; False when it is none of them."""
+        if action == "help":
+            await self._help()
+        elif action == "set:language":
+            language = "en" if self.settings.language == "zh" else "zh"
+            self.settings = msgspec.structs.replace(self.settings, language=language)
+        elif action.startswith("set:") and action[4:] in _SETTINGS:
+            name = action[4:]
+            self.settings = msgspec.structs.replace(self.settings, **{name: not getattr(self.settings, name)})
+        elif action == "call_guide":
+            await self.call_guide()
+        else:
+            return False
+        return True
+
+    async def call_guide(self) -> None:
+        """Ask a hall guide to come; the machine's status line is what the guide's desk sees."""
+        if not self.guide_called:
+            self.machine.publish("guide_called", visit=self.id)
+            self.guide_called = True
+        await self._answered(
+            message("guide_called", "headset", "ok", text("guide_called.title"), text("guide_called.lead"))
+        )
+
+    async def _help(self) -> None:
+        while await self._setting((await self._answered(self._help_page())).action):
+            pass
+
+    def _help_page(self) -> Page:
+        return Page(
+            kind="help",
+            layout="full",
+            title=text("help.title"),
+            lead=text("help.lead"),
+            help=Action(id="continue", label=text("action.close"), icon="x"),
+            blocks=(Tiles(tiles=tuple(Tile(action=a) for a in settings_actions(self.settings)), columns=2),),
+            actions=(Action(id="continue", label=text("help.back"), style="primary"),),
+        )
+
+    def forget(self) -> None:
+        """Let go of everything personal. What is freed is overwritten by the allocator (CONTRACTS §8)."""
+        self.card = self.identity = None
+        self.portrait = b""
+        self.filed.clear()
+
+
+def settings_actions(settings: Settings) -> tuple[Action, ...]:
+    """The bottom bar: what a person can set, and the way to a human being."""
+    on = text("settings.on")
+
+    def toggle(name: str, icon: str, is_on: bool) -> Action:
+        label = text(f"settings.{name}")
+        return Action(id=f"set:{name}", label=joined(label, on) if is_on else label, icon=icon)
+
+    return (
+        toggle("elder", "text-aa", settings.elder),
+        toggle("low_reach", "wheelchair", settings.low_reach),
+        toggle("speech", "speaker-high", settings.speech),
+        Action(id="set:language", label=text("settings.language"), icon="translate"),
+        Action(id="call_guide", label=text("settings.call_guide"), icon="headset"),
+    )
+
+
+def joined(*texts: Text) -> Text:
+    """Texts one after the other, with a space between."""
+    return Text(*(" ".join(t.in_language(lang) for t in texts if t) for lang in ("zh", "en")))
+
+
+def message(
+    kind: str, icon: str, level: Any, title: Text, lead: Text = NOTHING, *actions: Action, **extra: Any
+) -> Page:
+    """A full page that says one thing; one button goes on unless ``actions`` say otherwise."""
+    return Page(
+        kind=kind,
+        layout="full",
+        title=title,
+        lead=lead,
+        blocks=(Hero(icon=icon, level=level, title=title, lead=lead),),
+        actions=actions or (Action(id="continue", label=text("action.ok"), style="primary"),),
+        **extra,
+    )

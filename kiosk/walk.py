@@ -1,0 +1,142 @@
+"""``kiosk walk``: the real machine with a scripted citizen in place of a person. No window, or the real one on shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from devices.simulation import ControlClient, SimError
+from kiosk.citizen import Citizen, Script, turn_wanted
+from kiosk.pages import Answer, Page, Presenter, Settings
+
+log = structlog.get_logger()
+
+
+class PageTime(msgspec.Struct, frozen=True):
+    """How long one page was up, machine time: a scripted citizen needs none to think."""
+
+    kind: str
+    service: str
+    seconds: float
+
+
+class ScriptedPresenter:
+    """Answers pages by a script. With ``inner`` the page is drawn and photographed before it is answered."""
+
+    def __init__(
+        self, citizen: Citizen | None = None, inner: Presenter | None = None, shots: Path | None = None
+    ) -> None:
+        self.citizen = citizen or Citizen(Script())
+        self.times: list[PageTime] = []
+        self.on_touch: Callable[[], None] = lambda: None
+        self._inner = inner
+        self._shots = shots
+        self._page: Page | None = None
+        self._changed = trio.Event()
+        self._turned = ""
+        self._photographed: set[str] = set()
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        """Nothing to draw of its own."""
+        if self._inner is not None:
+            await self._inner.run(task_status=task_status)
+        else:
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def show(self, page: Page, settings: Settings) -> Answer:
+        """Decide at once, or follow the page's changes until it is answered or replaced."""
+        began = trio.current_time()
+        self._page = page
+        try:
+            if self._inner is None:
+                return await self._answer()
+            return await self._drawn(page, settings)
+        finally:
+            self.times.append(PageTime(page.kind, page.service, trio.current_time() - began))
+            self._page = None
+
+    async def _drawn(self, page: Page, settings: Settings) -> Answer:
+        inner = self._inner
+        assert inner is not None
+        found: list[Answer] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(inner.show, page, settings)
+            await trio.sleep(0.25)
+            await self._photograph(page)
+            found.append(await self._answer())
+            nursery.cancel_scope.cancel()
+        return found[0]
+
+    async def _photograph(self, page: Page) -> None:
+        name = f"{page.kind}" if not page.service else f"{page.service}-{page.kind}"
+        if self._shots is None or name in self._photographed:
+            return
+        self._photographed.add(name)
+        path = self._shots / f"{len(self._photographed):02d}-{name}.png"
+        getattr(self._inner, "screenshot")(path)  # noqa: B009 - only presenters that draw can be photographed
+
+    async def _answer(self) -> Answer:
+        while True:
+            page = self._page
+            if page is None:
+                await trio.sleep_forever()
+            assert page is not None
+            self._changed = trio.Event()
+            for control in self.citizen.controls(page):
+                await act(control.socket, control.do, control.arguments)
+            await self._turn(page)
+            answer = self.citizen.decide(page)
+            if answer is not None:
+                return answer
+            await self._changed.wait()
+
+    async def _turn(self, page: Page) -> None:
+        wanted = turn_wanted(page)
+        if wanted and self.citizen.script.turn and wanted != self._turned:
+            self._turned = wanted
+            await act(self.citizen.script.turn, "turn", {"to": wanted})
+
+    def update(self, page: Page) -> None:
+        """The page has changed: look again."""
+        if self._inner is not None:
+            self._inner.update(page)
+        self._page = page
+        self._changed.set()
+
+    def values(self) -> dict[str, Any]:
+        """A scripted citizen leaves nothing half typed."""
+        return {}
+
+    def tick(self, left_s: float, total_s: float) -> None:
+        """Draw the countdown where there is a screen."""
+        if self._inner is not None:
+            self._inner.tick(left_s, total_s)
+
+    def forget(self) -> None:
+        """The script stays, it is nobody's data; the screen forgets."""
+        self._page, self._turned = None, ""
+        if self._inner is not None:
+            self._inner.forget()
+
+
+async def act(socket: str, verb: str, arguments: dict[str, Any]) -> None:
+    """Do something to an emulated device; what it refuses is logged, the walk then shows what the machine made of it."""
+    try:
+        await trio.to_thread.run_sync(partial(_do, socket, verb, arguments))
+    except (SimError, OSError) as error:
+        log.warning("control_refused", verb=verb, error=str(error))
+
+
+def _do(socket: str, verb: str, arguments: dict[str, Any]) -> None:
+    client = ControlClient(socket)
+    try:
+        client.do(verb, **arguments)
+    finally:
+        client.close()

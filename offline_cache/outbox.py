@@ -1,0 +1,377 @@
+"""Sealed parcels on their way out: gapless numbers, a chain of digests, strict order per case (CONTRACTS §5).
+
+Every action may run twice after a disk error (Store.write): each looks first, or sets what it sets anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from offline_cache.errors import KeyTaken, ParcelDamaged, StoreError, StoreFull
+from offline_cache.store import Store
+
+State = Literal["stored", "sending", "delivered", "held"]
+FIRST_PREV = "0" * 64
+_LAST_PRIORITY = 9
+_WORTH_A_THREAD = 32 * 1024
+
+
+class PartDigest(NamedTuple):
+    """One sealed part: SHA-256 (hex) and length of the sealed bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+Stamp = Callable[[int, str, list[PartDigest]], tuple[bytes, str]]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of ``queue list --json``. ``next_try_in_s`` is None when nothing will be tried by itself."""
+
+    seq: int
+    key: str
+    kind: str
+    case_id: str | None
+    receipt_number: str | None
+    state: State
+    attempts: int
+    next_try_in_s: float | None
+    error: str | None
+    created_at: str
+    bytes: int
+
+
+class Claimed(NamedTuple):
+    """What is to be sent now. ``sha256`` is the digest of header and signature, as the receipt must name it."""
+
+    seq: int
+    key: str
+    kind: str
+    case_id: str | None
+    attempts: int
+    server_errors: int
+    header: bytes
+    signature: str
+    sha256: str
+    parts: list[PartDigest]
+
+
+class Proof(NamedTuple):
+    """What stays of an envelope: its digest, and the receipt once it is delivered."""
+
+    seq: int
+    key: str
+    state: State
+    sha256: str
+    parts: list[PartDigest]
+    receipt: bytes | None
+
+
+class Outbox:
+    """The queue in ``store``. ``priorities``: kind to 0 (first) … 9; ``cap_s``: the longest wait between two tries."""
+
+    def __init__(self, store: Store, *, priorities: Mapping[str, int] | None = None, cap_s: float = 300) -> None:
+        self._store = store
+        self._priorities = dict(priorities or {})
+        self._cap_s = cap_s
+        self._digester = ThreadPoolExecutor(1, "outbox-digest")
+        if not store.read_only and self._count("state = 'sending'"):
+            # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
+            store.write(lambda: self._execute("UPDATE outbox SET state = 'stored' WHERE state = 'sending'"))
+
+    def put(
+        self,
+        *,
+        kind: str,
+        key: str,
+        case_id: str | None,
+        receipt_number: str | None,
+        parts: Iterable[tuple[str, bytes]],
+        stamp: Stamp,
+    ) -> Proof:
+        """Keeps the sealed ``parts`` in one transaction; returns after its sync.
+
+        ``stamp(seq, prev_sha256, digests)`` gives the header's bytes and its signature. The same key with the same
+        parts gives what is there. Raises KeyTaken, StoreFull (nothing kept) or StoreBroken (unknown: put
+        again with the same key).
+        """
+        if not self._store.has_room:
+            raise StoreFull(f"{self._store.free_bytes // 2**20} MB free is below the floor; nothing new is filed")
+        intake = _Intake(parts, self._digester)
+
+        def action() -> None:
+            known = self._one("SELECT seq, parts FROM outbox WHERE key = ?", key)
+            seq, prev = self._end_of_chain()
+            for n, sealed in enumerate(intake.sealed()):
+                if not known:
+                    self._execute("INSERT INTO parcel VALUES (?, ?, ?)", seq, n, sealed)
+            digests = intake.digests()
+            if known:
+                _require_same(known, key, digests)
+                return
+            header, signature = stamp(seq, prev, digests)
+            self._insert(seq, prev, (key, kind, case_id, receipt_number), digests, header, signature)
+
+        self._store.write(action, essential=False)
+        kept = self.proof(key)
+        assert kept is not None
+        return kept
+
+    def claim(self, now_mono: float, *, avoid: Iterable[int] = ()) -> Claimed | None:
+        """The next envelope to send, now ``sending``; None when nothing is due. By priority, then ``seq``; never one
+        whose case has an earlier one under way or held. ``avoid``: numbers to leave alone this time.
+        """
+        chosen: list[int] = []
+
+        def action() -> None:
+            chosen.extend(self._next(now_mono, avoid) if not chosen else ())
+            for seq in chosen:
+                self._execute(
+                    "UPDATE outbox SET state = 'sending', attempts = attempts + 1, due = NULL WHERE seq = ?", seq
+                )
+
+        self._store.write(action)
+        return self._claimed(chosen[0]) if chosen else None
+
+    def parcel(self, claimed: Claimed, name: str) -> bytes:
+        """The sealed bytes of one part. Raises ParcelDamaged when they are not what was signed."""
+        n = [part.name for part in claimed.parts].index(name)
+        found = self._one("SELECT sealed FROM parcel WHERE seq = ? AND n = ?", claimed.seq, n)
+        if found is None or sha256(found["sealed"]).hexdigest() != claimed.parts[n].sha256:
+            raise ParcelDamaged(f"part {name} of {claimed.key} is damaged on the disk")
+        return found["sealed"]
+
+    def delivered(self, seq: int, receipt: bytes) -> None:
+        """The receipt was verified: erases the parcels and the header; numbers, times, digests and state stay."""
+
+        def action() -> None:
+            self._execute("DELETE FROM parcel WHERE seq = ?", seq)
+            self._execute(
+                "UPDATE outbox SET state = 'delivered', receipt = ?, header = NULL, signature = NULL, due = NULL, "
+                "error = NULL WHERE seq = ? AND state <> 'delivered'",
+                receipt,
+                seq,
+            )
+
+        self._store.write(action)
+
+    def failed(
+        self, seq: int, error: str, retry_after_s: float, now_mono: float, *, server_error: bool = False
+    ) -> None:
+        """Back to ``stored``, due in ``retry_after_s`` (at most the cap). ``server_error`` counts towards poison."""
+        due = now_mono + min(max(retry_after_s, 0.0), self._cap_s)
+        self._set(
+            seq,
+            "state = 'stored', error = ?, due = ?, server_errors = server_errors + ?",
+            error,
+            due,
+            int(server_error),
+            where="state = 'sending'",
+        )
+
+    def hold(self, seq: int, reason: str) -> None:
+        """Kept, not tried again until a person releases it."""
+        self._set(seq, "state = 'held', error = ?, due = NULL", reason, where="state IN ('stored', 'sending')")
+
+    def release(self, seq: int) -> bool:
+        """A person says: try again. False when it was not held."""
+        if self.row(seq).state != "held":
+            return False
+        self._set(seq, "state = 'stored', attempts = 0, server_errors = 0, error = NULL, due = NULL")
+        return True
+
+    def wake(self) -> None:
+        """Everything that waits is due now (the network came back)."""
+        if self._one("SELECT 1 FROM outbox WHERE due IS NOT NULL LIMIT 1"):
+            self._store.write(lambda: self._execute("UPDATE outbox SET due = NULL WHERE due IS NOT NULL"))
+
+    def next_due_in_s(self, now_mono: float) -> float | None:
+        """Seconds until something is due that is not due now; None when nothing waits for a time."""
+        found = self._one(
+            "SELECT MIN(due) AS due FROM outbox WHERE due > ? AND due <= ?",
+            now_mono,
+            now_mono + self._cap_s,
+        )
+        return None if found is None or found["due"] is None else found["due"] - now_mono
+
+    def rows(self, now_mono: float = 0.0, *, states: Iterable[State] = (), limit: int = -1) -> list[Row]:
+        """The queue in order of ``seq``; all states unless named."""
+        wanted = tuple(states)
+        where = f"WHERE state IN ({','.join('?' * len(wanted))})" if wanted else ""
+        sql = f"SELECT * FROM outbox {where} ORDER BY seq LIMIT ?"  # noqa: S608 - placeholders only
+        return [self._typed(row, now_mono) for row in self._store.query(sql, *wanted, limit)]
+
+    def row(self, seq: int, now_mono: float = 0.0) -> Row:
+        """One line by its number. Raises StoreError for a number that was never given."""
+        found = self._one("SELECT * FROM outbox WHERE seq = ?", seq)
+        if found is None:
+            raise StoreError(f"there is no number {seq} in the queue")
+        return self._typed(found, now_mono)
+
+    def find(
+        self, *, key: str | None = None, case_id: str | None = None, receipt_number: str | None = None
+    ) -> list[Row]:
+        """The lines of a key, a case or a receipt number, in order of ``seq``."""
+        column, value = next(
+            (name, value)
+            for name, value in (("key", key), ("case_id", case_id), ("receipt_number", receipt_number))
+            if value is not None
+        )
+        sql = f"SELECT * FROM outbox WHERE {column} = ? ORDER BY seq"  # noqa: S608 - one of three names
+        return [self._typed(row, 0.0) for row in self._store.query(sql, value)]
+
+    def proof(self, key: str) -> Proof | None:
+        """Digest, state and receipt of a key."""
+        found = self._one("SELECT seq, key, state, sha256, parts, receipt FROM outbox WHERE key = ?", key)
+        return found and Proof(**{**found, "parts": _decoded(found["parts"])})
+
+    def depth(self) -> int:
+        """How many still have to go by themselves (stored or sending)."""
+        return self._count("state IN ('stored', 'sending')")
+
+    def held(self) -> int:
+        """How many wait for a person."""
+        return self._count("state = 'held'")
+
+    def last_seq(self) -> int:
+        """The highest number committed; 0 when there is none."""
+        return self._end_of_chain()[0] - 1
+
+    @property
+    def oldest_age_s(self) -> float | None:
+        """Age of the oldest that is not delivered, by the wall clock; None when there is none."""
+        found = self._one(
+            "SELECT created_at FROM outbox WHERE seq = (SELECT MIN(seq) FROM outbox WHERE state <> 'delivered')"
+        )
+        if found is None:
+            return None
+        return max(0.0, (self._store.now() - datetime.fromisoformat(found["created_at"])).total_seconds())
+
+    def verify_chain(self) -> int | None:
+        """The first number where the chain or a kept header is broken; None when all is whole."""
+        expected, prev = 1, FIRST_PREV
+        for row in self._store.query("SELECT seq, prev_sha256, sha256, header, signature FROM outbox ORDER BY seq"):
+            kept = row["header"] is None or envelope_digest(row["header"], row["signature"]) == row["sha256"]
+            if row["seq"] != expected or row["prev_sha256"] != prev or not kept:
+                return expected
+            expected, prev = expected + 1, row["sha256"]
+        return None
+
+    def close(self) -> None:
+        self._digester.shutdown()
+
+    def _insert(
+        self,
+        seq: int,
+        prev: str,
+        names: tuple[str, str, str | None, str | None],
+        digests: list[PartDigest],
+        header: bytes,
+        signature: str,
+    ) -> None:
+        self._execute(
+            "INSERT INTO outbox (seq, key, kind, case_id, receipt_number, priority, state, created_at, bytes, header, "
+            "signature, parts, prev_sha256, sha256) VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?)",
+            seq,
+            *names,
+            self._priorities.get(names[1], _LAST_PRIORITY),
+            self._store.stamp(),
+            sum(part.bytes for part in digests),
+            header,
+            signature,
+            msgspec.json.encode(digests).decode(),
+            prev,
+            envelope_digest(header, signature),
+        )
+
+    def _end_of_chain(self) -> tuple[int, str]:
+        last = self._one("SELECT seq, sha256 FROM outbox ORDER BY seq DESC LIMIT 1")
+        return (last["seq"] + 1, last["sha256"]) if last else (1, FIRST_PREV)
+
+    def _typed(self, row: dict[str, Any], now_mono: float) -> Row:
+        wait = None
+        if row["state"] == "stored":
+            wait = max(0.0, (row["due"] or 0.0) - now_mono)
+            wait = 0.0 if wait > self._cap_s else round(wait, 3)
+        named = {name: row[name] for name in Row.__struct_fields__ if name != "next_try_in_s"}
+        return Row(**named, next_try_in_s=wait)
+
+    def _count(self, where: str) -> int:
+        return self._store.query(f"SELECT COUNT(*) AS n FROM outbox WHERE state <> 'delivered' AND {where}")[0]["n"]  # noqa: S608 - ours
+
+    def _next(self, now_mono: float, avoid: Iterable[int]) -> list[int]:
+        skip = ",".join(str(int(seq)) for seq in avoid) or "0"
+        found = self._store.query(
+            f"""SELECT seq FROM outbox AS o WHERE state = 'stored' AND seq NOT IN ({skip})
+            AND (due IS NULL OR due <= ? OR due > ?)
+            AND (case_id IS NULL OR NOT EXISTS (SELECT 1 FROM outbox AS e
+                 WHERE e.case_id = o.case_id AND e.seq < o.seq AND e.state <> 'delivered'))
+            ORDER BY priority, seq LIMIT 1""",  # noqa: S608 - numbers only
+            now_mono,
+            now_mono + self._cap_s,
+        )
+        return [row["seq"] for row in found]
+
+    def _claimed(self, seq: int) -> Claimed:
+        row = self._one("SELECT * FROM outbox WHERE seq = ?", seq)
+        assert row is not None
+        named = {name: row[name] for name in Claimed._fields}
+        return Claimed(**{**named, "parts": _decoded(row["parts"])})
+
+    def _set(self, seq: int, what: str, *values: Any, where: str = "1") -> None:
+        sql = f"UPDATE outbox SET {what} WHERE seq = ? AND {where}"  # noqa: S608 - ours
+        self._store.write(lambda: self._execute(sql, *values, seq))
+
+    def _execute(self, sql: str, *values: Any) -> None:
+        self._store.db.execute(sql, values)
+
+    def _one(self, sql: str, *values: Any) -> dict[str, Any] | None:
+        return next(iter(self._store.query(sql, *values)), None)
+
+
+class _Intake:
+    """Takes the parts one by one, so that the next is sealed while the last is digested; keeps them for a second run."""
+
+    def __init__(self, parts: Iterable[tuple[str, bytes]], digester: ThreadPoolExecutor) -> None:
+        self._source = iter(parts)
+        self._digester = digester
+        self._taken: list[tuple[str, bytes]] = []
+        self._digests: list[Future[str] | str] = []
+
+    def sealed(self) -> Iterable[bytes]:
+        yield from (sealed for _, sealed in self._taken)
+        for name, sealed in self._source:
+            self._taken.append((name, sealed))
+            large = len(sealed) >= _WORTH_A_THREAD
+            self._digests.append(self._digester.submit(_digest, sealed) if large else _digest(sealed))
+            yield sealed
+
+    def digests(self) -> list[PartDigest]:
+        hashes = (each if isinstance(each, str) else each.result() for each in self._digests)
+        return [PartDigest(name, each, len(sealed)) for (name, sealed), each in zip(self._taken, hashes, strict=True)]
+
+
+def envelope_digest(header: bytes, signature: str) -> str:
+    """SHA-256 (hex) of a header with its signature text: the chain's link, and what a receipt names."""
+    return _digest(header + signature.encode("ascii"))
+
+
+def _digest(raw: bytes) -> str:
+    return sha256(raw).hexdigest()
+
+
+def _decoded(parts: str) -> list[PartDigest]:
+    return msgspec.json.decode(parts, type=list[PartDigest])
+
+
+def _require_same(known: dict[str, Any], key: str, digests: list[PartDigest]) -> None:
+    if _decoded(known["parts"]) != digests:
+        raise KeyTaken(f"key {key} was used for other parts")

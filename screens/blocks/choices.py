@@ -1,0 +1,88 @@
+"""Single choice, one row per option."""
+
+from __future__ import annotations
+
+from kivy.uix.label import Label
+
+from kiosk.pages import Choice, Choices
+from screens import theme
+from screens.look import Look
+from screens.panel import Panel, Target
+from screens.words import icon
+
+_PAD = 30
+
+
+def draw(block: Choices, look: Look, width: float) -> Panel:
+    """The question, the options, and what is wrong if something is. A tap chooses; it does not answer."""
+    panel = Panel(width)
+    y = 0.0
+    if block.label:
+        label = look.words(block.label, "large", bold=True, width=width)
+        panel.put(label, 4, 0)
+        y = label.height + look.gap(14)
+    rows: dict[str, Row] = {}
+
+    def choose(chosen: str) -> None:
+        look.values[block.name] = chosen
+        for name, row in rows.items():
+            row.mark(name == chosen)
+
+    for option in block.options:
+        row = Row(option, look, width, choose)
+        row.mark(look.values.get(block.name) == option.id)
+        rows[option.id] = row
+        panel.put(row, 0, y)
+        y += row.height + 16
+    y -= 16
+    if block.error:
+        y += _error(panel, block, look, y + 12) + 12
+    return panel.finish(y)
+
+
+def _error(panel: Panel, block: Choices, look: Look, y: float) -> float:
+    sign = icon("warning-circle", look.type("large"), theme.RED, fill=True)
+    words = look.words(block.error, "body", colour=theme.RED, width=panel.width - sign.width - 20)
+    panel.put(sign, 4, y + (words.height - sign.height) / 2)
+    panel.put(words, sign.width + 18, y)
+    return words.height
+
+
+class Row(Target):
+    """One option: a round mark, its words, a detail or the reason why it is not offered."""
+
+    def __init__(self, option: Choice, look: Look, width: float, choose: object) -> None:
+        super().__init__(width, 0, lambda: choose(option.id), enabled=option.enabled, label=look.say(option.label))
+        self.rapid = True
+        pad = look.gap(24)
+        self.card(theme.WHITE if option.enabled else theme.GREY_TINT, 20)
+        self._frame = self.frame((*theme.BLUE[:3], 0), 20, 4)
+        ink = theme.INK if option.enabled else theme.DISABLED
+        size = round(look.type("large") * 1.25)
+        self._off = icon("circle", size, theme.SECOND if option.enabled else theme.DISABLED)
+        self._on = icon("radio-button", size, theme.BLUE, fill=True)
+        left = _PAD + self._off.width + 22
+        words = look.words(option.label, "medium", colour=ink, bold=True, width=width - left - _PAD)
+        said = option.detail if option.enabled else option.reason or option.detail
+        more = look.second(said, "body", width=width - left - _PAD) if said else None
+        below = words.height + (more.height + 4 if more else 0)
+        height = max(below + 2 * pad, look.metrics.touch, look.gap(104))
+        top = (height - below) / 2
+        self.put(words, left, top)
+        if more:
+            self.put(more, left, top + words.height + 4)
+        for sign in (self._off, self._on):
+            self.put(sign, _PAD, (height - sign.height) / 2)
+        self.finish(height)
+
+    def mark(self, chosen: bool) -> None:
+        """Show this option as chosen or not."""
+        self._frame.a = 1 if chosen else 0
+        _visible(self._on, chosen)
+        _visible(self._off, not chosen)
+
+
+def _visible(sign: Label, shown: bool) -> None:
+    sign.opacity = 1 if shown else 0
+
+

@@ -1,0 +1,95 @@
+"""我的待办: what is due for this person, most urgent first, each with its reason."""
+
+from __future__ import annotations
+
+from kiosk.pages import DueItem, DueList
+from screens import theme
+from screens.look import Look
+from screens.panel import Panel, Target
+from screens.words import icon
+
+_PAD = 28
+_URGENCY = {
+    "overdue": (theme.RED, theme.RED_TINT, "warning-circle"),
+    "soon": (theme.AMBER, theme.AMBER_TINT, "clock"),
+    "later": (theme.BLUE, theme.BLUE_TINT, "calendar-blank"),
+    "info": (theme.SECOND, theme.GREY_TINT, "info"),
+}
+
+
+def draw(block: DueList, look: Look, width: float) -> Panel:
+    """A heading and one card per item."""
+    panel = Panel(width)
+    title = look.words(block.title, "large", bold=True, width=width)
+    panel.put(title, 4, 0)
+    y = title.height + look.gap(14)
+    if not block.items:
+        y += _nothing(panel, block, look, y)
+    for item in block.items:
+        card = _item(item, look, width)
+        panel.put(card, 0, y)
+        y += card.height + 20
+    return panel.finish(y - 20)
+
+
+def _nothing(panel: Panel, block: DueList, look: Look, y: float) -> float:
+    card = Panel(panel.width)
+    card.card()
+    sign = icon("check-circle", 64, theme.GREEN, fill=True)
+    words = look.second(block.empty, "medium", width=panel.width - 3 * _PAD - sign.width)
+    height = max(sign.height, words.height) + 2 * look.gap(_PAD)
+    card.put(sign, _PAD, (height - sign.height) / 2)
+    card.put(words, 2 * _PAD + sign.width, (height - words.height) / 2)
+    panel.put(card.finish(height), 0, y)
+    return height + 20
+
+
+def _item(item: DueItem, look: Look, width: float) -> Target:
+    enabled = item.action.enabled
+    made = Target(width, 0, look.tap(item.action), enabled=enabled, label=look.say(item.action.label))
+    made.radius = 24
+    made.card()
+    side = 96
+    pill = _pill(item, look)
+    caret = icon("caret-right", 40, theme.SECOND, bold=True)
+    left = _PAD + side + 26
+    right = width - _PAD - caret.width - 18
+    stacked = look.metrics.elder or pill.width > 300
+    room = right - left - (0 if stacked else pill.width + 16)
+    ink = theme.INK if enabled else theme.DISABLED
+    name = look.words(item.action.label, "medium", colour=ink, bold=True, width=room)
+    why = look.second(item.reason if enabled or not item.action.reason else item.action.reason, "body", width=right - left)
+    pad = look.gap(26)
+    y = pad
+    if stacked:
+        made.put(pill, left, y)
+        y += pill.height + 8
+    else:
+        made.put(pill, right - pill.width, y + (name.height - pill.height) / 2)
+    made.put(name, left, y)
+    made.put(why, left, y + name.height + 4)
+    height = max(y + name.height + 4 + why.height, side + pad) + pad
+    colour, tint = theme.LINES[item.line][:2] if enabled else (theme.DISABLED, theme.GREY_TINT)
+    made.put(_sign(item, side, colour, tint), _PAD, (height - side) / 2)
+    made.put(caret, width - _PAD - caret.width, (height - caret.height) / 2)
+    return made.finish(height)
+
+
+def _sign(item: DueItem, side: int, colour: theme.Colour, tint: theme.Colour) -> Panel:
+    sign = Panel(side, side)
+    sign.fill(tint, side // 4)
+    name = item.action.icon or theme.LINE_ICONS[item.line] or "file-text"
+    sign.put_middle(icon(name, 54, colour, fill=True), 0, 0, side, side)
+    return sign.finish(side)
+
+
+def _pill(item: DueItem, look: Look) -> Panel:
+    colour, tint, sign_name = _URGENCY[item.urgency]
+    words = look.words(item.urgency_label, "caption", colour=colour, bold=True, width=340, floor="caption")
+    sign = icon(sign_name, round(look.type("caption") * 1.1), colour, fill=True)
+    height = words.height + 10
+    pill = Panel(words.width + sign.width + 44, height)
+    pill.fill(tint, int(min(22, height // 2)))
+    pill.put(sign, 16, (height - sign.height) / 2)
+    pill.put(words, 16 + sign.width + 10, 5)
+    return pill.finish(height)

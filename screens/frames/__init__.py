@@ -1,0 +1,1 @@
+"""Frames: what surrounds the blocks of a page. Each says where its content goes."""

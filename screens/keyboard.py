@@ -1,0 +1,83 @@
+"""The keyboard zone: large digits, or letters with digits. A key acts on the field that has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk.pages import Field
+from screens import theme
+from screens.look import Look
+from screens.panel import Panel, Target
+from screens.words import icon
+
+_PAD, _GAP = 22, 14
+_RADIUS = 14
+_ERASE, _CLEAR, _SPACE = "<", "clear", "space"
+_DIGITS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (_CLEAR, "0", _ERASE))
+_ID_NUMBER = (*_DIGITS[:3], ("X", "0", _ERASE))
+_LETTERS = (tuple("1234567890"), tuple("qwertyuiop"), tuple("asdfghjkl"), (*"zxcvbnm", _ERASE))
+_CAPITALS = tuple(tuple(key.upper() for key in row) for row in _LETTERS)
+_LAYOUTS = {
+    "digits": _DIGITS,
+    "phone": _DIGITS,
+    "pin": _DIGITS,
+    "id_number": _ID_NUMBER,
+    "receipt": (*_CAPITALS[:3], (*_CAPITALS[3][:-1], "-", _ERASE)),
+    "text": (*_LETTERS, (_CLEAR, "-", _SPACE, ".", ",")),
+}
+_SPANS = {_SPACE: 4.0, _CLEAR: 2.0, _ERASE: 1.6}
+
+
+def keyboard(look: Look, block: Field) -> Panel:
+    """The keys for ``block``, over the whole width of the screen."""
+    rows = _LAYOUTS[block.keys]
+    pad = len(rows[0]) == 3
+    height = max(look.metrics.touch, 124 if pad else 100)
+    board = Panel(theme.WIDTH)
+    board.fill(theme.KEYBOARD)
+    board.rule(0, 0, theme.WIDTH)
+    side = 120 if pad else _PAD
+    room = theme.WIDTH - 2 * side
+    unit = (room - _GAP * (len(rows[0]) - 1)) / len(rows[0])
+    y = float(_PAD)
+    for row in rows:
+        widths = [unit * (1 if pad else _SPANS.get(key, 1.0)) for key in row]
+        x = side + (room - sum(widths) - _GAP * (len(row) - 1)) / 2
+        for key, width in zip(row, widths, strict=True):
+            board.put(_key(look, block, key, width, height), x, y)
+            x += width + _GAP
+        y += height + _GAP
+    return board.finish(y - _GAP + _PAD)
+
+
+def _key(look: Look, block: Field, key: str, width: float, height: float) -> Target:
+    made = Target(width, height, _stroke(look, block, key), label=key if len(key) == 1 else look.ui(f"key_{key}"))
+    made.rapid = True
+    made.radius = _RADIUS
+    dark = key in (_CLEAR, _ERASE)
+    made.fill(theme.rgb("#AEBBD0"), _RADIUS, (0, 4, width, height))
+    made.fill(theme.KEY_DARK if dark else theme.WHITE, _RADIUS, (0, 0, width, height))
+    if key == _ERASE:
+        inner = icon("backspace", round(height * 0.46), theme.INK, fill=True)
+        made.a11y_label = look.ui("key_erase")
+    elif key in (_CLEAR, _SPACE):
+        inner = look.words(look.ui(f"key_{key}"), "body", width=width - 16, lines=1, floor="caption")
+    else:
+        inner = look.words(key, "title")
+    made.put_middle(inner, 0, 0, width, height)
+    return made.finish(height)
+
+
+def _stroke(look: Look, block: Field, key: str) -> Callable[[], None]:
+    def act() -> None:
+        value = str(look.values.get(block.name, ""))
+        if key == _ERASE:
+            value = value[:-1]
+        elif key == _CLEAR:
+            value = ""
+        else:
+            value = (value + (" " if key == _SPACE else key))[: block.max_length]
+        look.values[block.name] = value
+        look.fields[block.name].show(value)
+
+    return act

@@ -1,0 +1,104 @@
+"""Colours, and sizes in millimetres turned into pixels of the screen at hand (sources: reference page on screens, §5, §7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+Colour = tuple[float, float, float, float]
+
+WIDTH, HEIGHT = 1080, 1920
+MARGIN, GUTTER = 44, 26
+CONTENT = WIDTH - 2 * MARGIN
+CAP = 0.73  # cap height of Noto Sans CJK in em
+ELDER = 1.35
+
+# Cap height in mm (floor), and the design size in px on a 27-inch portrait screen.
+_TYPE = {
+    "display": (11.8, 54),
+    "title": (9.9, 46),
+    "large": (8.2, 37),
+    "medium": (7.4, 33),
+    "body": (6.8, 30),
+    "caption": (5.9, 26),
+}
+TOUCH_MM, PRIMARY_MM, GAP_MM = 20.0, 25.0, 3.0
+
+
+def rgb(value: str, alpha: float = 1.0) -> Colour:
+    """``"#10203A"`` as Kivy's four floats."""
+    return (int(value[1:3], 16) / 255, int(value[3:5], 16) / 255, int(value[5:7], 16) / 255, alpha)
+
+
+INK = rgb("#10203A")
+SECOND = rgb("#51607A")
+DISABLED = rgb("#5D6A80")
+PAGE = rgb("#EEF2F8")
+WHITE = rgb("#FFFFFF")
+RULE = rgb("#DCE3EE")
+NAVY = rgb("#0A2A66")
+BLUE = rgb("#1447B8")
+BLUE_TINT = rgb("#E8EFFD")
+GREEN = rgb("#0C7A4D")
+GREEN_TINT = rgb("#E0F3EA")
+RED = rgb("#B3261E")
+RED_TINT = rgb("#FCE8E6")
+AMBER = rgb("#8F4700")
+AMBER_TINT = rgb("#FDF0DD")
+GOLD = rgb("#FFD98A")
+GREY_TINT = rgb("#E4E9F1")
+KEYBOARD = rgb("#DCE3EE")
+KEY_DARK = rgb("#C5CFDF")
+ON_NAVY_SECOND = rgb("#D5E1FB")
+
+LEVELS = {"info": (BLUE, BLUE_TINT), "ok": (GREEN, GREEN_TINT), "warn": (AMBER, AMBER_TINT), "error": (RED, RED_TINT)}
+LEVEL_ICONS = {"info": "info", "ok": "check-circle", "warn": "warning", "error": "warning-circle"}
+# Each police line: its colour, its tint, and the dark and light end of its header.
+LINES = {
+    "traffic": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
+    "household": (rgb("#06655D"), rgb("#E0F2F0"), "#053F3A", "#0A736A"),
+    "exit_entry": (rgb("#5A2FA8"), rgb("#EFE8FB"), "#34176B", "#6536B8"),
+    "common": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
+    "": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
+}
+LINE_ICONS = {"traffic": "car", "household": "house", "exit_entry": "airplane-tilt", "common": "squares-four", "": ""}
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The screen at hand: pitch in mm per logical pixel, and how large this person wants the type."""
+
+    diagonal_in: float = 27.0
+    bottom_height_mm: float = 700.0
+    elder: bool = False
+    roomy: float = 1.0  # sparse pages use the room they have
+
+    @property
+    def pitch(self) -> float:
+        """Millimetres per logical pixel."""
+        return self.diagonal_in * 25.4 / hypot(WIDTH, HEIGHT)
+
+    def px(self, mm: float) -> int:
+        """``mm`` in logical pixels, rounded up."""
+        return int(-(-mm // self.pitch))
+
+    def type(self, name: str) -> int:
+        """The font size in px of ``display``, ``title``, ``large``, ``medium``, ``body`` or ``caption``."""
+        mm, design = _TYPE[name]
+        size = max(mm / CAP / self.pitch, design) * self.roomy
+        return round(size * (ELDER if self.elder else 1.0))
+
+    @property
+    def touch(self) -> int:
+        """The least side of anything that can be touched, in px."""
+        return self.px(TOUCH_MM)
+
+    @property
+    def button(self) -> int:
+        """The height of a button, in px."""
+        return max(self.px(PRIMARY_MM), 112, round(self.type("medium") * 2.6))
+
+    @property
+    def reach_top(self) -> int:
+        """How far from the top edge touch must begin for a seated person (1200 mm above the floor), in px."""
+        return max(0, HEIGHT - int((1200 - self.bottom_height_mm) / self.pitch))

@@ -1,0 +1,149 @@
+"""Text on the screen: broken into lines as Chinese is set, never clipped, rare characters from other faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kivy.core.text import Label as CoreLabel
+from kivy.uix.label import Label
+from kivy.utils import escape_markup
+
+from screens import fonts, theme
+
+# Characters that may not begin a line, and those that may not end one (GB/T 15834 layout).
+_NOT_FIRST = "，。、；：？！）】》」』”’…—·%,.;:?!)]}"
+_NOT_LAST = "（【《「『“‘([{"
+_LINE_HEIGHT = 1.0  # Noto's own line is 1.45 em, above the 1.3 that the checklist asks for
+
+
+class Words(Label):
+    """One text with a fixed place. Its natural size is known at once: ``texture_size``.
+
+    ``width`` breaks it into lines; ``lines`` is the most it may take before the size is reduced (down to ``floor``).
+    """
+
+    def __init__(
+        self,
+        words: str,
+        size: int,
+        *,
+        colour: theme.Colour = theme.INK,
+        bold: bool = False,
+        width: float | None = None,
+        lines: int | None = None,
+        floor: int | None = None,
+        align: str = "left",
+    ) -> None:
+        path = fonts.bold() if bold else fonts.regular()
+        self.broken, size = _fitted(words, size, path, width, lines, floor or size)
+        self.role = "text"
+        super().__init__(
+            text=_marked(self.broken, path),
+            markup=True if _needs_markup(self.broken, path) else False,  # noqa: SIM210 - Kivy wants a bool
+            font_name=path,
+            font_size=size,
+            color=colour,
+            halign=align,
+            line_height=_LINE_HEIGHT,
+            size_hint=(None, None),
+        )
+        self.texture_update()
+        self.size = self.texture_size
+
+    @property
+    def natural(self) -> tuple[float, float]:
+        """Width and height in px of the drawn text."""
+        return self.texture_size[0], self.texture_size[1]
+
+
+def icon(name: str, size: int, colour: theme.Colour, *, fill: bool = False, bold: bool = False) -> Label:
+    """A picture sign of ``size`` px."""
+    from screens.icons import glyph
+
+    path, char = glyph(name, fill=fill, bold=bold)
+    label = Label(text=char, font_name=path, font_size=size, color=colour, size_hint=(None, None))
+    label.role = "icon"
+    label.texture_update()
+    label.size = label.texture_size
+    return label
+
+
+def extent(words: str, size: int, path: str) -> float:
+    """The width in px of ``words`` on one line."""
+    return sum(CoreLabel(font_size=size, font_name=p).get_extents(part)[0] for p, part in fonts.runs(words, path))
+
+
+def _fitted(
+    words: str, size: int, path: str, width: float | None, lines: int | None, floor: int
+) -> tuple[str, int]:
+    words = "\n".join("".join(part for _, part in fonts.runs(line, path)) for line in words.split("\n"))
+    if width is None:
+        return words, size
+    while True:
+        broken = [row for line in words.split("\n") for row in _break(line, size, path, width)]
+        if lines is None or len(broken) <= lines or size <= floor:
+            return "\n".join(broken), size
+        size = max(floor, size - 2)
+
+
+def _break(line: str, size: int, path: str, width: float) -> list[str]:
+    parts = [(part, extent(part, size, path)) for part in _tokens(line)]
+    rows = list(_rows(parts, width))
+    if len(rows) > 1:  # a narrower measure with as many rows leaves no lonely last character
+        low, high = width * 0.5, width
+        while high - low > size / 2:
+            middle = (low + high) / 2
+            low, high = (low, middle) if len(list(_rows(parts, middle))) == len(rows) else (middle, high)
+        balanced = list(_rows(parts, high))
+        if len(balanced) == len(rows):
+            rows = balanced
+    return ["".join(row).strip() for row in rows] or [""]
+
+
+def _rows(parts: Iterable[tuple[str, float]], width: float) -> Iterator[list[str]]:
+    row: list[str] = []
+    used = 0.0
+    for part, wide in parts:
+        if row and used + wide > width:
+            yield row
+            row, used = [], 0.0
+            if part == " ":
+                continue
+        row.append(part)
+        used += wide
+    if row:
+        yield row
+
+
+def _tokens(line: str) -> Iterator[str]:
+    """What must stay together: a word, or one character with its punctuation."""
+    token = ""
+    for char in line:
+        if token and not _joined(token, char):
+            yield token
+            token = ""
+        token += char
+    if token:
+        yield token
+
+
+def _joined(token: str, char: str) -> bool:
+    last = token[-1]
+    if char in _NOT_FIRST or last in _NOT_LAST:
+        return True
+    if " " in (char, last):
+        return False
+    return last < "\u2e80" and char < "\u2e80"
+
+
+def _needs_markup(words: str, path: str) -> bool:
+    return any(found != path for found, _ in fonts.runs(words, path))
+
+
+def _marked(words: str, path: str) -> str:
+    if not _needs_markup(words, path):
+        return words
+    return "".join(
+        escape_markup(part) if found == path else f"[font={found}]{escape_markup(part)}[/font]"
+        for found, part in fonts.runs(words, path)
+    )
