@@ -93,7 +93,12 @@ def row(name: str, times_ms: list[float], base_ms: float) -> str:
 
 
 async def measure(folder: Path, count: int) -> None:
-    bare, large, ours, sealed_put = Bare(folder / "bare.db"), Bare(folder / "large.db", 16384), Machine(folder / "a"), None
+    bare, large, ours, sealed_put = (
+        Bare(folder / "bare.db"),
+        Bare(folder / "large.db", 16384),
+        Machine(folder / "a"),
+        None,
+    )
     sealed_put = Machine(folder / "b")
     names = ("bare insert, 4 KB pages", "bare insert, 16 KB pages", "seal, sign, chain and put (Filing.file)",
              "put of sealed bytes (Outbox.put)", "seal and digest alone, no disk")  # fmt: skip
@@ -119,7 +124,9 @@ async def measure(folder: Path, count: int) -> None:
             sha256(seal(plain, pair.public, kiosk_id="k", key=key, part=name)).digest() for name, plain in parts.items()
         ])  # fmt: skip
     base = statistics.median(times[names[0]])
-    print(f"{'ms per case of 604 KB, ' + str(count) + ' cases':<46}{'min':>9}{'median':>9}{'p95':>9}{'p99':>9}{'ratio':>8}")
+    print(
+        f"{'ms per case of 604 KB, ' + str(count) + ' cases':<46}{'min':>9}{'median':>9}{'p95':>9}{'p99':>9}{'ratio':>8}"
+    )
     for name, each in times.items():
         print(row(name, each, base))
 
@@ -128,7 +135,17 @@ def count_syncs(count: int) -> None:
     """Syncs of ``count`` filings, counted by the kernel; 0 filings are the set-up."""
     totals = {}
     for cases in (0, count):
-        command = ["strace", "-f", "-qq", "-e", "trace=fdatasync,fsync", sys.executable, __file__, "--only-file", str(cases)]
+        command = [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=fdatasync,fsync",
+            sys.executable,
+            __file__,
+            "--only-file",
+            str(cases),
+        ]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
         totals[cases] = len(re.findall(r"\bf(?:data)?sync\(", told))
     syncs = totals[count] - totals[0]

@@ -97,7 +97,7 @@ class SimServer:
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _converse(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as lines, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), connection, connection.makefile("rwb") as lines:
             for line in lines:
                 answer = self._answer(line)
                 lines.write(json.dumps(answer, ensure_ascii=False, default=str).encode() + b"\n")
@@ -113,7 +113,7 @@ class SimServer:
         try:
             with self._one_at_a_time:
                 return {"ok": True, **(verb(**request) or {})}
-        except (SimError, OSError, ValueError, TypeError) as fault:
+        except (SimError, OSError, ValueError, TypeError, LookupError) as fault:
             return {"ok": False, "error": str(fault)}
 
     def _help(self) -> dict[str, Any]:
@@ -131,19 +131,9 @@ class ControlClient:
 
     def do(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask for ``verb``; returns the answer without ``ok``. ``SimError`` when refused, ``OSError`` when gone."""
+        request = json.dumps({"do": verb, **arguments}, ensure_ascii=False).encode() + b"\n"
         with self._one_at_a_time:
-            if self._lines is None:
-                self._connect()
-            try:
-                self._lines.write(json.dumps({"do": verb, **arguments}, ensure_ascii=False).encode() + b"\n")
-                self._lines.flush()
-                line = self._lines.readline()
-            except OSError:
-                self.close()
-                raise
-            if not line:
-                self.close()
-                raise ConnectionError(f"the sim behind {self._control} is gone")
+            line = self._exchange(request)
         answer = json.loads(line)
         if not answer.pop("ok"):
             raise SimError(answer.get("error", ""))
@@ -156,11 +146,24 @@ class ControlClient:
             with contextlib.suppress(OSError):
                 lines.close()
 
-    def _connect(self) -> None:
+    def _exchange(self, request: bytes) -> bytes:
+        try:
+            lines = self._lines = self._lines or self._connect()
+            lines.write(request)
+            lines.flush()
+            if line := lines.readline():
+                return line
+        except OSError:
+            self.close()
+            raise
+        self.close()
+        raise ConnectionError(f"the sim behind {self._control} is gone")
+
+    def _connect(self) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(self._timeout_s)
             connection.connect(self._control)
-            self._lines = connection.makefile("rwb")
+            return connection.makefile("rwb")
 
 
 def control_path(wanted: str | None, device: str) -> Path:

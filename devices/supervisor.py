@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -157,7 +158,7 @@ class Supervisor:
         driver: Driver | None = None
         attempt = 0
         while not self._stopping:
-            online_since = None
+            online_since, sound = math.inf, True
             try:
                 driver = driver or self._make_driver(self._published)
                 self._set_up(driver)
@@ -168,18 +169,17 @@ class Supervisor:
                 self._down(DeviceState.NO_DEVICE if gone else DeviceState.OFFLINE, fault.error, fault.detail)
             except Permanent as fault:
                 self._down(DeviceState.HARDWARE_ERROR, fault.error, fault.detail)
-                break
+                return
             except Exception as surprise:
                 self._log_surprise(surprise)
                 self._down(DeviceState.OFFLINE, "driver_fault", type(surprise).__name__)
+                sound = False
+            finally:
                 self._tear_down(driver)
-                driver = None
-            self._tear_down(driver)
-            if online_since is not None and time.monotonic() - online_since > self._backoff_cap_s:
-                attempt = 0
+            # Who kept up for a while starts over; who only came up to fail again is left alone longer and longer.
+            attempt = 0 if time.monotonic() - online_since > self._backoff_cap_s else attempt + 1
+            driver = driver if sound else None
             self._back_off(attempt)
-            attempt += 1
-        self._tear_down(driver)
 
     def _set_up(self, driver: Driver) -> None:
         """Online is said only after a handshake and one idle round, so a flapping device does not flicker."""
@@ -259,7 +259,9 @@ class Supervisor:
             self._log_surprise(surprise)
 
     def _back_off(self, attempt: int) -> None:
-        delay_s = min(self._backoff_cap_s, self._backoff_base_s * 2 ** min(attempt, 16)) * random.uniform(0.5, 1.0)
+        delay_s = min(self._backoff_cap_s, self._backoff_base_s * 2 ** min(max(0, attempt - 1), 16)) * random.uniform(
+            0.5, 1.0
+        )
         with self._changed:
             self._changed.wait_for(lambda: self._stopping, delay_s)
 

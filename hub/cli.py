@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import tempfile
 from contextlib import ExitStack
 from datetime import date
@@ -20,7 +21,7 @@ from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
 from hub.keys import load_keys, load_or_make_keys
 from hub.postgres import OwnPostgres, PostgresError
-from hub.running import address, listen, run
+from hub.running import Certificate, address, listen, run
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock
@@ -38,7 +39,7 @@ def main() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=click.get_text_stream("stderr")),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     logging.basicConfig(level=logging.ERROR)
 
@@ -49,8 +50,15 @@ def main() -> None:
 @click.option("--port", default=8443, show_default=True, help="0 takes a free one.")
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
 @click.option("--make-keys", is_flag=True, help="Make the keys that are missing.")
-def serve(dsn: str, host: str, port: int, keys: Path, make_keys: bool) -> None:
+@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate chain (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its private key (PEM).")
+def serve(
+    dsn: str, host: str, port: int, keys: Path, make_keys: bool, tls_cert: Path | None, tls_key: Path | None
+) -> None:
     """Serve on a PostgreSQL that is there."""
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    tls = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
     try:
         hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
         prepare(dsn)
@@ -60,9 +68,9 @@ def serve(dsn: str, host: str, port: int, keys: Path, make_keys: bool) -> None:
         raise click.ClickException(f"{error}".strip()) from error
 
     async def ready() -> None:
-        _say(url=address(listener), seal_key=hub_keys.seal_key, verify_key=hub_keys.verify_key)
+        _say(url=address(listener, tls), seal_key=hub_keys.seal_key, verify_key=hub_keys.verify_key)
 
-    run(make_app(hub, Extras()), listener, ready)
+    run(make_app(hub, Extras()), listener, ready, tls)
 
 
 @main.command()
@@ -88,9 +96,7 @@ def code(dsn: str) -> None:
 @click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
 @click.option("--dsn", help="A PostgreSQL that is there, instead of our own.")
-def demo(  # noqa: PLR0917 - click passes options by name
-    host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None
-) -> None:
+def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None) -> None:
     """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tongban-hub-")))

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - every department gets the same arguments and uses those it needs
 """What a department system does for the hub, and the parts that every small reference system shares."""
 
 from __future__ import annotations

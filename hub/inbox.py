@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from hub import events, parcels
+from hub import events
 from hub.context import Hub
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.envelope import Submission
@@ -45,44 +45,68 @@ class WrongSize(Exception):
         self.field = field
 
 
+class _Look(NamedTuple):
+    """What the database knows before an envelope comes in, in one question."""
+
+    held: tuple[str, bytes] | None
+    sizes: dict[str, int]
+    neighbours: list[tuple[int, str, str]]
+    hub_seq: int
+
+
 async def receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
     """Takes in an envelope whose signature was verified. Raises OtherHeld, ParcelsMissing, WrongSize."""
-    async with conn.transaction():
-        held = await _held(conn, sent)
-        if held is not None:
-            return Received(fresh=False, receipt=held)
-        await _check_parcels(conn, sent)
-        receipt = await _insert(hub, conn, sent)
-        if receipt is not None:
-            await _effect(hub, conn, sent)
-            return Received(fresh=True, receipt=receipt)
-        # Another connection brought it a moment ago: the insert has waited for that commit.
-        held = await _held(conn, sent)
-    if held is None:
-        raise OtherHeld("header.seq", await _receipt_of_number(conn, sent))
-    return Received(fresh=False, receipt=held)
+    # In a pipeline, what needs no answer goes to the database together with what does.
+    async with conn.pipeline(), conn.transaction():
+        look = await _look(conn, sent)
+        if look.held is not None:
+            return _repeat(sent, *look.held)
+        _check_parcels(sent, look.sizes)
+        receipt = await _insert(hub, conn, sent, look.hub_seq)
+        if receipt is None:
+            # Another connection brought it a moment ago: the insert has waited for that commit.
+            return await _brought_by_another(conn, sent)
+        await _effect(hub, conn, sent, follows=_follows(sent, look.neighbours))
+    return Received(fresh=True, receipt=receipt)
 
 
-async def _held(conn: AsyncConnection, sent: Submission) -> bytes | None:
-    rows = await conn.execute("select sha256, receipt from envelope where key = %s", [sent.header.key])
-    row = await rows.fetchone()
-    if row is None:
-        return None
-    if row[0] != sent.digest:
-        raise OtherHeld("header.key", row[1])
-    return row[1]
+def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:
+    if sha256 != sent.digest:
+        raise OtherHeld("header.key", receipt)
+    return Received(fresh=False, receipt=receipt)
 
 
-async def _receipt_of_number(conn: AsyncConnection, sent: Submission) -> bytes:
+async def _brought_by_another(conn: AsyncConnection, sent: Submission) -> Received:
+    header = sent.header
     rows = await conn.execute(
-        "select receipt from envelope where kiosk_id = %s and seq = %s", [sent.header.kiosk_id, sent.header.seq]
+        "select key::text, sha256, receipt from envelope where key = %s or (kiosk_id = %s and seq = %s)",
+        [header.key, header.kiosk_id, header.seq],
     )
-    row = await rows.fetchone()
-    return row[0] if row else b"null"
+    found = {key: (sha256, receipt) for key, sha256, receipt in await rows.fetchall()}
+    if header.key in found:
+        return _repeat(sent, *found[header.key])
+    raise OtherHeld("header.seq", next(iter(found.values()))[1])
 
 
-async def _check_parcels(conn: AsyncConnection, sent: Submission) -> None:
-    sizes = await parcels.complete_sizes(conn, [part.sha256 for part in sent.header.parts])
+async def _look(conn: AsyncConnection, sent: Submission) -> _Look:
+    header = sent.header
+    rows = await conn.execute(
+        """with held as (select sha256, receipt from envelope where key = %s)
+           select (select sha256 from held), (select receipt from held),
+               (select jsonb_object_agg(sha256, total) from parcel where complete and sha256 = any(%s)),
+               (select jsonb_agg(jsonb_build_array(seq, sha256, prev_sha256)) from envelope
+                where kiosk_id = %s and seq in (%s, %s)),
+               case when exists (select from held) then 0 else nextval('hub_seq') end""",
+        [
+            *(header.key, [part.sha256 for part in header.parts]),
+            *(header.kiosk_id, header.seq - 1, header.seq + 1),
+        ],
+    )
+    sha256, receipt, sizes, neighbours, hub_seq = await rows.fetchone() or (None,) * 5
+    return _Look((sha256, receipt) if sha256 and receipt else None, sizes or {}, neighbours or [], hub_seq or 0)
+
+
+def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
     missing = [part.sha256 for part in sent.header.parts if part.sha256 not in sizes]
     if missing:
         raise ParcelsMissing(missing)
@@ -91,37 +115,29 @@ async def _check_parcels(conn: AsyncConnection, sent: Submission) -> None:
             raise WrongSize(f"header.parts[{index}].bytes")
 
 
-async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission) -> bytes | None:
+async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: int) -> bytes | None:
     header = sent.header
-    row = await (await conn.execute("select nextval('hub_seq')")).fetchone()
-    hub_seq = row[0] if row else 0
     received_at = hub.stamp()
-    receipt = receipt_bytes(
-        sign_receipt(
-            header.key,
-            sent.digest,
-            hub_seq=hub_seq,
-            received_at=received_at,
-            private_key=hub.keys.sign_private,
-            suite=header.suite,
-        )
-    )
+    place = {"hub_seq": hub_seq, "received_at": received_at}
+    signed = sign_receipt(header.key, sent.digest, **place, private_key=hub.keys.sign_private, suite=header.suite)
+    receipt = receipt_bytes(signed)
     rows = await conn.execute(
-        """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, received_at,
-           receipt) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key""",
+        """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,
+               received_at, receipt)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key""",
         [
             *(header.key, hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
-            *(sent.signature, sent.digest, received_at, receipt),
+            *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt),
         ],
     )
     return receipt if await rows.fetchone() else None
 
 
-async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission) -> None:
+async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, follows: bool) -> None:
     header, now = sent.header, hub.clock.now()
     said = {"actor": "hub", "key": header.key, "kiosk_id": header.kiosk_id}
     await events.record(conn, now, kind="received", what=header.kind, seq=header.seq, **said)
-    if not await _follows(conn, sent):
+    if not follows:
         await events.record(conn, now, kind="chain_broken", seq=header.seq, **said)
     if header.kind == "case":
         await conn.execute("insert into case_file (key, state) values (%s, 'delivered')", [header.key])
@@ -130,15 +146,10 @@ async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission) -> None:
         await open_later(hub.jobs, conn, header.key)
 
 
-async def _follows(conn: AsyncConnection, sent: Submission) -> bool:
+def _follows(sent: Submission, neighbours: list[tuple[int, str, str]]) -> bool:
     """Whether the chain agrees with those neighbours that are already here."""
     header = sent.header
-    rows = await conn.execute(
-        "select seq, sha256, convert_from(header, 'UTF8')::jsonb->>'prev_sha256' from envelope "
-        "where kiosk_id = %s and seq in (%s, %s)",
-        [header.kiosk_id, header.seq - 1, header.seq + 1],
-    )
-    for seq, sha256, prev_sha256 in await rows.fetchall():
+    for seq, sha256, prev_sha256 in neighbours:
         if seq < header.seq and sha256 != header.prev_sha256:
             return False
         if seq > header.seq and prev_sha256 != sent.digest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
@@ -46,7 +45,8 @@ async def put_chunk(conn: AsyncConnection, sha256: str, start: int, chunk: bytes
         found = await conn.execute(
             "select received, total, complete from parcel where sha256 = %s for update", [sha256]
         )
-        there = Progress(*(await found.fetchone() or (0, total, False)))
+        row = await found.fetchone()
+        there = Progress(*row) if row else Progress(0, total, complete=False)
         if there.complete:
             return there
         if there.total != total:
@@ -78,9 +78,3 @@ async def content(conn: AsyncConnection, sha256: str) -> bytes:
     """The bytes of a parcel."""
     rows = await conn.execute("select content from parcel_chunk where sha256 = %s order by start", [sha256])
     return b"".join([row[0] for row in await rows.fetchall()])
-
-
-async def complete_sizes(conn: AsyncConnection, digests: Sequence[str]) -> dict[str, int]:
-    """Length by digest of those parcels that are wholly there."""
-    rows = await conn.execute("select sha256, total from parcel where complete and sha256 = any(%s)", [list(digests)])
-    return dict(await rows.fetchall())

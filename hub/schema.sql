@@ -50,6 +50,7 @@ create table envelope (
     header bytea not null,
     signature text not null,
     sha256 text not null,
+    prev_sha256 text not null,
     received_at timestamptz not null,
     receipt bytea not null,
     unique (kiosk_id, seq)

@@ -36,7 +36,7 @@ _log = structlog.get_logger()
 class UntilItAnswers(BaseRetryStrategy):
     """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         wait_s = min(60.0, 0.5 * 2 ** min(job.attempts, 10)) * random.uniform(0.5, 1)
         return RetryDecision(retry_in={"milliseconds": int(wait_s * 1000)})
 

@@ -72,12 +72,13 @@ class Citizen:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.left = list(script.services)
+        self.refused: list[str] = []
         self._shown: set[tuple[str, str]] = set()
 
     @property
     def finished(self) -> bool:
-        """Whether everything this person came for has been begun."""
-        return not self.left
+        """Whether everything this person came for could be begun."""
+        return not self.left and not self.refused
 
     def controls(self, page: Page) -> list[Control]:
         """What is to be done around the machine now that ``page`` is shown."""
@@ -95,7 +96,7 @@ class Citizen:
         action = wanted or self._service(page) or _OBVIOUS.get(page.kind) or _primary(page)
         if action in ("", "wait"):
             return None
-        return Answer(action, self._values(page))
+        return Answer(action=action, values=self._values(page))
 
     def _service(self, page: Page) -> str:
         """On pages that offer services: the next one wanted, or to leave when nothing is left."""
@@ -104,9 +105,10 @@ class Citizen:
             return ""
         while self.left and page.kind != "home":
             wanted = f"service:{self.left[0]}"
-            self.left.pop(0)
             if wanted in offered:
+                self.left.pop(0)
                 return wanted
+            self.refused.append(self.left.pop(0))
         if page.kind == "home":
             if self.script.anonymous and self.left and f"service:{self.left[0]}" in offered:
                 return f"service:{self.left.pop(0)}"

@@ -34,7 +34,7 @@ def questions(machine: Machine) -> dict[str, Question]:
 
 
 async def examine(machine: Machine) -> dict[str, Any]:
-    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, queue, versions, and what protects a visit's data."""
+    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, queue, versions, protection of a visit's data."""
     return {
         "devices": device_rows(machine),
         "store": await trio.to_thread.run_sync(store_facts, machine),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
 import resource
 import sys
+from pathlib import Path
 
 _MARK = "TONGBAN_HARDENED"
 
 
 def environment() -> dict[str, str]:
     """The environment under which freed memory is overwritten; empty where jemalloc is not installed."""
-    found = sorted(glob.glob("/usr/lib/*/libjemalloc.so.2"))
+    found = sorted(Path("/usr/lib").glob("*/libjemalloc.so.2"))
     if not found:
         return {}
-    return {"LD_PRELOAD": found[0], "MALLOC_CONF": "junk:free", "PYTHONMALLOC": "malloc", _MARK: "1"}
+    return {"LD_PRELOAD": str(found[0]), "MALLOC_CONF": "junk:free", "PYTHONMALLOC": "malloc", _MARK: "1"}
 
 
 def restart_hardened(arguments: list[str]) -> None:
-    """Replace this process by the same command under ``environment()``, once. Returns where it is in force or absent."""
+    """Replace this process by the same command under ``environment()``, once; returns where that is done already."""
     wanted = environment()
     if os.environ.get(_MARK) or not wanted:
         return

@@ -21,16 +21,30 @@ _SOON_DAYS = 30
 _TOP = 4
 
 
-def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool) -> Page:
+def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble: Text = NOTHING) -> Page:
     """What the machine is for, and "put your ID card on the reader"."""
     closed = machine.out_of_service
     blocks: list = []
     if closed:
-        blocks.append(Notice(level="warn", icon="wrench", text=text("home.closed", reason=text(f"home.closed_{closed}")),
-                             detail=text("home.closed_lead")))  # fmt: skip
+        blocks.append(
+            Notice(
+                level="warn",
+                icon="wrench",
+                text=text("home.closed", reason=text(f"home.closed_{closed}")),
+                detail=text("home.closed_lead"),
+            )
+        )
     elif card_lies_there:
-        blocks.append(Notice(level="warn", icon="identification-card", text=text("home.take_card"),
-                             detail=text("home.take_card_lead")))  # fmt: skip
+        blocks.append(
+            Notice(
+                level="warn",
+                icon="identification-card",
+                text=text("home.take_card"),
+                detail=text("home.take_card_lead"),
+            )
+        )
+    elif trouble:
+        blocks.append(Notice(level="warn", icon="warning", text=trouble))
     if not machine.link.online:
         blocks.append(
             Notice(level="warn", icon="wifi-slash", text=text("home.offline"), detail=text("home.offline_lead"))
@@ -82,8 +96,9 @@ def _tiles(machine: Machine, services: list[Service]) -> tuple[Tile, ...]:
 def tile(machine: Machine, service: Service) -> Tile:
     """A service as a tile, grey with the reason when it cannot end."""
     given = offer(service, machine.peripherals, online=machine.link.online)
-    action = Action(id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available,
-                    reason=given.reason)  # fmt: skip
+    action = Action(
+        id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available, reason=given.reason
+    )
     return Tile(action=action, line=service.line, lead=given.hint or service.summary)
 
 
@@ -108,8 +123,10 @@ def line_page(machine: Machine, line: str) -> Page:
 def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent: list[str]) -> Page:
     """After the tap: who this is (masked), what is due across the three lines, and everything else."""
     today = machine.clock.today()
-    items = sorted((_due_item(machine, d, today) for d in due or [] if d.service in machine.catalogue.services),
-                   key=lambda pair: pair[0])  # fmt: skip
+    items = sorted(
+        (_due_item(machine, d, today) for d in due or [] if d.service in machine.catalogue.services),
+        key=lambda pair: pair[0],
+    )
     blocks: list = []
     if due is None:
         blocks.append(
@@ -146,13 +163,18 @@ def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueIte
     reason = service.due.reason.filled(**due.facts) if service.due else service.summary
     urgency = _urgency(due.due_on, today)
     item = DueItem(
-        action=Action(id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available,
-                      reason=given.reason),
+        action=Action(
+            id=f"service:{service.key}",
+            label=service.name,
+            icon=service.icon,
+            enabled=given.available,
+            reason=given.reason,
+        ),
         line=service.line,
         reason=reason,
         urgency=urgency,  # type: ignore[arg-type]
         urgency_label=_urgency_label(urgency, due.due_on, today),
-    )  # fmt: skip
+    )
     return due.due_on or date.max, item
 
 

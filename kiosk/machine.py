@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import DeviceState, DeviceStatus
+from devices.vocabulary import Completion, DeviceStatus
 from kiosk import doctor, lobby, maintenance
 from kiosk.cases import receipt_number
 from kiosk.catalogue import loader
@@ -21,18 +21,21 @@ from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import require_signed
 from kiosk.clock import Clock
 from kiosk.config import Config
+from kiosk.health import WORKS
 from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.hub_link.client import Answered, HubLink
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.identity import Identity
 from kiosk.journey import engine
+from kiosk.journey.identify import reading_trouble
+from kiosk.logs import place_of
 from kiosk.messages.questions import DueQuestion
 from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
-from kiosk.text import text
+from kiosk.text import NOTHING, text
 from kiosk.vision.client import Thresholds, VisionWorker
 from kiosk.visit import Visit, VisitEnded, message
 from offline_cache.audit import Audit
@@ -69,9 +72,7 @@ class Machine:
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
-        self.vision = VisionWorker(
-            camera[1] if camera else None, thresholds, partial(self.peripherals.publish, "camera")
-        )
+        self.vision = VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.outbox_states: dict[str, str] = {}
         self.ended = trio.Event()
@@ -111,9 +112,9 @@ class Machine:
 
     # -- what steps and pages ask of the machine ------------------------------------------------------------------
 
-    def publish(self, kind: str, **facts: Any) -> None:
+    def publish(self, event: str, /, **facts: Any) -> None:
         """One status line; never anything personal."""
-        self.status.publish(kind, **facts)
+        self.status.publish(event, **facts)
 
     def published_page(self, page: Page) -> None:
         """The status line of a page that is shown."""
@@ -125,10 +126,12 @@ class Machine:
 
     def vision_ready(self) -> bool:
         """Whether a face can be compared at all; when not, a guide confirms."""
-        return self.vision.ready and self.peripherals.status("camera").device in (
-            DeviceState.ONLINE,
-            DeviceState.STARTING,
-        )
+        seen = self.peripherals.status("camera").device
+        return self.vision is not None and not self.vision.missing_model and seen in WORKS
+
+    async def snapshot(self, *, boxes: bool = False) -> bytes | None:
+        """One JPEG from the camera, or None where there is no picture."""
+        return await self.vision.snapshot(boxes=boxes) if self.vision else None
 
     def delivered(self, key: str) -> bool:
         """Whether the hub's verified receipt for this envelope is in the store."""
@@ -186,7 +189,8 @@ class Machine:
                 await nursery.start(self.status.run)
                 await nursery.start(partial(self.presenter.run))
                 self.peripherals.start()
-                nursery.start_soon(self._start_vision)
+                if self.vision:
+                    nursery.start_soon(self.vision.run)
                 nursery.start_soon(self.link.run)
                 nursery.start_soon(self.forwarder.run)
                 task_status.started()
@@ -194,14 +198,9 @@ class Machine:
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True), trio.move_on_after(4.0):
-                await self.vision.stop()
                 await self.peripherals.stop()
             self.store.close()
             self.ended.set()
-
-    async def _start_vision(self) -> None:
-        if self.config.devices.get("camera"):
-            await self.vision.start()
 
     async def _serve(self, visits: int | None) -> None:
         served = 0
@@ -223,6 +222,11 @@ class Machine:
         except trio.Cancelled:
             reason = "stopped"
             raise
+        except Exception as error:
+            # The boundary of a visit: whatever went wrong around the steps, the wipe comes and the next visit begins.
+            reason = "fault"
+            log.error("visit_crashed", visit=visit.id, error=type(error).__name__, where=place_of(error))
+            await trio.sleep(_SETTLE_S)
         finally:
             with trio.CancelScope(shield=True), trio.move_on_after(_WIPE_S):
                 await self._wipe(visit, reason)
@@ -232,26 +236,31 @@ class Machine:
         self.publish("visit", visit=visit.id, state="end", reason=reason)
         visit.forget()
         self.presenter.forget()
-        await self.vision.forget()
+        if self.vision:
+            await self.vision.forget()
         gc.collect()
         self.publish("wiped", visit=visit.id)
 
     async def _attract(self, visit: Visit) -> IdCard | Answer:
-        """The home page until somebody touches it or puts a card down. A card that lies there from before is not read."""
-        lies_there = [True]
+        """The home page until somebody touches it or puts a card down; one that lies there from before is not read."""
+        left_behind = [self._reader_sees_card()]
+        trouble = [NOTHING]
 
         def home() -> Page:
-            return lobby.home_page(self, visit, card_lies_there=lies_there[0] and self._reader_sees_card())
+            return lobby.home_page(self, visit, card_lies_there=left_behind[0], trouble=trouble[0])
 
         async def card() -> IdCard:
-            await self.peripherals.call("id_card_reader", "wait_removed", 3600.0)
-            lies_there[0] = False
-            visit.update(home())
+            if left_behind[0]:
+                await self.peripherals.call("id_card_reader", "wait_removed", 3600.0)
+                left_behind[0] = False
+                visit.update(home())
             while True:
                 done = await self.peripherals.call("id_card_reader", "read_card", 3600.0)
-                if done.ok and not self._closed_to(done.value):
+                if done.ok:
                     return done.value
-                await self.settle(device_lost=True)
+                trouble[0] = reading_trouble(done)
+                visit.update(home())
+                await self.settle(device_lost=done.code is Completion.DEVICE_NOT_READY)
 
         self._refresh = lambda: visit.update(home())
         try:
@@ -267,10 +276,6 @@ class Machine:
 
     def _reader_sees_card(self) -> bool:
         return self.peripherals.status("id_card_reader").media == "present"
-
-    def _closed_to(self, _card: IdCard) -> bool:
-        # Out of service the machine still knows its technician; _welcome turns everybody else away.
-        return False
 
     def _brand_tapped(self) -> bool:
         """Five taps on the emblem within five seconds open the way in for technicians."""

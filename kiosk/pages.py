@@ -248,9 +248,24 @@ class Picture(Struct, tag=True, kw_only=True):
 
 
 Block = (
-    CardPrompt | LineCards | Tiles | DueList | Notice | Paragraph | Hero | Facts | Choices | Field | Preview
-    | SignaturePad | Grades | Receipt | Stages | Board | Picture
-)  # fmt: skip
+    CardPrompt
+    | LineCards
+    | Tiles
+    | DueList
+    | Notice
+    | Paragraph
+    | Hero
+    | Facts
+    | Choices
+    | Field
+    | Preview
+    | SignaturePad
+    | Grades
+    | Receipt
+    | Stages
+    | Board
+    | Picture
+)
 
 
 class Chip(Struct, kw_only=True):

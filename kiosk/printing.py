@@ -66,8 +66,9 @@ def trouble(error: str) -> Text:
 
 def trouble_page(journey: Journey, outcome: Printed, error: str) -> Page:
     """The case is safe, the number stands here; what to do about the paper."""
-    receipt = Receipt(label=text("result.number"), number=journey.receipt_number, qr=journey.receipt_number,
-                      note=text("print.photo"))  # fmt: skip
+    receipt = Receipt(
+        label=text("result.number"), number=journey.receipt_number, qr=journey.receipt_number, note=text("print.photo")
+    )
     if outcome == "unknown":
         title, lead = text("print.unknown_title"), text("print.unknown_lead")
         actions = (

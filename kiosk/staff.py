@@ -1,7 +1,8 @@
 """Guides and technicians: known by a keyed digest of their card's number, technicians by a PIN besides.
 
-The lock-out doubles: five free tries, then 15 s × 2^k up to 7,680 s, kept in the store, so a restart does not shorten it.
-It is measured by the wall clock where the machine was restarted in between, and never becomes permanent.
+The lock-out doubles: five free tries, then 15 s × 2^k up to 7,680 s, kept in the store: a restart does not shorten it.
+A running machine measures it by the monotonic clock; the wall clock counts only from one start to the next, and a
+clock that was set back locks for no longer than the whole time. It never becomes permanent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import argon2
 import msgspec
@@ -48,10 +49,12 @@ class StaffBook:
         self._values = values
         self._now = now
         self._hasher = argon2.PasswordHasher()
+        self._ends: dict[str, float] = {}
+        self._one_try = trio.Lock()
 
     async def find(self, card_number: str) -> Staff | None:
         """Whose card this is, or None."""
-        raw = await trio.to_thread.run_sync(self._get, self._digest_key(card_number))
+        raw = await trio.to_thread.run_sync(lambda: self._values.get(_SPACE, self._digest_key(card_number)))
         return msgspec.json.decode(raw, type=Staff) if raw else None
 
     def enrol(self, card_number: str, role: Role, ref: str, pin: str = "") -> None:
@@ -61,23 +64,25 @@ class StaffBook:
 
     async def locked_for_s(self, staff: Staff) -> float:
         """Seconds until the next try is taken."""
-        lock = await self._lock(staff)
-        if lock.until is None:
-            return 0.0
-        left = (lock.until - self._now()).total_seconds()
-        # A clock that was set back must not lock for days.
-        return min(max(0.0, left), LONGEST_LOCK_S)
+        if staff.ref not in self._ends:
+            lock = await self._lock(staff)
+            left_s = (lock.until - self._now()).total_seconds() if lock.until else 0.0
+            self._lock_for(staff, min(left_s, lock_s(lock.failures)))
+        return max(0.0, self._ends[staff.ref] - trio.current_time())
 
     async def check_pin(self, staff: Staff, pin: str) -> bool:
         """One try. The failure is counted before the hash is checked, so that pulling the plug gains nothing."""
-        if await self.locked_for_s(staff) > 0 or not staff.pin_hash:
-            return False
-        lock = await self._lock(staff)
-        await self._write(staff, Lock(lock.failures + 1, self._now() + timedelta(seconds=lock_s(lock.failures + 1))))
-        right = await trio.to_thread.run_sync(self._verify, staff.pin_hash, pin)
-        if right:
-            await self._write(staff, Lock())
-        return right
+        async with self._one_try:
+            if not staff.pin_hash or await self.locked_for_s(staff) > 0:
+                return False
+            failures = (await self._lock(staff)).failures + 1
+            await self._write(staff, Lock(failures, self._now() + timedelta(seconds=lock_s(failures))))
+            self._lock_for(staff, lock_s(failures))
+            right = await trio.to_thread.run_sync(self._verify, staff.pin_hash, pin)
+            if right:
+                await self._write(staff, Lock())
+                self._lock_for(staff, 0.0)
+            return right
 
     def _verify(self, pin_hash: str, pin: str) -> bool:
         try:
@@ -85,15 +90,15 @@ class StaffBook:
         except argon2.exceptions.VerificationError:
             return False
 
+    def _lock_for(self, staff: Staff, seconds: float) -> None:
+        self._ends[staff.ref] = trio.current_time() + seconds
+
     async def _lock(self, staff: Staff) -> Lock:
-        raw = await trio.to_thread.run_sync(self._get, f"lock:{staff.ref}")
+        raw = await trio.to_thread.run_sync(self._values.get, _SPACE, f"lock:{staff.ref}")
         return msgspec.json.decode(raw, type=Lock) if raw else Lock()
 
     async def _write(self, staff: Staff, lock: Lock) -> None:
         await trio.to_thread.run_sync(self._values.put, _SPACE, f"lock:{staff.ref}", msgspec.json.encode(lock))
-
-    def _get(self, name: str) -> Any:
-        return self._values.get(_SPACE, name)
 
     def _digest_key(self, card_number: str) -> str:
         secret = self._values.get(_SPACE, "secret")

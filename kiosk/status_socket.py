@@ -26,9 +26,9 @@ class StatusSocket:
         self._readers: set[trio.MemorySendChannel[bytes]] = set()
         self.questions: dict[str, Question] = {}
 
-    def publish(self, kind: str, **facts: Any) -> None:
+    def publish(self, event: str, /, **facts: Any) -> None:
         """One event line. ``facts`` never name a person."""
-        line = msgspec.json.encode({"type": kind, "mono": round(self._monotonic(), 6), **facts}) + b"\n"
+        line = msgspec.json.encode({"type": event, "mono": round(self._monotonic(), 6), **facts}) + b"\n"
         for channel in list(self._readers):
             try:
                 channel.send_nowait(line)

@@ -1,4 +1,4 @@
-"""``kiosk walk``: the real machine with a scripted citizen in place of a person. No window, or the real one on shots."""
+"""``kiosk walk``: the real machine with a scripted citizen in place of a person; no window, or the real one."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class ScriptedPresenter:
 
 
 async def act(socket: str, verb: str, arguments: dict[str, Any]) -> None:
-    """Do something to an emulated device; what it refuses is logged, the walk then shows what the machine made of it."""
+    """Do something to an emulated device; a refusal is logged, the walk shows what the machine made of it."""
     try:
         await trio.to_thread.run_sync(partial(_do, socket, verb, arguments))
     except (SimError, OSError) as error:

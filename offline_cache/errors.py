@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pysqlite3
 
@@ -33,7 +34,11 @@ class StoreForeign(StoreError):
 
 
 class KeyTaken(StoreError):
-    """The key was used before for other parts."""
+    """The key was used before for other parts; ``known`` is the outbox's proof of what was kept under it."""
+
+    def __init__(self, known: Any) -> None:
+        super().__init__(f"key {known.key} was used for other parts, number {known.seq}")
+        self.known = known
 
 
 class ParcelDamaged(StoreError):

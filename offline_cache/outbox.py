@@ -6,7 +6,6 @@ Every action may run twice after a disk error (Store.write): each looks first, o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
@@ -19,7 +18,7 @@ from offline_cache.store import Store
 State = Literal["stored", "sending", "delivered", "held"]
 FIRST_PREV = "0" * 64
 _LAST_PRIORITY = 9
-_WORTH_A_THREAD = 32 * 1024
+_PLACES = 256
 
 
 class PartDigest(NamedTuple):
@@ -82,7 +81,6 @@ class Outbox:
         self._store = store
         self._priorities = dict(priorities or {})
         self._cap_s = cap_s
-        self._digester = ThreadPoolExecutor(1, "outbox-digest")
         if not store.read_only and self._count("state = 'sending'"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
             store.write(lambda: self._execute("UPDATE outbox SET state = 'stored' WHERE state = 'sending'"))
@@ -100,30 +98,28 @@ class Outbox:
         """Keeps the sealed ``parts`` in one transaction; returns after its sync.
 
         ``stamp(seq, prev_sha256, digests)`` gives the header's bytes and its signature. The same key with the same
-        parts gives what is there. Raises KeyTaken, StoreFull (nothing kept) or StoreBroken (unknown: put
+        parts gives what is there. Raises KeyTaken (with what is there), StoreFull (nothing kept) or StoreBroken (unknown: put
         again with the same key).
         """
         if not self._store.has_room:
             raise StoreFull(f"{self._store.free_bytes // 2**20} MB free is below the floor; nothing new is filed")
-        intake = _Intake(parts, self._digester)
+        source, taken = iter(parts), []  # kept for a second run: sealing again would give other bytes
 
-        def action() -> None:
-            known = self._one("SELECT seq, parts FROM outbox WHERE key = ?", key)
-            seq, prev = self._end_of_chain()
-            for n, sealed in enumerate(intake.sealed()):
-                if not known:
-                    self._execute("INSERT INTO parcel VALUES (?, ?, ?)", seq, n, sealed)
-            digests = intake.digests()
+        def action() -> Proof:
+            taken.extend(source)
+            digests = [PartDigest(name, _digest(sealed), len(sealed)) for name, sealed in taken]
+            known = self.proof(key)
             if known:
-                _require_same(known, key, digests)
-                return
+                return _same(known, digests)
+            seq, prev = self._end_of_chain()
             header, signature = stamp(seq, prev, digests)
-            self._insert(seq, prev, (key, kind, case_id, receipt_number), digests, header, signature)
+            kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests, None)
+            self._insert(kept, prev, kind, case_id, receipt_number, header, signature)
+            for n, (_, sealed) in enumerate(taken):
+                self._execute("INSERT INTO parcel VALUES (?, ?)", seq * _PLACES + n, sealed)
+            return kept
 
-        self._store.write(action, essential=False)
-        kept = self.proof(key)
-        assert kept is not None
-        return kept
+        return self._store.write(action, essential=False)
 
     def claim(self, now_mono: float, *, avoid: Iterable[int] = ()) -> Claimed | None:
         """The next envelope to send, now ``sending``; None when nothing is due. By priority, then ``seq``; never one
@@ -144,7 +140,7 @@ class Outbox:
     def parcel(self, claimed: Claimed, name: str) -> bytes:
         """The sealed bytes of one part. Raises ParcelDamaged when they are not what was signed."""
         n = [part.name for part in claimed.parts].index(name)
-        found = self._one("SELECT sealed FROM parcel WHERE seq = ? AND n = ?", claimed.seq, n)
+        found = self._one("SELECT sealed FROM parcel WHERE id = ?", claimed.seq * _PLACES + n)
         if found is None or sha256(found["sealed"]).hexdigest() != claimed.parts[n].sha256:
             raise ParcelDamaged(f"part {name} of {claimed.key} is damaged on the disk")
         return found["sealed"]
@@ -153,7 +149,7 @@ class Outbox:
         """The receipt was verified: erases the parcels and the header; numbers, times, digests and state stay."""
 
         def action() -> None:
-            self._execute("DELETE FROM parcel WHERE seq = ?", seq)
+            self._execute("DELETE FROM parcel WHERE id BETWEEN ? AND ?", seq * _PLACES, seq * _PLACES + _PLACES - 1)
             self._execute(
                 "UPDATE outbox SET state = 'delivered', receipt = ?, header = NULL, signature = NULL, due = NULL, "
                 "error = NULL WHERE seq = ? AND state <> 'delivered'",
@@ -265,31 +261,32 @@ class Outbox:
             expected, prev = expected + 1, row["sha256"]
         return None
 
-    def close(self) -> None:
-        self._digester.shutdown()
-
     def _insert(
         self,
-        seq: int,
+        kept: Proof,
         prev: str,
-        names: tuple[str, str, str | None, str | None],
-        digests: list[PartDigest],
+        kind: str,
+        case_id: str | None,
+        receipt_number: str | None,
         header: bytes,
         signature: str,
     ) -> None:
         self._execute(
             "INSERT INTO outbox (seq, key, kind, case_id, receipt_number, priority, state, created_at, bytes, header, "
             "signature, parts, prev_sha256, sha256) VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?)",
-            seq,
-            *names,
-            self._priorities.get(names[1], _LAST_PRIORITY),
+            kept.seq,
+            kept.key,
+            kind,
+            case_id,
+            receipt_number,
+            self._priorities.get(kind, _LAST_PRIORITY),
             self._store.stamp(),
-            sum(part.bytes for part in digests),
+            sum(part.bytes for part in kept.parts),
             header,
             signature,
-            msgspec.json.encode(digests).decode(),
+            msgspec.json.encode(kept.parts).decode(),
             prev,
-            envelope_digest(header, signature),
+            kept.sha256,
         )
 
     def _end_of_chain(self) -> tuple[int, str]:
@@ -337,28 +334,6 @@ class Outbox:
         return next(iter(self._store.query(sql, *values)), None)
 
 
-class _Intake:
-    """Takes the parts one by one, so that the next is sealed while the last is digested; keeps them for a second run."""
-
-    def __init__(self, parts: Iterable[tuple[str, bytes]], digester: ThreadPoolExecutor) -> None:
-        self._source = iter(parts)
-        self._digester = digester
-        self._taken: list[tuple[str, bytes]] = []
-        self._digests: list[Future[str] | str] = []
-
-    def sealed(self) -> Iterable[bytes]:
-        yield from (sealed for _, sealed in self._taken)
-        for name, sealed in self._source:
-            self._taken.append((name, sealed))
-            large = len(sealed) >= _WORTH_A_THREAD
-            self._digests.append(self._digester.submit(_digest, sealed) if large else _digest(sealed))
-            yield sealed
-
-    def digests(self) -> list[PartDigest]:
-        hashes = (each if isinstance(each, str) else each.result() for each in self._digests)
-        return [PartDigest(name, each, len(sealed)) for (name, sealed), each in zip(self._taken, hashes, strict=True)]
-
-
 def envelope_digest(header: bytes, signature: str) -> str:
     """SHA-256 (hex) of a header with its signature text: the chain's link, and what a receipt names."""
     return _digest(header + signature.encode("ascii"))
@@ -372,6 +347,7 @@ def _decoded(parts: str) -> list[PartDigest]:
     return msgspec.json.decode(parts, type=list[PartDigest])
 
 
-def _require_same(known: dict[str, Any], key: str, digests: list[PartDigest]) -> None:
-    if _decoded(known["parts"]) != digests:
-        raise KeyTaken(f"key {key} was used for other parts")
+def _same(known: Proof, digests: list[PartDigest]) -> Proof:
+    if known.parts != digests:
+        raise KeyTaken(known)
+    return known

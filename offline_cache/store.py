@@ -139,7 +139,7 @@ class Store:
                 self.ballast.release()
             except StoreBroken as error:
                 log.error("store.broken", error=str(error))
-            self.reopen()
+                self.reopen()
             return self._commit(action)
 
     def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:

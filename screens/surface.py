@@ -7,7 +7,6 @@ moves (ring, preview, ink, typed text, the pressed mark) is drawn anew: 20 ms in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import monotonic
 
 from kivy.graphics import BorderImage, Canvas, Color, Fbo, PopMatrix, PushMatrix, Rectangle, Scale, Translate
 from kivy.input import MotionEvent
@@ -23,7 +22,7 @@ DEBOUNCE_S = 0.25
 class Surface(Widget):
     """Scales the 1080 x 1920 page to the window, keeps its aspect, and turns touches into taps."""
 
-    def __init__(self, touched: Callable[[], None], *, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, touched: Callable[[], None], *, now: Callable[[], float]) -> None:
         super().__init__()
         self.page: Panel | None = None
         self.targets: list[Target] = []

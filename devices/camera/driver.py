@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import time
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-import cv2
 import numpy as np
 
 from devices.camera import status
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
 from devices.vocabulary import Completion, DeviceStatus
 
+if TYPE_CHECKING:
+    import cv2
+
 PROBE_TIMEOUT_S = 1.0
 DARK_LUMA = 10.0
 """Mean brightness (0..255) below which a picture counts as black."""
 SETUP_FRAMES = 5
 
-_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_QUARTER_TURNS = {0: 0, 90: -1, 180: 2, 270: 1}
+
+
+def _opencv() -> Any:
+    # Loaded at the first opening: the machine's process knows these settings too and need not carry 80 MB for them.
+    return importlib.import_module("cv2")
 
 
 class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +81,7 @@ class OpenCvCamera:
         return int(text) if text.isdecimal() else None
 
     def setup(self) -> None:
-        """Open and see a picture. Raises TryAgain (absent, lost, still frozen) or Permanent (no such kind of source)."""
+        """Open and see a picture. Raises TryAgain (absent, lost, still frozen) or Permanent (not a source)."""
         self.pause()
         self._reach()
         self._open()
@@ -139,7 +146,7 @@ class OpenCvCamera:
         return True
 
     def _open(self) -> None:
-        settings = self.settings
+        settings, cv2 = self.settings, _opencv()
         if self.local_index is not None:
             wanted = [cv2.CAP_PROP_FRAME_WIDTH, settings.width_px, cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px,
                       cv2.CAP_PROP_FPS, settings.fps]  # fmt: skip
@@ -174,13 +181,13 @@ class OpenCvCamera:
         self._judge(frame)
         if self._is_clip:
             self._pace()
-        rotation = _ROTATIONS.get(self.settings.rotate_deg)
-        return frame if rotation is None else cv2.rotate(frame, rotation)
+        turns = _QUARTER_TURNS[self.settings.rotate_deg]
+        return np.ascontiguousarray(np.rot90(frame, turns)) if turns else frame
 
     def _judge(self, frame: np.ndarray) -> None:
         """Notice a standing or black picture, keeping no picture: only the checksum of a few of its pixels."""
         sample = np.ascontiguousarray(frame[4::8, 4::8])
-        now, found = time.monotonic(), zlib.crc32(sample)
+        now, found = time.monotonic(), zlib.crc32(sample.data)
         if found != self._print:
             self._print, self._changed_at = found, now
         elif now - self._changed_at > self.settings.lost_after_s and not self._is_clip:
@@ -193,7 +200,7 @@ class OpenCvCamera:
     def _say(self, error: str) -> None:
         if error != self._error:
             self._error = error
-            self._publish(status.camera_status(error, "", datetime.now(UTC)))
+            self._publish(status.camera_status(error))
 
     def _pace(self) -> None:
         now = time.monotonic()

@@ -20,6 +20,9 @@ CAMERA_CM = 75.0
 FACE_CM = 15.5
 """Breadth of a face: ``scale`` of 0.3 makes it 30 % of the picture's width."""
 
+SLIVER_PX = 0.8
+"""Triangles smaller than half this are not drawn: what they would show is extrapolated."""
+
 _PIVOT = np.array([0.0, -6.0, -4.5])
 _LIGHT = np.array([0.22, 0.52, 0.82]) / np.linalg.norm([0.22, 0.52, 0.82])
 _WHITE = (255, 255, 255)
@@ -69,7 +72,7 @@ class _Person:
         self.face_at = sum(len(p.vertices) for p in back)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=24)
 def _person(spec: FaceSpec) -> _Person:
     return _Person(traits(spec))
 
@@ -95,7 +98,14 @@ def render(
     view = _View(size, scale, centre)
     turn = _turn(yaw_deg, pitch_deg)
     if person.behind:
-        _draw(picture, person.behind, _turned(person.behind.vertices, turn), person.behind.normals @ turn.T, person.texture, view)
+        _draw(
+            picture,
+            person.behind,
+            _turned(person.behind.vertices, turn),
+            person.behind.normals @ turn.T,
+            person.texture,
+            view,
+        )
     _draw(picture, person.body, person.body.vertices, person.body.normals, person.texture, view)
     vertices = person.head.vertices
     if blink > 0:
@@ -144,7 +154,7 @@ def _draw(picture: np.ndarray, surface: _Surface, vertices: np.ndarray, normals:
     triangles = surface.triangles
     a, b, c = (flat[triangles[:, i]] for i in range(3))
     cross = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    front = np.flatnonzero(cross < -1e-6)
+    front = np.flatnonzero(cross < -SLIVER_PX)
     depth = vertices[:, 2][triangles[front]].sum(axis=1)
     order = front[np.lexsort((depth, surface.layers[front]))]
     high, wide = picture.shape[:2]

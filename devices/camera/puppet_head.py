@@ -1,6 +1,6 @@
 """The puppet's geometry: a face from the canonical face mesh, a skull, ears, hair, neck and shoulders.
 
-Centimetres; x to the person's left, y up, z to the front; the mesh is MediaPipe's canonical face (Apache-2.0, see NOTICE).
+Centimetres; x to the person's left, y up, z to the front. The mesh is MediaPipe's canonical face (Apache-2.0, NOTICE).
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def _shaped(points: np.ndarray, look: Traits) -> np.ndarray:
     out[:, 2] += _bump(points, (0.0, 0.2), (1.3, 2.6)) * (0.75 * look.nose_deep - 0.3)
     mouth = _bump(points, (0.0, -4.2), (3.8, 1.7))
     out[:, 0] += mouth * points[:, 0] * (0.06 + 0.19 * look.mouth_wide)
-    out[:, 1] += mouth * ((points[:, 1] + 4.35) * (0.38 * look.lip_full - 0.08) - 0.45 * look.mouth_low)
-    out[:, 1] += _bump(points, (2.7, -4.3), (1.3, 1.1)) * 0.42
-    lower_face = np.exp(-((points[:, 1] + 6.0) / 4.5) ** 2)
+    out[:, 1] += mouth * ((points[:, 1] + 4.35) * (0.24 * look.lip_full - 0.1) - 0.45 * look.mouth_low)
+    out[:, 1] += _bump(points, (2.7, -4.3), (1.3, 1.1)) * 0.52
+    lower_face = np.exp(-(((points[:, 1] + 6.0) / 4.5) ** 2))
     out[:, 0] += lower_face * 0.28 * look.skew
     cheeks = _bump(points, (5.2, -1.0), (2.4, 2.8))
     out[:, 0] += side * cheeks * 0.5 * look.cheek
@@ -139,7 +139,8 @@ def ears(look: Traits) -> list[Part]:
     for side in (-1.0, 1.0):
         points = unit * (0.9, 3.1, 1.5)
         points[..., 0] += side * 0.35 * points[..., 1] * 0.4
-        found.append(_grid(points + (side * (8.0 + 0.25 * look.cheek), 0.6 - 0.3 * look.length, -2.6), "skin"))
+        place = np.array([side * (7.65 + 0.25 * look.cheek), 0.6 - 0.3 * look.length, -2.6])
+        found.append(_grid(points + place, "skin"))
     return found
 
 
@@ -208,7 +209,8 @@ def neck(look: Traits) -> Part:
 def shoulders(look: Traits) -> Part:
     """A plain top with a round collar."""
     broad = 19.5 + 1.6 * look.jaw
-    levels = [(-12.2, 5.9, 6.2), (-13.6, 6.5, 6.8), (-15.6, 9.4, 7.4), (-17.0, broad * 0.72, 7.8), (-19.5, broad * 0.93, 8.6),
+    levels = [(-12.2, 5.9, 6.2), (-13.6, 6.5, 6.8), (-15.6, 9.4, 7.4), (-17.0, broad * 0.72, 7.8),
+              (-19.5, broad * 0.93, 8.6),
               (-24.0, broad, 9.4), (-60.0, broad * 1.02, 10.0)]  # fmt: skip
     return _rings(levels, "clothes", -3.6)
 

@@ -33,8 +33,7 @@ class _Canvas:
     def __init__(self, look: Traits) -> None:
         left, top, right, bottom = (round(v * SIDE_PX) for v in TILES["face"])
         self.size = (right - left, bottom - top)
-        self.picture = np.empty((bottom - top, right - left, 3), np.float32)
-        self.picture[:] = look.skin
+        self.picture: np.ndarray = np.full((bottom - top, right - left, 3), look.skin, np.float32)
         places = canonical()[1] * 0.98 + 0.01
         inset = 0.01 * SIDE_PX
         self.points = places * (np.array(self.size) - 2 * inset) + inset
@@ -43,10 +42,13 @@ class _Canvas:
         return self.points[list(names)]
 
     def blend(self, mask: np.ndarray, colour: Colour, strength: float, blur: float = 0.0) -> None:
-        if blur:
-            mask = cv2.GaussianBlur(mask, None, blur)
+        x, y, wide, high = cv2.boundingRect(mask)
+        margin = int(4 * blur) + 1
+        place = np.s_[max(0, y - margin) : y + high + margin, max(0, x - margin) : x + wide + margin]
+        mask = cv2.GaussianBlur(mask[place], (0, 0), blur) if blur else mask[place]
         share = (mask.astype(np.float32) * (strength / 255.0))[..., None]
-        self.picture += (np.array(colour, np.float32) - self.picture) * share
+        under = self.picture[place]
+        under += (np.array(colour, np.float32) - under) * share
 
     def area(self, outline: np.ndarray, colour: Colour, strength: float, blur: float = 0.0) -> None:
         mask = self._mask()
@@ -70,6 +72,10 @@ class _Canvas:
         return np.zeros(self.size[::-1], np.uint8)
 
 
+def _by(right: float, down: float) -> np.ndarray:
+    return np.array([right, down], np.float64)
+
+
 def _fixed(points: np.ndarray) -> np.ndarray:
     return np.round(points * 16).astype(np.int32)
 
@@ -84,6 +90,11 @@ def _curve(points: np.ndarray, count: int = 40) -> np.ndarray:
 
 def _darker(colour: Colour, factor: float) -> Colour:
     return (colour[0] * factor * 0.92, colour[1] * factor * 0.95, colour[2] * factor)
+
+
+def _lighter(colour: Colour, factor: float, more: float) -> Colour:
+    blue, green, red = (min(255.0, c * factor + more) for c in colour)
+    return blue, green, red
 
 
 def paint(look: Traits) -> np.ndarray:
@@ -120,7 +131,7 @@ def _plain(colour: Colour, noise: np.random.Generator, grain: float) -> np.ndarr
 
 def _hair(colour: Colour, noise: np.random.Generator) -> np.ndarray:
     """Strands run from the crown (top) to the tips; a soft shine lies across them."""
-    strands = noise.normal(0, 1, (1, 256)) + cv2.GaussianBlur(noise.normal(0, 1, (64, 256)), None, 6, sigmaY=14) * 8
+    strands = noise.normal(0, 1, (1, 256)) + cv2.GaussianBlur(noise.normal(0, 1, (64, 256)), (0, 0), 6, sigmaY=14) * 8
     strands = cv2.resize(strands.astype(np.float32), (256, 512))
     rows = np.linspace(0, 1, 512)[:, None]
     shine = np.exp(-(((rows - 0.42) / 0.13) ** 2)) * (0.8 + 0.35 * strands)
@@ -143,7 +154,7 @@ def _skin(canvas: _Canvas, look: Traits, noise: np.random.Generator) -> None:
         canvas.spot(canvas.at(lid)[0], (52, 18), shade, 0.16, 13)
     canvas.area(canvas.at(50, 187, 207, 214, 138, 215, 177, 137, 123), shade, 0.18 + 0.14 * max(look.cheek, 0), 26)
     canvas.area(canvas.at(280, 411, 427, 434, 367, 435, 401, 366, 352), shade, 0.18 + 0.14 * max(look.cheek, 0), 26)
-    canvas.spot(canvas.at(151)[0], (120, 60), tuple(min(255.0, c * 1.07) for c in look.skin), 0.45, 40)
+    canvas.spot(canvas.at(151)[0], (120, 60), _lighter(look.skin, 1.07, 0), 0.45, 40)
 
 
 def _folds(canvas: _Canvas, look: Traits) -> None:
@@ -156,10 +167,10 @@ def _folds(canvas: _Canvas, look: Traits) -> None:
         for crease in _BROW_LINES:
             canvas.line(canvas.at(*crease), 3, shade, 0.45 * look.lines, 2.5)
         for corner, way in ((33, -1), (263, 1)):
-            start = canvas.at(corner)[0] + (way * 10, -4)
+            start = canvas.at(corner)[0] + _by(way * 10, -4)
             for rise in (-14, 2, 16):
                 canvas.line(
-                    np.array([start, start + (way * 16, rise * 0.5), start + (way * 34, rise)]),
+                    np.array([start, start + _by(way * 16, rise * 0.5), start + _by(way * 34, rise)]),
                     2,
                     shade,
                     0.5 * look.lines,
@@ -169,7 +180,7 @@ def _folds(canvas: _Canvas, look: Traits) -> None:
 
 def _nose(canvas: _Canvas, look: Traits) -> None:
     shade = _darker(look.skin, 0.55)
-    light = tuple(min(255.0, c * 1.12 + 6) for c in look.skin)
+    light = _lighter(look.skin, 1.12, 6)
     canvas.line(canvas.at(168, 6, 197, 195, 5, 4), 15, light, 0.5, 8)
     canvas.spot(canvas.at(4)[0], (13, 10), light, 0.6, 7)
     for side in ((122, 196, 236, 198), (351, 419, 456, 420)):
@@ -184,16 +195,16 @@ def _nose(canvas: _Canvas, look: Traits) -> None:
 
 def _mouth(canvas: _Canvas, look: Traits) -> None:
     canvas.area(canvas.at(*_LIPS_UPPER), _darker(look.lips, 0.93), 0.8, 2.6)
-    canvas.area(canvas.at(*_LIPS_LOWER), look.lips, 0.75, 3.0)
+    canvas.area(canvas.at(*_LIPS_LOWER), look.lips, 0.66, 3.4)
     canvas.line(
-        canvas.at(91, 181, 84, 17, 314, 405, 321) * (1, 1) - (0, 9),
+        canvas.at(91, 181, 84, 17, 314, 405, 321) - _by(0, 9),
         6,
-        tuple(min(255.0, c * 1.28 + 12) for c in look.lips),
+        _lighter(look.lips, 1.28, 12),
         0.4,
         5,
     )
     canvas.line(canvas.at(*_MOUTH_LINE), 4, _darker(look.lips, 0.42), 0.85, 1.4)
-    canvas.spot(canvas.at(18)[0] + (0, 4), (48, 10), _darker(look.skin, 0.62), 0.42, 8)
+    canvas.spot(canvas.at(18)[0] + _by(0, 4), (48, 10), _darker(look.skin, 0.62), 0.42, 8)
     canvas.line(canvas.at(2, 164, 0), 8, _darker(look.skin, 0.7), 0.28, 5)
     for corner in (61, 291):
         canvas.spot(canvas.at(corner)[0], (6, 5), _darker(look.skin, 0.5), 0.5, 3)
@@ -208,7 +219,7 @@ def _beard(canvas: _Canvas, look: Traits, noise: np.random.Generator) -> None:
     mask = np.zeros(canvas.size[::-1], np.uint8)
     cv2.fillPoly(mask, [_fixed(canvas.at(*outline))], 255, cv2.LINE_AA, shift=4)
     cv2.fillPoly(mask, [_fixed(canvas.at(*_LIPS_UPPER)), _fixed(canvas.at(*_LIPS_LOWER))], 0, cv2.LINE_AA, shift=4)
-    rough = cv2.GaussianBlur(mask, None, 5).astype(np.float32) * noise.uniform(0.55, 1.0, mask.shape).astype(np.float32)
+    rough = (cv2.GaussianBlur(mask, (0, 0), 5) * noise.uniform(0.55, 1.0, mask.shape)).astype(np.uint8)
     canvas.blend(rough, look.hair, strength)
     if look.beard == "goatee":
         canvas.area(canvas.at(*_MOUSTACHE), look.hair, 0.55, 4)
@@ -217,19 +228,19 @@ def _beard(canvas: _Canvas, look: Traits, noise: np.random.Generator) -> None:
 def _eye(canvas: _Canvas, look: Traits, number: int) -> None:
     upper, lower = (canvas.at(*lid) for lid in _EYES[number])
     outline = np.concatenate([_curve(upper), _curve(lower)[::-1]])
-    middle = outline.mean(axis=0) + (0, -1.5)
+    middle = outline.mean(axis=0) + _by(0, -1.5)
     wide = float(np.ptp(outline[:, 0]))
     opening = np.zeros(canvas.size[::-1], np.uint8)
     cv2.fillPoly(opening, [_fixed(outline)], 255, cv2.LINE_AA, shift=4)
     before = canvas.picture.copy()
     canvas.picture[:] = (226, 232, 236)
-    canvas.line(upper + (0, 3), 12, (120, 124, 132), 0.55, 5)
+    canvas.line(upper + _by(0, 3), 12, (120, 124, 132), 0.55, 5)
     radius = wide * 0.215
     canvas.spot(middle, (radius, radius), _darker(look.iris, 0.55), 1.0, 0.8)
     canvas.spot(middle, (radius * 0.82, radius * 0.82), look.iris, 0.9, 2.0)
     canvas.spot(middle, (radius * 0.42, radius * 0.42), (8, 8, 8), 1.0, 0.8)
-    canvas.spot(middle + (-0.3 * radius, -0.42 * radius), (radius * 0.2, radius * 0.2), (255, 255, 255), 0.95, 0.8)
-    share = (cv2.GaussianBlur(opening, None, 0.9).astype(np.float32) / 255.0)[..., None]
+    canvas.spot(middle + _by(-0.3 * radius, -0.42 * radius), (radius * 0.2, radius * 0.2), (255, 255, 255), 0.95, 0.8)
+    share = (cv2.GaussianBlur(opening, (0, 0), 0.9).astype(np.float32) / 255.0)[..., None]
     canvas.picture = before + (canvas.picture - before) * share
     lash = 4 if look.lines > 0.4 else 5
     canvas.line(upper, lash, _darker(look.hair, 0.7), 0.9, 0.9)
@@ -242,15 +253,15 @@ def _brow(canvas: _Canvas, look: Traits, number: int, noise: np.random.Generator
     upper, lower = (canvas.at(*edge) for edge in _BROWS[number])
     middle = (upper + lower) / 2
     rise = np.linspace(0.9, -0.9, len(middle)) * 9 * look.brow_slope
-    middle = _curve(middle + np.stack([0 * rise, rise], -1) - (0, 4), 30)
+    middle = _curve(middle + np.stack([0 * rise, rise], -1) - _by(0, 4), 30)
     thick = (6.5 + 3.6 * look.brow_thick) * np.interp(np.linspace(0, 1, 30), (0, 0.35, 1), (0.35, 0.95, 1.05))
-    canvas.area(np.concatenate([middle - np.stack([0 * thick, thick], -1), (middle + np.stack([0 * thick, thick], -1))[::-1]]),
-                look.hair, 0.72, 3.0)  # fmt: skip
+    half = np.stack([0 * thick, thick], -1)
+    canvas.area(np.concatenate([middle - half, (middle + half)[::-1]]), look.hair, 0.72, 3.0)
     outward = -1 if number == 0 else 1
     mask = np.zeros(canvas.size[::-1], np.uint8)
     for place in noise.integers(0, 30, 70):
-        root = middle[place] + (noise.normal(0, 3), noise.uniform(-0.7, 0.9) * thick[place])
-        tip = root + (outward * noise.uniform(5, 14), -noise.uniform(1, 7))
+        root = middle[place] + _by(noise.normal(0, 3), float(noise.uniform(-0.7, 0.9) * thick[place]))
+        tip = root + _by(outward * noise.uniform(5, 14), -noise.uniform(1, 7))
         cv2.line(mask, tuple(_fixed(root)), tuple(_fixed(tip)), 255, 1, cv2.LINE_AA, shift=4)
     canvas.blend(mask, _darker(look.hair, 0.8), 0.6)
 
@@ -270,7 +281,7 @@ def _glasses(canvas: _Canvas, look: Traits) -> None:
     if not look.glasses:
         return
     colour, mask = (34, 32, 36), np.zeros(canvas.size[::-1], np.uint8)
-    centres = [np.concatenate([canvas.at(*lid) for lid in eye]).mean(axis=0) + (0, 6) for eye in _EYES]
+    centres = [np.concatenate([canvas.at(*lid) for lid in eye]).mean(axis=0) + _by(0, 6) for eye in _EYES]
     half = (76, 58) if look.glasses == "round" else (82, 48)
     for centre in centres:
         if look.glasses == "round":

@@ -81,7 +81,7 @@ def traits(spec: FaceSpec) -> Traits:
     skin = _tinted(_SKINS[int(draw.integers(len(_SKINS)))], draw, 5)
     grey = float(np.clip((spec.age - 42) / 30, 0, 1))
     hair = _mixed(_HAIRS[int(draw.integers(len(_HAIRS)))], (188, 190, 190), grey * float(draw.uniform(0.6, 1.0)))
-    redder = (0.74, 0.72, 0.87) if spec.sex == "male" else (0.68, 0.62, 0.9)
+    bluish, greenish, reddish = (0.74, 0.72, 0.87) if spec.sex == "male" else (0.68, 0.62, 0.9)
     styles = _STYLES[spec.sex] if spec.age < 62 or spec.sex == "female" else ("side", "crew", "receding")
     male_old = spec.sex == "male" and spec.age > 25
     return Traits(
@@ -89,7 +89,7 @@ def traits(spec: FaceSpec) -> Traits:
         hair=hair,
         clothes=_tinted(_CLOTHES[int(draw.integers(len(_CLOTHES)))], draw, 10),
         iris=_mixed((18, 30, 46), (30, 62, 96), float(draw.uniform(0, 1))),
-        lips=tuple(c * f for c, f in zip(skin, redder, strict=True)),
+        lips=(skin[0] * bluish, skin[1] * greenish, skin[2] * reddish),
         jaw=factor() + (0.25 if spec.sex == "male" else -0.25),
         chin=factor(),
         length=factor(),
@@ -119,8 +119,10 @@ def traits(spec: FaceSpec) -> Traits:
 
 
 def _mixed(one: Colour, other: Colour, share: float) -> Colour:
-    return tuple(a + (b - a) * share for a, b in zip(one, other, strict=True))
+    blue, green, red = (a + (b - a) * share for a, b in zip(one, other, strict=True))
+    return blue, green, red
 
 
 def _tinted(colour: Colour, draw: np.random.Generator, spread: float) -> Colour:
-    return tuple(float(np.clip(c + draw.normal(0, spread), 0, 255)) for c in colour)
+    blue, green, red = (float(np.clip(c + draw.normal(0, spread), 0, 255)) for c in colour)
+    return blue, green, red

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from devices.vocabulary import DeviceState, DeviceStatus
 
-ABSENT = "camera_absent"
+ABSENT = "no_device"
 """No such device, file or listening address."""
 LOST = "camera_lost"
 """It was there, and no picture has come for ``lost_after_s``."""
@@ -27,6 +25,6 @@ _STATES = {
 }
 
 
-def camera_status(error: str, detail: str, since: datetime) -> DeviceStatus:
-    """The status for an error code of this module; an unknown code means offline."""
-    return DeviceStatus(device=_STATES.get(error, DeviceState.OFFLINE), error=error, detail=detail, since=since)
+def camera_status(error: str, detail: str = "") -> DeviceStatus:
+    """The status for an error code of this module; an unknown code means offline. Who publishes it stamps the time."""
+    return DeviceStatus(device=_STATES.get(error, DeviceState.OFFLINE), error=error, detail=detail)

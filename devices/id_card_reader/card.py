@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from stdnum.iso7064 import mod_11_2
 
@@ -138,7 +139,9 @@ def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"",
     if letter not in LAYOUTS:
         raise UnknownKind("unknown type letter")
     kind, layout = LAYOUTS[letter]
-    fields = {key: _text(text_block[at : at + width], doubts, key) for key, (at, width) in layout.items()}
+    fields: dict[str, Any] = {
+        key: _text(text_block[at : at + width], doubts, key) for key, (at, width) in layout.items()
+    }
     english_name = fields.get("english_name", "") + fields.pop("english_name_rest", "")
     dates = {key: _date(fields.pop(key), key, doubts) for key in ("birth", "valid_from", "valid_to")}
     nation_code = fields.pop("nation_code", "")
@@ -168,7 +171,7 @@ def nation_name(code: str) -> str:
 
 @cache
 def _nations() -> dict[str, str]:
-    return tomllib.loads((files(__package__) / "nations.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((files("devices.id_card_reader") / "nations.toml").read_text(encoding="utf-8"))
 
 
 def added_addresses(appended: bytes) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 
 READ_ATTEMPTS = 3
 SELECT_ATTEMPTS = 3
-LIFT_PATIENCE_S = 2.0
+LIFT_PATIENCE_S = 1.0
 """How long a card that was asked to be lifted is not tried again; a quick lift may happen between two polls."""
 
 POLL_MARGIN_S = 0.01
@@ -263,7 +263,7 @@ class SamVReader:
 
     def _not_found(self, found: codec.Frame) -> Completed | None:
         means = meaning(found.sw3)
-        if means.remedy is Remedy.SERVICE:
+        if means.remedy in (Remedy.OTHER_CARD, Remedy.SERVICE):
             return self._refused(means)
         if found.sw3 == codec.NO_CARD:
             self._needs_lifting = False
@@ -346,7 +346,8 @@ class SamVReader:
         if status.sw3 == codec.SELF_TEST_FAILED and not self._broken:
             self._module.ask(codec.RESET_SAM, Deadline(1.0))
             status = self._module.ask(codec.SAM_STATUS, Deadline(1.0)) or status
-        self._broken = "" if status.sw3 == codec.OK else meaning(status.sw3).error
+        means = meaning(status.sw3)
+        self._broken = means.error if status.sw3 != codec.OK and means.remedy is Remedy.SERVICE else ""
         self._next_status = time.monotonic() + STATUS_EVERY_S
 
     def _say(self, media: MediaState, error: str = "") -> None:

@@ -82,7 +82,7 @@ def _put(text: Any, width: int, *, fill: bytes) -> bytes:
 def _nation_code(nation: str) -> str:
     if nation.isdigit():
         return nation
-    table = tomllib.loads((files(__package__) / "nations.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((files("devices.id_card_reader") / "nations.toml").read_text(encoding="utf-8"))
     return next((code for code, name in table.items() if name == nation), "97")
 
 
@@ -155,14 +155,15 @@ class Module:
         self.card: dict[str, Any] | None = None
         self.silent = False
         self.noise_percent = self.garble_percent = 0
-        self.counts = dict.fromkeys(("garble", "truncate", "misread", "odd", "noise", "error"), 0)
-        self.error_sw3 = 0x41
+        self.counts: dict[str, int] = dict.fromkeys(("garble", "truncate", "misread", "odd", "noise", "error"), 0)
+        self.error_sw3, self.error_command = 0x41, ""
         self.requests = 0
         self.answered: dict[str, int] = {}
         self.shortest_find_gap_ms: float | None = None
         self._last_find = 0.0
         self._random = random.Random(options.seed)
         self._busy = threading.Lock()
+        self._unplugged = 0
         self._forget_card()
 
     def _forget_card(self) -> None:
@@ -185,6 +186,7 @@ class Module:
 
     def unplug(self) -> None:
         """Pull the cable out."""
+        self._unplugged += 1
         self.port.unplug()
         self._forget_card()
 
@@ -217,9 +219,13 @@ class Module:
         """Fail the next reads of the card."""
         self.counts["misread"] = count
 
-    def error(self, sw3: int | str, count: int = 1) -> None:
-        """Answer the next requests, of whatever kind, with this status byte (a number, or hexadecimal text)."""
+    def error(self, sw3: int | str, count: int = 1, command: str = "") -> None:
+        """Answer the next requests with this status byte, a number or hexadecimal text.
+
+        ``command`` limits that to requests whose two bytes begin so, such as "30" for all reads.
+        """
         self.error_sw3 = int(sw3, 16) if isinstance(sw3, str) else sw3
+        self.error_command = command
         self.counts["error"] = count
 
     def state(self) -> dict[str, Any]:
@@ -259,7 +265,12 @@ class Module:
         self.requests += 1
         if self.silent:
             return
+        unplugged = self._unplugged
         answer = self._answer(request)
+        if self._unplugged != unplugged:
+            # Without power it forgets what it was doing, and nothing of it comes out after the next plugging in.
+            self._forget_card()
+            return
         if answer is not None and not self.silent:
             command = request[2:4].hex()
             self.answered[command] = self.answered.get(command, 0) + 1
@@ -274,7 +285,7 @@ class Module:
             return reply(0x10) if self.options.bad_xor == "answer" else None
         if self._due("odd"):
             return PREAMBLE + bytes.fromhex("0005050505")
-        if self._due("error"):
+        if request[2:4].hex().startswith(self.error_command) and self._due("error"):
             return reply(self.error_sw3)
         command = (request[2], request[3])
         if request[2] == 0x60:

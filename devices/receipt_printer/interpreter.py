@@ -179,9 +179,10 @@ class Interpreter:
                 self.page.line_dots = yield
             case "$":
                 low, high = yield from self._take(2)
-                self.page.move_to(low + 256 * high)
+                self.page.move(low + 256 * high, absolute=True)
             case "\\":
-                yield from self._take(2)
+                distance = int.from_bytes((yield from self._take(2)), "little", signed=True)
+                self.page.move(distance, absolute=False)
             case "*":
                 yield from self._bit_image()
             case "D":

@@ -33,7 +33,7 @@ class Columns:
     right: str
     at: int | None = None
     bold: bool = False
-    """Whether the value is emphasised."""
+    """Whether both are emphasised."""
 
 
 @dataclass(frozen=True, slots=True)

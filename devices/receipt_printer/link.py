@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from devices.contract import Permanent, TryAgain
 from devices.transport import FAULTS, SerialTransport, TcpTransport, Transport
 
+SEND_BUFFER_BYTES = 16384
+
 
 class Link(Transport, Protocol):
     """A transport that says how much it took."""
@@ -51,6 +53,11 @@ class SerialLink(SerialTransport):
 
 class TcpLink(TcpTransport):
     """A printer behind an address, usually port 9100."""
+
+    def open(self) -> None:
+        """See ``Transport``. With a small send buffer, a printer that stops reading is noticed after kilobytes."""
+        super().open()
+        self._opened().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def write_some(self, data: bytes, timeout_s: float) -> int:
         """See ``Link``."""

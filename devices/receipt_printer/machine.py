@@ -161,6 +161,13 @@ class PrinterMachine:
             self._buffer.clear()
             self._changed.notify_all()
 
+    def forget(self) -> None:
+        """Clear, and count from nothing again."""
+        self.clear()
+        self.slips.clear()
+        self.unknown.clear()
+        self.counts.update(dict.fromkeys(self.counts, 0))
+
     def snapshot(self) -> Mapping[str, Any]:
         """The whole state, for the control socket."""
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -94,10 +93,12 @@ class Page:
         for _ in range(8 - self._used % 8):
             self.put(" ", 1)
 
-    def move_to(self, dots: int) -> None:
-        """To an absolute position, in whole columns."""
-        while self._used < min(dots // self.cell, self.columns):
-            self.put(" ", 1)
+    def move(self, dots: int, *, absolute: bool) -> None:
+        """To a position on the line, in whole columns; never back over what is set."""
+        wanted = round(dots / self.cell) + (0 if absolute else self._used)
+        gap = min(wanted, self.columns) - self._used
+        if gap > 0:
+            self._marks.append(Mark(" " * gap, gap, Style()))
 
     def end_line(self) -> None:
         """Print the line that is being set."""
@@ -172,7 +173,7 @@ class Page:
         left = 0
         for mark in run:
             room = mark.columns * cell * style.wide
-            if unicodedata.category(mark.character) != "Zs":
+            if mark.character.strip():
                 drawn = glyphs.line_image(mark.character, cell=cell, wide=style.wide, high=style.high, bold=style.bold)
                 picture.paste(drawn, (left + max(0, (room - drawn.width) // 2), 0))
             left += room
@@ -251,6 +252,8 @@ class NoPage(Page):
     def end_line(self) -> None: ...
 
     def feed(self, dots: int) -> None: ...
+
+    def move(self, dots: int, *, absolute: bool) -> None: ...
 
     def picture(self, picture: Image.Image, *, first: bool, height: int) -> None: ...
 

@@ -18,6 +18,7 @@ from devices.receipt_printer.machine import ERRORS, PAPERS, PrinterMachine
 from devices.simulation import PtyPort, SimError, SimServer, control_path
 
 POLL_S = 0.1
+BUFFER_BYTES = 8192
 SEND_TIMEOUT_S = 1.0
 GARBAGE_MASK = 0xA5
 """Flips fixed bits of every answer, so that none passes for a good one."""
@@ -25,7 +26,7 @@ GARBAGE_MASK = 0xA5
 
 VERBS = (
     *("paper", "out_after", "cover", "silent", "unplug", "replug", "garble", "slow", "stall"),
-    *("error", "jam", "power", "tear", "noise", "slips"),
+    *("error", "jam", "power", "tear", "noise", "reset", "slips"),
 )
 
 
@@ -68,6 +69,8 @@ class TcpWire:
         """Listen, always on the same port."""
         if self._listener is None:
             self._listener = socket.create_server((self._host, self._port), backlog=4)
+            # A printer's window is small; the kernel's own would take megabytes for one that has stopped reading.
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
             self._port = self._listener.getsockname()[1]
 
     def unplug(self) -> None:
@@ -92,6 +95,7 @@ class TcpWire:
             if source is self._listener:
                 self._peer, _ = source.accept()
                 self._peer.settimeout(SEND_TIMEOUT_S)
+                self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return b""
             data = source.recv(4096)
         except (OSError, ValueError):
@@ -120,8 +124,10 @@ class PrinterSim:
     def __init__(self, wire: Wire, **options: Any) -> None:
         self.wire = wire
         self.machine = PrinterMachine(self._send, **options)
+        self._mm_per_s = self.machine.mm_per_s
         self.verbs = {name: getattr(self, name) for name in VERBS}
-        self._garble_left, self._delay_s, self._stalled = 0, 0.0, False
+        self._garble_left, self._delay_s = 0, 0.0
+        self._stall_at: int | None = None
         threading.Thread(target=self._listen, name="wire", daemon=True).start()
 
     def paper(self, state: str) -> None:
@@ -162,9 +168,9 @@ class PrinterSim:
         if mm_per_s is not None:
             self.machine.mm_per_s = mm_per_s
 
-    def stall(self, on: bool = True) -> None:
-        """Stop reading from the wire, as a printer does whose buffer is full."""
-        self._stalled = on
+    def stall(self, on: bool = True, after_bytes: int = 0) -> None:
+        """Stop reading from the wire after so many more bytes, as a printer does whose buffer is full."""
+        self._stall_at = self.machine.counts["bytes"] + after_bytes if on else None
 
     def error(self, kind: str = "") -> None:
         """``cutter``, ``fatal`` or ``recoverable``; empty: put right."""
@@ -188,6 +194,15 @@ class PrinterSim:
         """Send these bytes (hexadecimal) unasked."""
         self.wire.write(bytes.fromhex(data))
 
+    def reset(self) -> None:
+        """As good as new: plugged in, full, empty buffer, no slips (their files stay)."""
+        self.silent(on=False)
+        self.slow(mm_per_s=self._mm_per_s)
+        self._garble_left, self._stall_at = 0, None
+        self.machine.set(paper="full", cover_open=False, error="", out_after_lines=None)
+        self.machine.forget()
+        self.wire.plug()
+
     def slips(self) -> Mapping[str, Any]:
         """The slips so far, with the paths of picture and text."""
         return {"slips": list(self.machine.slips)}
@@ -210,6 +225,10 @@ class PrinterSim:
                 time.sleep(POLL_S / 10)
             elif data := self.wire.read(POLL_S):
                 self.machine.receive(data)
+
+    @property
+    def _stalled(self) -> bool:
+        return self._stall_at is not None and self.machine.counts["bytes"] >= self._stall_at
 
 
 def main(argv: list[str]) -> int:

@@ -22,6 +22,9 @@ from devices.receipt_printer.status import (
 
 QUIET_S = 0.3
 STEP_S = 0.1
+STRAY_S = 0.03
+"""How long after the last answer a stray byte betrays itself."""
+
 ASK_TIMES = 2
 """An answer that is damaged or comes with stray bytes is asked for once more, as is DLE EOT 1 when it is silent."""
 
@@ -82,6 +85,14 @@ class Talk:
             self.owed = 0
 
     def _ask_all(self) -> Sense:
+        """One round of questions; again if a byte too many came: all may be shifted by one."""
+        for _ in range(ASK_TIMES):
+            sense = self._ask_round()
+            if not sense.heard or not self._without_barrier(self._link.read_some(STRAY_S)):
+                return sense
+        return Sense()
+
+    def _ask_round(self) -> Sense:
         first = self._ask(1)
         if first is None:
             return Sense()

@@ -17,7 +17,7 @@ from kiosk.messages.envelope import Submission, parse, verify_header
 from kiosk.messages.receipts import Receipt
 
 CHUNK_BYTES = 8 * 1024 * 1024
-_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
+_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
 

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - every department gets the same arguments and uses those it needs
 """Exit and entry 出入境: travel documents and their endorsements (E13)."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - every department gets the same arguments and uses those it needs
 """Household registration 户政: residence permits (H13)."""
 
 from __future__ import annotations

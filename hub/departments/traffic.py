@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - every department gets the same arguments and uses those it needs
 """Traffic 交管: driving licences (T01)."""
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _SETTLE_S = 8.0
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 @click.pass_obj
 def doctor(config_path: str | None, as_json: bool) -> None:
-    """Name every device and its state, the store, the hub, the queue and the versions. Exit 3 when something is not well."""
+    """Name every device and its state, the store, the hub, the queue, the versions. Exit 3: not all is well."""
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
     report.pop("type", None)

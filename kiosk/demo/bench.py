@@ -26,8 +26,13 @@ from kiosk.text import text
 
 PAGE = Path(__file__).parent / "static" / "bench.html"
 _WORD = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
-_SCRIPT_WORD = re.compile(r"""word\(["'](bench\.[a-z0-9_.]+)["']\)""")
-_STATE_WORDS = "bench.state."
+_SCRIPT_WORD = re.compile(r"""["'](bench\.[a-z0-9_.]*[a-z0-9])["']""")
+_BUILT_KEYS = (
+    *(f"bench.state.{name}" for name in ("open", "cut", "silent", "slow", "nonsense", "full", "low", "out")),
+    *("bench.staff.guide", "bench.staff.technician"),
+)
+"""Keys that the page's script puts together itself."""
+_LINES = ("traffic", "household", "exit_entry")
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,7 +58,7 @@ class Bench:
         slips = sorted(self.stage.slips.glob("*.png"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
         return {
             "devices": devices,
-            "hub": {"ready": self._hub_ready()},
+            "hub": self._hub_state(),
             "machine": self.watch.facts(),
             "slips": [p.name for p in slips[:24]],
         }
@@ -61,13 +66,15 @@ class Bench:
     def do(self, order: Order) -> dict[str, Any]:
         """Carry out a press; the answer says whether the device did it."""
         control = self.stage.controls.get(order.device)
-        if control is None:
+        if control is None and order.device not in _LINES:
             raise NotFoundException(order.device)
         try:
+            if control is None:
+                return self._department(order.device, up=order.verb == "restore")
             answer = {"ok": True, **control.do(order.verb, **order.arguments)}
             (self._unplugged.add if order.verb == "unplug" else self._unplugged.discard)(order.device)
             return answer
-        except (SimError, OSError) as fault:
+        except (SimError, OSError, TypeError, httpx.HTTPError) as fault:
             return {"ok": False, "error": str(fault)}
 
     def slip(self, name: str) -> Path:
@@ -78,29 +85,32 @@ class Bench:
 
     def _device_state(self, name: str) -> dict[str, Any]:
         try:
-            return self.stage.controls[name].do("state")
+            return {"plugged": name not in self._unplugged, **self.stage.controls[name].do("state")}
         except (SimError, OSError) as fault:
             return {"gone": True, "error": str(fault)}
 
-    def _hub_ready(self) -> bool:
+    def _hub_state(self) -> dict[str, Any]:
         try:
-            return self._hub.get("/readyz").is_success
+            faults = self._hub.get("/demo/faults")
+            down = faults.json()["down"] if faults.is_success else []
+            return {"ready": self._hub.get("/readyz").is_success, **{line: line not in down for line in _LINES}}
         except httpx.HTTPError:
-            return False
+            return {"ready": False}
+
+    def _department(self, line: str, *, up: bool) -> dict[str, Any]:
+        faults = self._hub.get("/demo/faults").json()
+        down = {*faults["down"]} - {line} if up else {*faults["down"], line}
+        answer = self._hub.post("/demo/faults", json=faults | {"down": sorted(down)})
+        return {"ok": answer.is_success, "error": "" if answer.is_success else f"HTTP {answer.status_code}"}
 
 
 def page_html() -> str:
     """The page with its words filled in, both languages."""
     source = PAGE.read_text(encoding="utf-8")
-    keys = sorted({*_SCRIPT_WORD.findall(source), *_state_keys()})
+    keys = sorted({*_SCRIPT_WORD.findall(source), *_BUILT_KEYS})
     words = {key: {"zh": text(key).zh, "en": text(key).en} for key in keys}
     source = source.replace("/*words*/{}", json.dumps(words, ensure_ascii=False).replace("<", "\\u003c"))
     return _WORD.sub(lambda found: _bilingual(found[1]), source)
-
-
-def _state_keys() -> list[str]:
-    states = ("open", "cut", "silent", "slow", "nonsense", "full", "low", "out", "here", "away", "gone")
-    return [_STATE_WORDS + name for name in states]
 
 
 def _bilingual(key: str) -> str:
@@ -139,7 +149,7 @@ def application(bench: Bench) -> Litestar:
         return bench.do(data)
 
     handlers = [page, people, photo, slip, state, do]
-    return Litestar(handlers, before_request=_only_from_here, openapi_config=None)
+    return Litestar(handlers, before_request=_only_from_here, openapi_config=None, logging_config=None)
 
 
 def _only_from_here(request: Request[Any, Any, Any]) -> None:

@@ -72,6 +72,14 @@ class Child:
             raise ChildError(f"{self.name} ended with code {self.process.wait()}: {self.last_words()}; see {self.log}")
         return self.ready
 
+    def ended_within(self, timeout_s: float) -> bool:
+        """Wait for its end; whether it came in time."""
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def last_words(self) -> str:
         """The last line of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -96,9 +104,7 @@ def end_all(children: list[Child], within_s: float = END_WITHIN_S) -> None:
     clock = Clock()
     ends = clock.monotonic() + within_s
     for child in children:
-        try:
-            child.process.wait(max(0.0, ends - clock.monotonic()))
-        except subprocess.TimeoutExpired:
+        if not child.ended_within(max(0.0, ends - clock.monotonic())):
             _signal(child, signal.SIGKILL)
             child.process.wait()
 

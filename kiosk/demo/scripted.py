@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from kiosk.clock import Clock
-from kiosk.demo.children import Child, ChildError
+from kiosk.demo.children import Child, ChildError, end_all
 from kiosk.demo.stage import Report, Stage
+from kiosk.demo.walking import Row, VisitPlan, walk_visit
 from kiosk.demo.watch import MachineWatch
 from kiosk.text import Text, text
 
@@ -21,48 +21,16 @@ SCREEN = "1080x1920x24"
 SCREEN_READY_S = 20.0
 MACHINE_READY_S = 60.0
 RECOVERY_S = 90.0
-"""How long a case filed offline may take to be accepted after the network is back (back-off included)."""
-
-
-@dataclass(frozen=True)
-class VisitPlan:
-    """One visit of the scripted demo: who comes, what for (service keys in order), and whether the network stands."""
-
-    name: str
-    person: str
-    services: tuple[str, ...]
-    online: bool = True
+"""How long a case filed offline may take to be delivered after the network is back (back-off included)."""
 
 
 PLANS = (
-    VisitPlan("online", "wang", ("T01", "H13", "E13", "C01", "C02")),
-    VisitPlan("offline", "zhao", ("T01",), online=False),
+    VisitPlan("1-online", "wang", ("T01", "H13", "E13", "C01", "C02")),
+    VisitPlan("2-offline", "zhao", ("T01",), online=False),
+    VisitPlan("3-recovered", "zhao", ("C01",)),
 )
 
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the summary: a service of a visit, how it ended, the seconds it took."""
-
-    service: str
-    plan: VisitPlan
-    result: Text
-    seconds: float
-    ok: bool = True
-
-
-Walk = Callable[[Stage, VisitPlan, Path], list[Row]]
-
-
-def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path) -> list[Row]:
-    """Walk one visit on the running machine and return a row for each service of ``plan``, in its order.
-
-    The machine runs on the virtual screen named by ``DISPLAY`` and is at its attract page before and after. The walker
-    places ``plan.person``'s card and face through ``stage.controls["id_card_reader"]`` and ``["camera"]``, answers the
-    pages, leaves a PNG of every page it saw in ``pictures`` (``<plan.name>-<NN>-<page kind>.png``) and lifts the card.
-    A service that did not end as it should is a row with ``ok=False``; ChildError when the visit cannot go on at all.
-    """
-    raise ChildError(f"no walker for {plan.name} of {stage.folder} into {pictures}")
+Walk = Callable[[Stage, VisitPlan, Path, MachineWatch], list[Row]]
 
 
 def perform(stage: Stage, output: Path, report: Report, walk: Walk = walk_visit) -> int:
@@ -74,43 +42,41 @@ def perform(stage: Stage, output: Path, report: Report, walk: Walk = walk_visit)
     watch.start()
     rows: list[Row] = []
     try:
-        report("machine")
-        stage.start_machine().wait_ready(MACHINE_READY_S)
-        report("walk")
         for plan in PLANS:
+            report("walk")
             rows += _visit(stage, plan, output, watch, walk)
     finally:
         watch.stop()
         _copy_slips(stage, output)
-        _print_summary(rows, output)
+        if rows:
+            _print_summary(rows, output)
     return 0 if rows and all(row.ok for row in rows) else 1
 
 
 def _visit(stage: Stage, plan: VisitPlan, output: Path, watch: MachineWatch, walk: Walk) -> list[Row]:
     network = stage.controls["network"]
-    start = len(watch.lines)
     network.do("restore" if plan.online else "cut")
     try:
-        rows = walk(stage, plan, output)
+        rows = walk(stage, plan, output, watch)
     finally:
         network.do("restore")
-    return rows if plan.online else [*rows, *_recovered(plan, watch, start)]
+    return rows if plan.online else [*rows, _recovered(stage, plan, watch)]
 
 
-def _recovered(plan: VisitPlan, watch: MachineWatch, start: int) -> list[Row]:
-    clock = Clock()
+def _recovered(stage: Stage, plan: VisitPlan, watch: MachineWatch) -> Row:
+    """The network is back: the machine, started again, delivers what it kept, without anybody's help."""
+    clock, start = Clock(), len(watch.lines)
     began = clock.monotonic()
-    rows = []
-    for state in ("delivered", "accepted"):
-        left_s = max(0.0, RECOVERY_S - (clock.monotonic() - began))
-        found = watch.wait_for(lambda line, state=state: _is_case(line, state), left_s, start)
-        took = clock.monotonic() - began
-        rows.append(Row(plan.services[0], plan, text(f"demo.row.{state}"), took, ok=found is not None))
-    return rows
+    machine = stage.start_machine()
+    machine.wait_ready(MACHINE_READY_S)
+    found = watch.wait_for(_is_delivery, RECOVERY_S, start)
+    end_all([machine])
+    service = plan.services[0]
+    return Row(service, plan, text("demo.row.delivered"), clock.monotonic() - began, ok=found is not None)
 
 
-def _is_case(line: dict[str, object], state: str) -> bool:
-    return line.get("type") == "case" and line.get("state") == state
+def _is_delivery(line: dict[str, object]) -> bool:
+    return line.get("type") == "case" and line.get("kind") == "case" and line.get("state") == "delivered"
 
 
 def _virtual_screen(stage: Stage) -> str:
@@ -133,7 +99,7 @@ def _virtual_screen(stage: Stage) -> str:
 
 def _emptied(output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    for picture in output.glob("*.png"):
+    for picture in output.rglob("*.png"):
         picture.unlink()
 
 
@@ -154,7 +120,7 @@ def _print_summary(rows: list[Row], output: Path) -> None:
         table.add_row(row.service, row.plan.person, _both(network), _both(row.result), _both(took), style=style)
     console = Console()
     console.print(table)
-    count = len(list(output.glob("*.png")))
+    count = len(list(output.rglob("*.png")))
     console.print(_both(text("demo.pictures", folder=output, count=count)), highlight=False)
 
 

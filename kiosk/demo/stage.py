@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -176,18 +177,24 @@ def _keys(values: dict[str, Any]) -> str:
 
 
 def _enrol(stage: Stage) -> None:
-    argv = [
-        command("kiosk"),
-        "enrol",
-        "--hub",
-        stage.ready["network"]["url"],
-        "--code",
-        stage.ready["hub"]["enrolment_code"],
-    ]
+    hub = stage.ready["hub"]
+    _kiosk(stage, "enrol", "--hub", stage.ready["network"]["url"], "--code", hub["enrolment_code"])
+    for person in tomllib.loads(stage.people.read_text(encoding="utf-8"))["person"]:
+        if role := person.get("staff"):
+            secrets = [person["card"]["number"], *([person["pin"]] if role == "technician" else [])]
+            _kiosk(stage, "staff", "add", "--role", role, "--ref", person["id"], said="\n".join(secrets))
+
+
+def _kiosk(stage: Stage, *arguments: str, said: str = "") -> None:
     done = subprocess.run(
-        argv, env={**os.environ, **stage.environment}, capture_output=True, text=True, timeout=ENROL_S, check=False
+        [command("kiosk"), *arguments],
+        input=said,
+        env={**os.environ, **stage.environment},
+        capture_output=True,
+        text=True,
+        timeout=ENROL_S,
+        check=False,
     )
-    (stage.folder / "enrol.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     if done.returncode != 0:
         why = (done.stderr.strip() or done.stdout.strip() or "it said nothing").split("\n")[-1]
-        raise ChildError(f"the machine could not be enrolled: {why}")
+        raise ChildError(f"kiosk {arguments[0]} failed: {why}")

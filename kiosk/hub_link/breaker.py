@@ -42,6 +42,10 @@ class Breaker:
         """Something is being sent; while open it is the one probe."""
         self._probing = self.is_open
 
+    def dropped(self) -> None:
+        """The sending was canceled and says nothing."""
+        self._probing = False
+
     def good(self) -> None:
         """The destination answered as a hub does."""
         self._failures = self._server_errors = 0

@@ -71,14 +71,15 @@ class HttpsCarrier:
             if complete:
                 return None
         sealed = await envelope.parcel(part.name)
-        answer = await self._chunk(path, sealed, offset)
-        restarted = False
-        while 200 <= answer.status < 300 and (offset := offset + CHUNK_BYTES) < part.bytes:
+        for _ in range(2 * (part.bytes // CHUNK_BYTES + 2)):
             answer = await self._chunk(path, sealed, offset)
-            if answer.status == 416 and not restarted:
-                restarted, offset = True, _progress(answer, part.bytes)[0] - CHUNK_BYTES
-                answer = Answer(200, {}, b"")
-        return None if 200 <= answer.status < 300 else outcome_of(answer, self._clock.now())
+            there, complete = _progress(answer, part.bytes)
+            if answer.status in (200, 201) or complete:
+                return None
+            if answer.status not in (202, 416):
+                return outcome_of(answer, self._clock.now())
+            offset = there
+        return Outcome("retry", "a parcel does not get on", server_error=True)
 
     async def _chunk(self, path: str, sealed: bytes, start: int) -> Answer:
         chunk = sealed[start : start + CHUNK_BYTES]
@@ -86,3 +87,11 @@ class HttpsCarrier:
         if len(chunk) < len(sealed):
             headers["Content-Range"] = f"bytes {start}-{start + len(chunk) - 1}/{len(sealed)}"
         return await self._http.send("PUT", path, chunk, headers=headers)
+
+
+def _progress(answer: Answer, total: int) -> tuple[int, bool]:
+    """How many bytes are there, and whether that is all; 0 where the answer does not say."""
+    told = answer.headers.get("upload-offset", "")
+    offset = int(told) if told.isascii() and told.isdigit() and len(told) <= 12 else 0
+    complete = answer.headers.get("upload-complete", "") == "?1" and answer.status in (200, 201, 204)
+    return (offset if offset < total else 0), complete

@@ -64,28 +64,20 @@ class Filing:
         self, kind: envelope.Kind, key: str, case_id: str | None, receipt_number: str | None, parts: Mapping[str, bytes]
     ) -> Filed:
         """The same in the calling thread."""
-        known = self._known(key, parts)
-        if known:
-            return known
-        kept = self._outbox.put(
-            kind=kind,
-            key=key,
-            case_id=case_id,
-            receipt_number=receipt_number,
-            parts=self._sealed(key, parts),
-            stamp=lambda seq, prev, digests: self._stamp(kind, key, case_id, seq, prev, digests),
-        )
+        try:
+            kept = self._outbox.put(
+                kind=kind,
+                key=key,
+                case_id=case_id,
+                receipt_number=receipt_number,
+                parts=self._sealed(key, parts),
+                stamp=lambda seq, prev, digests: self._stamp(kind, key, case_id, seq, prev, digests),
+            )
+        except KeyTaken as taken:
+            if not _could_be(taken.known.parts, parts):
+                raise
+            kept = taken.known
         return Filed(kept.seq, kept.sha256)
-
-    def _known(self, key: str, parts: Mapping[str, bytes]) -> Filed | None:
-        """What was filed under ``key``. Sealing is never the same twice, so names and sizes must do for comparing."""
-        proof = self._outbox.proof(key)
-        if proof is None:
-            return None
-        same_names = [part.name for part in proof.parts] == list(parts)
-        if not same_names or len({part.bytes - len(parts[part.name]) for part in proof.parts}) > 1:
-            raise KeyTaken(f"key {key} was used for other parts")
-        return Filed(proof.seq, proof.sha256)
 
     def _sealed(self, key: str, parts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         who = self._identity
@@ -95,20 +87,16 @@ class Filing:
     def _stamp(
         self, kind: envelope.Kind, key: str, case_id: str | None, seq: int, prev: str, digests: list[PartDigest]
     ) -> tuple[bytes, str]:
+        who = self._identity
+        named = [envelope.Part(*part) for part in digests]
+        at = self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header = envelope.canonical(
-            envelope.parse_header(
-                {
-                    "version": 1,
-                    "suite": self._identity.suite,
-                    "kiosk_id": self._identity.kiosk_id,
-                    "seq": seq,
-                    "key": key,
-                    "kind": kind,
-                    "case_id": case_id,
-                    "created_at": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                    "parts": [part._asdict() for part in digests],
-                    "prev_sha256": prev,
-                }
-            )
+            envelope.Header(1, who.suite, who.kiosk_id, seq, key, kind, case_id, at, named, prev)
         )
-        return header, envelope.sign_header(header, self._identity.private_key, self._identity.suite)
+        return header, envelope.sign_header(header, who.private_key, who.suite)
+
+
+def _could_be(kept: list[PartDigest], parts: Mapping[str, bytes]) -> bool:
+    """Sealing is never the same twice, so names and lengths tell a second tap from another content."""
+    overheads = {part.bytes - len(parts.get(part.name, b"")) for part in kept}
+    return [part.name for part in kept] == list(parts) and len(overheads) <= 1

@@ -105,36 +105,38 @@ class Forwarder:
             self._came_up = False
             self._breaker.try_now(self._monotonic())
             await _in_thread(self._outbox.wake)
-        wait_s = self._breaker.wait_s(self._monotonic())
-        if wait_s != 0:
-            return self._cap_s if wait_s is None else wait_s
+        # The slot first: while waiting for one, the way may have been given up.
         await self._slots.acquire()
-        claimed = None
+        started = False
         try:
-            claimed = await self._claim()
+            now = self._monotonic()
+            wait_s = self._breaker.wait_s(now)
+            if wait_s != 0:
+                return self._cap_s if wait_s is None else wait_s
+            claimed = await self._claim(now)
             if claimed is None:
-                return await self._idle()
+                return await self._idle(now)
             self._breaker.began()
             nursery.start_soon(self._forward, claimed)
+            started = True
             return 0.0
         finally:
-            if claimed is None:
+            if not started:
                 self._slots.release()
 
-    async def _claim(self) -> Claimed | None:
+    async def _claim(self, now: float) -> Claimed | None:
         """While the way is only probed, not twice in a row with the same envelope: it may be the one that fails."""
-        now = self._monotonic()
         if self._breaker.is_open and self._last_failed is not None:
             other = await _in_thread(self._outbox.claim, now, avoid=(self._last_failed,))
             if other is not None:
                 return other
         return await _in_thread(self._outbox.claim, now)
 
-    async def _idle(self) -> float:
+    async def _idle(self, now: float) -> float:
         if self._untidy and self._slots.value == self._in_flight - 1:
             self._untidy = False
             await _in_thread(self._on_idle)
-        due_s = await _in_thread(self._outbox.next_due_in_s, self._monotonic())
+        due_s = await _in_thread(self._outbox.next_due_in_s, now)
         return self._cap_s if due_s is None else max(due_s, 0.001)
 
     async def _forward(self, claimed: Claimed) -> None:
@@ -145,6 +147,7 @@ class Forwarder:
             self._breaker.good()
             await self._hold(claimed, str(error))
         except trio.Cancelled:
+            self._breaker.dropped()
             await self._give_back(claimed, "stopped")
             raise
         except Exception as error:

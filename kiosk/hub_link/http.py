@@ -42,9 +42,13 @@ class Answer(NamedTuple):
     body: bytes
 
     @property
+    def is_problem(self) -> bool:
+        return "problem+json" in self.headers.get("content-type", "")
+
+    @property
     def problem(self) -> str:
         """The status and, from ``application/problem+json``, the rule that was broken; for logs and technicians."""
-        if "problem+json" not in self.headers.get("content-type", ""):
+        if not self.is_problem:
             return str(self.status)
         try:
             told = msgspec.json.decode(self.body, type=dict)
@@ -101,7 +105,8 @@ class HubHttp:
         except NoAnswer as error:
             self.on_outcome(error.reason)
             raise
-        self.on_outcome(None if answer.status < 500 else "server_error")
+        # A 5xx in the hub's own words (a department is down) is still a hub that is there; a gateway's is not.
+        self.on_outcome(None if answer.status < 500 or answer.is_problem else "server_error")
         return answer
 
     async def aclose(self) -> None:

@@ -12,8 +12,15 @@ async def ask_receipt_number(journey: Journey, title: Text) -> str:
     """A receipt number with a right check digit, or "" when the person goes back."""
     value, error = "", NOTHING
     while True:
-        field = Field(name="number", label=text("receipt.label"), keys="receipt", value=value, error=error,
-                      hint=text("receipt.hint"), max_length=24)  # fmt: skip
+        field = Field(
+            name="number",
+            label=text("receipt.label"),
+            keys="receipt",
+            value=value,
+            error=error,
+            hint=text("receipt.hint"),
+            max_length=24,
+        )
         answer = await journey.visit.show(journey.page("receipt_number", title, field, lead=text("receipt.lead")))
         if answer.action == "back":
             return ""

@@ -1,4 +1,4 @@
-"""Complaint 投诉建议: to supervision, not to the unit complained of. Anonymous if wished; a number is given; works offline."""
+"""Complaint 投诉建议: to supervision, not to the unit complained of. Anonymous if wished; a number; works offline."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
             parts={"form": encode_content(content)},
         )
     except StoreError:
-        await journey.visit.tell(message("not_filed", "warning-circle", "error", text("file.full_title"),
-                                         text("file.full_lead")))  # fmt: skip
+        await journey.visit.tell(
+            message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
+        )
         return Outcome.LEAVE
     journey.filed = True
     await _thanks(journey)
@@ -57,8 +58,12 @@ async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[st
     error = NOTHING
     phone = journey.machine.catalogue.complaint_phone
     while True:
-        choices = Choices(name=name, label=NOTHING, error=error,
-                          options=tuple(Choice(id=o, label=text(f"complaint.{name}_{o}")) for o in options))  # fmt: skip
+        choices = Choices(
+            name=name,
+            label=NOTHING,
+            error=error,
+            options=tuple(Choice(id=o, label=text(f"complaint.{name}_{o}")) for o in options),
+        )
         note = Notice(level="info", icon="phone", text=text("complaint.phone", phone=phone))
         page = journey.page(
             page_kind, text(f"complaint.{name}_title"), choices, note, lead=text(f"complaint.{name}_lead")
@@ -75,12 +80,23 @@ async def _contact(journey: Journey) -> str | None:
     """A phone number, "" for anonymous, None for back."""
     error, value = NOTHING, ""
     while True:
-        field = Field(name="phone", label=text("complaint.contact_label"), keys="phone", value=value, error=error,
-                      max_length=_PHONE)  # fmt: skip
+        field = Field(
+            name="phone",
+            label=text("complaint.contact_label"),
+            keys="phone",
+            value=value,
+            error=error,
+            max_length=_PHONE,
+        )
         back, send = journey.bar(text("action.send"))[1:]
         anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
-        page = journey.page("complaint_contact", text("complaint.contact_title"), field,
-                            lead=text("complaint.contact_lead"), actions=(back, anonymous, send))  # fmt: skip
+        page = journey.page(
+            "complaint_contact",
+            text("complaint.contact_title"),
+            field,
+            lead=text("complaint.contact_lead"),
+            actions=(back, anonymous, send),
+        )
         answer = await journey.visit.show(page)
         if answer.action == "back":
             return None
@@ -95,7 +111,13 @@ async def _contact(journey: Journey) -> str | None:
 async def _thanks(journey: Journey) -> None:
     number = journey.receipt_number
     receipt = Receipt(label=text("complaint.number"), number=number, qr=number, note=text("complaint.keep"))
-    page = message("complaint_done", "check-circle", "ok", text("complaint.thanks"),
-                   text("complaint.thanks_lead", number=grouped(number)), service=journey.service.key)  # fmt: skip
+    page = message(
+        "complaint_done",
+        "check-circle",
+        "ok",
+        text("complaint.thanks"),
+        text("complaint.thanks_lead", number=grouped(number)),
+        service=journey.service.key,
+    )
     blocks = (*page.blocks, receipt)
     await journey.visit.show(type(page)(**{n: getattr(page, n) for n in page.__struct_fields__} | {"blocks": blocks}))

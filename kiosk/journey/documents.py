@@ -40,8 +40,13 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
     print_it = Action(id="print", label=text("documents.print"), style="secondary", icon="printer")
     done = Action(id="next", label=text("action.done"), style="primary")
     while True:
-        page = journey.page("documents", text("documents.title"), *blocks, lead=text("documents.lead"),
-                            actions=(journey.bar()[0], print_it, done))  # fmt: skip
+        page = journey.page(
+            "documents",
+            text("documents.title"),
+            *blocks,
+            lead=text("documents.lead"),
+            actions=(journey.bar()[0], print_it, done),
+        )
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.NEXT

@@ -38,8 +38,13 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 
 def _busy() -> Hero:
-    return Hero(icon="magnifying-glass", level="info", title=text("eligibility.checking"),
-                lead=text("eligibility.checking_lead"), busy=True)  # fmt: skip
+    return Hero(
+        icon="magnifying-glass",
+        level="info",
+        title=text("eligibility.checking"),
+        lead=text("eligibility.checking_lead"),
+        busy=True,
+    )
 
 
 def _offline_page(journey: Journey) -> Page:
@@ -54,8 +59,9 @@ async def _missing(journey: Journey, failed: list[str]) -> Outcome:
     exit_ = journey.bar()[0]
     title = text("eligibility.missing_title", count=len(rows))
     while True:
-        page = journey.page("not_yet", title, Facts(rows=rows), lead=text("eligibility.missing_lead"),
-                            actions=(exit_, print_it, leave))  # fmt: skip
+        page = journey.page(
+            "not_yet", title, Facts(rows=rows), lead=text("eligibility.missing_lead"), actions=(exit_, print_it, leave)
+        )
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.LEAVE

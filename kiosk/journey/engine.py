@@ -17,6 +17,7 @@ import structlog
 
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.model import Service, StepSpec
+from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
@@ -134,26 +135,22 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
         raise
     except Exception as error:
         # The step boundary: the one place where a surprise is caught, named by ids only, and answered with safety.
-        log.error("step_crashed", step=spec.kind, service=journey.service.key, case_id=journey.case_id,
-                  error=type(error).__name__, where=_where(error))  # fmt: skip
+        log.error(
+            "step_crashed",
+            step=spec.kind,
+            service=journey.service.key,
+            case_id=journey.case_id,
+            error=type(error).__name__,
+            where=place_of(error),
+        )
         journey.machine.publish("step_crashed", step=spec.kind, service=journey.service.key)
         await journey.visit.tell(_safe_page(journey))
         return Outcome.LEAVE
 
 
-def _where(error: BaseException) -> str:
-    """File and line of a surprise; never its message, which may quote what a person typed."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace else ""
-
-
 def _safe_page(journey: Journey) -> Page:
-    if journey.filed:
-        lead = text("fault.filed", number=journey.receipt_number)
-    else:
-        lead = text("fault.nothing_filed")
+    filed = text("fault.filed", number=journey.receipt_number)
+    lead = filed if journey.filed else text("fault.nothing_filed")
     return message("fault", "warning-circle", "error", text("fault.title"), lead)
 
 

@@ -33,8 +33,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     try:
         await _store(journey)
     except StoreError:
-        await journey.visit.tell(message("not_filed", "warning-circle", "error", text("file.full_title"),
-                                         text("file.full_lead")))  # fmt: skip
+        await journey.visit.tell(
+            message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
+        )
         return Outcome.LEAVE
     journey.filed = True
     journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))

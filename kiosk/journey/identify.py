@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion
 from kiosk.catalogue.model import Service, StepSpec
@@ -24,8 +25,12 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Read the card unless it has been read, then see whether the service takes it."""
     shown = journey.visit.card is None
     if shown:
-        page = journey.page("card", text("card.title"), CardPrompt(title=text("card.title"), lead=text("card.lead")),
-                            actions=journey.bar(NOTHING, back=bool(journey.trail)))  # fmt: skip
+        page = journey.page(
+            "card",
+            text("card.title"),
+            CardPrompt(title=text("card.title"), lead=text("card.lead")),
+            actions=journey.bar(NOTHING, back=bool(journey.trail)),
+        )
         card = await read_card(journey.visit, page)
         if isinstance(card, Answer):
             return Outcome.BACK
@@ -45,15 +50,20 @@ async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
             done = await visit.machine.peripherals.call("id_card_reader", "read_card", _READ_S)
             if done.ok:
                 return done.value
-            visit.update(_with_notice(page, done.error))
+            visit.update(_with_notice(page, reading_trouble(done)))
             await visit.machine.settle(done.code is Completion.DEVICE_NOT_READY)
 
     return await visit.show_while(page, reading)
 
 
-def _with_notice(page: Page, error: str) -> Page:
-    known = {"lift_card", "unknown_card", "select_failed", "card_unreadable"}
-    words = text(f"card.{error}") if error in known else text("card.reader_lost")
+def reading_trouble(done: Completed) -> Text:
+    """What went wrong with a read, in plain words; nothing when only no card was there."""
+    if done.error in ("lift_card", "unknown_card", "select_failed", "card_unreadable"):
+        return text(f"card.{done.error}")
+    return NOTHING if done.error == "no_card" else text("card.reader_lost")
+
+
+def _with_notice(page: Page, words: Text) -> Page:
     notice = Notice(level="warn", icon="warning", text=words)
     return Page(**{name: getattr(page, name) for name in page.__struct_fields__} | {"blocks": (notice, *page.blocks)})
 

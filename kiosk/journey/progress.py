@@ -43,13 +43,18 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
     if visit.card is not None:
         return ProgressQuestion(id_number=visit.card.number)
     ways = (
-        Tile(action=Action(id="card", label=text("progress.by_card"), icon="identification-card"),
-             lead=text("progress.by_card_lead")),
-        Tile(action=Action(id="number", label=text("progress.by_number"), icon="hash"),
-             lead=text("progress.by_number_lead")),
-    )  # fmt: skip
-    page = journey.page("progress_how", text("progress.how"), Tiles(tiles=ways, columns=1, wide=True),
-                        actions=journey.bar(NOTHING))  # fmt: skip
+        Tile(
+            action=Action(id="card", label=text("progress.by_card"), icon="identification-card"),
+            lead=text("progress.by_card_lead"),
+        ),
+        Tile(
+            action=Action(id="number", label=text("progress.by_number"), icon="hash"),
+            lead=text("progress.by_number_lead"),
+        ),
+    )
+    page = journey.page(
+        "progress_how", text("progress.how"), Tiles(tiles=ways, columns=1, wide=True), actions=journey.bar(NOTHING)
+    )
     answer = await visit.show(page)
     if answer.action == "number":
         number = await ask_receipt_number(journey, text("progress.enter"))
@@ -96,8 +101,9 @@ def _stages(journey: Journey, case: CaseProgress) -> Stages:
     stages = _line_up(reached, last)
     if case.promised_date:
         promised = text("progress.promised", date=f"{case.promised_date:%Y-%m-%d}")
-        stages = tuple(_with_detail(s, promised) if s.state == "waiting" and i == len(reached) else s
-                       for i, s in enumerate(stages))  # fmt: skip
+        stages = tuple(
+            _with_detail(s, promised) if s.state == "waiting" and i == len(reached) else s for i, s in enumerate(stages)
+        )
     return Stages(title=title, stages=stages)
 
 

@@ -40,8 +40,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     grade = int(answer.action.removeprefix("grade:"))
     reasons = await _reasons(journey) if grade <= 2 else []
     await _file(journey, case, service, grade, reasons)
-    await journey.visit.tell(message("rated", "heart", "ok", text("rate.thanks"), text("rate.thanks_lead"),
-                                     timeout_s=30.0))  # fmt: skip
+    await journey.visit.tell(
+        message("rated", "heart", "ok", text("rate.thanks"), text("rate.thanks_lead"), timeout_s=30.0)
+    )
     return Outcome.NEXT
 
 

@@ -16,8 +16,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     blocks = [Facts(rows=(*_person(journey), *_answers(journey), *_fees(journey)))]
     if journey.offline:
         blocks.insert(0, Notice(level="warn", icon="wifi-slash", text=text("offline.banner")))  # type: ignore[arg-type]
-    page = journey.page("review", text("review.title"), *blocks, lead=text("review.lead"),
-                        actions=journey.bar(text("review.confirm")))  # fmt: skip
+    page = journey.page(
+        "review", text("review.title"), *blocks, lead=text("review.lead"), actions=journey.bar(text("review.confirm"))
+    )
     answer = await journey.visit.show(page)
     if answer.action.startswith("change:"):
         journey.goto = answer.action.removeprefix("change:")

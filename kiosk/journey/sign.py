@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 from PIL import Image, ImageDraw
 
@@ -24,8 +25,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     error = NOTHING
     while True:
         pad = SignaturePad(name="signature", label=text("sign.label"), error=error)
-        page = journey.page("sign", text("sign.title"), pad, lead=text("sign.lead"),
-                            actions=journey.bar(text("sign.submit")))  # fmt: skip
+        page = journey.page(
+            "sign", text("sign.title"), pad, lead=text("sign.lead"), actions=journey.bar(text("sign.submit"))
+        )
         answer = await journey.visit.show(page)
         if answer.action == "back":
             return Outcome.BACK
@@ -40,7 +42,7 @@ def _ink(strokes: Strokes) -> float:
     return sum(
         ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
         for stroke in strokes
-        for (x0, y0), (x1, y1) in zip(stroke, stroke[1:], strict=False)
+        for (x0, y0), (x1, y1) in itertools.pairwise(stroke)
     )
 
 

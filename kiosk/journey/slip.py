@@ -9,8 +9,9 @@ from kiosk.clock import local
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Action, Answer, Hero
 from kiosk.printing import print_job, printing_page, trouble_page
-from kiosk.slips.layout import SlipModel, slip_job
+from kiosk.slips.layout import slip_job
 from kiosk.slips.masking import mask_name
+from kiosk.slips.model import SlipModel
 from kiosk.text import NOTHING, same, text
 
 ABOUT = About(

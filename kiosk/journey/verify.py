@@ -1,6 +1,6 @@
 """Verify person: the face against the card's photo, two tries; then a guide confirms. Never a dead end, never alone.
 
-Face is not the only way in (人脸识别技术应用安全管理办法, in force 2025-06-01): the person may choose the guide at once.
+Face is not the only way in (人脸识别技术应用安全管理办法, in force 2025-06-01): a person may choose the guide at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     if visit.identity is not None:
         return Outcome.SKIP
     reason = NOTHING
-    if not journey.machine.vision_ready() or not visit.card or not visit.card.photo:
+    if not journey.machine.vision_ready() or not visit.card or not visit.card.portrait:
         reason = text("face.unavailable")
     else:
         answer = await visit.show(_notice_page(journey))
@@ -65,7 +65,7 @@ async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
             return (Outcome.BACK if result.action == "back" else None), NOTHING
         if result.decision == "pass":
             journey.visit.identity = Identity("face", "pass", result.distance, result.engine)
-            journey.visit.portrait = await journey.machine.vision.snapshot() or b""
+            journey.visit.portrait = await journey.machine.snapshot() or b""
             return Outcome.NEXT, NOTHING
         if result.decision == "unavailable":
             return None, text("face.unavailable")
@@ -80,9 +80,10 @@ async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
 
 async def _one_try(journey: Journey, challenge: Challenge, attempt: int) -> FaceResult | Answer:
     vision = journey.machine.vision
+    assert vision is not None
     show = functools.partial(_face_page, journey, vision.frames_name, attempt)
     card = journey.visit.card
-    photo = card.photo if card else b""
+    photo = card.portrait.png() if card and card.portrait else b""
 
     async def compare() -> FaceResult:
         return await vision.verify_face(photo, challenge, lambda p: journey.visit.update(show(p)), _TRY_S)
@@ -108,7 +109,7 @@ def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgre
 def _again_page(journey: Journey, result: FaceResult) -> Page:
     known = {"poor_photo", "no_face", "wrong_side", "too_slow", "not_alike", "several_faces", "not_live"}
     reason = result.reason if result.reason in known else "not_alike"
-    exit_, back, again = journey.bar(text("face.again"))
+    exit_, _, again = journey.bar(text("face.again"))
     guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
     hero = Hero(icon="user-focus", level="warn", title=text("face.again_title"), lead=text(f"face.why_{reason}"))
     return journey.page("face_again", text("face.again_title"), hero, actions=(exit_, guide, again))
@@ -143,8 +144,12 @@ def _confirm_page(journey: Journey) -> Page:
         Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
         Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),
     )
-    hero = Hero(icon="identification-badge", level="info", title=text("guide.confirm_title"),
-                lead=text("guide.confirm_lead", person=person))  # fmt: skip
+    hero = Hero(
+        icon="identification-badge",
+        level="info",
+        title=text("guide.confirm_title"),
+        lead=text("guide.confirm_lead", person=person),
+    )
     return journey.page("guide_confirm", text("guide.title"), hero, actions=actions)
 
 

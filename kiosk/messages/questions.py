@@ -26,13 +26,13 @@ class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class DueQuestion(_Data):
+class DueQuestion(_Data, frozen=True):
     """Asks what is due for this person in all lines."""
 
     id_number: Named
 
 
-class DueFact(_Data):
+class DueFact(_Data, frozen=True):
     """One due service: ``facts`` fill the service's own reason text; ``due_on`` orders the list."""
 
     service: str
@@ -40,35 +40,35 @@ class DueFact(_Data):
     due_on: date | None = None
 
 
-class DueAnswer(_Data):
+class DueAnswer(_Data, frozen=True):
     """``silent``: lines that did not answer in time, so that the page can say that the list may be longer."""
 
     items: list[DueFact]
     silent: list[str] = []
 
 
-class EligibilityQuestion(_Data):
+class EligibilityQuestion(_Data, frozen=True):
     """Asks whether this person may have this service now."""
 
     service: Named
     id_number: Named
 
 
-class EligibilityAnswer(_Data):
+class EligibilityAnswer(_Data, frozen=True):
     """``facts`` are what the rules were applied to; ``failed`` ALL check ids that do not hold (一次性告知)."""
 
     facts: dict[str, Fact]
     failed: list[str]
 
 
-class ProgressQuestion(_Data):
+class ProgressQuestion(_Data, frozen=True):
     """By receipt number, or all cases of a person."""
 
     receipt_number: str | None = None
     id_number: str | None = None
 
 
-class ProgressState(_Data):
+class ProgressState(_Data, frozen=True):
     """One state with its proof: when (RFC 3339 UTC), by whom (``hub``, a line) and a code why."""
 
     state: str
@@ -77,7 +77,7 @@ class ProgressState(_Data):
     note: str = ""
 
 
-class CaseProgress(_Data):
+class CaseProgress(_Data, frozen=True):
     """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance."""
 
     receipt_number: str
@@ -87,17 +87,17 @@ class CaseProgress(_Data):
     promised_date: date | None = None
 
 
-class ProgressAnswer(_Data):
+class ProgressAnswer(_Data, frozen=True):
     cases: list[CaseProgress]
 
 
-class DocumentsQuestion(_Data):
+class DocumentsQuestion(_Data, frozen=True):
     """The exit-entry documents of a person."""
 
     id_number: Named
 
 
-class Endorsement(_Data):
+class Endorsement(_Data, frozen=True):
     """``type`` L, G, S …; ``place`` ``hong_kong`` or ``macao``; ``remaining`` entries (−1: unlimited)."""
 
     type: str
@@ -106,7 +106,7 @@ class Endorsement(_Data):
     valid_until: date
 
 
-class Document(_Data):
+class Document(_Data, frozen=True):
     kind: str
     number_masked: str
     expires_on: date
@@ -114,7 +114,7 @@ class Document(_Data):
     endorsements: list[Endorsement]
 
 
-class DocumentsAnswer(_Data):
+class DocumentsAnswer(_Data, frozen=True):
     documents: list[Document]
 
 
@@ -127,7 +127,7 @@ QUESTIONS: dict[str, tuple[type[_Data], type[_Data]]] = {
 }
 
 
-class _QuestionWire(_Data):
+class _QuestionWire(_Data, frozen=True):
     version: Literal[1]
     suite: str
     kiosk_id: KioskId
@@ -135,7 +135,7 @@ class _QuestionWire(_Data):
     sealed: str
 
 
-class _AnswerWire(_Data):
+class _AnswerWire(_Data, frozen=True):
     version: Literal[1]
     suite: str
     key: str
@@ -143,7 +143,7 @@ class _AnswerWire(_Data):
     signature: str
 
 
-class _Inside(_Data):
+class _Inside(_Data, frozen=True):
     answer_key: str
     question: dict[str, Any]
 

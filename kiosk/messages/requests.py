@@ -50,15 +50,19 @@ def sign_request(
 
 def read_stamp(headers: Mapping[str, str]) -> Stamp:
     """The four headers of a request. Raises BadSignature naming the one that is missing or malformed."""
-    found = {name: headers.get(name) or headers.get(name.lower()) for name in (KIOSK, TIME, NONCE, SIGNATURE)}
-    for name, value in found.items():
-        if not value or len(value) > 512 or not value.isascii():
-            raise BadSignature(f"header {name} is missing or malformed")
-    if not found[TIME].isdigit() or len(found[TIME]) > 12:
+    kiosk_id, time_s, nonce, signature = (_header(headers, name) for name in (KIOSK, TIME, NONCE, SIGNATURE))
+    if not time_s.isdigit() or len(time_s) > 12:
         raise BadSignature(f"header {TIME} is not Unix seconds")
-    if not 16 <= len(found[NONCE]) <= 64:
+    if not 16 <= len(nonce) <= 64:
         raise BadSignature(f"header {NONCE} must have 16 to 64 characters")
-    return Stamp(found[KIOSK], int(found[TIME]), found[NONCE], found[SIGNATURE])
+    return Stamp(kiosk_id, int(time_s), nonce, signature)
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name) or headers.get(name.lower())
+    if not value or len(value) > 512 or not value.isascii():
+        raise BadSignature(f"header {name} is missing or malformed")
+    return value
 
 
 def verify_request(

@@ -6,17 +6,23 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from devices.receipt_printer.job import Code128, Columns, Cut, Element, Feed, Line, PrintJob, Qr, Rule
-from kiosk.cases import grouped
+from devices.receipt_printer.text import columns_of
+from kiosk.cases import CaseState, grouped
 from kiosk.clock import local
 from kiosk.slips.model import SlipModel
 from kiosk.text import text
 
+NOT_YET_ACCEPTED = frozenset({CaseState.STORED, CaseState.DELIVERED})
+CLOCK_RUNS = frozenset({CaseState.ACCEPTED, CaseState.IN_REVIEW})
+"""Only now is there a promised date (DESIGN §2)."""
+
+DOUBLE_COLUMNS = 24
 LABEL_COLUMNS = {"zh": 12, "en": 16}
 """Where values begin, in columns of half a Chinese character."""
 
 
 def slip_job(model: SlipModel, language: str = "zh") -> PrintJob:
-    """The slip of one case. Only an accepted one carries a date of acceptance or a promised date (DESIGN §2)."""
+    """The slip of one case in ``language`` ("zh", "en")."""
     return PrintJob(
         (
             *_head(model, language),
@@ -36,14 +42,12 @@ def slip_job(model: SlipModel, language: str = "zh") -> PrintJob:
 
 def notice_job(title: str, lines: Sequence[str], foot: str = "") -> PrintJob:
     """A sheet that names no case, such as 一次性告知单: all that is missing, told at once."""
-    several = len(lines) > 1
-    items = [Line(f"{n}. {line}" if several else line, indent=3 * several) for n, line in enumerate(lines, 1)]
-    spaced = [part for item in items for part in (item, Feed())]
+    spaced = [part for item in _items(lines) for part in (item, Feed())]
     closing = (Rule(), Line(foot, align="center")) if foot else ()
     return PrintJob((Line(title, "double", bold=True, align="center"), Feed(), Rule(), *spaced, *closing, Cut()))
 
 
-def test_print_job(machine_id: str, printed_at: datetime, language: str = "zh") -> PrintJob:
+def printer_test_job(machine_id: str, printed_at: datetime, language: str = "zh") -> PrintJob:
     """What a technician prints: Chinese, rare characters, sizes, both codes, the edges of the paper."""
 
     def say(key: str, **values: object) -> str:
@@ -71,33 +75,37 @@ def test_print_job(machine_id: str, printed_at: datetime, language: str = "zh") 
 
 
 def _head(model: SlipModel, language: str) -> Iterator[Element]:
-    yield Line(model.hall, align="center")
+    yield Line(model.hall.in_language(language), align="center")
+    yield Feed()
     yield Line(_say("title", language), "double", bold=True, align="center")
-    if model.watermark:
-        yield Line(_say("watermark", language, words=model.watermark), "tall", bold=True, align="center")
+    if model.training:
+        yield Line(_say("watermark", language, words=model.training), "tall", bold=True, align="center")
     if model.copy_number:
         yield Line(_say("copy", language, number=model.copy_number), bold=True, align="center")
 
 
 def _facts(model: SlipModel, language: str) -> Iterator[Element]:
-    service = model.service.in_language(language)
+    service = model.service_name.in_language(language)
     yield _fact("service", service, language, bold=True)
     if model.line:
-        yield _fact("line", model.line.in_language(language), language)
-    yield _fact("person", model.person, language)
+        yield _fact("line", _say(f"line.{model.line}", language), language)
+    if model.person:
+        yield _fact("person", model.person, language)
     if model.fee:
         yield _fact("fee", model.fee.in_language(language), language)
     yield _fact("printed_at", _minute(model.printed_at), language)
 
 
 def _state(model: SlipModel, language: str) -> Iterator[Element]:
-    # Chinese words at this size fill one line; English ones would break in the middle of a sentence.
-    size = "double" if language == "zh" else "tall"
+    words = _say(f"state.{model.state}", language)
+    # "已登记,待网络恢复后受理" just fits at double size; longer words would break in the middle of a sentence.
+    size = "double" if columns_of(words) <= DOUBLE_COLUMNS else "tall"
     yield Feed()
-    yield Line(_say(f"state.{model.state}", language), size, bold=True, align="center")
+    yield Line(words, size, bold=True, align="center")
     yield Feed()
-    if model.state != "accepted":
+    if model.state in NOT_YET_ACCEPTED:
         yield Line(_say(f"promise.{model.state}", language), align="center")
+    if model.state not in CLOCK_RUNS:
         return
     if model.accepted_at:
         yield _fact("accepted_at", _minute(model.accepted_at), language)
@@ -114,16 +122,22 @@ def _number(model: SlipModel, language: str) -> Iterator[Element]:
 
 
 def _next(model: SlipModel, language: str) -> Iterator[Element]:
-    if model.what_next:
+    steps = [what.in_language(language) for what in model.what_next if what]
+    if steps:
         yield Line(_say("next", language), bold=True)
-        for n, what in enumerate(model.what_next, 1):
-            yield Line(f"{n}. {what.in_language(language)}", indent=3)
-    if model.qr:
+        yield from _items(steps)
+    if model.progress_qr:
         yield Feed()
-        yield Qr(model.qr)
+        yield Qr(model.progress_qr)
         yield Feed()
         yield Line(_say("qr", language), align="center")
     yield Rule()
+
+
+def _items(lines: Sequence[str]) -> list[Line]:
+    if len(lines) == 1:
+        return [Line(lines[0])]
+    return [Line(f"{n}. {line}", indent=3) for n, line in enumerate(lines, 1)]
 
 
 def _foot(model: SlipModel, language: str) -> Iterator[Element]:
@@ -145,4 +159,4 @@ def _minute(moment: datetime) -> str:
 
 
 def _day(day: date, language: str) -> str:
-    return text("slip.day", date=day.isoformat(), weekday=text(f"slip.weekday.{day.isoweekday()}")).in_language(language)
+    return _say("day", language, date=day.isoformat(), weekday=text(f"slip.weekday.{day.isoweekday()}"))

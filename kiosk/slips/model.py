@@ -9,29 +9,30 @@ import msgspec
 
 from kiosk.text import NOTHING, Text
 
-State = Literal["stored", "delivered", "accepted"]
+Line = Literal["traffic", "household", "exit_entry", "common", ""]
 
 
 class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     """One case on paper. ``person`` is masked already; ``state`` is what has been proved at ``printed_at``.
 
-    ``promised_date`` is printed only with ``state`` "accepted", whatever is given. ``copy_number`` 0 is the first
-    slip, n the n-th reprint; ``watermark`` ("" none) marks training slips. ``qr`` is what the phone reads.
+    ``state`` is a ``kiosk.cases.CaseState`` value. ``promised_date`` is printed only once the department has accepted,
+    whatever is given. ``copy_number`` 0 is the first slip, n the n-th reprint; ``training`` is the watermark of slips
+    that mean nothing; ``progress_qr`` is what the phone reads.
     """
 
-    service: Text
+    service_name: Text
     person: str
     receipt_number: str
-    state: State
-    hall: str
+    state: str
+    hall: Text
     printed_at: datetime
     catalogue_version: str
     complaint_phone: str
-    qr: str = ""
-    line: Text = NOTHING
+    progress_qr: str = ""
+    line: Line = ""
     fee: Text = NOTHING
     what_next: tuple[Text, ...] = ()
     accepted_at: datetime | None = None
     promised_date: date | None = None
     copy_number: int = 0
-    watermark: Text = NOTHING
+    training: Text = NOTHING

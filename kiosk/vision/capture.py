@@ -1,10 +1,9 @@
-"""The worker's camera thread: opens, reads, closes and re-opens the camera, shows the preview, keeps the newest picture."""
+"""The worker's camera thread: opens, reads and re-opens the camera, shows the preview, keeps the newest picture."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import numpy as np
 import structlog
@@ -30,7 +29,7 @@ class CameraThread(threading.Thread):
 
     def __init__(self, settings: CameraSettings, preview: FrameWriter, publish: Callable[[DeviceStatus], None]) -> None:
         super().__init__(name="camera", daemon=True)
-        self._driver = OpenCvCamera(settings, self._online)
+        self._driver = OpenCvCamera(settings, self._say)
         self._settings, self._preview, self._publish = settings, preview, publish
         self._clock = Clock()
         self._turn = threading.Condition()
@@ -76,7 +75,7 @@ class CameraThread(threading.Thread):
             except TryAgain as fault:
                 self._lost(fault)
             except Permanent as fault:
-                self._say(camera_status(fault.error, fault.detail, datetime.now(UTC)))
+                self._say(camera_status(fault.error, fault.detail))
                 self._rest(float("inf"))
 
     def _serve(self) -> None:
@@ -86,6 +85,7 @@ class CameraThread(threading.Thread):
                 self._take()
             else:
                 self._driver.pause()
+                self._wipe_pictures()
                 self._rest(self._driver.idle_interval_s)
                 if not self._is_wanted():
                     self._driver.idle()
@@ -113,13 +113,10 @@ class CameraThread(threading.Thread):
             return
         seen = self._frame_at > float("-inf")
         error = status.LOST if fault.error == status.ABSENT and seen else fault.error
-        self._say(camera_status(error, fault.detail, datetime.now(UTC)))
+        self._say(camera_status(error, fault.detail))
         self._wipe_pictures()
         self._rest(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_S[1])
-
-    def _online(self, found: DeviceStatus) -> None:
-        self._say(found)
 
     def _say(self, found: DeviceStatus) -> None:
         if not found.same_as(self.status):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import trio
 
 from devices.camera.driver import CameraSettings
 from devices.vocabulary import DeviceState, DeviceStatus
+from kiosk.clock import Clock
 from kiosk.vision import protocol as p
 from kiosk.vision.frames import FrameSegment
 from kiosk.vision.protocol import Challenge, FaceProgress, FaceResult, Thresholds, new_challenge
@@ -25,6 +26,7 @@ __all__ = ["Challenge", "FaceProgress", "FaceResult", "Thresholds", "VisionWorke
 
 log = structlog.get_logger()
 
+DEFAULTS = Thresholds()
 WORKER_LOST = "vision_worker_lost"
 START_GRACE_S = 8.0
 """How long a request waits for a worker that is just starting."""
@@ -49,14 +51,16 @@ class _Asked:
 
 
 class VisionWorker:
-    """The camera and the face checks. ``on_status`` gets every new status of the camera, in the loop."""
+    """The camera and the face checks. ``on_status`` gets every new status of the camera, stamped by ``now``."""
 
     def __init__(
         self,
         camera_settings: CameraSettings,
-        thresholds: Thresholds = Thresholds(),
+        thresholds: Thresholds = DEFAULTS,
         on_status: Callable[[DeviceStatus], None] = lambda _status: None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
+        self._now = now or Clock().now
         self._settings, self._thresholds, self._on_status = camera_settings, thresholds, on_status
         self._segment: FrameSegment | None = None
         self._scope: trio.CancelScope | None = None
@@ -116,6 +120,7 @@ class VisionWorker:
             process = await trio.lowlevel.open_process(
                 command,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), self._segment.fd),
                 env={**os.environ, "PYTHONPATH": _python_path()},
             )
@@ -183,7 +188,7 @@ class VisionWorker:
                     asked.end(message)
 
     def _publish(self, device: DeviceState, error: str, detail: str) -> None:
-        self.status = DeviceStatus(device=device, error=error, detail=detail, since=datetime.now(UTC))
+        self.status = DeviceStatus(device=device, error=error, detail=detail, since=self._now())
         self._on_status(self.status)
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -234,7 +239,9 @@ class VisionWorker:
         if self._segment is not None:
             self._segment.clear()
 
-    async def _answer(self, request: p.Verify | p.Snapshot | p.Forget, asked: _Asked, timeout_s: float) -> p.Answered | None:
+    async def _answer(
+        self, request: p.Verify | p.Snapshot | p.Forget, asked: _Asked, timeout_s: float
+    ) -> p.Answered | None:
         with trio.move_on_after(START_GRACE_S if not isinstance(request, p.Forget) else timeout_s):
             await self._ready.wait()
         if not self._ready.is_set():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 import cv2
-import dlib
 import numpy as np
 
 from kiosk.vision.faces import Face, FaceDetector
 from kiosk.vision.model_files import DLIB_FILES, dlib_weights
+
+# A compiled module that tells type checkers nothing about itself.
+dlib: Any = importlib.import_module("dlib")
 
 ENGINE = "dlib-resnet-v1"
 ID_PHOTO_SCALE = 3
@@ -41,28 +45,24 @@ class FaceEmbedder:
 
 
 class PhotoError(Exception):
-    """The ID photo cannot be used; ``reason`` is a stable code."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """The ID photo cannot be compared."""
 
 
 def prepare_id_photo(data: bytes, detector: FaceDetector) -> tuple[np.ndarray, Face]:
     """Decode, enlarge and check an ID photo (WebP, PNG, JPEG, BMP). Raises PhotoError."""
     small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if small is None:
-        raise PhotoError("photo_unreadable")
+        raise PhotoError("not a picture")
     if min(small.shape[:2]) < 60:
-        raise PhotoError("photo_too_small")
+        raise PhotoError("too small")
     scale = ID_PHOTO_SCALE if small.shape[1] < 300 else 1
     large = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     small[:] = 0
     faces = [face for face in detector.detect(large) if face.score >= 0.75]
     if len(faces) != 1:
-        raise PhotoError("photo_no_face" if not faces else "photo_many_faces")
+        raise PhotoError("not exactly one face")
     if cv2.Laplacian(cv2.cvtColor(large, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var() < 4.0:
-        raise PhotoError("photo_blurred")
+        raise PhotoError("blurred")
     return large, faces[0]
 
 

@@ -97,13 +97,13 @@ class FaceDetector:
     def _merged(scores: np.ndarray, values: np.ndarray) -> list[Face]:
         """Weighted non-maximum suppression, as the model's authors do it."""
         found: list[Face] = []
-        faces = [_face(score, value) for score, value in zip(scores, values, strict=True)]
+        faces = [_face(float(score), value) for score, value in zip(scores, values, strict=True)]
         waiting = list(np.argsort(-scores))
         while waiting:
             best = waiting[0]
             group = [i for i in waiting if faces[i].overlap(faces[best]) > 0.3] or [best]
             weight = scores[group] / scores[group].sum()
-            found.append(_face(scores[best], np.tensordot(weight, values[group], 1)))
+            found.append(_face(float(scores[best]), np.tensordot(weight, values[group], 1)))
             waiting = [i for i in waiting if i not in group]
         return found
 
@@ -111,7 +111,7 @@ class FaceDetector:
 def _face(score: float, value: np.ndarray) -> Face:
     (x, y), (w, h) = value[0], value[1]
     eyes = ((float(value[2][0]), float(value[2][1])), (float(value[3][0]), float(value[3][1])))
-    return Face(float(score), float(x - w / 2), float(y - h / 2), float(x + w / 2), float(y + h / 2), eyes)
+    return Face(score, float(x - w / 2), float(y - h / 2), float(x + w / 2), float(y + h / 2), eyes)
 
 
 class FaceMesh:

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         wrong = extract(arguments.wheel or download_wheel(Path(scratch)), arguments.into)
-    print(f"differs: {', '.join(wrong)}" if wrong else f"{len(SHA256)} files as expected")
+    sys.stdout.write(f"differs: {', '.join(wrong)}\n" if wrong else f"{len(SHA256)} files as expected\n")
     return 1 if wrong else 0
 
 

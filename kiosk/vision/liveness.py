@@ -63,6 +63,7 @@ class TurnChallenge:
         self.progress = 0.0
         self._run = 0
         self._since_s = 0.0
+        self._went_wrong = False
 
     def step(self, sight: Sight) -> Phase:
         """Take one picture into account; returns the phase after it."""
@@ -70,9 +71,9 @@ class TurnChallenge:
         if hindrance:
             self.instruction = hindrance
         elif sight.yaw_deg is not None and self.phase is not Phase.FAILED:
-            {Phase.FRONT: self._front, Phase.TURN: self._turn, Phase.BACK: self._back, Phase.HOLD: self._hold}[self.phase](
-                sight.at_s, sight.yaw_deg
-            )
+            {Phase.FRONT: self._front, Phase.TURN: self._turn, Phase.BACK: self._back, Phase.HOLD: self._hold}[
+                self.phase
+            ](sight.at_s, sight.yaw_deg)
         self._watch_time(sight.at_s)
         return self.phase
 
@@ -115,6 +116,7 @@ class TurnChallenge:
         reached = yaw_deg * self._sign
         self.instruction = self._ask
         self.progress = 0.2 + 0.3 * max(0.0, min(1.0, reached / TURNED_DEG))
+        self._went_wrong = self._went_wrong or reached <= -TURNED_DEG
         self._run = self._run + 1 if reached >= TURNED_DEG else 0
         if self._run >= TURNED_FRAMES:
             self._enter(Phase.BACK, at_s, "back_to_centre", 0.55)
@@ -130,5 +132,6 @@ class TurnChallenge:
     def _watch_time(self, at_s: float) -> None:
         limit = {Phase.TURN: TURN_LIMIT_S, Phase.BACK: BACK_LIMIT_S}.get(self.phase)
         if limit is not None and at_s - self._since_s > limit:
-            self.reason = "turn_not_seen" if self.phase is Phase.TURN else "centre_not_seen"
+            not_turned = "wrong_side" if self._went_wrong else "not_live"
+            self.reason = not_turned if self.phase is Phase.TURN else "too_slow"
             self.phase = Phase.FAILED

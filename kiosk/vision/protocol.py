@@ -57,7 +57,11 @@ class FaceProgress(msgspec.Struct, frozen=True):
 
 
 class FaceResult(msgspec.Struct, frozen=True):
-    """How a check ended. ``reason`` is a stable code ("" on pass); its words are ``vision.reason.<code>``."""
+    """How a check ended. ``reason`` is a stable code, "" on pass.
+
+    ask, fail: poor_photo, no_face, several_faces, too_slow, wrong_side, not_live, not_alike.
+    unavailable: camera_lost, model_missing, worker_lost, canceled, internal.
+    """
 
     decision: Decision
     distance: float | None = None
@@ -66,20 +70,20 @@ class FaceResult(msgspec.Struct, frozen=True):
     frames_used: int = 0
 
 
-class Configure(Message):
+class Configure(Message, frozen=True):
     """First message to the worker: camera settings as a table, thresholds."""
 
     camera: dict[str, int | float | str | bool]
     thresholds: Thresholds
 
 
-class Preview(Message):
+class Preview(Message, frozen=True):
     """Run the camera for the screen, or stop."""
 
     on: bool
 
 
-class Verify(Message):
+class Verify(Message, frozen=True):
     """Compare the person before the camera with an ID photo."""
 
     id: int
@@ -88,32 +92,32 @@ class Verify(Message):
     timeout_s: float
 
 
-class Cancel(Message):
+class Cancel(Message, frozen=True):
     """Nobody waits for this check any more."""
 
     id: int
 
 
-class Snapshot(Message):
+class Snapshot(Message, frozen=True):
     """One picture as JPEG, with face boxes drawn when asked."""
 
     id: int
     boxes: bool
 
 
-class Forget(Message):
+class Forget(Message, frozen=True):
     """Overwrite everything that the visit left."""
 
     id: int
 
 
-class Ready(Message):
+class Ready(Message, frozen=True):
     """The worker runs. ``missing`` names a model file that is not there ("" when complete)."""
 
     missing: str
 
 
-class CameraChanged(Message):
+class CameraChanged(Message, frozen=True):
     """A new status of the camera."""
 
     device: str
@@ -121,14 +125,14 @@ class CameraChanged(Message):
     detail: str
 
 
-class Progressed(Message):
+class Progressed(Message, frozen=True):
     """About a running check."""
 
     id: int
     progress: FaceProgress
 
 
-class Answered(Message):
+class Answered(Message, frozen=True):
     """The end of a request: a result, a picture, or nothing but done."""
 
     id: int

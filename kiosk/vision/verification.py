@@ -40,8 +40,8 @@ def decide(measured: float, thresholds: Thresholds) -> FaceResult:
     if measured <= thresholds.pass_distance:
         return FaceResult("pass", measured, "", ENGINE)
     if measured <= thresholds.fail_distance:
-        return FaceResult("ask", measured, "not_sure", ENGINE)
-    return FaceResult("fail", measured, "other_person", ENGINE)
+        return FaceResult("ask", measured, "not_alike", ENGINE)
+    return FaceResult("fail", measured, "not_alike", ENGINE)
 
 
 class Verification:
@@ -61,8 +61,8 @@ class Verification:
         """Look at the ID photo first: one that cannot be compared goes to a person at once."""
         try:
             picture, face = prepare_id_photo(data, self._nets.detector)
-        except PhotoError as error:
-            return FaceResult("ask", None, error.reason, ENGINE)
+        except PhotoError:
+            return FaceResult("ask", None, "poor_photo", ENGINE)
         self._photo = self._nets.embedder.embed(picture, face)
         picture[:] = 0
         return None
@@ -88,10 +88,11 @@ class Verification:
                 return self._result()
         return None
 
-    @property
-    def seen(self) -> bool:
-        """Whether any face was there."""
-        return self._before is not None
+    def out_of_time(self) -> FaceResult:
+        """The result when the time was over before the challenge was."""
+        if self.progress.instruction == "one_person_only":
+            return FaceResult("fail", None, "several_faces", ENGINE)
+        return FaceResult("fail", None, "too_slow" if self._before else "no_face", ENGINE, len(self._live))
 
     def wipe(self) -> None:
         """Overwrite every number that came from a face."""
@@ -122,7 +123,7 @@ class Verification:
         used = len(self._live)
         mean_held = np.mean(held, axis=0)
         if distance(first, mean_held) >= SAME_PERSON_DISTANCE:
-            return FaceResult("fail", None, "person_changed", ENGINE, used)
+            return FaceResult("fail", None, "several_faces", ENGINE, used)
         result = decide(distance(np.mean(self._live, axis=0), self._photo), self._thresholds)
         return FaceResult(result.decision, result.distance, result.reason, ENGINE, used)
 
@@ -143,8 +144,6 @@ def with_boxes(frame: np.ndarray, found: Iterable[Face]) -> np.ndarray:
     """A copy with a green frame around each face."""
     out = frame.copy()
     for face in found:
-        corners = [(round(face.left), round(face.top)), (round(face.right), round(face.bottom))]
-        cv2.rectangle(out, *corners, (96, 176, 32), max(2, frame.shape[1] // 240), cv2.LINE_AA)
+        start, end = (round(face.left), round(face.top)), (round(face.right), round(face.bottom))
+        cv2.rectangle(out, start, end, (96, 176, 32), max(2, frame.shape[1] // 240), cv2.LINE_AA)
     return out
-
-

@@ -1,7 +1,7 @@
 """The vision process: owns the camera, finds and compares faces, forgets on request. ``python -m kiosk.vision.worker``.
 
-A process of its own because dlib's net holds the interpreter's lock for 130 ms at a time. It ends when the machine's end
-of the socket closes, however the machine ends.
+A process of its own because dlib's net holds the interpreter's lock for 130 ms at a time. It ends when the machine's
+end of the socket closes, however the machine ends.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ from kiosk.vision.verification import FACE_SCORE, Nets, Verification, with_boxes
 
 log = structlog.get_logger()
 
+LOG_STEPS = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.processors.JSONRenderer(),
+]
 FRAME_WAIT_S = 0.25
 SNAPSHOT_WAIT_S = 4.0
 SNAPSHOT_QUALITY = 90
 FORGET_WAIT_S = 1.5
 STUCK_AFTER_S = 20.0
-"""A read that has not come back for this long (a local driver that hangs) ends the process; the machine starts a new one."""
+"""A read that has not come back for this long (a driver hangs in the system) ends the process; a new one is started."""
 
 
 class Worker:
@@ -136,7 +141,7 @@ class Worker:
             self._nets.forget()
         except (ModelMissingError, RuntimeError, cv2.error) as error:
             self._missing = str(error) if isinstance(error, ModelMissingError) else "unreadable"
-            log.warning("vision_model_missing", name=self._missing)
+            log.warning("vision_model_missing", file=self._missing)
 
     def _do(self, job: p.Verify | p.Snapshot | p.Forget) -> p.Answered:
         assert self._camera is not None
@@ -191,7 +196,7 @@ class Worker:
             if check.progress != said:
                 said = check.progress
                 self._send(p.Progressed(job.id, said))
-        return p.FaceResult("fail", reason="too_slow" if check.seen else "no_face")
+        return check.out_of_time()
 
     def _snapshot(self, *, boxes: bool) -> bytes | None:
         assert self._camera is not None
@@ -240,7 +245,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--socket-fd", type=int, required=True)
     parser.add_argument("--frames-fd", type=int, required=True)
     arguments = parser.parse_args(argv)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr), processors=LOG_STEPS)
     cv2.setNumThreads(2)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     with socket.socket(fileno=arguments.socket_fd) as connection:
         with suppress(OSError):
             Worker(connection, arguments.frames_fd).run()

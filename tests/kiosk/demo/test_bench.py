@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,12 +49,23 @@ class Reader:
         self.card = card
 
     def state(self) -> dict[str, object]:
-        return {"card": self.card, "plugged": True}
+        return {"card": self.card}
+
+    def plugging(self) -> None:
+        pass
 
 
-class Ready(http.server.BaseHTTPRequestHandler):
+class Hub(http.server.BaseHTTPRequestHandler):
+    faults = '{"slow_s": 0, "down": []}'
+
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/readyz" else 404)
+        self.send_response(200 if self.path in ("/readyz", "/demo/faults") else 404)
+        self.end_headers()
+        self.wfile.write(Hub.faults.encode() if self.path == "/demo/faults" else b"")
+
+    def do_POST(self) -> None:
+        Hub.faults = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -61,13 +74,15 @@ class Ready(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    hub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready)
+    hub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=hub.serve_forever, args=(0.05,), daemon=True).start()
     people = tmp_path / "people.toml"
     people.write_text(PEOPLE, encoding="utf-8")
     (tmp_path / "zhao.webp").write_bytes(b"RIFFpicture")
     reader = Reader()
-    server = SimServer(tmp_path / "reader", {"place": reader.place}, reader.state)
+    server = SimServer(
+        tmp_path / "reader", {"place": reader.place, "unplug": reader.plugging, "replug": reader.plugging}, reader.state
+    )
     server.start()
     made = Stage(tmp_path)
     made.slips.mkdir()
@@ -96,8 +111,10 @@ def test_page_has_all_its_words_in_both_languages_and_loads_nothing_from_elsewhe
     assert "Tongban demo bench" in page
     assert "{{" not in page
     assert "/*words*/{}" not in page
+    for key in set(re.findall(r"""["'](bench\.[a-z_.]*[a-z])["']""", page)):
+        assert f'"{key}": {{"zh"' in page
     assert "https://" not in page
-    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert page == page_html()
 
 
@@ -106,13 +123,31 @@ def test_card_is_placed_by_a_press_and_shown_in_the_state(client: httpx.Client) 
     assert done.json() == {"ok": True}
     state = client.get("/state").json()
     assert state["devices"]["id_card_reader"]["card"] == "zhao"
-    assert state["hub"] == {"ready": True}
+    assert state["hub"] == {"ready": True, "traffic": True, "household": True, "exit_entry": True}
     assert state["machine"] == {"connected": False, "page": {}}
 
 
 def test_refused_press_says_why(client: httpx.Client) -> None:
     done = client.post("/do", json={"device": "id_card_reader", "verb": "place", "arguments": {"card": "nobody"}})
     assert done.json() == {"ok": False, "error": "no such card"}
+
+
+def test_department_is_stopped_and_started_without_touching_the_others(client: httpx.Client) -> None:
+    assert client.post("/do", json={"device": "traffic", "verb": "stop"}).json()["ok"] is True
+    hub = client.get("/state").json()["hub"]
+    assert (hub["traffic"], hub["household"]) == (False, True)
+    assert json.loads(Hub.faults) == {"slow_s": 0, "down": ["traffic"]}
+    client.post("/do", json={"device": "traffic", "verb": "restore"})
+    assert client.get("/state").json()["hub"]["traffic"] is True
+
+
+def test_unplugged_device_is_shown_even_when_its_own_state_does_not_say_so(
+    client: httpx.Client,
+) -> None:
+    assert client.post("/do", json={"device": "id_card_reader", "verb": "unplug"}).json() == {"ok": True}
+    assert client.get("/state").json()["devices"]["id_card_reader"]["plugged"] is False
+    client.post("/do", json={"device": "id_card_reader", "verb": "replug"})
+    assert client.get("/state").json()["devices"]["id_card_reader"]["plugged"] is True
 
 
 def test_dead_device_is_shown_as_gone_and_its_press_fails_politely(client: httpx.Client) -> None:

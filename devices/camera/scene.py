@@ -1,0 +1,143 @@
+"""What the simulated camera sees: nobody, a person, two, or a flat photo that somebody waves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+
+import cv2
+import numpy as np
+
+from devices.camera.puppet import FaceSpec, render
+
+SIZE = (640, 480)
+TURN_S = 0.7
+BLINK_S = 0.35
+PHOTO_SWING_DEG = 40.0
+PHOTO_SWING_S = 2.4
+MAX_TURN_DEG = 40.0
+TURNS_DEG = {"left": 26.0, "right": -26.0, "centre": 0.0}
+NOISE_PICTURES = 8
+
+
+@cache
+def backdrop() -> np.ndarray:
+    """A bright hall, out of focus."""
+    wide, high = SIZE
+    y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
+    picture = np.empty((high, wide, 3), np.float32)
+    picture[:] = (214, 216, 212)
+    picture -= (y / high * 34)[..., None]
+    for left, width, shade in ((60, 70, 16), (250, 120, -12), (470, 60, 20), (560, 90, -8)):
+        picture -= (np.exp(-(((x - left) / width) ** 4)) * shade)[..., None]
+    cv2.rectangle(picture, (0, 390), (wide, 402), (150, 156, 160), -1)
+    return np.clip(cv2.GaussianBlur(picture, (0, 0), 9), 0, 255).astype(np.uint8)
+
+
+@cache
+def _noise(number: int) -> np.ndarray:
+    draw = np.random.default_rng(number)
+    return draw.normal(0, 2.2, (SIZE[1], SIZE[0], 1)).repeat(3, axis=2).astype(np.int8)
+
+
+@dataclass
+class Scene:
+    """Changed by the control socket, drawn by the stream; times are monotonic seconds."""
+
+    person: FaceSpec | None = None
+    second: FaceSpec | None = None
+    photo: FaceSpec | None = None
+    dark: bool = False
+    noise: float = 1.0
+    scale: float = 0.3
+    turn_from_deg: float = 0.0
+    turn_to_deg: float = 0.0
+    turned_at: float = 0.0
+    blinked_at: float = float("-inf")
+    photo_since: float = 0.0
+    _drawn: tuple[object, np.ndarray] | None = field(default=None, repr=False)
+
+    def clear(self) -> None:
+        """Nobody is there."""
+        self.person = self.second = self.photo = None
+        self.turn_from_deg = self.turn_to_deg = 0.0
+
+    def turn(self, to_deg: float) -> None:
+        """Begin to turn the head, to the person's own left when positive."""
+        self.turn_from_deg, self.turned_at = self.yaw_deg(time.monotonic()), time.monotonic()
+        self.turn_to_deg = float(np.clip(to_deg, -MAX_TURN_DEG, MAX_TURN_DEG))
+
+    def yaw_deg(self, now: float) -> float:
+        """Where the head is now."""
+        part = float(np.clip((now - self.turned_at) / TURN_S, 0, 1))
+        return self.turn_from_deg + (self.turn_to_deg - self.turn_from_deg) * part * part * (3 - 2 * part)
+
+    def draw(self, now: float, number: int) -> np.ndarray:
+        """The picture of this moment, never twice the same: a sensor has noise."""
+        looks = self._looks(now)
+        # What stands still is drawn once; two cores are shared with the machine under test.
+        if self._drawn is None or self._drawn[0] != looks:
+            self._drawn = (looks, self._still(now))
+        picture = self._drawn[1]
+        if self.dark:
+            picture = picture // 32
+        grain = _noise(number % NOISE_PICTURES)
+        if self.noise != 1.0:
+            grain = np.clip(grain * self.noise, -127, 127).astype(np.int8)
+        out = cv2.add(picture, grain, dtype=cv2.CV_8U)
+        out[:4, :4] = number % 251
+        return out
+
+    def _looks(self, now: float) -> object:
+        photo_deg = self._photo_deg(now) if self.photo else 0.0
+        return (
+            self.person,
+            self.second,
+            self.photo,
+            self.scale,
+            round(self.yaw_deg(now), 1),
+            self._blink(now),
+            photo_deg,
+        )
+
+    def _blink(self, now: float) -> float:
+        part = (now - self.blinked_at) / BLINK_S
+        return round(float(np.sin(np.pi * part)), 1) if 0 <= part <= 1 else 0.0
+
+    def _photo_deg(self, now: float) -> float:
+        return round(PHOTO_SWING_DEG * float(np.sin((now - self.photo_since) * 2 * np.pi / PHOTO_SWING_S)), 1)
+
+    def _still(self, now: float) -> np.ndarray:
+        picture = backdrop()
+        if self.photo is not None:
+            return _held_photo(picture, self.photo, self._photo_deg(now), self.scale)
+        if self.second is not None:
+            picture = render(self.second, 0, 0, 0, self.scale * 0.85, SIZE, background=picture, centre=(0.8, 0.5))
+        if self.person is not None:
+            middle = 0.5 if self.second is None else 0.36
+            picture = render(self.person, self.yaw_deg(now), 0, self._blink(now), self.scale, SIZE,
+                             background=picture, centre=(middle, 0.54))  # fmt: skip
+        return picture
+
+
+@cache
+def _print_of(spec: FaceSpec) -> np.ndarray:
+    return render(spec, scale=0.5, size=(480, 560), centre=(0.5, 0.56))
+
+
+def _held_photo(picture: np.ndarray, spec: FaceSpec, turned_deg: float, scale: float) -> np.ndarray:
+    """A printed portrait, turned about its upright middle line."""
+    flat = _print_of(spec)
+    high, wide = flat.shape[:2]
+    grow = SIZE[0] * scale / (wide * 0.5)
+    half = np.array([[-wide, -high], [wide, -high], [wide, high], [-wide, high]], np.float64) / 2 * grow
+    angle = np.deg2rad(turned_deg)
+    depth = half[:, 0] * np.sin(angle)
+    near = 1400 / (1400 - depth)
+    corners = np.stack([half[:, 0] * np.cos(angle) * near, half[:, 1] * near], -1) + np.array(SIZE) / 2
+    source = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, corners.astype(np.float32))
+    out = picture.copy()
+    cv2.warpPerspective(flat, matrix, SIZE, dst=out, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_TRANSPARENT)
+    return out

@@ -1,0 +1,64 @@
+"""The machine itself: store, disk, hub link, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import trio
+
+from kiosk import doctor
+from kiosk.maintenance.stay import BACK, LEAVE, Stay
+from kiosk.pages import Action, Fact, Facts, Page
+from kiosk.text import Text, same, text
+
+_VERSIONS = ("tongban", "catalogue", "python")
+
+
+async def show(stay: Stay) -> None:
+    """Until "back"; the disk is measured anew on request."""
+    answer = None
+    while answer is None or answer.action != "back":
+        store = await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
+        answer = await stay.show(_page(stay, store))
+
+
+def _page(stay: Stay, store: dict[str, Any]) -> Page:
+    versions = doctor.versions(stay.machine.catalogue.version)
+    again = Action(id="again", label=text("maintenance.measure"), style="primary", icon="arrow-clockwise")
+    safe = doctor.memory_facts()["freed_memory_overwritten"]
+    return stay.page(
+        "maintenance_facts",
+        text("maintenance.facts"),
+        Facts(title=text("maintenance.store"), rows=_store(store)),
+        Facts(title=text("maintenance.hub"), rows=_hub(stay)),
+        Facts(
+            title=text("maintenance.program"),
+            rows=(
+                *(_fact(name, same(versions[name])) for name in _VERSIONS),
+                _fact("memory", text("maintenance.memory_on" if safe else "maintenance.memory_off")),
+            ),
+        ),
+        actions=(LEAVE, BACK, again),
+    )
+
+
+def _store(store: dict[str, Any]) -> tuple[Fact, ...]:
+    room = text("maintenance.room" if store["has_room"] else "maintenance.no_room", mb=store["free_mb"])
+    return (_fact("engine", same(f"SQLite {store['engine']}")), _fact("free", room), _fact("sync", _sync(store)))
+
+
+def _sync(store: dict[str, Any]) -> Text:
+    if "disk" not in store:
+        return text("maintenance.sync_unknown")
+    times = f"{store['sync_p50_ms']:.2f} / {store['sync_p99_ms']:.2f} ms"
+    return text(f"maintenance.disk_{store['disk'].replace(' ', '_')}", times=times)
+
+
+def _hub(stay: Stay) -> tuple[Fact, ...]:
+    state = text("maintenance.hub_online" if stay.machine.link.online else "maintenance.hub_offline")
+    return (_fact("link", state), _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc)))
+
+
+def _fact(name: str, value: Text) -> Fact:
+    return Fact(label=text(f"maintenance.{name}"), value=value)

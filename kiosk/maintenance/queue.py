@@ -1,0 +1,74 @@
+"""The queue as envelopes: how many, how old, what is held and why. What is inside is sealed to the hub."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+import trio
+
+from kiosk.maintenance import words
+from kiosk.maintenance.stay import Stay
+from kiosk.pages import Action, Board, BoardRow, Fact, Facts, Page
+from kiosk.text import NOTHING, Text, same, text
+from offline_cache.outbox import Row
+
+_SHOWN = 12
+_REASON_CHARS = 80
+
+
+async def show(stay: Stay) -> None:
+    """Until "back"; a held envelope can be released, which is audited."""
+    while (answer := await stay.show_live(partial(_page, stay))).action != "back":
+        seq = int(answer.action.removeprefix("release:"))
+        freed = await stay.commit(partial(stay.machine.outbox.release, seq), "released", seq=seq)
+        if freed:
+            stay.machine.forwarder.nudge()
+
+
+async def _page(stay: Stay) -> Page:
+    outbox = stay.machine.outbox
+    depth, held, oldest_s, stuck, waiting = await trio.to_thread.run_sync(
+        lambda: (
+            outbox.depth(),
+            outbox.held(),
+            outbox.oldest_age_s,
+            outbox.rows(states=("held",), limit=_SHOWN),
+            outbox.rows(states=("sending", "stored"), limit=_SHOWN),
+        )
+    )
+    facts = Facts(
+        rows=(
+            Fact(label=text("maintenance.waiting"), value=text("maintenance.envelopes", n=depth)),
+            Fact(label=text("maintenance.oldest"), value=_age(oldest_s)),
+            Fact(label=text("maintenance.held"), value=text("maintenance.envelopes", n=held)),
+        )
+    )
+    rows = tuple(_row(row) for row in [*stuck, *waiting][:_SHOWN])
+    board = (Board(title=text("maintenance.first", n=len(rows)), rows=rows),) if rows else ()
+    return stay.page("maintenance_queue", text("maintenance.queue"), facts, *board, lead=text("maintenance.queue_lead"))
+
+
+def _row(row: Row) -> BoardRow:
+    held = row.state == "held"
+    release = Action(id=f"release:{row.seq}", label=text("maintenance.release"), style="secondary")
+    since = words.moment(datetime.fromisoformat(row.created_at))
+    kind = words.known(f"maintenance.envelope_{row.kind}", same(row.kind))
+    return BoardRow(
+        icon="envelope",
+        name=text("maintenance.envelope", seq=row.seq, kind=kind),
+        state=text(f"maintenance.queue_{row.state}"),
+        level="error" if held else "warn" if row.error else "info",
+        detail=text("maintenance.tried", when=since, attempts=row.attempts, why=_reason(row.error)),
+        actions=(release,) if held else (),
+    )
+
+
+def _reason(error: str | None) -> Text:
+    """The forwarder's code and the hub's rule; cut to plain ASCII, so that nothing quoted by a far end gets through."""
+    plain = "".join(c for c in error or "" if " " <= c <= "~")[:_REASON_CHARS].strip()
+    return text("maintenance.why", reason=plain) if plain else NOTHING
+
+
+def _age(seconds: float | None) -> Text:
+    return words.duration(seconds) if seconds is not None else text("maintenance.nothing_waits")

@@ -1,0 +1,119 @@
+"""The home frame: brand header with place, clock and chips; settings bar at the bottom."""
+
+from __future__ import annotations
+
+from kivy.clock import Clock as Ticks
+
+from kiosk.clock import Clock, local
+from kiosk.pages import Action
+from screens import paint, theme
+from screens.look import Look
+from screens.panel import Panel, Target
+from screens.words import Words, icon
+
+_BAND = 480
+_BADGE = 92
+_NAVY, _LIGHT = theme.LINES[""][2:]
+
+
+def header(look: Look, clock: Clock) -> Panel:
+    """The brand header; the first card overlaps its lower part."""
+    head = Panel(theme.WIDTH)
+    time = Time(look, clock)
+    left = theme.MARGIN + _BADGE + 24
+    room = theme.WIDTH - theme.MARGIN - time.width - 24 - left
+    title = look.words(look.page.title, "display", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large")
+    place = look.second(look.page.lead, "caption", dark=True, width=room)
+    high = max(title.height + place.height, time.height, _BADGE)
+    top = 34.0
+    head.put(_badge(), theme.MARGIN, top + (high - _BADGE) / 2)
+    head.put(title, left, top + (high - title.height - place.height) / 2)
+    head.put(place, left, top + (high + title.height - place.height) / 2)
+    head.put_live(time, theme.WIDTH - theme.MARGIN - time.width, top + (high - time.height) / 2)
+    y = top + high + 24
+    if look.page.chips:
+        from screens.frames.chips import chips_row
+
+        chips = chips_row(look, theme.CONTENT)
+        head.put(chips, theme.MARGIN, y)
+        y += chips.height + 20
+    if look.settings.low_reach:
+        y = max(y, look.metrics.reach_top)
+    band = Panel(theme.WIDTH, max(_BAND, y + 60))
+    band.picture(paint.header(theme.WIDTH, int(band.height), _NAVY, _LIGHT))
+    band.put(head.finish(y), 0, 0)
+    band.finish(band.height)
+    band.content_top = y
+    return band
+
+
+def settings_bar(look: Look) -> Panel | None:
+    """One cell per action: icon above its word."""
+    actions = look.page.actions
+    if not actions:
+        return None
+    bar = Panel(theme.WIDTH)
+    bar.card(theme.WHITE, 2)
+    wide = theme.WIDTH / len(actions)
+    cells = [_cell(look, action, wide) for action in actions]
+    height = max(max(c.height for c in cells), 156)
+    for number, cell in enumerate(cells):
+        bar.put(cell.finish(height), number * wide, 0)
+    return bar.finish(height)
+
+
+def _cell(look: Look, action: Action, width: float) -> Target:
+    ink = theme.RED if action.style == "exit" or action.icon in ("guide", "headset") else theme.BLUE
+    ink = ink if action.enabled else theme.DISABLED
+    sign = icon(action.icon or "circle", 58, ink)
+    word_ink = theme.INK if action.enabled else theme.DISABLED
+    words = look.words(action.label, "caption", colour=word_ink, width=width - 12, lines=1, floor="caption", align="center")
+    cell = Target(width, 0, look.tap(action), enabled=action.enabled, label=look.say(action.label))
+    cell.put(sign, (width - sign.width) / 2, 22)
+    cell.put(words, (width - words.width) / 2, 22 + sign.height + 2)
+    cell.height = 22 + sign.height + 2 + words.height + 16
+    return cell
+
+
+def _badge() -> Panel:
+    badge = Panel(_BADGE, _BADGE)
+    badge.fill((1, 1, 1, 0.16), _BADGE // 2)
+    badge.put_middle(icon("shield-check", 58, theme.GOLD, fill=True), 0, 0, _BADGE, _BADGE)
+    return badge.finish(_BADGE)
+
+
+class Time(Panel):
+    """The clock: hours and minutes, the date beneath; drawn anew once a minute."""
+
+    def __init__(self, look: Look, clock: Clock) -> None:
+        super().__init__(330, look.type("display") * 1.45 + look.type("caption") * 1.5)
+        self._look = look
+        self._clock = clock
+        self._ticking = None
+        self._shown = ""
+        self._draw()
+
+    def start(self) -> None:
+        """Look at the clock every second."""
+        self._ticking = Ticks.schedule_interval(lambda _dt: self._draw(), 1)
+
+    def stop(self) -> None:
+        """No longer look."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+    def _draw(self) -> None:
+        now = local(self._clock.now())
+        said = now.strftime("%H:%M")
+        if said == self._shown:
+            return
+        self._shown = said
+        self.clear_widgets()
+        time = Words(said, self._look.type("display"), colour=theme.WHITE, bold=True)
+        day = self._look.ui(f"weekday_{now.isoweekday()}")
+        date = self._look.ui("date", month=now.month, day=now.day, month_name=self._look.ui(f"month_{now.month}"), weekday=day)
+        below = self._look.second(date, "caption", dark=True)
+        time.pos = (self.width - time.width, self.height - time.height)
+        below.pos = (self.width - below.width, time.y - below.height)
+        self.add_widget(time)
+        self.add_widget(below)

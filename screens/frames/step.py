@@ -1,0 +1,58 @@
+"""The header of a step: icon and title, countdown ring, chips, dots. In the colour of its police line."""
+
+from __future__ import annotations
+
+from screens import paint, theme
+from screens.frames.chips import chips_row
+from screens.frames.ring import SIDE, Ring
+from screens.frames.steps import dots
+from screens.look import Look
+from screens.panel import Panel
+from screens.words import icon
+
+_SIGN = 88
+
+
+def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
+    """The header and its ring; in low reach it grows until everything beneath is within a seated person's reach."""
+    page = look.page
+    head = Panel(theme.WIDTH)
+    ring = Ring(look.type("body"))
+    left = theme.MARGIN + _SIGN + 24
+    room = theme.WIDTH - theme.MARGIN - SIDE - 24 - left
+    top = 34.0
+    line = look.second(look.ui(f"line_{page.line}"), "caption", dark=True, width=room) if page.line else None
+    title = look.words(page.title, "title", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large") if titled else None
+    block = (line.height if line else 0) + (title.height if title else 0)
+    high = max(block, SIDE)
+    y = top + (high - block) / 2
+    for words in (line, title):
+        if words:
+            head.put(words, left, y)
+            y += words.height
+    head.put(_sign(look), theme.MARGIN, top + (high - _SIGN) / 2)
+    head.put_live(ring, theme.WIDTH - theme.MARGIN - SIDE, top + (high - SIDE) / 2)
+    y = top + high + 24
+    if page.chips:
+        chips = chips_row(look, theme.CONTENT)
+        head.put(chips, theme.MARGIN, y)
+        y += chips.height + 24
+    if page.steps:
+        row = dots(look, theme.CONTENT)
+        head.put(row, theme.MARGIN, y + 4)
+        y += row.height + 28
+    if look.settings.low_reach:
+        y = max(y, look.metrics.reach_top, theme.HEIGHT * 0.3)
+    head.finish(y)
+    band = Panel(theme.WIDTH, y)
+    band.picture(paint.header(theme.WIDTH, int(y), *theme.LINES[page.line][2:]))
+    band.put(head, 0, 0)
+    return band.finish(y), ring
+
+
+def _sign(look: Look) -> Panel:
+    sign = Panel(_SIGN, _SIGN)
+    sign.fill((1, 1, 1, 0.18), 20)
+    name = look.page.icon or theme.LINE_ICONS[look.page.line] or "shield-check"
+    sign.put_middle(icon(name, 54, theme.WHITE, fill=True), 0, 0, _SIGN, _SIGN)
+    return sign.finish(_SIGN)

@@ -1,0 +1,251 @@
+"""The Kivy presenter: shows pages on the kiosk's screen and waits for what the person does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from kiosk.clock import Clock
+from kiosk.pages import Answer, Choices, Field, Page, Preview, Settings, SignaturePad
+from screens.environment import prepare, runtime_folder
+
+log = structlog.get_logger(__name__)
+
+_ACTIVE_FPS, _IDLE_FPS = 60, 20
+_IDLE_AFTER_S = 20.0
+
+
+class KivyPresenter:
+    """``kiosk.pages.Presenter`` on Kivy 2.3.1, in the machine's own trio loop.
+
+    The keywords are those of ``[screen]``. The page is laid out on 1080 x 1920 and scaled to the window.
+    """
+
+    def __init__(
+        self,
+        *,
+        width_px: int = 1080,
+        height_px: int = 1920,
+        diagonal_in: float = 27.0,
+        bottom_height_mm: float = 700.0,
+        fullscreen: bool = False,
+        clock: Clock | None = None,
+        open_frames: Callable[[str], Any] | None = None,
+    ) -> None:
+        self.on_touch: Callable[[], None] = lambda: None
+        self._size = (width_px, height_px)
+        self._screen = {"diagonal_in": diagonal_in, "bottom_height_mm": bottom_height_mm}
+        self._fullscreen = fullscreen
+        self._clock = clock or Clock()
+        self._open_frames = open_frames or _open_frames
+        self._surface: Any = None
+        self._window: Any = None
+        self._forgotten()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Draw until canceled; returns when the window is closed by hand. May be run again afterwards.
+
+        ``App.async_run`` would close the window for good when canceled and keep exceptions from the machine, so the
+        same loop is turned here.
+        """
+        self._open()
+        from kivy.base import EventLoop
+        from kivy.clock import Clock as Ticks
+
+        Ticks.init_async_lib("trio")
+        EventLoop.quit = False
+        if EventLoop.status != "started":
+            EventLoop.start()
+        task_status.started()
+        while not EventLoop.quit:
+            Ticks._max_fps = self._wanted_fps()
+            await EventLoop.async_idle()
+            self._window.mainloop()
+
+    async def show(self, page: Page, settings: Settings) -> Answer:
+        """Put ``page`` up and wait for its one answer. The same page in other settings keeps what was typed."""
+        kept = self._values if page == self._page and settings != self._settings else {}
+        self._values = {**_initial(page), **kept}
+        self._page, self._settings, self._index = page, settings, 0
+        self._focused = _first_field(page, self._values) if not kept else self._focused
+        waiting = trio.Event()
+        self._answer, self._waiting = None, waiting
+        self._draw()
+        try:
+            await waiting.wait()
+            assert self._answer is not None
+            return self._answer
+        finally:
+            self._answer = None
+            if self._waiting is waiting:
+                self._waiting = None
+
+    def update(self, page: Page) -> None:
+        """Replace the page that is shown; typed values stay. A new instruction or progress redraws only itself."""
+        before, self._page = self._page, page
+        self._values = {**_initial(page), **{k: v for k, v in self._values.items() if k in _initial(page)}}
+        if before is not None and self._only_live_changed(before, page):
+            return
+        if self._focused not in self._values:
+            self._focused = _first_field(page, self._values)
+        self._draw()
+
+    def values(self) -> dict[str, Any]:
+        """What has been typed, chosen and signed so far."""
+        return dict(self._values)
+
+    def tick(self, left_s: float, total_s: float) -> None:
+        """Draw the countdown."""
+        self._left = (left_s, total_s)
+        if self._drawn is not None and self._drawn.ring is not None:
+            self._drawn.ring.tick(left_s, total_s)
+
+    def forget(self) -> None:
+        """Drop every value, widget, texture and cached text of the visit, and collect."""
+        self._forgotten()
+        if self._surface is None:
+            return
+        from screens.wipe import forget_everything
+
+        self._surface.clear()
+        self._surface.blank()
+        forget_everything()
+
+    def screenshot(self, path: str | Path) -> None:
+        """Write what the window shows as PNG."""
+        from screens.screenshot import save
+
+        save(self._window, Path(path))
+
+    def _forgotten(self) -> None:
+        self._page: Page | None = None
+        self._settings = Settings()
+        self._values: dict[str, Any] = {}
+        self._index = 0
+        self._focused = ""
+        self._left = (0.0, 0.0)
+        self._drawn: Any = None
+        self._answer: Answer | None = None
+        self._waiting: trio.Event | None = None
+        self._touched_s = 0.0
+
+    def _open(self) -> None:
+        if self._window is not None:
+            return
+        prepare(runtime_folder(), fullscreen=self._fullscreen, show_cursor=not self._fullscreen)
+        from kivy.config import Config
+
+        width, height = _fitting(*self._size) if not self._fullscreen else self._size
+        Config.set("graphics", "width", str(width))
+        Config.set("graphics", "height", str(height))
+        from kivy.base import EventLoop
+        from kivy.core.window import Window
+
+        EventLoop.ensure_window()
+        from screens import theme
+        from screens.surface import Surface
+
+        Window.clearcolor = theme.PAGE
+        self._window = Window
+        self._surface = Surface(self._touched, now=self._clock.monotonic)
+        Window.add_widget(self._surface)
+
+    def _draw(self) -> None:
+        self._open()
+        from screens.frames.page import draw
+        from screens.look import Look
+        from screens.theme import Metrics
+
+        look = Look(
+            self._page,
+            self._settings,
+            Metrics(elder=self._settings.elder, **self._screen),
+            self._values,
+            answer=self._answered,
+            focus=self._focus,
+            focused=self._focused,
+            open_frames=self._open_frames,
+        )
+        self._drawn = draw(look, self._clock, self._index, self._turn)
+        self._index = self._drawn.index
+        self._surface.mount(self._drawn.root)
+        self.tick(*self._left)
+
+    def _answered(self, action: str) -> None:
+        if self._waiting is None or self._answer is not None:
+            return
+        self._answer = Answer(action=action, values=dict(self._values))
+        self._waiting.set()
+
+    def _focus(self, name: str) -> None:
+        if name != self._focused:
+            self._focused = name
+            self._draw()
+
+    def _turn(self, index: int) -> None:
+        self._index = index
+        self._draw()
+
+    def _touched(self) -> None:
+        self._touched_s = self._clock.monotonic()
+        self.on_touch()
+
+    def _wanted_fps(self) -> int:
+        idle = self._clock.monotonic() - self._touched_s > _IDLE_AFTER_S
+        at_rest = self._page is None or self._page.layout == "home"
+        return _IDLE_FPS if idle and at_rest else _ACTIVE_FPS
+
+    def _only_live_changed(self, before: Page, page: Page) -> bool:
+        from screens.blocks.preview import Live
+
+        if _without_preview(before) != _without_preview(page):
+            return False
+        lives = [live for live in self._surface.lives if isinstance(live, Live)]
+        previews = [b for b in page.blocks if isinstance(b, Preview)]
+        if len(lives) != len(previews) or any(x.block.frames != b.frames for x, b in zip(lives, previews, strict=True)):
+            return False
+        for live, block in zip(lives, previews, strict=True):
+            live.apply(block)
+        return True
+
+
+def _without_preview(page: Page) -> tuple[Any, ...]:
+    facts = (page.title, page.lead, page.layout, page.steps, page.chips, page.actions, page.icon, page.line)
+    return (*facts, *(Preview if isinstance(b, Preview) else b for b in page.blocks))
+
+
+def _initial(page: Page) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for block in page.blocks:
+        if isinstance(block, Field):
+            values[block.name] = block.value
+        elif isinstance(block, Choices):
+            values[block.name] = block.selected
+        elif isinstance(block, SignaturePad):
+            values[block.name] = []
+    return values
+
+
+def _first_field(page: Page, values: dict[str, Any]) -> str:
+    fields = [b for b in page.blocks if isinstance(b, Field)]
+    wanted = [f for f in fields if f.error] or [f for f in fields if not values.get(f.name)] or fields
+    return wanted[0].name if wanted else ""
+
+
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """The window's size: the screen at hand may be smaller than the kiosk's."""
+    from screens.screenshot import desktop_size
+
+    desk = desktop_size()
+    scale = min(1.0, desk[0] / width, desk[1] / height * 0.94) if desk else 1.0
+    return round(width * scale), round(height * scale)
+
+
+def _open_frames(name: str) -> Any:
+    from kiosk.vision.frames import FrameReader
+
+    return FrameReader(name)

@@ -1,0 +1,243 @@
+"""The camera driver on real sources: MJPEG over HTTP, a clip, an image sequence, nothing at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from devices.camera import status
+from devices.camera.driver import CameraSettings, OpenCvCamera
+from devices.contract import Deadline, Permanent, TryAgain
+from devices.simulation import ControlClient, SimError
+from devices.vocabulary import Completion, DeviceState
+
+ROOT = Path(__file__).parents[3]
+PEOPLE = """
+[[person]]
+id = "anna"
+[person.face]
+seed = 8
+sex = "female"
+age = 30
+[[person]]
+id = "bert"
+[person.face]
+seed = 3
+sex = "male"
+age = 43
+[[person]]
+id = "faceless"
+"""
+
+
+class Sim:
+    def __init__(self, ready):
+        self.url, self.control = ready["url"], ControlClient(ready["control"])
+
+    def do(self, verb, **arguments):
+        return self.control.do(verb, **arguments)
+
+
+@pytest.fixture(scope="module")
+def sim_process(tmp_path_factory):
+    people = tmp_path_factory.mktemp("people") / "people.toml"
+    people.write_text(PEOPLE, "utf-8")
+    command = [sys.executable, "-m", "devices.camera.sim", "--people", str(people)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        yield Sim(json.loads(process.stdout.readline()))
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.fixture
+def sim(sim_process):
+    for verb in ("replug", "thaw", "light", "live", "nobody", "closer"):
+        sim_process.do(verb)
+    sim_process.do("noise", level=1.0)
+    return sim_process
+
+
+def driver(source, **changes):
+    said = []
+    camera = OpenCvCamera(CameraSettings(driver="opencv", source=source, **changes), said.append)
+    camera.said = said
+    return camera
+
+
+def picture(camera):
+    done = camera.read(Deadline(3.0))
+    assert done.ok
+    return done.value
+
+
+def until_fault(camera, count=200):
+    for _ in range(count):
+        camera.read(Deadline(3.0))
+    raise AssertionError("no fault came")
+
+
+def test_stream_gives_pictures_and_one_status(sim):
+    camera = driver(sim.url)
+    camera.setup()
+    assert picture(camera).shape == (480, 640, 3)
+    assert not np.array_equal(picture(camera), picture(camera)), "a sensor's noise never repeats"
+    assert [s.device for s in camera.said] == [DeviceState.ONLINE]
+    camera.teardown()
+
+
+def test_unplugged_while_reading_then_back_at_the_same_address(sim):
+    camera = driver(sim.url)
+    camera.setup()
+    sim.do("unplug")
+    with pytest.raises(TryAgain) as lost:
+        until_fault(camera)
+    assert lost.value.error == status.LOST
+    camera.teardown()
+    with pytest.raises(TryAgain) as absent:
+        camera.setup()
+    assert absent.value.error == status.ABSENT
+    sim.do("replug")
+    camera.setup()
+    assert picture(camera).any()
+    camera.teardown()
+
+
+def test_paused_camera_lets_go_of_the_stream_and_still_notices_loss(sim):
+    camera = driver(sim.url)
+    camera.setup()
+    camera.pause()
+    camera.idle()
+    sim.do("unplug")
+    with pytest.raises(TryAgain):
+        camera.idle()
+
+
+def test_stalled_stream_ends_after_the_read_timeout(sim):
+    camera = driver(sim.url, read_timeout_ms=300)
+    camera.setup()
+    sim.do("stall")
+    with pytest.raises(TryAgain) as lost:
+        until_fault(camera)
+    assert lost.value.error == status.LOST
+    camera.teardown()
+
+
+def test_frozen_picture_is_a_fault_until_it_moves_again(sim):
+    camera = driver(sim.url, lost_after_s=0.3)
+    camera.setup()
+    sim.do("freeze")
+    with pytest.raises(TryAgain) as frozen:
+        until_fault(camera)
+    assert frozen.value.error == status.FROZEN
+    with pytest.raises(TryAgain) as still:
+        camera.setup()
+    assert still.value.error == status.FROZEN
+    sim.do("thaw")
+    camera.setup()
+    assert camera.said[-1].device is DeviceState.ONLINE
+    camera.teardown()
+
+
+def test_covered_lens_is_online_and_said(sim):
+    camera = driver(sim.url)
+    camera.setup()
+    sim.do("dark")
+    for _ in range(100):
+        if picture(camera) is not None and camera.said[-1].error:
+            break
+    assert (camera.said[-1].device, camera.said[-1].error) == (DeviceState.ONLINE, status.DARK)
+    camera.teardown()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.avi"
+    out = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (64, 48))
+    for shade in (40, 90, 140):
+        frame = np.full((48, 64, 3), shade, np.uint8)
+        frame[:8, :8] = 250
+        out.write(frame)
+    out.release()
+    return path
+
+
+def test_clip_plays_over_and_over(clip):
+    camera = driver(str(clip), fps=200)
+    camera.setup()
+    shades = [int(picture(camera)[30, 30].mean()) for _ in range(6)]
+    assert len({round(s, -1) for s in shades}) == 3
+    assert shades[0] == shades[3]
+    camera.teardown()
+
+
+@pytest.mark.parametrize(("degrees", "corner"), [(0, (2, 2)), (90, (2, -3)), (180, (-3, -3)), (270, (-3, 2))])
+def test_picture_is_turned_upright_clockwise(clip, degrees, corner):
+    camera = driver(str(clip), fps=200, rotate_deg=degrees)
+    camera.setup()
+    assert picture(camera)[corner].mean() > 200
+    camera.teardown()
+
+
+def test_image_sequence(tmp_path):
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number:04d}.jpg"), np.full((48, 64, 3), 60 * number + 30, np.uint8))
+    camera = driver(str(tmp_path / "%04d.jpg"), fps=200)
+    camera.setup()
+    assert picture(camera).shape == (48, 64, 3)
+    camera.teardown()
+
+
+@pytest.mark.parametrize("source", [77, "77", "/dev/video77", "no-such-clip.avi", "http://127.0.0.1:9/x.mjpg"])
+def test_nothing_there_is_tried_again(source):
+    with pytest.raises(TryAgain) as absent:
+        driver(source).setup()
+    assert absent.value.error == status.ABSENT
+    assert status.camera_status(absent.value.error).device is DeviceState.NO_DEVICE
+
+
+def test_address_without_a_host_is_permanent():
+    with pytest.raises(Permanent):
+        driver("http:///x.mjpg").setup()
+
+
+def test_read_after_its_deadline_is_a_timeout(sim):
+    camera = driver(sim.url)
+    assert camera.read(Deadline(0.0)).code is Completion.TIME_OUT
+
+
+@pytest.mark.parametrize("changes", [{"rotate_deg": 45}, {"sauce": 0}, {"fps": "fast"}])
+def test_wrong_settings_are_refused(changes):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"driver": "opencv", "source": 0, **changes}, CameraSettings)
+
+
+def test_sim_answers_state_and_help_and_refuses_strangers(sim):
+    sim.do("person", id="anna")
+    sim.do("turn", to="left")
+    state = sim.do("state")
+    assert (state["person"], state["people"]) == ("anna", ["anna", "bert"])
+    assert "two_people" in sim.do("help")["verbs"]
+    for verb, arguments in (("person", {"id": "nobody-known"}), ("turn", {"to": "up"}), ("clip", {"path": "none.avi"})):
+        with pytest.raises(SimError):
+            sim.do(verb, **arguments)
+
+
+def test_sim_plays_a_clip_and_returns_to_the_scene(sim, clip):
+    camera = driver(sim.url)
+    sim.do("clip", path=str(clip))
+    camera.setup()
+    assert picture(camera)[400, 300].std() < 6
+    sim.do("live")
+    sim.do("person", id="bert")
+    for _ in range(60):
+        if picture(camera)[200:300, 280:360].std() > 10:
+            break
+    assert picture(camera)[200:300, 280:360].std() > 10
+    camera.teardown()

@@ -1,0 +1,3 @@
+from tests.hub.fixtures import cluster, database, hub, machine
+
+__all__ = ["cluster", "database", "hub", "machine"]

@@ -1,0 +1,238 @@
+"""A real hub for any test: own process, real PostgreSQL, real HTTP. A conftest imports the fixtures it wants."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from hub.postgres import OwnPostgres
+from kiosk.clock import Clock
+from kiosk.messages import content, envelope, questions, receipts, requests, seal
+from kiosk.messages.fleet import Enrolment
+from tests.hub.waiting import eventually
+
+TODAY = datetime(2027, 1, 12, tzinfo=UTC).date()
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = {p["id"]: p for p in tomllib.loads((ROOT / "hub/people/people.toml").read_text("utf-8"))["person"]}
+
+
+@dataclass
+class RunningHub:
+    """A ``hub demo`` process and its database."""
+
+    dsn: str
+    data: Path
+    process: subprocess.Popen | None = None
+    said: dict = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.said["url"]
+
+    def start(self, port: int = 0) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "hub",
+            "demo",
+            "--data",
+            str(self.data),
+            "--dsn",
+            self.dsn,
+            "--port",
+            str(port),
+        ]
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+        line = self.process.stdout.readline()
+        assert line, (self.data.parent / f"{self.data.name}.log").read_text()
+        self.said = msgspec.json.decode(line)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(15)
+        self.process.stdout.close()
+        return code
+
+    def demo(self, verb: str, path: str, **body: object) -> dict:
+        answer = httpx.request(verb, f"{self.url}/demo/{path}", json=body or None)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def sql(self, query: str, *values: object) -> list[tuple]:
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            return conn.execute(query, values).fetchall()
+
+    def machine(self, kiosk_id: str | None = None) -> Machine:
+        machine = Machine(self, kiosk_id or f"K-{uuid4().hex[:8]}")
+        machine.enrol(self.demo("POST", "codes")["code"])
+        return machine
+
+
+class Machine:
+    """An enrolled kiosk, as far as the hub can see one."""
+
+    def __init__(self, hub: RunningHub, kiosk_id: str) -> None:
+        self.hub = hub
+        self.kiosk_id = kiosk_id
+        self.keys = seal.new_sign_key()
+        self.clock = Clock(TODAY)
+        self.seq = 0
+        self.prev = envelope.FIRST_PREV
+        self.client = httpx.Client(base_url=hub.url, timeout=20)
+
+    def call(
+        self, method: str, path: str, body: bytes = b"", extra: dict | None = None, **sign: object
+    ) -> httpx.Response:
+        return self.client.request(
+            method, path, content=body, headers={**self.signed(method, path, body, **sign), **(extra or {})}
+        )
+
+    def signed(self, method: str, path: str, body: bytes, shift_s: int = 0) -> dict[str, str]:
+        now_s = int(self.clock.now().timestamp()) + shift_s
+        return requests.sign_request(
+            method, path, body, kiosk_id=self.kiosk_id, private_key=self.keys.private, time_s=now_s
+        )
+
+    def enrol(self, code: str) -> httpx.Response:
+        body = msgspec.json.encode(Enrolment(code, self.kiosk_id, self.keys.public))
+        return self.call("POST", "/v1/enrolments", body)
+
+    def envelope(self, kind: str, plain: bytes, key: str | None = None, parcels: bool = True, seq: int = 0) -> Sealed:
+        """A signed envelope with one sealed part ``form``; the parcel is sent unless told otherwise."""
+        key = key or envelope.new_key()
+        sealed = seal.seal(plain, self.hub.said["seal_key"], kiosk_id=self.kiosk_id, key=key, part="form")
+        if not seq:
+            self.seq += 1
+        header = envelope.make_header(
+            kiosk_id=self.kiosk_id,
+            seq=seq or self.seq,
+            key=key,
+            kind=kind,
+            case_id=key,
+            created_at=self.clock.now(),
+            parts=[("form", sealed)],
+            prev_sha256=envelope.FIRST_PREV if seq == 1 else self.prev,
+        )
+        header_bytes = envelope.canonical(header)
+        signature = envelope.sign_header(header_bytes, self.keys.private)
+        if not seq:
+            self.prev = envelope.digest(header_bytes, signature)
+        if parcels:
+            assert self.put_parcel(sealed).status_code in (200, 201)
+        return Sealed(key, header_bytes, signature, sealed)
+
+    def put_parcel(self, sealed: bytes) -> httpx.Response:
+        return self.call("PUT", f"/v1/parcels/{envelope.sha256_hex(sealed)}", sealed)
+
+    def put(self, sent: Sealed) -> httpx.Response:
+        return self.call("PUT", f"/v1/envelopes/{sent.key}", sent.wire)
+
+    def deliver(self, sent: Sealed) -> receipts.Receipt:
+        answer = self.put(sent)
+        assert answer.status_code in (200, 201), answer.text
+        receipt = receipts.parse_receipt(answer.content)
+        receipts.verify_receipt(receipt, self.hub.said["verify_key"], key=sent.key, sha256=sent.digest)
+        return receipt
+
+    def file_case(self, person: str, service: str, receipt_number: str) -> Sealed:
+        sent = self.envelope("case", case_form(person, service, receipt_number))
+        self.deliver(sent)
+        return sent
+
+    def ask(self, kind: str, **payload: object) -> object:
+        body, opener = questions.seal_question(kind, payload, self.hub.said["seal_key"], self.kiosk_id)
+        answer = self.call("POST", f"/v1/questions/{kind}", body)
+        assert answer.status_code == 200, answer.text
+        return opener.open(answer.content, self.hub.said["verify_key"])
+
+    def states(self, receipt_number: str) -> list[str]:
+        cases = self.ask("progress", receipt_number=receipt_number).cases
+        return [state.state for state in cases[0].states] if cases else []
+
+    def wait_for(self, receipt_number: str, state: str) -> None:
+        eventually(lambda: state in self.states(receipt_number), f"{receipt_number} {state}")
+
+
+@dataclass(frozen=True)
+class Sealed:
+    key: str
+    header_bytes: bytes
+    signature: str
+    part: bytes
+
+    @property
+    def wire(self) -> bytes:
+        return envelope.wire(self.header_bytes, self.signature)
+
+    @property
+    def digest(self) -> str:
+        return envelope.digest(self.header_bytes, self.signature)
+
+
+def number_of(person: str) -> str:
+    return PEOPLE[person]["card"]["number"]
+
+
+def case_form(person: str, service: str, receipt_number: str) -> bytes:
+    card = {k: v for k, v in PEOPLE[person]["card"].items() if k in content.Applicant.__struct_fields__}
+    return content.encode_content(
+        content.CaseForm(
+            service=service,
+            catalogue_version="2027.01",
+            receipt_number=receipt_number,
+            applicant=msgspec.convert(card, content.Applicant),
+            answers={"phone": "13800000000"},
+            identity=content.Identity("face", "passed", 0.31, "test"),
+            filed_at=datetime(2027, 1, 12, 2, tzinfo=UTC),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
+    """One PostgreSQL for the whole session; fsync is off, because no test here cuts the power."""
+    with OwnPostgres(tmp_path_factory.mktemp("cluster") / "data", durable=False) as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def database(cluster: OwnPostgres) -> str:
+    """An empty database of its own."""
+    name = f"hub_{os.getpid()}_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster.dsn, autocommit=True) as conn:
+        conn.execute(f"create database {name}")
+    return cluster.dsn.replace("dbname=tongban", f"dbname={name}")
+
+
+@pytest.fixture(scope="module")
+def hub(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A running ``hub demo`` with the synthetic people."""
+    running = RunningHub(database, tmp_path_factory.mktemp("hub") / "data")
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def machine(hub: RunningHub) -> Machine:
+    return hub.machine()

@@ -1,0 +1,202 @@
+"""From the receipt to the department's word, and live questions, over HTTP with real worker and database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from hub.departments import DEPARTMENTS
+from kiosk.messages import content, questions
+from tests.hub.fixtures import Machine, RunningHub, number_of
+from tests.hub.waiting import eventually
+
+
+@pytest.fixture(autouse=True)
+def day_one(hub: RunningHub) -> Iterator[None]:
+    hub.demo("DELETE", "faults")
+    hub.demo("POST", "reset")
+    yield
+    hub.demo("DELETE", "faults")
+
+
+def due(machine: Machine, person: str) -> dict[str, date | None]:
+    return {item.service: item.due_on for item in machine.ask("due", id_number=number_of(person)).items}
+
+
+def failed(machine: Machine, person: str, service: str) -> list[str]:
+    return machine.ask("eligibility", service=service, id_number=number_of(person)).failed
+
+
+def test_what_is_due_across_three_lines(machine: Machine) -> None:
+    assert due(machine, "zhao") == {"T01": date(2027, 3, 28), "E13": date(2027, 9, 30)}
+    assert due(machine, "li") == {"H13": date(2027, 2, 5), "E13": date(2027, 11, 20)}
+    assert list(due(machine, "wang")) == ["H13", "T01", "E13"]
+    assert due(machine, "sun") == {}
+    assert due(machine, "test") == {}
+
+
+def test_due_facts_fill_the_services_reason(machine: Machine) -> None:
+    facts = {item.service: item.facts for item in machine.ask("due", id_number=number_of("wang")).items}
+    assert facts == {
+        "T01": {"expires_on": "2027-02-20"},
+        "H13": {"permit_valid_to": "2027-01-31"},
+        "E13": {"trips_left": "1", "valid_until": "2027-03-01"},
+    }
+
+
+def test_all_missing_things_are_told_at_once(machine: Machine) -> None:
+    assert failed(machine, "zhao", "T01") == []
+    assert failed(machine, "chen", "T01") == ["violations_settled", "points_below_12", "medical_recent"]
+    assert failed(machine, "sun", "T01") == ["window_open"]
+    assert failed(machine, "ma", "T01") == ["licence_class"]
+    assert "window_not_over" in failed(machine, "zhou", "T01")
+    assert failed(machine, "li", "H13") == []
+    assert failed(machine, "chen", "H13") == ["still_resident"]
+
+
+def test_documents_and_what_is_left_of_them(machine: Machine) -> None:
+    answer = machine.ask("documents", id_number=number_of("zhao"))
+    assert answer.documents[0].number_masked == "C9****158"
+    assert [(e.place, e.remaining) for e in answer.documents[0].endorsements] == [("hong_kong", 1), ("macao", 0)]
+    assert machine.ask("documents", id_number=number_of("sun")).documents == []
+
+
+def test_accepted_only_with_the_departments_word(machine: Machine) -> None:
+    machine.file_case("zhao", "T01", "T-accept")
+    machine.wait_for("T-accept", "accepted")
+    case = machine.ask("progress", id_number=number_of("zhao")).cases[0]
+    assert [(s.state, s.by) for s in case.states] == [("delivered", "hub"), ("accepted", "traffic")]
+    assert (case.masked_name, case.service, case.promised_date) == ("赵*福", "T01", date(2027, 1, 12))
+    assert "T01" not in due(machine, "zhao")
+
+
+def test_not_accepted_tells_all_reasons_and_promises_nothing(machine: Machine) -> None:
+    machine.file_case("chen", "T01", "T-refuse")
+    machine.wait_for("T-refuse", "not_accepted")
+    case = machine.ask("progress", receipt_number="T-refuse").cases[0]
+    assert case.states[-1].note == "violations_settled points_below_12 medical_recent"
+    assert case.promised_date is None
+
+
+def test_department_down_the_case_stays_received_and_is_accepted_later_by_itself(
+    hub: RunningHub, machine: Machine
+) -> None:
+    hub.demo("POST", "faults", down=["household"])
+    machine.file_case("li", "H13", "H-down")
+    machine.wait_for("H-down", "delivered")
+    tried = "select max(attempts) from procrastinate_jobs where task_name = 'ask_department'"
+    eventually(lambda: (hub.sql(tried)[0][0] or 0) > 0, "the department was asked")
+    assert machine.states("H-down") == ["delivered"]
+    assert machine.ask("due", id_number=number_of("li")).silent == ["household"]
+    hub.demo("DELETE", "faults")
+    machine.wait_for("H-down", "accepted")
+    assert "H13" not in due(machine, "li")
+
+
+def test_hub_killed_while_a_department_is_away_forgets_nothing(hub: RunningHub) -> None:
+    machine = hub.machine()
+    hub.demo("POST", "faults", down=["traffic"])
+    machine.file_case("wang", "T01", "T-killed")
+    machine.wait_for("T-killed", "delivered")
+    hub.kill()
+    hub.start(int(hub.url.rsplit(":", 1)[1]))
+    hub.demo("DELETE", "faults")
+    machine.wait_for("T-killed", "accepted")
+    assert machine.states("T-killed") == ["delivered", "accepted"]
+
+
+def test_a_repeated_envelope_reaches_the_department_once(hub: RunningHub, machine: Machine) -> None:
+    sent = machine.file_case("wang", "H13", "H-twice")
+    machine.deliver(sent)
+    machine.wait_for("H-twice", "accepted")
+    machine.deliver(sent)
+    assert hub.sql("select count(*) from household.application where case_key = %s", sent.key) == [(1,)]
+    assert hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of("wang")) == [
+        (date(2028, 1, 31),)
+    ]
+
+
+def test_an_unknown_service_is_not_accepted(machine: Machine) -> None:
+    machine.file_case("zhao", "X99", "X-unknown")
+    machine.wait_for("X-unknown", "not_accepted")
+    assert machine.ask("progress", receipt_number="X-unknown").cases[0].states[-1].note == "service_unknown"
+
+
+def test_a_part_that_cannot_be_opened_stays_received_for_a_person_to_look(hub: RunningHub, machine: Machine) -> None:
+    sent = machine.envelope("case", b"no form at all")
+    machine.deliver(sent)
+    found = "select data->>'why' from event where envelope_key = %s and kind = 'unreadable'"
+    eventually(lambda: hub.sql(found, sent.key) == [("InvalidMessage",)], "it is noted")
+    assert hub.sql("select state from case_file where key = %s", sent.key) == [("delivered",)]
+
+
+def test_states_recomputed_from_the_log_agree_with_the_cases(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("zhao", "T01", "T-log")
+    machine.wait_for("T-log", "accepted")
+    query = "select count(*) from case_file where state = 'accepted'"
+    assert f'tongban_cases{{state="accepted"}} {hub.sql(query)[0][0]}' in machine.client.get("/metrics").text
+
+
+def test_a_second_rating_of_one_case_is_receipted_and_refused(hub: RunningHub, machine: Machine) -> None:
+    for grade in (5, 1):
+        rating = content.Rating("R-1", "T01", grade)
+        machine.deliver(machine.envelope("rating", content.encode_content(rating)))
+        eventually(lambda g=grade: (g,) in hub.sql("select grade from rating"), "the rating is there")
+    rows = hub.sql("select grade, refused from rating where receipt_number = 'R-1' order by grade desc")
+    assert rows == [(5, ""), (1, "already_rated")]
+
+
+def test_an_anonymous_complaint_keeps_no_contact(hub: RunningHub, machine: Machine) -> None:
+    complaint = content.Complaint("等了很久", "complaint", contact="13800000000", anonymous=True)
+    sent = machine.envelope("complaint", content.encode_content(complaint))
+    machine.deliver(sent)
+    rows = "select words, contact, anonymous from complaint where key = %s"
+    eventually(lambda: bool(hub.sql(rows, sent.key)), "the complaint is there")
+    assert hub.sql(rows, sent.key) == [("等了很久", None, True)]
+
+
+def test_a_department_that_is_away_says_so_and_when_to_ask_again(hub: RunningHub, machine: Machine) -> None:
+    hub.demo("POST", "faults", down=["exit_entry"])
+    body, _ = questions.seal_question("documents", {"id_number": "1"}, hub.said["seal_key"], machine.kiosk_id)
+    answer = machine.call("POST", "/v1/questions/documents", body)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_a_slow_department_is_silent_in_time(hub: RunningHub, machine: Machine) -> None:
+    hub.demo("POST", "faults", department_slow_s=0.2)
+    assert machine.ask("due", id_number=number_of("zhao")).silent == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("eligibility", {"service": "C01", "id_number": "1"}),
+        ("progress", {}),
+        ("progress", {"receipt_number": "1", "id_number": "2"}),
+    ],
+)
+def test_a_question_that_makes_no_sense_names_its_field(machine: Machine, kind: str, payload: dict) -> None:
+    body, _ = questions.seal_question(kind, payload, machine.hub.said["seal_key"], machine.kiosk_id)
+    answer = machine.call("POST", f"/v1/questions/{kind}", body)
+    assert answer.status_code == 422
+    assert answer.json()["field"].startswith("question")
+
+
+def test_a_question_sealed_to_another_hub_is_refused(hub: RunningHub, machine: Machine) -> None:
+    body, _ = questions.seal_question("due", {"id_number": "1"}, hub.said["verify_key"], machine.kiosk_id)
+    assert machine.call("POST", "/v1/questions/due", body).status_code == 422
+    assert machine.call("POST", "/v1/questions/nonsense", body).json()["field"] == "kind"
+
+
+def test_progress_by_plain_get_shows_no_name(machine: Machine) -> None:
+    machine.file_case("li", "H13", "H-get")
+    machine.wait_for("H-get", "accepted")
+    answer = machine.call("GET", "/v1/progress/H-get")
+    assert answer.json()["cases"][0]["masked_name"] == "李*兰"
+    assert "秀" not in answer.text
+
+
+def test_every_department_is_found_by_its_file() -> None:
+    assert set(DEPARTMENTS) == {"traffic", "household", "exit_entry"}

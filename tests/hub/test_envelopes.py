@@ -1,0 +1,185 @@
+"""The inbox, over HTTP on real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from kiosk.messages import envelope, seal
+from kiosk.messages.envelope import new_key
+from kiosk.messages.receipts import parse_receipt
+from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form
+from tests.hub.waiting import eventually
+
+
+def a_case(machine: Machine, **more: object) -> Sealed:
+    return machine.envelope("case", case_form("zhao", "E13", "1" * 24), **more)
+
+
+def envelopes_of(hub: RunningHub, machine: Machine) -> int:
+    return hub.sql("select count(*) from envelope where kiosk_id = %s", machine.kiosk_id)[0][0]
+
+
+def test_an_envelope_is_received_once_and_its_receipt_repeats_byte_for_byte(hub: RunningHub, machine: Machine) -> None:
+    sent = a_case(machine)
+    first, again = machine.put(sent), machine.put(sent)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.content == again.content
+    machine.deliver(sent)
+    assert envelopes_of(hub, machine) == 1
+    assert hub.sql("select count(*) from event where envelope_key = %s and kind = 'received'", sent.key) == [(1,)]
+
+
+def test_white_space_and_member_order_on_the_way_do_not_matter(machine: Machine) -> None:
+    sent = a_case(machine)
+    header = dict(reversed(json.loads(sent.header_bytes).items()))
+    body = json.dumps({"signature": sent.signature, "header": header}, indent=2).encode()
+    assert machine.call("PUT", f"/v1/envelopes/{sent.key}", body).status_code == 201
+    assert machine.put(sent).status_code == 200
+
+
+def test_another_envelope_under_the_same_key_is_refused_and_the_held_receipt_shown(machine: Machine) -> None:
+    sent = a_case(machine)
+    receipt = machine.deliver(sent)
+    answer = machine.put(machine.envelope("case", b"other", key=sent.key))
+    assert answer.status_code == 409
+    assert answer.json()["field"] == "header.key"
+    assert answer.json()["held"]["sha256"] == receipt.sha256 == sent.digest
+
+
+def test_another_envelope_under_the_same_number_is_refused(hub: RunningHub, machine: Machine) -> None:
+    machine.deliver(a_case(machine))
+    answer = machine.put(machine.envelope("case", b"fork", seq=1))
+    assert (answer.status_code, answer.json()["field"]) == (409, "header.seq")
+    assert envelopes_of(hub, machine) == 1
+
+
+def test_missing_parcels_are_listed_and_then_the_envelope_passes(hub: RunningHub, machine: Machine) -> None:
+    sent = a_case(machine, parcels=False)
+    answer = machine.put(sent)
+    assert answer.status_code == 424
+    assert answer.json()["missing"] == [envelope.sha256_hex(sent.part)]
+    assert envelopes_of(hub, machine) == 0
+    machine.put_parcel(sent.part)
+    assert machine.put(sent).status_code == 201
+
+
+BAD_HEADERS = {
+    "seq": 0,
+    "version": 2,
+    "suite": "rot13",
+    "kind": "joke",
+    "key": "7",
+    "created_at": "yesterday",
+    "prev_sha256": "Z" * 64,
+    "parts": [{"name": "form", "sha256": "0", "bytes": 1}],
+    "kiosk_id": "",
+    "extra": 1,
+}
+
+
+@pytest.mark.parametrize("field", BAD_HEADERS)
+def test_a_bad_header_field_is_named_and_nothing_is_stored(hub: RunningHub, machine: Machine, field: str) -> None:
+    sent = a_case(machine)
+    header = {**json.loads(sent.header_bytes), field: BAD_HEADERS[field]}
+    signature = seal.sign(json.dumps(header).encode(), machine.keys.private)
+    body = json.dumps({"header": header, "signature": signature}).encode()
+    answer = machine.call("PUT", f"/v1/envelopes/{sent.key}", body)
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["field"].startswith(f"header.{field}")
+    assert envelopes_of(hub, machine) == 0
+
+
+@pytest.mark.parametrize("field", ["seq", "parts", "prev_sha256", "case_id"])
+def test_a_missing_header_field_is_named(machine: Machine, field: str) -> None:
+    sent = a_case(machine)
+    header = {k: v for k, v in json.loads(sent.header_bytes).items() if k != field}
+    body = json.dumps({"header": header, "signature": sent.signature}).encode()
+    answer = machine.call("PUT", f"/v1/envelopes/{sent.key}", body)
+    assert (answer.status_code, answer.json()["field"]) == (422, f"header.{field}")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"header": 1}', b"\xff\xfe", b"[" * 100_000])
+def test_a_body_that_is_no_envelope_is_refused(machine: Machine, body: bytes) -> None:
+    assert machine.call("PUT", f"/v1/envelopes/{new_key()}", body).status_code in (400, 422)
+
+
+def test_a_header_that_the_machine_did_not_sign_is_refused(hub: RunningHub, machine: Machine) -> None:
+    sent = a_case(machine)
+    other = seal.sign(sent.header_bytes, seal.new_sign_key().private)
+    answer = machine.put(Sealed(sent.key, sent.header_bytes, other, sent.part))
+    assert (answer.status_code, answer.json()["field"]) == (422, "signature")
+    assert envelopes_of(hub, machine) == 0
+
+
+def test_key_of_address_and_header_must_agree(machine: Machine) -> None:
+    sent = a_case(machine)
+    answer = machine.call("PUT", f"/v1/envelopes/{new_key()}", sent.wire)
+    assert (answer.status_code, answer.json()["field"]) == (422, "header.key")
+
+
+def test_two_connections_bring_the_same_envelope_at_once_and_it_counts_once(hub: RunningHub, machine: Machine) -> None:
+    for _ in range(5):
+        sent = a_case(machine)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(machine.put, [sent] * 4))
+        assert sorted(a.status_code for a in answers) == [200, 200, 200, 201]
+        assert len({a.content for a in answers}) == 1
+        assert hub.sql("select count(*) from event where envelope_key = %s and kind = 'received'", sent.key) == [(1,)]
+
+
+def test_numbers_may_arrive_in_any_order_and_a_gap_is_seen(hub: RunningHub, machine: Machine) -> None:
+    sent = [a_case(machine) for _ in range(4)]
+    for one in (sent[3], sent[0]):
+        machine.deliver(one)
+    hub.sql(
+        "update envelope set received_at = received_at - interval '2 minutes' where kiosk_id = %s returning 1",
+        machine.kiosk_id,
+    )
+    assert f'tongban_missing_seqs{{kiosk_id="{machine.kiosk_id}"}} 2' in machine.client.get("/metrics").text
+    for one in (sent[2], sent[1]):
+        machine.deliver(one)
+    assert machine.kiosk_id not in machine.client.get("/metrics").text
+    assert hub.sql("select count(*) from event where kiosk_id = %s and kind = 'chain_broken'", machine.kiosk_id) == [
+        (0,)
+    ]
+
+
+def test_a_header_that_follows_another_one_than_ours_is_noted(hub: RunningHub, machine: Machine) -> None:
+    machine.deliver(a_case(machine))
+    machine.prev = "f" * 64
+    machine.deliver(a_case(machine))
+    assert hub.sql("select count(*) from event where kiosk_id = %s and kind = 'chain_broken'", machine.kiosk_id) == [
+        (1,)
+    ]
+
+
+def test_the_event_log_can_only_grow(hub: RunningHub, machine: Machine) -> None:
+    machine.deliver(a_case(machine))
+    for change in ("update event set actor = 'x'", "delete from event", "truncate event"):
+        with pytest.raises(psycopg.errors.RaiseException):
+            hub.sql(change)
+
+
+def test_hub_killed_between_request_and_commit_keeps_nothing(hub: RunningHub) -> None:
+    machine = hub.machine()
+    sent = a_case(machine)
+    port = int(hub.url.rsplit(":", 1)[1])
+    with psycopg.connect(hub.dsn) as blocker, ThreadPoolExecutor(1) as pool:
+        # The effect cannot be written while the test holds the log: the hub waits inside its transaction.
+        blocker.execute("lock table event in access exclusive mode")
+        answer = pool.submit(machine.put, sent)
+        waiting = "select count(*) from pg_locks where relation = 'event'::regclass and not granted"
+        eventually(lambda: hub.sql(waiting)[0][0] > 0, "the hub waits for the log")
+        hub.kill()
+        assert answer.exception(10) is not None
+    eventually(lambda: hub.sql("select count(*) from pg_stat_activity where state like 'idle in%%'")[0][0] == 0, "gone")
+    assert envelopes_of(hub, machine) == 0
+    hub.start(port)
+    first = machine.put(sent)
+    assert first.status_code == 201
+    assert parse_receipt(machine.put(sent).content) == parse_receipt(first.content)

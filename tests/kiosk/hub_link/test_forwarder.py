@@ -1,0 +1,343 @@
+"""The forwarder in virtual time: a carrier that answers by script, the real outbox, the real receipts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+import trio
+
+from kiosk.hub_link import forwarder
+from kiosk.hub_link.forwarder import Forwarder
+from kiosk.hub_link.outcome import Outcome
+from kiosk.messages.receipts import Receipt, receipt_bytes, sign_receipt
+from kiosk.messages.seal import new_sign_key
+from offline_cache.outbox import envelope_digest
+
+DOWN, ERROR, NONSENSE = (
+    Outcome("retry", "no_connection"),
+    Outcome("retry", "500", server_error=True),
+    Outcome("no_answer", "html"),
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time jumps while a worker thread works, so the store is called in place here; test_https has threads."""
+
+    async def in_place(work: Callable, *values: object, **named: object) -> object:
+        await trio.lowlevel.checkpoint()
+        return work(*values, **named)
+
+    monkeypatch.setattr(forwarder, "_in_thread", in_place)
+
+
+def receipt_for(key: str, digest: str, number: int, signer: str) -> Receipt:
+    return sign_receipt(key, digest, hub_seq=number, received_at="2027-01-12T00:00:00Z", private_key=signer)
+
+
+class Script:
+    """A carrier: ``answers[key]`` are the outcomes before the receipt; ``always`` overrides all."""
+
+    def __init__(self, sign_key: str) -> None:
+        self.sign_key = sign_key
+        self.answers: dict[str, list[Outcome]] = {}
+        self.always: Callable[[str], Outcome | None] = lambda key: None
+        self.tries: list[tuple[float, str, str]] = []
+        self.accepted: list[str] = []
+        self.in_flight: list[str] = []
+        self.most_in_flight = 0
+        self.delay_s = 0.1
+
+    async def deliver(self, envelope) -> Outcome:
+        digest = envelope_digest(envelope.header, envelope.signature)
+        self.tries.append((trio.current_time(), envelope.key, digest))
+        self.in_flight.append(envelope.key)
+        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
+        try:
+            await trio.sleep(self.delay_s)
+        finally:
+            self.in_flight.remove(envelope.key)
+        told = self.always(envelope.key)
+        if told is None and self.answers.get(envelope.key):
+            told = self.answers[envelope.key].pop(0)
+        if told is None:
+            self.accepted.append(envelope.key)
+            receipt = receipt_for(envelope.key, digest, len(self.accepted), self.sign_key)
+            told = Outcome("receipt", receipt=receipt_bytes(receipt))
+        return told
+
+    def times(self, key: str) -> list[float]:
+        return [at for at, tried, _ in self.tries if tried == key]
+
+
+class Run:
+    def __init__(self, kit, hub) -> None:
+        self.kit = kit
+        self.script = Script(hub.sign_keys.private)
+        self.changes: list[tuple[str, str]] = []
+        self.alarms: list[str] = []
+        self.changed = trio.Event()
+        self.forwarder = self.make(hub)
+
+    def make(self, hub, seed: int = 1) -> Forwarder:
+        return Forwarder(
+            self.kit.outbox,
+            self.script,
+            verify_key=hub.sign_keys.public,
+            monotonic=trio.current_time,
+            rng=random.Random(seed),
+            on_change=lambda case_id, key, kind, state: self.note(key, state),
+            on_alarm=lambda what, reason: self.alarms.append(what),
+            on_idle=self.kit.store.tidy,
+        )
+
+    def states(self) -> dict[str, str]:
+        return {row.key: row.state for row in self.kit.outbox.rows()}
+
+    async def until(self, done: Callable[[], bool], limit_s: float = 100_000) -> None:
+        """Runs the forwarder until ``done`` holds; looks whenever something changed, so that virtual time is free."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.forwarder.run)
+            with trio.fail_after(limit_s):
+                while not done():
+                    self.changed = trio.Event()
+                    await self.changed.wait()
+            nursery.cancel_scope.cancel()
+
+    def note(self, key: str, state: str) -> None:
+        self.changes.append((key, state))
+        self.changed.set()
+
+    async def drain(self, limit_s: float = 100_000) -> None:
+        await self.until(lambda: self.kit.outbox.depth() == 0, limit_s)
+
+
+@pytest.fixture
+def run(kit, hub) -> Run:
+    return Run(kit, hub)
+
+
+async def test_everything_is_delivered_once_in_order_per_case(run: Run, file, autojump_clock) -> None:
+    cases = {case: [file(case=case) for _ in range(3)] for case in ("A", "B", "C")}
+    await run.drain()
+    assert sorted(run.script.accepted) == sorted(sum(cases.values(), []))
+    for keys in cases.values():
+        assert [key for key in run.script.accepted if key in keys] == keys
+    assert 1 < run.script.most_in_flight <= 4
+    assert {state for _, state in run.changes} == {"sending", "delivered"}
+
+
+async def test_an_outage_backs_off_and_one_probe_goes_when_the_network_is_up(run: Run, file, autojump_clock) -> None:
+    keys = [file() for _ in range(6)]
+    run.script.always = lambda key: DOWN
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run.forwarder.run)
+        await trio.sleep(3600)
+        tried = len(run.script.tries)
+        assert 8 <= tried <= 80, "an hour of outage is neither given up nor hammered"
+        gaps = [b - a for (a, *_), (b, *_) in zip(run.script.tries[4:], run.script.tries[5:], strict=False)]
+        assert max(gaps) <= 300.5
+        run.script.always = lambda key: None
+        before = trio.current_time()
+        run.forwarder.network_up()
+        while len(run.script.tries) == tried:
+            await trio.sleep(0.05)
+        assert trio.current_time() - before < 1
+        assert len(run.script.in_flight) <= 1, "one probe, not all at once"
+        while run.kit.outbox.depth():
+            await trio.sleep(0.1)
+        assert trio.current_time() - before < 10
+        nursery.cancel_scope.cancel()
+    assert sorted(run.script.accepted) == sorted(keys)
+
+
+async def test_the_same_bytes_every_time(run: Run, file, autojump_clock) -> None:
+    key = file()
+    run.script.answers[key] = [DOWN, ERROR, NONSENSE, DOWN]
+    await run.drain()
+    assert len(run.script.tries) == 5
+    assert len({digest for *_, digest in run.script.tries}) == 1
+
+
+async def test_a_case_the_hub_refuses_is_held_and_the_others_pass(run: Run, file, autojump_clock) -> None:
+    bad, after, other = file(case="A"), file(case="A"), file(case="B")
+    run.script.always = lambda key: Outcome("held", "422 form") if key == bad else None
+    await run.until(lambda: run.states()[other] == "delivered")
+    assert run.states() == {bad: "held", after: "stored", other: "delivered"}
+    assert run.alarms == ["held"]
+    assert run.kit.outbox.rows()[0].error == "422 form"
+    run.script.always = lambda key: None
+    run.kit.outbox.release(1)
+    await run.drain()
+    assert run.script.accepted == [other, bad, after]
+
+
+async def test_poison_is_held_after_twenty_server_errors_while_others_pass(run: Run, file, autojump_clock) -> None:
+    poison = file()
+    run.script.always = lambda key: ERROR if key == poison else None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run.forwarder.run)
+        while run.states()[poison] != "held":
+            file()
+            run.forwarder.nudge()
+            await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    assert len(run.script.times(poison)) == 20
+    assert run.alarms == ["held"]
+    await run.drain()
+
+
+async def test_a_hub_that_fails_on_everything_makes_no_poison(run: Run, file, autojump_clock) -> None:
+    keys = [file(), file()]
+    run.script.always = lambda key: ERROR
+    await run.until(lambda: len(run.script.tries) > 60)
+    assert set(run.states().values()) <= {"stored", "sending"}
+    run.script.always = lambda key: None
+    await run.drain()
+    assert sorted(run.script.accepted) == sorted(keys)
+
+
+async def test_a_half_open_way_is_not_probed_with_the_same_poison_again_and_again(
+    run: Run, file, autojump_clock
+) -> None:
+    first, second = file(), file()
+    run.script.delay_s = 0.0
+    run.script.answers[first] = [ERROR] * 10
+    run.script.answers[second] = [DOWN]
+    await run.until(lambda: run.states()[second] == "delivered")
+    assert len(run.script.times(first)) <= 4
+
+
+async def test_unauthorised_pauses_the_whole_destination_with_an_alarm(run: Run, file, autojump_clock) -> None:
+    keys = [file() for _ in range(8)]
+    run.script.always = lambda key: Outcome("paused", "401")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run.forwarder.run)
+        await trio.sleep(299)
+        assert len(run.script.tries) <= 4, "what was under way, and then nothing"
+        assert set(run.states().values()) == {"stored"}
+        assert "paused" in run.alarms
+        run.script.always = lambda key: None
+        run.forwarder.network_up()
+        nursery.cancel_scope.shield = False
+        await trio.sleep(400)
+        nursery.cancel_scope.cancel()
+    assert sorted(run.script.accepted) == sorted(keys)
+
+
+async def test_three_answers_that_are_none_raise_one_alarm(run: Run, file, autojump_clock) -> None:
+    key = file()
+    run.script.answers[key] = [NONSENSE] * 5
+    await run.drain()
+    assert run.alarms == ["no_answer"]
+
+
+@pytest.mark.parametrize("wrong", ["other key", "other digest", "signature", "other hub"])
+async def test_delivered_is_said_only_after_a_receipt_of_the_hub_for_these_bytes(
+    run: Run, file, wrong, autojump_clock
+) -> None:
+    key, other = file(), file()
+    digest = run.kit.outbox.proof(key).sha256
+    signer = new_sign_key().private if wrong == "other hub" else run.script.sign_key
+    named = "a" * 64 if wrong == "other digest" else digest
+    receipt = receipt_for(other if wrong == "other key" else key, named, 1, signer)
+    body = receipt_bytes(receipt)
+    if wrong == "signature":
+        body = body.replace(b'"hub_seq":1', b'"hub_seq":2')
+    run.script.always = lambda tried: Outcome("receipt", receipt=body) if tried == key else None
+    await run.until(lambda: len(run.script.times(key)) >= 7)
+    assert run.states()[key] != "delivered"
+    assert "no_answer" in run.alarms
+    run.script.always = lambda tried: None
+    await run.drain()
+    assert run.states()[key] == "delivered"
+
+
+async def test_retry_after_is_obeyed_even_when_the_network_comes_up(run: Run, file, autojump_clock) -> None:
+    key = file()
+    run.script.answers[key] = [Outcome("retry", "503", retry_after_s=900.0, server_error=True)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run.forwarder.run)
+        await trio.sleep(10)
+        run.forwarder.network_up()
+        await trio.sleep(1000)
+        nursery.cancel_scope.cancel()
+    first, second = run.script.times(key)
+    assert 900 <= second - first < 905
+
+
+async def test_a_stopped_machine_sends_the_same_again(run: Run, file, hub, autojump_clock) -> None:
+    key = file()
+    run.script.delay_s = 1000
+    with trio.move_on_after(5):
+        await run.forwarder.run()
+    assert run.states()[key] == "stored"
+    run.script.delay_s = 0.1
+    run.forwarder = run.make(hub)
+    await run.drain()
+    assert run.script.accepted == [key]
+    assert len({digest for *_, digest in run.script.tries}) == 1
+
+
+async def test_a_damaged_parcel_is_held_and_the_rest_goes_on(run: Run, file, kit, autojump_clock) -> None:
+    bad, good = file(b"a"), file(b"b")
+
+    async def deliver(envelope, original=run.script.deliver) -> Outcome:
+        await envelope.parcel("form")
+        return await original(envelope)
+
+    run.script.deliver = deliver
+    kit.store.write(lambda: kit.store.db.execute("UPDATE parcel SET sealed = x'00' WHERE id < 512"))
+    await run.drain()
+    assert run.states() == {bad: "held", good: "delivered"}
+
+
+async def test_a_crash_with_one_envelope_stops_nobody(run: Run, file, autojump_clock) -> None:
+    key, other = file(), file()
+    crashed = []
+
+    def crash(tried: str) -> None:
+        if tried == key and len(crashed) < 2:
+            crashed.append(1)
+            raise ZeroDivisionError
+
+    run.script.always = crash
+    await run.drain()
+    assert sorted(run.script.accepted) == sorted([key, other])
+    assert len(crashed) == 2
+
+
+async def test_the_disk_fails_while_delivered_is_noted(run: Run, file, kit, monkeypatch, autojump_clock) -> None:
+    from offline_cache.errors import StoreBroken
+
+    key, failures = file(), [1, 1, 1]
+    original = kit.store.write
+
+    def write(action, **named):
+        if run.script.accepted and failures:
+            failures.pop()
+            raise StoreBroken("the disk failed")
+        return original(action, **named)
+
+    monkeypatch.setattr(kit.store, "write", write)
+    await run.drain()
+    assert run.states()[key] == "delivered"
+    assert set(run.script.accepted) == {key}
+
+
+async def test_the_same_seed_is_the_same_run(run: Run, file, hub, autojump_clock) -> None:
+    from kiosk.hub_link.breaker import Breaker
+
+    def waits(seed: int) -> list[float]:
+        breaker, found = Breaker(random.Random(seed), base_s=2, cap_s=300), []
+        for _ in range(12):
+            breaker.began()
+            breaker.bad(0.0)
+            found.append(breaker.wait_s(0.0))
+        return found
+
+    assert waits(1) == waits(1) != waits(2)
+    assert all(0 <= wait <= min(300, 2 * 2**n) for n, wait in enumerate(waits(3)))
+    assert max(waits(4)) > 60

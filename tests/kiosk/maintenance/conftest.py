@@ -1,0 +1,3 @@
+from tests.kiosk.maintenance.desk import desk, open_desk
+
+__all__ = ["desk", "open_desk"]

@@ -1,0 +1,168 @@
+"""Receipts, signed requests, questions and contents."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import msgspec
+import pytest
+
+from kiosk.messages import content, envelope, questions, receipts, requests
+from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
+from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
+
+HUB_SEAL, HUB_SIGN, KIOSK = new_seal_key(), new_sign_key(), new_sign_key()
+KEY, DIGEST, AT = envelope.new_key(), sha256_hex(b"x"), "2027-01-12T02:30:00.000Z"
+
+
+def receipt() -> receipts.Receipt:
+    return receipts.sign_receipt(KEY, DIGEST, hub_seq=7, received_at=AT, private_key=HUB_SIGN.private)
+
+
+def test_a_receipt_proves_one_envelope() -> None:
+    back = receipts.parse_receipt(receipts.receipt_bytes(receipt()))
+    assert back == receipt()
+    receipts.verify_receipt(back, HUB_SIGN.public, key=KEY, sha256=DIGEST)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hub_seq": 8}, {"received_at": "2027-01-13T02:30:00.000Z"}, {"sha256": "0" * 64}, {"key": envelope.new_key()}],
+)
+def test_a_changed_receipt_proves_nothing(change: dict) -> None:
+    forged = msgspec.structs.replace(receipt(), **change)
+    with pytest.raises(BadSignature):
+        receipts.verify_receipt(forged, HUB_SIGN.public, key=KEY, sha256=DIGEST)
+    with pytest.raises(BadSignature):
+        receipts.verify_receipt(forged, HUB_SIGN.public, key=forged.key, sha256=forged.sha256)
+
+
+@pytest.mark.parametrize("body", [b"<html>portal</html>", b"{}", b'{"ok": true}', b""])
+def test_what_is_no_receipt_is_none(body: bytes) -> None:
+    with pytest.raises(InvalidMessage):
+        receipts.parse_receipt(body)
+
+
+def stamped(**sign: object) -> requests.Stamp:
+    words = {"kiosk_id": "K-1", "private_key": KIOSK.private, "time_s": 1000} | sign
+    return requests.read_stamp(requests.sign_request("PUT", "/v1/x?y=1", b"body", **words))
+
+
+def check(
+    stamp: requests.Stamp, method: str = "PUT", path: str = "/v1/x?y=1", body: bytes = b"body", now_s: int = 1000
+) -> None:
+    requests.verify_request(stamp, method, path, sha256_hex(body), public_key=KIOSK.public, now_s=now_s)
+
+
+def test_a_signed_request_verifies_within_the_window() -> None:
+    stamp = stamped()
+    for now_s in (700, 1000, 1300):
+        check(stamp, now_s=now_s)
+    for now_s in (699, 1301):
+        with pytest.raises(requests.WrongTime):
+            check(stamp, now_s=now_s)
+    assert stamped().nonce != stamped().nonce
+
+
+@pytest.mark.parametrize("change", [{"method": "POST"}, {"path": "/v1/x"}, {"body": b"b"}])
+def test_another_request_than_the_signed_one_is_refused(change: dict) -> None:
+    with pytest.raises(BadSignature):
+        check(stamped(), **change)
+
+
+@pytest.mark.parametrize("header", [requests.KIOSK, requests.TIME, requests.NONCE, requests.SIGNATURE])
+@pytest.mark.parametrize("value", [None, "", "é" * 20, "x" * 600])
+def test_a_request_without_a_proper_header_is_refused(header: str, value: str | None) -> None:
+    headers = requests.sign_request("GET", "/", b"", kiosk_id="K", private_key=KIOSK.private, time_s=1)
+    with pytest.raises(BadSignature, match=header):
+        requests.read_stamp({k: v for k, v in (headers | {header: value}).items() if v is not None})
+
+
+def asked(kind: str, payload: dict) -> tuple[questions.Asked, questions.Opener]:
+    body, opener = questions.seal_question(kind, payload, HUB_SEAL.public, "K-1")
+    return questions.open_question(kind, body, HUB_SEAL.private), opener
+
+
+ANSWERS = {
+    "due": ({"id_number": "1"}, questions.DueAnswer([questions.DueFact("T01", {"a": "b"}, date(2027, 3, 28))], ["x"])),
+    "eligibility": (
+        {"service": "T01", "id_number": "1"},
+        questions.EligibilityAnswer({"points": 3, "ok": True, "state": "normal"}, ["window_open"]),
+    ),
+    "progress": (
+        {"receipt_number": "1"},
+        questions.ProgressAnswer(
+            [
+                questions.CaseProgress(
+                    "1", "T01", "赵*福", [questions.ProgressState("accepted", AT, "traffic")], date(2027, 1, 13)
+                )
+            ]
+        ),
+    ),
+    "documents": (
+        {"id_number": "1"},
+        questions.DocumentsAnswer(
+            [
+                questions.Document(
+                    "hk_macao_permit",
+                    "C9****158",
+                    date(2031, 6, 17),
+                    "valid",
+                    [questions.Endorsement("L", "macao", 1, date(2027, 9, 30))],
+                )
+            ]
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", questions.QUESTIONS)
+def test_a_question_and_its_answer_go_sealed_both_ways(kind: str) -> None:
+    payload, answer = ANSWERS[kind]
+    got, opener = asked(kind, payload)
+    assert {k: v for k, v in msgspec.to_builtins(got.question).items() if v} == payload
+    assert opener.open(questions.seal_answer(got, answer, HUB_SIGN.private), HUB_SIGN.public) == answer
+
+
+def test_an_answer_opens_for_its_asker_only_and_must_be_the_hubs() -> None:
+    payload, answer = ANSWERS["due"]
+    got, opener = asked("due", payload)
+    body = questions.seal_answer(got, answer, HUB_SIGN.private)
+    with pytest.raises(BadSignature):
+        opener.open(body, KIOSK.public)
+    with pytest.raises(BadSignature):
+        asked("due", payload)[1].open(body, HUB_SIGN.public)
+    with pytest.raises(SealBroken):
+        opener._replace(private_key=new_seal_key().private).open(body, HUB_SIGN.public)
+    with pytest.raises(InvalidMessage):
+        opener.open(b"<html>", HUB_SIGN.public)
+
+
+def test_a_question_says_nothing_to_whoever_carries_it() -> None:
+    body, _ = questions.seal_question("due", {"id_number": "990101195803170155"}, HUB_SEAL.public, "K-1")
+    assert b"99010119" not in body
+    with pytest.raises(SealBroken):
+        questions.open_question("progress", body, HUB_SEAL.private)
+
+
+def test_contents_come_back_as_they_were() -> None:
+    form = content.CaseForm(
+        service="T01",
+        catalogue_version="2027.01",
+        receipt_number="1",
+        applicant=content.Applicant("resident", "王𠮷䶮㛃", "1", "19850506", "990102198505060310"),
+        answers={"delivery": "hall"},
+        identity=content.Identity("guide", "confirmed", guide_ref="G-1"),
+        filed_at=datetime(2027, 1, 12, tzinfo=UTC),
+        offline=True,
+        language="en",
+    )
+    assert content.decode_content("case", content.encode_content(form)) == form
+
+
+@pytest.mark.parametrize(("grade", "field"), [(0, "grade"), (6, "grade"), (None, "grade"), ("5", "grade")])
+def test_a_rating_has_five_grades(grade: object, field: str) -> None:
+    plain = msgspec.json.encode({"receipt_number": "1", "service": "T01", "grade": grade})
+    with pytest.raises(InvalidMessage) as refused:
+        content.decode_content("rating", plain)
+    assert refused.value.field == field

@@ -1,0 +1,88 @@
+"""After a visit nothing of it is left in the worker's memory: read from outside, byte by byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import trio
+
+from kiosk.vision.client import VisionWorker, new_challenge
+from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
+from kiosk.vision.faces import FaceDetector
+from kiosk.vision.frames import FrameReader
+
+JEMALLOC = [str(path) for path in Path("/usr/lib").glob("*/libjemalloc.so.2")]
+
+
+def writable_regions(pid: int):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if not rights.startswith("rw"):
+                continue
+            start, end = (int(x, 16) for x in span.split("-"))
+            memory.seek(start)
+            try:
+                yield memory.read(end - start)
+            except OSError:
+                continue
+
+
+def found(pid: int, needles: dict[str, bytes]) -> set[str]:
+    return {name for data in writable_regions(pid) for name, needle in needles.items() if needle in data}
+
+
+def rows_of(picture: np.ndarray, name: str) -> dict[str, bytes]:
+    """Three pieces of the face, 20 pixels each."""
+    high, wide = picture.shape[:2]
+    left = wide // 2 - 10
+    rows = (high * 2 // 5, high // 2, high * 3 // 5)
+    return {f"{name} row {y}": picture[y, left : left + 20].tobytes() for y in rows}
+
+
+@pytest.mark.skipif(not JEMALLOC, reason="libjemalloc2 is not installed")
+async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photos, monkeypatch):
+    for name, value in {"LD_PRELOAD": JEMALLOC[0], "MALLOC_CONF": "junk:free", "PYTHONMALLOC": "malloc"}.items():
+        monkeypatch.setenv(name, value)
+    photo = photos["zhao"]
+    large, face = prepare_id_photo(photo, FaceDetector())
+    numbers = FaceEmbedder().embed(large, face)
+    needles = {"photo": photo[300:360], "photo start": photo[40:100], "embedding": numbers[20:28].tobytes()}
+    needles |= rows_of(large, "decoded photo")
+    needles |= rows_of(cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR), "small photo")
+    camera.do("person", id="zhao")
+    vision = VisionWorker(camera.settings())
+    async with trio.open_nursery() as nursery:
+        await vision.start(nursery)
+        challenge = new_challenge()
+        with trio.CancelScope() as scope:
+
+            def stop_in_the_middle(progress):
+                if progress.instruction.startswith("turn_"):
+                    scope.cancel()
+
+            await vision.verify_face(photo, challenge, stop_in_the_middle, 15.0)
+        result = await vision.verify_face(photo, challenge, camera.citizen(challenge), 15.0)
+        assert result.decision == "pass"
+        picture = await vision.snapshot()
+        needles |= rows_of(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), "snapshot")
+        needles["snapshot bytes"] = picture[len(picture) // 2 :][:60]
+        # The camera is frozen so that the picture the test knows is the one the worker holds.
+        await vision.preview(True)
+        camera.do("freeze")
+        reader = FrameReader(vision.frames_name)
+        await trio.sleep(0.3)
+        mirrored = reader.latest()[1]
+        needles |= rows_of(mirrored, "preview") | rows_of(np.ascontiguousarray(mirrored[:, ::-1]), "frame")
+        assert {"preview row 240", "frame row 240"} <= found(vision.pid, needles), "the search must be able to find"
+        camera.do("thaw")
+        camera.do("nobody")
+        with trio.fail_after(2.0):
+            await vision.forget()
+        assert found(vision.pid, needles) == set()
+        result = await vision.verify_face(b"", challenge, lambda _: None, 5.0)
+        assert result.reason == "poor_photo", "the worker still works"
+        await vision.stop()

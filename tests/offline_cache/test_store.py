@@ -1,0 +1,235 @@
+"""The file itself: its form, who may open it, and what happens when the disk does not play along."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pysqlite3
+import pytest
+
+from offline_cache import schema, store as store_module
+from offline_cache.errors import StoreBusy, StoreError, StoreForeign, StoreFull
+from offline_cache.outbox import Outbox
+from offline_cache.store import Store
+
+
+def files_of(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        each.name: (hashlib.sha256(each.read_bytes()).hexdigest(), each.stat().st_mtime_ns) for each in folder.iterdir()
+    }
+
+
+def pragma(store: Store, name: str) -> object:
+    return next(iter(store.query(f"PRAGMA {name}")[0].values()))
+
+
+def test_the_file_keeps_the_contract(store: Store, path: Path) -> None:
+    assert tuple(map(int, store.engine.split("."))) >= (3, 51, 3)
+    told = {name: pragma(store, name) for name in ("journal_mode", "synchronous", "secure_delete", "auto_vacuum")}
+    assert told == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "auto_vacuum": 2}
+    assert (pragma(store, "application_id"), pragma(store, "user_version")) == (0x544F4E47, len(schema.MIGRATIONS))
+    tables = store.query("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    assert all("STRICT" in table["sql"] for table in tables)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {each.name for each in path.parent.iterdir()} <= {
+        "store.db",
+        "store.db-wal",
+        "store.db-shm",
+        "store.db.ballast",
+    }
+
+
+def test_an_engine_that_loses_pages_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(store_module.pysqlite3, "sqlite_version_info", (3, 51, 2))
+    with pytest.raises(StoreError, match="can lose data"):
+        Store.open(path, now=lambda: datetime.now(UTC))
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_a_newer_store_is_refused_untouched(open_store, path: Path, tmp_path: Path, with_log: bool) -> None:
+    store = open_store()
+    store.db.execute("PRAGMA user_version = 99")
+    newer = tmp_path / "newer"
+    if with_log:
+        shutil.copytree(path.parent, newer)
+        store.close()
+    else:
+        store.close()
+        shutil.copytree(path.parent, newer)
+    before = files_of(newer)
+    with pytest.raises(StoreForeign, match="newer version"):
+        open_store(newer / "store.db")
+    after = files_of(newer)
+    assert {name: after[name] for name in before if not name.endswith("-shm")} == {
+        name: before[name] for name in before if not name.endswith("-shm")
+    }
+    assert set(after) == set(before)
+
+
+def test_foreign_files_are_refused_untouched(open_store, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    text = tmp_path / "text.db"
+    text.write_text("not a database " * 20)
+    before = files_of(tmp_path)
+    for each in (other, text):
+        with pytest.raises(StoreForeign, match="left as it is"):
+            open_store(each)
+    assert files_of(tmp_path) == before
+
+
+def test_killed_between_creation_and_first_table(open_store, path: Path) -> None:
+    path.parent.mkdir()
+    connection = pysqlite3.connect(str(path))
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    assert pragma(open_store(), "auto_vacuum") == 2
+
+
+def test_a_second_process_is_refused_and_told_why(store: Store, path: Path, child) -> None:
+    process = child(path, 1, 1, 0)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "another process runs on" in told
+    store.close()
+    process = child(path, 1, 1, 0)
+    assert "kept k1" in process.communicate(timeout=20)[0]
+
+
+def test_looking_only_where_no_machine_runs(store: Store, path: Path, put) -> None:
+    put("a")
+    with pytest.raises(StoreBusy, match="status socket"):
+        Store.peek(path, now=store.now)
+    store.close()
+    seen = Store.peek(path, now=store.now)
+    assert [row.key for row in Outbox(seen).rows()] == ["a"]
+    with pytest.raises(StoreError, match="only to look"):
+        seen.write(lambda: None)
+    seen.close()
+
+
+def test_looking_at_a_store_that_died_while_sending(
+    store: Store, outbox: Outbox, path: Path, put, tmp_path: Path
+) -> None:
+    put("a")
+    outbox.claim(0.0)
+    dead = tmp_path / "dead"
+    shutil.copytree(path.parent, dead)
+    seen = Store.peek(dead / "store.db", now=store.now)
+    assert [row.state for row in Outbox(seen).rows()] == ["sending"]
+    seen.close()
+
+
+def test_a_failing_migration_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    def add(db) -> None:
+        db.execute("CREATE TABLE more (a INTEGER) STRICT")
+
+    def fail(db) -> None:
+        db.execute("CREATE TABLE evenmore (a INTEGER) STRICT")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        schema.migrate(store.db, (*schema.MIGRATIONS, add, fail))
+    assert "more" not in store.db.table_names()
+    assert pragma(store, "user_version") == 1
+    schema.migrate(store.db, (*schema.MIGRATIONS, add))
+    assert "more" in store.db.table_names()
+    assert pragma(store, "user_version") == 2
+
+
+def test_the_log_stays_below_8_mb(store: Store, put, path: Path) -> None:
+    for number in range(40):
+        put(str(number), sealed=os.urandom(600_000))
+        assert path.with_name("store.db-wal").stat().st_size <= 8 * 2**20
+    store.tidy()
+    assert path.with_name("store.db-wal").stat().st_size == 0
+
+
+def test_the_file_shrinks_after_delivery(store: Store, outbox: Outbox, put, path: Path) -> None:
+    for number in range(20):
+        put(str(number), sealed=os.urandom(600_000))
+    store.tidy()
+    full = path.stat().st_size
+    for number in range(20):
+        outbox.delivered(number + 1, b"receipt")
+    store.tidy()
+    assert path.stat().st_size < full / 20
+
+
+def test_below_the_floor_nothing_new_is_filed_and_the_rest_goes_on(open_store, put) -> None:
+    store = open_store(free_floor_mb=0)
+    outbox = Outbox(store)
+    put("a", into=outbox)
+    store._floor = store.free_bytes + 10**9
+    assert not store.has_room
+    with pytest.raises(StoreFull, match="below the floor"):
+        put("b", into=outbox)
+    outbox.delivered(outbox.claim(0.0).seq, b"receipt")
+    assert [(row.key, row.state) for row in outbox.rows()] == [("a", "delivered")]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_full_disk_the_ballast_lets_acknowledging_and_erasing_go_on(open_store, put, small_disk: Path) -> None:
+    store = open_store(small_disk / "store.db", ballast_mb=8, free_floor_mb=0)
+    outbox, kept = Outbox(store), []
+    with pytest.raises(StoreFull):
+        for number in range(200):
+            put(f"k{number}", sealed=os.urandom(200_000), into=outbox)
+            kept.append(f"k{number}")
+    (small_disk / "filler").write_bytes(b"x" * store.free_bytes)
+    assert kept
+    assert store.ballast.in_place
+    while claimed := outbox.claim(0.0):
+        outbox.delivered(claimed.seq, b"receipt")
+    assert [row.key for row in outbox.rows(states=["delivered"])] == kept
+    assert not store.ballast.in_place
+    (small_disk / "filler").unlink()
+    store.tidy()
+    assert store.ballast.in_place
+    put("again", into=outbox)
+    assert outbox.verify_chain() is None
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize(
+    "fault", ["fsync:error=EIO:when=7", "fsync:error=EIO:when=8+3", "pwrite64:error=EIO:when=40", "pwrite64:error=EIO:when=50+41"]
+)  # fmt: skip
+def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open_store, fault: str) -> None:
+    open_store().close()
+    before = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={fault.split(':')[0]}", "-e", f"inject={fault}")
+    told = child(path, 1, 12, 0, before=before).communicate(timeout=30)[0].splitlines()
+    kept = [line.split()[1] for line in told if line.startswith("kept")]
+    outbox = Outbox(open_store())
+    keys = [row.key for row in outbox.rows()]
+    assert len(keys) == len(set(keys))
+    assert set(kept) <= set(keys)
+    assert len(kept) >= 6
+    assert outbox.verify_chain() is None
+
+
+def test_sync_times_are_measured_on_the_ballast(store: Store) -> None:
+    ticks = iter(range(10_000))
+    times = store.sync_times(lambda: next(ticks) / 1000)
+    assert times is not None
+    assert times.p50_ms == pytest.approx(1.0)

@@ -1,0 +1,94 @@
+"""What README and docs/ claim: commands, paths and links exist, generated pages are up to date."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+COMMANDS = ("run", "demo", "doctor", "devices", "queue", "catalogue", "journeys", "walk", "sim", "enrol", "audit")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_paths_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`([a-z_]+/[\w./-]*|\.importlinter|setup\.cfg)`", page.read_text(encoding="utf-8"))
+    generated = {"demo-output/"}
+    assert [name for name in named if name not in generated and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("command", ["run", "test"])
+def test_the_two_commands_are_there_and_executable(command: str) -> None:
+    assert f"./{command}" in README
+    assert os.access(ROOT / command, os.X_OK)
+    done = subprocess.run(["bash", "-n", str(ROOT / command), str(ROOT / "tools" / "setup.sh")], check=False)
+    assert done.returncode == 0
+
+
+def test_ci_runs_the_same_suite() -> None:
+    assert "exec ./test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_tour_has_ten_lines() -> None:
+    assert len(re.findall(r"^\d+\. ", README, flags=re.MULTILINE)) == 10
+
+
+def test_make_lists_what_it_can_do() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    described = re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
+    assert {"help", "check", "test", "bench", "shots", "docs", "lock", "run"} <= set(described)
+
+
+def test_commands_of_the_kiosk_exist() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kiosk", "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert [c for c in COMMANDS if not re.search(rf"^  {c}\b", done.stdout, flags=re.MULTILINE)] == []
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/make_docs.py", "--check"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout + done.stderr == ""
+
+
+def test_lock_names_every_package_with_a_digest_and_no_place_to_get_it_from() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = re.findall(
+        r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==\S+.*\\\n    --hash=sha256:[0-9a-f]{64}", lock, flags=re.MULTILINE
+    )
+    assert len(pinned) == lock.count("==") > 50
+    assert "://" not in lock
+    assert "--index" not in lock
+    assert "--find-links" not in lock
+
+
+def test_lock_holds_everything_that_setup_cfg_asks_for() -> None:
+    lock = {
+        line.split("==")[0].split("[")[0]
+        for line in (ROOT / "requirements.lock").read_text().split("\n")
+        if "==" in line
+    }
+    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    asked = re.findall(r"^    ([A-Za-z][\w.-]*)(?:\[[a-z]+\])?(?:[<>=]=?[\d.,<>=]+)?$", setup, flags=re.MULTILINE)
+    assert len(asked) > 30
+    assert [name for name in asked if name.lower().replace("_", "-") not in lock] == []
+
+
+def test_debian_packages_are_plain_names() -> None:
+    lines = [line for line in (ROOT / "packages.txt").read_text().split("\n") if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line) for line in lines)
+    assert {"python3-venv", "xvfb", "fonts-noto-cjk", "libjemalloc2"} <= set(lines)

@@ -1,0 +1,177 @@
+"""Writes the generated pages of docs/: ``configuration.md`` (typed configuration) and ``journeys.md`` (catalogue).
+
+``--check`` writes nothing and ends with 1 when a page is not what would be written.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+SECTIONS = {
+    "MachineConfig": "machine",
+    "ScreenConfig": "screen",
+    "StoreConfig": "store",
+    "CatalogueConfig": "catalogue",
+    "VisionConfig": "vision",
+    "HubConfig": "hub",
+    "DemoConfig": "demo",
+}
+CONFIGURATION_HEAD = """# Configuration: `kiosk.toml`
+
+<!-- Made by `make docs` from kiosk/config.py and the drivers' settings; do not edit. -->
+
+The file is named by `--config PATH`, then by `TONGBAN_CONFIG`, then it is `/etc/tongban/kiosk.toml`. Every key is
+typed; an unknown, missing or ill-typed key refuses the start with one line that names the key and the fix.
+Keys without a default must be given.
+"""
+DEVICES_HEAD = """
+## `[devices.<name>]`
+
+One table for each device; a device without a table is not there. `driver` names an entry point of the group
+`tongban.drivers`, the other keys are that driver's. A port may be a symlink that vanishes and comes back pointing
+elsewhere: it is resolved at every open. What is configured here can be a real device or an emulator; drivers never
+know.
+"""
+JOURNEYS_HEAD = """# Journeys
+
+<!-- Made by `make docs` from the catalogue and the step kinds; do not edit. -->
+
+What each service asks, step by step. On every step: a visible countdown, at 20 s the page 还在吗？, then the wipe; back
+to the step before; exit from everywhere. `kiosk journeys --table` prints the same from a running machine's catalogue.
+"""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the configuration: name, type as written, default as written ("" = must be given), meaning."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+def aliases(folder: Path) -> dict[str, str]:
+    """Names for types (``Encoding = Literal[...]``) in the files of a folder."""
+    return {
+        target.id: ast.unparse(node.value).replace("'", '"')
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal[")
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def keys_of(node: ast.ClassDef, names: dict[str, str]) -> Iterator[Key]:
+    """The annotated attributes of a class with the docstring beneath each."""
+    for attribute, after in zip(node.body, [*node.body[1:], None], strict=True):
+        if not isinstance(attribute, ast.AnnAssign) or not isinstance(attribute.target, ast.Name):
+            continue
+        meaning = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+            meaning = " ".join(after.value.value.split())
+        default = ast.unparse(attribute.value) if attribute.value is not None else ""
+        annotation = attribute.annotation
+        if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
+            annotation = annotation.slice.elts[0]  # type: ignore[attr-defined]  # Annotated always has a tuple
+        written = ast.unparse(annotation).replace("'", '"')
+        yield Key(attribute.target.id, names.get(written, written), default.replace("'", '"'), meaning)
+
+
+def classes(path: Path) -> dict[str, ast.ClassDef]:
+    """The top-level classes of a file by name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def drivers() -> Iterator[tuple[str, str, ast.ClassDef]]:
+    """Driver name, device folder and settings class of each of our own drivers, by entry point."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    for line in setup["options.entry_points"]["tongban.drivers"].strip().split("\n"):
+        name, _, target = (part.strip() for part in line.partition("="))
+        module = target.partition(":")[0]
+        path = ROOT / (module.replace(".", "/") + ".py")
+        for node in classes(path).values() if path.is_file() else ():
+            if any(ast.unparse(base).endswith("DriverSettings") for base in node.bases):
+                yield name, path.parent.name, node
+
+
+def table(keys: Iterator[Key]) -> str:
+    """A Markdown table of keys."""
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key in keys:
+        default = f"`{_cell(key.default)}`" if key.default else "must be given"
+        rows.append(f"| `{key.name}` | `{_cell(key.type)}` | {default} | {_cell(key.meaning)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")
+
+
+def configuration() -> str:
+    """The page ``configuration.md``."""
+    found = classes(ROOT / "kiosk" / "config.py")
+    parts = [CONFIGURATION_HEAD]
+    for class_name, section in SECTIONS.items():
+        node = found[class_name]
+        parts.append(f"\n## `[{section}]`\n\n{ast.get_docstring(node)}\n\n{table(keys_of(node, {}))}")
+    parts.append(DEVICES_HEAD)
+    for name, folder, node in drivers():
+        about = " ".join((ast.get_docstring(node) or "").split()).replace("``", "`")
+        names = aliases(ROOT / "devices" / folder)
+        parts.append(f'\n### `[devices.{folder}]` with `driver = "{name}"`\n\n{about}\n\n{table(keys_of(node, names))}')
+    return "".join(parts).replace("``", "`")
+
+
+def journeys() -> str:
+    """The page ``journeys.md``."""
+    from kiosk.catalogue import loader
+    from kiosk.journey.engine import about
+
+    parts = [JOURNEYS_HEAD]
+    for service in loader.load(None).services.values():
+        parts.append(
+            f"\n## {service.key} {service.name.zh} · {service.name.en}\n\nOffline class: `{service.offline}`.\n\n"
+        )
+        parts.append("| step | page | without network | when its device jams |\n|---|---|---|---|\n")
+        for spec in service.steps:
+            kind = about(spec.kind)
+            title = f"{spec.title.zh} {spec.title.en}".strip()
+            parts.append(f"| {spec.kind} | {_cell(title)} | {_cell(kind.offline)} | {_cell(kind.jam)} |\n")
+    return "".join(parts)
+
+
+PAGES = {"configuration.md": configuration, "journeys.md": journeys}
+
+
+def stale() -> list[str]:
+    """Names of the generated pages that are not up to date."""
+    docs = ROOT / "docs"
+    return [n for n, make in PAGES.items() if not (docs / n).is_file() or (docs / n).read_text("utf-8") != make()]
+
+
+def main(argv: list[str]) -> int:
+    """Write the pages, or with ``--check`` only compare."""
+    old = stale()
+    if "--check" in argv:
+        sys.stdout.write("".join(f"docs/{name} is not up to date: make docs\n" for name in old))
+        return 1 if old else 0
+    for name in old:
+        (ROOT / "docs" / name).write_text(PAGES[name](), encoding="utf-8")
+        sys.stdout.write(f"docs/{name} written\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
