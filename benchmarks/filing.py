@@ -24,7 +24,7 @@ from kiosk.clock import Clock
 from kiosk.hub_link.filing import Filing
 from kiosk.hub_link.identity import Identity
 from kiosk.messages.envelope import new_key
-from kiosk.messages.seal import new_seal_key
+from kiosk.messages.seal import new_seal_key, seal
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
@@ -93,13 +93,8 @@ def row(name: str, times_ms: list[float], base_ms: float) -> str:
 
 
 async def measure(folder: Path, count: int) -> None:
-    bare, large, ours, sealed_put = (
-        Bare(folder / "bare.db"),
-        Bare(folder / "large.db", 16384),
-        Machine(folder / "a"),
-        None,
-    )
-    sealed_put = Machine(folder / "b")
+    bare, large = Bare(folder / "bare.db"), Bare(folder / "large.db", 16384)
+    ours, sealed_put = Machine(folder / "a"), Machine(folder / "b")
     names = ("bare insert, 4 KB pages", "bare insert, 16 KB pages", "seal, sign, chain and put (Filing.file)",
              "put of sealed bytes (Outbox.put)", "seal and digest alone, no disk")  # fmt: skip
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -109,8 +104,6 @@ async def measure(folder: Path, count: int) -> None:
         start = time.perf_counter()
         work()
         times[name].append((time.perf_counter() - start) * 1000)
-
-    from kiosk.messages.seal import seal
 
     for _ in range(count):
         key, parts = new_key(), plain_parts()
@@ -124,9 +117,8 @@ async def measure(folder: Path, count: int) -> None:
             sha256(seal(plain, pair.public, kiosk_id="k", key=key, part=name)).digest() for name, plain in parts.items()
         ])  # fmt: skip
     base = statistics.median(times[names[0]])
-    print(
-        f"{'ms per case of 604 KB, ' + str(count) + ' cases':<46}{'min':>9}{'median':>9}{'p95':>9}{'p99':>9}{'ratio':>8}"
-    )
+    titles = "".join(f"{title:>9}" for title in ("min", "median", "p95", "p99"))
+    print(f"{f'ms per case of 604 KB, {count} cases':<46}{titles}{'ratio':>8}")
     for name, each in times.items():
         print(row(name, each, base))
 

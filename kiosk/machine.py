@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ class Machine:
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
-        self.vision = VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None
+        self.vision = (
+            VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None
+        )
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.outbox_states: dict[str, str] = {}
         self.ended = trio.Event()
@@ -128,6 +131,18 @@ class Machine:
         """Whether a face can be compared at all; when not, a guide confirms."""
         seen = self.peripherals.status("camera").device
         return self.vision is not None and not self.vision.missing_model and seen in WORKS
+
+    @asynccontextmanager
+    async def camera_on(self) -> AsyncIterator[None]:
+        """Pictures for the screen while inside; the camera rests otherwise."""
+        if self.vision:
+            await self.vision.preview(on=True)
+        try:
+            yield
+        finally:
+            if self.vision:
+                with trio.CancelScope(shield=True):
+                    await self.vision.preview(on=False)
 
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG from the camera, or None where there is no picture."""
@@ -187,7 +202,7 @@ class Machine:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.status.run)
-                await nursery.start(partial(self.presenter.run))
+                await nursery.start(self._present, nursery.cancel_scope)
                 self.peripherals.start()
                 if self.vision:
                     nursery.start_soon(self.vision.run)
@@ -201,6 +216,11 @@ class Machine:
                 await self.peripherals.stop()
             self.store.close()
             self.ended.set()
+
+    async def _present(self, scope: trio.CancelScope, *, task_status: Any) -> None:
+        """Draw; when the window is closed by hand the machine ends."""
+        await self.presenter.run(task_status=task_status)
+        scope.cancel()
 
     async def _serve(self, visits: int | None) -> None:
         served = 0

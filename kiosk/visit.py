@@ -157,8 +157,15 @@ class Visit:
             kind="still_there",
             layout="full",
             title=text("still_there.title"),
-            lead=text("still_there.lead"),
-            blocks=(Hero(icon="hand-waving", level="warn", title=text("still_there.title")),),
+            spoken=joined(text("still_there.title"), text("still_there.lead")),
+            blocks=(
+                Hero(
+                    icon="hand-waving",
+                    level="warn",
+                    title=text("still_there.title"),
+                    lead=text("still_there.lead"),
+                ),
+            ),
             actions=(
                 Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
                 Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-tap"),
@@ -196,7 +203,7 @@ class Visit:
                 kind="confirm_exit",
                 layout="full",
                 title=text("exit.title"),
-                lead=text("exit.lead"),
+                spoken=joined(text("exit.title"), text("exit.lead")),
                 blocks=(Hero(icon="sign-out", level="warn", title=text("exit.title"), lead=text("exit.lead")),),
                 actions=(
                     Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
@@ -283,7 +290,7 @@ def message(
         kind=kind,
         layout="full",
         title=title,
-        lead=lead,
+        spoken=joined(title, lead),
         blocks=(Hero(icon=icon, level=level, title=title, lead=lead),),
         actions=actions or (Action(id="continue", label=text("action.ok"), style="primary"),),
         **extra,

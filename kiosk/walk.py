@@ -30,7 +30,11 @@ class ScriptedPresenter:
     """Answers pages by a script. With ``inner`` the page is drawn and photographed before it is answered."""
 
     def __init__(
-        self, citizen: Citizen | None = None, inner: Presenter | None = None, shots: Path | None = None
+        self,
+        citizen: Citizen | None = None,
+        inner: Presenter | None = None,
+        shots: Path | None = None,
+        **_screen: Any,
     ) -> None:
         self.citizen = citizen or Citizen(Script())
         self.times: list[PageTime] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pysqlite3
+from offline_cache.engine import sqlite
 
 _FULL = {"SQLITE_FULL"}
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
@@ -50,7 +50,7 @@ def named_errors() -> Iterator[None]:
     """Turns the engine's errors into ours; programming errors pass as they are."""
     try:
         yield
-    except pysqlite3.DatabaseError as error:
+    except sqlite.DatabaseError as error:
         # The names of extended codes begin with that of their class: SQLITE_IOERR_FSYNC.
         name = "_".join((getattr(error, "sqlite_errorname", None) or "").split("_")[:2])
         if name in _FULL:

@@ -122,8 +122,10 @@ class Outbox:
         return self._store.write(action, essential=False)
 
     def claim(self, now_mono: float, *, avoid: Iterable[int] = ()) -> Claimed | None:
-        """The next envelope to send, now ``sending``; None when nothing is due. By priority, then ``seq``; never one
-        whose case has an earlier one under way or held. ``avoid``: numbers to leave alone this time.
+        """The next envelope to send, now ``sending``; None when nothing is due.
+
+        By priority, then ``seq``; never one whose case has an earlier one under way or held. ``avoid``: numbers to
+        leave alone this time.
         """
         chosen: list[int] = []
 
@@ -227,7 +229,7 @@ class Outbox:
     def proof(self, key: str) -> Proof | None:
         """Digest, state and receipt of a key."""
         found = self._one("SELECT seq, key, state, sha256, parts, receipt FROM outbox WHERE key = ?", key)
-        return found and Proof(**{**found, "parts": _decoded(found["parts"])})
+        return Proof(**{**found, "parts": _decoded(found["parts"])}) if found else None
 
     def depth(self) -> int:
         """How many still have to go by themselves (stored or sending)."""

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pysqlite3
 import structlog
 from sqlite_utils import Database
 
 from offline_cache.ballast import MB, Ballast, SyncTimes, free_bytes
+from offline_cache.engine import sqlite
 from offline_cache.errors import StoreBroken, StoreBusy, StoreError, StoreForeign, StoreFull, named_errors
 from offline_cache.schema import APPLICATION_ID, MIGRATIONS, migrate
 
@@ -99,7 +99,7 @@ class Store:
 
     @property
     def engine(self) -> str:
-        return pysqlite3.sqlite_version
+        return sqlite.sqlite_version
 
     @property
     def free_bytes(self) -> int:
@@ -148,8 +148,9 @@ class Store:
             return list(self.db.query(sql, values))
 
     def reopen(self) -> None:
-        """A fresh connection whose every visible row is on the disk: the checkpoint writes and syncs it again, as a
-        failed sync may have dropped pages that reading still shows. Raises StoreBroken or StoreFull.
+        """A fresh connection whose every visible row is on the disk. Raises StoreBroken or StoreFull.
+
+        A failed sync may have dropped pages that reading still shows: the checkpoint writes and syncs them again.
         """
         with self._lock, named_errors():
             self._disconnect()
@@ -190,7 +191,7 @@ class Store:
         try:
             if db.conn.in_transaction:
                 db.execute("ROLLBACK")
-        except pysqlite3.DatabaseError as error:
+        except sqlite.DatabaseError as error:
             log.error("store.rollback_failed", error=str(error))
             self._disconnect()
 
@@ -215,23 +216,21 @@ class Store:
 
     def _disconnect(self) -> None:
         if self._db is not None:
-            with suppress(pysqlite3.DatabaseError):
+            with suppress(sqlite.DatabaseError):
                 self._db.close()
             self._db = None
 
 
 def require_engine() -> None:
     """Raises StoreError with an engine that can lose committed pages."""
-    if pysqlite3.sqlite_version_info < OLDEST_ENGINE:
+    if sqlite.sqlite_version_info < OLDEST_ENGINE:
         needed = ".".join(map(str, OLDEST_ENGINE))
-        raise StoreError(f"SQLite {pysqlite3.sqlite_version} can lose data; install pysqlite3 with {needed} or newer")
+        raise StoreError(f"SQLite {sqlite.sqlite_version} can lose data; install pysqlite3 with {needed} or newer")
 
 
-def _connection(name: str) -> pysqlite3.Connection:
+def _connection(name: str) -> Any:
     # One process, one connection: nobody to wait for, so a lock held by a stranger is an error at once.
-    return pysqlite3.connect(
-        name, uri=name.startswith("file:"), isolation_level=None, check_same_thread=False, timeout=1
-    )
+    return sqlite.connect(name, uri=name.startswith("file:"), isolation_level=None, check_same_thread=False, timeout=1)
 
 
 def _lock(handle: int, path: Path, how: int = fcntl.LOCK_EX) -> None:
@@ -251,8 +250,9 @@ def _refuse_running(path: Path) -> None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raises StoreForeign before anything is written. Looks at the file's own bytes first: even opening a database
-    read-only leaves files beside it.
+    """Raises StoreForeign before anything is written.
+
+    Looks at the file's own bytes first: even opening a database read-only leaves files beside it.
     """
     with path.open("rb") as file:
         head = file.read(100)

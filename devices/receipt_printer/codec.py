@@ -12,10 +12,10 @@ import io
 import re
 from dataclasses import dataclass
 
-import segno
 from escpos.image import EscposImage
 from escpos.printer import Dummy
 from PIL import Image as Pictures
+from PIL import ImageOps
 
 from devices.receipt_printer import glyphs
 from devices.receipt_printer.job import (
@@ -46,7 +46,7 @@ _SIZES: dict[Size, tuple[int, int]] = {"normal": (1, 1), "tall": (1, 2), "wide":
 _ALIGNS: dict[Align, int] = {"left": 0, "center": 1, "right": 2}
 _REAL_TIME = re.compile(rb"\x10(?=[\x04\x05\x14])")
 _CODE128_ESCAPES = re.compile(rb"\{.")
-_BLACK_ABOVE = 96  # of 255: thin strokes of a 24-dot character stay closed
+_BLACK_OR_WHITE = [0] * 97 + [255] * 159  # low enough that thin strokes of a 24-dot character stay closed
 
 
 def status_request(n: int) -> bytes:
@@ -176,18 +176,14 @@ class _Composer:
         drawn = glyphs.line_image(line, cell=self.paper.cell, wide=wide, high=high, bold=bold)
         spacing = self.paper.cell // 2  # the printer's own lines are 30 dots apart with characters of 24
         page = Pictures.new("L", (drawn.width, drawn.height + spacing), 255)
-        page.paste(0, (0, 0), drawn.point(lambda v: 255 if v > _BLACK_ABOVE else 0))
+        page.paste(0, (0, 0), drawn.point(_BLACK_OR_WHITE))
         self._picture(page, align)
 
     def _printable(self, text: str) -> str:
         return printable(text, self.paper.font_set, glyphs.has_glyph)
 
     def _qr(self, qr: Qr) -> None:
-        code = segno.make(qr.data, error="m", micro=False)
-        modules = Pictures.new("L", code.symbol_size(border=0))
-        modules.putdata([0 if dark else 255 for row in code.matrix for dark in row])
-        size = max(1, min(qr.size, self.paper.dots // modules.width))
-        self._picture(modules.resize((modules.width * size,) * 2, Pictures.Resampling.NEAREST), "center")
+        self._picture(ImageOps.invert(glyphs.qr_image(qr.data, qr.size, widest=self.paper.dots)), "center")
 
     def _code128(self, code: Code128) -> None:
         data = code128_data(code.data)

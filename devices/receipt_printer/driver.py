@@ -117,7 +117,10 @@ class EscposPrinter:
         try:
             if refusal := self._refusal(deadline):
                 return _ended(Outcome.NOT_PRINTED, refusal)
-            payload = self._paper.compose(job)
+            try:
+                payload = self._paper.compose(job)
+            except (ValueError, OSError):  # a code or picture that cannot be drawn; its data stay out of the log
+                return _ended(Outcome.NOT_PRINTED, "bad_job")
             if self._send(payload, deadline):
                 return self._broken("canceled" if deadline.canceled.is_set() else "stalled")
             return self._confirm(deadline, len(payload))
@@ -226,6 +229,7 @@ _CODES = {
     "timeOut": Completion.TIME_OUT,
     "no_barrier": Completion.TIME_OUT,
     "stalled": Completion.TIME_OUT,
+    "bad_job": Completion.INVALID_DATA,
     "jammed": Completion.HARDWARE_ERROR,
     "printer_error": Completion.HARDWARE_ERROR,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import segno
 from PIL import Image, ImageDraw, ImageFont
 
 from devices.receipt_printer.text import char_columns
@@ -72,12 +73,26 @@ def _font_with(character: str, size: int, *, bold: bool) -> ImageFont.FreeTypeFo
 
 
 def _draws(face: ImageFont.FreeTypeFont, character: str) -> bool:
-    return bytes(face.getmask(character)) != _missing(face)  # nothing is remembered: it may be part of a name
+    return _dots(face, character) != _missing(face)  # nothing is remembered: it may be part of a name
+
+
+def _dots(face: ImageFont.FreeTypeFont, character: str) -> bytes:
+    return bytes(face.getmask(character))  # type: ignore[arg-type]  # Pillow's core image is a buffer
+
+
+def qr_image(data: str | bytes, dots_per_module: int, level: str = "m", *, widest: int = 576) -> Image.Image:
+    """A QR code without its quiet zone, white on black mode "L", never wider than ``widest`` dots."""
+    code = segno.make(data, error=level, micro=False)
+    side = len(code.matrix)
+    modules = Image.new("L", (side, side))
+    modules.putdata([255 if dark else 0 for row in code.matrix for dark in row])
+    side *= max(1, min(dots_per_module, widest // side))
+    return modules.resize((side, side), Image.Resampling.NEAREST)
 
 
 @cache
 def _missing(face: ImageFont.FreeTypeFont) -> bytes:
-    return bytes(face.getmask(NOT_A_CHARACTER))
+    return _dots(face, NOT_A_CHARACTER)
 
 
 @cache

@@ -17,7 +17,10 @@ Bytes = Generator[None, int, bytes]
 Step = Generator[None, int, None]
 
 LF_DOTS = 30
-CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 16: "cp1252", 17: "cp866", 18: "cp852", 19: "cp858"}
+KATAKANA = "shift_jis"
+"""Page 1: half-width katakana, and at 0x95 the line that hosts draw rules with."""
+
+CODE_PAGES = {0: "cp437", 1: KATAKANA, 2: "cp850", 3: "cp860", 16: "cp1252", 17: "cp866", 18: "cp852", 19: "cp858"}
 ONE_ARGUMENT_ESC = b" %&=?GMRSTUVcert{-"
 ONE_ARGUMENT_GS = b"BIabfr!hwH:^E/"
 
@@ -111,7 +114,8 @@ class Interpreter:
         elif self._chinese:
             yield from self._chinese_character(byte)
         else:
-            self._put(bytes((byte,)).decode(self._code_page, "replace"), 1)
+            rule = self._code_page == KATAKANA and byte == 0x95
+            self._put("─" if rule else bytes((byte,)).decode(self._code_page, "replace"), 1)
 
     def _put(self, character: str, columns: int) -> None:
         if not self.page.fits(columns):

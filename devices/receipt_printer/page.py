@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import segno
 from barcode.charsets import code128
 from PIL import Image, ImageDraw
 
@@ -132,10 +131,7 @@ class Page:
     def qr(self, data: bytes, size: int, level: str) -> Image.Image:
         """A QR code that the printer itself makes."""
         self._text.append(f"[QR {data.decode('utf-8', 'replace')}]")
-        code = segno.make(data, error=level, micro=False)
-        modules = Image.new("L", code.symbol_size(border=0))
-        modules.putdata([255 if dark else 0 for row in code.matrix for dark in row])
-        return modules.resize((modules.width * size,) * 2, Image.Resampling.NEAREST)
+        return glyphs.qr_image(data, size, level, widest=self.dots)
 
     def barcode(self, kind: int, data: bytes, *, width: int, height: int, text: int) -> None:
         """A bar code; too wide for the paper, it is left out, as printers do."""

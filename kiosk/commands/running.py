@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from kiosk import hardening, logs
+from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded
 from kiosk.config import Config
 from kiosk.pages import Presenter
@@ -46,6 +47,7 @@ def presenter(name: str, config: Config) -> Presenter:
         diagonal_in=screen.diagonal_in,
         bottom_height_mm=screen.bottom_height_mm,
         fullscreen=screen.fullscreen,
+        clock=Clock(config.demo.today),
     )
 
 

@@ -66,7 +66,7 @@ class HubLink:
         identity: Identity,
         clock: Clock,
         *,
-        on_change: Callable[[bool], None] = lambda online: None,
+        on_change: Callable[[bool], None] = lambda _online: None,
         describe: Callable[[], Heartbeat] = Heartbeat,
         on_command: Callable[[Command], Awaitable[None]] | None = None,
         rng: random.Random | None = None,

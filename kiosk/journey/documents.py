@@ -65,7 +65,11 @@ def _facts(document: Document) -> Facts:
 
 
 def _endorsement_name(endorsement: Endorsement) -> Text:
-    return text("documents.endorsement", type=endorsement.type, place=text(f"documents.place_{endorsement.place}"))
+    return text(
+        "documents.endorsement",
+        type=text(f"documents.type_{endorsement.type}"),
+        place=text(f"documents.place_{endorsement.place}"),
+    )
 
 
 def _endorsement_left(endorsement: Endorsement) -> Text:

@@ -30,7 +30,6 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
             "rate",
             text("rate.title"),
             Grades(label=text("rate.lead", service=service.name), actions=_grades()),
-            lead=text("rate.lead", service=service.name),
             actions=(Action(id="skip", label=text("rate.skip"), style="secondary"),),
             timeout_s=45.0,
         )

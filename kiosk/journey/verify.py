@@ -60,7 +60,8 @@ def _notice_page(journey: Journey) -> Page:
 async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
     """Two tries. Returns the step's outcome, or None and the reason why a guide must help."""
     for attempt in range(TRIES):
-        result = await _one_try(journey, new_challenge(), attempt)
+        async with journey.machine.camera_on():
+            result = await _one_try(journey, new_challenge(), attempt)
         if isinstance(result, Answer):
             return (Outcome.BACK if result.action == "back" else None), NOTHING
         if result.decision == "pass":

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ def test_numbers_have_no_gaps_and_each_header_names_the_one_before(store: Store,
     assert [each.seq for each in kept] == [1, 2, 3, 4, 5, 6]
     rows = store.query("SELECT header, signature, prev_sha256, sha256 FROM outbox ORDER BY seq")
     assert rows[0]["prev_sha256"] == FIRST_PREV == "0" * 64
-    for former, row in zip(rows, rows[1:], strict=False):
+    for former, row in pairwise(rows):
         assert row["prev_sha256"] == sha256(former["header"] + former["signature"].encode()).hexdigest()
     assert outbox.verify_chain() is None
     store.write(lambda: store.db.execute("UPDATE outbox SET header = x'00' WHERE seq = 4"))

@@ -11,10 +11,11 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pysqlite3
 import pytest
+from pysqlite3 import dbapi2 as sqlite
 
-from offline_cache import schema, store as store_module
+from offline_cache import schema
+from offline_cache import store as store_module
 from offline_cache.errors import StoreBusy, StoreError, StoreForeign, StoreFull
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
@@ -47,7 +48,7 @@ def test_the_file_keeps_the_contract(store: Store, path: Path) -> None:
 
 
 def test_an_engine_that_loses_pages_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setattr(store_module.pysqlite3, "sqlite_version_info", (3, 51, 2))
+    monkeypatch.setattr(store_module.sqlite, "sqlite_version_info", (3, 51, 2))
     with pytest.raises(StoreError, match="can lose data"):
         Store.open(path, now=lambda: datetime.now(UTC))
 
@@ -89,7 +90,7 @@ def test_foreign_files_are_refused_untouched(open_store, tmp_path: Path) -> None
 
 def test_killed_between_creation_and_first_table(open_store, path: Path) -> None:
     path.parent.mkdir()
-    connection = pysqlite3.connect(str(path))
+    connection = sqlite.connect(str(path))
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
     assert pragma(open_store(), "auto_vacuum") == 2
@@ -193,7 +194,7 @@ def small_disk(tmp_path: Path):
 def test_full_disk_the_ballast_lets_acknowledging_and_erasing_go_on(open_store, put, small_disk: Path) -> None:
     store = open_store(small_disk / "store.db", ballast_mb=8, free_floor_mb=0)
     outbox, kept = Outbox(store), []
-    with pytest.raises(StoreFull):
+    with pytest.raises(StoreFull):  # noqa: PT012 - until it is full
         for number in range(200):
             put(f"k{number}", sealed=os.urandom(200_000), into=outbox)
             kept.append(f"k{number}")
@@ -217,7 +218,17 @@ def test_full_disk_the_ballast_lets_acknowledging_and_erasing_go_on(open_store, 
 )  # fmt: skip
 def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open_store, fault: str) -> None:
     open_store().close()
-    before = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={fault.split(':')[0]}", "-e", f"inject={fault}")
+    before = (
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={fault.partition(':')[0]}",
+        "-e",
+        f"inject={fault}",
+    )
     told = child(path, 1, 12, 0, before=before).communicate(timeout=30)[0].splitlines()
     kept = [line.split()[1] for line in told if line.startswith("kept")]
     outbox = Outbox(open_store())

@@ -43,7 +43,7 @@ class Bench:
     def settings(self, **more: Any) -> ReceiptPrinterSettings:
         where = {k: self.ready[k] for k in ("port", "host", "tcp_port") if k in self.ready}
         transport = "tcp" if self.wire == "tcp" else "serial"
-        values = {"barrier_timeout_s": 0.6, "status_timeout_ms": 100, **where, **more}
+        values = {"barrier_timeout_s": 3.0, "status_timeout_ms": 250, **where, **more}
         return ReceiptPrinterSettings(driver="escpos", transport=transport, **values)
 
     def driver(self, **more: Any) -> EscposPrinter:

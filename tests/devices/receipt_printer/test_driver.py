@@ -57,7 +57,7 @@ def test_cover_open_before_the_job_nothing_is_sent(bench):
 
 
 def test_paper_out_during_the_job_and_nobody_comes(bench, long_job):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("out_after", lines=5)
     done = driver.print_job(Deadline(1.2), long_job)
     assert outcome(done) == (Outcome.UNKNOWN, "paper_out")
@@ -66,7 +66,7 @@ def test_paper_out_during_the_job_and_nobody_comes(bench, long_job):
 
 
 def test_paper_out_during_the_job_goes_on_after_the_refill(bench, long_job):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("out_after", lines=5)
     thread, results = in_background(lambda: driver.print_job(Deadline(10), long_job))
     bench.wait(lambda: bench.statuses and bench.status.supply is SupplyState.OUT)
@@ -78,13 +78,13 @@ def test_paper_out_during_the_job_goes_on_after_the_refill(bench, long_job):
 
 
 def test_late_answer_to_an_older_job_is_not_taken_for_the_next_one(bench, long_job):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("out_after", lines=5)
-    assert driver.print_job(Deadline(1.0), long_job).value.outcome is Outcome.UNKNOWN
+    assert driver.print_job(Deadline(0.8), long_job).value.outcome is Outcome.UNKNOWN
     bench.do("paper", state="full")  # the old job is printed now, and its barrier answered
     bench.wait(lambda: bench.state["slips"] == 1)
     bench.do("out_after", lines=5)
-    done = driver.print_job(Deadline(2.0), long_job)
+    done = driver.print_job(Deadline(1.6), long_job)
     assert outcome(done) == (Outcome.UNKNOWN, "paper_out")
     assert bench.state["slips"] == 1
 
@@ -105,7 +105,7 @@ def test_paper_low_still_prints(bench):
 
 
 def test_cutter_jams_during_the_job(bench):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("slow", mm_per_s=20)
     thread, results = in_background(lambda: driver.print_job(Deadline(5), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
@@ -125,7 +125,7 @@ def test_silent_printer_gets_nothing_and_is_lost(bench):
 
 
 def test_printer_goes_silent_after_the_job_was_sent(bench):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("slow", mm_per_s=30)
     thread, results = in_background(lambda: driver.print_job(Deadline(8), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
@@ -136,7 +136,7 @@ def test_printer_goes_silent_after_the_job_was_sent(bench):
 
 
 def test_garbled_answers_never_mean_printed(bench):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("slow", mm_per_s=30)
     thread, results = in_background(lambda: driver.print_job(Deadline(8), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
@@ -222,7 +222,7 @@ def test_stale_bytes_are_not_the_answer(bench, stale):
 
 
 def test_noise_while_printing_is_not_the_barrier(bench):
-    driver = bench.driver()
+    driver = bench.driver(barrier_timeout_s=0.5)
     bench.do("slow", mm_per_s=30)
     thread, results = in_background(lambda: driver.print_job(Deadline(3), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
@@ -252,7 +252,7 @@ def test_printer_that_answers_no_status_is_refused_with_dle_and_taken_with_none(
 
 def test_without_a_barrier_nothing_is_ever_called_printed(make_bench):
     bench = make_bench("tcp", "--no-barrier")
-    assert outcome(bench.driver().print_job(Deadline(5), HELLO)) == (Outcome.UNKNOWN, "no_barrier")
+    assert outcome(bench.driver(barrier_timeout_s=0.5).print_job(Deadline(5), HELLO)) == (Outcome.UNKNOWN, "no_barrier")
     bench.drivers[0].teardown()
     done = bench.driver(barrier="none").print_job(Deadline(5), HELLO)
     assert outcome(done) == (Outcome.UNKNOWN, "no_barrier")
@@ -260,7 +260,7 @@ def test_without_a_barrier_nothing_is_ever_called_printed(make_bench):
 
 
 def test_automatic_status_tells_paper_and_cover(bench, long_job):
-    driver = bench.driver(status="asb")
+    driver = bench.driver(status="asb", barrier_timeout_s=0.5)
     assert bench.status.supply is SupplyState.FULL
     assert driver.print_job(Deadline(5), HELLO).ok
     bench.do("paper", state="low")
@@ -366,3 +366,11 @@ def test_stray_byte_in_flight_does_not_shift_the_answers():
     driver.teardown()
     thread.join(5)
     listener.close()
+
+
+def test_job_that_cannot_be_drawn_is_refused_whole(tcp_bench):
+    driver = tcp_bench.driver()
+    done = driver.print_job(Deadline(5), PrintJob((Line("a"), Image(b"no picture"), Cut())))
+    assert (done.code, done.value.outcome) == (Completion.INVALID_DATA, Outcome.NOT_PRINTED)
+    assert driver.print_job(Deadline(5), HELLO).ok
+    assert tcp_bench.slip() == "你好\n"

@@ -69,7 +69,7 @@ class SmallHub:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 hub.answer(self, body)
 
-            do_GET = do_PUT = do_POST = do_HEAD = handle_one
+            do_GET = do_PUT = do_POST = do_HEAD = handle_one  # noqa: N815 - names of http.server
 
             def log_message(self, *_: object) -> None: ...
 

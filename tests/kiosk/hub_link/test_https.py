@@ -1,10 +1,11 @@
-"""The whole way on a real socket: machine, store, forwarder, HTTP, a hub that keeps the contract, and what goes wrong."""
+"""The whole way on a real socket: store, forwarder, HTTP, a hub that keeps the contract, and what goes wrong."""
 
 from __future__ import annotations
 
 import os
 import random
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 import trio
@@ -138,7 +139,7 @@ async def test_the_hub_dies_and_comes_back_on_its_port(hub, kit, file, forwarder
     assert sorted(hub.order) == sorted([first, *keys])
     chain = sorted((sent.header.seq, sent.header.prev_sha256, sent.digest) for sent in hub.received.values())
     assert [seq for seq, *_ in chain] == [1, 2, 3, 4, 5, 6]
-    assert all(later[1] == former[2] for former, later in zip(chain, chain[1:], strict=False))
+    assert all(later[1] == former[2] for former, later in pairwise(chain))
 
 
 async def test_a_machine_with_a_wrong_wall_clock_still_delivers(hub, kit, file, forwarder) -> None:

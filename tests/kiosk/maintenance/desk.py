@@ -18,8 +18,8 @@ import trio.testing
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState, SupplyState
-from kiosk import maintenance
 from kiosk import machine as machine_module
+from kiosk import maintenance
 from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.machine import Machine

@@ -54,7 +54,7 @@ async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photo
     needles |= rows_of(large, "decoded photo")
     needles |= rows_of(cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR), "small photo")
     camera.do("person", id="zhao")
-    vision = VisionWorker(camera.settings())
+    vision = VisionWorker(camera.settings(lost_after_s=60.0))
     async with trio.open_nursery() as nursery:
         await vision.start(nursery)
         challenge = new_challenge()

@@ -1,0 +1,124 @@
+"""A real machine with a real store for tests of the kiosk; hub and devices are absent unless a test brings them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from kiosk import config as configuration
+from kiosk.machine import Machine
+from kiosk.messages.seal import new_seal_key, new_sign_key
+from kiosk.pages import Answer, Page, Settings
+
+
+class Finger:
+    """A presenter driven by the test: pages come out of ``pages``, answers go in by ``touch``."""
+
+    def __init__(self) -> None:
+        self.on_touch: Callable[[], None] = lambda: None
+        self.page: Page | None = None
+        self.settings = Settings()
+        self.typed: dict[str, Any] = {}
+        self.history: list[str] = []
+        self.ticks: list[float] = []
+        self.forgotten = 0
+        self._answer: Answer | None = None
+        self._changed = trio.Event()
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def show(self, page: Page, settings: Settings) -> Answer:
+        self.page, self.settings, self._answer = page, settings, None
+        self.history.append(page.kind)
+        self._poke()
+        while self._answer is None:
+            await self._changed.wait()
+        return self._answer
+
+    def update(self, page: Page) -> None:
+        self.page = page
+        self._poke()
+
+    def values(self) -> dict[str, Any]:
+        return dict(self.typed)
+
+    def tick(self, left_s: float, total_s: float) -> None:
+        self.ticks.append(left_s)
+
+    def forget(self) -> None:
+        self.page = None
+        self.forgotten += 1
+
+    def touch(self, action: str, **values: Any) -> None:
+        """Answer the page that is shown."""
+        self._answer = Answer(action=action, values=values)
+        self._poke()
+
+    async def until(self, kind: str) -> Page:
+        """Wait until a page of this kind is shown."""
+        while self.page is None or self.page.kind != kind:
+            await self._changed.wait()
+        return self.page
+
+    def _poke(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def toml(folder: Path, **sections: dict[str, Any]) -> str:
+    """A configuration for a machine whose hub is not there; ``sections`` override or add keys."""
+    hub_seal, hub_sign = new_seal_key(), new_sign_key()
+    tables: dict[str, dict[str, Any]] = {
+        "machine": {
+            "id": "k-0001",
+            "hall": "hall",
+            "division": "990101",
+            "status_socket": str(folder / "status.sock"),
+            "log_folder": str(folder / "logs"),
+        },
+        "store": {"path": str(folder / "store.sqlite"), "ballast_mb": 1, "free_floor_mb": 1},
+        "hub": {"url": "http://127.0.0.1:9", "seal_key": hub_seal.public, "verify_key": hub_sign.public},
+        "demo": {"today": "2027-01-12"},
+    }
+    for name, values in sections.items():
+        tables.setdefault(name, {}).update(values)
+    return "\n".join(f"[{name}]\n{_keys(values)}" for name, values in tables.items())
+
+
+def _keys(values: dict[str, Any]) -> str:
+    # A JSON string, number or truth value is a TOML one too; a date stands bare.
+    return "".join(
+        f"{key} = {value if key == 'today' else json.dumps(value)}\n" for key, value in values.items()
+    )
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes kiosk.toml with the given changes and gives its path."""
+
+    def write(**sections: dict[str, Any]) -> Path:
+        path = tmp_path / "kiosk.toml"
+        path.write_text(toml(tmp_path, **sections), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def finger() -> Finger:
+    return Finger()
+
+
+@pytest.fixture
+def machine(config_file: Callable[..., Path], finger: Finger) -> Any:
+    """A real machine, built but not running: store, outbox, catalogue, link (its hub is not there), no devices."""
+    built = Machine(configuration.load(config_file()), finger)
+    yield built
+    built.store.close()

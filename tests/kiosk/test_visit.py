@@ -1,0 +1,196 @@
+"""One citizen at the machine, in virtual time: idling, leaving, settings, and what is typed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from kiosk.pages import Action, Answer, Field, Page, Settings, StepMark
+from kiosk.text import same
+from kiosk.visit import Visit, VisitEnded
+
+FORM = Page(
+    kind="form",
+    title=same("form"),
+    blocks=(Field(name="phone", label=same("phone"), keys="phone"),),
+    actions=(Action(id="next", label=same("next"), style="primary"),),
+    steps=(StepMark(label=same("fill"), state="now"),),
+)
+
+
+async def shown(visit: Visit, page: Page, play: Callable[[], Awaitable[None]]) -> Answer | str:
+    """Show ``page`` while the test plays the person; the answer, or the reason why the visit ended."""
+    outcome: list[Answer | str] = []
+
+    async def show() -> None:
+        try:
+            outcome.append(await visit.show(page))
+        except VisitEnded as ended:
+            outcome.append(ended.reason)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(show)
+        await play()
+    return outcome[0]
+
+
+async def test_a_touch_answers_and_a_page_is_published_once(machine: Any, finger: Any) -> None:
+    lines: list[dict] = []
+    machine.status.publish = lambda event, /, **facts: lines.append({"type": event, **facts})
+
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("next", phone="139")
+
+    answer = await shown(Visit(machine, Settings()), FORM, play)
+    assert answer == Answer(action="next", values={"phone": "139"})
+    assert lines == [{"type": "page", "kind": "form", "service": ""}]
+
+
+async def test_warning_page_comes_at_twenty_seconds_and_continue_keeps_what_was_typed(
+    machine: Any, finger: Any, autojump_clock: Any
+) -> None:
+    began = trio.current_time()
+    warned: list[float] = []
+
+    async def play() -> None:
+        await finger.until("form")
+        finger.typed = {"phone": "1390"}
+        await finger.until("still_there")
+        warned.append(trio.current_time() - began)
+        finger.touch("continue")
+        page = await finger.until("form")
+        assert page.blocks[0].value == "1390"
+        finger.touch("next")
+
+    assert isinstance(await shown(Visit(machine, Settings()), FORM, play), Answer)
+    assert warned == [machine.config.screen.idle_timeout_s - 20.0]
+
+
+async def test_nobody_there_ends_the_visit_when_the_time_is_over(
+    machine: Any, finger: Any, autojump_clock: Any
+) -> None:
+    began = trio.current_time()
+    assert await shown(Visit(machine, Settings()), FORM, lambda: finger.until("still_there")) == "timeout"
+    assert trio.current_time() - began == machine.config.screen.idle_timeout_s
+    assert min(finger.ticks) <= 1.0, "the countdown is drawn to its end"
+
+
+async def test_every_touch_begins_the_countdown_anew(machine: Any, finger: Any, autojump_clock: Any) -> None:
+    visit = Visit(machine, Settings())
+    began = trio.current_time()
+
+    async def play() -> None:
+        await finger.until("form")
+        await trio.sleep(90)
+        visit.touched()
+        await finger.until("still_there")
+        assert trio.current_time() - began == 190
+        finger.touch("exit")
+
+    assert await shown(visit, FORM, play) == "exit"
+
+
+async def test_elder_mode_gives_three_times_the_time(machine: Any, finger: Any, autojump_clock: Any) -> None:
+    visit = Visit(machine, Settings(elder=True))
+    began = trio.current_time()
+    assert await shown(visit, FORM, lambda: finger.until("still_there")) == "timeout"
+    assert trio.current_time() - began == 3 * machine.config.screen.idle_timeout_s - 20 + 60
+
+
+async def test_a_page_without_limit_waits_for_ever(machine: Any, finger: Any, autojump_clock: Any) -> None:
+    page = Page(kind="printing", title=same("x"), timeout_s=0)
+
+    async def play() -> None:
+        await finger.until("printing")
+        await trio.sleep(3600)
+        finger.touch("next")
+
+    assert isinstance(await shown(Visit(machine, Settings()), page, play), Answer)
+    assert "still_there" not in finger.history
+
+
+async def test_leaving_in_the_middle_is_asked_once_and_can_be_taken_back(machine: Any, finger: Any) -> None:
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("exit", phone="13")
+        await finger.until("confirm_exit")
+        finger.touch("continue")
+        page = await finger.until("form")
+        assert page.blocks[0].value == "13"
+        finger.touch("exit")
+        await finger.until("confirm_exit")
+        finger.touch("exit")
+
+    assert await shown(Visit(machine, Settings()), FORM, play) == "exit"
+
+
+async def test_language_and_large_type_change_without_losing_what_was_typed(machine: Any, finger: Any) -> None:
+    visit = Visit(machine, Settings())
+
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("set:language", phone="139")
+        await trio.testing.wait_all_tasks_blocked()
+        assert finger.settings.language == "en"
+        finger.touch("set:elder", phone="1399")
+        await trio.testing.wait_all_tasks_blocked()
+        assert finger.settings.elder
+        page = await finger.until("form")
+        assert page.blocks[0].value == "1399"
+        finger.touch("next", phone="1399")
+
+    assert await shown(visit, FORM, play) == Answer(action="next", values={"phone": "1399"})
+
+
+async def test_help_offers_every_setting_and_the_guide_and_leads_back(machine: Any, finger: Any) -> None:
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("help", phone="1")
+        page = await finger.until("help")
+        offered = {t.action.id for t in page.blocks[0].tiles}
+        assert offered == {"set:elder", "set:low_reach", "set:speech", "set:language", "call_guide"}
+        finger.touch("call_guide")
+        await finger.until("guide_called")
+        finger.touch("continue")
+        await finger.until("help")
+        finger.touch("continue")
+        page = await finger.until("form")
+        assert page.blocks[0].value == "1"
+        finger.touch("next")
+
+    assert isinstance(await shown(Visit(machine, Settings()), FORM, play), Answer)
+
+
+async def test_the_person_wins_over_work_that_takes_too_long(machine: Any, finger: Any, autojump_clock: Any) -> None:
+    visit = Visit(machine, Settings())
+    ended: list[str] = []
+
+    async def work() -> str:
+        try:
+            await trio.sleep(60)
+        except trio.Cancelled:
+            ended.append("canceled")
+            raise
+        return "done"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_touch_after, finger, 5.0)
+        outcome = await visit.show_while(FORM, work)
+    assert outcome == Answer(action="back")
+    assert ended == ["canceled"]
+
+
+async def test_idling_out_while_work_runs_ends_the_visit(machine: Any, finger: Any, autojump_clock: Any) -> None:
+    with pytest.raises(VisitEnded) as ended:
+        await Visit(machine, Settings()).show_while(FORM, trio.sleep_forever)
+    assert ended.value.reason == "timeout"
+
+
+async def _touch_after(finger: Any, seconds: float) -> None:
+    await trio.sleep(seconds)
+    finger.touch("back")
