@@ -64,7 +64,7 @@ class OwnPostgres:
         elif (self._folder / "postmaster.pid").exists():
             # Left by a killed parent: it is on its way out, or gone.
             self._run("pg_ctl", "-D", str(self._folder), "-m", "fast", "-w", "stop", check=False)
-        self._sockets = tempfile.mkdtemp(prefix="tongban-pg-")
+        self._sockets = self._socket_folder()
         self._own(Path(self._sockets), 0o755)
         with (self._folder / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
@@ -74,7 +74,11 @@ class OwnPostgres:
                 stderr=log,
                 cwd="/",
             )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except PostgresError:
+            self.stop()
+            raise
         self._run("createdb", "-h", self._sockets, "-U", "postgres", _DATABASE, check=False)
 
     def stop(self) -> None:
@@ -88,6 +92,11 @@ class OwnPostgres:
                 self._server.wait()
         self._server = None
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _socket_folder(self) -> str:
+        # In the cluster, so that a kill leaves nothing elsewhere, unless the path is too long for a socket (107).
+        inside = str(self._folder / "sockets")
+        return inside if len(inside.encode()) < 85 else tempfile.mkdtemp(prefix="tongban-pg-")
 
     def _settings(self) -> list[str]:
         pairs = {"listen_addresses": "", "unix_socket_directories": self._sockets, "max_connections": "60"}

@@ -134,9 +134,6 @@ async def _take_in_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rat
 async def _ask_department(context: JobContext, key: str) -> None:
     hub = _hub(context)
     async with hub.pool.connection() as conn:
-        rows = await conn.execute("select state from case_file where key = %s", [key])
-        if await rows.fetchone() != ("delivered",):
-            return
         opened = await _open(hub, conn, key)
     if not isinstance(opened.content, CaseForm):
         return

@@ -27,6 +27,7 @@ def questions(machine: Machine) -> dict[str, Question]:
 
     async def release(request: dict[str, Any]) -> dict[str, Any]:
         freed = await trio.to_thread.run_sync(machine.outbox.release, int(request["seq"]))
+        machine.forwarder.nudge()
         await machine.audit("released", actor="operator", seq=int(request["seq"]), freed=freed)
         return {"released": freed}
 
@@ -87,7 +88,7 @@ async def queue_facts(machine: Machine) -> dict[str, Any]:
     """Depth, oldest, held: envelopes only."""
     outbox = machine.outbox
     return await trio.to_thread.run_sync(
-        lambda: {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s()}
+        lambda: {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s}
     )
 
 

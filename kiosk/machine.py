@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import trio
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceStatus
 from kiosk import doctor, lobby, maintenance
+from kiosk.case_watch import CaseWatch
 from kiosk.cases import receipt_number
 from kiosk.catalogue import loader
 from kiosk.catalogue.model import Service
@@ -31,6 +33,7 @@ from kiosk.hub_link.identity import Identity
 from kiosk.journey import engine
 from kiosk.journey.identify import reading_trouble
 from kiosk.logs import place_of
+from kiosk.messages.fleet import Heartbeat
 from kiosk.messages.questions import DueQuestion
 from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
@@ -59,6 +62,8 @@ class Machine:
     def __init__(self, config: Config, presenter: Presenter, *, rng: random.Random | None = None) -> None:
         self.config = config
         self.presenter = presenter
+        self.ended = trio.Event()
+        self._refresh: Callable[[], None] | None = None
         self.clock = Clock(config.demo.today)
         self.rng = rng or random.Random()
         folder = Path(config.catalogue.path) if config.catalogue.path else None
@@ -76,10 +81,10 @@ class Machine:
         self.vision = (
             VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None
         )
+        if camera:
+            self.peripherals.publish("camera", DeviceStatus())
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
-        self.outbox_states: dict[str, str] = {}
-        self.ended = trio.Event()
-        self._refresh: Callable[[], None] | None = None
+        self.watch = CaseWatch(self.link, self.publish)
         self._brand_taps: list[float] = []
 
     def _open_store(self) -> None:
@@ -97,7 +102,9 @@ class Machine:
     def _build_hub_link(self) -> None:
         hub = self.config.hub
         self.identity = Identity.load(self.values, self.config.machine.id)
-        self.link = HubLink(hub, self.identity, self.clock, on_change=self._link_changed, rng=self.rng)
+        self.link = HubLink(
+            hub, self.identity, self.clock, on_change=self._link_changed, describe=self._heartbeat, rng=self.rng
+        )
         self.forwarder = Forwarder(
             self.outbox,
             HttpsCarrier(self.link.http, self.clock),
@@ -108,6 +115,7 @@ class Machine:
             cap_s=hub.backoff_cap_s,
             on_change=self._case_moved,
             on_alarm=self._alarm,
+            on_idle=self.store.tidy,
         )
         self.filing = Filing(
             self.outbox, self.identity, seal_key=hub.seal_key, clock=self.clock, on_filed=self.forwarder.nudge
@@ -147,10 +155,6 @@ class Machine:
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG from the camera, or None where there is no picture."""
         return await self.vision.snapshot(boxes=boxes) if self.vision else None
-
-    def delivered(self, key: str) -> bool:
-        """Whether the hub's verified receipt for this envelope is in the store."""
-        return self.outbox_states.get(key) == "delivered"
 
     async def settle(self, device_lost: bool) -> None:
         """A breath before a device is asked again."""
@@ -208,6 +212,7 @@ class Machine:
                     nursery.start_soon(self.vision.run)
                 nursery.start_soon(self.link.run)
                 nursery.start_soon(self.forwarder.run)
+                nursery.start_soon(self.watch.run)
                 task_status.started()
                 await self._serve(visits)
                 nursery.cancel_scope.cancel()
@@ -369,12 +374,29 @@ class Machine:
             self.forwarder.network_up()
         self._refreshed()
 
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            last_seq=self.outbox.last_seq(),
+            queue_depth=self.outbox.depth(),
+            held=self.outbox.held(),
+            oldest_age_s=self.outbox.oldest_age_s,
+            catalogue_version=self.catalogue.version,
+            software_version=metadata.version("tongban"),
+            in_service=not self.out_of_service,
+            devices={name: status.device.value for name, status in self.peripherals.statuses.items()},
+        )
+
     def _alarm(self, what: str, reason: str) -> None:
         self.publish("alarm", what=what, reason=reason)
 
     def _case_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:
-        self.outbox_states[key] = state
-        self.publish("case", case_id=case_id, key=key, kind=kind, state=state)
+        self.publish("envelope", key=key, kind=kind, state=state)
+        if kind != "case" or case_id is None or state not in ("delivered", "held"):
+            return
+        self.publish("case", case_id=case_id, state=state)
+        if state == "delivered":
+            for row in self.outbox.find(key=key):
+                self.watch.delivered(row.receipt_number or "", case_id)
 
     def _refreshed(self) -> None:
         if self._refresh is not None:

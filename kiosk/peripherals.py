@@ -23,7 +23,7 @@ class Peripherals:
     def __init__(self, configured: dict[str, tuple[type, DriverSettings]], clock: Clock) -> None:
         self._listeners: list[StatusListener] = []
         self._token: trio.lowlevel.TrioToken | None = None
-        self.statuses: dict[str, DeviceStatus] = {}
+        self.statuses: dict[str, DeviceStatus] = {name: DeviceStatus() for name in configured}
         self.drivers = {name: settings.driver for name, (_, settings) in configured.items()}
         self._supervisors = {
             name: Supervisor(name, _maker(driver, settings), on_status=self._from_thread, now=clock.now)

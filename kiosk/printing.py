@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Literal
 
-from devices.receipt_printer.job import PrintJob
+from devices.receipt_printer.job import PrintJob, result_of
 from kiosk.journey.engine import Journey
 from kiosk.pages import Action, Answer, Hero, Page, Receipt
 from kiosk.slips.layout import notice_job
@@ -25,16 +25,11 @@ async def print_job(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str
     machine = visit.machine
     intent = await machine.begin_intent("print", ref)
     done = await machine.peripherals.call("receipt_printer", "print_job", PRINT_S, job=job)
-    outcome: Printed = "printed" if done.ok else _outcome(done.value)
+    outcome: Printed = result_of(done).outcome.value
     if outcome != "unknown":
         await machine.resolve_intent(intent, outcome)
     machine.publish("print", ref=ref, outcome=outcome, error=done.error)
     return outcome, done.error
-
-
-def _outcome(value: object) -> Printed:
-    named = getattr(value, "outcome", value)
-    return "not_printed" if named in (None, "not_printed") else "unknown"
 
 
 def printing_page(title: Text, **extra: object) -> Page:
@@ -60,7 +55,7 @@ async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
 
 def trouble(error: str) -> Text:
     """Plain words for a printer's error code."""
-    known = ("paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured")
+    known = ("paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured", "silent", "stalled", "offline")
     return text(f"print.{error}") if error in known else text("print.other")
 
 

@@ -98,8 +98,8 @@ class Outbox:
         """Keeps the sealed ``parts`` in one transaction; returns after its sync.
 
         ``stamp(seq, prev_sha256, digests)`` gives the header's bytes and its signature. The same key with the same
-        parts gives what is there. Raises KeyTaken (with what is there), StoreFull (nothing kept) or StoreBroken (unknown: put
-        again with the same key).
+        parts gives what is there. Raises KeyTaken (with what is there), StoreFull (nothing kept) or StoreBroken
+        (unknown: put again with the same key).
         """
         if not self._store.has_room:
             raise StoreFull(f"{self._store.free_bytes // 2**20} MB free is below the floor; nothing new is filed")

@@ -56,18 +56,18 @@ class Store:
         with named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_mb)
+            store = cls(path, now=now, ballast=ballast, floor=free_floor_mb * MB, handle=handle)
             try:
                 _lock(handle, path)
                 os.fchmod(handle, 0o600)
                 _refuse_foreign(path)
-                ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_mb)
-                store = cls(path, now=now, ballast=ballast, floor=free_floor_mb * MB, handle=handle)
                 store._connect()
                 migrate(store.db)
                 _sync_folder(path.parent)
                 ballast.fill(keep_free_bytes=store._floor)
             except BaseException:
-                os.close(handle)
+                store.close()
                 raise
         return store
 

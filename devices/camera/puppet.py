@@ -167,8 +167,8 @@ def _draw(picture: np.ndarray, surface: _Surface, vertices: np.ndarray, normals:
         return
     top, bottom, left, right = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
     light = _light(normals)
-    values = _values(flat, triangles, np.concatenate([surface.places, light[:, None]], 1), order, len(triangles))
-    colours = _sample(texture, numbers[ys, xs], xs, ys, values)
+    planes = _planes(flat, triangles, np.concatenate([surface.places, light[:, None]], 1), order, len(triangles))
+    colours = _sample(texture, numbers[ys, xs], xs, ys, planes)
     layer = picture[top:bottom, left:right].copy()
     layer[ys - top, xs - left] = colours
     mask = cv2.blur((numbers[top:bottom, left:right] >= 0).astype(np.uint8) * 255, (3, 3)).astype(np.uint16)[..., None]
@@ -181,28 +181,29 @@ def _light(normals: np.ndarray) -> np.ndarray:
     return 0.5 + 0.56 * lit - 0.1 * np.clip(-normals[:, 1], 0, 1)
 
 
-def _values(
+def _planes(
     flat: np.ndarray, triangles: np.ndarray, attributes: np.ndarray, order: np.ndarray, count: int
-) -> np.ndarray:
-    """Per triangle, the plane of each attribute over the screen: (count, 3 attributes, x y 1)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per triangle and attribute: the plane over the screen (x y 1), and the range of its corners' values."""
     used = triangles[order]
     corners = np.concatenate([flat[used], np.ones((len(used), 3, 1))], axis=2)
-    planes = np.linalg.solve(corners, attributes[used])
-    out = np.zeros((count, 3, 3), np.float32)
-    out[order] = planes.transpose(0, 2, 1)
-    return out
+    planes, limits = np.zeros((count, 3, 3), np.float32), np.zeros((count, 3, 2), np.float32)
+    planes[order] = np.linalg.solve(corners, attributes[used]).transpose(0, 2, 1)
+    limits[order] = np.stack([attributes[used].min(axis=1), attributes[used].max(axis=1)], -1)
+    return planes, limits
 
 
-def _sample(texture: np.ndarray, numbers: np.ndarray, xs: np.ndarray, ys: np.ndarray, planes: np.ndarray) -> np.ndarray:
-    found = planes[numbers]
+def _sample(
+    texture: np.ndarray, numbers: np.ndarray, xs: np.ndarray, ys: np.ndarray, planes: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Colours (n, 3) of the pixels ``xs``, ``ys`` that show the triangles ``numbers``."""
+    found, limits = planes[0][numbers], planes[1][numbers]
     place = np.stack([xs, ys, np.ones_like(xs)], -1).astype(np.float32)
-    u, v, light = (np.einsum("nk,nk->n", found[:, i], place) for i in range(3))
-    side = 1 << 12
-    rows = -(-len(u) // side)
-    padded = [np.zeros(rows * side, np.float32) for _ in range(2)]
-    for target, source in zip(padded, (u, v), strict=True):
-        target[: len(source)] = source
-    maps = [p.reshape(rows, side) for p in padded]
-    colours = cv2.remap(texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colours = colours.reshape(-1, 3)[: len(u)].astype(np.float32) * light[:, None]
-    return np.clip(colours, 0, 255).astype(np.uint8)
+    # Edge pixels lie a little outside of their triangle: what they show must not.
+    u, v, light = (np.clip(np.einsum("nk,nk->n", found[:, i], place), *limits[:, i].T) for i in range(3))
+    width = 1 << 12
+    maps = np.zeros((2, -(-len(u) // width) * width), np.float32)
+    maps[:, : len(u)] = u, v
+    across, down = maps.reshape(2, -1, width)
+    colours = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(colours.reshape(-1, 3)[: len(u)] * light[:, None], 0, 255).astype(np.uint8)

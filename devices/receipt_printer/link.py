@@ -7,16 +7,23 @@ exclusive, its ``Network`` sends all or hangs); USB and CUPS are python-escpos'.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import select
 import socket
 import struct
 from typing import Any, Protocol
 
+from escpos.exceptions import Error as EscposError
+
 from devices.contract import Permanent, TryAgain
 from devices.transport import FAULTS, SerialTransport, TcpTransport, Transport
 
 SEND_BUFFER_BYTES = 16384
+
+
+USB_FAULTS = (OSError, ValueError, EscposError)
+"""pyusb's ``USBError`` is an OSError, its ``NoBackendError`` a ValueError; python-escpos adds "not found"."""
 
 
 class Link(Transport, Protocol):
@@ -98,7 +105,7 @@ class UsbLink:
         self._printer = Usb(vendor, product)
         try:
             self._printer.open()
-        except Exception as fault:  # libusb back ends raise classes of their own
+        except USB_FAULTS as fault:
             self._printer = None
             raise TryAgain("no_device", f"usb {self.port}: {type(fault).__name__}") from None
 
@@ -124,7 +131,7 @@ class UsbLink:
         """See ``Transport``."""
         printer, self._printer = self._printer, None
         if printer is not None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(*USB_FAULTS):
                 printer.close()
 
     abandon = close
@@ -134,7 +141,7 @@ class UsbLink:
             raise TryAgain("no_device", f"usb {self.port} is not open")
         try:
             return transfer(self._printer)
-        except Exception as fault:  # libusb back ends raise classes of their own
+        except USB_FAULTS as fault:
             if what == "read" and "timeout" in type(fault).__name__.lower() + str(fault).lower():
                 return None
             raise TryAgain("unplugged", f"usb {self.port}: {type(fault).__name__}") from None
@@ -146,6 +153,7 @@ class CupsLink:
     def __init__(self, queue: str) -> None:
         self.queue = queue
         self._printer: Any = None
+        self._faults: tuple[type[Exception], ...] = (OSError, RuntimeError, EscposError)
 
     def open(self) -> None:
         """See ``Transport``."""
@@ -153,10 +161,12 @@ class CupsLink:
 
         if not CupsPrinter.is_usable():
             raise Permanent("missing_library", "transport cups needs the Python package pycups")
+        pycups = importlib.import_module("cups")
+        self._faults = (*self._faults, pycups.IPPError, pycups.HTTPError)
         self._printer = CupsPrinter(self.queue)
         try:
             self._printer.open()
-        except Exception as fault:  # pycups raises classes of its own
+        except self._faults as fault:
             raise TryAgain("no_device", f"cups {self.queue}: {type(fault).__name__}") from None
 
     def write_some(self, data: bytes, timeout_s: float) -> int:
@@ -166,7 +176,7 @@ class CupsLink:
             self._printer._raw(data)
             self._printer.send()
             self._printer.open()
-        except Exception as fault:  # pycups raises classes of its own
+        except self._faults as fault:
             raise TryAgain("unplugged", f"cups {self.queue}: {type(fault).__name__}") from None
         return len(data)
 
@@ -186,7 +196,7 @@ class CupsLink:
         """See ``Transport``."""
         printer, self._printer = self._printer, None
         if printer is not None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(*self._faults):
                 printer.close()
 
     abandon = close

@@ -81,7 +81,7 @@ def _asked(config_path: str | None) -> dict[str, Any]:
     except StoreError as error:
         failed(str(error))
     outbox = Outbox(store)
-    facts = {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s()}
+    facts = {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s}
     rows = [msgspec.to_builtins(r) for r in outbox.rows()]
     store.close()
     return {"queue": facts, "rows": rows}

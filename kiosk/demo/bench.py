@@ -182,4 +182,4 @@ class BenchServer:
     def stop(self) -> None:
         """Stop serving; open connections are dropped."""
         self._server.should_exit = self._server.force_exit = True
-        self._thread.join(2.0)
+        self._thread.join(0.3)

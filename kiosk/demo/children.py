@@ -45,6 +45,7 @@ class Child:
         self.name, self.log = name, folder / f"{name}.log"
         self.ready: dict[str, Any] = {}
         self._is_ready = threading.Event()
+        self._asked = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 argv,
@@ -80,6 +81,12 @@ class Child:
             return False
         return True
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, once: a second one would cut short what the first began."""
+        if not self._asked and self.alive:
+            self._asked = True
+            self.process.terminate()
+
     def last_words(self) -> str:
         """The last line of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -100,20 +107,14 @@ class Child:
 def end_all(children: list[Child], within_s: float = END_WITHIN_S) -> None:
     """SIGTERM to all at once, SIGKILL to those that are still there after ``within_s``."""
     for child in children:
-        _signal(child, signal.SIGTERM)
+        child.ask_to_end()
     clock = Clock()
     ends = clock.monotonic() + within_s
     for child in children:
         if not child.ended_within(max(0.0, ends - clock.monotonic())):
-            _signal(child, signal.SIGKILL)
+            # The group, not the process: what a child has started itself must not stay behind.
+            os.killpg(child.process.pid, signal.SIGKILL)
             child.process.wait()
-
-
-def _signal(child: Child, number: signal.Signals) -> None:
-    if child.alive:
-        # The group, not the process: what a child has started itself must not stay behind a SIGKILL.
-        send = os.killpg if number == signal.SIGKILL else os.kill
-        send(child.process.pid, number)
 
 
 def _ready_line(line: bytes) -> dict[str, Any]:

@@ -31,7 +31,7 @@ PLANS = (
     VisitPlan("3-recovered", "zhao", ("C01",)),
 )
 
-Walk = Callable[[Stage, VisitPlan, Path, MachineWatch], list[Row]]
+Walk = Callable[[Stage, VisitPlan, Path | None, MachineWatch], list[Row]]
 
 
 def perform(stage: Stage, output: Path, report: Report, walk: Walk = walk_visit) -> int:
@@ -44,8 +44,8 @@ def perform(stage: Stage, output: Path, report: Report, walk: Walk = walk_visit)
     rows: list[Row] = []
     try:
         for plan in PLANS:
-            report("walk")
-            rows += _visit(stage, plan, output, watch, walk)
+            report(f"walk.{plan.name}")
+            rows += _visit(stage, plan, output, watch, walk, report)
     finally:
         watch.stop()
         _copy_slips(stage, output)
@@ -54,20 +54,21 @@ def perform(stage: Stage, output: Path, report: Report, walk: Walk = walk_visit)
     return 0 if rows and all(row.ok for row in rows) else 1
 
 
-def _visit(stage: Stage, plan: VisitPlan, output: Path, watch: MachineWatch, walk: Walk) -> list[Row]:
+def _visit(stage: Stage, plan: VisitPlan, output: Path, watch: MachineWatch, walk: Walk, report: Report) -> list[Row]:
     network = stage.controls["network"]
     network.do("restore" if plan.online else "cut")
     try:
         rows = walk(stage, plan, output, watch)
     finally:
         network.do("restore")
-    return rows if plan.online else [*rows, _recovered(stage, plan, watch)]
+    return rows if plan.online else [*rows, _recovered(stage, plan, watch, report)]
 
 
-def _recovered(stage: Stage, plan: VisitPlan, watch: MachineWatch) -> Row:
+def _recovered(stage: Stage, plan: VisitPlan, watch: MachineWatch, report: Report) -> Row:
     """The network is back: the machine, started again, delivers what it kept, without anybody's help."""
     clock, start = Clock(), len(watch.lines)
     began = clock.monotonic()
+    report("recovery")
     machine = stage.start_machine()
     machine.wait_ready(MACHINE_READY_S)
     found = watch.wait_for(_is_delivery, RECOVERY_S, start)

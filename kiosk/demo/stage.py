@@ -26,6 +26,9 @@ HUB_READY_S = 90.0
 READY_S = 30.0
 ENROL_S = 60.0
 
+MACHINE_FIRST_S, REST_S, SCREEN_S = 1.0, 3.0, 0.4
+"""How the five seconds of an ending are shared."""
+
 SIMS = {
     "id_card_reader": "devices.id_card_reader.sim",
     "receipt_printer": "devices.receipt_printer.sim",
@@ -85,9 +88,12 @@ class Stage:
             control.close()
         machine = [child for child in self.children if child.name == "kiosk"]
         screen = [child for child in self.children if child.name == "screen"]
-        end_all(machine, 2.0)
-        end_all([child for child in self.children if child not in machine + screen], 2.3)
-        end_all(screen, 0.5)
+        for child in machine:
+            child.ask_to_end()
+        for child in machine:
+            child.ended_within(MACHINE_FIRST_S)
+        end_all([child for child in self.children if child not in screen], REST_S)
+        end_all(screen, SCREEN_S)
 
 
 def command(name: str) -> str:

@@ -44,16 +44,19 @@ class Row:
     ok: bool = True
 
 
-def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path, watch: MachineWatch) -> list[Row]:
-    """Let a scripted citizen make the visit on the screen named by ``DISPLAY``; a row for each service, in its order.
+def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path | None, watch: MachineWatch) -> list[Row]:
+    """Let a scripted citizen make the visit; a row for each service, in its order.
 
-    A PNG of every page goes to ``pictures/<plan.name>``. A service that did not end as it should is a row with
+    With ``pictures`` the pages are drawn on the screen named by ``DISPLAY``, a PNG of each goes to
+    ``pictures/<plan.name>``; with None nothing is drawn. A service that did not end as it should is a row with
     ``ok=False``; ChildError when the machine itself failed.
     """
     script = stage.folder / f"{plan.name}.toml"
     script.write_text(script_of(stage, plan), encoding="utf-8")
     start = len(watch.lines)
-    argv = [command("kiosk"), "walk", str(script), "--screen", "--shots", str(pictures / plan.name)]
+    argv = [command("kiosk"), "walk", str(script)]
+    if pictures is not None:
+        argv += ["--screen", "--shots", str(pictures / plan.name)]
     walker = stage.start_child("kiosk", argv, stage.environment)
     walker.wait_ready(VISIT_S)
     _step_up(stage, plan, watch, start)
@@ -63,14 +66,14 @@ def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path, watch: MachineWatc
     stage.controls["camera"].do("nobody")
     lines = watch.lines[start:]
     failed = "" if walker.process.returncode == 0 else walker.last_words()
-    return [_row(service, plan, lines, failed) for service in plan.services]
+    return rows_of(plan, lines, failed)
 
 
 def script_of(stage: Stage, plan: VisitPlan) -> str:
     """The walk script: what the person came for; the head is turned as asked, the service is rated."""
     # A JSON string or list is a TOML one too.
     services, camera = (json.dumps(value) for value in (list(plan.services), stage.ready["camera"]["control"]))
-    return f'services = {services}\nturn = {camera}\n[actions]\nrating = "grade:5"\n'
+    return f'services = {services}\nturn = {camera}\n[actions]\nrate = "grade:5"\n'
 
 
 def _step_up(stage: Stage, plan: VisitPlan, watch: MachineWatch, start: int) -> None:
@@ -83,6 +86,11 @@ def _step_up(stage: Stage, plan: VisitPlan, watch: MachineWatch, start: int) -> 
         stage.controls["id_card_reader"].do("lift")
         threading.Event().wait(LIFTED_S)
     raise ChildError(f"the machine did not notice the card of {plan.person}; see {stage.folder}")
+
+
+def rows_of(plan: VisitPlan, lines: list[dict[str, Any]], failed: str) -> list[Row]:
+    """What the status lines of a visit say of each service; ``failed`` is the walker's own last word, if any."""
+    return [_row(service, plan, lines, failed) for service in plan.services]
 
 
 def _row(service: str, plan: VisitPlan, lines: list[dict[str, Any]], failed: str) -> Row:

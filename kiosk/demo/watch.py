@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RETRY_S = 0.5
+RETRY_S = 0.1
+"""How soon a machine that is starting is asked again."""
 
 
 class MachineWatch:

@@ -69,6 +69,11 @@ class Breaker:
         self._open_until = max(now + wait_s, self._asked_until)
         self._probing = False
 
+    def pause(self, now: float) -> None:
+        """The hub does not take this machine: one probe per cap, or when it is seen to answer again."""
+        self._open_until = max(now + self._cap_s, self._asked_until)
+        self._probing = False
+
     def try_now(self, now: float) -> None:
         """The network came back: one probe at once if the destination was given up, but not before it asked for."""
         if self._open_until is not None:

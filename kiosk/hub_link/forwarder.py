@@ -140,8 +140,8 @@ class Forwarder:
         return self._cap_s if due_s is None else max(due_s, 0.001)
 
     async def _forward(self, claimed: Claimed) -> None:
-        self._on_change(claimed.case_id, claimed.key, claimed.kind, "sending")
         try:
+            self._on_change(claimed.case_id, claimed.key, claimed.kind, "sending")
             await self._settle(claimed, self._checked(claimed, await self._carry(claimed)))
         except ParcelDamaged as error:
             self._breaker.good()
@@ -226,7 +226,7 @@ class Forwarder:
     def _judge_destination(self, outcome: Outcome) -> None:
         now = self._monotonic()
         if outcome.meaning == "paused":
-            self._breaker.bad(now, self._cap_s)
+            self._breaker.pause(now)
             self._on_alarm("paused", outcome.reason)
         elif outcome.meaning == "no_answer":
             self._no_answers += 1

@@ -8,11 +8,9 @@ import trio
 
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import StepSpec
-from kiosk.hub_link.client import Answered
 from kiosk.journey.eligibility import defect_text
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Applicant, CaseForm, encode_content
-from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Fact, Facts, Hero, Page, Receipt
 from kiosk.text import NOTHING, same, text
 from kiosk.visit import FiledCase, message
@@ -25,7 +23,7 @@ ABOUT = About(
 )
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
-_POLL_S = 0.6
+_LOOK_S = 0.1
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
@@ -99,34 +97,16 @@ async def _follow(journey: Journey) -> None:
     async def follow() -> None:
         with trio.move_on_after(FOLLOW_S):
             while journey.state in (CaseState.STORED, CaseState.DELIVERED):
-                await _look(journey)
-                journey.visit.update(page())
-                await trio.sleep(_POLL_S)
+                await trio.sleep(_LOOK_S)
+                if not journey.machine.link.online:
+                    journey.offline = True
+                    return
+                word = journey.machine.watch.words.get(journey.receipt_number)
+                if word is not None and word.state is not journey.state:
+                    journey.state, journey.promised_on, journey.notes = word.state, word.promised_on, word.notes
+                    journey.visit.update(page())
 
     await journey.visit.show_while(page(), follow)
-
-
-async def _look(journey: Journey) -> None:
-    if journey.state is CaseState.STORED and journey.machine.delivered(journey.case_id):
-        journey.state = CaseState.DELIVERED
-        return
-    if journey.state is CaseState.DELIVERED:
-        reply = await journey.machine.link.ask("progress", ProgressQuestion(receipt_number=journey.receipt_number))
-        if isinstance(reply, Answered):
-            for case in reply.payload.cases:
-                _take_over(journey, case)
-
-
-def _take_over(journey: Journey, case: CaseProgress) -> None:
-    if case.receipt_number != journey.receipt_number or not case.states:
-        return
-    last = case.states[-1]
-    if last.state in CaseState.__members__.values() and last.state != CaseState.STORED:
-        journey.state = CaseState(last.state)
-        journey.promised_on = case.promised_date
-        journey.notes = tuple(n for n in last.note.split(",") if n)
-        if journey.state is not CaseState.DELIVERED:
-            journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=journey.state)
 
 
 def _following_page(journey: Journey) -> Page:

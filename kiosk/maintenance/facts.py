@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import trio
 
 from kiosk import doctor
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
-from kiosk.pages import Action, Fact, Facts, Page
+from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page
 from kiosk.text import Text, same, text
 
 _VERSIONS = ("tongban", "catalogue", "python")
@@ -19,8 +20,19 @@ async def show(stay: Stay) -> None:
     """Until "back"; the disk is measured anew on request."""
     answer = None
     while answer is None or answer.action != "back":
-        store = await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
-        answer = await stay.show(_page(stay, store))
+        store = await stay.show_while(_busy_page(stay), partial(_measured, stay))
+        if not isinstance(store, Answer):
+            answer = await stay.show(_page(stay, store))
+
+
+async def _measured(stay: Stay) -> dict[str, Any]:
+    return await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
+
+
+def _busy_page(stay: Stay) -> Page:
+    title = text("maintenance.measuring")
+    hero = Hero(icon="database", level="info", title=title, busy=True)
+    return stay.page("maintenance_measuring", text("maintenance.facts"), hero, actions=(LEAVE,))
 
 
 def _page(stay: Stay, store: dict[str, Any]) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 
 import msgspec
@@ -100,8 +101,12 @@ def _reading(done: Completed, ms: int | None) -> Reading:
     if not done.ok:
         return Reading(error=done.error or done.code.value)
     card: IdCard = done.value
-    fields = tuple((f, str(getattr(card, f) or "")) for f in _FIELDS) if is_test_card(card) else ()
-    return Reading(kind=card.kind, ms=ms, fields=tuple((f, value) for f, value in fields if value))
+    fields = tuple((f, str(getattr(card, f))) for f in _FIELDS if _is_known(getattr(card, f)))
+    return Reading(kind=card.kind, ms=ms, fields=fields if is_test_card(card) else ())
+
+
+def _is_known(value: str | date | None) -> bool:
+    return bool(value) and value != date.min
 
 
 def _result_page(stay: Stay, reading: Reading | None, *, own_card: bool) -> Page:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from importlib import resources
 
 MASK = "*"
 
-_SURNAMES = (
-    "欧阳太史端木上官司马东方独孤南宫万俟闻人夏侯诸葛尉迟公羊赫连澹台皇甫宗政濮阳公冶太叔申屠公孙慕容仲孙钟离长孙"
-    "宇文司徒鲜于司空闾丘子车亓官司寇巫马公西颛孙壤驷公良漆雕乐正宰父谷梁拓跋夹谷轩辕令狐段干百里呼延东郭南门羊舌"
-    "微生公户公玉梁丘左丘东门西门第五"
-)
-COMPOUND_SURNAMES = frozenset(_SURNAMES[at : at + 2] for at in range(0, len(_SURNAMES), 2))
+COMPOUND_SURNAMES = frozenset((resources.files("kiosk.slips") / "compound_surnames.txt").read_text("utf-8").split())
 
 
 def mask_name(name: str) -> str:

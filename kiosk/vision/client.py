@@ -112,36 +112,39 @@ class VisionWorker:
 
     async def _live(self) -> bool:
         """One life of the worker; whether it got as far as ready."""
-        assert self._segment is not None
         ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "kiosk.vision.worker", "--socket-fd", str(theirs.fileno())]
-            command += ["--frames-fd", str(self._segment.fd)]
-            process = await trio.lowlevel.open_process(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), self._segment.fd),
-                env={**os.environ, "PYTHONPATH": _python_path()},
-            )
-        self.pid = process.pid
-        outgoing, messages = trio.open_memory_channel[p.ToWorker](64)
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-        self._outgoing = outgoing
-        outgoing.send_nowait(p.Configure(msgspec.to_builtins(self._settings), self._thresholds))
-        outgoing.send_nowait(p.Preview(self._preview_on))
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, stream, messages)
-                with suppress(trio.BrokenResourceError, msgspec.DecodeError):
-                    await self._read(stream)
-                nursery.cancel_scope.cancel()
-            return self._ready.is_set()
-        finally:
-            self._end_life(process)
-            stream.socket.close()
-            with trio.CancelScope(shield=True):
-                await process.wait()
+        with ours:
+            with theirs:
+                process = await self._spawn(theirs)
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+            self.pid = process.pid
+            self._outgoing, messages = trio.open_memory_channel[p.ToWorker](64)
+            self._send(p.Configure(msgspec.to_builtins(self._settings), self._thresholds))
+            self._send(p.Preview(self._preview_on))
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, stream, messages)
+                    with suppress(trio.BrokenResourceError, msgspec.DecodeError):
+                        await self._read(stream)
+                    nursery.cancel_scope.cancel()
+                return self._ready.is_set()
+            finally:
+                self._end_life(process)
+                stream.socket.close()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+
+    async def _spawn(self, theirs: socket.socket) -> trio.Process:
+        assert self._segment is not None
+        frames_fd = self._segment.fd
+        command = [sys.executable, "-m", "kiosk.vision.worker", "--socket-fd", str(theirs.fileno())]
+        return await trio.lowlevel.open_process(
+            [*command, "--frames-fd", str(frames_fd)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(), frames_fd),
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
 
     def _end_life(self, process: trio.Process) -> None:
         with suppress(ProcessLookupError):
@@ -159,16 +162,21 @@ class VisionWorker:
                 data = p.framed(message)
                 await stream.send_all(data)
                 data[:] = bytes(len(data))
+                # The loop variable would keep a photo until the next message.
+                del message
 
     async def _read(self, stream: trio.SocketStream) -> None:
         data = bytearray()
         while chunk := await stream.receive_some(65536):
             data += chunk
+            del chunk
             while len(data) >= p.LENGTH.size:
                 end = p.LENGTH.size + p.LENGTH.unpack_from(data)[0]
                 if len(data) < end:
                     break
                 self._take(p.to_client.decode(memoryview(data)[p.LENGTH.size : end].tobytes()))
+                # Shrinking a bytearray leaves the old bytes where they were.
+                data[:end] = bytes(end)
                 del data[:end]
 
     def _take(self, message: p.ToClient) -> None:

@@ -217,7 +217,7 @@ class Worker:
     def _forget(self) -> None:
         """Everything that a visit showed is overwritten: pictures, the nets' insides, the camera's buffers."""
         assert self._camera is not None
-        if False:
+        if not self._camera.forget(FORGET_WAIT_S):
             log.warning("camera_not_closed_in_time")
         self._preview.clear()
         if self._nets is not None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import date
 
+import psycopg
 import pytest
 
+from hub.department import Application, Decision, promised
 from hub.departments import DEPARTMENTS
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
-from tests.hub.fixtures import Machine, RunningHub, number_of
+from kiosk.messages.envelope import new_key
+from tests.hub.fixtures import PEOPLE, Machine, RunningHub, number_of
 from tests.hub.waiting import eventually
 
 
@@ -116,6 +122,42 @@ def test_a_repeated_envelope_reaches_the_department_once(hub: RunningHub, machin
     assert hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of("wang")) == [
         (date(2028, 1, 31),)
     ]
+
+
+def test_a_department_asked_twice_gives_its_first_answer_and_acts_once(hub: RunningHub) -> None:
+    card = {k: v for k, v in PEOPLE["li"]["card"].items() if k in content.Applicant.__struct_fields__}
+    application = Application(new_key(), content.Applicant(**card), {})
+    service, today = load().services["H13"], date(2027, 1, 12)
+
+    async def ask(times: int) -> list[Decision]:
+        async with await psycopg.AsyncConnection.connect(hub.dsn, autocommit=True) as conn:
+            return [await DEPARTMENTS["household"].decide(conn, service, application, today) for _ in range(times)]
+
+    first, again = asyncio.run(ask(2))
+    assert first == again == Decision(accepted=True, promised_on=today)
+    assert hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of("li")) == [
+        (date(2028, 2, 5),)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "day"),
+    [
+        (Limit(n=0, unit="wd"), date(2027, 1, 15)),
+        (Limit(n=1, unit="d"), date(2027, 1, 16)),
+        (Limit(n=1, unit="wd"), date(2027, 1, 18)),
+        (Limit(n=6, unit="wd"), date(2027, 1, 25)),
+    ],
+)
+def test_natural_and_working_days_are_not_the_same(limit: Limit, day: date) -> None:
+    friday = date(2027, 1, 15)
+    assert promised(limit, friday) == day
+
+
+def test_a_card_or_an_age_that_the_service_does_not_take_is_among_the_reasons(machine: Machine) -> None:
+    machine.file_case("ho", "H13", "H-kind")
+    machine.wait_for("H-kind", "not_accepted")
+    assert machine.ask("progress", receipt_number="H-kind").cases[0].states[-1].note.startswith("card_kind ")
 
 
 def test_an_unknown_service_is_not_accepted(machine: Machine) -> None:

@@ -94,9 +94,7 @@ def toml(folder: Path, **sections: dict[str, Any]) -> str:
 
 def _keys(values: dict[str, Any]) -> str:
     # A JSON string, number or truth value is a TOML one too; a date stands bare.
-    return "".join(
-        f"{key} = {value if key == 'today' else json.dumps(value)}\n" for key, value in values.items()
-    )
+    return "".join(f"{key} = {value if key == 'today' else json.dumps(value)}\n" for key, value in values.items())
 
 
 @pytest.fixture

@@ -213,9 +213,7 @@ def test_full_disk_the_ballast_lets_acknowledging_and_erasing_go_on(open_store, 
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-@pytest.mark.parametrize(
-    "fault", ["fsync:error=EIO:when=7", "fsync:error=EIO:when=8+3", "pwrite64:error=EIO:when=40", "pwrite64:error=EIO:when=50+41"]
-)  # fmt: skip
+@pytest.mark.parametrize("fault", ["fsync:error=EIO:when=7", "fsync:error=EIO:when=8+3", "pwrite64:error=EIO:when=40"])
 def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open_store, fault: str) -> None:
     open_store().close()
     before = (
@@ -231,6 +229,7 @@ def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open
     )
     told = child(path, 1, 12, 0, before=before).communicate(timeout=30)[0].splitlines()
     kept = [line.split()[1] for line in told if line.startswith("kept")]
+    assert "+" in fault or not any(line.startswith("error") for line in told), "one fault is recovered from inside"
     outbox = Outbox(open_store())
     keys = [row.key for row in outbox.rows()]
     assert len(keys) == len(set(keys))

@@ -82,6 +82,24 @@ def test_removal_is_noticed_whatever_a_search_says_after_a_read(
     assert read(reader).name == "王𠮷䶮㛃"
 
 
+@pytest.mark.parametrize(
+    ("find_after_read", "code", "error"),
+    [("9F", Completion.SUCCESS, ""), ("80", Completion.UNSUPPORTED, "removal_unknown")],
+)
+def test_removal_on_a_reader_that_cannot_ask_the_chip(
+    reader_sim: Start, make_reader: Start, find_after_read: str, code: Completion, error: str
+) -> None:
+    sim = reader_sim("--place", "li", "--find-after-read", find_after_read)
+    reader = make_reader()
+    read(reader)
+    sim.do("error", sw3="21", count=1000, command="300")
+    if find_after_read == "9F":
+        assert reader.wait_removed(Deadline(0.5)).code is Completion.TIME_OUT
+        sim.do("lift")
+    done = reader.wait_removed(Deadline(4))
+    assert (done.code, done.error) == (code, error)
+
+
 def test_card_swapped_between_two_looks_counts_as_removed(reader_sim: Start, make_reader: Start) -> None:
     sim = reader_sim("--place", "li")
     reader = make_reader()

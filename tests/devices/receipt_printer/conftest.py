@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ class Bench:
         assert self.process.stdout
         self.ready = json.loads(self.process.stdout.readline())
         self.control = ControlClient(self.ready["control"])
-        self.wire = wire
+        self.wire, self._pause = wire, threading.Event()
         self.drivers: list[EscposPrinter] = []
 
     def do(self, verb: str, **arguments: Any) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Bench:
         ends = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < ends, "it did not happen"
-            time.sleep(0.01)
+            self._pause.wait(0.01)
 
     def close(self) -> None:
         for driver in self.drivers:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from devices.contract import Deadline, Permanent, TryAgain
 from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
 from devices.receipt_printer.job import Cut, Image, Line, Outcome, PrintJob, PrintResult, Qr, result_of
+from devices.supervisor import Supervisor
 from devices.vocabulary import Completion, DeviceState, SupplyState
 
 JOB_BEGUN = 30  # set-up and refusal ask four questions of three bytes each
@@ -133,6 +134,21 @@ def test_printer_goes_silent_after_the_job_was_sent(bench):
     thread.join(10)
     assert outcome(results[0]) == (Outcome.UNKNOWN, "no_barrier")
     bench.wait(lambda: bench.state["slips"] == 1)  # it did print: only nobody can say so
+
+
+def test_lost_answer_does_not_spoil_the_next_job(bench):
+    driver = bench.driver(barrier_timeout_s=0.5)
+    bench.do("slow", mm_per_s=30)
+    thread, results = in_background(lambda: driver.print_job(Deadline(3), HELLO))
+    bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
+    bench.do("silent")
+    thread.join(10)
+    assert results[0].value.outcome is Outcome.UNKNOWN
+    bench.wait(lambda: bench.state["slips"] == 1)
+    bench.do("silent", on=False)
+    bench.do("slow", mm_per_s=0)
+    assert driver.print_job(Deadline(5), HELLO).ok
+    assert bench.state["slips"] == 2
 
 
 def test_garbled_answers_never_mean_printed(bench):
@@ -350,7 +366,7 @@ def test_stray_byte_in_flight_does_not_shift_the_answers():
         while request := peer.recv(3):
             if asked == 4:
                 peer.send(b"\x12")
-                time.sleep(0.01)  # so that it is read alone
+            threading.Event().wait(0.01)  # so that each byte is read alone
             peer.send(bytes((answers[request[2]],)))
             asked += 1
         peer.close()
@@ -374,3 +390,29 @@ def test_job_that_cannot_be_drawn_is_refused_whole(tcp_bench):
     assert (done.code, done.value.outcome) == (Completion.INVALID_DATA, Outcome.NOT_PRINTED)
     assert driver.print_job(Deadline(5), HELLO).ok
     assert tcp_bench.slip() == "你好\n"
+
+
+def test_supervised_printer_comes_back_after_the_cable(bench):
+    statuses = []
+    supervisor = Supervisor(
+        "receipt_printer",
+        lambda publish: EscposPrinter(bench.settings(), publish),
+        on_status=lambda _, status: statuses.append(status),
+        now=lambda: datetime.now(UTC),
+        backoff_base_s=0.05,
+        backoff_cap_s=0.1,
+    )
+    supervisor.start()
+    try:
+        bench.wait(lambda: supervisor.status.device is DeviceState.ONLINE)
+        assert supervisor.submit("print_job", 5.0, job=HELLO).future.result(8).ok
+        bench.do("unplug")
+        bench.wait(lambda: supervisor.status.device is DeviceState.NO_DEVICE)
+        refused = supervisor.submit("print_job", 5.0, job=HELLO).future.result(8)
+        assert result_of(refused).outcome is Outcome.NOT_PRINTED
+        bench.do("replug")
+        bench.wait(lambda: supervisor.status.device is DeviceState.ONLINE)
+        assert supervisor.submit("print_job", 5.0, job=HELLO).future.result(8).ok
+        assert bench.state["slips"] == 2
+    finally:
+        supervisor.stop()

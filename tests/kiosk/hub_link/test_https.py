@@ -110,6 +110,7 @@ async def test_a_hub_that_lost_a_parcel_gets_just_that_one_again(hub, kit, file,
     await drain(forwarder, kit)
     puts = [path.rsplit("/", 1)[1] for method, path in hub.requests if method == "PUT"]
     assert puts == [form, photo, key, photo, key]
+    assert [path.rsplit("/", 1)[1] for method, path in hub.requests if method == "HEAD"] == [photo]
     assert kit.outbox.rows()[0].attempts == 1
 
 
@@ -234,10 +235,9 @@ async def test_a_portal_that_answers_everything_is_not_a_hub(link: HubLink, hub)
 
 async def test_a_department_that_is_down_does_not_make_the_hub_offline(link: HubLink, hub) -> None:
     await link._heartbeat()
-    hub._reply, reply = (
-        lambda call, status, content, headers: reply(call, status, content, {**headers, "Content-Type": "application/problem+json"}),
-        hub._reply,
-    )  # fmt: skip
+    reply = hub._reply
+    own_words = {"Content-Type": "application/problem+json"}
+    hub._reply = lambda call, status, content, headers: reply(call, status, content, {**headers, **own_words})
     hub.faults = [("POST /v1/questions", "503")]
     assert await link.ask("progress", ProgressQuestion(receipt_number="R1")) == Unreachable("server_error")
     assert link.online

@@ -17,13 +17,12 @@ import trio.testing
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState, SupplyState
+from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 from kiosk import machine as machine_module
 from kiosk import maintenance
 from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.machine import Machine
-from kiosk.maintenance.session import enter
 from kiosk.pages import Answer, Board, Page, Settings, Tiles
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import AuditRow
@@ -250,7 +249,7 @@ class Desk:
 
         async def run() -> None:
             try:
-                await enter(self.visit)
+                await maintenance.enter(self.visit)
                 self.ended = "returned"
             except VisitEnded as ended:
                 self.ended = ended.reason
@@ -325,7 +324,3 @@ async def open_desk(
 @pytest.fixture
 async def desk(open_desk: Callable[[], Desk]) -> Desk:
     return open_desk()
-
-
-def paper(supply: SupplyState) -> dict[str, SupplyState]:
-    return {"supply": supply}

@@ -120,6 +120,21 @@ async def test_no_card_placed_is_said_and_the_own_one_must_come_back(desk: Desk,
     assert desk.audit()[1].detail["outcome"] == "no_card"
 
 
+async def test_reader_test_given_up_after_lifting_wants_the_own_card_back(desk: Desk, mock_clock: MockClock) -> None:
+    async with desk.technician():
+        await open_device(desk, READER)
+        desk.screen.touch("test_read")
+        await desk.page("maintenance_read")
+        desk.devices.lift()
+        await desk.pass_time(1)
+        desk.screen.touch("back")
+        await desk.page("maintenance_own_card")
+        desk.devices.place(TECHNICIAN)
+        await desk.page("maintenance_device")
+        assert desk.ended is None
+    assert desk.audit()[1].detail["outcome"] == "interrupted"
+
+
 async def test_reader_test_given_up_before_lifting_goes_on_watching(desk: Desk, mock_clock: MockClock) -> None:
     async with desk.technician():
         await open_device(desk, READER)

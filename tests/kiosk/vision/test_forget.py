@@ -78,8 +78,6 @@ async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photo
         mirrored = reader.latest()[1]
         needles |= rows_of(mirrored, "preview") | rows_of(np.ascontiguousarray(mirrored[:, ::-1]), "frame")
         assert {"preview row 240", "frame row 240"} <= found(vision.pid, needles), "the search must be able to find"
-        camera.do("thaw")
-        camera.do("nobody")
         with trio.fail_after(2.0):
             await vision.forget()
         assert found(vision.pid, needles) == set()

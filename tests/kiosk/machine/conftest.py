@@ -1,0 +1,120 @@
+"""Everything real: hub on PostgreSQL, a network switch, emulated devices on their wires, and the machine in this process."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from kiosk import config as configuration
+from kiosk.citizen import Control, Script
+from kiosk.commands.walking import Walking
+from kiosk.demo.stage import Stage, staged
+from kiosk.hub_link.client import Answered
+from kiosk.machine import Machine
+from kiosk.messages.questions import ProgressQuestion
+
+LONGEST_WALK_S = 60.0
+EVENTUALLY_S = 40.0
+
+
+class World:
+    """One stage, kept for the session; each test gets it as on the first day."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.lines: list[dict[str, Any]] = []
+
+    def do(self, device: str, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Operate the emulated hardware or the network switch."""
+        return self.stage.controls[device].do(verb, **arguments)
+
+    def reset(self) -> None:
+        """Devices well, network up, nobody there, records and store as on the first day."""
+        self.do("network", "restore")
+        if not self.do("id_card_reader", "state")["plugged"]:
+            self.do("id_card_reader", "replug")
+        self.do("id_card_reader", "silent", on=False)
+        self.do("id_card_reader", "lift")
+        self.do("receipt_printer", "reset")
+        for verb in ("replug", "thaw", "light", "live", "nobody"):
+            self.do("camera", verb)
+        hub = self.stage.ready["hub"]["url"]
+        httpx.post(f"{hub}/demo/reset").raise_for_status()
+        httpx.delete(f"{hub}/demo/faults").raise_for_status()
+        self.lines = []
+
+    def script(self, person: str, *services: str, **more: Any) -> Script:
+        """A citizen who puts the card down, stands before the camera, and takes the card after the reading."""
+        reader, camera = self.socket("id_card_reader"), self.socket("camera")
+        control = (
+            Control(page="home", socket=reader, do="place", arguments={"card": person}),
+            Control(page="home", socket=camera, do="person", arguments={"id": person}),
+            Control(page="todo", socket=reader, do="lift"),
+            *more.pop("control", ()),
+        )
+        return Script(services=services, turn=camera, control=control, **more)
+
+    def socket(self, device: str) -> str:
+        return str(self.stage.folder / f"{device}.control")
+
+    def machine(self, presenter: Any, **changes: Any) -> Machine:
+        """The real machine on this stage; its status lines are kept in ``lines``."""
+        machine = Machine(configuration.load(self.stage.config), presenter)
+        publish = machine.status.publish
+
+        def keep(event: str, /, **facts: Any) -> None:
+            self.lines.append({"type": event, **facts})
+            publish(event, **facts)
+
+        machine.status.publish = keep  # type: ignore[method-assign]
+        return machine
+
+    async def walk(self, script: Script, visits: int = 1) -> Walking:
+        """One or more visits from attract page to wipe."""
+        walking = Walking(script, None, None)
+        machine = self.machine(walking)
+        with trio.move_on_after(LONGEST_WALK_S) as scope:
+            await machine.run(visits=visits)
+        assert not scope.cancelled_caught, f"the walk got stuck; pages: {self.pages()}"
+        return walking
+
+    def slips(self) -> list[str]:
+        """Texts of the slips that came out, in order."""
+        return [p.read_text(encoding="utf-8") for p in sorted(self.stage.slips.glob("*.txt"))]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["type"] == kind]
+
+    def pages(self) -> list[str]:
+        return [line["kind"] for line in self.of("page")]
+
+
+async def hub_cases(machine: Machine, number: str) -> list[Any]:
+    """What the city holds under this receipt number, by the live question."""
+    reply = await machine.link.ask("progress", ProgressQuestion(receipt_number=number))
+    return reply.payload.cases if isinstance(reply, Answered) else []
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    folder = Path(tempfile.mkdtemp(prefix="tb-"))
+    with staged(folder, lambda what: None) as up:
+        yield up
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def world(stage: Stage) -> Iterator[World]:
+    for slip in stage.slips.glob("*"):
+        slip.unlink()
+    found = World(stage)
+    found.reset()
+    yield found
+    found.reset()
