@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from psycopg.conninfo import make_conninfo
+
 _DATABASE = "tongban"
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 20
@@ -38,7 +40,7 @@ class OwnPostgres:
     @property
     def dsn(self) -> str:
         """Connection string of the running cluster."""
-        return f"host={self._sockets} user=postgres dbname={_DATABASE}"
+        return make_conninfo(host=self._sockets, user="postgres", dbname=_DATABASE)
 
     @property
     def pid(self) -> int:

@@ -77,6 +77,7 @@ class Machine:
         camera = configured.pop("camera", None)
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
+        maintenance.watch(self.peripherals, self.clock)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
         self.vision = (
             VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None

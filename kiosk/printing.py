@@ -14,6 +14,9 @@ from kiosk.visit import Visit, message
 
 Printed = Literal["printed", "not_printed", "unknown"]
 PRINT_S = 25.0
+_KNOWN_TROUBLE = frozenset(
+    {"paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured", "silent", "stalled", "offline"}
+)
 
 
 async def print_job(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str]:
@@ -55,8 +58,7 @@ async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
 
 def trouble(error: str) -> Text:
     """Plain words for a printer's error code."""
-    known = ("paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured", "silent", "stalled", "offline")
-    return text(f"print.{error}") if error in known else text("print.other")
+    return text(f"print.{error}") if error in _KNOWN_TROUBLE else text("print.other")
 
 
 def trouble_page(journey: Journey, outcome: Printed, error: str) -> Page:

@@ -1,6 +1,7 @@
 """The status socket (CONTRACTS §3): JSON lines without personal data, and answers to requests.
 
-Everyone connected receives every event line; a line ``{"ask": "doctor"}`` is answered by one line
+Whoever connects first receives the present page, link and device lines as they were said (their ``mono`` tells when),
+then every event line; a line ``{"ask": "doctor"}`` is answered by one line
 ``{"type": "answer", "ask": "doctor", ...}``.
 """
 
@@ -15,6 +16,8 @@ import trio
 
 Question = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 _BACKLOG = 256
+_STATES = frozenset({"page", "link", "device", "out_of_service"})
+"""Lines that describe a state, which is still true when somebody connects later."""
 
 
 class StatusSocket:
@@ -24,11 +27,14 @@ class StatusSocket:
         self._path = Path(path)
         self._monotonic = monotonic
         self._readers: set[trio.MemorySendChannel[bytes]] = set()
+        self._present: dict[tuple[str, str], bytes] = {}
         self.questions: dict[str, Question] = {}
 
     def publish(self, event: str, /, **facts: Any) -> None:
         """One event line. ``facts`` never name a person."""
         line = msgspec.json.encode({"type": event, "mono": round(self._monotonic(), 6), **facts}) + b"\n"
+        if event in _STATES:
+            self._present[event, str(facts.get("name", ""))] = line
         for channel in list(self._readers):
             try:
                 channel.send_nowait(line)
@@ -52,6 +58,8 @@ class StatusSocket:
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         send, receive = trio.open_memory_channel[bytes](_BACKLOG)
+        for line in self._present.values():
+            send.send_nowait(line)
         self._readers.add(send)
         try:
             async with trio.open_nursery() as nursery:

@@ -102,14 +102,14 @@ set_up() {
         say "ready"
         return
     fi
+    if [ -n "$missing" ] && [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+        fail "Install these Debian packages, then start again: sudo apt-get install --no-install-recommends $missing"
+    fi
     mkdir -p "$root/build"
     # Two set-ups at once would take each other's environment apart.
     exec 9>"$root/build/setup.lock"
     flock -w 1800 9 || fail "Another set-up has been running for half an hour: end it, then start again."
     if [ -n "$missing" ]; then
-        if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-            fail "Install these Debian packages, then start again: sudo apt-get install --no-install-recommends $missing"
-        fi
         # shellcheck disable=SC2086
         step 1 "Debian packages: $missing" "^Setting up" 0 install_packages $missing
     fi

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.demo.children import ChildError
+from kiosk.demo.children import Child, ChildError
 from kiosk.demo.stage import Stage, command
 from kiosk.demo.watch import MachineWatch
 from kiosk.text import Text, text
@@ -59,7 +59,7 @@ def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path | None, watch: Mach
         argv += ["--screen", "--shots", str(pictures / plan.name)]
     walker = stage.start_child("kiosk", argv, stage.environment)
     walker.wait_ready(VISIT_S)
-    _step_up(stage, plan, watch, start)
+    _step_up(stage, walker, plan, watch, start)
     if not walker.ended_within(VISIT_S):
         raise ChildError(f"the visit {plan.name} did not end within {VISIT_S:.0f} s; see {walker.log}")
     stage.controls["id_card_reader"].do("lift")
@@ -76,13 +76,15 @@ def script_of(stage: Stage, plan: VisitPlan) -> str:
     return f'services = {services}\nturn = {camera}\n[actions]\nrate = "grade:5"\n'
 
 
-def _step_up(stage: Stage, plan: VisitPlan, watch: MachineWatch, start: int) -> None:
+def _step_up(stage: Stage, walker: Child, plan: VisitPlan, watch: MachineWatch, start: int) -> None:
     """Stand before the camera and put the card down; like a person, again when the machine has not noticed."""
     stage.controls["camera"].do("person", id=plan.person)
     for _ in range(NOTICE_TRIES):
         stage.controls["id_card_reader"].do("place", card=plan.person)
         if watch.wait_for(lambda line: line.get("type") == "visit" and line.get("state") == "start", NOTICED_S, start):
             return
+        if not walker.alive:
+            raise ChildError(f"the machine ended: {walker.last_words()}; see {walker.log}")
         stage.controls["id_card_reader"].do("lift")
         threading.Event().wait(LIFTED_S)
     raise ChildError(f"the machine did not notice the card of {plan.person}; see {stage.folder}")

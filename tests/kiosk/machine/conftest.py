@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ class World:
             *more.pop("control", ()),
         )
         return Script(services=services, turn=camera, control=control, **more)
+
+    def people(self) -> list[dict[str, Any]]:
+        """The synthetic people of this stage."""
+        return tomllib.loads(self.stage.people.read_text(encoding="utf-8"))["person"]
 
     def socket(self, device: str) -> str:
         return str(self.stage.folder / f"{device}.control")
