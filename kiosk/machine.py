@@ -63,6 +63,7 @@ class Machine:
         self.config = config
         self.presenter = presenter
         self.ended = trio.Event()
+        self._serving = trio.CancelScope()
         self._refresh: Callable[[], None] | None = None
         self.clock = Clock(config.demo.today)
         self.rng = rng or random.Random()
@@ -207,7 +208,7 @@ class Machine:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.status.run)
-                await nursery.start(self._present, nursery.cancel_scope)
+                await nursery.start(self._present)
                 self.peripherals.start()
                 if self.vision:
                     nursery.start_soon(self.vision.run)
@@ -215,7 +216,9 @@ class Machine:
                 nursery.start_soon(self.forwarder.run)
                 nursery.start_soon(self.watch.run)
                 task_status.started()
-                await self._serve(visits)
+                with self._serving:
+                    await self._serve(visits)
+                await self.status.drained()
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True), trio.move_on_after(4.0):
@@ -223,10 +226,14 @@ class Machine:
             self.store.close()
             self.ended.set()
 
-    async def _present(self, scope: trio.CancelScope, *, task_status: Any) -> None:
+    def stop(self) -> None:
+        """End the visit and wipe it, say so to everyone who listens, then end the machine."""
+        self._serving.cancel()
+
+    async def _present(self, *, task_status: Any) -> None:
         """Draw; when the window is closed by hand the machine ends."""
         await self.presenter.run(task_status=task_status)
-        scope.cancel()
+        self.stop()
 
     async def _serve(self, visits: int | None) -> None:
         served = 0

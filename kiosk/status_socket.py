@@ -42,6 +42,13 @@ class StatusSocket:
                 self._readers.discard(channel)
                 channel.close()
 
+    async def drained(self, timeout_s: float = 0.5) -> None:
+        """Until every reader has been sent what was published, for a moment at most."""
+        with trio.move_on_after(timeout_s):
+            while any(c.statistics().current_buffer_used for c in self._readers):
+                await trio.sleep(0.01)
+            await trio.sleep(0.02)
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until canceled. A stale socket file of a killed machine is replaced."""
         self._path.parent.mkdir(parents=True, exist_ok=True)

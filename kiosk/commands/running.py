@@ -65,7 +65,7 @@ def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Non
 async def _serve(machine: Any, config: Config, visits: int | None) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_end_on_signal, signals, nursery.cancel_scope)
+            nursery.start_soon(_end_on_signal, signals, machine)
             await nursery.start(partial(machine.run, visits=visits))
             ready = {"ready": True, "pid": os.getpid(), "status_socket": config.machine.status_socket}
             click.echo(msgspec.json.encode(ready))
@@ -78,8 +78,7 @@ async def _end_with(machine: Any, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _end_on_signal(signals: Any, scope: trio.CancelScope) -> None:
+async def _end_on_signal(signals: Any, machine: Any) -> None:
     async for number in signals:
         log.info("stopping", signal=number)
-        scope.cancel()
-        return
+        machine.stop()
