@@ -81,7 +81,9 @@ class Machine:
         maintenance.watch(self.peripherals, self.clock)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
         self.vision = (
-            VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera")) if camera else None
+            VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera"), now=self.clock.now)
+            if camera
+            else None
         )
         if camera:
             self.peripherals.publish("camera", DeviceStatus())
@@ -244,17 +246,15 @@ class Machine:
     async def _one_visit(self) -> None:
         visit = Visit(self, Settings())
         self.presenter.on_touch = visit.touched
-        reason = "done"
+        reason = "stopped"
         try:
             first = await self._attract(visit)
             self.publish("visit", visit=visit.id, state="start")
             await self._welcome(visit, first)
             del first
+            reason = "done"
         except VisitEnded as ended:
             reason = ended.reason
-        except trio.Cancelled:
-            reason = "stopped"
-            raise
         except Exception as error:
             # The boundary of a visit: whatever went wrong around the steps, the wipe comes and the next visit begins.
             reason = "fault"
