@@ -7,6 +7,7 @@ Script (TOML)::
     phone = "13900000000"
     [actions]                          # page kind -> action instead of the obvious one; "T01/result" = for one service
     rate = "grade:5"
+    not_yet = "print, leave"         # the second time the page is shown: leave
     [[control]]                        # what happens around the machine when a page of this kind is first shown
     page = "home"
     socket = "/run/reader.control"     # control socket of an emulated device
@@ -73,6 +74,7 @@ class Citizen:
         self.script = script
         self.left = list(script.services)
         self.refused: list[str] = []
+        self._turns: dict[str, int] = {}
         self._shown: set[tuple[str, str]] = set()
 
     @property
@@ -92,11 +94,23 @@ class Citizen:
 
     def decide(self, page: Page) -> Answer | None:
         """The action and values for ``page``."""
-        wanted = self.script.actions.get(f"{page.service}/{page.kind}") or self.script.actions.get(page.kind)
-        action = wanted or self._service(page) or _OBVIOUS.get(page.kind) or _primary(page)
+        action = (
+            self._scripted(f"{page.service}/{page.kind}")
+            or self._scripted(page.kind)
+            or self._service(page)
+            or _OBVIOUS.get(page.kind)
+            or _primary(page)
+        )
         if action in ("", "wait"):
             return None
         return Answer(action=action, values=self._values(page))
+
+    def _scripted(self, where: str) -> str:
+        """The script's word for a page; of "print, leave" the next one each time, the last one for ever."""
+        words = [w.strip() for w in self.script.actions.get(where, "").split(",")]
+        turn = self._turns.get(where, 0)
+        self._turns[where] = turn + 1
+        return words[min(turn, len(words) - 1)]
 
     def _service(self, page: Page) -> str:
         """On pages that offer services: the next one wanted, or to leave when nothing is left."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -295,17 +295,12 @@ class Machine:
                 visit.update(home())
                 await self.settle(device_lost=done.code is Completion.DEVICE_NOT_READY)
 
-        self._refresh = lambda: visit.update(home())
-        try:
+        with self.refreshing(lambda: visit.update(home())):
             while True:
                 found = await visit.show_while(home, card)
-                if isinstance(found, Answer) and found.action == "brand":
-                    if self._brand_tapped():
-                        return found
+                if isinstance(found, Answer) and found.action == "brand" and not self._brand_tapped():
                     continue
                 return found
-        finally:
-            self._refresh = None
 
     def _reader_sees_card(self) -> bool:
         return self.peripherals.status("id_card_reader").media == "present"
@@ -343,11 +338,8 @@ class Machine:
         page = Page(kind="checking", title=text("todo.asking"), blocks=(hero,), actions=(exit_,), icon="user-circle")
         reply = await visit.show_while(page, lambda: self.link.ask("due", DueQuestion(card.number)))
         due, silent = (reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else (None, [])
-        self._refresh = lambda: visit.update(lobby.todo_page(self, visit, due, silent))
-        try:
+        with self.refreshing(lambda: visit.update(lobby.todo_page(self, visit, due, silent))):
             answer = await visit.show(lambda: lobby.todo_page(self, visit, due, silent))
-        finally:
-            self._refresh = None
         await self._chosen(visit, answer.action)
 
     async def _chosen(self, visit: Visit, action: str) -> None:
@@ -405,6 +397,15 @@ class Machine:
         if state == "delivered":
             for row in self.outbox.find(key=key):
                 self.watch.delivered(row.receipt_number or "", case_id)
+
+    @contextmanager
+    def refreshing(self, refresh: Callable[[], None]) -> Iterator[None]:
+        """While inside, ``refresh`` is called whenever a device or the network changes."""
+        self._refresh, before = refresh, self._refresh
+        try:
+            yield
+        finally:
+            self._refresh = before
 
     def _refreshed(self) -> None:
         if self._refresh is not None:

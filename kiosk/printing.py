@@ -35,20 +35,32 @@ async def print_job(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str
     return outcome, done.error
 
 
-def printing_page(title: Text, **extra: object) -> Page:
+async def shown_printing(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str]:
+    """Print behind a page that follows the printer: paper that runs out meanwhile is asked for there."""
+
+    def page() -> Page:
+        return _printing_page(visit)
+
+    with visit.machine.refreshing(lambda: visit.update(page())):
+        result = await visit.show_while(page, functools.partial(print_job, visit, job, ref))
+    return ("unknown", "") if isinstance(result, Answer) else result
+
+
+def _printing_page(visit: Visit) -> Page:
     """Shown while the printer works; no time limit runs."""
-    hero = Hero(icon="printer", level="info", title=title, lead=text("print.wait"), busy=True)
-    return Page(kind="printing", layout="full", title=title, blocks=(hero,), timeout_s=0, **extra)  # type: ignore[arg-type]
+    status = visit.machine.peripherals.status("receipt_printer")
+    stopped = status.error if status.error in ("paper_out", "cover_open") else ""
+    lead = text(f"print.waits_{stopped}") if stopped else text("print.wait")
+    title = text("print.printing")
+    hero = Hero(icon="printer", level="warn" if stopped else "info", title=title, lead=lead, busy=True)
+    return Page(kind="printing", layout="full", title=title, blocks=(hero,), timeout_s=0)
 
 
 async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
     """Print a sheet that names no case, such as 一次性告知单, and say how it went."""
     language = visit.settings.language
     job = notice_job(title.in_language(language), [line.in_language(language) for line in lines])
-    result = await visit.show_while(
-        printing_page(text("print.printing")), functools.partial(print_job, visit, job, "notice")
-    )
-    outcome, error = ("unknown", "") if isinstance(result, Answer) else result
+    outcome, error = await shown_printing(visit, job, "notice")
     if outcome == "printed":
         page = message("printed", "printer", "ok", text("print.done"), text("print.take"), timeout_s=30.0)
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from kiosk.pages import Action
 from screens import theme
 from screens.look import Look
 from screens.panel import Target
 from screens.words import icon
-from kiosk.pages import Action
 
 _STYLES = {
     "primary": (theme.BLUE, theme.WHITE),
@@ -44,7 +44,14 @@ def _label(look: Look, made: Target, action: Action, ink: theme.Colour, size: st
     beside = sign.width + 14 if sign else 0
     bold = action.style == "primary"
     words = look.words(
-        action.label, size, colour=ink, bold=bold, width=made.width - 36 - beside, lines=1, floor="caption", align="center"
+        action.label,
+        size,
+        colour=ink,
+        bold=bold,
+        width=made.width - 36 - beside,
+        lines=1,
+        floor="caption",
+        align="center",
     )
     left = (made.width - words.width - beside) / 2
     height = made.height - below

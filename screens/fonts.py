@@ -22,7 +22,14 @@ MISSING = "〓"  # the printers' old sign for a character that is not at hand; n
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
 _COLLECTION = "NotoSansCJK-{weight}.ttc"
 _FACE = "Noto Sans CJK SC"
-_OTHERS = ("HanaMinB.ttf", "HanaMinA.ttf", "BabelStoneHan.ttf", "SimSunExtG.ttf", "NotoSerifCJK-Regular.ttc", "DejaVuSans.ttf")
+_OTHERS = (
+    "HanaMinB.ttf",
+    "HanaMinA.ttf",
+    "BabelStoneHan.ttf",
+    "SimSunExtG.ttf",
+    "NotoSerifCJK-Regular.ttc",
+    "DejaVuSans.ttf",
+)
 _ICON_FONTS = (
     ("phosphor-1.3.0", "phosphor-charmap-1.3.0"),
     ("materialdesignicons6-webfont-6.9.96", "materialdesignicons6-webfont-charmap-6.9.96"),

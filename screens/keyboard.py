@@ -28,11 +28,11 @@ _LAYOUTS = {
 _SPANS = {_SPACE: 4.0, _CLEAR: 2.0, _ERASE: 1.6}
 
 
-def keyboard(look: Look, block: Field) -> Panel:
-    """The keys for ``block``, over the whole width of the screen."""
+def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
+    """The keys for ``block``, over the whole width of the screen; ``growth`` makes them higher."""
     rows = _LAYOUTS[block.keys]
     pad = len(rows[0]) == 3
-    height = max(look.metrics.touch, 124 if pad else 100)
+    height = max(look.metrics.touch, round((124 if pad else 100) * growth))
     board = Panel(theme.WIDTH)
     board.fill(theme.KEYBOARD)
     board.rule(0, 0, theme.WIDTH)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kiosk.pages import Action, Hero, Page, Settings
+from kiosk.text import Text, text
 from screens.theme import BLUE, ON_NAVY_SECOND, SECOND, Colour, Metrics
 from screens.words import Words
-from kiosk.pages import Action, Page, Settings
-from kiosk.text import Text, text
 
 
 class Look:
@@ -34,6 +34,7 @@ class Look:
         self.focus = focus
         self.focused = focused
         self.open_frames = open_frames
+        self.centred = any(isinstance(b, Hero) for b in page.blocks)  # its words then stand in the middle too
         self.fields: dict[str, Any] = {}  # the boxes of this page's fields, by name
 
     def say(self, words: Text) -> str:
@@ -62,7 +63,7 @@ class Look:
 
     def gap(self, px: int) -> int:
         """A distance that grows with the room there is."""
-        return round(px * self.metrics.roomy)
+        return round(px * self.metrics.roomy * self.metrics.airy)
 
     def tap(self, action: Action) -> Callable[[], None]:
         """What a button of ``action`` calls."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kivy.graphics import BorderImage, Color, Line, PopMatrix, PushMatrix, Rectangle, Translate
+from kivy.graphics import BorderImage, Color, PopMatrix, PushMatrix, Rectangle, SmoothLine, Translate
 from kivy.graphics.texture import Texture
 from kivy.uix.widget import Widget
 
@@ -60,7 +60,9 @@ class Panel(Widget):
             back.size = (w + 2 * grow, h + 2 * grow)
         return self
 
-    def fill(self, colour: theme.Colour, radius: int = 0, box: tuple[float, float, float, float] | None = None) -> Color:
+    def fill(
+        self, colour: theme.Colour, radius: int = 0, box: tuple[float, float, float, float] | None = None
+    ) -> Color:
         """A flat (rounded) background; returns its colour, which may change."""
         with self.canvas:
             made = Color(*colour)
@@ -70,14 +72,18 @@ class Panel(Widget):
                 self._back(Rectangle(), 0, box)
         return made
 
-    def frame(self, colour: theme.Colour, radius: int, thick: int = 3, box: tuple[float, float, float, float] | None = None) -> Color:
+    def frame(
+        self, colour: theme.Colour, radius: int, thick: int = 3, box: tuple[float, float, float, float] | None = None
+    ) -> Color:
         """A rounded frame."""
         with self.canvas:
             made = Color(*colour)
             self._back(BorderImage(texture=paint.outline(radius, thick), border=(radius,) * 4), 0, box)
         return made
 
-    def card(self, colour: theme.Colour = theme.WHITE, radius: int = 24, box: tuple[float, float, float, float] | None = None) -> None:
+    def card(
+        self, colour: theme.Colour = theme.WHITE, radius: int = 24, box: tuple[float, float, float, float] | None = None
+    ) -> None:
         """A rounded card with a soft shadow."""
         with self.canvas:
             Color(1, 1, 1, 1)
@@ -109,7 +115,9 @@ class Target(Panel):
     rapid = False  # may be tapped again at once (keys)
     drags: Callable[[str, float, float], None] | None = None  # takes the finger's way instead of a tap
 
-    def __init__(self, width: float, height: float, tapped: Callable[[], None], *, enabled: bool = True, label: str = "") -> None:
+    def __init__(
+        self, width: float, height: float, tapped: Callable[[], None], *, enabled: bool = True, label: str = ""
+    ) -> None:
         super().__init__(width, height)
         self.tapped = tapped
         self.enabled = enabled
@@ -131,6 +139,6 @@ def absolute(widget: Widget) -> tuple[float, float]:
     return x, y
 
 
-def ring(x: float, y: float, radius: float, thick: float, share: float = 1.0) -> Line:
+def ring(x: float, y: float, radius: float, thick: float, share: float = 1.0) -> SmoothLine:
     """A ring, ``share`` of it drawn, clockwise from the top."""
-    return Line(circle=(x, y, radius, 0, 360 * share), width=thick / 2, cap="none")
+    return SmoothLine(circle=(x, y, radius, 0, 360 * share), width=thick / 2, cap="none", overdraw_width=1.2)

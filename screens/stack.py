@@ -1,32 +1,34 @@
-"""Blocks one beneath the other: sparse pages grow into their room, full ones are cut into pages."""
+"""Blocks one beneath the other: sparse pages grow into their room, crowded ones close up, full ones are cut into pages."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from itertools import product
 
 from msgspec.structs import replace as changed
 
-from kiosk.pages import Block, CardPrompt, Grades, Hero, LineCards, Tiles
+from kiosk.pages import Block, Grades, Hero, LineCards, SignaturePad, Tiles
 from screens import theme
 from screens.blocks import ROWS, STRETCH, draw
 from screens.look import Look
 from screens.panel import Panel
 
-_ROOMY = (1.4, 1.25, 1.12)
+_GROWTH = (*product((1.35, 1.2, 1.1), (2.4, 1.8, 1.4, 1.0)), (1.0, 1.6), (1.0, 1.25))
+_SHRINKAGE = (0.75, 0.5)
+_FULL_SHARE = 0.97
 _LEAST_STRETCH = 620
-_KEEP_SIZE = (CardPrompt, LineCards, Tiles)  # the home page's blocks have their own proportions
+_MOST_SIGNATURE = 660
+_ELDER_GROWTH = 1.15  # the type is large already
 
 
 def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
     """The blocks cut into screenfuls of ``height`` px; with more than one, ``pager`` px stay free for its buttons."""
-    if _total(look, blocks, width) <= height:
+    if natural(look, blocks, width) <= height or _closed_up(look, blocks, width, height):
         return [blocks]
-    room = height - pager
     done: list[tuple[Block, ...]] = []
     rest = list(blocks)
     while rest:
-        taken, rest = _take(look, rest, width, room)
+        taken, rest = _take(look, rest, width, height - pager)
         done.append(tuple(taken))
     return done
 
@@ -34,18 +36,14 @@ def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, p
 def arrange(look: Look, blocks: tuple[Block, ...], width: float, height: float, *, centred: bool) -> Panel:
     """One screenful, ``height`` px high, composed so that no large part stays empty."""
     stretch = [b for b in blocks if type(b) in STRETCH]
-    if not stretch and not any(isinstance(b, _KEEP_SIZE) for b in blocks):
-        look.metrics = _grown(look, blocks, width, height)
-    fixed = {id(b): draw(b, look, width) for b in blocks if type(b) not in STRETCH}
-    gaps = theme.GUTTER * (len(blocks) - 1)
-    used = sum(p.height for p in fixed.values()) + gaps
-    share = (height - used) / len(stretch) if stretch else 0
-    panels = [fixed.get(id(b)) or draw(b, look, width, share) for b in blocks]
-    free = max(0.0, height - sum(p.height for p in panels) - gaps)
-    centred = centred or any(isinstance(b, Hero | Grades) for b in blocks)
-    gap = theme.GUTTER + min(22.0, free / (len(panels) + 1)) if panels else 0
-    free -= (gap - theme.GUTTER) * max(0, len(panels) - 1)
-    y = free * (0.42 if centred else 0.0)
+    share = _share(look, blocks, stretch, width, height)
+    _grow(look, blocks, width, height, share)
+    panels = [draw(b, look, width, share) for b in blocks]
+    gutter = _gutter(look)
+    free = max(0.0, height - sum(p.height for p in panels) - gutter * (len(panels) - 1))
+    gap = gutter + min(30.0, free / (len(panels) + 1)) if panels else 0
+    free -= (gap - gutter) * max(0, len(panels) - 1)
+    y = free * (0.44 if centred or any(isinstance(b, Hero | Grades) for b in blocks) else 0.0)
     sheet = Panel(width)
     for panel in panels:
         sheet.put(panel, 0, y)
@@ -53,29 +51,70 @@ def arrange(look: Look, blocks: tuple[Block, ...], width: float, height: float, 
     return sheet.finish(height)
 
 
-def _total(look: Look, blocks: tuple[Block, ...] | list[Block], width: float) -> float:
-    return sum(_height(look, b, width) for b in blocks) + theme.GUTTER * (len(blocks) - 1)
+def natural(look: Look, blocks: tuple[Block, ...], width: float, share: float = _LEAST_STRETCH) -> float:
+    """The height in px that the blocks take by themselves."""
+    return sum(_height(look, b, width, share) for b in blocks) + _gutter(look) * (len(blocks) - 1)
 
 
-def _height(look: Look, block: Block, width: float) -> float:
-    return float(_LEAST_STRETCH) if type(block) in STRETCH else draw(block, look, width).height
+def _share(look: Look, blocks: tuple[Block, ...], stretch: list[Block], width: float, height: float) -> float:
+    """What each stretching block gets of the height that the others leave."""
+    if not stretch:
+        return 0.0
+    used = sum(draw(b, look, width).height for b in blocks if type(b) not in STRETCH)
+    share = (height - used - _gutter(look) * (len(blocks) - 1)) / len(stretch)
+    return min(share, _MOST_SIGNATURE) if isinstance(stretch[0], SignaturePad) else share
+
+
+def _gutter(look: Look) -> float:
+    return theme.GUTTER * min(1.0, look.metrics.airy)
+
+
+def _height(look: Look, block: Block, width: float, share: float = _LEAST_STRETCH) -> float:
+    return share if type(block) in STRETCH else draw(block, look, width).height
+
+
+def _closed_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> bool:
+    before = look.metrics
+    for airy in _SHRINKAGE:
+        look.metrics = replace(before, airy=airy)
+        if natural(look, blocks, width) <= height:
+            return True
+    look.metrics = before
+    return False
+
+
+def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, share: float) -> None:
+    before = look.metrics
+    total = natural(look, blocks, width, share)
+    if before.airy < 1 or total > height * 0.93:
+        return
+    growing = max(1.0, total - sum(share for b in blocks if type(b) in STRETCH))
+    room = height - (total - growing)
+    for roomy, airy in _GROWTH:
+        if growing * roomy > room or (before.elder and roomy > _ELDER_GROWTH):
+            continue
+        look.metrics = replace(before, roomy=roomy, airy=airy)
+        if natural(look, blocks, width, share) <= height * _FULL_SHARE:
+            return
+    look.metrics = before
 
 
 def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:
+    """As many blocks as fit, the last perhaps cut; always at least one."""
     taken: list[Block] = []
     left = room
     for place, block in enumerate(rest):
         need = _height(look, block, width)
         if need <= left:
             taken.append(block)
-            left -= need + theme.GUTTER
+            left -= need + _gutter(look)
             continue
-        head, tail = _cut(look, block, width, left)
+        # A grid stays whole if the next sheet can hold it: half a grid looks like an error.
+        whole = taken and isinstance(block, Tiles | LineCards) and need <= room
+        head, tail = (None, []) if whole else _cut(look, block, width, left)
         if head is not None:
             return [*taken, head], [*tail, *rest[place + 1 :]]
-        if taken:
-            return taken, rest[place:]
-        return [block], rest[place + 1 :]
+        return (taken, rest[place:]) if taken else ([block], rest[place + 1 :])
     return taken, []
 
 
@@ -87,15 +126,3 @@ def _cut(look: Look, block: Block, width: float, room: float) -> tuple[Block | N
         if _height(look, head, width) <= room:
             return head, [changed(block, **{name: rows[count:]})]
     return None, []
-
-
-def _grown(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> theme.Metrics:
-    metrics = look.metrics
-    natural = _total(look, blocks, width) or inf
-    for roomy in _ROOMY:
-        if natural * roomy <= height and (not metrics.elder or roomy < 1.2):
-            look.metrics = replace(metrics, roomy=roomy)
-            grown = _total(look, blocks, width)
-            if grown <= height * 0.96:
-                return look.metrics
-    return metrics

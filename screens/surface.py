@@ -148,9 +148,7 @@ class Surface(Widget):
         radius = target.radius
         with self._over:
             Color(*_PRESSED)
-            BorderImage(
-                texture=paint.rounded(radius), border=(radius,) * 4, pos=(x, y), size=(width, height)
-            )
+            BorderImage(texture=paint.rounded(radius), border=(radius,) * 4, pos=(x, y), size=(width, height))
 
     def _fit(self, *_: object) -> None:
         scale = min(self.width / theme.WIDTH, self.height / theme.HEIGHT)

@@ -71,7 +71,8 @@ class Metrics:
     diagonal_in: float = 27.0
     bottom_height_mm: float = 700.0
     elder: bool = False
-    roomy: float = 1.0  # sparse pages use the room they have
+    roomy: float = 1.0  # type of sparse pages grows into the room they have
+    airy: float = 1.0  # so do their distances; those of crowded pages shrink
 
     @property
     def pitch(self) -> float:

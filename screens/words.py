@@ -73,9 +73,7 @@ def extent(words: str, size: int, path: str) -> float:
     return sum(CoreLabel(font_size=size, font_name=p).get_extents(part)[0] for p, part in fonts.runs(words, path))
 
 
-def _fitted(
-    words: str, size: int, path: str, width: float | None, lines: int | None, floor: int
-) -> tuple[str, int]:
+def _fitted(words: str, size: int, path: str, width: float | None, lines: int | None, floor: int) -> tuple[str, int]:
     words = "\n".join("".join(part for _, part in fonts.runs(line, path)) for line in words.split("\n"))
     if width is None:
         return words, size

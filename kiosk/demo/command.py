@@ -19,7 +19,7 @@ from kiosk.demo.children import Child, ChildError
 from kiosk.demo.scripted import perform
 from kiosk.demo.stage import Stage, staged
 from kiosk.demo.watch import MachineWatch
-from kiosk.text import text
+from kiosk.text import Text, text
 
 MACHINE_READY_S = 60.0
 OUTPUT = Path("demo-output")
@@ -40,7 +40,9 @@ def run_demo(folder: Path | None, output: Path, *, scripted: bool) -> int:
     with _runtime_folder(folder) as place:
         try:
             with staged(place, _progress) as stage:
-                return perform(stage, output, _progress) if scripted else _show(stage)
+                if not scripted:
+                    return _show(stage)
+                return perform(stage, output, _progress) and _failed(text("demo.unfinished"), place)
         except ChildError as fault:
             return _failed(str(fault), place)
         except KeyboardInterrupt:
@@ -106,8 +108,8 @@ def _runtime_folder(wanted: Path | None) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _failed(why: str, place: Path) -> int:
-    (place / "failed").write_text(why + "\n", encoding="utf-8")
+def _failed(why: str | Text, place: Path) -> int:
+    (place / "failed").write_text(f"{why}\n", encoding="utf-8")
     click.echo(_words("demo.failed", why=why), err=True)
     click.echo(_words("demo.logs", folder=place), err=True)
     return 1

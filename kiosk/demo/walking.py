@@ -101,7 +101,9 @@ def _row(service: str, plan: VisitPlan, lines: list[dict[str, Any]], failed: str
     if "begin" not in journey or "end" not in journey:
         return Row(service, plan, text("demo.row.failed", why=failed or service), 0.0, ok=False)
     took = journey["end"] - journey["begin"]
-    states = [line["state"] for line in own if line.get("type") == "case"]
+    # Only the first line of a case names its service: what follows is known by the case's id.
+    ids = {line["case_id"] for line in own if line.get("type") == "case"}
+    states = [line["state"] for line in lines if line.get("type") == "case" and line["case_id"] in ids]
     if service not in FILED:
         crashed = any(line.get("type") == "step_crashed" for line in own)
         return Row(service, plan, text("demo.row.done"), took, ok=not crashed)

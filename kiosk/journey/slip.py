@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 from kiosk.catalogue.model import StepSpec
 from kiosk.clock import local
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.pages import Action, Answer, Hero
-from kiosk.printing import print_job, printing_page, trouble_page
+from kiosk.pages import Action, Hero
+from kiosk.printing import shown_printing, trouble_page
 from kiosk.slips.layout import slip_job
 from kiosk.slips.masking import mask_name
 from kiosk.slips.model import SlipModel
@@ -24,9 +22,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     copy = 0
     while True:
         job = slip_job(_model(journey, copy), journey.visit.settings.language)
-        page = printing_page(text("print.printing"), service=journey.service.key)
-        result = await journey.visit.show_while(page, functools.partial(print_job, journey.visit, job, journey.case_id))
-        outcome, error = ("unknown", "") if isinstance(result, Answer) else result
+        outcome, error = await shown_printing(journey.visit, job, journey.case_id)
         if outcome == "printed":
             break
         answer = await journey.visit.show(trouble_page(journey, outcome, error))

@@ -6,8 +6,23 @@ from collections.abc import Callable
 
 from kiosk import pages
 from screens.blocks import (
-    board, card_prompt, choices, due_list, facts, field, grades, hero, line_cards, notice, paragraph, picture,
-    preview, receipt, signature, stages, tiles,
+    board,
+    card_prompt,
+    choices,
+    due_list,
+    facts,
+    field,
+    grades,
+    hero,
+    line_cards,
+    notice,
+    paragraph,
+    picture,
+    preview,
+    receipt,
+    signature,
+    stages,
+    tiles,
 )  # fmt: skip
 from screens.look import Look
 from screens.panel import Panel

@@ -72,7 +72,9 @@ def _card_art(width: int, height: int) -> Texture:
     right, face = box[2] - 24 * over, top - 6 * over
     draw.rounded_rectangle((right - 70 * over, face, right, face + 84 * over), 10 * over, fill=(255, 255, 255, 255))
     draw.ellipse((right - 49 * over, face + 14 * over, right - 21 * over, face + 42 * over), fill=(88, 136, 232, 255))
-    draw.pieslice((right - 60 * over, face + 46 * over, right - 10 * over, face + 106 * over), 180, 360, fill=(88, 136, 232, 255))
+    draw.pieslice(
+        (right - 60 * over, face + 46 * over, right - 10 * over, face + 106 * over), 180, 360, fill=(88, 136, 232, 255)
+    )
     card = card.rotate(-7, Image.Resampling.BICUBIC)
     alpha = card.getchannel("A").filter(ImageFilter.GaussianBlur(9 * over)).point(lambda a: a * 0.35)
     shade = Image.new("RGBA", size, (16, 42, 120, 0))

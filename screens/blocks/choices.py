@@ -60,7 +60,7 @@ class Row(Target):
         ink = theme.INK if option.enabled else theme.DISABLED
         size = round(look.type("large") * 1.25)
         self._off = icon("circle", size, theme.SECOND if option.enabled else theme.DISABLED)
-        self._on = icon("radio-button", size, theme.BLUE, fill=True)
+        self._on = icon("check-circle", size, theme.BLUE, fill=True)
         left = _PAD + self._off.width + 22
         words = look.words(option.label, "medium", colour=ink, bold=True, width=width - left - _PAD)
         said = option.detail if option.enabled else option.reason or option.detail
@@ -84,5 +84,3 @@ class Row(Target):
 
 def _visible(sign: Label, shown: bool) -> None:
     sign.opacity = 1 if shown else 0
-
-

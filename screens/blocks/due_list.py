@@ -58,7 +58,9 @@ def _item(item: DueItem, look: Look, width: float) -> Target:
     room = right - left - (0 if stacked else pill.width + 16)
     ink = theme.INK if enabled else theme.DISABLED
     name = look.words(item.action.label, "medium", colour=ink, bold=True, width=room)
-    why = look.second(item.reason if enabled or not item.action.reason else item.action.reason, "body", width=right - left)
+    why = look.second(
+        item.reason if enabled or not item.action.reason else item.action.reason, "body", width=right - left
+    )
     pad = look.gap(26)
     y = pad
     if stacked:

@@ -20,7 +20,7 @@ def draw(block: Field, look: Look, width: float) -> Panel:
     label = look.words(block.label, "body", bold=True, width=width)
     panel.put(label, 4, 0)
     y = label.height + 8
-    height = max(look.gap(104), look.metrics.touch, round(look.type("large") * 2.2))
+    height = max(round(104 * look.metrics.roomy), look.metrics.touch, round(look.type("large") * 2.2))
     target = Target(width, height, lambda: look.focus(block.name), label=look.say(block.label))
     target.rapid = True
     target.card(radius=20)
@@ -29,12 +29,14 @@ def draw(block: Field, look: Look, width: float) -> Panel:
     look.fields[block.name] = box
     panel.put_live(box, 0, y)
     y += height
-    said, colour, name = (block.error, theme.RED, "warning-circle") if block.error else (block.hint, theme.SECOND, "info")
+    said, colour, name = (
+        (block.error, theme.RED, "warning-circle") if block.error else (block.hint, theme.SECOND, "info")
+    )
     if said:
-        words = look.words(said, "caption", colour=colour, width=width - 60)
         sign = icon(name, round(look.type("caption") * 1.2), colour, fill=True)
-        panel.put(sign, 6, y + 10 + (min(words.height, sign.height * 1.3) - sign.height) / 2)
-        panel.put(words, 50, y + 10)
+        words = look.words(said, "caption", colour=colour, width=width - sign.width - 24)
+        panel.put(sign, 6, y + 10 + look.type("caption") * 0.72 - sign.height / 2)
+        panel.put(words, sign.width + 18, y + 10)
         y += 10 + words.height
     return panel.finish(y)
 

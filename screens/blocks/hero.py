@@ -17,7 +17,7 @@ _DISC = 208
 def draw(block: Hero, look: Look, width: float) -> Panel:
     """Everything centred: sign in a tinted disc, title, lead."""
     colour, tint = theme.LEVELS[block.level]
-    side = look.gap(_DISC)
+    side = round(_DISC * look.metrics.roomy)
     panel = Panel(width)
     disc = Panel(side, side)
     disc.fill(tint, side // 2)

@@ -78,9 +78,13 @@ def _stacked(block: LineCards, look: Look, width: float) -> Panel:
 def _row(card: LineCard, look: Look, width: float) -> Target:
     enabled = card.action.enabled
     _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), "#5D6A80", "#7A879C")
-    title = look.words(card.action.label, "title", colour=theme.WHITE, bold=True, width=width - 320, lines=1, floor="medium")
+    title = look.words(
+        card.action.label, "title", colour=theme.WHITE, bold=True, width=width - 320, lines=1, floor="medium"
+    )
     said = "、" if look.settings.language == "zh" else ", "
-    items = said.join(look.say(item) for item in card.items[:3]) if enabled else look.say(card.action.reason or card.count)
+    items = (
+        said.join(look.say(item) for item in card.items[:3]) if enabled else look.say(card.action.reason or card.count)
+    )
     words = look.words(items, "caption", colour=theme.WHITE, width=width - 320, lines=2, floor="caption")
     height = max(190, round(title.height + words.height + 52))
     made = Target(width, height, look.tap(card.action), enabled=enabled, label=look.say(card.action.label))

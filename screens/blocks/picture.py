@@ -16,7 +16,7 @@ LEAST = 420
 
 def draw(block: Picture, look: Look, width: float, height: float) -> Panel:
     """The image in a white card, as large as the room allows, its words beneath."""
-    words = look.second(block.label, "caption", width=width - 60, align="center") if block.label else None
+    words = look.second(block.label, "body", width=width - 60, align="center") if block.label else None
     foot = words.height + 16 if words else 0
     image = Image.open(BytesIO(block.data)).convert("RGBA")
     scale = min((width - 60) / image.width, (max(height, LEAST) - 60 - foot) / image.height, 3)

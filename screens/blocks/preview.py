@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from kivy.clock import Clock
-from kivy.graphics import Color, Line, RoundedRectangle
+from kivy.graphics import Color, RoundedRectangle, SmoothLine
 from kivy.graphics.texture import Texture
 
 from kiosk.pages import Preview
@@ -66,7 +66,14 @@ class Live(Panel):
         if self._words is not None:
             self.remove_widget(self._words)
         self._words = self._look.words(
-            block.instruction, "title", colour=theme.WHITE, bold=True, width=self.width - 60, lines=2, floor="body", align="center"
+            block.instruction,
+            "title",
+            colour=theme.WHITE,
+            bold=True,
+            width=self.width - 60,
+            lines=2,
+            floor="body",
+            align="center",
         )
         room = self.height - self._top
         self._words.pos = ((self.width - self._words.width) / 2, self._top + (room - self._words.height) / 2)
@@ -96,7 +103,10 @@ class Live(Panel):
 
     def _poll(self, _dt: float) -> None:
         if self._source is None:
-            self._source = self._look.open_frames(self.block.frames)
+            try:
+                self._source = self._look.open_frames(self.block.frames)
+            except OSError:  # the camera's owner is gone or not there yet
+                return
         found = self._source.latest() if self._source is not None else None
         if found is None or found[0] == self._seq:
             return
@@ -141,9 +151,9 @@ class _Guide(Panel):
         self._oval = ((width - wide) / 2, 16 + (height - 16 - high) / 2, wide, high)
         with self.canvas:
             Color(1, 1, 1, 0.55)
-            Line(ellipse=(*self._oval, 0, 360), width=4)
+            SmoothLine(ellipse=(*self._oval, 0, 360), width=4)
             Color(*theme.rgb("#3CD28B"))
-            self._rim = Line(ellipse=(*self._oval, 0, 0), width=8, cap="none")
+            self._rim = SmoothLine(ellipse=(*self._oval, 0, 0), width=8, cap="none")
 
     def progress(self, share: float) -> None:
         """Fill the rim to ``share`` (0..1)."""

@@ -21,7 +21,7 @@ def draw(block: Receipt, look: Look, width: float) -> Panel:
     panel = Panel(width)
     panel.card()
     pad = look.gap(_PAD)
-    qr = _code(block.qr, look.gap(_QR)) if block.qr else None
+    qr = _code(block.qr, round(_QR * look.metrics.roomy)) if block.qr else None
     room = width - 2 * _PAD - (qr.width + 30 if qr else 0)
     y = pad
     label = look.second(block.label, "body", width=room)

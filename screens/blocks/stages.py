@@ -37,12 +37,16 @@ def _stage(panel: Panel, stage: Stage, look: Look, y: float, *, last: bool) -> f
     left = _PAD + _DOT + 28
     room = panel.width - left - _PAD
     waiting = stage.state == "waiting"
-    label = look.words(stage.label, "medium", bold=not waiting, colour=theme.SECOND if waiting else theme.INK, width=room)
+    label = look.words(
+        stage.label, "medium", bold=not waiting, colour=theme.SECOND if waiting else theme.INK, width=room
+    )
     detail = look.second(stage.detail, "body", width=room) if stage.detail else None
     high = max(label.height + (detail.height + 2 if detail else 0), _DOT)
     step = high + look.gap(28)
     if not last:
-        panel.fill(theme.GREEN if stage.state == "done" else theme.RULE, 0, (_PAD + _DOT / 2 - 3, y + _DOT, 6, step - _DOT))
+        panel.fill(
+            theme.GREEN if stage.state == "done" else theme.RULE, 0, (_PAD + _DOT / 2 - 3, y + _DOT, 6, step - _DOT)
+        )
     dot = Panel(_DOT, _DOT)
     dot.fill(back, _DOT // 2)
     dot.put_middle(icon(_SIGNS[stage.state], 34, ink, bold=True), 0, 0, _DOT, _DOT)

@@ -9,7 +9,6 @@ from screens.panel import Panel, Target
 from screens.words import icon
 
 _PAD = 28
-_ROOM_FOR_NAME = 12
 
 
 def draw(block: Tiles, look: Look, width: float) -> Panel:
@@ -25,17 +24,18 @@ def draw(block: Tiles, look: Look, width: float) -> Panel:
         title = look.words(block.title, "large", bold=True, width=width - 2 * left)
         panel.put(title, left, y)
         y += title.height + look.gap(12)
-    gap = theme.GUTTER if block.wide else 12
+    gap = theme.GUTTER if block.wide else 4
     room = width - (0 if block.wide else 2 * _PAD)
     wide = (room - gap * (columns - 1)) / columns
+    between = theme.GUTTER if block.wide else look.gap(8)
     shape = _wide if block.wide else _beside if look.metrics.elder else _upright
     for start in range(0, len(block.tiles), columns):
         row = [shape(tile, look, wide) for tile in block.tiles[start : start + columns]]
         height = max(t.height for t in row)
         for number, tile in enumerate(row):
             panel.put(tile.finish(height), (0 if block.wide else _PAD) + number * (wide + gap), y)
-        y += height + gap
-    return panel.finish(y - gap + (0 if block.wide else look.gap(22)))
+        y += height + between
+    return panel.finish(y - between + (0 if block.wide else look.gap(22)))
 
 
 def _columns(block: Tiles, look: Look) -> int:
@@ -66,14 +66,14 @@ def _sign(tile: Tile, side: int) -> Panel:
 
 def _upright(tile: Tile, look: Look, width: float) -> Target:
     made = _target(tile, look, width)
-    side = look.gap(94)
-    top = 14
+    side = round(94 * look.metrics.roomy)
+    top = look.gap(14)
     made.put(_sign(tile, side), (width - side) / 2, top)
     if tile.badge:
         badge = _badge(tile, look, width / 2)
         made.put(badge, min(width - badge.width, (width + side) / 2 - 22), top - 10)
     ink = theme.INK if tile.action.enabled else theme.DISABLED
-    name = look.words(tile.action.label, "body", colour=ink, width=width - 8, lines=2, floor="caption", align="center")
+    name = look.words(tile.action.label, "body", colour=ink, width=width - 8, lines=1, floor="caption", align="center")
     made.put(name, (width - name.width) / 2, top + side + 10)
     below = top + side + 10 + name.height
     if not tile.action.enabled and tile.action.reason:
@@ -99,7 +99,9 @@ def _row(tile: Tile, look: Look, width: float, *, side: int, card: bool) -> Targ
         made.card()
     left = pad + side + 20
     ink = theme.INK if tile.action.enabled else theme.DISABLED
-    name = look.words(tile.action.label, "medium" if card else "body", colour=ink, bold=card, width=width - left - 16, floor="caption")
+    name = look.words(
+        tile.action.label, "medium" if card else "body", colour=ink, bold=card, width=width - left - 16, floor="caption"
+    )
     said = tile.lead if tile.action.enabled else (tile.action.reason or tile.lead)
     lead = look.second(said, "caption", width=width - left - 16) if said else None
     below = name.height + (lead.height + 2 if lead else 0)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from kiosk.pages import Action
 from screens import theme
 from screens.buttons import button
 from screens.look import Look
 from screens.panel import Panel
-from kiosk.pages import Action
 
 _ORDER = {"exit": 0, "secondary": 1, "plain": 1, "primary": 2}
 _PAD = 32
+_HUGE = 190
 
 
 def action_bar(look: Look) -> Panel | None:
@@ -17,23 +18,25 @@ def action_bar(look: Look) -> Panel | None:
     actions = sorted(look.page.actions, key=lambda a: _ORDER[a.style])
     if not actions:
         return None
-    rows = _rows(look, actions)
+    rows = _rows(actions)
     height = look.metrics.button
+    if look.page.layout == "full" and len(actions) == 1:
+        height = max(_HUGE, round(height * 1.4))  # one thing to do: it cannot be missed
     bar = Panel(theme.WIDTH)
     bar.card(theme.WHITE, 2)
     y = _PAD
     for row in rows:
         x = float(theme.MARGIN)
         for action, width in row:
-            bar.put(button(look, action, width, height), x, y)
+            bar.put(button(look, action, width, height, "large"), x, y)
             x += width + theme.GUTTER
         y += height + theme.GUTTER
     bar.finish(y - theme.GUTTER + _PAD)
     return bar
 
 
-def _rows(look: Look, actions: list[Action]) -> list[list[tuple[Action, float]]]:
-    fitting = 3 if not look.metrics.elder else 3
+def _rows(actions: list[Action]) -> list[list[tuple[Action, float]]]:
+    fitting = 3
     rows: list[list[Action]] = []
     while actions:
         rows.insert(0, actions[-fitting:])

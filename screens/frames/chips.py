@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from kiosk.pages import Chip
 from screens import theme
 from screens.look import Look
 from screens.panel import Panel
 from screens.words import icon
-from kiosk.pages import Chip
 
 _SIGNS = {"ok": theme.rgb("#7BE0B0"), "warn": theme.GOLD, "error": theme.rgb("#FFC2BC"), "info": theme.WHITE}
 _BACKS = {"warn": theme.rgb("#5B3A00", 0.75), "error": theme.rgb("#6E1510", 0.85)}

@@ -16,8 +16,8 @@ _BADGE = 92
 _NAVY, _LIGHT = theme.LINES[""][2:]
 
 
-def header(look: Look, clock: Clock) -> Panel:
-    """The brand header; the first card overlaps its lower part."""
+def header(look: Look, clock: Clock) -> tuple[Panel, float]:
+    """The brand header, and where the content begins: the first card overlaps the lower part."""
     head = Panel(theme.WIDTH)
     time = Time(look, clock)
     left = theme.MARGIN + _BADGE + 24
@@ -42,9 +42,7 @@ def header(look: Look, clock: Clock) -> Panel:
     band = Panel(theme.WIDTH, max(_BAND, y + 60))
     band.picture(paint.header(theme.WIDTH, int(band.height), _NAVY, _LIGHT))
     band.put(head.finish(y), 0, 0)
-    band.finish(band.height)
-    band.content_top = y
-    return band
+    return band.finish(band.height), y
 
 
 def settings_bar(look: Look) -> Panel | None:
@@ -67,7 +65,9 @@ def _cell(look: Look, action: Action, width: float) -> Target:
     ink = ink if action.enabled else theme.DISABLED
     sign = icon(action.icon or "circle", 58, ink)
     word_ink = theme.INK if action.enabled else theme.DISABLED
-    words = look.words(action.label, "caption", colour=word_ink, width=width - 12, lines=1, floor="caption", align="center")
+    words = look.words(
+        action.label, "caption", colour=word_ink, width=width - 12, lines=1, floor="caption", align="center"
+    )
     cell = Target(width, 0, look.tap(action), enabled=action.enabled, label=look.say(action.label))
     cell.put(sign, (width - sign.width) / 2, 22)
     cell.put(words, (width - words.width) / 2, 22 + sign.height + 2)
@@ -111,7 +111,9 @@ class Time(Panel):
         self.clear_widgets()
         time = Words(said, self._look.type("display"), colour=theme.WHITE, bold=True)
         day = self._look.ui(f"weekday_{now.isoweekday()}")
-        date = self._look.ui("date", month=now.month, day=now.day, month_name=self._look.ui(f"month_{now.month}"), weekday=day)
+        date = self._look.ui(
+            "date", month=now.month, day=now.day, month_name=self._look.ui(f"month_{now.month}"), weekday=day
+        )
         below = self._look.second(date, "caption", dark=True)
         time.pos = (self.width - time.width, self.height - time.height)
         below.pos = (self.width - below.width, time.y - below.height)

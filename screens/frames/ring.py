@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kivy.graphics import Color
 from math import ceil
+
+from kivy.graphics import Color
 
 from screens import theme
 from screens.panel import Panel, ring

@@ -22,7 +22,11 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
     room = theme.WIDTH - theme.MARGIN - SIDE - 24 - left
     top = 34.0
     line = look.second(look.ui(f"line_{page.line}"), "caption", dark=True, width=room) if page.line else None
-    title = look.words(page.title, "title", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large") if titled else None
+    title = (
+        look.words(page.title, "title", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large")
+        if titled
+        else None
+    )
     block = (line.height if line else 0) + (title.height if title else 0)
     high = max(block, SIDE)
     y = top + (high - block) / 2
@@ -45,9 +49,17 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         y = max(y, look.metrics.reach_top, theme.HEIGHT * 0.3)
     head.finish(y)
     band = Panel(theme.WIDTH, y)
-    band.picture(paint.header(theme.WIDTH, int(y), *theme.LINES[page.line][2:]))
+    if page.layout != "full":
+        band.picture(paint.header(theme.WIDTH, int(y), *theme.LINES[page.line][2:]))
     band.put(head, 0, 0)
     return band.finish(y), ring
+
+
+def backdrop(look: Look, height: float) -> Panel:
+    """What a full page stands on: the header's colours all the way down."""
+    panel = Panel(theme.WIDTH, height)
+    panel.picture(paint.header(theme.WIDTH, int(height), *theme.LINES[look.page.line][2:]))
+    return panel.finish(height)
 
 
 def _sign(look: Look) -> Panel:

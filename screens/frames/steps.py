@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from kiosk.pages import StepMark
 from screens import theme
 from screens.look import Look
 from screens.panel import Panel
 from screens.words import icon
-from kiosk.pages import StepMark
 
 DOT = 60
 _DONE = theme.rgb("#128A58")

@@ -11,9 +11,35 @@ import trio
 from PIL import Image, ImageDraw
 
 from kiosk.pages import (
-    Action, Board, BoardRow, CardPrompt, Chip, Choice, Choices, DueItem, DueList, Fact, Facts, Field, Grades, Hero,
-    LineCard, LineCards, Notice, Page, Paragraph, Picture, Preview, Receipt, Settings, SignaturePad, Stage, Stages,
-    StepMark, Tile, Tiles,
+    Action,
+    Board,
+    BoardRow,
+    CardPrompt,
+    Chip,
+    Choice,
+    Choices,
+    DueItem,
+    DueList,
+    Fact,
+    Facts,
+    Field,
+    Grades,
+    Hero,
+    LineCard,
+    LineCards,
+    Notice,
+    Page,
+    Paragraph,
+    Picture,
+    Preview,
+    Receipt,
+    Settings,
+    SignaturePad,
+    Stage,
+    Stages,
+    StepMark,
+    Tile,
+    Tiles,
 )  # fmt: skip
 from kiosk.text import Text as T
 from kiosk.text import same
@@ -41,7 +67,8 @@ STEP_NAMES = (
 def steps(now: int, count: int = 5) -> tuple[StepMark, ...]:
     names = (STEP_NAMES * 2)[:count]
     return tuple(
-        StepMark(label=name, state="done" if i < now else "now" if i == now else "waiting") for i, name in enumerate(names)
+        StepMark(label=name, state="done" if i < now else "now" if i == now else "waiting")
+        for i, name in enumerate(names)
     )
 
 
@@ -79,7 +106,15 @@ COMMON = Tiles(
         tile("photo", "证件照拍摄", "Certificate photo", "camera", "common"),
         tile("proof", "户籍证明", "Household paper", "file-text", "household"),
         tile("licence", "驾驶证换证", "Renew licence", "steering", "traffic", badge=T("待办", "Due")),
-        tile("baby", "新生儿“一件事”", "Newborn bundle", "baby", "household", enabled=False, reason=T("网络恢复后可办", "When back online")),
+        tile(
+            "baby",
+            "新生儿“一件事”",
+            "Newborn bundle",
+            "baby",
+            "household",
+            enabled=False,
+            reason=T("网络恢复后可办", "When back online"),
+        ),
         tile("form", "表单打印", "Print a form", "printer", "common"),
     ),
 )
@@ -110,7 +145,15 @@ def home(*notices: Notice) -> Page:
     )  # fmt: skip
 
 
-def step(kind: str, title: T, now: int, *blocks: object, lead: T = T("", ""), actions: tuple = (EXIT, BACK, NEXT), **more: object) -> Page:
+def step(
+    kind: str,
+    title: T,
+    now: int,
+    *blocks: object,
+    lead: T = T("", ""),
+    actions: tuple = (EXIT, BACK, NEXT),
+    **more: object,
+) -> Page:
     facts = {"line": "traffic", "icon": "id-card", "steps": steps(now), **more}
     return Page(kind=kind, title=title, lead=lead, blocks=blocks, actions=actions, **facts)
 

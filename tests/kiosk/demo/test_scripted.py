@@ -54,9 +54,9 @@ def test_offline_visit_has_no_network_and_is_recovered(
         (pictures / f"{plan.name}.png").write_bytes(b"a page")
         return [Row(service, plan, same("fine"), 1.0) for service in plan.services]
 
-    def recovered(_: Stage, plan: VisitPlan, *__: object) -> Row:
+    def recovered(_: Stage, plan: VisitPlan, *__: object) -> list[Row]:
         assert network.done[-1] == "restore"
-        return Row(plan.services[0], plan, same("delivered"), 2.0)
+        return [Row(plan.services[0], plan, same("delivered"), 2.0)]
 
     monkeypatch.setattr(scripted, "_recovered", recovered)
     output = tmp_path / "output"
@@ -79,7 +79,7 @@ def test_one_service_that_did_not_end_makes_the_demo_fail(
     def walk(_: Stage, plan: VisitPlan, *__: object) -> list[Row]:
         return [Row(service, plan, same("?"), 0.0, ok=service != "H13") for service in plan.services]
 
-    monkeypatch.setattr(scripted, "_recovered", lambda _, plan, *__: Row("T01", plan, same("delivered"), 2.0))
+    monkeypatch.setattr(scripted, "_recovered", lambda _, plan, *__: [Row("T01", plan, same("delivered"), 2.0)])
     try:
         assert scripted.perform(stage, tmp_path / "output", lambda _: None, walk) == 1
     finally:

@@ -22,7 +22,8 @@ def journey(service: str, began: float, ended: float | None, *between: dict[str,
 
 
 def case(state: str, service: str = "T01") -> dict[str, object]:
-    return {"type": "case", "service": service, "state": state, "mono": 0.0}
+    first = {"service": service} if state == "stored" else {}
+    return {"type": "case", "case_id": f"case of {service}", **first, "state": state, "mono": 0.0}
 
 
 def t01(plan: VisitPlan, lines: list[dict[str, object]], failed: str = "") -> Row:
@@ -40,7 +41,7 @@ def test_accepted_case_and_a_query_are_done_and_timed() -> None:
     ("plan", "state", "ok"), [(ONLINE, "stored", False), (OFFLINE, "stored", True), (ONLINE, "delivered", False)]
 )
 def test_kept_is_enough_without_a_network_and_not_with_one(plan: VisitPlan, state: str, ok: bool) -> None:
-    assert t01(plan, journey("T01", 1.0, 2.0, case(state))).ok is ok
+    assert t01(plan, journey("T01", 1.0, 2.0, case("stored"), case(state))).ok is ok
 
 
 def test_journey_that_never_ended_is_a_failure_with_its_reason() -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import msgspec
+import pytest
 import trio
 
 from kiosk.citizen import Control
@@ -143,16 +144,59 @@ async def test_wrong_person_before_the_camera_fails_twice_and_then_a_guide_decid
 
 
 async def test_everything_that_is_missing_is_told_at_once_and_can_be_printed(world: World) -> None:
-    shown: list[Any] = []
-    script = world.script("chen", "T01", actions={"not_yet": "print"})
-    walking = await world.walk(msgspec.structs.replace(script, actions={}))
+    walking = await world.walk(world.script("chen", "T01", actions={"not_yet": "print, leave"}))
     assert walking.unfinished == 0
-    shown = [line for line in world.of("page") if line["kind"] == "not_yet"]
-    assert len(shown) == 1, "one page for all defects, not a loop"
+    (sheet,) = world.slips()
+    for defect in ("违法", "12 分", "身体条件证明"):
+        assert defect in sheet.replace("\n", "")
     assert world.of("case") == []
 
 
-async def test_hub_that_answers_too_late_still_has_the_case_once(world: World) -> None:
+async def test_card_of_a_kind_that_the_service_does_not_take_is_told_so_before_anything_is_asked(world: World) -> None:
+    walking = await world.walk(world.script("smith", "H13"))
+    assert walking.unfinished == 0
+    assert world.pages().count("card_refused") == 1
+    assert not {"face_notice", "face", "guide", "choose"} & set(world.pages())
+
+
+async def test_expired_card_is_recognised_and_refused_with_what_to_do(world: World) -> None:
+    expired = next(p["id"] for p in world.people() if p["card"]["valid_to"] < "20270112")
+    await world.walk(world.script(expired, "T01"))
+    assert world.pages().count("card_refused") == 1
+    assert world.of("case") == []
+
+
+async def test_paper_runs_out_during_the_slip_and_after_the_refill_there_is_no_silent_second_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.printing.PRINT_S", 5.0)
+    printer = world.socket("receipt_printer")
+    control = (
+        Control(page="result", socket=printer, do="out_after", arguments={"lines": 6}),
+        Control(page="slip_trouble", socket=printer, do="paper", arguments={"state": "full"}),
+    )
+    await world.walk(world.script("wang", "H13", control=control))
+    outcomes = [line["outcome"] for line in world.of("print")]
+    slips = world.slips()
+    assert len([s for s in slips if "副本" not in s]) <= 1, "one slip that is not marked as a copy"
+    assert outcomes[-1] == "printed"
+
+
+async def test_garbled_reader_is_read_again_without_anybody_noticing(world: World) -> None:
+    world.do("id_card_reader", "garble", count=2)
+    walking = await world.walk(world.script("wang", "E13"))
+    assert walking.unfinished == 0
+
+
+async def test_hub_that_answers_nonsense_counts_as_no_hub(world: World) -> None:
+    world.do("network", "nonsense")
+    await world.walk(world.script("zhao", "T01"))
+    assert [line["state"] for line in world.of("case")] == ["stored"]
+    assert "承诺办结" not in world.slips()[0]
+
+
+async def test_hub_that_answers_too_late_still_has_the_case_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.journey.file.FOLLOW_S", 3.0)
     lose = Control(page="sign", socket=world.socket("network"), do="slow", arguments={"delay_s": 1.5})
     restore = Control(page="result", socket=world.socket("network"), do="restore")
     await world.walk(world.script("wang", "H13", control=(lose, restore)))

@@ -1,0 +1,76 @@
+"""The shipped catalogue, its signature, and what happens to one that was touched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kiosk.catalogue import loader
+from kiosk.catalogue.loader import CatalogueError, load
+from kiosk.catalogue.signing import require_signed, sign_folder
+from kiosk.cli import main
+from kiosk.journey.engine import about
+from kiosk.messages.seal import new_sign_key
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(loader.shipped(), tmp_path / "catalogue")
+    return tmp_path / "catalogue"
+
+
+def test_every_service_has_its_steps_and_says_everything_in_both_languages() -> None:
+    for service in load().services.values():
+        assert service.name.zh
+        assert service.name.en
+        for spec in service.steps:
+            assert about(spec.kind) is not None
+        for check in service.checks:
+            assert check.public.zh
+            assert check.public.en
+            assert check.what_to_do.zh
+            assert check.what_to_do.en
+
+
+def test_a_key_that_nobody_knows_refuses_the_file_and_is_named(folder: Path) -> None:
+    path = folder / "traffic" / "T01.toml"
+    path.write_text('colour = "blue"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"T01.toml.*colour"):
+        load(folder)
+
+
+def test_a_service_in_the_wrong_place_is_refused(folder: Path) -> None:
+    (folder / "traffic" / "T01.toml").rename(folder / "traffic" / "T02.toml")
+    with pytest.raises(CatalogueError, match="T02"):
+        load(folder)
+
+
+def test_a_signed_catalogue_is_taken_and_one_altered_afterwards_is_refused(folder: Path) -> None:
+    pair = new_sign_key()
+    sign_folder(folder, pair.private)
+    require_signed(folder, pair.public)
+    path = folder / "household" / "H13.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("value = 31", "value = 365"), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"H13.toml: altered"):
+        require_signed(folder, pair.public)
+
+
+def test_a_catalogue_signed_by_somebody_else_is_refused(folder: Path) -> None:
+    sign_folder(folder, new_sign_key().private)
+    with pytest.raises(CatalogueError):
+        require_signed(folder, new_sign_key().public)
+
+
+def test_an_unsigned_catalogue_is_refused(folder: Path) -> None:
+    with pytest.raises(CatalogueError, match="not signed"):
+        require_signed(folder, new_sign_key().public)
+
+
+def test_the_commands_check_list_and_table_work() -> None:
+    for arguments in (["catalogue", "check"], ["catalogue", "list"], ["catalogue", "export"], ["journeys", "--table"]):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+        assert "T01" in done.output or "well" in done.output

@@ -1,0 +1,63 @@
+"""Every word that a person reads exists in both languages, and every key that the code asks for exists."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from kiosk.text import Text, same, text
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALE = ROOT / "kiosk" / "locale"
+OWN_PLACES = {"screens.date"}  # a date names its month by number in Chinese and by name in English
+
+
+def catalogue(language: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted((LOCALE / language).glob("*.po")):
+        for message in read_po(io.BytesIO(path.read_bytes()), locale=language):
+            if message.id:
+                assert message.id not in found, f"{message.id} stands twice"
+                found[message.id] = message.string
+    return found
+
+
+def test_both_languages_have_the_same_keys_and_the_same_places_to_fill() -> None:
+    zh, en = catalogue("zh"), catalogue("en")
+    assert zh.keys() == en.keys()
+    for key, message in zh.items():
+        assert message, key
+        assert en[key], key
+        if key not in OWN_PLACES:
+            assert set(re.findall(r"\{(\w+)\}", message)) == set(re.findall(r"\{(\w+)\}", en[key])), key
+
+
+def asked_keys() -> set[str]:
+    """Keys that the code asks for by name."""
+    found = set()
+    for path in (ROOT / "kiosk").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "text" and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found.add(first.value)
+    return found
+
+
+def test_every_key_that_the_code_names_is_there() -> None:
+    assert asked_keys() - catalogue("zh").keys() == set()
+
+
+def test_an_unknown_key_is_an_error_and_not_a_blank() -> None:
+    with pytest.raises(KeyError, match="no zh text"):
+        text("nobody.wrote.this")
+
+
+def test_values_fill_both_languages_and_a_text_brings_its_own_words() -> None:
+    assert Text("{a}好", "hello {a}").filled(a=Text("你", "you")) == Text("你好", "hello you")
+    assert same("7").in_language("en") == "7"
