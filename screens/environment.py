@@ -17,31 +17,40 @@ _GRAPHICS = {
 
 
 def runtime_folder() -> Path:
-    """The private folder for Kivy's own files and extracted fonts: ``TONGBAN_RUNTIME`` or one below the temporary folder."""
+    """The private folder for Kivy's files and extracted fonts: ``TONGBAN_RUNTIME``, or one of the user's own."""
     named = os.environ.get("TONGBAN_RUNTIME")
     folder = Path(named) if named else Path(os.environ.get("XDG_RUNTIME_DIR", gettempdir())) / f"tongban-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def prepare(folder: Path, *, fullscreen: bool, show_cursor: bool) -> None:
-    """Configure Kivy: no arguments eaten, a private home, one mouse provider, no key that closes the window.
+def claim() -> None:
+    """Set Kivy's environment: no arguments eaten, a private home, our logging, nothing captured from stderr."""
+    if "kivy" in sys.modules:
+        return
+    os.environ.update(KIVY_NO_ARGS="1", KIVY_NO_FILELOG="1", KIVY_LOG_MODE="PYTHON")
+    home = runtime_folder() / "kivy"
+    home.mkdir(exist_ok=True)
+    os.environ["KIVY_HOME"] = str(home)
+
+
+def prepare(width: int, height: int, *, fullscreen: bool) -> None:
+    """Configure the window and the one mouse provider, before the window exists.
 
     A default ``probesysfs`` provider beside the mouse would count every tap twice, so it is removed.
     """
-    if "kivy" not in sys.modules:
-        for key in ("KIVY_NO_ARGS", "KIVY_NO_FILELOG"):
-            os.environ[key] = "1"
-        os.environ.setdefault("KIVY_LOG_MODE", "PYTHON")  # our logging, nothing captured from stderr
-        os.environ["KIVY_HOME"] = str(folder / "kivy")
-        Path(os.environ["KIVY_HOME"]).mkdir(exist_ok=True)
     from kivy.config import Config
 
-    for key, value in _GRAPHICS.items():
+    graphics = {
+        **_GRAPHICS,
+        "show_cursor": str(int(not fullscreen)),
+        "borderless": str(int(fullscreen)),
+        "fullscreen": "auto" if fullscreen else "0",
+        "width": str(width),
+        "height": str(height),
+    }
+    for key, value in graphics.items():
         Config.set("graphics", key, value)
-    Config.set("graphics", "show_cursor", str(int(show_cursor)))
-    Config.set("graphics", "borderless", str(int(fullscreen)))
-    Config.set("graphics", "fullscreen", "auto" if fullscreen else "0")
     Config.set("kivy", "exit_on_escape", "0")
     Config.set("kivy", "log_level", "warning")
     Config.remove_section("input")

@@ -51,13 +51,12 @@ def runs(words: str, path: str) -> Iterator[tuple[str, str]]:
     part, current = "", path
     for char in words:
         found = path if _common(char) or ord(char) in _coverage(path) else _other(ord(char))
-        if found is None:
-            char, found = MISSING, path
+        shown, found = (char, found) if found else (MISSING, path)
         if found != current and part:
             yield current, part
             part = ""
         current = found
-        part += char
+        part += shown
     if part:
         yield current, part
 

@@ -1,4 +1,4 @@
-"""Surfaces made once with Pillow: rounded and shadowed nine-patches, circles, gradients. All white or colour, no person."""
+"""Surfaces made once with Pillow: rounded and shadowed nine-patches, gradients. Shapes only, nothing of a person."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def gradient(top: str, bottom: str) -> Texture:
 
 @cache
 def header(width: int, height: int, top: str, bottom: str, radii: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Texture:
-    """A gradient with two large pale circles; ``radii`` round the corners top left, top right, bottom right, bottom left."""
+    """A gradient with large pale circles; ``radii`` round the corners, clockwise from the top left."""
     ramp = Image.linear_gradient("L").resize((width, height))
     image = Image.composite(Image.new("RGB", ramp.size, bottom), Image.new("RGB", ramp.size, top), ramp).convert("RGBA")
     circles = Image.new("L", (width * 2, height * 2), 0)

@@ -11,7 +11,7 @@ import trio
 
 from kiosk.clock import Clock
 from kiosk.pages import Answer, Choices, Field, Page, Preview, Settings, SignaturePad
-from screens.environment import prepare, runtime_folder
+from screens.environment import prepare
 
 log = structlog.get_logger(__name__)
 
@@ -136,12 +136,8 @@ class KivyPresenter:
     def _open(self) -> None:
         if self._window is not None:
             return
-        prepare(runtime_folder(), fullscreen=self._fullscreen, show_cursor=not self._fullscreen)
-        from kivy.config import Config
-
-        width, height = _fitting(*self._size) if not self._fullscreen else self._size
-        Config.set("graphics", "width", str(width))
-        Config.set("graphics", "height", str(height))
+        size = self._size if self._fullscreen else _fitting(*self._size)
+        prepare(*size, fullscreen=self._fullscreen)
         from kivy.base import EventLoop
         from kivy.core.window import Window
 

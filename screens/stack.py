@@ -1,4 +1,4 @@
-"""Blocks one beneath the other: sparse pages grow into their room, crowded ones close up, full ones are cut into pages."""
+"""Blocks one beneath the other: sparse pages grow into their room, crowded ones close up, too long ones are cut."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from screens.look import Look
 from screens.panel import Panel
 
 _GROWTH = (*product((1.35, 1.2, 1.1), (2.4, 1.8, 1.4, 1.0)), (1.0, 1.6), (1.0, 1.25))
+_HERO_GROWTH = ((1.7, 1.0), (1.5, 1.0))
 _SHRINKAGE = (0.75, 0.5)
 _FULL_SHARE = 0.97
 _LEAST_STRETCH = 620
-_MOST_SIGNATURE = 660
+_MOST_SIGNATURE = 860
 _ELDER_GROWTH = 1.15  # the type is large already
 
 
@@ -90,7 +91,8 @@ def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, sh
         return
     growing = max(1.0, total - sum(share for b in blocks if type(b) in STRETCH))
     room = height - (total - growing)
-    for roomy, airy in _GROWTH:
+    growth = (*_HERO_GROWTH, *_GROWTH) if look.centred else _GROWTH
+    for roomy, airy in growth:
         if growing * roomy > room or (before.elder and roomy > _ELDER_GROWTH):
             continue
         look.metrics = replace(before, roomy=roomy, airy=airy)

@@ -1,4 +1,4 @@
-"""Colours, and sizes in millimetres turned into pixels of the screen at hand (sources: reference page on screens, §5, §7)."""
+"""Colours, and sizes in millimetres turned into pixels of the screen at hand."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from screens import fonts, theme
 # Characters that may not begin a line, and those that may not end one (GB/T 15834 layout).
 _NOT_FIRST = "，。、；：？！）】》」』”’…—·%,.;:?!)]}"
 _NOT_LAST = "（【《「『“‘([{"
+_PAUSES = "，。；：、,;:"
 _LINE_HEIGHT = 1.0  # Noto's own line is 1.45 em, above the 1.3 that the checklist asks for
 
 
@@ -87,7 +88,9 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
 def _break(line: str, size: int, path: str, width: float) -> list[str]:
     parts = [(part, extent(part, size, path)) for part in _tokens(line)]
     rows = list(_rows(parts, width))
-    if len(rows) > 1:  # a narrower measure with as many rows leaves no lonely last character
+    if len(rows) == 2 and (split := _at_punctuation(parts, width)):
+        rows = split
+    elif len(rows) > 1:  # a narrower measure with as many rows leaves no lonely last character
         low, high = width * 0.5, width
         while high - low > size / 2:
             middle = (low + high) / 2
@@ -96,6 +99,22 @@ def _break(line: str, size: int, path: str, width: float) -> list[str]:
         if len(balanced) == len(rows):
             rows = balanced
     return ["".join(row).strip() for row in rows] or [""]
+
+
+def _at_punctuation(parts: list[tuple[str, float]], width: float) -> list[list[str]] | None:
+    """Two rows that break where the sentence does, as even as can be."""
+    total = sum(wide for _, wide in parts)
+    best: tuple[float, int] | None = None
+    used = 0.0
+    for place, (part, wide) in enumerate(parts[:-1], 1):
+        used += wide
+        if part[-1] in _PAUSES and used <= width and total - used <= width:
+            uneven = abs(total - 2 * used)
+            best = min(best or (uneven, place), (uneven, place))
+    if best is None or best[0] > total * 0.6:
+        return None
+    words = [part for part, _ in parts]
+    return [words[: best[1]], words[best[1] :]]
 
 
 def _rows(parts: Iterable[tuple[str, float]], width: float) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 
 from kiosk.cases import STOPPED, CaseState, grouped
 from kiosk.catalogue.model import StepSpec
@@ -108,8 +109,8 @@ def _stages(journey: Journey, case: CaseProgress) -> Stages:
 
 
 def _when(state: ProgressState) -> Text:
-    moment = state.at.replace("T", " ")[:16]
-    return text("progress.by", when=moment, who=text(f"progress.who_{state.by}"))
+    moment = local(datetime.fromisoformat(state.at))
+    return text("progress.by", when=f"{moment:%Y-%m-%d %H:%M}", who=text(f"progress.who_{state.by}"))
 
 
 def _line_up(reached: dict[CaseState, Text], last: CaseState) -> tuple[Stage, ...]:

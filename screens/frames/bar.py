@@ -19,16 +19,16 @@ def action_bar(look: Look) -> Panel | None:
     if not actions:
         return None
     rows = _rows(actions)
-    height = look.metrics.button
+    height, size = look.metrics.button, "large"
     if look.page.layout == "full" and len(actions) == 1:
-        height = max(_HUGE, round(height * 1.4))  # one thing to do: it cannot be missed
+        height, size = max(_HUGE, round(height * 1.4)), "title"  # one thing to do: it cannot be missed
     bar = Panel(theme.WIDTH)
     bar.card(theme.WHITE, 2)
     y = _PAD
     for row in rows:
         x = float(theme.MARGIN)
         for action, width in row:
-            bar.put(button(look, action, width, height, "large"), x, y)
+            bar.put(button(look, action, width, height, size), x, y)
             x += width + theme.GUTTER
         y += height + theme.GUTTER
     bar.finish(y - theme.GUTTER + _PAD)

@@ -54,7 +54,7 @@ def settings_bar(look: Look) -> Panel | None:
     bar.card(theme.WHITE, 2)
     wide = theme.WIDTH / len(actions)
     cells = [_cell(look, action, wide) for action in actions]
-    height = max(max(c.height for c in cells), 156)
+    height = max(156, *(c.height for c in cells))
     for number, cell in enumerate(cells):
         bar.put(cell.finish(height), number * wide, 0)
     return bar.finish(height)

@@ -17,8 +17,7 @@ def dots(look: Look, width: float) -> Panel:
     """One dot per step. If the words do not all fit on one line, only the present step's word is shown."""
     marks = look.page.steps
     cell = width / len(marks)
-    size = look.type("caption")
-    labels = [_label(look, mark, size) for mark in marks]
+    labels = [_label(look, mark) for mark in marks]
     every = all(label.width <= cell - 8 for label in labels)
     row = Panel(width)
     _joints(row, marks, cell)
@@ -51,6 +50,6 @@ def _dot(look: Look, mark: StepMark, number: int) -> Panel:
     return dot
 
 
-def _label(look: Look, mark: StepMark, size: int) -> Panel:
+def _label(look: Look, mark: StepMark) -> Panel:
     now = mark.state == "now"
     return look.words(mark.label, "caption", colour=theme.WHITE if now else theme.ON_NAVY_SECOND, bold=now)

@@ -113,7 +113,7 @@ class SmallHub:
         if fault == "cut answer":
             return self._cut(call)
         if fault == "late":
-            time.sleep(1.0)
+            threading.Event().wait(1.0)
         if fault == "wrong signature":
             told = msgspec.json.decode(content)
             content = msgspec.json.encode({**told, "signature": told["signature"][::-1]})

@@ -268,4 +268,4 @@ def test_plain_http_leaves_no_machine(url: str) -> None:
     "url", ["https://hub.example", "http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:8000"]
 )
 def test_https_and_loopback_are_allowed(url: str) -> None:
-    require_safe(url)
+    assert require_safe(url) is None
