@@ -1,4 +1,4 @@
-"""The machine as a whole, on a virtual screen: start to first page, memory, idle load, machine time of each journey."""
+"""The machine as a whole, on a virtual screen: start to first page, memory, idle load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import statistics
 import tempfile
 import threading
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ from kiosk.clock import Clock
 from kiosk.demo.children import Child, end_all
 from kiosk.demo.scripted import virtual_screen
 from kiosk.demo.stage import Stage, staged
-from kiosk.demo.walking import VisitPlan, walk_visit
 from kiosk.demo.watch import MachineWatch
 
-STARTS, VISITS, IDLE_S, SETTLE_S = 3, 3, 8.0, 12.0
-PLAN = VisitPlan("bench", "wang", ("T01", "H13", "E13", "C01", "C02"))
+STARTS, IDLE_S, SETTLE_S = 3, 8.0, 12.0
 
 
 def main() -> None:
@@ -36,7 +33,6 @@ def main() -> None:
             say(f"resident memory, {name}", "MB", [megabytes])
         say("idle load, of one core", "%", idle_percent(machine))
         end_all([machine])
-        journeys(stage, watch)
         watch.stop()
 
 
@@ -82,19 +78,6 @@ def idle_percent(machine: Child) -> list[float]:
         threading.Event().wait(IDLE_S / 4)
         found.append(sum(process.cpu_percent() for process in everyone))
     return found
-
-
-def journeys(stage: Stage, watch: MachineWatch) -> None:
-    """Machine time: the citizen answers at once; wire and devices are part of it."""
-    times: dict[str, list[float]] = defaultdict(list)
-    for number in range(VISITS):
-        # Whoever has renewed is not due again: each visit is another person's.
-        plan = VisitPlan(f"bench-{number}", ("wang", "zhao", "li")[number], PLAN.services)
-        for row in walk_visit(stage, plan, None, watch):
-            if row.ok:
-                times[row.service].append(row.seconds)
-    for service, seconds in times.items():
-        say(f"journey {service}, machine time", "s", seconds)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.health import WORKS
 from kiosk.hub_link.carriers import HttpsCarrier
-from kiosk.hub_link.client import Answered, HubLink
+from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.identity import Identity
@@ -78,6 +78,7 @@ class Machine:
         camera = configured.pop("camera", None)
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
+        self.peripherals.on_command = self._device_did
         maintenance.watch(self.peripherals, self.clock)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
         self.vision = (
@@ -159,6 +160,14 @@ class Machine:
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG from the camera, or None where there is no picture."""
         return await self.vision.snapshot(boxes=boxes) if self.vision else None
+
+    async def ask(self, kind: str, question: Any) -> Answered | Unreachable | Refused:
+        """A live question to the city; how long it took is published, not what was asked."""
+        began = self.clock.monotonic()
+        reply = await self.link.ask(kind, question)
+        seconds = round(self.clock.monotonic() - began, 4)
+        self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
+        return reply
 
     async def settle(self, device_lost: bool) -> None:
         """A breath before a device is asked again."""
@@ -336,7 +345,7 @@ class Machine:
         hero = Hero(icon="magnifying-glass", level="info", title=text("todo.asking"), busy=True)
         exit_ = Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out")
         page = Page(kind="checking", title=text("todo.asking"), blocks=(hero,), actions=(exit_,), icon="user-circle")
-        reply = await visit.show_while(page, lambda: self.link.ask("due", DueQuestion(card.number)))
+        reply = await visit.show_while(page, lambda: self.ask("due", DueQuestion(card.number)))
         due, silent = (reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else (None, [])
         with self.refreshing(lambda: visit.update(lobby.todo_page(self, visit, due, silent))):
             answer = await visit.show(lambda: lobby.todo_page(self, visit, due, silent))
@@ -367,6 +376,9 @@ class Machine:
             "device", name=name, device=status.device, media=status.media, supply=status.supply, error=status.error
         )
         self._refreshed()
+
+    def _device_did(self, name: str, command: str, code: str, seconds: float) -> None:
+        self.publish("command", device=name, command=command, code=code, seconds=seconds)
 
     def _link_changed(self, online: bool) -> None:
         self.publish("link", online=online)

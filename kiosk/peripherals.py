@@ -22,6 +22,9 @@ class Peripherals:
 
     def __init__(self, configured: dict[str, tuple[type, DriverSettings]], clock: Clock) -> None:
         self._listeners: list[StatusListener] = []
+        self.on_command: Callable[[str, str, str, float], None] = lambda *_: None
+        """Told of each completed command: device, command, completion code, seconds."""
+        self._monotonic = clock.monotonic
         self._token: trio.lowlevel.TrioToken | None = None
         self.statuses: dict[str, DeviceStatus] = {name: DeviceStatus() for name in configured}
         self.drivers = {name: settings.driver for name, (_, settings) in configured.items()}
@@ -55,6 +58,7 @@ class Peripherals:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             return Completed(Completion.DEVICE_NOT_READY, error="not_configured")
+        began = self._monotonic()
         ticket = supervisor.submit(command, timeout_s, **arguments)
         done = trio.Event()
         token = trio.lowlevel.current_trio_token()
@@ -71,7 +75,9 @@ class Peripherals:
         except trio.Cancelled:
             ticket.cancel()
             raise
-        return ticket.future.result()
+        done_so = ticket.future.result()
+        self.on_command(name, command, done_so.code.value, round(self._monotonic() - began, 4))
+        return done_so
 
     def start(self) -> None:
         """Start every device's worker; call inside the loop."""

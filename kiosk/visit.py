@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WARNING_S = 20.0
 ELDER_PACE = 3.0
-_SETTINGS = ("elder", "low_reach", "speech")
+_SETTINGS = ("elder", "low_reach")
 
 
 class VisitEnded(Exception):
@@ -220,6 +220,10 @@ class Visit:
         elif action == "set:language":
             language = "en" if self.settings.language == "zh" else "zh"
             self.settings = msgspec.structs.replace(self.settings, language=language)
+        elif action == "set:speech":
+            await self._answered(
+                message("speech_later", "speaker-high", "info", text("speech.later_title"), text("speech.later_lead"))
+            )
         elif action.startswith("set:") and action[4:] in _SETTINGS:
             name = action[4:]
             self.settings = msgspec.structs.replace(self.settings, **{name: not getattr(self.settings, name)})

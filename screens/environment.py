@@ -35,10 +35,7 @@ def claim() -> None:
 
 
 def prepare(width: int, height: int, *, fullscreen: bool) -> None:
-    """Configure the window and the one mouse provider, before the window exists.
-
-    A default ``probesysfs`` provider beside the mouse would count every tap twice, so it is removed.
-    """
+    """Configure the window before it exists."""
     from kivy.config import Config
 
     graphics = {
@@ -53,6 +50,3 @@ def prepare(width: int, height: int, *, fullscreen: bool) -> None:
         Config.set("graphics", key, value)
     Config.set("kivy", "exit_on_escape", "0")
     Config.set("kivy", "log_level", "warning")
-    Config.remove_section("input")
-    Config.add_section("input")
-    Config.set("input", "mouse", "mouse,disable_multitouch")

@@ -55,10 +55,12 @@ class KivyPresenter:
         self._open()
         from kivy.base import EventLoop
         from kivy.clock import Clock as Ticks
+        from kivy.input.providers.mouse import MouseMotionEventProvider
 
         Ticks.init_async_lib("trio")
         EventLoop.quit = False
         if EventLoop.status != "started":
+            EventLoop.add_input_provider(MouseMotionEventProvider("mouse", "disable_multitouch"))
             EventLoop.start()
         task_status.started()
         while not EventLoop.quit:

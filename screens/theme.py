@@ -32,7 +32,7 @@ def rgb(value: str, alpha: float = 1.0) -> Colour:
 
 INK = rgb("#10203A")
 SECOND = rgb("#51607A")
-DISABLED = rgb("#5D6A80")
+DISABLED = rgb("#59667B")
 PAGE = rgb("#EEF2F8")
 WHITE = rgb("#FFFFFF")
 RULE = rgb("#DCE3EE")
@@ -49,7 +49,7 @@ GOLD = rgb("#FFD98A")
 GREY_TINT = rgb("#E4E9F1")
 KEYBOARD = rgb("#DCE3EE")
 KEY_DARK = rgb("#C5CFDF")
-ON_NAVY_SECOND = rgb("#D5E1FB")
+ON_NAVY_SECOND = rgb("#DEE8FC")
 
 LEVELS = {"info": (BLUE, BLUE_TINT), "ok": (GREEN, GREEN_TINT), "warn": (AMBER, AMBER_TINT), "error": (RED, RED_TINT)}
 LEVEL_ICONS = {"info": "info", "ok": "check-circle", "warn": "warning", "error": "warning-circle"}

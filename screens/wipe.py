@@ -17,10 +17,6 @@ def forget_everything() -> None:
         if category in Cache._categories:
             Cache.remove(category)
     EventLoop.input_events.clear()
-    for module in EventLoop.postproc_modules:
-        touches = getattr(module, "touches", None)
-        if touches is not None:
-            touches.clear()
     EventLoop.me_list.clear()
     Window._mouse_x = Window._mouse_y = 0
     gc.collect()

@@ -79,14 +79,18 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
     if width is None:
         return words, size
     while True:
-        broken = [row for line in words.split("\n") for row in _break(line, size, path, width)]
-        if lines is None or len(broken) <= lines or size <= floor:
+        broken, whole = [], True
+        for line in words.split("\n"):
+            parts = [(part, extent(part, size, path)) for part in _tokens(line)]
+            whole = whole and all(wide <= width for _, wide in parts)
+            broken += _break(parts, size, width)
+        if size <= floor or (whole and (lines is None or len(broken) <= lines)):
             return "\n".join(broken), size
         size = max(floor, size - 2)
 
 
-def _break(line: str, size: int, path: str, width: float) -> list[str]:
-    parts = [(part, extent(part, size, path)) for part in _tokens(line)]
+def _break(parts: list[tuple[str, float]], size: int, width: float) -> list[str]:
+    parts = [piece for part in parts for piece in _cut(part, width)]
     rows = list(_rows(parts, width))
     if len(rows) == 2 and (split := _at_punctuation(parts, width)):
         rows = split
@@ -99,6 +103,18 @@ def _break(line: str, size: int, path: str, width: float) -> list[str]:
         if len(balanced) == len(rows):
             rows = balanced
     return ["".join(row).strip() for row in rows] or [""]
+
+
+def _cut(part: tuple[str, float], width: float) -> Iterator[tuple[str, float]]:
+    """A word longer than the line (an address, a long number) goes on in the next one."""
+    token, wide = part
+    if wide <= width:
+        yield part
+        return
+    count = max(1, int(len(token) * width / wide * 0.9))
+    for start in range(0, len(token), count):
+        piece = token[start : start + count]
+        yield piece, wide * len(piece) / len(token)
 
 
 def _at_punctuation(parts: list[tuple[str, float]], width: float) -> list[list[str]] | None:

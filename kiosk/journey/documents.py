@@ -20,7 +20,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     hero = Hero(icon="magnifying-glass", level="info", title=text("documents.asking"), busy=True)
     page = journey.page("checking", text("documents.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)
     reply = await journey.visit.show_while(
-        page, lambda: journey.machine.link.ask("documents", DocumentsQuestion(number))
+        page, lambda: journey.machine.ask("documents", DocumentsQuestion(number))
     )
     if isinstance(reply, Answer):
         return Outcome.BACK

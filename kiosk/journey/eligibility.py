@@ -22,7 +22,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Ask the department; show all defects together, or go on."""
     question = EligibilityQuestion(journey.service.key, journey.visit.card.number if journey.visit.card else "")
     page = journey.page("checking", text("eligibility.checking"), _busy(), actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.link.ask("eligibility", question))
+    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("eligibility", question))
     if isinstance(reply, Answer):
         return Outcome.BACK
     if isinstance(reply, Answered):

@@ -28,7 +28,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         return Outcome.BACK
     hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
     page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.link.ask("progress", question))
+    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
     if isinstance(reply, Answer):
         return Outcome.BACK
     blocks = await _blocks(journey, question, reply.payload.cases if isinstance(reply, Answered) else None)

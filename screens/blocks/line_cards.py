@@ -31,7 +31,7 @@ def _framed(card: LineCard, look: Look, content: Panel, wide: int, height: float
     made.radius = _RADIUS
     made.card(radius=_RADIUS)
     made.put(content, 0, 0)
-    _, _, dark, light = theme.LINES[card.line] if card.action.enabled else ((), (), "#5D6A80", "#7A879C")
+    _, _, dark, light = theme.LINES[card.line] if card.action.enabled else ((), (), "#59667B", "#6B788D")
     head = Panel(wide, _HEAD)
     head.picture(paint.header(wide, _HEAD, dark, light, (_RADIUS, _RADIUS, 0, 0)))
     made.put(_head(head, card, look), 0, 0)
@@ -54,7 +54,7 @@ def _column(card: LineCard, look: Look, wide: float) -> Panel:
     body = Panel(wide)
     y = float(_HEAD + 20)
     for item in card.items:
-        words = look.words(item, "body", width=wide - 66, lines=2, floor="caption")
+        words = look.words(item, "body", width=wide - 66, lines=1, floor="caption")
         body.fill(colour, 5, (30, y + look.type("body") * 0.66, 10, 10))
         body.put(words, 52, y)
         y += words.height + 5
@@ -77,16 +77,13 @@ def _stacked(block: LineCards, look: Look, width: float) -> Panel:
 
 def _row(card: LineCard, look: Look, width: float) -> Target:
     enabled = card.action.enabled
-    _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), "#5D6A80", "#7A879C")
+    _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), "#59667B", "#6B788D")
     title = look.words(
         card.action.label, "title", colour=theme.WHITE, bold=True, width=width - 320, lines=1, floor="medium"
     )
-    said = "、" if look.settings.language == "zh" else ", "
-    items = (
-        said.join(look.say(item) for item in card.items[:3]) if enabled else look.say(card.action.reason or card.count)
-    )
-    words = look.words(items, "caption", colour=theme.WHITE, width=width - 320, lines=2, floor="caption")
-    height = max(190, round(title.height + words.height + 52))
+    said = card.count if enabled else card.action.reason or card.count
+    words = look.words(said, "caption", colour=theme.WHITE, width=width - 320, lines=1, floor="caption")
+    height = max(176, round(title.height + words.height + 36))
     made = Target(width, height, look.tap(card.action), enabled=enabled, label=look.say(card.action.label))
     made.radius = _RADIUS
     made.card(radius=_RADIUS)

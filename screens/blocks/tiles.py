@@ -41,8 +41,6 @@ def draw(block: Tiles, look: Look, width: float) -> Panel:
 def _columns(block: Tiles, look: Look) -> int:
     most = block.columns
     if look.metrics.elder:
-        most = min(most, 1 if block.wide else 2)
-    elif look.settings.language == "en" and block.wide:
         most = min(most, 2)
     return max(1, min(most, len(block.tiles)))
 
@@ -85,7 +83,7 @@ def _upright(tile: Tile, look: Look, width: float) -> Target:
 
 
 def _beside(tile: Tile, look: Look, width: float) -> Target:
-    return _row(tile, look, width, side=96, card=False)
+    return _row(tile, look, width, side=112, card=False)
 
 
 def _wide(tile: Tile, look: Look, width: float) -> Target:
@@ -99,9 +97,8 @@ def _row(tile: Tile, look: Look, width: float, *, side: int, card: bool) -> Targ
         made.card()
     left = pad + side + 20
     ink = theme.INK if tile.action.enabled else theme.DISABLED
-    name = look.words(
-        tile.action.label, "medium" if card else "body", colour=ink, bold=card, width=width - left - 16, floor="caption"
-    )
+    how = {"size": "medium", "bold": True, "lines": 2} if card else {"size": "body", "lines": 1}
+    name = look.words(tile.action.label, colour=ink, width=width - left - 16, floor="caption", **how)
     said = tile.lead if tile.action.enabled else (tile.action.reason or tile.lead)
     lead = look.second(said, "caption", width=width - left - 16) if said else None
     below = name.height + (lead.height + 2 if lead else 0)

@@ -45,13 +45,13 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         row = dots(look, theme.CONTENT)
         head.put(row, theme.MARGIN, y + 4)
         y += row.height + 28
+    head.finish(y)
     if look.settings.low_reach:
         y = max(y, look.metrics.reach_top, theme.HEIGHT * 0.3)
-    head.finish(y)
     band = Panel(theme.WIDTH, y)
     if page.layout != "full":
         band.picture(paint.header(theme.WIDTH, int(y), *theme.LINES[page.line][2:]))
-    band.put(head, 0, 0)
+    band.put(head, 0, y - head.height)
     return band.finish(y), ring
 
 

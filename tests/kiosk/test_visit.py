@@ -166,6 +166,19 @@ async def test_help_offers_every_setting_and_the_guide_and_leads_back(machine: A
     assert isinstance(await shown(Visit(machine, Settings()), FORM, play), Answer)
 
 
+async def test_voice_says_politely_that_it_is_not_there_yet(machine: Any, finger: Any) -> None:
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("set:speech", phone="1")
+        await finger.until("speech_later")
+        finger.touch("continue")
+        page = await finger.until("form")
+        assert page.blocks[0].value == "1"
+        finger.touch("next")
+
+    assert isinstance(await shown(Visit(machine, Settings()), FORM, play), Answer)
+
+
 async def test_the_person_wins_over_work_that_takes_too_long(machine: Any, finger: Any, autojump_clock: Any) -> None:
     visit = Visit(machine, Settings())
     ended: list[str] = []

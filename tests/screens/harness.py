@@ -23,7 +23,7 @@ class _Button(ctypes.Structure):
     _fields_ = (
         ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32), ("which", ctypes.c_uint32),
         ("button", ctypes.c_uint8), ("state", ctypes.c_uint8), ("clicks", ctypes.c_uint8), ("padding", ctypes.c_uint8),
-        ("x", ctypes.c_int32), ("y", ctypes.c_int32), ("rest", ctypes.c_uint8 * 32),
+        ("x", ctypes.c_int32), ("y", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ class _Motion(ctypes.Structure):
     _fields_ = (
         ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32), ("which", ctypes.c_uint32),
         ("state", ctypes.c_uint32), ("x", ctypes.c_int32), ("y", ctypes.c_int32), ("xrel", ctypes.c_int32),
-        ("yrel", ctypes.c_int32), ("rest", ctypes.c_uint8 * 20),
+        ("yrel", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -103,6 +103,11 @@ class Showing:
     async def tap(self, label: str) -> None:
         self.hand.tap(self.target(label))
         await frames(3)
+
+    async def tap_after_a_moment(self, label: str) -> None:
+        """Tap when the last tap is long enough ago to be meant."""
+        self.presenter._surface._last_tap_s -= 1
+        await self.tap(label)
 
 
 async def frames(count: int) -> None:

@@ -1,0 +1,96 @@
+"""A child process: shows pages that carry planted values, lets them be typed and tapped, forgets, and waits.
+
+It prints one JSON line per state, and goes on when it is sent a line. The parent reads its memory from outside, so
+what the parent looks for must not come over the command line: the child makes the values itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+os.environ["SDL_VIDEODRIVER"] = "offscreen"
+
+import trio
+
+from kiosk.pages import Action, DueItem, DueList, Fact, Facts, Field, Hero, Page, Receipt, Settings, SignaturePad
+from kiosk.text import same
+from screens.presenter import KivyPresenter
+from tests.screens.harness import Showing, frames, middle, running
+
+PLANTED = ("欧阳翠玲柏舟", "990101", "幸福路二十七号", "王𠮷䶮㛃")  # parts; joined below so that no constant equals a value
+
+
+def planted(round_: int) -> dict[str, str]:
+    return {
+        "name": "".join(chr(ord(c) + round_) for c in PLANTED[0]),
+        "number": PLANTED[1] + str(19580000_0000 + 7_654_321 * (round_ + 3)),
+        "address": PLANTED[2] + str(98_765 + round_),
+        "rare": PLANTED[3] + chr(0x6000 + round_),
+    }
+
+
+def pages(values: dict[str, str]) -> list[Page]:
+    done = Action(id="next", label=same("下一步"), style="primary")
+    item = DueItem(
+        action=Action(id="due", label=same(values["name"] + "换证")), line="traffic", urgency="soon",
+        reason=same(values["address"]), urgency_label=same("3 天"),
+    )  # fmt: skip
+    return [
+        Page(kind="menu", title=same("您好，" + values["name"]), blocks=(DueList(title=same("待办"), items=(item,)),), actions=(done,)),
+        Page(kind="review", title=same("核对"), actions=(done,), blocks=(Facts(rows=tuple(Fact(label=same(k), value=same(v)) for k, v in values.items())),)),
+        Page(kind="form", title=same("号码"), actions=(done,), blocks=(Field(name="number", label=same("号码"), keys="id_number", value=values["number"][:-6], max_length=18),)),
+        Page(kind="sign", title=same("签名"), actions=(done,), blocks=(SignaturePad(name="ink", label=same(values["name"])),)),
+        Page(kind="result", title=same("结果"), actions=(done,), blocks=(Hero(icon="ok", level="ok", title=same(values["rare"])), Receipt(label=same("编号"), number=values["number"], qr=values["number"]))),
+    ]  # fmt: skip
+
+
+async def visit(presenter: KivyPresenter, nursery: trio.Nursery, round_: int) -> None:
+    values = planted(round_)
+    for page in pages(values):
+        for settings in (Settings(), Settings(elder=True, language="en")):
+            shown = Showing(presenter)
+            scope = trio.CancelScope()
+            nursery.start_soon(_until_canceled, shown, page, settings, scope)
+            await frames(2)
+            if page.kind == "form":
+                for key in values["number"][-6:]:
+                    await shown.tap(key)
+                assert presenter.values()["number"]
+            if page.kind == "sign":
+                x, y = middle(next(t for t in presenter._surface.targets if t.drags))
+                shown.hand.down(x, y)
+                await frames(2)
+                shown.hand.up(x, y)
+                await frames(2)
+            presenter.update(page)
+            await frames(1)
+            scope.cancel()
+            await frames(1)
+
+
+async def _until_canceled(shown: Showing, page: Page, settings: Settings, scope: trio.CancelScope) -> None:
+    with scope:
+        await shown.show(page, settings)
+
+
+async def main() -> None:
+    presenter = KivyPresenter()
+    async with running(presenter) as nursery:
+        for round_ in range(2):
+            await visit(presenter, nursery, round_)
+            say("shown")
+            presenter.forget()
+            await frames(2)
+            say("forgotten")
+
+
+def say(state: str) -> None:
+    sys.stdout.write(json.dumps({"state": state}) + "\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    trio.run(main)

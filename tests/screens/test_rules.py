@@ -1,0 +1,159 @@
+"""The accessibility rules, measured on the widgets of every sample page in every look."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from kivy.uix.label import Label
+
+from kiosk.pages import Page
+from screens import fonts, theme
+from screens.panel import Panel, Target, absolute
+from screens.words import Words
+from tests.screens.gallery import LOOKS, pages
+from tests.screens.harness import frames, showing, tree
+
+PAGES = pages()
+PITCH = theme.Metrics().pitch
+CASES = [(name, look) for name in PAGES for look in LOOKS]
+
+
+async def sheets(presenter, page: Page, settings):
+    """Every sheet of a page, drawn one after the other."""
+    async with showing(presenter, page, settings):
+        for index in range(presenter._drawn.count):
+            if index:
+                presenter._turn(index)
+                await frames(1)
+            yield presenter._surface
+
+
+@pytest.mark.parametrize(("name", "look"), CASES)
+async def test_every_page_keeps_the_rules(presenter, name, look):
+    settings = LOOKS[look]
+    async for surface in sheets(presenter, PAGES[name], settings):
+        widgets = list(tree(surface.page))
+        targets_are_large_and_apart(surface.targets, settings)
+        for label in (w for w in widgets if isinstance(w, Words)):
+            large_enough(label, settings)
+            inside_its_panel(label)
+        for label in (w for w in widgets if isinstance(w, Label)):
+            no_empty_box(label)
+
+
+def targets_are_large_and_apart(targets, settings):
+    boxes = []
+    for target in targets:
+        x, y, width, height = target.box()
+        assert min(width, height) * PITCH >= theme.TOUCH_MM - 0.01, f"{target.a11y_label}: {width} x {height} px"
+        assert target.a11y_label
+        assert x >= 0
+        assert y >= 0
+        assert x + width <= theme.WIDTH
+        top_mm = 700 + (y + height) * PITCH
+        assert not settings.low_reach or top_mm <= 1200, f"{target.a11y_label} at {top_mm:.0f} mm"
+        boxes.append((x, y, x + width, y + height))
+    for place, one in enumerate(boxes):
+        for other in boxes[:place]:
+            overlap = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+            assert min(overlap) <= 1, "two targets overlap"
+
+
+def large_enough(label, settings):
+    cap_mm = label.font_size * theme.CAP * PITCH
+    least = 4.8 * theme.ELDER if settings.elder else 4.8
+    assert cap_mm >= least, f"{label.text!r}: {cap_mm:.1f} mm"
+
+
+def inside_its_panel(label):
+    assert label.texture_size[0] <= label.width
+    assert label.texture_size[1] <= label.height
+    parent = label.parent
+    assert isinstance(parent, Panel)
+    assert label.x >= -1, label.text
+    assert label.right <= parent.width + 1, f"{label.text!r} is wider than its place"
+    x, y = absolute(label)
+    assert y >= -1, f"{label.text!r} is cut off below"
+    assert y + label.height <= theme.HEIGHT + 1
+    assert x + label.width <= theme.WIDTH + 1
+    if isinstance(parent, Target):
+        assert label.y >= -1, f"{label.text!r} leaves its button"
+        assert label.top <= parent.height + 1
+
+
+def no_empty_box(label):
+    if label.markup:
+        return
+    shown = [c for c in label.text if c.strip()]
+    covered = fonts._coverage(label.font_name)
+    assert all(ord(c) in covered for c in shown), label.text
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+async def test_no_words_lie_on_others(presenter, name):
+    async for surface in sheets(presenter, PAGES[name], LOOKS["elder"]):
+        labels = [w for w in tree(surface.page) if isinstance(w, Words)]
+        for place, one in enumerate(labels):
+            for other in labels[:place]:
+                assert not overlap(one, other), f"{one.text!r} lies on {other.text!r}"
+
+
+def overlap(one, other):
+    (ax, ay), (bx, by) = absolute(one), absolute(other)
+    wide = min(ax + one.width, bx + other.width) - max(ax, bx)
+    high = min(ay + one.height, by + other.height) - max(ay, by)
+    slack = min(one.height, other.height) * 0.3  # a line's own white space may touch the next line's
+    return wide > 4 and high > slack
+
+
+def contrast(one, other):
+    def light(colour):
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    bright, dark = sorted((light(one), light(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_every_pair_of_colours_can_be_read():
+    for colour, tint in theme.LEVELS.values():
+        assert contrast(colour, tint) >= 4.5
+        assert contrast(colour, theme.WHITE) >= 4.5
+        assert contrast(theme.INK, tint) >= 7
+    for colour, tint, dark, light in theme.LINES.values():
+        assert contrast(colour, tint) >= 4.5
+        assert contrast(theme.WHITE, theme.rgb(dark)) >= 4.5
+        assert contrast(theme.WHITE, theme.rgb(light)) >= 4.5
+        assert contrast(theme.ON_NAVY_SECOND, theme.rgb(light)) >= 4.5
+    for back in (theme.WHITE, theme.PAGE):
+        assert contrast(theme.SECOND, back) >= 4.5
+    assert contrast(theme.DISABLED, theme.GREY_TINT) >= 4.5
+
+
+async def test_offscreen_sizes_follow_the_panel_not_the_pixels(presenter):
+    small = theme.Metrics(diagonal_in=21.5)
+    assert small.type("caption") * theme.CAP * small.pitch >= 4.8
+    assert small.touch * small.pitch >= theme.TOUCH_MM
+    assert small.type("body") > theme.Metrics().type("body")
+
+
+async def test_rare_characters_are_drawn_or_marked_never_left_as_an_empty_box(presenter):
+    drawn = "".join(part for _, part in fonts.runs("王𠮷䶮㛃", fonts.bold()))
+    assert drawn == "王𠮷䶮㛃"
+    assert "".join(part for _, part in fonts.runs("\U0003ffff", fonts.regular())) == fonts.MISSING
+
+
+def test_an_unknown_icon_is_still_a_picture():
+    from screens.icons import glyph, known
+
+    path, char = glyph("no-such-thing")
+    assert ord(char) in fonts._coverage(path)
+    assert not known("no-such-thing")
+    assert known("id_card_reader")
+
+
+def test_sample_pages_use_every_block():
+    from kiosk.pages import Block
+
+    used = {type(b) for page in PAGES.values() for b in page.blocks}
+    assert used == set(msgspec.inspect.type_info(Block).types[0:0]) | set(Block.__args__)
