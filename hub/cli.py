@@ -68,7 +68,7 @@ def serve(
         raise click.ClickException(f"{error}".strip()) from error
 
     async def ready() -> None:
-        _say(url=address(listener, tls), seal_key=hub_keys.seal_key, verify_key=hub_keys.verify_key)
+        _say(url=address(listener, tls), **hub_keys.public())
 
     run(make_app(hub, Extras()), listener, ready, tls)
 
@@ -115,8 +115,7 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
             await seed(hub, people)
             async with hub.pool.connection() as conn:
                 fresh = await add_code(conn, hub.clock.now())
-            keys = {"seal_key": hub_keys.seal_key, "verify_key": hub_keys.verify_key}
-            _say(url=address(listener), **keys, people=str(people), enrolment_code=fresh)
+            _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh)
 
         run(make_app(hub, extras), listener, ready)
 

@@ -10,7 +10,31 @@ from psycopg_pool import AsyncConnectionPool
 
 from hub.departments import DEPARTMENTS
 
-SCHEMA_VERSION = 1
+# What a later version adds to hub/schema.sql, in order; a database of any earlier version is brought up at the start.
+MIGRATIONS = (
+    "alter table kiosk alter public_key drop not null; alter table kiosk add gm_public_key text",
+    # A machine that is replaced after a fire enrols anew; the paper of before is signed with its former key.
+    # A case is at the hub by its envelope, by its paper copy (sha256: of the envelope it is a copy of), or by both.
+    """create table kiosk_key (
+           kiosk_id text not null references kiosk,
+           suite text not null,
+           public_key text not null,
+           since timestamptz not null,
+           primary key (kiosk_id, public_key)
+       );
+       insert into kiosk_key select kiosk_id, 'std', public_key, enrolled_at from kiosk where public_key is not null;
+       insert into kiosk_key select kiosk_id, 'gm', gm_public_key, enrolled_at from kiosk where gm_public_key is not null;
+       create table paper_copy (
+           key uuid primary key,
+           kiosk_id text not null references kiosk,
+           seq bigint not null,
+           sha256 text not null,
+           paper bytea not null,
+           read_at timestamptz not null
+       );
+       alter table case_file drop constraint case_file_key_fkey""",
+)
+SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47
 
 
@@ -22,16 +46,20 @@ def open_pool(dsn: str, max_size: int = 12) -> AsyncConnectionPool:
 
 
 def prepare(dsn: str) -> None:
-    """Creates the tables of the hub, its work queue and its departments, once; several processes may start together."""
+    """Creates or brings up to date the tables of the hub, its work queue and its departments; safe to call at once."""
     with psycopg.connect(dsn) as conn:
         conn.execute("select pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         conn.execute("create table if not exists schema_version (version integer not null)")
-        if conn.execute("select 1 from schema_version").fetchone() is None:
+        row = conn.execute("select version from schema_version").fetchone()
+        if row is None:
             _run(conn, (resources.files("hub") / "schema.sql").read_text("utf-8"))
             _run(conn, SchemaManager.get_schema())
             for department in DEPARTMENTS.values():
                 _run(conn, department.schema())
-            conn.execute("insert into schema_version values (%s)", [SCHEMA_VERSION])
+            conn.execute("insert into schema_version values (1)")
+        for migration in MIGRATIONS[(row[0] if row else 1) - 1 :]:
+            _run(conn, migration)
+        conn.execute("update schema_version set version = greatest(version, %s)", [SCHEMA_VERSION])
 
 
 def _run(conn: psycopg.Connection, script: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
@@ -9,7 +10,8 @@ from psycopg import AsyncConnection
 from hub import events
 from hub.context import Hub
 from hub.work import OPENED_KINDS, open_later
-from kiosk.messages.envelope import Submission
+from kiosk.messages.encoding import BadSignature
+from kiosk.messages.envelope import Submission, verify_header
 from kiosk.messages.receipts import receipt_bytes, sign_receipt
 
 
@@ -52,6 +54,14 @@ class _Look(NamedTuple):
     sizes: dict[str, int]
     neighbours: list[tuple[int, str, str]]
     hub_seq: int
+
+
+def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
+    """Raises BadSignature unless the machine with these keys (by suite) signed the envelope."""
+    key = public_keys.get(sent.header.suite)
+    if key is None:
+        raise BadSignature(f"the machine is not enrolled with a key of suite {sent.header.suite}")
+    verify_header(sent.header_bytes, sent.signature, key, sent.header.suite)
 
 
 async def receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
@@ -119,7 +129,7 @@ async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: in
     header = sent.header
     received_at = hub.stamp()
     place = {"hub_seq": hub_seq, "received_at": received_at}
-    signed = sign_receipt(header.key, sent.digest, **place, private_key=hub.keys.sign_private, suite=header.suite)
+    signed = sign_receipt(header.key, sent.digest, **place, private_key=hub.keys.sign_private(header.suite), suite=header.suite)
     receipt = receipt_bytes(signed)
     rows = await conn.execute(
         """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,

@@ -5,28 +5,50 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.messages.encoding import from_text, to_text
+from kiosk.messages.encoding import InvalidMessage, from_text, to_text
 from kiosk.messages.seal import new_seal_key, new_sign_key, public_seal_key, public_sign_key
+from kiosk.messages.suites import DEFAULT, SUITES
 
 
 @dataclass(frozen=True, slots=True)
 class HubKeys:
-    """Private halves stay here; ``seal_key`` and ``verify_key`` go to every machine."""
+    """Private halves stay here; ``seal_key`` and ``verify_key`` go to every machine of the suite."""
 
-    seal_private: str = field(repr=False)
-    sign_private: str = field(repr=False)
+    private: Mapping[str, tuple[str, str]] = field(repr=False)
+    """By suite: the key to open with and the key to sign with."""
     person_secret: bytes = field(repr=False)
 
-    @property
-    def seal_key(self) -> str:
-        return public_seal_key(self.seal_private)
+    def seal_private(self, suite: str = DEFAULT) -> str:
+        """What opens a part of this suite. Raises InvalidMessage when the hub has no keys of it."""
+        return self._of(suite)[0]
 
-    @property
-    def verify_key(self) -> str:
-        return public_sign_key(self.sign_private)
+    def sign_private(self, suite: str = DEFAULT) -> str:
+        """What signs for this suite. Raises InvalidMessage when the hub has no keys of it."""
+        return self._of(suite)[1]
+
+    def seal_key(self, suite: str = DEFAULT) -> str:
+        return public_seal_key(self.seal_private(suite), suite)
+
+    def verify_key(self, suite: str = DEFAULT) -> str:
+        return public_sign_key(self.sign_private(suite), suite)
+
+    def public(self) -> dict[str, str]:
+        """The public halves by the names under which the hub says them when it is ready."""
+        named = {}
+        for suite in self.private:
+            prefix = "" if suite == DEFAULT else f"{suite}_"
+            named |= {f"{prefix}seal_key": self.seal_key(suite), f"{prefix}verify_key": self.verify_key(suite)}
+        return named
+
+    def _of(self, suite: str) -> tuple[str, str]:
+        try:
+            return self.private[suite]
+        except KeyError:
+            raise InvalidMessage("suite", "this hub has no keys of this suite") from None
 
     def person_ref(self, id_number: str) -> str:
         """A name for a person that only the holder of the keys can make from the number."""
@@ -34,21 +56,30 @@ class HubKeys:
 
 
 def load_keys(folder: Path) -> HubKeys:
-    """The keys in ``folder``. Raises OSError when one is missing."""
-    texts = [(folder / name).read_text("ascii").strip() for name in ("seal.key", "sign.key", "person.key")]
-    return HubKeys(texts[0], texts[1], from_text(texts[2]))
+    """The keys in ``folder``. Raises OSError when one is missing; a further suite without its files is just absent."""
+    private = {suite: _pair(folder, suite) for suite in SUITES if suite == DEFAULT or _file(folder, suite).exists()}
+    return HubKeys(private, from_text((folder / "person.key").read_text("ascii").strip()))
+
+
+def _pair(folder: Path, suite: str) -> tuple[str, str]:
+    seal_private, sign_private = (
+        _file(folder, suite, use).read_text("ascii").strip() for use in ("seal", "sign")
+    )
+    return seal_private, sign_private
+
+
+def _file(folder: Path, suite: str, use: str = "seal") -> Path:
+    return folder / (f"{use}.key" if suite == DEFAULT else f"{use}_{suite}.key")
 
 
 def load_or_make_keys(folder: Path) -> HubKeys:
     """The keys in ``folder``, made at the first start and readable by their owner only."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    makers = {
-        "seal.key": lambda: new_seal_key().private,
-        "sign.key": lambda: new_sign_key().private,
-        "person.key": lambda: to_text(secrets.token_bytes(32)),
-    }
-    for name, make in makers.items():
-        path = folder / name
+    makers = {folder / "person.key": lambda: to_text(secrets.token_bytes(32))}
+    for suite in SUITES:
+        makers[_file(folder, suite, "seal")] = lambda suite=suite: new_seal_key(suite).private
+        makers[_file(folder, suite, "sign")] = lambda suite=suite: new_sign_key(suite).private
+    for path, make in makers.items():
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(make() + "\n", "ascii")

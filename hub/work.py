@@ -91,7 +91,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
         raise InvalidMessage("header.parts", f"no part {FORM_PART}")
     sealed = await parcels.content(conn, form.sha256)
     place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
-    return _Opened(header, decode_content(header.kind, unseal(sealed, hub.keys.seal_private, **place)))
+    return _Opened(header, decode_content(header.kind, unseal(sealed, hub.keys.seal_private(header.suite), **place)))
 
 
 async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:

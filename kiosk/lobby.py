@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from kiosk.catalogue.model import Service
-from kiosk.health import offer
+from kiosk.health import WORKS, offer
 from kiosk.messages.questions import DueFact
 from kiosk.pages import Action, CardPrompt, Chip, DueItem, DueList, LineCard, LineCards, Notice, Page, Tile, Tiles
 from kiosk.slips.masking import mask_name
@@ -45,6 +45,8 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
         )
     elif trouble:
         blocks.append(Notice(level="warn", icon="warning", text=trouble))
+    elif machine.peripherals.status("id_card_reader").device not in WORKS:
+        blocks.append(Notice(level="warn", icon="warning", text=text("card.reader_lost")))
     if not machine.link.online:
         blocks.append(
             Notice(level="warn", icon="wifi-slash", text=text("home.offline"), detail=text("home.offline_lead"))

@@ -300,9 +300,10 @@ class Machine:
                 done = await self.peripherals.call("id_card_reader", "read_card", 3600.0)
                 if done.ok:
                     return done.value
-                trouble[0] = reading_trouble(done)
+                lost = done.code is Completion.DEVICE_NOT_READY
+                trouble[0] = NOTHING if lost else reading_trouble(done)
                 visit.update(home())
-                await self.settle(device_lost=done.code is Completion.DEVICE_NOT_READY)
+                await self.settle(device_lost=lost)
 
         with self.refreshing(lambda: visit.update(home())):
             while True:

@@ -325,7 +325,7 @@ class Presenter(Protocol):
     ``run`` draws until canceled and signals readiness through ``task_status``. ``show`` puts a page up and returns
     the one answer (a second tap on anything is ignored); canceled, the page stays until the next ``show``.
     ``update`` replaces the page that is being shown without ending the wait (typed values are kept).
-    ``values`` gives what has been typed so far. ``tick`` draws the countdown. ``forget`` drops every value, widget,
+    ``values`` gives what has been typed so far. ``tick`` draws the countdown; total 0 means that no limit runs. ``forget`` drops every value, widget,
     texture and cached text that a visit could have left. ``on_touch`` is called at every touch.
     """
 

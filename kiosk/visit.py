@@ -137,6 +137,8 @@ class Visit:
                 nursery.start_soon(ask, nursery.cancel_scope)
                 if limit_s:
                     nursery.start_soon(self._count_down, limit_s, nursery.cancel_scope)
+                else:
+                    self.machine.presenter.tick(0.0, 0.0)
         finally:
             self._asking = False
         return answers[0] if answers else None

@@ -13,7 +13,7 @@ import trio
 
 from devices.simulation import ControlClient, SimError
 from kiosk.citizen import Citizen, Script, turn_wanted
-from kiosk.pages import Answer, Page, Presenter, Settings
+from kiosk.pages import Answer, Page, Presenter, Settings, restored
 
 log = structlog.get_logger()
 
@@ -40,11 +40,13 @@ class ScriptedPresenter:
         self.times: list[PageTime] = []
         self.on_touch: Callable[[], None] = lambda: None
         self._inner = inner
+        self._screen: Any = inner  # only presenters that draw can be photographed
         self._shots = shots
         self._page: Page | None = None
         self._changed = trio.Event()
         self._turned = ""
         self._photographed: set[str] = set()
+        self._picture: Path | None = None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Nothing to draw of its own."""
@@ -67,24 +69,37 @@ class ScriptedPresenter:
             self._page = None
 
     async def _drawn(self, page: Page, settings: Settings) -> Answer:
-        inner = self._inner
-        assert inner is not None
         found: list[Answer] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(inner.show, page, settings)
-            await trio.sleep(0.25)
-            await self._photograph(page)
+            nursery.start_soon(partial(self._screen.show, page, settings))
+            self._picture = self._new_picture(page)
+            await self._photograph()
             found.append(await self._answer())
             nursery.cancel_scope.cancel()
+        if self._picture is not None and found[0].values:
+            await self._show_filled(restored(page, found[0].values), settings)
         return found[0]
 
-    async def _photograph(self, page: Page) -> None:
-        name = f"{page.kind}" if not page.service else f"{page.service}-{page.kind}"
+    async def _show_filled(self, page: Page, settings: Settings) -> None:
+        """What was typed and signed stands on the picture as a person would see it before the last touch."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(self._screen.show, page, settings))
+            await self._photograph()
+            nursery.cancel_scope.cancel()
+
+    def _new_picture(self, page: Page) -> Path | None:
+        """Where this page's picture goes; None when a page of this kind has its picture already."""
+        name = f"{page.service}-{page.kind}" if page.service else page.kind
         if self._shots is None or name in self._photographed:
-            return
+            return None
         self._photographed.add(name)
-        path = self._shots / f"{len(self._photographed):02d}-{name}.png"
-        getattr(self._inner, "screenshot")(path)  # noqa: B009 - only presenters that draw can be photographed
+        return self._shots / f"{len(self._photographed):02d}-{name}.png"
+
+    async def _photograph(self) -> None:
+        """A PNG of what stands on the screen; a page that changes is photographed anew, as it was last."""
+        if self._picture is not None:
+            await self._screen.settled()
+            self._screen.screenshot(self._picture)
 
     async def _answer(self) -> Answer:
         while True:
@@ -100,6 +115,7 @@ class ScriptedPresenter:
             if answer is not None:
                 return answer
             await self._changed.wait()
+            await self._photograph()
 
     async def _turn(self, page: Page) -> None:
         wanted = turn_wanted(page)

@@ -10,7 +10,8 @@ from offline_cache.engine import sqlite
 
 _FULL = {"SQLITE_FULL"}
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED"}
-_BROKEN = {"SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL"}
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+_BROKEN = {"SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL"}
 
 
 class StoreError(Exception):
@@ -23,6 +24,10 @@ class StoreFull(StoreError):
 
 class StoreBroken(StoreError):
     """The disk answered with an error: whether the action was kept is unknown until it is looked up by its key."""
+
+
+class StoreDamaged(StoreBroken):
+    """A page of the file is not what was written: reading it again will not help."""
 
 
 class StoreBusy(StoreError):
@@ -57,6 +62,8 @@ def named_errors() -> Iterator[None]:
             raise StoreFull(f"the disk is full: {error}") from error
         if name in _BUSY:
             raise StoreBusy(f"the store is in use by another process: {error}") from error
+        if name in _DAMAGED:
+            raise StoreDamaged(f"the store is damaged: {error}") from error
         if name in _BROKEN:
             raise StoreBroken(f"the disk failed: {error}") from error
         raise

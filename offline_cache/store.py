@@ -1,4 +1,7 @@
-"""The one file that must survive: SQLite in WAL with a sync per commit, one writer (CONTRACTS §7)."""
+"""The one file that must survive: SQLite in WAL with a sync per commit, one writer (CONTRACTS §7).
+
+A second connection only reads: what a page or a status asks never waits for a commit that is under way.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +18,7 @@ import structlog
 from sqlite_utils import Database
 
 from offline_cache.ballast import MB, Ballast, SyncTimes, free_bytes
-from offline_cache.engine import sqlite
+from offline_cache.engine import connect, sqlite
 from offline_cache.errors import StoreBroken, StoreBusy, StoreError, StoreForeign, StoreFull, named_errors
 from offline_cache.schema import APPLICATION_ID, MIGRATIONS, migrate
 
@@ -25,26 +28,49 @@ log = structlog.get_logger()
 OLDEST_ENGINE = (3, 51, 3)  # older ones can lose committed pages when a checkpoint and a commit meet (WAL-reset bug)
 PAGE_BYTES = 16384  # fewer, larger writes for parcels of 200 KB (measured: commit 0.71 ms against 0.93 with 4096)
 WAL_BYTES = 4 * MB
+_SHRINK_PAGES = WAL_BYTES // PAGE_BYTES // 2
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _VERSIONS = ("user_version", "application_id")
 
 
 class Store:
-    """An open store. Safe to call from any thread: one connection behind one lock."""
+    """An open store. Safe to call from any thread: one connection to write and one to read, each behind its lock.
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime], ballast: Ballast, floor: int, handle: int) -> None:
+    ``connect`` gives a connection (``engine.connect``); None when asked ``read_only`` means that there is only one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], datetime],
+        ballast: Ballast,
+        floor: int,
+        handle: int,
+        connect: Callable[..., Any] = connect,
+    ) -> None:
         self.path = path
         self.now = now
         self.ballast = ballast
         self._floor = floor
         self._handle = handle
+        self._connection = connect
+        # Taken in this order where both are needed.
         self._lock = threading.RLock()
-        self._inside = False
+        self._reading = threading.Lock()
+        self._writing_thread: int | None = None
         self._db: Database | None = None
+        self._reader: Any = None
 
     @classmethod
     def open(
-        cls, path: str | Path, *, now: Callable[[], datetime], ballast_mb: int = 64, free_floor_mb: int = 128
+        cls,
+        path: str | Path,
+        *,
+        now: Callable[[], datetime],
+        ballast_mb: int = 64,
+        free_floor_mb: int = 128,
+        connect: Callable[..., Any] = connect,
     ) -> Store:
         """Opens or creates the store for the one process that writes.
 
@@ -57,7 +83,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_mb)
-            store = cls(path, now=now, ballast=ballast, floor=free_floor_mb * MB, handle=handle)
+            store = cls(path, now=now, ballast=ballast, floor=free_floor_mb * MB, handle=handle, connect=connect)
             try:
                 _lock(handle, path)
                 os.fchmod(handle, 0o600)
@@ -82,7 +108,7 @@ class Store:
         _refuse_foreign(path)
         store = cls(path, now=now, ballast=Ballast(path, 0), floor=0, handle=-1)
         with named_errors():
-            store._db = Database(_connection(f"file:{path}?mode=ro"))
+            store._db = Database(connect(path, read_only=True))
         return store
 
     @property
@@ -126,7 +152,7 @@ class Store:
         look first whether it was done. With a full disk an ``essential`` action gets the ballast's space.
         """
         with self._lock:
-            if self._inside:
+            if self._writing_thread is not None:
                 return action()
             if self.read_only:
                 raise StoreError("the store is closed, or was opened only to look")
@@ -143,9 +169,13 @@ class Store:
             return self._commit(action)
 
     def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """The rows of a SELECT."""
+        """The rows of a SELECT: as committed last, and inside ``write`` as that transaction sees them."""
+        if self._writing_thread != threading.get_ident():
+            with self._reading, named_errors():
+                if self._reader is not None:
+                    return _rows(self._reader.execute(sql, values))
         with self._lock, named_errors():
-            return list(self.db.query(sql, values))
+            return _rows(self.db.execute(sql, values))
 
     def reopen(self) -> None:
         """A fresh connection whose every visible row is on the disk. Raises StoreBroken or StoreFull.
@@ -154,14 +184,17 @@ class Store:
         """
         with self._lock, named_errors():
             self._disconnect()
-            if self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            self._connect()
+            if self._alone("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]:
                 raise StoreBusy("the store is read by another process, its log cannot be emptied")
 
     def tidy(self) -> None:
         """In a quiet moment: gives freed pages back, empties the log, restores the ballast."""
+        # In small steps: one large one would need as much room in the log as it gives back.
+        while self._shrink():
+            pass
         with self._lock, named_errors():
-            self.db.execute("PRAGMA incremental_vacuum").fetchall()
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
             self.ballast.fill(keep_free_bytes=self._floor)
 
     def close(self) -> None:
@@ -172,11 +205,23 @@ class Store:
                 os.close(self._handle)
                 self._handle = -1
 
+    def _shrink(self) -> bool:
+        with self._lock, named_errors():
+            before = self.db.execute("PRAGMA freelist_count").fetchone()[0]
+            if before:
+                self.db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+            return self.db.execute("PRAGMA freelist_count").fetchone()[0] not in (0, before)
+
+    def _alone(self, pragma: str) -> list[dict[str, Any]]:
+        """With no reading under way, which would keep the log from being emptied."""
+        with self._reading:
+            return _rows(self.db.execute(pragma))
+
     def _commit(self, action: Callable[[], T]) -> T:
         with named_errors():
             db = self.db
             db.execute("BEGIN IMMEDIATE")
-            self._inside = True
+            self._writing_thread = threading.get_ident()
             try:
                 result = action()
                 db.execute("COMMIT")
@@ -184,7 +229,7 @@ class Store:
                 self._roll_back(db)
                 raise
             finally:
-                self._inside = False
+                self._writing_thread = None
         return result
 
     def _roll_back(self, db: Database) -> None:
@@ -198,23 +243,21 @@ class Store:
     def _connect(self) -> None:
         if self._handle < 0:
             raise StoreError("the store is closed, or was opened only to look")
-        self._db = Database(_connection(str(self.path)))
-        for pragma in (
-            f"page_size = {PAGE_BYTES}",
-            "auto_vacuum = INCREMENTAL",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "secure_delete = ON",
-            f"journal_size_limit = {WAL_BYTES}",
-            f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}",
-        ):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            raise StoreBroken("the file system does not allow a write-ahead log; put the store on a local disk")
-        if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] != 2:
-            self._db.execute("VACUUM")  # killed between its creation and its first table
+        db = Database(self._connection(self.path))
+        try:
+            _configure(db)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        with self._reading:
+            self._reader = self._connection(self.path, read_only=True)
 
     def _disconnect(self) -> None:
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
         if self._db is not None:
             with suppress(sqlite.DatabaseError):
                 self._db.close()
@@ -228,9 +271,26 @@ def require_engine() -> None:
         raise StoreError(f"SQLite {sqlite.sqlite_version} can lose data; install pysqlite3 with {needed} or newer")
 
 
-def _connection(name: str) -> Any:
-    # One process, one connection: nobody to wait for, so a lock held by a stranger is an error at once.
-    return sqlite.connect(name, uri=name.startswith("file:"), isolation_level=None, check_same_thread=False, timeout=1)
+def _configure(db: Database) -> None:
+    for pragma in (
+        f"page_size = {PAGE_BYTES}",
+        "auto_vacuum = INCREMENTAL",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "secure_delete = ON",
+        f"journal_size_limit = {WAL_BYTES}",
+        f"wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}",
+    ):
+        db.execute(f"PRAGMA {pragma}").fetchall()
+    if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        raise StoreBroken("the file system does not allow a write-ahead log; put the store on a local disk")
+    if db.execute("PRAGMA auto_vacuum").fetchone()[0] != 2:
+        db.execute("VACUUM")  # killed between its creation and its first table
+
+
+def _rows(cursor: Any) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def _lock(handle: int, path: Path, how: int = fcntl.LOCK_EX) -> None:
@@ -265,7 +325,7 @@ def _refuse_foreign(path: Path) -> None:
         version, application = _versions_inside(path)
     if application != APPLICATION_ID:
         raise StoreForeign(f"{path} belongs to another program; it was left as it is")
-    if version > len(MIGRATIONS):
+    if version > len(MIGRATIONS) and not _promised(path, version):
         raise StoreForeign(
             f"{path} is from a newer version (schema {version}, this one reads up to {len(MIGRATIONS)}); "
             "install that version again; the file was left as it is"
@@ -274,13 +334,20 @@ def _refuse_foreign(path: Path) -> None:
 
 def _versions_inside(path: Path) -> tuple[int, int]:
     """Schema version and application as the log has them; a file that died before its first table counts as ours."""
-    with named_errors():
-        db = Database(_connection(f"file:{path}?mode=ro"))
+    with named_errors(), closing(connect(path, read_only=True)) as db:
+        version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _VERSIONS)
+        return version, application or (0 if Database(db).table_names() else APPLICATION_ID)
+
+
+def _promised(path: Path, version: int) -> bool:
+    """Whether the newer version that wrote the file left word that this one can work with it."""
+    at_rest = not path.with_name(path.name + "-wal").exists()
+    with named_errors(), closing(connect(path, read_only=True, immutable=at_rest)) as db:
         try:
-            version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _VERSIONS)
-            return version, application or (0 if db.table_names() else APPLICATION_ID)
-        finally:
-            db.close()
+            found = db.execute("SELECT back_to FROM readable WHERE version = ?", (version,)).fetchone()
+        except sqlite.OperationalError:
+            return False
+    return found is not None and found[0] <= len(MIGRATIONS)
 
 
 def _sync_folder(folder: Path) -> None:

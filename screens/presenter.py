@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 _ACTIVE_FPS, _IDLE_FPS = 60, 20
 _IDLE_AFTER_S = 20.0
+_FRAMES_TO_SETTLE = 4
 
 
 class KivyPresenter:
@@ -44,6 +45,7 @@ class KivyPresenter:
         self._open_frames = open_frames or _open_frames
         self._surface: Any = None
         self._window: Any = None
+        self._frames = 0
         self._forgotten()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -67,6 +69,7 @@ class KivyPresenter:
             Ticks._max_fps = self._wanted_fps()
             await EventLoop.async_idle()
             self._window.mainloop()
+            self._frames += 1
 
     async def show(self, page: Page, settings: Settings) -> Answer:
         """Put ``page`` up and wait for its one answer. The same page in other settings keeps what was typed."""
@@ -116,6 +119,12 @@ class KivyPresenter:
         self._surface.clear()
         self._surface.blank()
         forget_everything()
+
+    async def settled(self) -> None:
+        """Until what was shown last stands on the screen: texts and layout take a few frames."""
+        wanted = self._frames + _FRAMES_TO_SETTLE
+        while self._frames < wanted:
+            await trio.sleep(0.01)
 
     def screenshot(self, path: str | Path) -> None:
         """Write what the window shows as PNG."""
@@ -224,7 +233,7 @@ def _initial(page: Page) -> dict[str, Any]:
         elif isinstance(block, Choices):
             values[block.name] = block.selected
         elif isinstance(block, SignaturePad):
-            values[block.name] = []
+            values[block.name] = [list(stroke) for stroke in block.strokes]
     return values
 
 

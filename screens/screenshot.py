@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,23 @@ def desktop_size() -> tuple[int, int] | None:
     """The desktop's size in px as SDL sees it; None without a desktop."""
     if os.environ.get("SDL_VIDEODRIVER") == "offscreen":
         return None
-    import kivy.core.window.window_sdl2  # noqa: F401 - loads the SDL that Kivy uses
-
-    found = loaded_sdl()
+    # Importing Kivy's window would open it, in whatever size is configured then: its SDL is loaded beforehand.
+    found = bundled_sdl()
     if found is None or found.SDL_InitSubSystem(0x20) != 0:  # SDL_INIT_VIDEO
         return None
     mode = _Mode()
     if found.SDL_GetDesktopDisplayMode(0, ctypes.byref(mode)) != 0:
         return None
     return mode.w, mode.h
+
+
+def bundled_sdl() -> ctypes.CDLL | None:
+    """The SDL2 library that Kivy's wheel brings and will load."""
+    spec = importlib.util.find_spec("kivy")
+    if spec is None or spec.origin is None:
+        return None
+    libraries = sorted(Path(spec.origin).parents[1].glob("[Kk]ivy.libs/libSDL2-*"))
+    return ctypes.CDLL(str(libraries[0])) if libraries else None
 
 
 def loaded_sdl() -> ctypes.CDLL | None:

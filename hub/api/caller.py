@@ -8,16 +8,18 @@ from litestar import Request
 
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.machines import public_keys
 from kiosk.messages.encoding import sha256_hex
 from kiosk.messages.requests import WINDOW_S, Stamp, WrongTime, read_stamp, verify_request
 
 
 class Caller(NamedTuple):
-    """The machine that signed this request, its key, and the body that was signed."""
+    """The machine that signed this request, its keys by suite, the body that was signed, and in which suite."""
 
     kiosk_id: str
-    public_key: str
+    public_keys: dict[str, str]
     body: bytes
+    suite: str
 
 
 async def signed_caller(request: Request, hub: Hub) -> Caller:
@@ -25,18 +27,19 @@ async def signed_caller(request: Request, hub: Hub) -> Caller:
     body = await request.body()
     stamp = read_stamp(request.headers)
     async with hub.pool.connection() as conn:
-        rows = await conn.execute("select public_key from kiosk where kiosk_id = %s", [stamp.kiosk_id])
-        row = await rows.fetchone()
-        if row is None:
+        keys = await public_keys(conn, stamp.kiosk_id)
+        if keys is None:
             raise Problem(403, "unknown_machine", "this machine is not enrolled")
-        verify_stamp(request, hub, stamp, body, row[0])
+        if stamp.suite not in keys:
+            raise Problem(403, "unknown_suite", f"this machine is not enrolled with a key of suite {stamp.suite}")
+        verify_stamp(request, hub, stamp, body, keys[stamp.suite])
         fresh = await conn.execute(
             "insert into nonce values (%s, %s, %s) on conflict do nothing returning nonce",
             [stamp.kiosk_id, stamp.nonce, stamp.time_s],
         )
         if await fresh.fetchone() is None:
             raise Problem(401, "replayed", "this request was received before; sign it afresh")
-    return Caller(stamp.kiosk_id, row[0], body)
+    return Caller(stamp.kiosk_id, keys, body, stamp.suite)
 
 
 def verify_stamp(request: Request, hub: Hub, stamp: Stamp, body: bytes, public_key: str) -> None:

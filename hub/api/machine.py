@@ -17,12 +17,20 @@ from hub.answers import ANSWERS, progress
 from hub.api.caller import Caller, forget_old_nonces, verify_stamp
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.machines import register
 from kiosk.catalogue.loader import file_digests, shipped
 from kiosk.messages.encoding import canonical_json, decode, from_text
-from kiosk.messages.fleet import Command, Enrolled, Enrolment, Heartbeat, HeartbeatAnswer
-from kiosk.messages.questions import ProgressAnswer, ProgressQuestion, open_question, seal_answer
+from kiosk.messages.fleet import Command, Enrolled, Enrolment, Heartbeat, HeartbeatAnswer, sign_hub_keys
+from kiosk.messages.questions import (
+    ProgressAnswer,
+    ProgressQuestion,
+    open_question,
+    seal_answer,
+    suite_of_question,
+)
 from kiosk.messages.requests import read_stamp
 from kiosk.messages.seal import sign
+from kiosk.messages.suites import PUBLIC_KEY_BYTES
 
 
 def new_code() -> str:
@@ -48,21 +56,21 @@ async def enrol(request: Request, hub: Hub) -> Enrolled:
     """Registers a machine's public key for a one-time code; the request is signed with that key."""
     body = await request.body()
     wish = decode(body, Enrolment)
-    if len(from_text(wish.public_key, "public_key")) != 32:
-        raise Problem(422, "invalid", "not an Ed25519 public key", field="public_key")
+    if wish.suite not in hub.keys.private:
+        raise Problem(422, "invalid", f"this hub has {', '.join(hub.keys.private)}", field="suite")
+    if len(from_text(wish.public_key, "public_key")) != PUBLIC_KEY_BYTES[wish.suite]:
+        raise Problem(422, "invalid", f"not a public key of suite {wish.suite}", field="public_key")
     stamp = read_stamp(request.headers)
+    if stamp.suite != wish.suite:
+        raise Problem(422, "invalid", "not the suite that signed the request", field="suite")
     verify_stamp(request, hub, stamp, body, wish.public_key)
     if stamp.kiosk_id != wish.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     async with hub.pool.connection() as conn, conn.transaction():
         await _use_code(conn, hub, wish)
-        await conn.execute(
-            "insert into kiosk (kiosk_id, public_key, enrolled_at) values (%s, %s, %s) "
-            "on conflict (kiosk_id) do update set public_key = excluded.public_key, enrolled_at = excluded.enrolled_at",
-            [wish.kiosk_id, wish.public_key, hub.clock.now()],
-        )
+        await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now())
         await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
-    return Enrolled(wish.kiosk_id, hub.keys.seal_key, hub.keys.verify_key)
+    return Enrolled(wish.kiosk_id, hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite))
 
 
 async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
@@ -92,7 +100,9 @@ async def heartbeat(caller: Caller, hub: Hub) -> HeartbeatAnswer:
         )
         commands = [Command(*row) for row in await rows.fetchall()]
     await forget_old_nonces(hub)
-    return HeartbeatAnswer(commands, hub.stamp())
+    mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
+    said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)
+    return HeartbeatAnswer(commands, hub.stamp(), said)
 
 
 async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:
@@ -110,11 +120,11 @@ async def ask(kind: str, caller: Caller, hub: Hub) -> Response[bytes]:
     """Answers a live question; question and answer are sealed."""
     if kind not in ANSWERS:
         raise Problem(422, "invalid", f"known questions are {', '.join(ANSWERS)}", field="kind")
-    asked = open_question(kind, caller.body, hub.keys.seal_private)
+    asked = open_question(kind, caller.body, hub.keys.seal_private(suite_of_question(caller.body)))
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     answer = await ANSWERS[kind](hub, asked.question)
-    return Response(seal_answer(asked, answer, hub.keys.sign_private), media_type="application/json")
+    return Response(seal_answer(asked, answer, hub.keys.sign_private(asked.suite)), media_type="application/json")
 
 
 @get("/v1/progress/{receipt_number:str}")
@@ -124,20 +134,20 @@ async def get_progress(receipt_number: str, caller: Caller, hub: Hub) -> Progres
 
 
 @get("/v1/catalogue")
-async def catalogue(request: Request, caller: Caller, hub: Hub) -> Response[bytes]:  # noqa: ARG001 - signed
+async def catalogue(request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Returns the catalogue with a manifest that the hub signed over ``{version, files}`` as canonical JSON."""
-    content, tag = _catalogue(hub.catalogue.version, hub.keys.sign_private)
+    content, tag = _catalogue(hub.catalogue.version, hub.keys.sign_private(caller.suite), caller.suite)
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers={"ETag": tag})
     return Response(content, media_type="application/json", headers={"ETag": tag})
 
 
 @cache
-def _catalogue(version: str, sign_private: str) -> tuple[bytes, str]:
+def _catalogue(version: str, sign_private: str, suite: str) -> tuple[bytes, str]:
     folder = shipped()
     digests = file_digests(folder)
     manifest = {"version": version, "files": digests}
-    signed = {**manifest, "signature": sign(canonical_json(manifest), sign_private)}
+    signed = {**manifest, "signature": sign(canonical_json(manifest), sign_private, suite)}
     texts = {name: (folder / name).read_text("utf-8") for name in digests}
     content = canonical_json({"manifest": signed, "files": texts})
     return content, f'"{hashlib.sha256(content).hexdigest()}"'

@@ -13,7 +13,7 @@ from hub.api.caller import Caller
 from hub.api.problems import Problem
 from hub.context import Hub
 from kiosk.messages.encoding import BadSignature
-from kiosk.messages.envelope import Submission, parse, verify_header
+from kiosk.messages.envelope import Submission, parse
 from kiosk.messages.receipts import Receipt
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -50,7 +50,7 @@ def _check_sender(sent: Submission, key: str, caller: Caller) -> None:
     if sent.header.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="header.kiosk_id")
     try:
-        verify_header(sent.header_bytes, sent.signature, caller.public_key, sent.header.suite)
+        inbox.check_signature(sent, caller.public_keys)
     except BadSignature as error:
         raise Problem(422, "invalid", str(error), field="signature") from error
 

@@ -108,12 +108,16 @@ class FormField(Data, kw_only=True, forbid_unknown_fields=True):
 
 
 class StepSpec(Data, kw_only=True, forbid_unknown_fields=True):
-    """One step of a service: the kind names a file of ``kiosk/journey/``, the rest is that kind's data."""
+    """One step of a service: the kind names a file of ``kiosk/journey/``, the rest is that kind's data.
+
+    ``name`` is the answer's field of a ``choose`` step and ``label`` what the review page calls it.
+    """
 
     kind: str
     title: Text = NOTHING
     lead: Text = NOTHING
     name: str = ""
+    label: Text = NOTHING
     options: tuple[Option, ...] = ()
     fields: tuple[FormField, ...] = ()
 

@@ -13,7 +13,7 @@ from kiosk.hub_link.http import Answer
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.receipts import parse_receipt
 
-Meaning = Literal["receipt", "no_answer", "retry", "missing", "held", "paused"]
+Meaning = Literal["receipt", "sent", "no_answer", "retry", "missing", "held", "paused"]
 _RETRY = {408, 425, 429}
 _HELD = {400, 409, 413, 422}
 _PAUSED = {401, 403, 404}
@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Outcome(NamedTuple):
     """One try's end, seen from the envelope.
 
-    ``receipt``: a receipt came, not yet verified · ``no_answer``: something answered, but no hub · ``retry``: later
+    ``receipt``: a receipt came, not yet verified · ``sent``: it is on its way, the receipt comes later · ``no_answer``: something answered, but no hub · ``retry``: later
     · ``missing``: send these parcels, then again · ``held``: a person decides · ``paused``: nothing more to this
     destination. ``server_error``: the hub failed on this very envelope (5xx).
     """

@@ -19,9 +19,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     number = journey.visit.card.number if journey.visit.card else ""
     hero = Hero(icon="magnifying-glass", level="info", title=text("documents.asking"), busy=True)
     page = journey.page("checking", text("documents.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(
-        page, lambda: journey.machine.ask("documents", DocumentsQuestion(number))
-    )
+    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("documents", DocumentsQuestion(number)))
     if isinstance(reply, Answer):
         return Outcome.BACK
     if not isinstance(reply, Answered):

@@ -102,9 +102,8 @@ def _stages(journey: Journey, case: CaseProgress) -> Stages:
     stages = _line_up(reached, last)
     if case.promised_date:
         promised = text("progress.promised", date=f"{case.promised_date:%Y-%m-%d}")
-        stages = tuple(
-            _with_detail(s, promised) if s.state == "waiting" and i == len(reached) else s for i, s in enumerate(stages)
-        )
+        first = next((s for s in stages if s.state == "waiting"), None)
+        stages = tuple(_with_detail(s, promised) if s is first else s for s in stages)
     return Stages(title=title, stages=stages)
 
 

@@ -6,7 +6,7 @@ from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Action, Fact, Facts, Notice
 from kiosk.slips.masking import mask_name, mask_number
-from kiosk.text import Text, same, text
+from kiosk.text import same, text
 
 ABOUT = About(mark="confirm")
 
@@ -40,16 +40,12 @@ def _person(journey: Journey) -> list[Fact]:
 def _answers(journey: Journey) -> list[Fact]:
     rows = []
     for spec in journey.service.steps:
-        change = Action(id=f"change:{spec.kind}:{spec.name}", label=text("review.change"), icon="pencil-simple")
+        change = Action(id=f"change:{spec.kind}:{spec.name}", label=text("review.change"))
         if spec.kind == "choose":
-            rows.append(Fact(label=_short(spec.title), value=journey.labels[spec.name], action=change))
+            rows.append(Fact(label=spec.label, value=journey.labels[spec.name], action=change))
         for f in spec.fields:
             rows.append(Fact(label=f.label, value=journey.labels[f.name], action=change))
     return rows
-
-
-def _short(title: Text) -> Text:
-    return Text(title.zh.rstrip("？?"), title.en.rstrip("?"))
 
 
 def _fees(journey: Journey) -> list[Fact]:

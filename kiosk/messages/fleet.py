@@ -7,7 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.encoding import BadSignature, canonical_json
 from kiosk.messages.envelope import KioskId
+from kiosk.messages.seal import sign, verify
+from kiosk.messages.suites import DEFAULT
 
 
 class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,14 +19,23 @@ class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     kiosk_id: KioskId
     public_key: str
+    suite: str = DEFAULT
 
 
 class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer: what goes into ``[hub]``."""
+    """The answer: what goes into ``[hub]``, of the machine's suite."""
 
     kiosk_id: str
     seal_key: str
     verify_key: str
+
+
+class KeyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which keys the hub has for this machine's suite, signed for this machine by the very key that it names."""
+
+    seal_key: str
+    verify_key: str
+    signature: str
 
 
 class Heartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +61,30 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``now`` is the hub's wall time (RFC 3339 UTC)."""
+    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of an earlier version does not say its keys."""
 
     commands: list[Command]
     now: str
+    hub_keys: KeyStatement | None = None
+
+
+def sign_hub_keys(
+    kiosk_id: str, seal_key: str, verify_key: str, private_key: str, suite: str = DEFAULT
+) -> KeyStatement:
+    """What the hub says of its keys to one machine."""
+    return KeyStatement(seal_key, verify_key, sign(_keys_text(kiosk_id, seal_key, verify_key), private_key, suite))
+
+
+def key_trouble(said: KeyStatement, kiosk_id: str, seal_key: str, verify_key: str, suite: str = DEFAULT) -> str:
+    """Which of our two keys is not the hub's (``verify_key``, ``seal_key``); empty when both are."""
+    try:
+        verify(_keys_text(kiosk_id, said.seal_key, said.verify_key), said.signature, verify_key, suite)
+    except BadSignature:
+        return "verify_key"
+    if said.verify_key != verify_key:
+        return "verify_key"
+    return "" if said.seal_key == seal_key else "seal_key"
+
+
+def _keys_text(kiosk_id: str, seal_key: str, verify_key: str) -> bytes:
+    return canonical_json({"hub_keys_for": kiosk_id, "seal_key": seal_key, "verify_key": verify_key})

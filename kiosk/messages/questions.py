@@ -193,6 +193,11 @@ def seal_question(
     return body, Opener(kind, kiosk_id, key, pair.private, suite)
 
 
+def suite_of_question(body: bytes) -> str:
+    """The suite of a sealed question, which tells the key that opens it. Raises InvalidMessage."""
+    return decode(body, _QuestionWire).suite
+
+
 def open_question(kind: str, body: bytes, private_key: str) -> Asked:
     """The question inside a body (hub side). Raises InvalidMessage or SealBroken."""
     form = decode(body, _QuestionWire)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -52,3 +52,36 @@ def verify_receipt(receipt: Receipt, verify_key: str, *, key: str, sha256: str, 
         raise BadSignature("a receipt for another envelope")
     text = receipt_text(receipt.key, receipt.sha256, receipt.hub_seq, receipt.received_at)
     verify(text, receipt.signature, verify_key, suite)
+
+
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an envelope that came by file got no receipt; ``status`` says what the API would have answered.
+
+    409, 413, 422: a person decides · 424: something is missing, send it again.
+    """
+
+    key: Key
+    sha256: Sha256
+    status: Literal[409, 413, 422, 424]
+    reason: Annotated[str, Meta(max_length=500)]
+    signature: str
+
+
+def refusal_text(key: str, sha256: str, status: int, reason: str) -> bytes:
+    """What the hub signs: canonical JSON of the refusal's other four fields."""
+    return canonical_json({"key": key, "sha256": sha256, "status": status, "reason": reason})
+
+
+def sign_refusal(
+    key: str, sha256: str, *, status: Literal[409, 413, 422, 424], reason: str, private_key: str, suite: str = DEFAULT
+) -> Refusal:
+    """The refusal, signed by the hub's key."""
+    return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
+
+
+def verify_refusal(refusal: Refusal, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+    """Raises BadSignature unless the hub refused exactly the envelope ``key`` with digest ``sha256``."""
+    if (refusal.key, refusal.sha256) != (key, sha256):
+        raise BadSignature("a refusal of another envelope")
+    text = refusal_text(refusal.key, refusal.sha256, refusal.status, refusal.reason)
+    verify(text, refusal.signature, verify_key, suite)

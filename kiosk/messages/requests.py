@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from kiosk.messages.encoding import BadSignature, sha256_hex
 from kiosk.messages.seal import sign, verify
-from kiosk.messages.suites import DEFAULT
+from kiosk.messages.suites import DEFAULT, SUITES
 
 KIOSK = "Tongban-Kiosk"
 TIME = "Tongban-Time"
 NONCE = "Tongban-Nonce"
 SIGNATURE = "Tongban-Signature"
+SUITE = "Tongban-Suite"
+"""Named by machines of another suite than ``std``."""
 WINDOW_S = 300
 
 
@@ -24,6 +26,7 @@ class Stamp(NamedTuple):
     time_s: int
     nonce: str
     signature: str
+    suite: str = DEFAULT
 
 
 class WrongTime(BadSignature):
@@ -38,24 +41,28 @@ def signed_text(method: str, path: str, body_sha256: str, time_s: int, nonce: st
 def sign_request(
     method: str, path: str, body: bytes, *, kiosk_id: str, private_key: str, time_s: int, suite: str = DEFAULT
 ) -> dict[str, str]:
-    """The four headers of one request; a repeated request is signed afresh.
+    """The headers of one request; a repeated request is signed afresh.
 
     ``time_s`` is Unix seconds; add the hub's offset when the clocks differ: each answer of the hub carries its own
     time in ``Tongban-Time``.
     """
     nonce = secrets.token_urlsafe(18)
     text = signed_text(method, path, sha256_hex(body), time_s, nonce)
-    return {KIOSK: kiosk_id, TIME: str(time_s), NONCE: nonce, SIGNATURE: sign(text, private_key, suite)}
+    named = {} if suite == DEFAULT else {SUITE: suite}
+    return {KIOSK: kiosk_id, TIME: str(time_s), NONCE: nonce, SIGNATURE: sign(text, private_key, suite), **named}
 
 
 def read_stamp(headers: Mapping[str, str]) -> Stamp:
-    """The four headers of a request. Raises BadSignature naming the one that is missing or malformed."""
+    """The signing headers of a request. Raises BadSignature naming the one that is missing or malformed."""
     kiosk_id, time_s, nonce, signature = (_header(headers, name) for name in (KIOSK, TIME, NONCE, SIGNATURE))
     if not time_s.isdigit() or len(time_s) > 12:
         raise BadSignature(f"header {TIME} is not Unix seconds")
     if not 16 <= len(nonce) <= 64:
         raise BadSignature(f"header {NONCE} must have 16 to 64 characters")
-    return Stamp(kiosk_id, int(time_s), nonce, signature)
+    suite = headers.get(SUITE) or headers.get(SUITE.lower()) or DEFAULT
+    if suite not in SUITES:
+        raise BadSignature(f"header {SUITE} names a suite that this hub does not have")
+    return Stamp(kiosk_id, int(time_s), nonce, signature, suite)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -65,11 +72,9 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     return value
 
 
-def verify_request(
-    stamp: Stamp, method: str, path: str, body_sha256: str, *, public_key: str, now_s: int, suite: str = DEFAULT
-) -> None:
+def verify_request(stamp: Stamp, method: str, path: str, body_sha256: str, *, public_key: str, now_s: int) -> None:
     """Raises BadSignature, or WrongTime outside ±300 s. Whether the nonce was seen before is the receiver's to know."""
     text = signed_text(method, path, body_sha256, stamp.time_s, stamp.nonce)
-    verify(text, stamp.signature, public_key, suite)
+    verify(text, stamp.signature, public_key, stamp.suite)
     if abs(stamp.time_s - now_s) > WINDOW_S:
         raise WrongTime(f"the request's time is more than {WINDOW_S} s away from the hub's")

@@ -1,10 +1,11 @@
-"""The cryptographic suites that envelopes name. A further one (``gm``: SM2, SM3, SM4-GCM) is one file and one line."""
+"""The cryptographic suites that envelopes name, all of equal rank. A further one is one file and one line."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
 from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.suite_gm import GmSuite
 from kiosk.messages.suite_std import StandardSuite
 
 
@@ -29,7 +30,8 @@ class Suite(Protocol):
 
 
 DEFAULT = "std"
-SUITES: dict[str, Suite] = {DEFAULT: StandardSuite()}
+SUITES: dict[str, Suite] = {DEFAULT: StandardSuite(), "gm": GmSuite()}
+PUBLIC_KEY_BYTES = {DEFAULT: 32, "gm": 65}
 
 
 def suite_named(name: str) -> Suite:

@@ -17,6 +17,12 @@ CLOCK_RUNS = frozenset({CaseState.ACCEPTED, CaseState.IN_REVIEW})
 """Only now is there a promised date (DESIGN §2)."""
 
 DOUBLE_COLUMNS = 24
+TEAR_LINE = "- " * 16
+"""Fits 58 mm paper too."""
+
+SECOND_COPY_DOTS = 5
+"""Per module, 0.63 mm on 8 dots per mm: how much a photograph may be bent and blurred stands in docs/second-copy.md."""
+
 LABEL_COLUMNS = {"zh": 12, "en": 16}
 """Where values begin, in columns of half a Chinese character."""
 
@@ -35,6 +41,7 @@ def slip_job(model: SlipModel, language: str = "zh") -> PrintJob:
             Rule(),
             *_next(model, language),
             *_foot(model, language),
+            *_second_copy(model, language),
             Cut(),
         )
     )
@@ -144,6 +151,20 @@ def _foot(model: SlipModel, language: str) -> Iterator[Element]:
     yield Columns(_say("complaint", language), model.complaint_phone)
     yield Columns(_say("catalogue", language), model.catalogue_version)
     yield Line(_say("keep", language), align="center")
+
+
+def _second_copy(model: SlipModel, language: str) -> Iterator[Element]:
+    if model.second_copy is None or model.state != CaseState.STORED:
+        return
+    mark, codes = model.second_copy
+    yield Feed()
+    yield Line(TEAR_LINE, align="center")
+    yield Line(_say("recovery", language), align="center")
+    for number, code in enumerate(codes, 1):
+        yield Feed()
+        yield Qr(code, SECOND_COPY_DOTS)
+        yield Feed()
+        yield Line(_say("recovery_part", language, mark=mark, number=number, count=len(codes)), align="center")
 
 
 def _fact(key: str, value: str, language: str, *, bold: bool = False) -> Columns:

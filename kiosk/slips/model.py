@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text
 
 Line = Literal["traffic", "household", "exit_entry", "common", ""]
@@ -17,7 +18,8 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state`` is a ``kiosk.cases.CaseState`` value. ``promised_date`` is printed only once the department has accepted,
     whatever is given. ``copy_number`` 0 is the first slip, n the n-th reprint; ``training`` is the watermark of slips
-    that mean nothing; ``progress_qr`` is what the phone reads.
+    that mean nothing; ``progress_qr`` is what the phone reads. ``second_copy`` is printed only while the city does not
+    have the case (``stored``).
     """
 
     service_name: Text
@@ -36,3 +38,4 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     promised_date: date | None = None
     copy_number: int = 0
     training: Text = NOTHING
+    second_copy: SecondCopy | None = None

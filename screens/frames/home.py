@@ -26,7 +26,7 @@ def header(look: Look, clock: Clock) -> tuple[Panel, float]:
     place = look.second(look.page.lead, "caption", dark=True, width=room)
     high = max(title.height + place.height, time.height, _BADGE)
     top = 34.0
-    head.put(_badge(), theme.MARGIN, top + (high - _BADGE) / 2)
+    head.put(_badge(look), theme.MARGIN, top + (high - _BADGE) / 2)
     head.put(title, left, top + (high - title.height - place.height) / 2)
     head.put(place, left, top + (high + title.height - place.height) / 2)
     head.put_live(time, theme.WIDTH - theme.MARGIN - time.width, top + (high - time.height) / 2)
@@ -75,8 +75,12 @@ def _cell(look: Look, action: Action, width: float) -> Target:
     return cell
 
 
-def _badge() -> Panel:
-    badge = Panel(_BADGE, _BADGE)
+def _badge(look: Look) -> Panel:
+    """The emblem; for who knows it, the way in for technicians."""
+    brand = look.page.brand
+    badge = Target(_BADGE, _BADGE, look.tap(brand), label=look.say(brand.label)) if brand else Panel(_BADGE, _BADGE)
+    if isinstance(badge, Target):
+        badge.rapid = True
     badge.fill((1, 1, 1, 0.16), _BADGE // 2)
     badge.put_middle(icon("shield-check", 58, theme.GOLD, fill=True), 0, 0, _BADGE, _BADGE)
     return badge.finish(_BADGE)

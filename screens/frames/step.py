@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from kiosk.pages import Action
 from screens import paint, theme
 from screens.frames.chips import chips_row
 from screens.frames.ring import SIDE, Ring
 from screens.frames.steps import dots
 from screens.look import Look
-from screens.panel import Panel
+from screens.panel import Panel, Target
 from screens.words import icon
 
 _SIGN = 88
+_HELP = 112
 
 
 def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
@@ -19,7 +21,11 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
     head = Panel(theme.WIDTH)
     ring = Ring(look.type("body"))
     left = theme.MARGIN + _SIGN + 24
-    room = theme.WIDTH - theme.MARGIN - SIDE - 24 - left
+    right = theme.WIDTH - theme.MARGIN - SIDE
+    aid = _help(look, page.help) if page.help else None
+    if aid:
+        right -= aid.width + 20
+    room = right - 24 - left
     top = 34.0
     line = look.second(look.ui(f"line_{page.line}"), "caption", dark=True, width=room) if page.line else None
     title = (
@@ -28,13 +34,15 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         else None
     )
     block = (line.height if line else 0) + (title.height if title else 0)
-    high = max(block, SIDE)
+    high = max(block, SIDE, aid.height if aid else 0)
     y = top + (high - block) / 2
     for words in (line, title):
         if words:
             head.put(words, left, y)
             y += words.height
     head.put(_sign(look), theme.MARGIN, top + (high - _SIGN) / 2)
+    if aid:
+        head.put(aid, right, top + (high - aid.height) / 2)
     head.put_live(ring, theme.WIDTH - theme.MARGIN - SIDE, top + (high - SIDE) / 2)
     y = top + high + 24
     if page.chips:
@@ -60,6 +68,20 @@ def backdrop(look: Look, height: float) -> Panel:
     panel = Panel(theme.WIDTH, height)
     panel.picture(paint.header(theme.WIDTH, int(height), *theme.LINES[look.page.line][2:]))
     return panel.finish(height)
+
+
+def _help(look: Look, action: Action) -> Target:
+    """The way to settings and to a human being, on every page at the same place."""
+    sign = icon(action.icon, 46, theme.WHITE, bold=True)
+    words = look.words(action.label, "caption", colour=theme.WHITE, width=160, lines=1, floor="caption", align="center")
+    height = max(SIDE, sign.height + words.height + 16)
+    made = Target(max(_HELP, words.width + 24), height, look.tap(action), label=look.say(action.label))
+    made.fill((1, 1, 1, 0.14), 24)
+    gap = (height - sign.height - words.height) / 2
+    made.put(sign, (made.width - sign.width) / 2, gap)
+    made.put(words, (made.width - words.width) / 2, gap + sign.height)
+    made.finish(height)
+    return made
 
 
 def _sign(look: Look) -> Panel:

@@ -169,7 +169,7 @@ def test_nothing_of_the_parcels_is_left_in_any_file_after_delivery(
 def test_a_damaged_parcel_is_noticed(store: Store, outbox: Outbox, put) -> None:
     put("a")
     store.write(lambda: store.db.execute("UPDATE parcel SET sealed = x'00'"))
-    with pytest.raises(ParcelDamaged, match="form of a"):
+    with pytest.raises(ParcelDamaged, match="form is not what was signed"):
         outbox.parcel(outbox.claim(0.0), "form")
 
 

@@ -1,0 +1,37 @@
+"""The machines that are enrolled and their public keys, one per suite."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from psycopg import AsyncConnection
+
+from kiosk.messages.suites import DEFAULT
+
+
+async def public_keys(conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | None:
+    """The keys of a machine by suite, None for a machine that was never enrolled."""
+    rows = await conn.execute("select public_key, gm_public_key from kiosk where kiosk_id = %s", [kiosk_id])
+    row = await rows.fetchone()
+    return row and {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key}
+
+
+async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime) -> None:
+    """Makes a machine known, or replaces its key of this suite; that of the other suite stays good."""
+    keys = {DEFAULT: None, "gm": None, suite: public_key}
+    await conn.execute(
+        "insert into kiosk (kiosk_id, public_key, gm_public_key, enrolled_at) values (%s, %s, %s, %s) "
+        "on conflict (kiosk_id) do update set enrolled_at = excluded.enrolled_at, "
+        "public_key = coalesce(excluded.public_key, kiosk.public_key), "
+        "gm_public_key = coalesce(excluded.gm_public_key, kiosk.gm_public_key)",
+        [kiosk_id, keys[DEFAULT], keys["gm"], at],
+    )
+    await conn.execute(
+        "insert into kiosk_key values (%s, %s, %s, %s) on conflict do nothing", [kiosk_id, suite, public_key, at]
+    )
+
+
+async def every_key(conn: AsyncConnection, kiosk_id: str, suite: str) -> list[str]:
+    """All keys of this suite that a machine ever enrolled with: what it signed before it was replaced stays its own."""
+    rows = await conn.execute("select public_key from kiosk_key where kiosk_id = %s and suite = %s", [kiosk_id, suite])
+    return [row[0] for row in await rows.fetchall()]
