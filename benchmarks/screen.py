@@ -1,4 +1,4 @@
-"""The screen's figures: start, redraw, press to changed pixel, preview, idle, memory. ``python -m benchmarks.screen``."""
+"""The screen's figures: start, press to changed pixel, preview, idle, memory. ``python -m benchmarks.screen``."""
 
 from __future__ import annotations
 
@@ -84,12 +84,11 @@ async def measured(rows: list[tuple[str, str, list[float]]], runs: int) -> None:
 
 
 async def press(shown: Showing) -> float:
-    window = shown.presenter._window
     x, y = middle(shown.target("下一步"))
-    before = pixel(window, x, y)
+    before = pixel(x, y)
     begun = time.perf_counter()
     shown.hand.down(x, y)
-    while pixel(window, x, y) == before:
+    while pixel(x, y) == before:
         await trio.sleep(0.001)
     spent_s = time.perf_counter() - begun
     shown.hand.move(x, y + 700)
@@ -139,7 +138,7 @@ async def idle() -> float:
     return (time.process_time() - used) / (time.perf_counter() - begun) * 100
 
 
-def pixel(window: object, x: float, y: float) -> bytes:
+def pixel(x: float, y: float) -> bytes:
     from kivy.graphics.opengl import GL_RGBA, GL_UNSIGNED_BYTE, glReadPixels
 
     # 40 px beside the middle, where a button has no letters.

@@ -15,12 +15,16 @@ import click
 import msgspec
 import psycopg
 import structlog
+from rich.console import Console
+from rich.table import Table
 
 from hub.api.machine import add_code
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
 from hub.keys import load_keys, load_or_make_keys
 from hub.postgres import OwnPostgres, PostgresError
+from hub.restore import Row, exit_code
+from hub.restore import restore as restore_photographs
 from hub.running import Certificate, address, listen, run
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
@@ -118,6 +122,37 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
             _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh)
 
         run(make_app(hub, extras), listener, ready)
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")
+@click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
+def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool) -> None:
+    """Take in cases from photographs of their slips, when the machine that filed them is lost.
+
+    Exit code 0: every slip is in the inbox; 3: some are, the table says what to do for the others; 1: none is.
+    """
+
+    async def take_in() -> list[Row]:
+        hub = make_hub(dsn, load_keys(keys), Clock(), Extras())
+        async with hub.pool:
+            return await restore_photographs(hub, photos)
+
+    try:
+        prepare(dsn)
+        rows = asyncio.run(take_in())
+    except (OSError, ValueError, psycopg.Error, CatalogueError) as error:
+        raise click.ClickException(f"{error}".strip()) from error
+    if as_json:
+        click.echo(msgspec.json.encode([row._asdict() for row in rows]))
+    else:
+        table = Table("slip", "result", "why", box=None)
+        for row in rows:
+            table.add_row(row.slip, row.taken.value, row.why)
+        Console().print(table)
+    sys.exit(exit_code(rows))
 
 
 def _say(**facts: str) -> None:

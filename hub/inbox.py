@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from hub import events
+from hub import events, paper_copies
 from hub.context import Hub
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.encoding import BadSignature
@@ -54,6 +54,12 @@ class _Look(NamedTuple):
     sizes: dict[str, int]
     neighbours: list[tuple[int, str, str]]
     hub_seq: int
+    paper: str | None
+    """The digest of the envelope whose copy came back from paper before it."""
+
+
+class _ContradictsPaper(Exception):
+    pass
 
 
 def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
@@ -66,17 +72,30 @@ def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
 
 async def receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
     """Takes in an envelope whose signature was verified. Raises OtherHeld, ParcelsMissing, WrongSize."""
+    try:
+        return await _receive(hub, conn, sent)
+    except _ContradictsPaper:
+        header, now = sent.header, hub.clock.now()
+        said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
+        await events.record(conn, now, actor="hub", kind=paper_copies.CONTRADICTED, **said)
+        raise OtherHeld("header.key", b"null") from None  # a paper copy has no receipt
+
+
+async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
     # In a pipeline, what needs no answer goes to the database together with what does.
     async with conn.pipeline(), conn.transaction():
         look = await _look(conn, sent)
         if look.held is not None:
             return _repeat(sent, *look.held)
+        if look.paper not in (None, sent.digest):
+            raise _ContradictsPaper
         _check_parcels(sent, look.sizes)
         receipt = await _insert(hub, conn, sent, look.hub_seq)
         if receipt is None:
             # Another connection brought it a moment ago: the insert has waited for that commit.
             return await _brought_by_another(conn, sent)
-        await _effect(hub, conn, sent, follows=_follows(sent, look.neighbours))
+        follows = _follows(sent, look.neighbours)
+        await _effect(hub, conn, sent, follows=follows, restored=look.paper is not None)
     return Received(fresh=True, receipt=receipt)
 
 
@@ -106,14 +125,15 @@ async def _look(conn: AsyncConnection, sent: Submission) -> _Look:
                (select jsonb_object_agg(sha256, total) from parcel where complete and sha256 = any(%s)),
                (select jsonb_agg(jsonb_build_array(seq, sha256, prev_sha256)) from envelope
                 where kiosk_id = %s and seq in (%s, %s)),
-               case when exists (select from held) then 0 else nextval('hub_seq') end""",
+               case when exists (select from held) then 0 else nextval('hub_seq') end,
+               (select sha256 from paper_copy where key = %s)""",
         [
             *(header.key, [part.sha256 for part in header.parts]),
-            *(header.kiosk_id, header.seq - 1, header.seq + 1),
+            *(header.kiosk_id, header.seq - 1, header.seq + 1, header.key),
         ],
     )
-    sha256, receipt, sizes, neighbours, hub_seq = await rows.fetchone() or (None,) * 5
-    return _Look((sha256, receipt) if sha256 and receipt else None, sizes or {}, neighbours or [], hub_seq or 0)
+    sha256, receipt, sizes, neighbours, hub_seq, paper = await rows.fetchone() or (None,) * 6
+    return _Look((sha256, receipt) if sha256 and receipt else None, sizes or {}, neighbours or [], hub_seq or 0, paper)
 
 
 def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
@@ -143,12 +163,16 @@ async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: in
     return receipt if await rows.fetchone() else None
 
 
-async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, follows: bool) -> None:
+async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, follows: bool, restored: bool) -> None:
     header, now = sent.header, hub.clock.now()
     said = {"actor": "hub", "key": header.key, "kiosk_id": header.kiosk_id}
     await events.record(conn, now, kind="received", what=header.kind, seq=header.seq, **said)
     if not follows:
         await events.record(conn, now, kind="chain_broken", seq=header.seq, **said)
+    if restored:
+        # The paper copy had the effect; what the paper could not hold (portrait, signature) is here now.
+        await events.record(conn, now, kind=paper_copies.ORIGINAL_ARRIVED, **said)
+        return
     if header.kind == "case":
         await conn.execute("insert into case_file (key, state) values (%s, 'delivered')", [header.key])
         await events.record(conn, now, kind=events.CASE_STATE, state="delivered", note="", **said)

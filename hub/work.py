@@ -16,7 +16,7 @@ from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub import events, parcels
+from hub import events, paper_copies, parcels
 from hub.context import Hub
 from hub.department import Application, Decision
 from hub.gateway import DepartmentDown
@@ -56,7 +56,8 @@ async def open_later(jobs: App, conn: AsyncConnection, key: str) -> None:
 
 
 class _Opened(NamedTuple):
-    header: Header
+    kiosk_id: str
+    key: str
     content: CaseForm | Rating | Complaint
 
 
@@ -85,17 +86,20 @@ _DONE = ["opened", "unreadable"]
 async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     rows = await conn.execute("select header from envelope where key = %s", [key])
     row = await rows.fetchone()
+    if row is None and (paper := await paper_copies.form_of(hub, conn, key)):
+        return _Opened(paper.kiosk_id, key, paper.form)
     header = msgspec.json.decode(row[0] if row else b"", type=Header)
     form = next((part for part in header.parts if part.name == FORM_PART), None)
     if form is None:
         raise InvalidMessage("header.parts", f"no part {FORM_PART}")
     sealed = await parcels.content(conn, form.sha256)
     place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
-    return _Opened(header, decode_content(header.kind, unseal(sealed, hub.keys.seal_private(header.suite), **place)))
+    plain = unseal(sealed, hub.keys.seal_private(header.suite), **place)
+    return _Opened(header.kiosk_id, header.key, decode_content(header.kind, plain))
 
 
 async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
-    key = opened.header.key
+    key = opened.key
     match opened.content:
         case CaseForm() as form:
             await conn.execute(
@@ -137,7 +141,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
         opened = await _open(hub, conn, key)
     if not isinstance(opened.content, CaseForm):
         return
-    decision, line = await _decision(hub, opened.header, opened.content)
+    decision, line = await _decision(hub, key, opened.content)
     async with hub.pool.connection() as conn, conn.transaction():
         state = "accepted" if decision.accepted else "not_accepted"
         rows = await conn.execute(
@@ -146,21 +150,21 @@ async def _ask_department(context: JobContext, key: str) -> None:
         )
         if await rows.fetchone():
             note = " ".join(decision.reasons)
-            said = {"actor": line, "kind": events.CASE_STATE, "key": key, "kiosk_id": opened.header.kiosk_id}
+            said = {"actor": line, "kind": events.CASE_STATE, "key": key, "kiosk_id": opened.kiosk_id}
             promised_on = decision.promised_on.isoformat() if decision.promised_on else None
             await events.record(conn, hub.clock.now(), state=state, note=note, promised_on=promised_on, **said)
 
 
-async def _decision(hub: Hub, header: Header, form: CaseForm) -> tuple[Decision, str]:
+async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
     service = hub.catalogue.services.get(form.service)
     if service is None or service.department not in hub.gateway.lines:
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
-    application = Application(header.key, form.applicant, form.answers)
+    application = Application(key, form.applicant, form.answers)
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
             return await department.decide(conn, service, application, hub.clock.today()), service.department
     except DepartmentDown:
-        _log.warning("department_down", line=service.department, key=header.key)
+        _log.warning("department_down", line=service.department, key=key)
         raise
 
 

@@ -35,6 +35,7 @@ class Look:
         self.focused = focused
         self.open_frames = open_frames
         self.centred = any(isinstance(b, Hero) for b in page.blocks)  # its words then stand in the middle too
+        self.heights: dict[tuple[object, ...], float] = {}  # of blocks already measured
         self.fields: dict[str, Any] = {}  # the boxes of this page's fields, by name
 
     def say(self, words: Text) -> str:

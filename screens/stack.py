@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 
 from msgspec.structs import replace as changed
 
@@ -12,14 +11,15 @@ from screens import theme
 from screens.blocks import ROWS, STRETCH, draw
 from screens.look import Look
 from screens.panel import Panel
+from screens.theme import Metrics
 
-_GROWTH = (*product((1.35, 1.2, 1.1), (2.4, 1.8, 1.4, 1.0)), (1.0, 1.6), (1.0, 1.25))
-_HERO_GROWTH = ((1.7, 1.0), (1.5, 1.0))
+_HERO_TYPE, _TYPE = (1.7, 1.5, 1.3, 1.15), (1.35, 1.2, 1.1)
+_AIRY = (2.4, 1.7, 1.3)
 _SHRINKAGE = (0.75, 0.5)
 _FULL_SHARE = 0.97
 _LEAST_STRETCH = 620
 _MOST_SIGNATURE = 860
-_ELDER_GROWTH = 1.15  # the type is large already
+_ELDER_TYPE = 1.15  # the type is large already
 
 
 def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
@@ -61,7 +61,7 @@ def _share(look: Look, blocks: tuple[Block, ...], stretch: list[Block], width: f
     """What each stretching block gets of the height that the others leave."""
     if not stretch:
         return 0.0
-    used = sum(draw(b, look, width).height for b in blocks if type(b) not in STRETCH)
+    used = sum(_height(look, b, width) for b in blocks if type(b) not in STRETCH)
     share = (height - used - _gutter(look) * (len(blocks) - 1)) / len(stretch)
     return min(share, _MOST_SIGNATURE) if isinstance(stretch[0], SignaturePad) else share
 
@@ -71,7 +71,12 @@ def _gutter(look: Look) -> float:
 
 
 def _height(look: Look, block: Block, width: float, share: float = _LEAST_STRETCH) -> float:
-    return share if type(block) in STRETCH else draw(block, look, width).height
+    if type(block) in STRETCH:
+        return share
+    key = (id(block), width, look.metrics)
+    if key not in look.heights:
+        look.heights[key] = draw(block, look, width).height
+    return look.heights[key]
 
 
 def _closed_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> bool:
@@ -85,20 +90,30 @@ def _closed_up(look: Look, blocks: tuple[Block, ...], width: float, height: floa
 
 
 def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, share: float) -> None:
-    before = look.metrics
-    total = natural(look, blocks, width, share)
-    if before.airy < 1 or total > height * 0.93:
+    """Larger type first, then larger distances, as far as everything still fits."""
+    if look.metrics.airy < 1 or natural(look, blocks, width, share) > height * 0.93:
         return
-    growing = max(1.0, total - sum(share for b in blocks if type(b) in STRETCH))
-    room = height - (total - growing)
-    growth = (*_HERO_GROWTH, *_GROWTH) if look.centred else _GROWTH
-    for roomy, airy in growth:
-        if growing * roomy > room or (before.elder and roomy > _ELDER_GROWTH):
-            continue
-        look.metrics = replace(before, roomy=roomy, airy=airy)
-        if natural(look, blocks, width, share) <= height * _FULL_SHARE:
-            return
-    look.metrics = before
+    for roomy in _HERO_TYPE if look.centred else _TYPE:
+        if not look.metrics.elder or roomy <= _ELDER_TYPE:
+            _try(look, replace(look.metrics, roomy=roomy), blocks, width, height, share)
+    for airy in () if look.centred else _AIRY:
+        _try(look, replace(look.metrics, airy=airy), blocks, width, height, share)
+
+
+def _try(
+    look: Look, metrics: Metrics, blocks: tuple[Block, ...], width: float, height: float, share: float
+) -> None:
+    """Take ``metrics`` if the blocks still fit with them and nothing larger was taken before."""
+    before = look.metrics
+    if metrics.roomy < before.roomy or metrics.airy < before.airy:
+        return
+    stretching = share * sum(type(b) in STRETCH for b in blocks)
+    growing = natural(look, blocks, width, share) - stretching
+    if growing * metrics.roomy / before.roomy > height - stretching:
+        return
+    look.metrics = metrics
+    if natural(look, blocks, width, share) > height * _FULL_SHARE:
+        look.metrics = before
 
 
 def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from kivy.core.text import Label as CoreLabel
 from kivy.uix.label import Label
@@ -71,7 +72,13 @@ def icon(name: str, size: int, colour: theme.Colour, *, fill: bool = False, bold
 
 def extent(words: str, size: int, path: str) -> float:
     """The width in px of ``words`` on one line."""
-    return sum(CoreLabel(font_size=size, font_name=p).get_extents(part)[0] for p, part in fonts.runs(words, path))
+    return sum(_ruler(size, p).get_extents(part)[0] for p, part in fonts.runs(words, path))
+
+
+@cache
+def _ruler(size: int, path: str) -> CoreLabel:
+    # Measures without keeping what it measured; making one costs more than using it.
+    return CoreLabel(font_size=size, font_name=path)
 
 
 def _fitted(words: str, size: int, path: str, width: float | None, lines: int | None, floor: int) -> tuple[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +11,10 @@ import trio
 
 from kiosk.hub_link.carriers import Outgoing
 from kiosk.hub_link.outcome import Outcome
-from kiosk.messages.batch import SUFFIX, Member, batch_name, named_machine, read_batch, sync_folder, write_batch
+from kiosk.messages.batch import SUFFIX, Member, batch_name, members_of, named_machine, put_aside, read_batch, write_batch
 from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.envelope import Header, wire
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt
-from offline_cache.errors import ParcelDamaged
 
 log = structlog.get_logger()
 
@@ -82,9 +80,8 @@ class FileCarrier:
         if self._is_fresh(envelope.key):
             return Outcome("sent")
         header = decode(envelope.header, Header)
-        members = [Member("envelopes", f"{envelope.key}.json", wire(envelope.header, envelope.signature))]
-        for part in envelope.parts:
-            members.append(Member("parcels", part.sha256, await envelope.parcel(part.name)))
+        parcels = [(part.sha256, await envelope.parcel(part.name)) for part in envelope.parts]
+        members = list(members_of(wire(envelope.header, envelope.signature), envelope.key, parcels))
         waiting = _Waiting(header.seq, envelope.key, members, [], trio.Event())
         self._batch.append(waiting)
         self._bytes += sum(len(member.content) for member in members)
@@ -213,26 +210,7 @@ def _replies(path: Path, trouble: list[str]) -> Iterator[Reply]:
             trouble.append(f"{member.kind[:-1]}: {error}")
 
 
-def put_aside(path: Path, folder: Path, trouble: list[str]) -> None:
-    """Copies a file into ``folder`` with its reasons beside it; nothing that was not understood is thrown away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / path.name
-    (kept.parent / f"{kept.name}.txt").write_text("\n".join(trouble) + "\n", "utf-8")
-    temporary = kept.with_name(kept.name + ".tmp")
-    temporary.write_bytes(path.read_bytes())
-    temporary.replace(kept)
-    sync_folder(folder)
-
-
-def outgoing_members(envelope_wire: bytes, key: str, parcels: Iterator[tuple[str, bytes]]) -> Iterator[Member]:
-    """One envelope as members: its wire form first, then its parcels by digest."""
-    yield Member("envelopes", f"{key}.json", envelope_wire)
-    yield from (Member("parcels", digest, sealed) for digest, sealed in parcels)
-
-
 def _span(batch: list[_Waiting]) -> tuple[int, int]:
     numbers = [each.seq for each in batch]
     return min(numbers), max(numbers)
 
-
-__all__ = ["Arrived", "FileCarrier", "Reply", "partial", "put_aside", "read_answers"]

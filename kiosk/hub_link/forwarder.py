@@ -12,12 +12,14 @@ import trio
 
 from kiosk.hub_link.breaker import Breaker, full_jitter_s
 from kiosk.hub_link.carriers import Carrier, Outgoing
+from kiosk.hub_link.files import BATCH_ENVELOPES, FileCarrier, Reply
 from kiosk.hub_link.outcome import Outcome
+from kiosk.hub_link.sent import SentByFile
 from kiosk.messages.encoding import BadSignature, InvalidMessage
-from kiosk.messages.receipts import parse_receipt, verify_receipt
+from kiosk.messages.receipts import Receipt, parse_receipt, verify_receipt, verify_refusal
 from kiosk.messages.suites import DEFAULT
 from offline_cache.errors import ParcelDamaged, StoreError
-from offline_cache.outbox import Claimed, Outbox, envelope_digest
+from offline_cache.outbox import Claimed, Outbox, Row, envelope_digest
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -27,8 +29,27 @@ ALARM_NO_ANSWERS = 3
 _STORE_PAUSE_S = 5.0
 
 
+class _Way:
+    """A carrier with its own breaker and room for so many at once."""
+
+    def __init__(self, carrier: Carrier, breaker: Breaker, in_flight: int) -> None:
+        self.carrier = carrier
+        self.breaker = breaker
+        self.slots = trio.Semaphore(in_flight, max_value=in_flight)
+        self._in_flight = in_flight
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing under way but the one who asks."""
+        return self.slots.value >= self._in_flight - 1
+
+
 class Forwarder:
-    """One destination. ``monotonic`` is the machine's; ``rng`` makes a run repeatable.
+    """``carrier`` is the way to the hub; ``monotonic`` is the machine's; ``rng`` makes a run repeatable.
+
+    ``files``: the file carrier, when answers come by folder. It may be ``carrier`` itself; beside another one it takes
+    what that one could not deliver, and whichever receipt comes first counts. What went by file stays ``sending``
+    until its receipt is there, the city asks again, it is time to write it again, or the other way is open.
 
     ``on_change(case_id, key, kind, state)`` follows each durable change; ``on_alarm(what, reason)`` asks for a person:
     ``no_answer``, ``paused``, ``held``.
@@ -49,9 +70,15 @@ class Forwarder:
         on_change: Callable[[str | None, str, str, str], None] = lambda *_: None,
         on_alarm: Callable[[str, str], None] = lambda *_: None,
         on_idle: Callable[[], None] = lambda: None,
+        files: FileCarrier | None = None,
     ) -> None:
         self._outbox = outbox
-        self._carrier = carrier
+        self._files = files
+        carriers: list[Carrier] = [carrier] if files is None or files is carrier else [carrier, files]
+        self._ways = [
+            _Way(each, Breaker(rng, base_s=base_s, cap_s=cap_s), BATCH_ENVELOPES if each is files else in_flight)
+            for each in carriers
+        ]
         self._verify_key = verify_key
         self._monotonic = monotonic
         self._rng = rng
@@ -61,9 +88,6 @@ class Forwarder:
         self._on_change = on_change
         self._on_alarm = on_alarm
         self._on_idle = on_idle
-        self._breaker = Breaker(rng, base_s=base_s, cap_s=cap_s)
-        self._slots = trio.Semaphore(in_flight, max_value=in_flight)
-        self._in_flight = in_flight
         self._bell = trio.Event()
         self._came_up = False
         self._untidy = False
@@ -72,6 +96,7 @@ class Forwarder:
         self._first_error: dict[int, int] = {}
         self._last_failed: int | None = None
         self._stranded: dict[int, str] = {}
+        self._sent = SentByFile()
 
     def nudge(self) -> None:
         """Something was filed or released: look again."""
@@ -85,6 +110,8 @@ class Forwarder:
     async def run(self) -> None:
         """Forwards until canceled. What is under way then is sent again after the next start, the same bytes."""
         async with trio.open_nursery() as nursery:
+            if self._files is not None:
+                nursery.start_soon(self._read_answers, self._files)
             while True:
                 self._bell = trio.Event()
                 try:
@@ -103,70 +130,92 @@ class Forwarder:
             del self._stranded[seq]
         if self._came_up:
             self._came_up = False
-            self._breaker.try_now(self._monotonic())
+            self._ways[0].breaker.try_now(self._monotonic())
+            if len(self._ways) > 1:
+                self._sent.all_due(self._monotonic())
             await _in_thread(self._outbox.wake)
+        way = self._open_way() or self._ways[-1]
         # The slot first: while waiting for one, the way may have been given up.
-        await self._slots.acquire()
+        await way.slots.acquire()
         started = False
         try:
             now = self._monotonic()
-            wait_s = self._breaker.wait_s(now)
-            if wait_s != 0:
-                return self._cap_s if wait_s is None else wait_s
-            claimed = await self._claim(now)
+            if way is not self._open_way():
+                return self._closed_s(now)
+            claimed = await self._claim(way, now)
             if claimed is None:
-                return await self._idle(now)
-            self._breaker.began()
-            nursery.start_soon(self._forward, claimed)
+                return 0.0 if await self._take_back(way, now) else await self._idle(way, now)
+            way.breaker.began()
+            nursery.start_soon(self._forward, way, claimed)
             started = True
             return 0.0
         finally:
             if not started:
-                self._slots.release()
+                way.slots.release()
 
-    async def _claim(self, now: float) -> Claimed | None:
+    def _open_way(self) -> _Way | None:
+        now = self._monotonic()
+        return next((way for way in self._ways if way.breaker.wait_s(now) == 0), None)
+
+    def _closed_s(self, now: float) -> float:
+        """Until some way may be open; 0 when one is."""
+        waits = [way.breaker.wait_s(now) for way in self._ways]
+        return min((wait_s for wait_s in waits if wait_s is not None), default=self._cap_s)
+
+    async def _claim(self, way: _Way, now: float) -> Claimed | None:
         """While the way is only probed, not twice in a row with the same envelope: it may be the one that fails."""
-        if self._breaker.is_open and self._last_failed is not None:
+        if way.breaker.is_open and self._last_failed is not None:
             other = await _in_thread(self._outbox.claim, now, avoid=(self._last_failed,))
             if other is not None:
                 return other
         return await _in_thread(self._outbox.claim, now)
 
-    async def _idle(self, now: float) -> float:
-        if self._untidy and self._slots.value == self._in_flight - 1:
+    async def _take_back(self, way: _Way, now: float) -> bool:
+        """Whether one that went by file is to be sent anew: by the first way, or by file once more."""
+        seq = self._sent.due(now) if way is self._ways[0] else None
+        if seq is None:
+            return False
+        await _in_thread(self._outbox.failed, seq, "no receipt yet", 0.0, now)
+        return True
+
+    async def _idle(self, way: _Way, now: float) -> float:
+        if self._untidy and way.is_quiet:
             self._untidy = False
             await _in_thread(self._on_idle)
         due_s = await _in_thread(self._outbox.next_due_in_s, now)
-        return self._cap_s if due_s is None else max(due_s, 0.001)
+        waits = [due_s, self._sent.due_in_s(now), self._ways[0].breaker.wait_s(now) or None]
+        return max(min((wait_s for wait_s in waits if wait_s is not None), default=self._cap_s), 0.001)
 
-    async def _forward(self, claimed: Claimed) -> None:
+    async def _forward(self, way: _Way, claimed: Claimed) -> None:
         try:
             self._on_change(claimed.case_id, claimed.key, claimed.kind, "sending")
-            await self._settle(claimed, self._checked(claimed, await self._carry(claimed)))
+            await self._settle(way, claimed, self._checked(claimed, await self._carry(way, claimed)))
         except ParcelDamaged as error:
-            self._breaker.good()
-            await self._hold(claimed, str(error))
+            way.breaker.good()
+            # A receipt that came by the other way meanwhile has erased the parcels.
+            if not await self._is_delivered(claimed.key):
+                await self._hold(claimed, str(error))
         except trio.Cancelled:
-            self._breaker.dropped()
+            way.breaker.dropped()
             await self._give_back(claimed, "stopped")
             raise
         except Exception as error:
             # The step boundary of DESIGN §3: a surprise with one envelope must not stop the others.
             log.exception("forwarder.crashed", seq=claimed.seq)
-            self._breaker.bad(self._monotonic())
+            way.breaker.bad(self._monotonic())
             await self._give_back(claimed, f"{type(error).__name__}: not settled")
         finally:
-            self._slots.release()
+            way.slots.release()
             self._bell.set()
 
-    async def _carry(self, claimed: Claimed) -> Outcome:
+    async def _carry(self, way: _Way, claimed: Claimed) -> Outcome:
         if envelope_digest(claimed.header, claimed.signature) != claimed.sha256:
             raise ParcelDamaged(f"the header of {claimed.key} is damaged on the disk")
 
         async def parcel(name: str) -> bytes:
             return await _in_thread(self._outbox.parcel, claimed, name)
 
-        return await self._carrier.deliver(
+        return await way.carrier.deliver(
             Outgoing(claimed.key, claimed.header, claimed.signature, claimed.parts, claimed.attempts > 1, parcel)
         )
 
@@ -181,40 +230,105 @@ class Forwarder:
             return Outcome("no_answer", f"receipt: {error}")
         return outcome
 
-    async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+    async def _settle(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         if outcome.meaning == "receipt":
+            way.breaker.good()
+            self._no_answers = 0
             await self._delivered(claimed, outcome.receipt)
+        elif outcome.meaning == "sent":
+            way.breaker.good()
+            self._sent_by_file(claimed)
         elif outcome.meaning == "held":
-            self._breaker.good()
+            way.breaker.good()
             await self._hold(claimed, outcome.reason)
+        elif way is not self._ways[-1] and self._ways[-1].breaker.wait_s(self._monotonic()) == 0:
+            self._judge_destination(way, outcome)
+            await self._settle(self._ways[-1], claimed, await self._carry(self._ways[-1], claimed))
         else:
-            await self._again(claimed, outcome)
+            await self._again(way, claimed, outcome)
 
-    async def _delivered(self, claimed: Claimed, receipt: bytes) -> None:
-        await _in_thread(self._outbox.delivered, claimed.seq, receipt)
-        self._breaker.good()
-        self._no_answers = 0
+    def _sent_by_file(self, claimed: Claimed) -> None:
+        wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, claimed.attempts - 1) + self._base_s
+        if len(self._ways) == 1 and self._files is not None:
+            wait_s = self._files.again_after_s
+        self._sent.add(claimed.seq, self._monotonic() + wait_s)
+        log.info("forwarder.sent", seq=claimed.seq, key=claimed.key, attempts=claimed.attempts)
+
+    async def _delivered(self, row: Claimed | Row, receipt: bytes) -> None:
+        if self._files is not None and await self._is_delivered(row.key):
+            return
+        await _in_thread(self._outbox.delivered, row.seq, receipt)
         self._passes += 1
         self._untidy = True
-        self._first_error.pop(claimed.seq, None)
-        log.info("forwarder.delivered", seq=claimed.seq, key=claimed.key, attempts=claimed.attempts)
-        self._on_change(claimed.case_id, claimed.key, claimed.kind, "delivered")
+        self._first_error.pop(row.seq, None)
+        self._sent.drop(row.seq)
+        log.info("forwarder.delivered", seq=row.seq, key=row.key, attempts=row.attempts)
+        self._on_change(row.case_id, row.key, row.kind, "delivered")
 
-    async def _hold(self, claimed: Claimed, reason: str) -> None:
+    async def _is_delivered(self, key: str) -> bool:
+        proof = await _in_thread(self._outbox.proof, key)
+        return proof is not None and proof.state == "delivered"
+
+    async def _read_answers(self, files: FileCarrier) -> None:
+        async for arrived in files.arrivals():
+            trouble = list(arrived.trouble)
+            try:
+                for reply in arrived.replies:
+                    await self._answered(files, reply, trouble)
+                await files.settled(arrived, trouble)
+                await files.clear_out(self._is_done)
+            except StoreError as error:
+                log.error("forwarder.store", error=str(error))  # the file stays and is read again
+                continue
+            if trouble:
+                log.warning("files.trouble", file=arrived.path.name, reasons=trouble[:10])
+                self._on_alarm("file", f"{arrived.path.name}: {trouble[0]}")
+            self._bell.set()
+
+    def _is_done(self, key: str) -> bool:
+        proof = self._outbox.proof(key)
+        return proof is not None and proof.state == "delivered"
+
+    async def _answered(self, files: FileCarrier, reply: Reply, trouble: list[str]) -> None:
+        """One answer that came by file: late, twice and for an envelope that went the other way are normal."""
+        said = reply.said
+        proof = await _in_thread(self._outbox.proof, said.key)
+        if proof is None:
+            trouble.append(f"{said.key} is not from this machine")
+            return
+        try:
+            verify = verify_receipt if isinstance(said, Receipt) else verify_refusal
+            verify(said, self._verify_key, key=said.key, sha256=proof.sha256, suite=self._suite)
+        except BadSignature as error:
+            trouble.append(f"{said.key}: {error}")
+            return
+        if proof.state == "delivered":
+            return
+        row = await _in_thread(self._outbox.row, proof.seq)
+        if isinstance(said, Receipt):
+            await self._delivered(row, reply.content)
+        elif said.status != 424:
+            self._sent.drop(row.seq)
+            await self._hold(row, f"{said.status} {said.reason}")
+        else:
+            files.ask_again(row.key)
+            self._sent.due_at(row.seq, self._monotonic())
+
+    async def _hold(self, claimed: Claimed | Row, reason: str) -> None:
         await _in_thread(self._outbox.hold, claimed.seq, reason)
         log.error("forwarder.held", seq=claimed.seq, key=claimed.key, reason=reason)
         self._on_change(claimed.case_id, claimed.key, claimed.kind, "held")
         self._on_alarm("held", reason)
 
-    async def _again(self, claimed: Claimed, outcome: Outcome) -> None:
+    async def _again(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         self._last_failed = claimed.seq
         if outcome.server_error and self._is_poison(claimed):
-            self._breaker.good()
+            way.breaker.good()
             await self._hold(claimed, f"{POISON_SERVER_ERRORS} server errors while others pass: {outcome.reason}")
             return
         wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, claimed.attempts - 1)
         wait_s = max(wait_s, outcome.retry_after_s or 0.0)
-        self._judge_destination(outcome)
+        self._judge_destination(way, outcome)
         now = self._monotonic()
         fail = functools.partial(self._outbox.failed, server_error=outcome.server_error)
         await _in_thread(fail, claimed.seq, outcome.reason, wait_s, now)
@@ -223,20 +337,20 @@ class Forwarder:
         )
         self._on_change(claimed.case_id, claimed.key, claimed.kind, "stored")
 
-    def _judge_destination(self, outcome: Outcome) -> None:
+    def _judge_destination(self, way: _Way, outcome: Outcome) -> None:
         now = self._monotonic()
         if outcome.meaning == "paused":
-            self._breaker.pause(now)
+            way.breaker.pause(now)
             self._on_alarm("paused", outcome.reason)
         elif outcome.meaning == "no_answer":
             self._no_answers += 1
-            self._breaker.bad(now)
+            way.breaker.bad(now)
             if self._no_answers == ALARM_NO_ANSWERS:
                 self._on_alarm("no_answer", outcome.reason)
         elif outcome.server_error or outcome.retry_after_s:
-            self._breaker.server_error(now, outcome.retry_after_s)
+            way.breaker.server_error(now, outcome.retry_after_s)
         else:
-            self._breaker.bad(now)
+            way.breaker.bad(now)
 
     def _is_poison(self, claimed: Claimed) -> bool:
         first = self._first_error.setdefault(claimed.seq, self._passes)

@@ -19,6 +19,7 @@ from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
+from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
 
@@ -65,6 +66,7 @@ class Journey:
     promised_on: date | None = None
     notes: tuple[str, ...] = ()
     signature: bytes = b""
+    second_copy: SecondCopy | None = None
 
     @property
     def machine(self) -> Machine:

@@ -12,6 +12,7 @@ from kiosk.journey.eligibility import defect_text
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Fact, Facts, Hero, Page, Receipt
+from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, same, text
 from kiosk.visit import FiledCase, message
 from offline_cache.errors import StoreError
@@ -44,15 +45,24 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 async def _store(journey: Journey) -> None:
     """One transaction. Plain bytes live only inside this call."""
-    parts = {"form": encode_content(_form(journey)), "signature": journey.signature}
+    form = _form(journey)
+    parts = {"form": encode_content(form), "signature": journey.signature}
     if journey.visit.portrait:
         parts["face"] = journey.visit.portrait
-    await journey.machine.filing.file(
+    filed = await journey.machine.filing.file(
         kind="case",
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
         parts=parts,
+    )
+    journey.second_copy = second_copy(
+        form,
+        filed,
+        key=journey.case_id,
+        case_id=journey.case_id,
+        identity=journey.machine.identity,
+        seal_key=journey.machine.config.hub.seal_key,
     )
     journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
 

@@ -15,7 +15,7 @@ from kiosk.text import NOTHING, text
 from kiosk.visit import FiledCase, message
 
 ABOUT = About(mark="", offline="goes on: the rating is kept in the outbox")
-GRADES = ((5, "smiley"), (4, "smiley-wink"), (3, "smiley-meh"), (2, "smiley-sad"), (1, "smiley-angry"))
+GRADES = ((5, "smiley-wink"), (4, "smiley"), (3, "smiley-meh"), (2, "smiley-sad"), (1, "smiley-x-eyes"))
 REASONS = ("slow", "unclear", "machine", "refused", "other")
 
 

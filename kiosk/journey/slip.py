@@ -59,4 +59,5 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         copy_number=copy,
         progress_qr=journey.receipt_number,
         training=NOTHING,
+        second_copy=journey.second_copy,
     )

@@ -74,6 +74,23 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def put_aside(path: Path, folder: Path, trouble: list[str]) -> None:
+    """Copies a file into ``folder`` with its reasons beside it; nothing that was not understood is thrown away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / path.name
+    (kept.parent / f"{kept.name}.txt").write_text("\n".join(trouble) + "\n", "utf-8")
+    temporary = kept.with_name(kept.name + ".tmp")
+    temporary.write_bytes(path.read_bytes())
+    temporary.replace(kept)
+    sync_folder(folder)
+
+
+def members_of(envelope_wire: bytes, key: str, parcels: Iterable[tuple[str, bytes]]) -> Iterator[Member]:
+    """One envelope as members: its wire form first, then its parcels by digest."""
+    yield Member("envelopes", f"{key}.json", envelope_wire)
+    yield from (Member("parcels", digest, sealed) for digest, sealed in parcels)
+
+
 def read_batch(path: Path, damaged: Callable[[str], None]) -> Iterator[Member]:
     """Every member that can be read, whatever else is wrong; ``damaged`` is told each thing that could not be.
 

@@ -1,0 +1,159 @@
+"""Cases back from paper: photographs of slips in, cases in the inbox out. Any order, any repetition will do.
+
+Whichever comes first of a case, its envelope or its paper copy, has the effect. Both are kept as proofs, the log says
+what came when, and the second one changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+
+from hub import events
+from hub.context import Hub
+from hub.machines import every_key
+from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of
+from hub.photographs import NoPicture, codes_in
+from hub.work import open_later
+from kiosk.messages.encoding import BadSignature, InvalidMessage
+from kiosk.messages.paper import Code, PaperCopy, join_codes, mark_of, missing_codes, read_paper
+from kiosk.messages.seal import SealBroken
+
+
+class Taken(StrEnum):
+    """What became of one slip, or of a photograph without any."""
+
+    RESTORED = "restored"
+    KNOWN = "already known"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    NOT_OURS = "not ours"
+
+
+GOOD = frozenset({Taken.RESTORED, Taken.KNOWN})
+
+
+class Row(NamedTuple):
+    """One line of the table. ``slip`` is the receipt number, or the mark beside the codes, or the photograph's name."""
+
+    slip: str
+    taken: Taken
+    why: str = ""
+
+
+def exit_code(rows: Iterable[Row]) -> int:
+    """0: every slip is in the inbox · 3: some are · 1: none is."""
+    good = {row.taken in GOOD for row in rows}
+    return 0 if good == {True} else 3 if True in good else 1
+
+
+async def restore(hub: Hub, photographs: Sequence[Path]) -> list[Row]:
+    """Reads all photographs together, then takes in each slip in a transaction of its own."""
+    slips, rows = gather(photographs)
+    async with hub.pool.connection() as conn:
+        for mark, codes in slips.items():
+            rows.append(await _restore_one(hub, conn, mark, codes))
+    return rows
+
+
+def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], list[Row]]:
+    """The codes of each slip by number, and a row for each photograph that shows none."""
+    slips: dict[str, dict[int, Code]] = {}
+    rows = []
+    for path in photographs:
+        try:
+            codes = codes_in(path)
+        except (NoPicture, OSError) as error:
+            rows.append(Row(path.name, Taken.NOT_OURS, f"cannot be read: {error}"))
+            continue
+        for code in codes:
+            slips.setdefault(code.mark, {})[code.number] = code
+        if not codes:
+            rows.append(Row(path.name, Taken.NOT_OURS, "shows no recovery code; take it closer, flat and in good light"))
+    return slips, rows
+
+
+async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[int, Code]) -> Row:
+    if missing := missing_codes(codes.values()):
+        count = next(iter(codes.values())).count
+        numbers = ", ".join(map(str, missing))
+        return Row(mark, Taken.INCOMPLETE, f"photograph code {numbers} of {count} too")
+    payload = join_codes({number: code.piece for number, code in codes.items()})
+    if mark_of(payload) != mark:
+        return Row(mark, Taken.REFUSED, "its codes do not belong together")
+    return await take_in(hub, conn, payload)
+
+
+async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes) -> Row:
+    """One whole copy: judged, then kept with its effect in one transaction."""
+    try:
+        copy = read_paper(payload)
+    except InvalidMessage as error:
+        return Row(mark_of(payload), Taken.REFUSED, str(error))
+    refusal = await _refusal(hub, conn, copy)
+    if refusal is not None:
+        return refusal
+    async with conn.transaction():
+        return await _keep(hub, conn, copy, payload)
+
+
+async def _refusal(hub: Hub, conn: AsyncConnection, copy: PaperCopy) -> Row | None:
+    number, kiosk_id = copy.facts.receipt_number, copy.facts.kiosk_id
+    keys = await every_key(conn, kiosk_id, copy.facts.suite)
+    if not keys:
+        return Row(number, Taken.NOT_OURS, f"the machine {kiosk_id} was never enrolled here")
+    if not any(_signed_by(copy, key) for key in keys):
+        return Row(number, Taken.REFUSED, f"not signed by the machine {kiosk_id}")
+    try:
+        content_of(hub, copy)
+    except SealBroken:
+        return Row(number, Taken.NOT_OURS, "sealed to another hub's key")
+    except InvalidMessage as error:
+        return Row(number, Taken.REFUSED, str(error))
+    return None
+
+
+def _signed_by(copy: PaperCopy, public_key: str) -> bool:
+    try:
+        copy.check(public_key)
+    except (BadSignature, InvalidMessage):
+        return False
+    return True
+
+
+async def _keep(hub: Hub, conn: AsyncConnection, copy: PaperCopy, payload: bytes) -> Row:
+    facts, now = copy.facts, hub.clock.now()
+    case = {"actor": "hub", "key": facts.key, "kiosk_id": facts.kiosk_id}
+    said = {**case, "seq": facts.seq, "sha256": facts.sha256}
+    kept = await conn.execute(
+        "insert into paper_copy values (%s, %s, %s, %s, %s, %s) on conflict do nothing returning key",
+        [facts.key, facts.kiosk_id, facts.seq, facts.sha256, payload, now],
+    )
+    fresh = await kept.fetchone() is not None
+    opened = await conn.execute(
+        "insert into case_file (key, state) values (%s, 'delivered') on conflict do nothing returning key", [facts.key]
+    )
+    if await opened.fetchone() is None:
+        return await _second(hub, conn, copy, said, fresh=fresh)
+    await events.record(conn, now, kind=RESTORED, **said)
+    await events.record(conn, now, kind=events.CASE_STATE, state="delivered", note="", **case)
+    await open_later(hub.jobs, conn, facts.key)
+    return Row(facts.receipt_number, Taken.RESTORED)
+
+
+async def _second(hub: Hub, conn: AsyncConnection, copy: PaperCopy, said: Mapping[str, Any], *, fresh: bool) -> Row:
+    """What came before decides; a copy that says something else is noted and kept out."""
+    key, number = copy.facts.key, copy.facts.receipt_number
+    rows = await conn.execute(
+        "select sha256 from envelope where key = %s union all select sha256 from paper_copy where key = %s", [key, key]
+    )
+    if any(sha256 != copy.facts.sha256 for (sha256,) in await rows.fetchall()):
+        await events.record(conn, hub.clock.now(), kind=CONTRADICTED, **said)
+        return Row(number, Taken.REFUSED, "another content is held under this case's key")
+    if fresh:
+        await events.record(conn, hub.clock.now(), kind=PAPER_SEEN, **said)
+    return Row(number, Taken.KNOWN)
