@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -19,8 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.api.machine import add_code
+from hub.context import Hub
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
+from hub.files import LOOK_S, Folder, Handled, told
+from hub.files import exit_code as exit_of_files
 from hub.keys import load_keys, load_or_make_keys
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
@@ -94,6 +99,42 @@ def code(dsn: str) -> None:
 
 
 @main.command()
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
+@click.option("--folder", required=True, type=click.Path(path_type=Path), help="Exchange folder.")
+@click.option("--once", is_flag=True, help="Take what is there and end; exit code 0 all, 3 partly, 1 none.")
+@click.option("--today", help="The wall date of a demonstration.", hidden=True)
+def files(dsn: str, keys: Path, folder: Path, once: bool, today: str | None) -> None:
+    """Take envelopes from batch files and answer by file; one JSON line tells what became of each file."""
+    try:
+        hub_keys = load_keys(keys)
+        prepare(dsn)
+        hub = make_hub(dsn, hub_keys, Clock(date.fromisoformat(today) if today else None), Extras())
+        sys.exit(asyncio.run(_serve_files(hub, Folder(hub, folder), once=once)))
+    except (OSError, psycopg.Error, CatalogueError) as error:
+        raise click.ClickException(f"{error}".strip()) from error
+
+
+async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    handled: list[Handled] = []
+    async with hub.pool, hub.jobs.open_async():
+        if not once:
+            _say(folder=str(folder.path))
+        while not stop.is_set():
+            handled = await folder.handle_all()
+            for each in handled:
+                click.echo(msgspec.json.encode(told(*each)))
+            if once:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_S)
+    return exit_of_files(handled) if once else 0
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
@@ -119,7 +160,7 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
             await seed(hub, people)
             async with hub.pool.connection() as conn:
                 fresh = await add_code(conn, hub.clock.now())
-            _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh)
+            _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh, dsn=place)
 
         run(make_app(hub, extras), listener, ready)
 

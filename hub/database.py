@@ -22,8 +22,9 @@ MIGRATIONS = (
            since timestamptz not null,
            primary key (kiosk_id, public_key)
        );
-       insert into kiosk_key select kiosk_id, 'std', public_key, enrolled_at from kiosk where public_key is not null;
-       insert into kiosk_key select kiosk_id, 'gm', gm_public_key, enrolled_at from kiosk where gm_public_key is not null;
+       insert into kiosk_key
+           select kiosk_id, 'std', public_key, enrolled_at from kiosk where public_key is not null
+           union all select kiosk_id, 'gm', gm_public_key, enrolled_at from kiosk where gm_public_key is not null;
        create table paper_copy (
            key uuid primary key,
            kiosk_id text not null references kiosk,

@@ -149,7 +149,8 @@ async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: in
     header = sent.header
     received_at = hub.stamp()
     place = {"hub_seq": hub_seq, "received_at": received_at}
-    signed = sign_receipt(header.key, sent.digest, **place, private_key=hub.keys.sign_private(header.suite), suite=header.suite)
+    signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
+    signed = sign_receipt(header.key, sent.digest, **place, **signer)
     receipt = receipt_bytes(signed)
     rows = await conn.execute(
         """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,

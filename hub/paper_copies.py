@@ -1,4 +1,4 @@
-"""Paper copies of cases, as the hub keeps them beside the envelopes: a case has one key, and one of the two opens it."""
+"""Paper copies of cases as the hub keeps them, beside the envelopes: a case has one key and may have both."""
 
 from __future__ import annotations
 

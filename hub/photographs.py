@@ -13,6 +13,7 @@ from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.paper import Code, read_code
 
 MAX_PIXELS = 100_000_000
+_QR_ONLY = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 class NoPicture(ValueError):
@@ -47,7 +48,7 @@ def _views(picture: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _read(picture: np.ndarray) -> Iterator[Code]:
-    for symbol in zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode):
+    for symbol in zxingcpp.read_barcodes(picture, formats=_QR_ONLY):
         try:
             code = read_code(symbol.text)
         except InvalidMessage:
@@ -58,4 +59,4 @@ def _read(picture: np.ndarray) -> Iterator[Code]:
 
 def _complete(mark: str, found: dict[tuple[str, int], Code]) -> bool:
     numbers = {number for of, number in found if of == mark}
-    return any(len(numbers) == code.count for code in found.values() if code.mark == mark)
+    return any(len(numbers) == code.total for code in found.values() if code.mark == mark)

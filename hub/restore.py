@@ -73,15 +73,15 @@ def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], lis
         for code in codes:
             slips.setdefault(code.mark, {})[code.number] = code
         if not codes:
-            rows.append(Row(path.name, Taken.NOT_OURS, "shows no recovery code; take it closer, flat and in good light"))
+            rows.append(Row(path.name, Taken.NOT_OURS, "shows no recovery code; take it closer, flat, in good light"))
     return slips, rows
 
 
 async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[int, Code]) -> Row:
     if missing := missing_codes(codes.values()):
-        count = next(iter(codes.values())).count
+        total = next(iter(codes.values())).total
         numbers = ", ".join(map(str, missing))
-        return Row(mark, Taken.INCOMPLETE, f"photograph code {numbers} of {count} too")
+        return Row(mark, Taken.INCOMPLETE, f"photograph code {numbers} of {total} too")
     payload = join_codes({number: code.piece for number, code in codes.items()})
     if mark_of(payload) != mark:
         return Row(mark, Taken.REFUSED, "its codes do not belong together")

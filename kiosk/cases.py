@@ -39,7 +39,8 @@ def receipt_number(division: str, machine_id: str, day: date, sequence: int) -> 
     Unique without a network: ``sequence`` comes from a durable counter that may skip and never repeats within
     100,000 numbers, more than one machine can file in a day.
     """
-    body = f"{division}{machine_id[-4:]}{day:%Y%m%d}{sequence % 100_000:05d}"
+    machine = "".join(c for c in machine_id if c in "0123456789")[-4:].zfill(4)
+    body = f"{division}{machine}{day:%Y%m%d}{sequence % 100_000:05d}"
     return body + luhn.calc_check_digit(body)
 
 

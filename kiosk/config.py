@@ -14,6 +14,8 @@ import msgspec
 
 from devices.contract import DriverSettings
 from devices.drivers import SettingsError, settings_for
+from kiosk.messages.encoding import InvalidMessage, from_text
+from kiosk.messages.suites import PUBLIC_KEY_BYTES
 
 DEFAULT_PATH = Path("/etc/tongban/kiosk.toml")
 
@@ -26,11 +28,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every section: an unknown key is an error."""
 
 
-class MachineConfig(Section, kw_only=True):
+class MachineConfig(Section, frozen=True, kw_only=True):
     """Which machine this is and where it keeps its runtime files."""
 
     id: str
-    """Name of this machine in its city; its last four characters are digits, they stand in every receipt number."""
+    """Name of this machine in its city. Its last four digits stand in every receipt number: no two may share them."""
     hall: str
     """Name of the hall, shown in the header and on slips."""
     division: str
@@ -41,7 +43,7 @@ class MachineConfig(Section, kw_only=True):
     """Folder for log files; nothing personal is ever written there."""
 
 
-class ScreenConfig(Section, kw_only=True):
+class ScreenConfig(Section, frozen=True, kw_only=True):
     """The touch panel."""
 
     width_px: int = 1080
@@ -55,10 +57,10 @@ class ScreenConfig(Section, kw_only=True):
     fullscreen: bool = False
     """Cover the whole screen, without a window frame."""
     idle_timeout_s: float = 120.0
-    """A page without a touch for this long ends the visit; the last 20 s are a warning page. 0 is refused."""
+    """A page without a touch for this long ends the visit; the last 20 s (half of it, if shorter) are a warning page."""
 
 
-class StoreConfig(Section, kw_only=True):
+class StoreConfig(Section, frozen=True, kw_only=True):
     """The one file that must survive."""
 
     path: str
@@ -69,7 +71,7 @@ class StoreConfig(Section, kw_only=True):
     """Filing stops below this much free space."""
 
 
-class CatalogueConfig(Section, kw_only=True):
+class CatalogueConfig(Section, frozen=True, kw_only=True):
     """Which services, and the city's deviations."""
 
     path: str = ""
@@ -78,7 +80,7 @@ class CatalogueConfig(Section, kw_only=True):
     """Folder of a city overlay; empty = none."""
 
 
-class VisionConfig(Section, kw_only=True):
+class VisionConfig(Section, frozen=True, kw_only=True):
     """Thresholds of the face comparison (Euclidean distance of dlib embeddings)."""
 
     pass_distance: float = 0.50
@@ -87,19 +89,21 @@ class VisionConfig(Section, kw_only=True):
     """Above: not the same person; between the two a guide is asked."""
 
 
-class HubConfig(Section, kw_only=True):
+class HubConfig(Section, frozen=True, kw_only=True):
     """The way to the city."""
 
     url: str
     """Base address of the hub; ``http://`` is allowed to loopback only."""
     carrier: Literal["https", "file", "both"] = "https"
-    """How envelopes travel."""
+    """How envelopes travel: `https`, `file`, or `both` (by file what https does not deliver; twice is harmless)."""
     folder: str = ""
-    """Folder of the file carrier."""
+    """Exchange folder of the file carrier with `out/` and `in/` (docs/file-carrier.md)."""
+    suite: Literal["std", "gm"] = "std"
+    """Cryptography: `std` (X25519, AES-256-GCM, Ed25519) or `gm` (SM2, SM3, SM4-GCM). Change it with an empty queue."""
     seal_key: str
-    """The hub's X25519 public key, base64url without padding: everything filed is sealed to it."""
+    """The hub's public key to seal to (X25519 or SM2), base64url without padding."""
     verify_key: str
-    """The hub's Ed25519 public key: receipts, answers and catalogues are checked with it."""
+    """The hub's public key to check receipts, answers and catalogues with (Ed25519 or SM2)."""
     ca_file: str = ""
     """CA bundle for TLS; empty = the system's."""
     request_timeout_s: float = 15.0
@@ -110,14 +114,14 @@ class HubConfig(Section, kw_only=True):
     """Longest such wait."""
 
 
-class DemoConfig(Section, kw_only=True):
+class DemoConfig(Section, frozen=True, kw_only=True):
     """Training and demonstration; refused with a real hub."""
 
     today: date | None = None
     """Fixes the wall date of the whole machine."""
 
 
-class Config(Section, kw_only=True):
+class Config(Section, frozen=True, kw_only=True):
     """The whole file. ``devices`` holds each device's own driver settings by device name."""
 
     machine: MachineConfig
@@ -180,8 +184,8 @@ def _problems(config: Config) -> list[str]:
     found = []
     if not re.fullmatch(r"\d{6}", config.machine.division):
         found.append("[machine] division: not six digits; use the GB/T 2260 code of the hall")
-    if not re.search(r"\d{4}$", config.machine.id):
-        found.append("[machine] id: must end with four digits; they stand in every receipt number")
+    if not re.search(r"\d", config.machine.id):
+        found.append("[machine] id: has no digit; its last four digits stand in every receipt number")
     url = urlsplit(config.hub.url)
     if url.scheme not in ("https", "http") or not url.hostname:
         found.append("[hub] url: not an address; write https://host[:port]")
@@ -189,13 +193,25 @@ def _problems(config: Config) -> list[str]:
         found.append("[hub] url: http:// is allowed to loopback only; use https://")
     if config.demo.today is not None and not _is_loopback(url.hostname or ""):
         found.append("[demo] today: refused with a real hub; remove it or use a hub on loopback")
+    for name in ("seal_key", "verify_key"):
+        if not _is_key(getattr(config.hub, name), config.hub.suite):
+            found.append(
+                f"[hub] {name}: not a key of suite {config.hub.suite}; copy it from kiosk enrol or from the hub"
+            )
     if config.hub.carrier != "https" and not config.hub.folder:
         found.append("[hub] folder: missing; the file carrier needs a folder")
-    if config.screen.idle_timeout_s < 30:
-        found.append("[screen] idle_timeout_s: too short; at least 30 seconds, 20 of them are the warning")
+    if config.screen.idle_timeout_s < 2:
+        found.append("[screen] idle_timeout_s: too short; at least 2 seconds, 60 or more for a hall")
     if config.vision.pass_distance > config.vision.fail_distance:
         found.append("[vision] pass_distance: above fail_distance; lower it")
     return found
+
+
+def _is_key(text: str, suite: str) -> bool:
+    try:
+        return len(from_text(text)) == PUBLIC_KEY_BYTES[suite]
+    except InvalidMessage:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,11 +25,12 @@ from kiosk.catalogue.signing import require_signed
 from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.health import WORKS
-from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.identity import Identity
+from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.ways import carriers_for
 from kiosk.journey import engine
 from kiosk.journey.identify import reading_trouble
 from kiosk.logs import place_of
@@ -106,14 +107,25 @@ class Machine:
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub
-        self.identity = Identity.load(self.values, self.config.machine.id)
+        self.identity = Identity.load(self.values, self.config.machine.id, hub.suite)
+        keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
+        self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self._alarm)
         self.link = HubLink(
-            hub, self.identity, self.clock, on_change=self._link_changed, describe=self._heartbeat, rng=self.rng
+            hub,
+            self.identity,
+            self.clock,
+            on_change=self._link_changed,
+            describe=self._heartbeat,
+            rng=self.rng,
+            known_keys=self.hub_keys,
         )
+        carrier, files = carriers_for(hub, self.link.http, self.clock, self.config.machine.id)
         self.forwarder = Forwarder(
             self.outbox,
-            HttpsCarrier(self.link.http, self.clock),
+            carrier,
+            files=files,
             verify_key=hub.verify_key,
+            suite=hub.suite,
             monotonic=self.clock.monotonic,
             rng=self.rng,
             base_s=hub.backoff_base_s,
@@ -123,7 +135,12 @@ class Machine:
             on_idle=self.store.tidy,
         )
         self.filing = Filing(
-            self.outbox, self.identity, seal_key=hub.seal_key, clock=self.clock, on_filed=self.forwarder.nudge
+            self.outbox,
+            self.identity,
+            seal_key=hub.seal_key,
+            clock=self.clock,
+            on_filed=self.forwarder.nudge,
+            key_trouble=lambda: self.hub_keys.trouble,
         )
 
     # -- what steps and pages ask of the machine ------------------------------------------------------------------

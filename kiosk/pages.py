@@ -22,7 +22,7 @@ class Struct(msgspec.Struct, frozen=True):
     """Base of all page parts."""
 
 
-class Action(Struct, kw_only=True):
+class Action(Struct, frozen=True, kw_only=True):
     """A button. A disabled one is drawn grey with its ``reason`` and answers nothing."""
 
     id: str
@@ -33,14 +33,14 @@ class Action(Struct, kw_only=True):
     reason: Text = NOTHING
 
 
-class StepMark(Struct, kw_only=True):
+class StepMark(Struct, frozen=True, kw_only=True):
     """One dot of the steps header."""
 
     label: Text
     state: Literal["done", "now", "waiting"]
 
 
-class CardPrompt(Struct, tag=True, kw_only=True):
+class CardPrompt(Struct, tag=True, frozen=True, kw_only=True):
     """The white card "put your ID card on the reader", with a drawn card and optional buttons."""
 
     title: Text
@@ -48,7 +48,7 @@ class CardPrompt(Struct, tag=True, kw_only=True):
     actions: tuple[Action, ...] = ()
 
 
-class LineCard(Struct, kw_only=True):
+class LineCard(Struct, frozen=True, kw_only=True):
     """One police line on the home page: name, its first services, how many in all."""
 
     action: Action
@@ -57,13 +57,13 @@ class LineCard(Struct, kw_only=True):
     count: Text
 
 
-class LineCards(Struct, tag=True, kw_only=True):
+class LineCards(Struct, tag=True, frozen=True, kw_only=True):
     """The three line cards."""
 
     cards: tuple[LineCard, ...]
 
 
-class Tile(Struct, kw_only=True):
+class Tile(Struct, frozen=True, kw_only=True):
     """A service or function: icon, name; ``badge`` is a short word such as 待办 2."""
 
     action: Action
@@ -72,7 +72,7 @@ class Tile(Struct, kw_only=True):
     badge: Text = NOTHING
 
 
-class Tiles(Struct, tag=True, kw_only=True):
+class Tiles(Struct, tag=True, frozen=True, kw_only=True):
     """A titled grid of tiles; ``wide`` ones carry a second sentence beneath the name."""
 
     title: Text = NOTHING
@@ -81,7 +81,7 @@ class Tiles(Struct, tag=True, kw_only=True):
     wide: bool = False
 
 
-class DueItem(Struct, kw_only=True):
+class DueItem(Struct, frozen=True, kw_only=True):
     """One thing that is due for this person, with its reason; most urgent first."""
 
     action: Action
@@ -91,7 +91,7 @@ class DueItem(Struct, kw_only=True):
     urgency_label: Text
 
 
-class DueList(Struct, tag=True, kw_only=True):
+class DueList(Struct, tag=True, frozen=True, kw_only=True):
     """我的待办."""
 
     title: Text
@@ -99,7 +99,7 @@ class DueList(Struct, tag=True, kw_only=True):
     empty: Text = NOTHING
 
 
-class Notice(Struct, tag=True, kw_only=True):
+class Notice(Struct, tag=True, frozen=True, kw_only=True):
     """A banner: state is never told by colour alone, so it always has an icon and words."""
 
     level: Level
@@ -108,14 +108,14 @@ class Notice(Struct, tag=True, kw_only=True):
     icon: str = ""
 
 
-class Paragraph(Struct, tag=True, kw_only=True):
+class Paragraph(Struct, tag=True, frozen=True, kw_only=True):
     """Plain words."""
 
     text: Text
     size: Literal["body", "large", "caption"] = "body"
 
 
-class Hero(Struct, tag=True, kw_only=True):
+class Hero(Struct, tag=True, frozen=True, kw_only=True):
     """A big icon with a sentence: success, waiting, an error, a thing to do with one's hands."""
 
     icon: str
@@ -125,7 +125,7 @@ class Hero(Struct, tag=True, kw_only=True):
     busy: bool = False
 
 
-class Fact(Struct, kw_only=True):
+class Fact(Struct, frozen=True, kw_only=True):
     """A label and its value; ``action`` (optional) is the "change" button of the review page."""
 
     label: Text
@@ -133,14 +133,14 @@ class Fact(Struct, kw_only=True):
     action: Action | None = None
 
 
-class Facts(Struct, tag=True, kw_only=True):
+class Facts(Struct, tag=True, frozen=True, kw_only=True):
     """Rows of facts: review, details of a document, what will be filed."""
 
     title: Text = NOTHING
     rows: tuple[Fact, ...]
 
 
-class Choice(Struct, kw_only=True):
+class Choice(Struct, frozen=True, kw_only=True):
     """One option of a single choice."""
 
     id: str
@@ -150,7 +150,7 @@ class Choice(Struct, kw_only=True):
     reason: Text = NOTHING
 
 
-class Choices(Struct, tag=True, kw_only=True):
+class Choices(Struct, tag=True, frozen=True, kw_only=True):
     """Single choice; the answer's value ``name`` is the chosen id. ``selected`` "" means none yet."""
 
     name: str
@@ -160,7 +160,7 @@ class Choices(Struct, tag=True, kw_only=True):
     error: Text = NOTHING
 
 
-class Field(Struct, tag=True, kw_only=True):
+class Field(Struct, tag=True, frozen=True, kw_only=True):
     """One typed field. ``keys`` names the keyboard shown for it; the answer's value ``name`` is its text."""
 
     name: str
@@ -172,7 +172,7 @@ class Field(Struct, tag=True, kw_only=True):
     max_length: int = 40
 
 
-class Preview(Struct, tag=True, kw_only=True):
+class Preview(Struct, tag=True, frozen=True, kw_only=True):
     """Live camera picture. ``frames`` names the shared memory (``kiosk.vision.frames``); "" draws a still icon."""
 
     frames: str
@@ -182,7 +182,7 @@ class Preview(Struct, tag=True, kw_only=True):
     show_box: bool = False
 
 
-class SignaturePad(Struct, tag=True, kw_only=True):
+class SignaturePad(Struct, tag=True, frozen=True, kw_only=True):
     """Sign with a finger. The answer's value ``name`` is the strokes: list of lists of [x, y] in 0..1, y down."""
 
     name: str
@@ -191,14 +191,14 @@ class SignaturePad(Struct, tag=True, kw_only=True):
     strokes: list[list[list[float]]] = []
 
 
-class Grades(Struct, tag=True, kw_only=True):
+class Grades(Struct, tag=True, frozen=True, kw_only=True):
     """Five grades, none chosen beforehand; each grade is an action that answers at once."""
 
     label: Text
     actions: tuple[Action, ...]
 
 
-class Receipt(Struct, tag=True, kw_only=True):
+class Receipt(Struct, tag=True, frozen=True, kw_only=True):
     """The receipt number, grouped, and a QR code of ``qr``."""
 
     label: Text
@@ -207,7 +207,7 @@ class Receipt(Struct, tag=True, kw_only=True):
     note: Text = NOTHING
 
 
-class Stage(Struct, kw_only=True):
+class Stage(Struct, frozen=True, kw_only=True):
     """One state that a case has reached (or not yet), with when and by whose word."""
 
     label: Text
@@ -215,14 +215,14 @@ class Stage(Struct, kw_only=True):
     state: Literal["done", "now", "waiting", "stopped"]
 
 
-class Stages(Struct, tag=True, kw_only=True):
+class Stages(Struct, tag=True, frozen=True, kw_only=True):
     """Progress of one case."""
 
     title: Text
     stages: tuple[Stage, ...]
 
 
-class BoardRow(Struct, kw_only=True):
+class BoardRow(Struct, frozen=True, kw_only=True):
     """One device or queue row of the maintenance board."""
 
     icon: str
@@ -233,14 +233,14 @@ class BoardRow(Struct, kw_only=True):
     actions: tuple[Action, ...] = ()
 
 
-class Board(Struct, tag=True, kw_only=True):
+class Board(Struct, tag=True, frozen=True, kw_only=True):
     """Rows with state and buttons, for the technician."""
 
     title: Text = NOTHING
     rows: tuple[BoardRow, ...]
 
 
-class Picture(Struct, tag=True, kw_only=True):
+class Picture(Struct, tag=True, frozen=True, kw_only=True):
     """An image shown as it is: PNG or JPEG bytes, with words for who cannot see it."""
 
     data: bytes
@@ -268,7 +268,7 @@ Block = (
 )
 
 
-class Chip(Struct, kw_only=True):
+class Chip(Struct, frozen=True, kw_only=True):
     """A small truth in the header: network, place, help line. Never a button."""
 
     icon: str
@@ -276,7 +276,7 @@ class Chip(Struct, kw_only=True):
     level: Level = "info"
 
 
-class Page(Struct, kw_only=True):
+class Page(Struct, frozen=True, kw_only=True):
     """One full page.
 
     ``kind`` names it for the status socket and scripts ("home", "form" …); ``layout`` picks the frame:
@@ -303,7 +303,7 @@ class Page(Struct, kw_only=True):
     timeout_s: float | None = None
 
 
-class Settings(Struct, kw_only=True):
+class Settings(Struct, frozen=True, kw_only=True):
     """How this person wants the screen; back to the defaults when the visit ends."""
 
     language: Literal["zh", "en"] = "zh"
@@ -312,7 +312,7 @@ class Settings(Struct, kw_only=True):
     speech: bool = False
 
 
-class Answer(Struct, kw_only=True):
+class Answer(Struct, frozen=True, kw_only=True):
     """What the person did: the action's id, and the values of the page's fields at that moment."""
 
     action: str
@@ -325,8 +325,9 @@ class Presenter(Protocol):
     ``run`` draws until canceled and signals readiness through ``task_status``. ``show`` puts a page up and returns
     the one answer (a second tap on anything is ignored); canceled, the page stays until the next ``show``.
     ``update`` replaces the page that is being shown without ending the wait (typed values are kept).
-    ``values`` gives what has been typed so far. ``tick`` draws the countdown; total 0 means that no limit runs. ``forget`` drops every value, widget,
-    texture and cached text that a visit could have left. ``on_touch`` is called at every touch.
+    ``values`` gives what has been typed so far. ``tick`` draws the countdown; total 0 means that no limit runs.
+    ``forget`` drops every value, widget, texture and cached text that a visit could have left. ``on_touch`` is called
+    at every touch.
     """
 
     on_touch: Callable[[], None]

@@ -70,6 +70,7 @@ def _translations(language: str) -> gettext.GNUTranslations:
                 for message in found:
                     if message.id:
                         merged[message.id] = message
+    assert merged is not None
     compiled = io.BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)

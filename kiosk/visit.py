@@ -63,15 +63,15 @@ class Visit:
         A page that depends on the settings or on device health is given as a function that makes it anew.
         Raises VisitEnded when the person leaves or does not come back.
         """
-        make = page if callable(page) else lambda: page
+        make: Callable[[], Page] = (lambda: page) if isinstance(page, Page) else page
         self.machine.published_page(make())
         values: dict[str, Any] = {}
         while True:
-            page = make()
-            answer = await self._answered(restored(self._dressed(page), values))
+            shown = make()
+            answer = await self._answered(restored(self._dressed(shown), values))
             values = answer.values or values
             if answer.action == "exit":
-                if await self._confirmed_exit(page):
+                if await self._confirmed_exit(shown):
                     raise VisitEnded("exit")
             elif not await self._setting(answer.action):
                 return answer
@@ -148,9 +148,10 @@ class Visit:
         return limit_s * ELDER_PACE if self.settings.elder else limit_s
 
     async def _count_down(self, limit_s: float, scope: trio.CancelScope) -> None:
-        while (left_s := self._touched + limit_s - trio.current_time()) > WARNING_S:
+        warning_s = min(WARNING_S, limit_s / 2)
+        while (left_s := self._touched + limit_s - trio.current_time()) > warning_s:
             self.machine.presenter.tick(left_s, limit_s)
-            await trio.sleep(min(1.0, left_s - WARNING_S))
+            await trio.sleep(min(1.0, left_s - warning_s))
         scope.cancel()
 
     async def _still_there(self) -> None:
@@ -174,7 +175,8 @@ class Visit:
             ),
         )
         self.machine.published_page(page)
-        seconds = WARNING_S * (ELDER_PACE if self.settings.elder else 1.0)
+        idle_s = self.machine.config.screen.idle_timeout_s
+        seconds = min(WARNING_S, idle_s / 2) * (ELDER_PACE if self.settings.elder else 1.0)
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._tick_warning, seconds)

@@ -88,7 +88,13 @@ class Outbox:
         self._open_from = 0
         if not store.read_only and self._count("state = 'sending'"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
-            store.write(lambda: self._execute("UPDATE outbox SET state = 'stored' WHERE state = 'sending'"))
+            # The row's own word counts (+), not that of an index the disk may have damaged.
+            store.write(
+                lambda: self._execute(
+                    "UPDATE outbox SET state = 'stored' WHERE +state = 'sending' "
+                    "AND seq IN (SELECT seq FROM outbox WHERE state = 'sending')"
+                )
+            )
 
     def put(
         self,

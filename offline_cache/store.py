@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -28,6 +30,7 @@ log = structlog.get_logger()
 OLDEST_ENGINE = (3, 51, 3)  # older ones can lose committed pages when a checkpoint and a commit meet (WAL-reset bug)
 PAGE_BYTES = 16384  # fewer, larger writes for parcels of 200 KB (measured: commit 0.71 ms against 0.93 with 4096)
 WAL_BYTES = 4 * MB
+_NEWBORN_BYTES = MB
 _SHRINK_PAGES = WAL_BYTES // PAGE_BYTES // 2
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _VERSIONS = ("user_version", "application_id")
@@ -334,9 +337,25 @@ def _refuse_foreign(path: Path) -> None:
 
 def _versions_inside(path: Path) -> tuple[int, int]:
     """Schema version and application as the log has them; a file that died before its first table counts as ours."""
+    journal = path.with_name(path.name + "-journal")
+    if journal.exists() and path.stat().st_size <= _NEWBORN_BYTES:
+        return _versions_of_newborn(path, journal)
     with named_errors(), closing(connect(path, read_only=True)) as db:
-        version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _VERSIONS)
-        return version, application or (0 if Database(db).table_names() else APPLICATION_ID)
+        return _versions(db)
+
+
+def _versions_of_newborn(path: Path, journal: Path) -> tuple[int, int]:
+    """Of a file that died while it was made: only a writer can undo the half step, so a copy is looked at."""
+    with named_errors(), tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        for each in (path, journal):
+            shutil.copyfile(each, Path(folder) / each.name)
+        with closing(connect(Path(folder) / path.name)) as db:
+            return _versions(db)
+
+
+def _versions(db: Any) -> tuple[int, int]:
+    version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in _VERSIONS)
+    return version, application or (0 if Database(db).table_names() else APPLICATION_ID)
 
 
 def _promised(path: Path, version: int) -> bool:

@@ -7,6 +7,7 @@ copied out once into the runtime folder. Kivy has no font fallback either, so te
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -126,7 +127,14 @@ def _coverage(path: str) -> frozenset[int]:
 
 def _common(char: str) -> bool:
     # Certainly in the face: reading its whole table at start would cost 0.2 s.
-    return "\u4e00" <= char <= "\u9fa5" or " " <= char <= "~" or char == "\n" or "\u3000" <= char <= "\u3015"
+    # Private characters are our own icons, taken from the font's own list.
+    return (
+        unicodedata.category(char) == "Co"
+        or "\u4e00" <= char <= "\u9fa5"
+        or " " <= char <= "~"
+        or char == "\n"
+        or "\u3000" <= char <= "\u3015"
+    )
 
 
 def _other(code: int) -> str | None:

@@ -9,6 +9,7 @@ from kivy.graphics.texture import Texture
 from kivy.uix.widget import Widget
 
 from screens import paint, theme
+from screens.glyphs import Glyphs
 
 
 class Panel(Widget):
@@ -47,6 +48,11 @@ class Panel(Widget):
     def put_middle(self, child: Widget, x: float, y: float, width: float, height: float) -> Widget:
         """Place ``child`` in the middle of a box."""
         return self.put(child, round(x + (width - child.width) / 2), round(y + (height - child.height) / 2))
+
+    def hold(self, words: Glyphs) -> None:
+        """Add a text that is already placed and is seen at once: for live parts, after the page was mounted."""
+        words.render()
+        self.add_widget(words)
 
     def finish(self, height: float | None = None) -> Panel:
         """Fix the height and turn places from the top into Kivy's places from the bottom."""

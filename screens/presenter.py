@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,9 @@ class KivyPresenter:
         self._window = Window
         self._surface = Surface(self._touched, now=self._clock.monotonic)
         Window.add_widget(self._surface)
+        # What is there before the first visit stays: a full collection then takes 10 ms instead of 150.
+        gc.collect()
+        gc.freeze()
 
     def _draw(self) -> None:
         self._open()

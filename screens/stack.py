@@ -100,9 +100,7 @@ def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, sh
         _try(look, replace(look.metrics, airy=airy), blocks, width, height, share)
 
 
-def _try(
-    look: Look, metrics: Metrics, blocks: tuple[Block, ...], width: float, height: float, share: float
-) -> None:
+def _try(look: Look, metrics: Metrics, blocks: tuple[Block, ...], width: float, height: float, share: float) -> None:
     """Take ``metrics`` if the blocks still fit with them and nothing larger was taken before."""
     before = look.metrics
     if metrics.roomy < before.roomy or metrics.airy < before.airy:

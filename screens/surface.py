@@ -13,6 +13,7 @@ from kivy.input import MotionEvent
 from kivy.uix.widget import Widget
 
 from screens import paint, theme
+from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
 
 _PRESSED = theme.rgb("#0A2A66", 0.2)
@@ -50,6 +51,9 @@ class Surface(Widget):
         self.page = page
         self._store.add(page.canvas)
         for panel in walk(page):
+            for child in panel.children:
+                if isinstance(child, Glyphs):
+                    child.render()
             if isinstance(panel, Target):
                 self.targets.append(panel)
             for live in panel.live:

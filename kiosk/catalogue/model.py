@@ -20,7 +20,7 @@ class Data(msgspec.Struct, frozen=True):
     """Base of catalogue data; an unknown key refuses the file."""
 
 
-class Condition(Data, kw_only=True, forbid_unknown_fields=True):
+class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fact about the person judged by ``op`` against ``value``; see ``kiosk.catalogue.rules``."""
 
     fact: str
@@ -28,7 +28,7 @@ class Condition(Data, kw_only=True, forbid_unknown_fields=True):
     value: Any
 
 
-class Check(Data, kw_only=True, forbid_unknown_fields=True):
+class Check(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One condition for the service. ``public`` never reveals third-party or criminal facts."""
 
     id: str
@@ -40,7 +40,7 @@ class Check(Data, kw_only=True, forbid_unknown_fields=True):
     only_if: Condition | None = None
 
 
-class Basis(Data, kw_only=True, forbid_unknown_fields=True):
+class Basis(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The law or rule a service rests on, and since when."""
 
     law: str
@@ -48,21 +48,21 @@ class Basis(Data, kw_only=True, forbid_unknown_fields=True):
     valid_from: date | None = None
 
 
-class Material(Data, kw_only=True, forbid_unknown_fields=True):
+class Material(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is needed and where it comes from: the card, shared data, the camera, a signature, or the person."""
 
     name: Text
     source: Literal["card", "shared", "photo", "signature", "commitment", "bring"]
 
 
-class Limit(Data, kw_only=True, forbid_unknown_fields=True):
+class Limit(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A time limit: ``n`` working days (``wd``) or natural days (``d``); 0 = at once."""
 
     n: float
     unit: Literal["wd", "d"]
 
 
-class Fee(Data, kw_only=True, forbid_unknown_fields=True):
+class Fee(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fee in fen with its legal basis and when it is due."""
 
     amount_fen: int
@@ -70,7 +70,7 @@ class Fee(Data, kw_only=True, forbid_unknown_fields=True):
     when: Text
 
 
-class Applicant(Data, kw_only=True, forbid_unknown_fields=True):
+class Applicant(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may ask: age in full years, and which cards are accepted."""
 
     min_age: int = 0
@@ -79,13 +79,13 @@ class Applicant(Data, kw_only=True, forbid_unknown_fields=True):
     expired_card: bool = False
 
 
-class Due(Data, kw_only=True, forbid_unknown_fields=True):
+class Due(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this service appears in 我的待办: ``reason`` with places for the facts the department sent."""
 
     reason: Text
 
 
-class Option(Data, kw_only=True, forbid_unknown_fields=True):
+class Option(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One option of a ``choose`` step."""
 
     id: str
@@ -94,7 +94,7 @@ class Option(Data, kw_only=True, forbid_unknown_fields=True):
     what_next: Text = NOTHING
 
 
-class FormField(Data, kw_only=True, forbid_unknown_fields=True):
+class FormField(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One typed field of a ``form`` step. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
 
     name: str
@@ -107,7 +107,7 @@ class FormField(Data, kw_only=True, forbid_unknown_fields=True):
     masked: bool = False
 
 
-class StepSpec(Data, kw_only=True, forbid_unknown_fields=True):
+class StepSpec(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One step of a service: the kind names a file of ``kiosk/journey/``, the rest is that kind's data.
 
     ``name`` is the answer's field of a ``choose`` step and ``label`` what the review page calls it.
@@ -122,7 +122,7 @@ class StepSpec(Data, kw_only=True, forbid_unknown_fields=True):
     fields: tuple[FormField, ...] = ()
 
 
-class Service(Data, kw_only=True, forbid_unknown_fields=True):
+class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One service 事项."""
 
     key: str
@@ -150,7 +150,7 @@ class Service(Data, kw_only=True, forbid_unknown_fields=True):
     steps: tuple[StepSpec, ...] = ()
 
 
-class Catalogue(Data, kw_only=True):
+class Catalogue(Data, frozen=True, kw_only=True):
     """Every service of one version, by key."""
 
     version: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 import msgspec
@@ -54,7 +55,7 @@ def export(folder: Path | None) -> None:
 @click.option(
     "--key", "key_file", type=click.File(), required=True, help="File with the Ed25519 signing key (base64url)."
 )
-def sign(folder: Path, key_file: click.utils.LazyFile) -> None:
+def sign(folder: Path, key_file: TextIO) -> None:
     """Write FOLDER/manifest.json: version, digest of every file, signature."""
     from kiosk.catalogue.signing import sign_folder
 

@@ -10,8 +10,8 @@ import trio
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded
 from kiosk.config import Config
+from kiosk.hub_link import identity as enrolling
 from kiosk.hub_link.identity import EnrolmentFailed, Identity
-from kiosk.hub_link.identity import enrol as ask_hub
 from kiosk.staff import StaffBook
 from offline_cache.errors import StoreError
 from offline_cache.store import Store
@@ -28,8 +28,8 @@ def enrol(config_path: str | None, url: str, code: str) -> None:
     store = _opened(config)
     clock = Clock(config.demo.today)
     try:
-        identity = Identity.load(Values(store), config.machine.id)
-        answer = trio.run(partial(ask_hub, url, code, identity, clock, ca_file=config.hub.ca_file))
+        identity = Identity.load(Values(store), config.machine.id, config.hub.suite)
+        answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=config.hub.ca_file))
     except (EnrolmentFailed, ValueError) as error:
         failed(str(error))
     finally:

@@ -13,6 +13,7 @@ import trio
 from kiosk.clock import Clock
 from kiosk.hub_link.http import Answer, HubHttp, NoAnswer
 from kiosk.hub_link.identity import Identity
+from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.fleet import Command, Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import seal_question
@@ -56,7 +57,7 @@ class HubSettings(Protocol):
 class HubLink:
     """One per machine. ``run`` keeps ``online`` true to the facts; ``ask`` works with or without it.
 
-    ``describe`` gives the next heartbeat, ``on_command`` does one command of the city, ``on_change`` is told when
+    ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat, ``on_command`` does one command of the city, ``on_change`` is told when
     ``online`` changes (the forwarder's ``network_up`` belongs there).
     """
 
@@ -71,6 +72,7 @@ class HubLink:
         on_command: Callable[[Command], Awaitable[None]] | None = None,
         rng: random.Random | None = None,
         http: HubHttp | None = None,
+        known_keys: KnownKeys | None = None,
     ) -> None:
         self.http = http or HubHttp(
             settings.url, identity, clock, ca_file=settings.ca_file, timeout_s=settings.request_timeout_s
@@ -85,6 +87,7 @@ class HubLink:
         self._online: bool | None = None
         self._done: set[str] = set()
         self._bell = trio.Event()
+        self._known_keys = known_keys
 
     @property
     def online(self) -> bool:
@@ -93,6 +96,8 @@ class HubLink:
 
     async def run(self) -> None:
         """Heartbeats, and while offline a light look every few seconds, until canceled."""
+        if self._known_keys is not None:
+            self._known_keys.tell()
         try:
             while True:
                 self._bell = trio.Event()
@@ -149,8 +154,12 @@ class HubLink:
         if reason:
             self._noted(reason)
             return
+        told = decode(answer.body, HeartbeatAnswer)
+        if told.hub_keys is not None and self._known_keys is not None:
+            self._known_keys.heard(told.hub_keys)
+            await trio.to_thread.run_sync(self._known_keys.keep)
         self._set_online(online=True, reason="")
-        for command in decode(answer.body, HeartbeatAnswer).commands:
+        for command in told.commands:
             await self._obey(command)
 
     async def _obey(self, command: Command) -> None:

@@ -11,7 +11,19 @@ import trio
 
 from kiosk.hub_link.carriers import Outgoing
 from kiosk.hub_link.outcome import Outcome
-from kiosk.messages.batch import SUFFIX, Member, batch_name, members_of, named_machine, put_aside, read_batch, write_batch
+from kiosk.messages.batch import (
+    SUFFIX,
+    FileIdentity,
+    Member,
+    batch_name,
+    identity_of,
+    members_of,
+    named_machine,
+    put_aside,
+    read_batch,
+    take_away,
+    write_batch,
+)
 from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.envelope import Header, wire
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt
@@ -38,6 +50,7 @@ class Arrived(NamedTuple):
     path: Path
     replies: list[Reply]
     trouble: list[str]
+    identity: FileIdentity
 
 
 class _Waiting(NamedTuple):
@@ -111,7 +124,7 @@ class FileCarrier:
 
     async def settled(self, arrived: Arrived, trouble: list[str]) -> None:
         """Takes a file away whose answers are kept; with ``trouble`` it is put aside beside its reason."""
-        await trio.to_thread.run_sync(self._settle, arrived.path, trouble)
+        await trio.to_thread.run_sync(self._settle, arrived, trouble)
 
     async def clear_out(self, is_delivered: Callable[[str], bool]) -> None:
         """Takes away batches whose every envelope has its receipt: a stick or gateway may have copied them only."""
@@ -168,11 +181,12 @@ class FileCarrier:
         ours = (None, self._kiosk_id)
         return sorted(p for p in self.incoming.glob(f"*{SUFFIX}") if named_machine(p.name) in ours)
 
-    def _settle(self, path: Path, trouble: list[str]) -> None:
+    def _settle(self, arrived: Arrived, trouble: list[str]) -> None:
+        path = arrived.path
         try:
             if trouble:
                 put_aside(path, self.aside, trouble)
-            path.unlink(missing_ok=True)
+            take_away(path, arrived.identity)
         except OSError as error:
             log.warning("files.stays", file=path.name, error=type(error).__name__)
 
@@ -194,7 +208,8 @@ class FileCarrier:
 def read_answers(path: Path) -> Arrived:
     """The answers of a file, each judged on its own. Raises OSError when it cannot be read at all."""
     trouble: list[str] = []
-    return Arrived(path, list(_replies(path, trouble)), trouble)
+    identity = identity_of(path)
+    return Arrived(path, list(_replies(path, trouble)), trouble, identity)
 
 
 def _replies(path: Path, trouble: list[str]) -> Iterator[Reply]:

@@ -11,7 +11,7 @@ from kiosk.clock import Clock
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import envelope
 from kiosk.messages.seal import seal
-from offline_cache.errors import KeyTaken
+from offline_cache.errors import KeyTaken, StoreError
 from offline_cache.outbox import Outbox, PartDigest
 
 PRIORITIES = {"case": 0, "complaint": 1, "rating": 2, "finding": 3, "device_event": 4, "audit_head": 5}
@@ -22,6 +22,10 @@ class Filed(NamedTuple):
 
     seq: int
     sha256: str
+
+
+class WrongHubKey(StoreError):
+    """Nobody could open what would be sealed now, so nothing is."""
 
 
 class Filing:
@@ -35,12 +39,14 @@ class Filing:
         seal_key: str,
         clock: Clock,
         on_filed: Callable[[], None] = lambda: None,
+        key_trouble: Callable[[], str] = lambda: "",
     ) -> None:
         self._outbox = outbox
         self._identity = identity
         self._seal_key = seal_key
         self._clock = clock
         self._on_filed = on_filed
+        self._key_trouble = key_trouble
 
     async def file(
         self,
@@ -54,7 +60,8 @@ class Filing:
         """Seals each part to the hub and keeps all in one transaction; returns after its sync and not before.
 
         The same key again gives what was filed (a second tap). Once begun it cannot be canceled. Raises StoreFull,
-        StoreBroken (not known to be kept) or KeyTaken (the key was used for other parts).
+        StoreBroken (not known to be kept), KeyTaken (the key was used for other parts) or WrongHubKey (nothing was
+        sealed).
         """
         filed = await trio.to_thread.run_sync(self.file_now, kind, key, case_id, receipt_number, parts)
         self._on_filed()
@@ -64,6 +71,9 @@ class Filing:
         self, kind: envelope.Kind, key: str, case_id: str | None, receipt_number: str | None, parts: Mapping[str, bytes]
     ) -> Filed:
         """The same in the calling thread."""
+        wrong = self._key_trouble()
+        if wrong:
+            raise WrongHubKey(f"[hub] {wrong} is not the hub's key; put the right one into the configuration")
         try:
             kept = self._outbox.put(
                 kind=kind,

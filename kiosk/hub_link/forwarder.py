@@ -183,7 +183,8 @@ class Forwarder:
             self._untidy = False
             await _in_thread(self._on_idle)
         due_s = await _in_thread(self._outbox.next_due_in_s, now)
-        waits = [due_s, self._sent.due_in_s(now), self._ways[0].breaker.wait_s(now) or None]
+        first = self._ways[0]
+        waits = [due_s, self._sent.due_in_s(now) if way is first else first.breaker.wait_s(now)]
         return max(min((wait_s for wait_s in waits if wait_s is not None), default=self._cap_s), 0.001)
 
     async def _forward(self, way: _Way, claimed: Claimed) -> None:
@@ -312,7 +313,8 @@ class Forwarder:
             await self._hold(row, f"{said.status} {said.reason}")
         else:
             files.ask_again(row.key)
-            self._sent.due_at(row.seq, self._monotonic())
+            if self._sent.drop(row.seq):
+                await _in_thread(self._outbox.failed, row.seq, f"{said.status} {said.reason}", 0.0, self._monotonic())
 
     async def _hold(self, claimed: Claimed | Row, reason: str) -> None:
         await _in_thread(self._outbox.hold, claimed.seq, reason)

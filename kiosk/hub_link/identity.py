@@ -52,7 +52,7 @@ async def enrol(
     Raises EnrolmentFailed, ValueError for an address that is not allowed.
     """
     http = HubHttp(hub_url, identity, clock, ca_file=ca_file, timeout_s=timeout_s)
-    body = msgspec.json.encode(Enrolment(code, identity.kiosk_id, identity.public_key))
+    body = msgspec.json.encode(Enrolment(code, identity.kiosk_id, identity.public_key, identity.suite))
     try:
         answer = await http.send("POST", "/v1/enrolments", body)
         if answer.status not in (200, 201):

@@ -24,8 +24,9 @@ class Outcome(NamedTuple):
     """One try's end, seen from the envelope.
 
     ``receipt``: a receipt came, not yet verified · ``sent``: on its way, the receipt comes later · ``no_answer``:
-    something answered, but no hub · ``retry``: later · ``missing``: send these parcels, then again · ``held``: a person
-    decides · ``paused``: nothing more to this destination. ``server_error``: the hub failed on this very envelope (5xx).
+    something answered, but no hub · ``retry``: later · ``missing``: send these parcels, then again · ``held``: a
+    person decides · ``paused``: nothing more to this destination. ``server_error``: the hub failed on this very
+    envelope (5xx).
     """
 
     meaning: Meaning

@@ -16,13 +16,9 @@ class SentByFile:
         self._due[seq] = at
         heappush(self._heap, (at, seq))
 
-    def drop(self, seq: int) -> None:
-        self._due.pop(seq, None)
-
-    def due_at(self, seq: int, at: float) -> None:
-        """Moves one that waits; nothing for one that does not."""
-        if seq in self._due:
-            self.add(seq, at)
+    def drop(self, seq: int) -> bool:
+        """Forgets one; whether it waited."""
+        return self._due.pop(seq, None) is not None
 
     def all_due(self, at: float) -> None:
         """Everything that waits is due at ``at``, by number."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from kiosk.cases import grouped
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
@@ -119,5 +121,4 @@ async def _thanks(journey: Journey) -> None:
         text("complaint.thanks_lead", number=grouped(number)),
         service=journey.service.key,
     )
-    blocks = (*page.blocks, receipt)
-    await journey.visit.show(type(page)(**{n: getattr(page, n) for n in page.__struct_fields__} | {"blocks": blocks}))
+    await journey.visit.show(msgspec.structs.replace(page, blocks=(*page.blocks, receipt)))

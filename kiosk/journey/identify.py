@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion
@@ -23,8 +25,7 @@ _READ_S = 3600.0
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Read the card unless it has been read, then see whether the service takes it."""
-    shown = journey.visit.card is None
-    if shown:
+    if journey.visit.card is None:
         page = journey.page(
             "card",
             text("card.title"),
@@ -35,7 +36,9 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         if isinstance(card, Answer):
             return Outcome.BACK
         journey.visit.card = card
-    problem = card_problem(journey.visit.card, journey.service, journey.machine.clock.today())
+    else:
+        card = journey.visit.card
+    problem = card_problem(card, journey.service, journey.machine.clock.today())
     if problem:
         await journey.visit.tell(message("card_refused", "identification-card", "warn", *problem))
         return Outcome.LEAVE
@@ -65,7 +68,7 @@ def reading_trouble(done: Completed) -> Text:
 
 def _with_notice(page: Page, words: Text) -> Page:
     notice = Notice(level="warn", icon="warning", text=words)
-    return Page(**{name: getattr(page, name) for name in page.__struct_fields__} | {"blocks": (notice, *page.blocks)})
+    return msgspec.structs.replace(page, blocks=(notice, *page.blocks))
 
 
 def card_problem(card: IdCard, service: Service, today: date) -> tuple[Text, Text] | None:

@@ -74,6 +74,26 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+class FileIdentity(NamedTuple):
+    """Which file it was, whatever has its name now."""
+
+    inode: int
+    bytes: int
+    modified_ns: int
+
+
+def identity_of(path: Path) -> FileIdentity:
+    """Raises OSError."""
+    found = path.stat()
+    return FileIdentity(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def take_away(path: Path, identity: FileIdentity) -> None:
+    """Removes a file that was read, but not one that has taken its name meanwhile. Raises OSError."""
+    if path.exists() and identity_of(path) == identity:
+        path.unlink(missing_ok=True)
+
+
 def put_aside(path: Path, folder: Path, trouble: list[str]) -> None:
     """Copies a file into ``folder`` with its reasons beside it; nothing that was not understood is thrown away."""
     folder.mkdir(parents=True, exist_ok=True)

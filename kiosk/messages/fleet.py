@@ -60,11 +60,11 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arguments: dict[str, Any] = {}
 
 
-class HeartbeatAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of an earlier version does not say its keys."""
+class HeartbeatAnswer(msgspec.Struct, frozen=True):
+    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of another version may say less, or more."""
 
     commands: list[Command]
-    now: str
+    now: str = ""
     hub_keys: KeyStatement | None = None
 
 

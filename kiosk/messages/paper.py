@@ -79,11 +79,11 @@ class PaperCopy(NamedTuple):
 
 
 class Code(NamedTuple):
-    """One piece of a copy. ``mark`` is the same on all codes of a copy; ``number`` counts from 1 to ``count``."""
+    """One piece of a copy. ``mark`` is the same on all codes of a copy; ``number`` counts from 1 to ``total``."""
 
     mark: str
     number: int
-    count: int
+    total: int
     piece: bytes
 
 
@@ -183,7 +183,7 @@ def read_code(text: str) -> Code | None:
 def missing_codes(codes: Iterable[Code]) -> list[int]:
     """The numbers that are not among the codes of one copy."""
     there = list(codes)
-    return sorted(set(range(1, there[0].count + 1)) - {code.number for code in there})
+    return sorted(set(range(1, there[0].total + 1)) - {code.number for code in there})
 
 
 def join_codes(codes: Mapping[int, bytes]) -> bytes:

@@ -79,6 +79,11 @@ def sign_refusal(
     return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
 
 
+def refusal_bytes(refusal: Refusal) -> bytes:
+    """A refusal as it travels."""
+    return canonical_json(msgspec.to_builtins(refusal))
+
+
 def verify_refusal(refusal: Refusal, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
     """Raises BadSignature unless the hub refused exactly the envelope ``key`` with digest ``sha256``."""
     if (refusal.key, refusal.sha256) != (key, sha256):

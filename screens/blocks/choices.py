@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from kivy.uix.label import Label
-
 from kiosk.pages import Choice, Choices
 from screens import theme
+from screens.glyphs import Glyphs
 from screens.look import Look
 from screens.panel import Panel, Target
 from screens.words import icon
@@ -82,5 +81,5 @@ class Row(Target):
         _visible(self._off, not chosen)
 
 
-def _visible(sign: Label, shown: bool) -> None:
+def _visible(sign: Glyphs, shown: bool) -> None:
     sign.opacity = 1 if shown else 0

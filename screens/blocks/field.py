@@ -68,7 +68,7 @@ class Box(Panel):
         if self._words.height > self.height:  # a long text: its end is what is being typed
             self._words = Words(_tail(said), self._look.type("caption"), width=room, lines=2)
         self._words.pos = (_PAD, (self.height - self._words.height) / 2)
-        self.add_widget(self._words)
+        self.hold(self._words)
         self._caret.pos = (_PAD + (self._words.width if said else 0) + 4, self.height * 0.27)
 
 

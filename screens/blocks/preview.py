@@ -51,7 +51,7 @@ class Live(Panel):
             self._picture = RoundedRectangle(pos=(16, 16), size=(width - 32, self._top - 16), radius=[24])
         self._waiting = icon("user-focus" if not block.frames else "video-camera", 200, theme.rgb("#8FA6D8"))
         self._waiting.pos = ((width - self._waiting.width) / 2, 16 + (self._top - 16 - self._waiting.height) / 2)
-        self.add_widget(self._waiting)
+        self.hold(self._waiting)
         self._guide = _Guide(width, self._top)
         if not block.show_box:
             self.canvas.add(self._guide.canvas)
@@ -77,7 +77,7 @@ class Live(Panel):
         )
         room = self.height - self._top
         self._words.pos = ((self.width - self._words.width) / 2, self._top + (room - self._words.height) / 2)
-        self.add_widget(self._words)
+        self.hold(self._words)
         self._guide.progress(block.progress)
         for side in ("left", "right"):
             self._arrow(side, shown=block.arrow == side)
@@ -136,7 +136,7 @@ class Live(Panel):
             x = 50 if side == "left" else self.width - made.width - 50
             made.pos = (x, 16 + (self._top - 16 - made.height) / 2)
             self._arrows[side] = made
-            self.add_widget(made)
+            self.hold(made)
         if side in self._arrows:
             self._arrows[side].opacity = 1 if shown else 0
 

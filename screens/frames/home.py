@@ -121,5 +121,5 @@ class Time(Panel):
         below = self._look.second(date, "caption", dark=True)
         time.pos = (self.width - time.width, self.height - time.height)
         below.pos = (self.width - below.width, time.y - below.height)
-        self.add_widget(time)
-        self.add_widget(below)
+        self.hold(time)
+        self.hold(below)

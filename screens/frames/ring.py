@@ -50,4 +50,4 @@ class Ring(Panel):
         size = self._size + (6 if urgent else 0)
         self._number = Words(str(seconds), size, colour=theme.GOLD if urgent else theme.WHITE, bold=True)
         self._number.pos = ((SIDE - self._number.width) / 2, (SIDE - self._number.height) / 2)
-        self.add_widget(self._number)
+        self.hold(self._number)

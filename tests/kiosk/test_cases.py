@@ -41,3 +41,7 @@ def test_ids_are_uuid7_and_rise() -> None:
     ids = [new_id() for _ in range(50)]
     assert ids == sorted(ids)
     assert {i[14] for i in ids} == {"7"}
+
+
+def test_a_machine_without_four_digits_still_has_a_number_of_24() -> None:
+    assert receipt_number("990101", "east-7", date(2027, 1, 12), 1)[6:10] == "0007"

@@ -14,8 +14,16 @@ from devices.receipt_printer.codec import Paper
 from devices.receipt_printer.interpreter import Interpreter
 from devices.receipt_printer.page import Page
 from kiosk.cases import CaseState
+from kiosk.hub_link.filing import Filed
+from kiosk.hub_link.identity import Identity
+from kiosk.messages.content import decode_content
+from kiosk.messages.envelope import new_key
+from kiosk.messages.paper import CODE_CHARACTERS, PREFIX
+from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.slips import SlipModel, mask_name, mask_number, notice_job, printer_test_job, slip_job
+from kiosk.slips.second_copy import SecondCopy, second_copy
 from kiosk.text import Text, same
+from tests.hub.fixtures import case_form
 
 PRINTED_AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
 
@@ -215,6 +223,44 @@ def test_mask_name(name, masked):
 def test_mask_number():
     assert mask_number("99010519491231002X") == "9901…002X"
     assert mask_number("12345") == "*****"
+
+
+COPY = second_copy(
+    decode_content("case", case_form("zhao", "T01", STORED.receipt_number)),
+    Filed(17, "ab" * 32),
+    case_id=(KEY := new_key()),
+    key=KEY,
+    identity=Identity("kiosk-0001", (SIGN := new_sign_key()).private, SIGN.public),
+    seal_key=new_seal_key().public,
+)
+
+
+def codes_on(picture):
+    return {code.text for code in zxingcpp.read_barcodes(picture.convert("RGB")) if code.text.startswith(PREFIX)}
+
+
+def test_offline_slip_carries_the_second_copy_below_its_foot():
+    words, picture = on_paper(slip_job(msgspec.structs.replace(STORED, second_copy=COPY)))
+    assert words.startswith(GOLDEN_STORED)
+    assert words.index("请妥善保管本凭条") < words.index("城市恢复用") < words.index(f"恢复码 {COPY.mark}（1/1）")
+    assert codes_on(picture) == set(COPY.codes)
+
+
+@pytest.mark.parametrize("state", [s.value for s in CaseState if s is not CaseState.STORED])
+def test_a_case_that_the_city_has_needs_no_second_copy(state):
+    words, picture = on_paper(slip_job(msgspec.structs.replace(STORED, state=state, second_copy=COPY)))
+    assert "恢复" not in words
+    assert codes_on(picture) == set()
+
+
+def test_second_copy_is_legible_on_narrow_paper_too():
+    copy = SecondCopy("0000-0000", ("TB1:" + "A" * (CODE_CHARACTERS - 4),))
+    page_pictures = []
+    page = Page(dots=384, columns=32, on_slip=lambda picture, _: page_pictures.append(picture))
+    interpreter = Interpreter(page, Still(), lambda _: None)
+    for byte in Paper(columns=32, dots=384).compose(slip_job(msgspec.structs.replace(STORED, second_copy=copy))):
+        interpreter.feed(byte)
+    assert codes_on(page_pictures[0]) == set(copy.codes)
 
 
 def _rasters_out(words):

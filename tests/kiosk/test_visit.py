@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 
+from kiosk.config import ScreenConfig
 from kiosk.pages import Action, Answer, Field, Page, Settings, StepMark
 from kiosk.text import same
 from kiosk.visit import Visit, VisitEnded
@@ -93,6 +95,15 @@ async def test_every_touch_begins_the_countdown_anew(machine: Any, finger: Any, 
         finger.touch("exit")
 
     assert await shown(visit, FORM, play) == "exit"
+
+
+async def test_a_short_limit_of_a_training_machine_warns_half_way(
+    machine: Any, finger: Any, autojump_clock: Any
+) -> None:
+    machine.config = msgspec.structs.replace(machine.config, screen=ScreenConfig(idle_timeout_s=6.0))
+    began = trio.current_time()
+    assert await shown(Visit(machine, Settings()), FORM, lambda: finger.until("still_there")) == "timeout"
+    assert trio.current_time() - began == 6.0
 
 
 async def test_elder_mode_gives_three_times_the_time(machine: Any, finger: Any, autojump_clock: Any) -> None:

@@ -96,6 +96,26 @@ def test_killed_between_creation_and_first_table(open_store, path: Path) -> None
     assert pragma(open_store(), "auto_vacuum") == 2
 
 
+def test_killed_while_the_file_was_made(open_store, path: Path, tmp_path: Path) -> None:
+    """The journal of the very first step is still there: undone, and the machine starts."""
+    path.parent.mkdir()
+    connection = sqlite.connect(str(path), isolation_level=None)
+    connection.execute("PRAGMA page_size = 16384")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("PRAGMA user_version = 5")
+    connection.execute("PRAGMA cache_spill = 1")
+    dead = tmp_path / "dead"
+    connection.execute("CREATE TABLE t (a)")
+    shutil.copytree(path.parent, dead)
+    connection.close()
+    assert (dead / "store.db-journal").exists()
+    assert pragma(open_store(dead / "store.db"), "user_version") == len(schema.MIGRATIONS)
+    assert {each.name for each in dead.iterdir()} == {"store.db", "store.db-wal", "store.db-shm", "store.db.ballast"}
+
+
 def test_a_second_process_is_refused_and_told_why(store: Store, path: Path, child) -> None:
     process = child(path, 1, 1, 0)
     _, told = process.communicate(timeout=20)

@@ -82,6 +82,7 @@ async def running(presenter: KivyPresenter) -> AsyncIterator[trio.Nursery]:
     """The presenter drawing in the background."""
     async with trio.open_nursery() as nursery:
         await nursery.start(presenter.run)
+        presenter._surface._last_tap_s = -1.0  # nobody has touched it yet
         yield nursery
         nursery.cancel_scope.cancel()
 

@@ -19,7 +19,12 @@ from kiosk.text import same
 from screens.presenter import KivyPresenter
 from tests.screens.harness import Showing, frames, middle, running
 
-PLANTED = ("欧阳翠玲柏舟", "990101", "幸福路二十七号", "王𠮷䶮㛃")  # parts; joined below so that no constant equals a value
+PLANTED = (
+    "欧阳翠玲柏舟",
+    "990101",
+    "幸福路二十七号",
+    "王𠮷䶮㛃",
+)  # parts; joined below so that no constant equals a value
 
 
 def planted() -> dict[str, str]:

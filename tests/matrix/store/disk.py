@@ -10,13 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
+from weakref import WeakValueDictionary
 
 import apsw
 
 from offline_cache.engine import sqlite
 
 SECTOR = 512
-_names = itertools.count()
+VFS_NAME = "powercut"
+_numbers = itertools.count()
+_disks: WeakValueDictionary[str, Disk] = WeakValueDictionary()
 
 
 class PowerCut(Exception):
@@ -72,6 +75,9 @@ class Disk:
         self.honest = honest
         self.calls = 0
         self.off = False
+        self.full = False
+        self.name = f"disk{next(_numbers)}"
+        _disks[self.name] = self
 
     def call(self) -> None:
         """Counts a call that changes the disk; raises PowerCut when its time has come."""
@@ -88,39 +94,45 @@ class Disk:
 
     def connector(self, instead: dict[str, str] | None = None) -> Any:
         """For ``Store.open(connect=...)``. ``instead``: statements that a seeded mistake exchanges."""
-        vfs = _Vfs(f"cut{next(_names)}", self)
-
         def connect(path: Path, *, read_only: bool = False, immutable: bool = False) -> Any:
-            return None if read_only else _Connection(path.name, vfs, self, instead or {})
+            return None if read_only else _Connection(path.name, self, instead or {})
 
         return connect
 
 
 class _Vfs(apsw.VFS):
-    def __init__(self, name: str, disk: Disk) -> None:
-        self.vfs_name, self.disk = name, disk
-        super().__init__(name, "")
+    """One for all disks; a file's name begins with that of its disk."""
+
+    def __init__(self) -> None:
+        super().__init__(VFS_NAME, "")
 
     def xFullPathname(self, name: str) -> str:
         return name
 
     def xAccess(self, name: str, flags: int) -> bool:
-        return name in self.disk.files
+        disk, _, inner = name.partition("/")
+        return inner in _disks[disk].files
 
     def xDelete(self, name: str, sync_folder: bool) -> None:
-        file = self.disk.files.get(name)
+        disk_name, _, inner = name.partition("/")
+        disk = _disks[disk_name]
+        file = disk.files.get(inner)
         if file is None:
             raise apsw.IOErrorDeleteNoEntError
-        self.disk.call()
-        del self.disk.files[name]
+        disk.call()
+        del disk.files[inner]
         if not sync_folder and file.durable is not None:
-            self.disk.deleted[name] = file
+            disk.deleted[inner] = file
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:
-        name = name.filename() if isinstance(name, apsw.URIFilename) else name
-        if self.disk.off:
+        full = name.filename() if isinstance(name, apsw.URIFilename) else name
+        if not full:
+            return _OpenFile(Disk(), File())  # SQLite's own scratch space
+        disk_name, _, inner = full.partition("/")
+        disk = _disks[disk_name]
+        if disk.off:
             raise PowerCut
-        return _OpenFile(self.disk, self.disk.files.setdefault(name or f"temporary{next(_names)}", File()))
+        return _OpenFile(disk, disk.files.setdefault(inner, File()))
 
     def excepthook(self, *_: object) -> None:
         """Power cuts are meant; SQLite has turned them into I/O errors."""
@@ -136,6 +148,10 @@ class _OpenFile:
         return bytes(self.file.current[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:
+        if self.disk.full and offset + len(data) > len(self.file.current):
+            full = apsw.FullError("the disk is full")
+            full.extendedresult = apsw.SQLITE_FULL
+            raise full
         self._change(lambda: self.file.write(offset, bytes(data)))
 
     def xTruncate(self, size: int) -> None:
@@ -144,6 +160,8 @@ class _OpenFile:
     def xSync(self, flags: int) -> None:
         self.disk.call()
         if self.disk.honest:
+            if self.file.durable is None:
+                self.disk.deleted.clear()  # with a new file SQLite syncs the folder too
             self.file.sync()
 
     def _change(self, change: Any) -> None:
@@ -182,10 +200,14 @@ class _OpenFile:
 class _Connection:
     """An apsw connection in the manner that sqlite-utils knows; its errors carry SQLite's names, as pysqlite3's do."""
 
-    def __init__(self, name: str, vfs: _Vfs, disk: Disk, instead: dict[str, str]) -> None:
+    def __init__(self, name: str, disk: Disk, instead: dict[str, str]) -> None:
         self._disk, self._instead = disk, instead
-        self._apsw = self._tried(lambda: apsw.Connection(name, vfs=vfs.vfs_name))
-        self.execute("PRAGMA locking_mode = EXCLUSIVE")  # a VFS in Python has no shared memory
+        self._apsw = self._tried(lambda: apsw.Connection(f"{disk.name}/{name}", vfs=VFS_NAME))
+        try:
+            self.execute("PRAGMA locking_mode = EXCLUSIVE")  # a VFS in Python has no shared memory
+        except sqlite.OperationalError:
+            self.close()
+            raise
 
     def execute(self, sql: str, values: Any = ()) -> Any:
         sql = self._instead.get(sql, sql)
@@ -231,6 +253,9 @@ class _Cursor:
 
     def fetchall(self) -> list[Any]:
         return list(self._rows)
+
+
+_VFS = _Vfs()
 
 
 def _put(content: bytearray, offset: int, data: bytes) -> None:

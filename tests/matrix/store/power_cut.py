@@ -20,6 +20,7 @@ import structlog
 
 from offline_cache.audit import Audit
 from offline_cache.counters import Counters
+from offline_cache.engine import sqlite
 from offline_cache.errors import ParcelDamaged, StoreError
 from offline_cache.journal import Journal
 from offline_cache.outbox import Outbox, PartDigest
@@ -183,7 +184,7 @@ def run_once(folder: Path, cut_at: int, seed: int, *, instead: dict[str, str], h
             return disk.calls, list(check(store, promised))
         finally:
             store.close()
-    except StoreError as error:
+    except (StoreError, sqlite.DatabaseError) as error:
         return disk.calls, [Finding("corrupt", str(error))]
 
 

@@ -1,0 +1,145 @@
+"""Envelopes that come in a batch file: each judged on its own, in the same transaction and with the same receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from psycopg import AsyncConnection
+
+from hub import inbox, machines, parcels
+from hub.context import Hub
+from kiosk.messages.batch import Member, read_batch
+from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
+from kiosk.messages.envelope import Submission, parse
+from kiosk.messages.receipts import refusal_bytes, sign_refusal
+
+Result = Literal["accepted", "known", "rejected"]
+
+
+class Judged(NamedTuple):
+    """One envelope's end. ``answer`` goes back to its machine: a receipt, a refusal, or nothing to an unknown one."""
+
+    result: Result
+    reason: str
+    kiosk_id: str
+    seq: int
+    key: str
+    answer: Member | None
+
+
+class TakenIn(NamedTuple):
+    """What became of a batch. ``trouble`` is what could not be read or was not believed, in words."""
+
+    judged: list[Judged]
+    trouble: list[str]
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.trouble and all(each.result != "rejected" for each in self.judged)
+
+
+async def take_in(hub: Hub, path: Path) -> TakenIn:
+    """Takes in a batch file: first what was signed, then only the parcels that it names, then each envelope.
+
+    Raises OSError when the disk fails and psycopg.Error when the database does: then it can be taken in again.
+    """
+    trouble: list[str] = []
+    found = await asyncio.to_thread(_envelopes, path, trouble)
+    judged: list[Judged] = []
+    async with hub.pool.connection() as conn:
+        sent = [each for each in found if await _is_believed(conn, each, judged)]
+        wanted = {part.sha256 for each in sent for part in each.header.parts}
+        async for content in _parcels(path, wanted):
+            await _keep(conn, content)
+        for each in sorted(sent, key=lambda each: (each.header.kiosk_id, each.header.seq)):
+            judged.append(await _receive(hub, conn, each))
+    return TakenIn(judged, trouble)
+
+
+def _envelopes(path: Path, trouble: list[str]) -> list[Submission]:
+    found: dict[str, Submission] = {}
+    empty = True
+    for member in read_batch(path, trouble.append):
+        empty = False
+        if member.kind != "envelopes":
+            continue
+        try:
+            sent = parse(member.content)
+            found[sent.digest] = sent
+        except InvalidMessage as error:
+            trouble.append(f"{member.name[:80]}: {error}")
+    if empty and not trouble:
+        trouble.append("nothing is in it")
+    return list(found.values())
+
+
+async def _is_believed(conn: AsyncConnection, sent: Submission, judged: list[Judged]) -> bool:
+    header = sent.header
+    # A file may be older than the machine's present key.
+    keys = await machines.every_key(conn, header.kiosk_id, header.suite)
+    reason = "" if any(_signed_by(sent, key) for key in keys) else "not signed by a machine that is enrolled"
+    if not reason and any(part.bytes > parcels.MAX_PARCEL_BYTES for part in header.parts):
+        reason = f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes"
+    if reason:
+        judged.append(Judged("rejected", reason, header.kiosk_id, header.seq, header.key, None))
+    return not reason
+
+
+def _signed_by(sent: Submission, public_key: str) -> bool:
+    try:
+        inbox.check_signature(sent, {sent.header.suite: public_key})
+    except BadSignature:
+        return False
+    return True
+
+
+async def _parcels(path: Path, wanted: set[str]) -> AsyncIterator[bytes]:
+    """The parcels in the file that are wanted, one at a time: together they may be large."""
+    members = _wanted(path, wanted)
+    while (content := await asyncio.to_thread(next, members, None)) is not None:
+        yield content
+
+
+def _wanted(path: Path, wanted: Iterable[str]) -> Iterator[bytes]:
+    left = set(wanted)
+    for member in read_batch(path, lambda _: None):
+        digest = sha256_hex(member.content) if member.kind == "parcels" else ""
+        if digest in left:
+            left.remove(digest)
+            yield member.content
+
+
+async def _keep(conn: AsyncConnection, content: bytes) -> None:
+    digest = sha256_hex(content)
+    try:
+        await parcels.put_chunk(conn, digest, 0, content, len(content))
+    except parcels.WrongDigest:
+        # What an upload had begun was spoiled; this is the whole.
+        await parcels.forget(conn, digest)
+        await parcels.put_chunk(conn, digest, 0, content, len(content))
+
+
+async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Judged:
+    header = sent.header
+    place = header.kiosk_id, header.seq, header.key
+    try:
+        received = await inbox.receive(hub, conn, sent)
+    except inbox.OtherHeld as error:
+        return _refused(hub, sent, 409, f"another envelope is held ({error.field})")
+    except inbox.ParcelsMissing as error:
+        return _refused(hub, sent, 424, str(error))
+    except inbox.WrongSize as error:
+        return _refused(hub, sent, 422, f"not the parcel's length ({error.field})")
+    answer = Member("receipts", f"{header.key}.json", received.receipt)
+    return Judged("accepted" if received.fresh else "known", "", *place, answer)
+
+
+def _refused(hub: Hub, sent: Submission, status: Literal[409, 422, 424], reason: str) -> Judged:
+    header = sent.header
+    signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
+    refusal = sign_refusal(header.key, sent.digest, status=status, reason=reason, **signer)
+    answer = Member("refusals", f"{header.key}.json", refusal_bytes(refusal))
+    return Judged("rejected", reason, header.kiosk_id, header.seq, header.key, answer)

@@ -1,0 +1,71 @@
+"""Whether the keys in ``[hub]`` are the hub's: what is sealed to a wrong one nobody can ever open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from kiosk.hub_link.identity import Identity
+from kiosk.messages.fleet import KeyStatement, key_trouble
+from offline_cache.errors import StoreError
+from offline_cache.values import Values
+
+log = structlog.get_logger()
+
+_NAMESPACE = "hub_keys"
+
+
+class KnownKeys:
+    """What the hub said last, kept over restarts: a wrong key is noticed at the start even without a network.
+
+    ``on_alarm(what, reason)`` is told of ``trouble`` once.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        identity: Identity,
+        *,
+        seal_key: str,
+        verify_key: str,
+        on_alarm: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        self._values = values
+        self._identity = identity
+        self._seal_key = seal_key
+        self._verify_key = verify_key
+        self._on_alarm = on_alarm
+        self._kept = values.get(_NAMESPACE, identity.suite)
+        self._told = ""
+        self.trouble = ""
+        """Which key of ``[hub]`` is not the hub's: ``seal_key`` or ``verify_key``; empty when none is known to be."""
+        if self._kept is not None and self._kept != self._ours():
+            self.trouble = "seal_key" if self._kept.endswith(verify_key.encode()) else "verify_key"
+
+    def heard(self, said: KeyStatement) -> None:
+        """The hub has named its keys."""
+        who = self._identity
+        self.trouble = key_trouble(said, who.kiosk_id, self._seal_key, self._verify_key, who.suite)
+        self.tell()
+
+    def tell(self) -> None:
+        """The alarm, once for each trouble."""
+        if self.trouble and self.trouble != self._told:
+            log.error("hub.wrong_key", key=self.trouble)
+            reason = f"[hub] {self.trouble} is not the hub's key; nothing is filed until it is corrected"
+            self._on_alarm("hub_key", reason)
+        self._told = self.trouble
+
+    def keep(self) -> None:
+        """Remembers keys that the hub has called its own; durable when this returns."""
+        if self.trouble or self._kept == self._ours():
+            return
+        try:
+            self._values.put(_NAMESPACE, self._identity.suite, self._ours())
+            self._kept = self._ours()
+        except StoreError as error:
+            log.warning("hub.keys_not_kept", error=str(error))
+
+    def _ours(self) -> bytes:
+        return f"{self._seal_key} {self._verify_key}".encode()

@@ -1,0 +1,76 @@
+"""Letters on the screen: a text of known size whose picture is made only when the page is shown.
+
+Kivy's own ``Label`` costs 1 ms each, most of it for properties and rules that a kiosk page never uses, and pages are
+measured several times before they are drawn.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from kivy.core.text import Label as CoreLabel
+from kivy.core.text.markup import MarkupLabel
+from kivy.graphics import Color, Rectangle
+from kivy.uix.widget import Widget
+from kivy.utils import escape_markup
+
+from screens import fonts
+from screens.theme import Colour
+
+
+class Glyphs(Widget):
+    """``text`` (its lines already broken) in one size and colour; characters that ``font`` lacks come from others."""
+
+    def __init__(self, text: str, font: str, font_size: int, colour: Colour, align: str = "left") -> None:
+        rows = text.split("\n")
+        width = max(extent(row, font_size, font) for row in rows)
+        height = sum(_row_height(row, font_size, font) for row in rows)
+        super().__init__(size=(width, height), size_hint=(None, None))
+        self.text = text
+        self.font_name = font
+        self.font_size = font_size
+        self.colour = colour
+        self.texture_size = (0, 0)
+        self._align = align
+        self._back: Rectangle | None = None
+        self.bind(pos=self._moved)
+
+    def render(self) -> None:
+        """Make the picture, once."""
+        if self._back is not None or not self.text:
+            return
+        parts = list(fonts.runs(self.text, self.font_name))
+        how = {"font_size": self.font_size, "font_name": self.font_name, "halign": self._align}
+        if any(found != self.font_name for found, _ in parts):
+            label = MarkupLabel(text="".join(_marked(found, part, self.font_name) for found, part in parts), **how)
+        else:
+            label = CoreLabel(text=self.text, **how)
+        label.refresh()
+        self.texture_size = label.texture.size
+        with self.canvas:
+            Color(*self.colour)
+            self._back = Rectangle(texture=label.texture, size=self.texture_size)
+        self._moved()
+
+    def _moved(self, *_: object) -> None:
+        if self._back is not None:
+            self._back.pos = (round(self.x), round(self.top - self.texture_size[1]))
+
+
+def extent(words: str, size: int, font: str) -> float:
+    """The width in px of ``words`` on one line."""
+    return sum(_ruler(size, found).get_extents(part)[0] for found, part in fonts.runs(words, font))
+
+
+def _row_height(row: str, size: int, font: str) -> float:
+    return max((_ruler(size, found).get_extents(part)[1] for found, part in fonts.runs(row or " ", font)), default=0)
+
+
+def _marked(found: str, part: str, font: str) -> str:
+    return escape_markup(part) if found == font else f"[font={found}]{escape_markup(part)}[/font]"
+
+
+@cache
+def _ruler(size: int, font: str) -> CoreLabel:
+    # Measures without keeping what it measured; making one costs more than using it.
+    return CoreLabel(font_size=size, font_name=font)

@@ -1,0 +1,327 @@
+"""The slip is a second copy: printed on the emulated printer, photographed, read back into a real hub."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from devices.contract import Deadline
+from devices.receipt_printer.job import Outcome
+from hub.photographs import codes_in
+from kiosk.hub_link.filing import Filed
+from kiosk.hub_link.identity import Identity
+from kiosk.messages import seal
+from kiosk.messages.content import CaseForm, decode_content
+from kiosk.messages.envelope import new_key
+from kiosk.messages.paper import PaperFacts, make_paper, mark_of, read_code, to_codes
+from kiosk.slips import SlipModel, slip_job
+from kiosk.slips.second_copy import SecondCopy, second_copy
+from kiosk.text import same
+from tests.devices.receipt_printer.conftest import Bench
+from tests.hub.fixtures import ROOT, Machine, RunningHub, Sealed, case_form
+from tests.hub.photographs import Shot, grey, photograph
+from tests.hub.waiting import eventually
+
+AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
+GOOD_SHOT = Shot()
+
+
+@dataclass
+class Paper:
+    """A case that was filed and never sent, and its slip as grey picture."""
+
+    sent: Sealed
+    number: str
+    copy: SecondCopy
+    picture: object
+    folder: Path
+    shots: list[Path] = field(default_factory=list)
+
+    def shoot(self, shot: Shot = GOOD_SHOT, part: tuple[float, float] = (0, 1)) -> Path:
+        """A photograph of the slip, or of the stretch between two fractions of its height."""
+        height = self.picture.shape[0]
+        stretch = self.picture[int(part[0] * height) : int(part[1] * height)]
+        path = self.folder / f"{self.copy.mark}-{len(self.shots)}.jpg"
+        path.write_bytes(photograph(stretch, shot, seed=len(self.shots)))
+        self.shots.append(path)
+        return path
+
+
+@pytest.fixture(scope="module")
+def printer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    bench = Bench(tmp_path_factory.mktemp("printer"), "tcp")
+    yield bench
+    bench.close()
+
+
+def number() -> str:
+    return f"{random.randrange(10**24):024d}"
+
+
+def copy_of(machine: Machine, form: bytes, sent: Sealed, **other: str) -> SecondCopy:
+    content = decode_content("case", form)
+    assert isinstance(content, CaseForm)
+    keys = machine.keys
+    identity = Identity(machine.kiosk_id, other.get("private_key", keys.private), keys.public)
+    seal_key = other.get("seal_key", machine.hub.said["seal_key"])
+    filed = Filed(machine.seq, other.get("sha256", sent.digest))
+    copy = second_copy(content, filed, case_id=sent.key, key=sent.key, identity=identity, seal_key=seal_key)
+    assert copy is not None
+    return copy
+
+
+def file_offline(machine: Machine, printer: Bench, folder: Path, *, words: str = "", **other: str) -> Paper:
+    """Files a case as a machine without a network does, and prints its slip over the wire."""
+    machine.hub.demo("POST", "reset")  # a renewal that was accepted before would refuse the next one
+    receipt = number()
+    form = case_form("zhao", "T01", receipt)
+    if words:
+        form = msgspec.json.encode({**msgspec.json.decode(form), "answers": {"words": words}})
+    sent = machine.envelope("case", form, parcels=False)
+    copy = copy_of(machine, form, sent, **other)
+    return Paper(sent, receipt, copy, grey(_printed(printer, receipt, copy)), folder)
+
+
+def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
+    model = SlipModel(
+        service_name=same("驾驶证有效期满换证"),
+        line="traffic",
+        person="赵*福",
+        receipt_number=receipt,
+        state="stored",
+        hall=same("临江区公安政务服务大厅"),
+        printed_at=AT,
+        catalogue_version="2027.01.1",
+        complaint_phone="12389",
+        progress_qr=receipt,
+        second_copy=copy,
+    )
+    if not printer.drivers:
+        printer.driver()
+    done = printer.drivers[0].print_job(Deadline(20), slip_job(model))
+    assert done.value.outcome is Outcome.PRINTED
+    printer.wait(lambda: printer.state["slips"])
+    return printer.slip_path(printer.state["slips"], "png")
+
+
+def restore(hub: RunningHub, *photographs: Path) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Exit code of ``hub restore`` and its table: slip → (result, why)."""
+    command = [sys.executable, "-m", "hub", "restore", *map(str, photographs), "--json"]
+    command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    assert done.stdout, done.stderr
+    return done.returncode, {row["slip"]: (row["taken"], row["why"]) for row in json.loads(done.stdout)}
+
+
+def log_of(hub: RunningHub, paper: Paper) -> list[str]:
+    return [kind for (kind,) in hub.sql("select kind from event where envelope_key = %s order by id", paper.sent.key)]
+
+
+def states_of(hub: RunningHub, paper: Paper) -> list[str]:
+    query = "select data->>'state' from event where envelope_key = %s and kind = 'case_state' order by id"
+    return [state for (state,) in hub.sql(query, paper.sent.key)]
+
+
+def test_a_lost_machines_case_comes_back_from_a_photograph_and_is_decided(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    code, table = restore(hub, paper.shoot())
+    assert (code, table) == (0, {paper.number: ("restored", "")})
+    machine.wait_for(paper.number, "accepted")
+    assert states_of(hub, paper) == ["delivered", "accepted"]
+    assert log_of(hub, paper)[0] == "restored_from_paper"
+
+
+def test_paper_first_and_the_original_later_are_one_case_with_both_proofs(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    restore(hub, paper.shoot())
+    machine.wait_for(paper.number, "accepted")
+    machine.put_parcel(paper.sent.part)
+    machine.deliver(paper.sent)
+    assert machine.put(paper.sent).status_code == 200
+    eventually(lambda: "original_arrived" in log_of(hub, paper), "the original is noted")
+    assert states_of(hub, paper) == ["delivered", "accepted"], "the effect came once"
+    assert log_of(hub, paper).count("opened") == 1
+    for table in ("case_file", "envelope", "paper_copy"):
+        assert hub.sql(f"select count(*) from {table} where key = %s", paper.sent.key) == [(1,)]
+    assert restore(hub, paper.shoot())[1] == {paper.number: ("already known", "")}
+
+
+def test_original_first_then_the_paper_is_already_known(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    machine.put_parcel(paper.sent.part)
+    machine.deliver(paper.sent)
+    machine.wait_for(paper.number, "accepted")
+    for _ in range(2):
+        assert restore(hub, paper.shoot()) == (0, {paper.number: ("already known", "")})
+    assert states_of(hub, paper) == ["delivered", "accepted"]
+    assert log_of(hub, paper).count("paper_seen") == 1
+
+
+def test_several_slips_on_several_photographs_in_any_order_and_twice(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    long = file_offline(machine, printer, tmp_path, words=_nonsense(400))
+    short = file_offline(machine, printer, tmp_path)
+    assert len(long.copy.codes) == 2
+    below, above = long.shoot(part=(0.72, 1)), long.shoot(part=(0, 0.8))
+    assert {len(codes_in(shot)) for shot in (below, above)} == {1}, "each photograph shows one of the two codes"
+    code, table = restore(hub, below, short.shoot(), above, short.shoot())
+    assert (code, table) == (0, {long.number: ("restored", ""), short.number: ("restored", "")})
+
+
+def test_a_missing_code_is_named_and_the_others_are_taken(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    long = file_offline(machine, printer, tmp_path, words=_nonsense(400))
+    short = file_offline(machine, printer, tmp_path)
+    code, table = restore(hub, long.shoot(part=(0.72, 1)), short.shoot())
+    assert code == 3
+    assert table[long.copy.mark] == ("incomplete", "photograph code 1 of 2 too")
+    assert table[short.number] == ("restored", "")
+    assert log_of(hub, long) == []
+
+
+def test_slips_of_others_are_not_ours_and_nothing_is_stored(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    stranger = Machine(hub, "K-stranger")
+    unknown = file_offline(stranger, printer, tmp_path)
+    elsewhere = file_offline(machine, printer, tmp_path, seal_key=seal.new_seal_key().public)
+    blank = tmp_path / "blank.jpg"
+    blank.write_bytes(photograph(unknown.picture[: unknown.picture.shape[0] // 2], GOOD_SHOT))
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    code, table = restore(hub, unknown.shoot(), elsewhere.shoot(), blank, broken)
+    assert code == 1
+    assert table[unknown.number] == ("not ours", "the machine K-stranger was never enrolled here")
+    assert table[elsewhere.number] == ("not ours", "sealed to another hub's key")
+    assert table["blank.jpg"][0] == table["broken.png"][0] == "not ours"
+    assert log_of(hub, unknown) == log_of(hub, elsewhere) == []
+    assert hub.sql("select count(*) from paper_copy where key in (%s, %s)", unknown.sent.key, elsewhere.sent.key) == [
+        (0,)
+    ]
+
+
+def test_forged_paper_is_refused(hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path) -> None:
+    forged = file_offline(machine, printer, tmp_path, private_key=seal.new_sign_key().private)
+    code, table = restore(hub, forged.shoot())
+    assert (code, table) == (1, {forged.number: ("refused", f"not signed by the machine {machine.kiosk_id}")})
+    assert log_of(hub, forged) == []
+
+
+def test_altered_byte_is_refused(hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    payload = bytearray(read_code(paper.copy.codes[0]).piece)
+    payload[60] ^= 1
+    altered = SecondCopy(mark_of(payload), to_codes(bytes(payload)))
+    paper = dataclasses.replace(paper, picture=grey(_printed(printer, paper.number, altered)))
+    code, table = restore(hub, paper.shoot())
+    assert code == 1
+    assert [taken for taken, _ in table.values()] == ["refused"]
+    assert log_of(hub, paper) == []
+
+
+def test_a_machine_that_was_replaced_still_signed_its_paper(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    machine.keys = seal.new_sign_key()
+    assert machine.enrol(hub.demo("POST", "codes")["code"]).status_code == 201
+    assert restore(hub, paper.shoot())[1] == {paper.number: ("restored", "")}
+
+
+def test_an_original_that_contradicts_its_paper_is_held_and_has_no_effect(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path, sha256="ab" * 32)
+    assert restore(hub, paper.shoot())[0] == 0
+    machine.put_parcel(paper.sent.part)
+    answer = machine.put(paper.sent)
+    assert (answer.status_code, answer.json()["field"]) == (409, "header.key")
+    assert hub.sql("select count(*) from envelope where key = %s", paper.sent.key) == [(0,)]
+    machine.wait_for(paper.number, "accepted")
+    assert log_of(hub, paper).count("paper_contradicted") == 1
+
+
+def test_paper_that_contradicts_the_original_is_refused_and_noted(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path, sha256="ab" * 32)
+    machine.put_parcel(paper.sent.part)
+    machine.deliver(paper.sent)
+    code, table = restore(hub, paper.shoot())
+    assert (code, table[paper.number][0]) == (1, "refused")
+    machine.wait_for(paper.number, "accepted")
+    assert states_of(hub, paper) == ["delivered", "accepted"]
+
+
+def test_a_person_reads_a_table(hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path) -> None:
+    paper = file_offline(machine, printer, tmp_path)
+    command = [sys.executable, "-m", "hub", "restore", str(paper.shoot())]
+    command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
+    assert paper.number in done.stdout
+    assert "restored" in done.stdout
+
+
+# How much a photograph may be spoiled: docs/second-copy.md tells these figures to people.
+SPOILED = {
+    "small": Shot(px_per_mm=4.0),
+    "tilted": Shot(tilt=0.4),
+    "upside down": Shot(turn_deg=175.0),
+    "on its side": Shot(turn_deg=80.0),
+    "out of focus": Shot(blur_mm=0.25),
+    "noisy": Shot(noise=40.0),
+    "in shade": Shot(shade=0.85),
+    "faded": Shot(fade=0.7),
+    "badly compressed": Shot(jpeg=10),
+    "curled": Shot(curl_mm=1.0),
+    "a bit of everything": Shot(6.0, 0.2, -8.0, 0.5, 0.15, 15.0, 0.5, 0.3, 50),
+}
+
+
+@pytest.fixture(scope="module")
+def slip_picture(printer: Bench) -> tuple[object, str]:
+    key, receipt = new_key(), number()
+    facts = PaperFacts("kiosk-0001", 17, "ab" * 32, key, key, receipt, AT, "std")
+    keys = {"seal_key": seal.new_seal_key().public, "private_key": seal.new_sign_key().private}
+    payload = make_paper(case_form("zhao", "T01", receipt), facts, **keys)
+    copy = SecondCopy(mark_of(payload), to_codes(payload))
+    return grey(_printed(printer, receipt, copy)), copy.codes[0]
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_spoiled_photograph_is_still_read(how: str, slip_picture: tuple[object, str], tmp_path: Path) -> None:
+    picture, code = slip_picture
+    path = tmp_path / "shot.jpg"
+    path.write_bytes(photograph(picture, SPOILED[how]))
+    assert codes_in(path) == [read_code(code)]
+
+
+def test_photograph_beyond_reading_gives_nothing_rather_than_something_wrong(
+    slip_picture: tuple[object, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "shot.jpg"
+    path.write_bytes(photograph(slip_picture[0], Shot(blur_mm=0.8)))
+    assert codes_in(path) == []
+
+
+def _nonsense(size: int) -> str:
+    return random.Random(size).randbytes(size // 2).hex()

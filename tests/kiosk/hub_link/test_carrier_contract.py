@@ -1,0 +1,480 @@
+"""One contract for all carriers, against the real hub on PostgreSQL: whatever happens on the way, each case is there
+once, with one receipt, and in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from hub.files import Folder, Handled, exit_code
+from hub.files import told
+from hub.keys import load_keys
+from hub.server import Extras, make_hub
+from kiosk.clock import Clock
+from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.hub_link.files import FileCarrier
+from kiosk.hub_link.filing import PRIORITIES, Filing
+from kiosk.hub_link.forwarder import Forwarder
+from kiosk.hub_link.http import HubHttp
+from kiosk.hub_link.identity import Identity, enrol
+from kiosk.messages.batch import Member, read_batch, write_batch
+from kiosk.messages.envelope import new_key
+from offline_cache.outbox import Outbox
+from offline_cache.store import Store
+from offline_cache.values import Values
+from tests.hub.fixtures import ROOT, TODAY, RunningHub, case_form, cluster, database
+from tests.hub.fixtures import hub as real_hub
+
+__all__ = ["cluster", "database", "real_hub"]
+
+
+class Side:
+    """A machine with its store, and one carrier to the hub. ``suite`` and ``carrier`` are as in ``[hub]``."""
+
+    def __init__(self, hub: RunningHub, folder: Path, carrier: str, suite: str = "std") -> None:
+        self.hub, self.folder, self.name, self.suite = hub, folder, carrier, suite
+        self.clock = Clock(TODAY)
+        self.kiosk_id = f"k-{new_key()[-8:]}-0001"
+        self.exchange = folder / "exchange"
+        self.alarms: list[tuple[str, str]] = []
+        prefix = "" if suite == "std" else "gm_"
+        self.seal_key, self.verify_key = hub.said[f"{prefix}seal_key"], hub.said[f"{prefix}verify_key"]
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store.open(self.folder / "store.db", now=self.clock.now, ballast_mb=0, free_floor_mb=1)
+        self.outbox = Outbox(self.store, priorities=PRIORITIES, cap_s=0.4)
+        self.identity = Identity.load(Values(self.store), self.kiosk_id, self.suite)
+        self.filing = Filing(self.outbox, self.identity, seal_key=self.seal_key, clock=self.clock)
+        self.http = HubHttp(self.hub.url, self.identity, self.clock, timeout_s=5)
+        https = HttpsCarrier(self.http, self.clock)
+        self.files = FileCarrier(
+            self.exchange, self.kiosk_id, self.clock.monotonic, linger_s=0.05, look_s=0.05, again_after_s=3600
+        )
+        self.forwarder = Forwarder(
+            self.outbox,
+            self.files if self.name == "file" else https,
+            files=None if self.name == "https" else self.files,
+            verify_key=self.verify_key,
+            suite=self.suite,
+            monotonic=self.clock.monotonic,
+            rng=random.Random(1),
+            base_s=0.05,
+            cap_s=0.4,
+            on_alarm=lambda what, reason: self.alarms.append((what, reason)),
+        )
+
+    async def close(self) -> None:
+        await self.http.aclose()
+        self.store.close()
+
+    async def enrol(self) -> None:
+        code = self.hub.demo("POST", "codes")["code"]
+        told = await enrol(self.hub.url, code, self.identity, self.clock)
+        assert (told.seal_key, told.verify_key) == (self.seal_key, self.verify_key)
+
+    def file(self, *, case: str | None = None, photo: bytes = b"photo") -> str:
+        key = new_key()
+        parts = {"form": case_form("zhao", "E13", key.replace("-", "")[:24]), "face": photo}
+        self.filing.file_now("case", key, case or key, None, parts)
+        return key
+
+    def state(self, key: str) -> str:
+        return self.outbox.proof(key).state
+
+    def states(self) -> list[str]:
+        return [row.state for row in self.outbox.rows()]
+
+    def batches(self) -> list[Path]:
+        return sorted((self.exchange / "out").glob("*.tbz"))
+
+    async def run_until(self, done: Callable[[], bool], *, hub_files: bool = True) -> None:
+        """Runs the forwarder, and for a file carrier the hub's side whenever a batch is there, until ``done``."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.forwarder.run)
+            with trio.fail_after(30):
+                while not done():
+                    if hub_files and self.name != "https" and self.batches():
+                        await trio.to_thread.run_sync(self.hub_files)
+                    await trio.sleep(0.02)
+            nursery.cancel_scope.cancel()
+
+    async def deliver(self) -> None:
+        await self.run_until(lambda: not self.outbox.depth())
+
+    async def export(self) -> list[Path]:
+        """By file only: what is stored is in ``out/``; the hub has not looked yet."""
+        def written() -> bool:
+            return all(row.state == "delivered" or row.key in self.files._written for row in self.outbox.rows())
+
+        await self.run_until(written, hub_files=False)
+        return self.batches()
+
+    def hub_files(self) -> tuple[int, list[dict]]:
+        """What ``hub files --once`` does, without starting a process: its exit code and what became of each file."""
+
+        async def handle() -> list[Handled]:
+            hub = make_hub(self.hub.dsn, load_keys(self.hub.data / "keys"), Clock(TODAY), Extras())
+            async with hub.pool, hub.jobs.open_async():
+                return await Folder(hub, self.exchange).handle_all()
+
+        handled = asyncio.run(handle())
+        return exit_code(handled), [told(*each) for each in handled]
+
+    def hub_files_process(self) -> tuple[int, list[dict]]:
+        """The command itself."""
+        command = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", self.hub.dsn]
+        command += ["--keys", str(self.hub.data / "keys"), "--folder", str(self.exchange)]
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
+        assert done.returncode in (0, 1, 3), done.stderr.decode()
+        return done.returncode, [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+
+    def at_hub(self) -> list[str]:
+        """Keys in the order in which the hub took them."""
+        query = "select key::text from envelope where kiosk_id = %s order by hub_seq"
+        return [key for (key,) in self.hub.sql(query, self.kiosk_id)]
+
+    def once_each(self, keys: list[str]) -> bool:
+        said = self.hub.sql(
+            "select envelope_key::text from event where kiosk_id = %s and kind = 'received'", self.kiosk_id
+        )
+        return sorted(self.at_hub()) == sorted(keys) == sorted(key for (key,) in said)
+
+    def events(self, kind: str) -> int:
+        return self.hub.sql("select count(*) from event where kiosk_id = %s and kind = %s", self.kiosk_id, kind)[0][0]
+
+
+@pytest.fixture(params=["https", "file", "both"])
+def carrier(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def side(real_hub: RunningHub, tmp_path: Path, carrier: str) -> AsyncIterator[Side]:
+    made = Side(real_hub, tmp_path, carrier)
+    await made.enrol()
+    yield made
+    await made.close()
+
+
+by_file = pytest.mark.parametrize("carrier", ["file"], indirect=True)
+
+
+# -- what holds for every carrier ---------------------------------------------------------------------------------
+
+
+async def test_cases_with_parcels_arrive_once_and_are_receipted(side: Side) -> None:
+    keys = [side.file(photo=os.urandom(300_000)) for _ in range(3)]
+    await side.deliver()
+    assert side.once_each(keys)
+    assert set(side.states()) == {"delivered"}
+    assert side.hub.sql("select receipt from envelope where key = %s", keys[0])[0][0] == side.outbox.proof(
+        keys[0]
+    ).receipt
+    assert side.events("chain_broken") == 0
+
+
+async def test_the_envelopes_of_one_case_arrive_in_order(side: Side) -> None:
+    first = side.file()
+    keys = [first, side.file(case=first), side.file(case=first)]
+    await side.deliver()
+    assert side.at_hub() == keys
+
+
+async def test_a_receipt_that_was_lost_comes_again_byte_for_byte(side: Side) -> None:
+    key = side.file()
+    await side.deliver()
+    receipt = side.outbox.proof(key).receipt
+    await side.close()
+    forget_receipt(side, key)
+    side.open()
+    assert side.state(key) == "stored"
+    await side.deliver()
+    assert side.outbox.proof(key).receipt == receipt
+    assert side.once_each([key])
+
+
+def forget_receipt(side: Side, key: str) -> None:
+    """As if the power had gone before the receipt was kept: the row and its parcels as they were put."""
+    shutil.copy(side.folder / "before.db", side.folder / "store.db")
+
+
+@pytest.fixture(autouse=True)
+def keep_store_before_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver = Side.deliver
+
+    async def after_copy(side: Side) -> None:
+        side.store.tidy()
+        shutil.copy(side.folder / "store.db", side.folder / "before.db")
+        await deliver(side)
+
+    monkeypatch.setattr(Side, "deliver", after_copy)
+
+
+async def test_another_envelope_under_the_same_key_is_held_with_its_reason(side: Side) -> None:
+    key = side.file()
+    side.hub.sql("update envelope set sha256 = 'x' where key = %s returning 1", key)  # nothing there yet
+    await side.deliver()
+    other = new_key()
+    side.filing.file_now("case", other, other, None, {"form": b"x"})
+    # The hub holds another digest under this key, as after a restored backup.
+    side.hub.sql("insert into envelope select %s, nextval('hub_seq'), kiosk_id, 999, kind, case_id, header, signature, "
+                 "repeat('0', 64), prev_sha256, received_at, receipt from envelope where key = %s returning 1",
+                 other, key)  # fmt: skip
+    await side.run_until(lambda: side.state(other) == "held")
+    assert side.outbox.row(2).error.startswith("409")
+    assert ("held", side.outbox.row(2).error) in side.alarms
+
+
+async def test_a_machine_that_stops_in_the_middle_goes_on(side: Side) -> None:
+    keys = [side.file() for _ in range(5)]
+    with trio.move_on_after(0.1):
+        await side.forwarder.run()
+    await side.close()
+    side.open()
+    await side.deliver()
+    assert side.once_each(keys)
+
+
+# -- by file ------------------------------------------------------------------------------------------------------
+
+
+@by_file
+async def test_what_went_by_file_is_sending_until_its_receipt_comes_however_late(side: Side) -> None:
+    key = side.file()
+    [batch] = await side.export()
+    assert batch.name == f"{side.kiosk_id}-1-1.tbz"
+    assert side.state(key) == "sending"
+    code, [said] = side.hub_files_process()
+    assert (code, said["accepted"], said["rejected"]) == (0, 1, [])
+    assert side.batches() == []
+    assert side.state(key) == "sending"
+    await side.run_until(lambda: side.state(key) == "delivered")
+    assert list((side.exchange / "in").iterdir()) == []
+
+
+@by_file
+async def test_the_same_batch_twice_gives_the_same_receipts_and_one_case(side: Side) -> None:
+    key = side.file()
+    [batch] = await side.export()
+    copy = side.folder / "copy.tbz"
+    shutil.copy(batch, copy)
+    side.hub_files()
+    [answer] = (side.exchange / "in").iterdir()
+    first = list(read_batch(answer, str))
+    answer.unlink()
+    shutil.copy(copy, side.exchange / "out" / "renamed by somebody.tbz")
+    code, [said] = side.hub_files()
+    assert (code, said["accepted"], said["known"]) == (0, 0, 1)
+    assert list(read_batch(answer, str)) == first
+    assert side.once_each([key])
+
+
+@by_file
+async def test_batches_in_the_wrong_order_are_no_gap_and_no_break(side: Side) -> None:
+    keys = []
+    for number in range(3):
+        keys.append(side.file())
+        await side.export()
+        for path in side.batches():
+            path.rename(side.folder / f"{number}.tbz")
+    for number in (2, 0, 1):
+        shutil.copy(side.folder / f"{number}.tbz", side.exchange / "out")
+        side.hub_files()
+    assert side.at_hub() == [keys[2], keys[0], keys[1]]
+    assert side.events("chain_broken") == 0
+    await side.run_until(lambda: set(side.states()) == {"delivered"})
+
+
+@by_file
+async def test_a_damaged_parcel_costs_its_own_case_a_second_trip_only(side: Side) -> None:
+    keys = [side.file(photo=os.urandom(100_000)) for _ in range(3)]
+    [batch] = await side.export()
+    damage(batch, 150_000)
+    code, [said] = side.hub_files()
+    assert (code, said["accepted"], len(said["rejected"])) == (3, 2, 1)
+    assert said["trouble"]
+    kept = side.exchange / "aside" / batch.name
+    assert kept.exists()
+    assert keys[1] in (kept.parent / f"{kept.name}.txt").read_text()
+    assert side.hub.sql("select count(*) from event where kind = 'file_trouble' and data->>'file' = %s", batch.name) == [
+        (1,)
+    ]
+    # The city asks again, signed; the machine writes that one anew, and only that one.
+    await side.run_until(lambda: side.state(keys[0]) == side.state(keys[2]) == "delivered", hub_files=False)
+    await side.run_until(lambda: bool(side.batches()), hub_files=False)
+    assert [path.name for path in side.batches()] == [f"{side.kiosk_id}-2-2.tbz"]
+    await side.run_until(lambda: set(side.states()) == {"delivered"})
+    assert side.once_each(keys)
+
+
+@by_file
+async def test_a_missing_parcel_is_asked_for_again(side: Side) -> None:
+    key = side.file()
+    [batch] = await side.export()
+    members = [member for member in read_batch(batch, str) if member.kind == "envelopes"]
+    write_batch(batch, members)
+    code, [said] = side.hub_files()
+    assert (code, said["rejected"][0]["reason"]) == (1, "2 parcels are missing")
+    await side.run_until(lambda: side.state(key) == "delivered")
+    assert side.once_each([key])
+
+
+@by_file
+@pytest.mark.parametrize("content", [b"", b"no batch at all", b"BZh91AY&SY" + bytes(50)])
+async def test_a_file_that_is_no_batch_is_put_aside_with_its_reason(side: Side, content: bytes) -> None:
+    (side.exchange / "out").mkdir(parents=True)
+    for place in ("out", "in"):
+        (side.exchange / place).mkdir(exist_ok=True)
+        (side.exchange / place / f"{side.kiosk_id}-1-1.tbz").write_bytes(content)
+    code, [said] = side.hub_files()
+    assert code == 1
+    assert said["trouble"]
+    assert side.batches() == []
+    await side.run_until(lambda: bool(side.alarms), hub_files=False)
+    assert side.alarms[0][0] == "file"
+    assert list((side.exchange / "in").iterdir()) == []
+    assert len(list((side.exchange / "aside").iterdir())) == 2
+
+
+@by_file
+async def test_half_written_files_are_left_alone(side: Side) -> None:
+    (side.exchange / "out").mkdir(parents=True)
+    half = side.exchange / "out" / f"{side.kiosk_id}-1-1.tbz.tmp"
+    half.write_bytes(b"half")
+    assert side.hub_files() == (0, [])
+    assert half.exists()
+
+
+@by_file
+async def test_a_forged_receipt_and_one_of_another_machine_change_nothing(side: Side) -> None:
+    key = side.file()
+    await side.export()
+    side.hub_files()
+    [answer] = (side.exchange / "in").iterdir()
+    [true] = list(read_batch(answer, str))
+    told = msgspec.json.decode(true.content)
+    forged = msgspec.json.encode({**told, "hub_seq": told["hub_seq"] + 1})
+    foreign = msgspec.json.encode({**told, "key": new_key()})
+    write_batch(answer, [Member("receipts", "a.json", forged), Member("receipts", "b.json", foreign)])
+    other = answer.with_name("k-9999-1-1.tbz")
+    write_batch(other, [true])
+    await side.run_until(lambda: bool(side.alarms), hub_files=False)
+    assert side.state(key) == "sending"
+    assert other.exists()
+    reasons = (side.exchange / "aside" / f"{answer.name}.txt").read_text().splitlines()
+    assert len(reasons) == 2
+    write_batch(answer, [true])
+    await side.run_until(lambda: side.state(key) == "delivered", hub_files=False)
+
+
+@by_file
+async def test_an_envelope_of_a_machine_that_nobody_enrolled_is_rejected_and_kept(side: Side, tmp_path: Path) -> None:
+    (tmp_path / "stranger").mkdir()
+    stranger = Side(side.hub, tmp_path / "stranger", "file")
+    stranger.file()
+    [batch] = await stranger.export()
+    code, [said] = stranger.hub_files()
+    assert (code, said["rejected"][0]["reason"]) == (1, "not signed by a machine that is enrolled")
+    assert (stranger.exchange / "aside" / batch.name).exists()
+    assert stranger.at_hub() == []
+    await stranger.close()
+
+
+@by_file
+async def test_a_folder_that_is_away_is_tried_until_it_is_back(side: Side) -> None:
+    side.exchange.write_bytes(b"")  # the mount point of a stick that is not there
+    key = side.file()
+    await side.run_until(lambda: side.outbox.row(1).error is not None, hub_files=False)
+    assert "folder" in side.outbox.row(1).error
+    side.exchange.unlink()
+    await side.deliver()
+    assert side.once_each([key])
+
+
+@by_file
+async def test_what_has_no_receipt_after_a_long_time_is_written_again(side: Side) -> None:
+    key = side.file()
+    side.files.again_after_s = 0.3
+    [batch] = await side.export()
+    batch.rename(side.folder / "lost on the way")
+    await side.run_until(lambda: side.state(key) == "delivered")
+    assert side.outbox.row(1).attempts > 1
+    assert side.once_each([key])
+
+
+@by_file
+async def test_a_batch_that_was_only_copied_is_taken_away_with_its_last_receipt(side: Side) -> None:
+    side.file()
+    [batch] = await side.export()
+    kept = side.folder / "kept.tbz"
+    shutil.copy(batch, kept)
+    side.hub_files()
+    shutil.copy(kept, batch)  # a one-way gateway copies and leaves its source
+    await side.run_until(lambda: set(side.states()) == {"delivered"} and not side.batches(), hub_files=False)
+    assert side.batches() == []
+
+
+# -- both ways at once --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("carrier", ["both"], indirect=True)
+async def test_with_the_network_away_cases_go_by_file_and_are_there_once_when_it_is_back(side: Side) -> None:
+    keys = [side.file() for _ in range(3)]
+    side.hub.demo("POST", "network", up=False)
+    try:
+        batches = await side.export()
+        assert batches
+        for path in batches:
+            shutil.copy(path, side.folder / path.name)
+    finally:
+        side.hub.demo("DELETE", "faults")
+    side.forwarder.network_up()
+    await side.run_until(lambda: set(side.states()) == {"delivered"}, hub_files=False)
+    # The stick arrives a day later.
+    for path in side.folder.glob("*.tbz"):
+        shutil.copy(path, side.exchange / "out")
+    code, said = side.hub_files()
+    assert code == 0
+    assert sum(each["known"] for each in said) == 3
+    assert side.once_each(keys)
+    await side.run_until(lambda: not list((side.exchange / "in").iterdir()), hub_files=False)
+    assert side.alarms == [] or {what for what, _ in side.alarms} <= {"no_answer"}
+
+
+def damage(path: Path, position: int) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[position : position + 20] = bytes(20)
+    path.write_bytes(raw)
+
+
+# -- the gm suite of equal rank -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("carrier", ["https", "file"], indirect=True)
+async def test_a_gm_machine_delivers_and_its_case_is_accepted(real_hub: RunningHub, tmp_path: Path, carrier: str) -> None:
+    side = Side(real_hub, tmp_path, carrier, "gm")
+    await side.enrol()
+    key = side.file()
+    await side.deliver()
+    assert side.once_each([key])
+    await trio.to_thread.run_sync(lambda: accepted(side, key))
+    await side.close()
+
+
+def accepted(side: Side, key: str) -> None:
+    from tests.hub.waiting import eventually
+
+    states = "select state from case_file where key = %s"
+    eventually(lambda: side.hub.sql(states, key)[0][0] in ("accepted", "not_accepted"), "the department's word")

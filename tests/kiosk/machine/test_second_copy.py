@@ -1,0 +1,54 @@
+"""A machine that files offline and never comes back: the paper in the person's hand brings the case to the city."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import trio
+
+from tests.hub.photographs import Shot, grey, photograph
+from tests.kiosk.machine.conftest import EVENTUALLY_S, World, hub_cases
+from tests.kiosk.machine.test_end_to_end import Waiting, number_of
+
+
+async def restored(world: World, shot: Path) -> list[dict[str, str]]:
+    """The table of ``hub restore``."""
+    command = [sys.executable, "-m", "hub", "restore", str(shot), "--json"]
+    command += ["--dsn", world.stage.ready["hub"]["dsn"], "--keys", str(world.stage.folder / "hub" / "keys")]
+    done = await trio.run_process(command, capture_stdout=True)
+    return json.loads(done.stdout)
+
+
+async def test_case_of_a_lost_machine_is_accepted_from_its_slip_and_is_one_case_when_the_disk_survived(
+    world: World, tmp_path: Path
+) -> None:
+    world.do("network", "cut")
+    await world.walk(world.script("zhao", "T01", values={"delivery": "window"}))
+    (slip,) = world.slips()
+    number = number_of(slip)
+    (picture,) = world.stage.slips.glob("*.png")
+    shot = tmp_path / "slip.jpg"
+    shot.write_bytes(photograph(grey(picture), Shot()))
+    assert await restored(world, shot) == [{"slip": number, "taken": "restored", "why": ""}]
+
+    world.do("network", "restore")
+    machine = world.machine(Waiting())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(machine.run)
+        with trio.fail_after(EVENTUALLY_S):
+            while not [line for line in world.of("case") if line["state"] == "delivered"]:
+                await trio.sleep(0.2)
+            while not (cases := await hub_cases(machine, number)) or cases[0].states[-1].state == "delivered":
+                await trio.sleep(0.2)
+        nursery.cancel_scope.cancel()
+    assert [[state.state for state in case.states] for case in cases] == [["delivered", "accepted"]], "once"
+    assert await restored(world, shot) == [{"slip": number, "taken": "already known", "why": ""}]
+
+
+async def test_slip_of_a_delivered_case_carries_no_second_copy(world: World) -> None:
+    await world.walk(world.script("wang", "H13"))
+    (slip,) = world.slips()
+    assert "已受理" in slip
+    assert "恢复码" not in slip

@@ -1,0 +1,40 @@
+"""The short form of the sweep: python -m tests.matrix.store.power_cut runs every call with three seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.matrix.store.disk import Disk, PowerCut
+from tests.matrix.store.power_cut import MISTAKES, sweep
+
+
+def test_power_cut_anywhere_in_a_machines_day_loses_and_damages_nothing() -> None:
+    found = sweep(step=11, seeds=1)
+    assert found["calls"] > 300
+    assert found["runs"] > 30
+    assert (found["lost"], found["corrupt"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake])
+def test_the_sweep_sees_a_store_that_does_not_wait_for_the_disk(name: str) -> None:
+    """Each of these is a mistake somebody could make in one line; the sweep must not stay green."""
+    found = sweep(step=60, seeds=1, **MISTAKES[name])
+    assert found["lost"] + found["corrupt"] > 0
+
+
+def test_the_disk_keeps_what_was_synced_and_tears_what_was_not() -> None:
+    disk = Disk(cut_at=3)
+    file = disk.files.setdefault("a", type(disk)({"a": b""}).files["a"])
+    disk.call()
+    file.write(0, b"A" * 2048)
+    file.sync()
+    disk.call()
+    file.write(0, b"B" * 2048)
+    with pytest.raises(PowerCut):
+        disk.call()
+    left = {disk.after_cut(seed)["a"] for seed in range(40)}
+    sectors = {bytes(content[start : start + 512]) for content in left for start in range(0, 2048, 512)}
+    assert sectors == {b"A" * 512, b"B" * 512}, "whole sectors, old or new"
+    assert len(left) > 8, "torn in many ways"
+    with pytest.raises(PowerCut):
+        disk.call()
