@@ -62,9 +62,7 @@ def load_keys(folder: Path) -> HubKeys:
 
 
 def _pair(folder: Path, suite: str) -> tuple[str, str]:
-    seal_private, sign_private = (
-        _file(folder, suite, use).read_text("ascii").strip() for use in ("seal", "sign")
-    )
+    seal_private, sign_private = (_file(folder, suite, use).read_text("ascii").strip() for use in ("seal", "sign"))
     return seal_private, sign_private
 
 

@@ -30,7 +30,7 @@ from kiosk.messages.requests import TIME
 
 _log = structlog.get_logger()
 ROUTES = [
-    *(messages.put_envelope, messages.put_parcel, messages.head_parcel),
+    *(messages.put_envelope, messages.put_parcel, messages.head_parcel, messages.post_batch),
     *(machine.enrol, machine.heartbeat, machine.ask, machine.get_progress, machine.catalogue),
     *(health.healthz, health.readyz, health.metrics),
 ]

@@ -39,13 +39,16 @@ _OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit"}
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"arguments": "with"}):
-    """One thing done to an emulated device when a page of this kind is shown (once, unless ``every``)."""
+    """One thing done to an emulated device when a page of this kind is shown: once, unless ``every``; not at the
+    first ``after`` looks at it.
+    """
 
     page: str
     socket: str
     do: str
     arguments: dict[str, Any] = {}
     every: bool = False
+    after: int = 0
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,7 +78,7 @@ class Citizen:
         self.left = list(script.services)
         self.refused: list[str] = []
         self._turns: dict[str, int] = {}
-        self._shown: set[tuple[str, str]] = set()
+        self._looks: dict[int, int] = {}
 
     @property
     def finished(self) -> bool:
@@ -86,9 +89,10 @@ class Citizen:
         """What is to be done around the machine now that ``page`` is shown."""
         due = []
         for i, control in enumerate(self.script.control):
-            once = (str(i), control.page)
-            if control.page == page.kind and (control.every or once not in self._shown):
-                self._shown.add(once)
+            if control.page != page.kind:
+                continue
+            looks = self._looks[i] = self._looks.get(i, 0) + 1
+            if looks == control.after + 1 or (control.every and looks > control.after):
                 due.append(control)
         return due
 

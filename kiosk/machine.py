@@ -16,7 +16,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceStatus
-from kiosk import doctor, lobby, maintenance
+from kiosk import doctor, lobby, maintenance, recovery
 from kiosk.case_watch import CaseWatch
 from kiosk.cases import receipt_number
 from kiosk.catalogue import loader
@@ -245,6 +245,7 @@ class Machine:
                 nursery.start_soon(self.watch.run)
                 task_status.started()
                 with self._serving:
+                    await recovery.recover(self)
                     await self._serve(visits)
                 await self.status.drained()
                 nursery.cancel_scope.cancel()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Literal
 
+import trio
+
 from devices.receipt_printer.job import PrintJob, Qr, result_of
 from kiosk.journey.engine import Journey
 from kiosk.messages.paper import PREFIX
 from kiosk.pages import Action, Answer, Hero, Page, Receipt
+from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.slips.layout import notice_job
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, message
@@ -23,14 +26,14 @@ _KNOWN_TROUBLE = frozenset(
 )
 
 
-async def print_job(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str]:
-    """Send one job. The intent is durable before the first byte; what the printer proves resolves it.
+async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Slip) -> tuple[Printed, str]:
+    """Send one job whose intent was begun. What the printer proves resolves it.
 
     Returns the outcome and the error code ("" when printed). An ``unknown`` one stays open in the journal for the
     technician until a person has said whether the paper came.
     """
     machine = visit.machine
-    intent = await machine.begin_intent("print", ref)
+    intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)
     done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)
     outcome: Printed = result_of(done).outcome.value
     if outcome != "unknown":
@@ -44,14 +47,15 @@ def _longest_s(job: PrintJob) -> float:
     return PRINT_S + codes * RECOVERY_CODE_S
 
 
-async def shown_printing(visit: Visit, job: PrintJob, ref: str) -> tuple[Printed, str]:
+async def shown_printing(visit: Visit, job: PrintJob, ref: str, slip: Slip) -> tuple[Printed, str]:
     """Print behind a page that follows the printer: paper that runs out meanwhile is asked for there."""
+    intent = await trio.to_thread.run_sync(begin_slip, visit.machine, ref, slip)
 
     def page() -> Page:
         return _printing_page(visit)
 
     with visit.machine.refreshing(lambda: visit.update(page())):
-        result = await visit.show_while(page, functools.partial(print_job, visit, job, ref))
+        result = await visit.show_while(page, functools.partial(print_job, visit, job, ref, intent, slip))
     return ("unknown", "") if isinstance(result, Answer) else result
 
 
@@ -69,7 +73,7 @@ async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
     """Print a sheet that names no case, such as 一次性告知单, and say how it went."""
     language = visit.settings.language
     job = notice_job(title.in_language(language), [line.in_language(language) for line in lines])
-    outcome, error = await shown_printing(visit, job, "notice")
+    outcome, error = await shown_printing(visit, job, "notice", Slip())
     if outcome == "printed":
         page = message("printed", "printer", "ok", text("print.done"), text("print.take"), timeout_s=30.0)
     else:
@@ -82,11 +86,9 @@ def trouble(error: str) -> Text:
     return text(f"print.{error}") if error in _KNOWN_TROUBLE else text("print.other")
 
 
-def trouble_page(journey: Journey, outcome: Printed, error: str) -> Page:
+def trouble_page(journey: Journey, number: str, outcome: Printed, error: str) -> Page:
     """The case is safe, the number stands here; what to do about the paper."""
-    receipt = Receipt(
-        label=text("result.number"), number=journey.receipt_number, qr=journey.receipt_number, note=text("print.photo")
-    )
+    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=text("print.photo"))
     if outcome == "unknown":
         title, lead = text("print.unknown_title"), text("print.unknown_lead")
         actions = (

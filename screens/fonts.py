@@ -122,19 +122,14 @@ def _coverage(path: str) -> frozenset[int]:
     from fontTools.ttLib import TTFont
 
     with TTFont(path, fontNumber=0, lazy=True) as font:
-        return frozenset(font.getBestCmap())
+        return frozenset(font.getBestCmap() or ())
 
 
 def _common(char: str) -> bool:
     # Certainly in the face: reading its whole table at start would cost 0.2 s.
-    # Private characters are our own icons, taken from the font's own list.
-    return (
-        unicodedata.category(char) == "Co"
-        or "\u4e00" <= char <= "\u9fa5"
-        or " " <= char <= "~"
-        or char == "\n"
-        or "\u3000" <= char <= "\u3015"
-    )
+    if "\u4e00" <= char <= "\u9fa5" or " " <= char <= "~" or "\u3000" <= char <= "\u3015":
+        return True
+    return char == "\n" or unicodedata.category(char) == "Co"  # an icon, taken from its font's own list
 
 
 def _other(code: int) -> str | None:

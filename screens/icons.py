@@ -28,13 +28,19 @@ _ALIASES = {
     "lift-card": "hand-pointing", "mail": "envelope",
 }  # fmt: skip
 _FALLBACK = "circle"
+_OUTLINED = {"magnifying-glass"}  # whose solid form is harder to read
 
 
 def glyph(name: str, *, fill: bool = False, bold: bool = False) -> tuple[str, str]:
     """The font path and character for ``name``; ``fill`` prefers the solid form, ``bold`` the heavier line."""
     base = _ALIASES.get(name, name)
     spellings = [base, base.replace("_", "-")]
-    wanted = [f"{s}-fill" for s in spellings if fill] + [f"{s}-bold" for s in spellings if bold] + spellings
+    bold = bold or base in _OUTLINED
+    wanted = (
+        [f"{s}-fill" for s in spellings if fill and s not in _OUTLINED]
+        + [f"{s}-bold" for s in spellings if bold]
+        + spellings
+    )
     for candidate in (*wanted, f"{_FALLBACK}-fill"):
         found = fonts.icon(candidate)
         if found:

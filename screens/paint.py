@@ -87,6 +87,6 @@ def _white(alpha: Image.Image) -> Texture:
 def _corners(width: int, height: int, radii: tuple[int, int, int, int]) -> Image.Image:
     mask = Image.new("L", (width * _OVER, height * _OVER), 0)
     draw = ImageDraw.Draw(mask)
-    corners = tuple(r > 0 for r in radii)
+    corners = (radii[0] > 0, radii[1] > 0, radii[2] > 0, radii[3] > 0)
     draw.rounded_rectangle((0, 0, width * _OVER - 1, height * _OVER - 1), max(radii) * _OVER, fill=255, corners=corners)
     return mask.resize((width, height), Image.Resampling.LANCZOS)

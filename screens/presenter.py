@@ -171,6 +171,7 @@ class KivyPresenter:
         from screens.look import Look
         from screens.theme import Metrics
 
+        assert self._page is not None
         look = Look(
             self._page,
             self._settings,

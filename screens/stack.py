@@ -24,18 +24,23 @@ _ELDER_TYPE = 1.15  # the type is large already
 
 def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
     """The blocks cut into screenfuls of ``height`` px; with more than one, ``pager`` px stay free for its buttons."""
-    if natural(look, blocks, width) <= height or _closed_up(look, blocks, width, height):
-        return [blocks]
-    done: list[tuple[Block, ...]] = []
-    rest = list(blocks)
-    while rest:
-        taken, rest = _take(look, rest, width, height - pager)
-        done.append(tuple(taken))
-    return done
+    best: list[tuple[Block, ...]] = []
+    before = look.metrics
+    for airy in (1.0, *_SHRINKAGE):
+        look.metrics = replace(before, airy=airy)
+        if natural(look, blocks, width) <= height:
+            best = [blocks]
+            break
+        cut = _cut_up(look, blocks, width, height - pager)
+        if not best or len(cut) < len(best):
+            best = cut
+    look.metrics = before
+    return best
 
 
 def arrange(look: Look, blocks: tuple[Block, ...], width: float, height: float, *, centred: bool) -> Panel:
     """One screenful, ``height`` px high, composed so that no large part stays empty."""
+    _close_up(look, blocks, width, height)
     stretch = [b for b in blocks if type(b) in STRETCH]
     share = _share(look, blocks, stretch, width, height)
     _grow(look, blocks, width, height, share)
@@ -73,20 +78,19 @@ def _gutter(look: Look) -> float:
 def _height(look: Look, block: Block, width: float, share: float = _LEAST_STRETCH) -> float:
     if type(block) in STRETCH:
         return share
-    key = (id(block), width, look.metrics)
+    key = (block, width, look.metrics)
     if key not in look.heights:
         look.heights[key] = draw(block, look, width).height
     return look.heights[key]
 
 
-def _closed_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> bool:
+def _close_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> None:
+    """Smaller distances, as far as needed."""
     before = look.metrics
-    for airy in _SHRINKAGE:
+    for airy in (1.0, *_SHRINKAGE):
         look.metrics = replace(before, airy=airy)
         if natural(look, blocks, width) <= height:
-            return True
-    look.metrics = before
-    return False
+            return
 
 
 def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, share: float) -> None:
@@ -114,6 +118,15 @@ def _try(look: Look, metrics: Metrics, blocks: tuple[Block, ...], width: float, 
         look.metrics = before
 
 
+def _cut_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> list[tuple[Block, ...]]:
+    done: list[tuple[Block, ...]] = []
+    rest = list(blocks)
+    while rest:
+        taken, rest = _take(look, rest, width, height)
+        done.append(tuple(taken))
+    return done
+
+
 def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:
     """As many blocks as fit, the last perhaps cut; always at least one."""
     taken: list[Block] = []
@@ -135,7 +148,9 @@ def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[lis
 
 def _cut(look: Look, block: Block, width: float, room: float) -> tuple[Block | None, list[Block]]:
     name = ROWS.get(type(block))
-    rows = getattr(block, name) if name else ()
+    if name is None:
+        return None, []
+    rows = getattr(block, name)
     for count in range(len(rows) - 1, 0, -1):
         head = changed(block, **{name: rows[:count]})
         if _height(look, head, width) <= room:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import tempfile
+from pathlib import Path
 
 import msgspec
-from litestar import Request, Response, head, put
+from litestar import Request, Response, head, post, put
 from litestar.openapi import ResponseSpec
 
 from hub import inbox, parcels
 from hub.api.caller import Caller
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.intake import Judged, take_in
+from kiosk.messages.batch import BatchAnswer, BatchResult
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.envelope import Submission, parse
 from kiosk.messages.receipts import Receipt
 
 CHUNK_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 128 * 1024 * 1024
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
@@ -53,6 +59,21 @@ def _check_sender(sent: Submission, key: str, caller: Caller) -> None:
         inbox.check_signature(sent, caller.public_keys)
     except BadSignature as error:
         raise Problem(422, "invalid", str(error), field="signature") from error
+
+
+@post("/v1/batches", status_code=200, request_max_body_size=BATCH_BYTES)
+async def post_batch(caller: Caller, hub: Hub) -> BatchAnswer:
+    """Receives a batch file that one machine brings for others; each envelope is judged by its own signature."""
+    with tempfile.TemporaryDirectory(prefix="tongban-batch-") as folder:
+        path = Path(folder) / "batch.tbz"
+        await asyncio.to_thread(path.write_bytes, caller.body)
+        judged, trouble = await take_in(hub, path)
+    return BatchAnswer([_result(each) for each in judged], trouble)
+
+
+def _result(judged: Judged) -> BatchResult:
+    receipt = judged.answer.content.decode() if judged.answer and judged.answer.kind == "receipts" else None
+    return BatchResult(judged.result, judged.reason, judged.kiosk_id, judged.seq, judged.key, receipt)
 
 
 @head("/v1/parcels/{sha256:str}", description="`Upload-Offset` tells how many bytes are there, 0 for none.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 import msgspec
@@ -12,10 +15,16 @@ import trio
 from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
+from kiosk.config import Config
+from kiosk.hub_link import transfer
+from kiosk.hub_link.http import HubHttp
+from kiosk.hub_link.identity import Identity
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
+from offline_cache.values import Values
 
+_BATCH_TIMEOUT_S = 120.0
 _COLUMNS = ["seq", "kind", "receipt_number", "state", "attempts", "next_try_in_s", "error", "created_at", "bytes"]
 
 
@@ -68,6 +77,92 @@ def release(config_path: str | None, seq: int) -> None:
     if not answer.get("released"):
         failed(f"envelope {seq} is not held; kiosk queue list shows all")
     click.echo(f"envelope {seq} is tried again")
+
+
+@queue.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--store", "store_path", help="The store to read, when it is not the configured one (a rescued disk).")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def export(config_path: str | None, file: Path, store_path: str | None, as_json: bool) -> None:
+    """Write everything that was not delivered into FILE, sealed and signed as it is; the machine must be stopped.
+
+    The city takes it with hub files, another machine with kiosk queue import. Nothing is changed in the store.
+    """
+    path = store_path or loaded(config_path).store.path
+    try:
+        store = Store.peek(path, now=Clock().now)
+        try:
+            lines = transfer.export(store, file)
+        finally:
+            store.close()
+    except (StoreError, OSError) as error:
+        failed(str(error))
+    _end(f"export to {file}", lines, [], as_json)
+
+
+@queue.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def import_(config_path: str | None, file: Path, as_json: bool) -> None:
+    """Take in FILE: answers from the city to this machine, and envelopes of another one to forward them unchanged.
+
+    The machine must be stopped. Each envelope is judged on its own. Exit code 0 all, 3 partly, 1 none.
+    """
+    config = loaded(config_path)
+    clock = Clock(config.demo.today)
+    trouble: list[str] = []
+    try:
+        store = Store.open(config.store.path, now=clock.now, ballast_mb=0, free_floor_mb=0)
+        try:
+            lines = _taken_in(config, store, clock, file, trouble)
+        finally:
+            store.close()
+    except (StoreError, OSError) as error:
+        failed(f"{error}; nothing more was taken in, import again")
+    if not lines and not trouble:
+        trouble.append("there is nothing in it for this machine")
+    _end(f"import of {file}", lines, trouble, as_json)
+
+
+def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: list[str]) -> list[transfer.Line]:
+    outbox = Outbox(store)
+    identity = Identity.load(Values(store), config.machine.id, config.hub.suite)
+    lines = transfer.take_answers(outbox, file, config.hub.verify_key, config.hub.suite, trouble)
+    own = []
+
+    def foreign() -> Iterator[transfer.Whole]:
+        for whole in transfer.envelopes_in(file, trouble):
+            if whole.sent.header.kiosk_id == config.machine.id:
+                own.append(transfer.own_line(outbox, whole))
+            else:
+                yield whole
+
+    def send(chunk: list[transfer.Whole]) -> list[transfer.Line]:
+        if config.hub.carrier == "file":
+            return transfer.into_folder(Path(config.hub.folder), chunk)
+        timeout_s = max(_BATCH_TIMEOUT_S, config.hub.request_timeout_s)
+        http = HubHttp(config.hub.url, identity, clock, ca_file=config.hub.ca_file, timeout_s=timeout_s)
+        return transfer.to_hub(http, chunk)
+
+    lines += transfer.Forward(send).all(foreign())
+    return lines + own
+
+
+def _end(title: str, lines: list[transfer.Line], trouble: list[str], as_json: bool) -> NoReturn:
+    code = transfer.exit_code(lines, trouble)
+    if as_json:
+        click.echo(
+            msgspec.json.encode(
+                {"envelopes": [line._asdict() for line in lines], "trouble": list(dict.fromkeys(trouble))}
+            )
+        )
+    else:
+        print_table(title, list(transfer.Line._fields), [list(line) for line in lines])
+        for each in dict.fromkeys(trouble):
+            click.echo(f"not readable: {each}", err=True)
+    sys.exit(code)
 
 
 def _asked(config_path: str | None) -> dict[str, Any]:

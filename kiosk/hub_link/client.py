@@ -57,8 +57,8 @@ class HubSettings(Protocol):
 class HubLink:
     """One per machine. ``run`` keeps ``online`` true to the facts; ``ask`` works with or without it.
 
-    ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat, ``on_command`` does one command of the city, ``on_change`` is told when
-    ``online`` changes (the forwarder's ``network_up`` belongs there).
+    ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat, ``on_command`` does one
+    command of the city, ``on_change`` is told when ``online`` changes (the forwarder's ``network_up`` belongs there).
     """
 
     def __init__(

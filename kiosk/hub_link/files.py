@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +87,7 @@ class FileCarrier:
         self._bytes = 0
         self._written: dict[str, float] = {}
         self._keys_of: dict[str, frozenset[str]] = {}
+        self._settled: dict[str, FileIdentity] = {}
 
     async def deliver(self, envelope: Outgoing) -> Outcome:
         """``sent`` once the batch with this envelope is in ``out/`` and synced. A folder that is away is ``retry``."""
@@ -112,15 +113,18 @@ class FileCarrier:
         """The city asks for this envelope once more."""
         self._written.pop(key, None)
 
-    async def arrivals(self) -> AsyncIterator[Arrived]:
-        """Every file of answers, for ever; each must be given to ``settled`` or it comes again."""
-        while True:
+    async def look(self) -> Arrived | None:
+        """The next file of answers, after a pause when there is none; it comes again until it is given to ``settled``.
+
+        None when nothing came.
+        """
+        try:
             for path in await trio.to_thread.run_sync(self._present):
-                try:
-                    yield await trio.to_thread.run_sync(read_answers, path)
-                except OSError as error:
-                    log.warning("files.unreadable", error=type(error).__name__)
-            await trio.sleep(self._look_s)
+                return await trio.to_thread.run_sync(read_answers, path)
+        except OSError as error:
+            log.warning("files.unreadable", error=type(error).__name__)
+        await trio.sleep(self._look_s)
+        return None
 
     async def settled(self, arrived: Arrived, trouble: list[str]) -> None:
         """Takes a file away whose answers are kept; with ``trouble`` it is put aside beside its reason."""
@@ -179,10 +183,12 @@ class FileCarrier:
         if not self.incoming.is_dir():
             return []
         ours = (None, self._kiosk_id)
-        return sorted(p for p in self.incoming.glob(f"*{SUFFIX}") if named_machine(p.name) in ours)
+        found = sorted(p for p in self.incoming.glob(f"*{SUFFIX}") if named_machine(p.name) in ours)
+        return [p for p in found if self._settled.get(p.name) != identity_of(p)]
 
     def _settle(self, arrived: Arrived, trouble: list[str]) -> None:
         path = arrived.path
+        self._settled[path.name] = arrived.identity
         try:
             if trouble:
                 put_aside(path, self.aside, trouble)
@@ -228,4 +234,3 @@ def _replies(path: Path, trouble: list[str]) -> Iterator[Reply]:
 def _span(batch: list[_Waiting]) -> tuple[int, int]:
     numbers = [each.seq for each in batch]
     return min(numbers), max(numbers)
-

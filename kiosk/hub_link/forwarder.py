@@ -271,7 +271,10 @@ class Forwarder:
         return proof is not None and proof.state == "delivered"
 
     async def _read_answers(self, files: FileCarrier) -> None:
-        async for arrived in files.arrivals():
+        while True:
+            arrived = await files.look()
+            if arrived is None:
+                continue
             trouble = list(arrived.trouble)
             try:
                 for reply in arrived.replies:
@@ -279,7 +282,8 @@ class Forwarder:
                 await files.settled(arrived, trouble)
                 await files.clear_out(self._is_done)
             except StoreError as error:
-                log.error("forwarder.store", error=str(error))  # the file stays and is read again
+                log.error("forwarder.store", error=str(error))
+                await trio.sleep(_STORE_PAUSE_S)  # the file stays and is read again
                 continue
             if trouble:
                 log.warning("files.trouble", file=arrived.path.name, reasons=trouble[:10])

@@ -12,8 +12,10 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.identify import read_card
+from kiosk.journey.slip import reprint
 from kiosk.messages.questions import CaseProgress, ProgressQuestion, ProgressState
 from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Stage, Stages, Tile, Tiles
+from kiosk.recovery import open_slips
 from kiosk.text import NOTHING, Text, same, text
 
 ABOUT = About(mark="", offline="shows what this machine holds, with the time it was true")
@@ -31,11 +33,20 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
     if isinstance(reply, Answer):
         return Outcome.BACK
-    blocks = await _blocks(journey, question, reply.payload.cases if isinstance(reply, Answered) else None)
-    done = Action(id="next", label=text("action.done"), style="primary")
-    await journey.visit.show(
-        journey.page("progress", journey.service.name, *blocks, actions=(*journey.bar(NOTHING, back=False), done))
-    )
+    cases = reply.payload.cases if isinstance(reply, Answered) else None
+    kept = await _kept(journey, question, cases or [])
+    blocks = _blocks(journey, kept, cases)
+    shown = {c.receipt_number: c for c in (cases or [])[:_SHOWN]}
+    slip = next(iter(await open_slips(journey.machine, {*shown, *kept})), None)
+    actions = (*journey.bar(NOTHING, back=False), Action(id="next", label=text("action.done"), style="primary"))
+    if slip and slip.service in journey.machine.catalogue.services:
+        blocks.append(Notice(level="info", icon="printer", text=text("reprint.notice", number=grouped(slip.number))))
+        copy = Action(id="reprint", label=text("reprint.print"), style="secondary", icon="printer")
+        actions = (*actions[:-1], copy, actions[-1])
+    answer = await journey.visit.show(journey.page("progress", journey.service.name, *blocks, actions=actions))
+    if slip and answer.action == "reprint":
+        case = shown.get(slip.number)
+        await reprint(journey, slip, _proved(case, kept.get(slip.number, "")), case)
     return Outcome.NEXT
 
 
@@ -69,17 +80,26 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
     return None
 
 
-async def _blocks(journey: Journey, question: ProgressQuestion, cases: list[CaseProgress] | None) -> list[Block]:
-    """The hub's cases, and what this machine keeps that has not reached the hub yet."""
+async def _kept(journey: Journey, question: ProgressQuestion, cases: list[CaseProgress]) -> dict[str, str]:
+    """What this machine keeps that the hub did not tell of: receipt number to outbox state."""
+    known = {c.receipt_number for c in cases}
+    rows = await journey.machine.kept_cases(question.receipt_number, [f.receipt_number for f in journey.visit.filed])
+    return {number: state for number, state in rows if number not in known}
+
+
+def _proved(case: CaseProgress | None, kept: str) -> CaseState:
+    """The last proved state, by the hub's word or by this machine's own queue."""
+    last = case.states[-1].state if case and case.states else kept
+    return CaseState(last) if last in set(CaseState) else CaseState.STORED
+
+
+def _blocks(journey: Journey, kept: dict[str, str], cases: list[CaseProgress] | None) -> list[Block]:
+    """The hub's cases, and what has not reached it yet."""
     now = f"{local(journey.machine.clock.now()):%H:%M}"
     blocks: list[Block] = []
     if cases is None:
         blocks.append(Notice(level="warn", icon="wifi-slash", text=text("progress.offline", time=now)))
-    known = {c.receipt_number for c in cases or []}
-    local_rows = await journey.machine.kept_cases(
-        question.receipt_number, [f.receipt_number for f in journey.visit.filed]
-    )
-    blocks += [_local_stages(number, state) for number, state in local_rows if number not in known]
+    blocks += [_local_stages(number, state) for number, state in kept.items()]
     blocks += [_stages(journey, c) for c in (cases or [])[:_SHOWN]]
     if not any(isinstance(b, Stages) for b in blocks):
         hero = Hero(icon="magnifying-glass", level="info", title=text("progress.none"), lead=text("progress.none_lead"))

@@ -13,7 +13,9 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+import msgspec
 
 SUFFIX = ".tbz"
 MEMBER_LIMIT_BYTES = 64 * 1024 * 1024
@@ -25,6 +27,24 @@ _READ_BYTES = 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 # Sealed bytes do not compress: the least effort costs the least time and memory.
 _LEVEL = 1
+
+
+class BatchResult(msgspec.Struct, frozen=True):
+    """One envelope of ``POST /v1/batches``; ``receipt`` is the hub's, as JSON text, where there is one."""
+
+    result: Literal["accepted", "known", "rejected"]
+    reason: str
+    kiosk_id: str
+    seq: int
+    key: str
+    receipt: str | None = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What became of a batch that one machine brought for others; ``trouble`` is what could not be read."""
+
+    results: list[BatchResult]
+    trouble: list[str]
 
 
 class Member(NamedTuple):

@@ -61,7 +61,7 @@ def _buttons(panel: Panel, block: CardPrompt, look: Look, y: float) -> float:
 def _card_art(width: int, height: int) -> Texture:
     over = 3
     size = (width * over, height * over)
-    card = Image.new("RGBA", size, (0, 0, 0, 0))
+    card = Image.new("RGBA", size, (214, 227, 252, 0))  # no dark fringe when it is turned
     draw = ImageDraw.Draw(card)
     box = (28 * over, 30 * over, (width - 28) * over, (height - 34) * over)
     draw.rounded_rectangle(box, 18 * over, fill=(214, 227, 252, 255))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kiosk.pages import Choice, Choices
 from screens import theme
 from screens.glyphs import Glyphs
@@ -50,7 +52,7 @@ def _error(panel: Panel, block: Choices, look: Look, y: float) -> float:
 class Row(Target):
     """One option: a round mark, its words, a detail or the reason why it is not offered."""
 
-    def __init__(self, option: Choice, look: Look, width: float, choose: object) -> None:
+    def __init__(self, option: Choice, look: Look, width: float, choose: Callable[[str], None]) -> None:
         super().__init__(width, 0, lambda: choose(option.id), enabled=option.enabled, label=look.say(option.label))
         self.rapid = True
         pad = look.gap(24)

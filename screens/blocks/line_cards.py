@@ -17,7 +17,7 @@ def draw(block: LineCards, look: Look, width: float) -> Panel:
     if look.metrics.elder:
         return _stacked(block, look, width)
     columns = max(1, len(block.cards))
-    wide = (width - theme.GUTTER * (columns - 1)) // columns
+    wide = int(width - theme.GUTTER * (columns - 1)) // columns
     contents = [_column(card, look, wide) for card in block.cards]
     height = max(c.height for c in contents)
     panel = Panel(width)

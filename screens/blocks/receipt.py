@@ -52,7 +52,7 @@ def _code(content: str, side: int) -> Panel:
     segno.make(content, error="m", micro=False).save(stream, kind="png", scale=1, border=2)
     image = Image.open(stream).convert("RGBA")
     times = max(1, side // image.width)
-    image = image.resize((image.width * times,) * 2, Image.Resampling.NEAREST)
+    image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
     panel = Panel(side, side)
     panel.frame(theme.RULE, 16, 3)
     offset = (side - image.width) / 2

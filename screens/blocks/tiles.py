@@ -97,7 +97,7 @@ def _row(tile: Tile, look: Look, width: float, *, side: int, card: bool) -> Targ
         made.card()
     left = pad + side + 20
     ink = theme.INK if tile.action.enabled else theme.DISABLED
-    how = {"size": "medium", "bold": True, "lines": 2} if card else {"size": "body", "lines": 1}
+    how = {"size": "medium", "bold": True, "lines": 1} if card else {"size": "body", "lines": 1}
     name = look.words(tile.action.label, colour=ink, width=width - left - 16, floor="caption", **how)
     said = tile.lead if tile.action.enabled else (tile.action.reason or tile.lead)
     lead = look.second(said, "caption", width=width - left - 16) if said else None

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
 
 from devices.contract import Deadline
 from devices.receipt_printer.job import Outcome
+from hub.database import prepare
 from hub.photographs import codes_in
+from hub.postgres import OwnPostgres
 from kiosk.hub_link.filing import Filed
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import seal
@@ -325,3 +329,22 @@ def test_photograph_beyond_reading_gives_nothing_rather_than_something_wrong(
 
 def _nonsense(size: int) -> str:
     return random.Random(size).randbytes(size // 2).hex()
+
+
+def test_a_hub_of_before_keeps_its_machines_keys_and_takes_paper(cluster: OwnPostgres) -> None:
+    name = f"hub_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster.dsn, autocommit=True) as conn:
+        conn.execute(f"create database {name}")
+    dsn = cluster.dsn.replace("dbname=tongban", f"dbname={name}")
+    with psycopg.connect(dsn) as conn:
+        conn.execute((ROOT / "hub" / "schema.sql").read_text("utf-8").encode())
+        conn.execute("create table schema_version (version integer not null)")
+        conn.execute("insert into schema_version values (1)")
+        conn.execute("insert into kiosk (kiosk_id, public_key, enrolled_at) values ('kiosk-0001', 'key', now())")
+    prepare(dsn)
+    prepare(dsn)
+    with psycopg.connect(dsn) as conn:
+        assert conn.execute("select kiosk_id, suite, public_key from kiosk_key").fetchall() == [
+            ("kiosk-0001", "std", "key")
+        ]
+        conn.execute("insert into case_file (key, state) values (%s, 'delivered')", [new_key()])

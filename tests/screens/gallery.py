@@ -41,8 +41,8 @@ from kiosk.pages import (
     Tile,
     Tiles,
 )  # fmt: skip
-from kiosk.text import Text as T
-from kiosk.text import same
+from kiosk.text import NOTHING, same
+from kiosk.text import Text as T  # noqa: N817 - the word stands two hundred times on these pages
 
 EXIT = Action(id="exit", label=T("退出", "Exit"), style="exit")
 BACK = Action(id="back", label=T("上一步", "Back"), style="secondary")
@@ -150,7 +150,7 @@ def step(
     title: T,
     now: int,
     *blocks: object,
-    lead: T = T("", ""),
+    lead: T = NOTHING,
     actions: tuple = (EXIT, BACK, NEXT),
     **more: object,
 ) -> Page:
@@ -181,7 +181,7 @@ def picture() -> bytes:
 def pages() -> dict[str, Page]:
     """Every sample page by name."""
     traffic = T("驾驶证有效期满换证", "Renew driving licence")
-    found = {
+    return {
         "home": home(),
         "home_offline": home(Notice(level="warn", icon="offline", text=T("网络中断，可先受理，恢复后自动上报", "No network: you can still file, we send it later"))),
         "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
@@ -227,7 +227,6 @@ def pages() -> dict[str, Page]:
         "picture": Page(kind="maintenance_camera", title=T("摄像头", "Camera"), icon="camera", blocks=(Picture(data=picture(), label=T("样张", "Sample")),), actions=(BACK,)),
         "many_steps": step("form", traffic, 4, Paragraph(text=T("请稍候。", "One moment.")), steps=steps(4, 9), chips=(Chip(icon="offline", text=T("离线受理", "Filing offline"), level="warn"),)),
     }  # fmt: skip
-    return found
 
 
 class Portrait:

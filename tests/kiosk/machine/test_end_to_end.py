@@ -242,3 +242,15 @@ async def _with_guide(world: World) -> None:
     machine = world.machine(Waiting())
     machine.staff.enrol("990101199506010428", "guide", "guide-1")
     machine.store.close()
+
+
+async def test_a_whole_journey_in_english_with_large_type_and_the_next_citizen_has_chinese_again(world: World) -> None:
+    script = world.script("wang", "H13", actions={"home": "set:language, set:elder, wait"})
+    # The card comes when the settings are made.
+    control = tuple(c for c in script.control if c.do != "place")
+    place = Control(page="home", socket=world.socket("id_card_reader"), do="place", arguments={"card": "wang"}, after=2)
+    walking = await world.walk(msgspec.structs.replace(script, control=(*control, place)))
+    assert walking.unfinished == 0
+    (slip,) = world.slips()
+    assert "Accepted" in slip
+    assert "已受理" not in slip

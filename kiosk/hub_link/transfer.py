@@ -1,0 +1,244 @@
+"""Envelopes in a file, for a machine that will never come back online: written out, and taken in again elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+import trio
+
+from kiosk.hub_link.files import read_answers
+from kiosk.hub_link.http import HubHttp, NoAnswer
+from kiosk.messages.batch import BatchAnswer, Member, batch_name, members_of, read_batch, write_batch
+from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
+from kiosk.messages.envelope import Submission, digest, parse, parse_header, wire
+from kiosk.messages.receipts import Receipt, verify_receipt, verify_refusal
+from offline_cache.errors import StoreError
+from offline_cache.outbox import Outbox, PartDigest
+from offline_cache.sealed import parcel_id
+from offline_cache.store import Store
+
+_CHUNK_BYTES = 16 * 1024 * 1024
+
+
+class Line(NamedTuple):
+    """One envelope's end, for a table."""
+
+    kiosk_id: str
+    seq: int | None
+    key: str
+    result: Literal["accepted", "already known", "rejected"]
+    reason: str = ""
+
+
+class Whole(NamedTuple):
+    """An envelope from a file with its parcels by digest; ``missing`` names parts that are not in the file."""
+
+    sent: Submission
+    parcels: dict[str, bytes]
+    missing: list[str]
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.parcels.values()))
+
+    @property
+    def members(self) -> Iterator[Member]:
+        body = wire(self.sent.header_bytes, self.sent.signature)
+        return members_of(body, self.sent.header.key, self.parcels.items())
+
+    def line(self, result: Literal["accepted", "already known", "rejected"], reason: str = "") -> Line:
+        header = self.sent.header
+        return Line(header.kiosk_id, header.seq, header.key, result, reason)
+
+
+def exit_code(lines: list[Line], trouble: list[str]) -> int:
+    """0: all · 3: partly · 1: none, although there was something."""
+    good = sum(line.result != "rejected" for line in lines)
+    if good == len(lines) and not trouble:
+        return 0
+    return 3 if good else 1
+
+
+# -- out --------------------------------------------------------------------------------------------------------------
+
+
+def export(store: Store, path: Path) -> list[Line]:
+    """Writes every envelope without a receipt into one file, from a store that is only looked at.
+
+    What the disk has damaged is left out and named. Raises OSError, StoreError when the store cannot be read at all.
+    """
+    lines: list[Line] = []
+    waiting = store.query("SELECT seq, key FROM outbox WHERE state <> 'delivered' ORDER BY seq")
+
+    def members() -> Iterator[Member]:
+        for row in waiting:
+            try:
+                whole = _kept(store, row["seq"])
+            except (StoreError, InvalidMessage, msgspec.DecodeError) as error:
+                lines.append(Line("", row["seq"], row["key"], "rejected", str(error)))
+                continue
+            lines.append(whole.line("accepted"))
+            yield from whole.members
+
+    if waiting:
+        write_batch(path, members())
+    return lines
+
+
+def _kept(store: Store, seq: int) -> Whole:
+    [row] = store.query("SELECT header, signature, sha256, parts FROM outbox WHERE seq = ?", seq)
+    if digest(row["header"], row["signature"]) != row["sha256"]:
+        raise InvalidMessage("", "the header is damaged on the disk")
+    header = parse_header(msgspec.json.decode(row["header"]))
+    parcels = {}
+    for place, part in enumerate(msgspec.json.decode(row["parts"], type=list[PartDigest])):
+        found = store.query("SELECT sealed FROM parcel WHERE id = ?", parcel_id(seq, place))
+        sealed = found[0]["sealed"] if found else b""
+        if sha256_hex(sealed) != part.sha256:
+            raise InvalidMessage("", f"part {part.name} is damaged on the disk")
+        parcels[part.sha256] = sealed
+    return Whole(Submission(header, row["header"], row["signature"]), parcels, [])
+
+
+# -- in ---------------------------------------------------------------------------------------------------------------
+
+
+def envelopes_in(path: Path, trouble: list[str]) -> Iterator[Whole]:
+    """The envelopes of a file, each as soon as its parcels are there, the incomplete ones last. Raises OSError."""
+    open_: dict[str, Whole] = {}
+    for member in read_batch(path, trouble.append):
+        if member.kind != "envelopes":
+            continue
+        try:
+            sent = parse(member.content)
+            open_[sent.digest] = Whole(sent, {}, [])
+        except InvalidMessage as error:
+            trouble.append(f"{member.name[:80]}: {error}")
+    wanted: dict[str, list[Whole]] = {}
+    for whole in open_.values():
+        for part in whole.sent.header.parts:
+            wanted.setdefault(part.sha256, []).append(whole)
+    for member in read_batch(path, lambda _: None):
+        name = sha256_hex(member.content) if member.kind == "parcels" else ""
+        for whole in wanted.pop(name, []):
+            whole.parcels[name] = member.content
+            if _is_complete(whole):
+                yield open_.pop(whole.sent.digest)
+    for whole in open_.values():
+        missing = [part.name for part in whole.sent.header.parts if part.sha256 not in whole.parcels]
+        yield whole._replace(missing=missing)
+
+
+def _is_complete(whole: Whole) -> bool:
+    return all(part.sha256 in whole.parcels for part in whole.sent.header.parts)
+
+
+def take_answers(outbox: Outbox, path: Path, verify_key: str, suite: str, trouble: list[str]) -> list[Line]:
+    """Receipts and refusals from a file into this machine's own store. Raises OSError, StoreError."""
+    lines = []
+    arrived = read_answers(path)
+    trouble += arrived.trouble
+    for reply in arrived.replies:
+        proof = outbox.proof(reply.said.key)
+        if proof is None:
+            lines.append(Line("", None, reply.said.key, "rejected", "an answer to another machine"))
+            continue
+        try:
+            verify = verify_receipt if isinstance(reply.said, Receipt) else verify_refusal
+            verify(reply.said, verify_key, key=proof.key, sha256=proof.sha256, suite=suite)
+        except BadSignature as error:
+            lines.append(Line("", proof.seq, proof.key, "rejected", str(error)))
+            continue
+        if proof.state == "delivered":
+            lines.append(Line("", proof.seq, proof.key, "already known", "delivered"))
+        elif isinstance(reply.said, Receipt):
+            outbox.delivered(proof.seq, reply.content)
+            lines.append(Line("", proof.seq, proof.key, "accepted", "delivered"))
+        else:
+            if reply.said.status != 424:
+                outbox.hold(proof.seq, f"{reply.said.status} {reply.said.reason}")
+            lines.append(Line("", proof.seq, proof.key, "accepted", f"refused: {reply.said.reason}"))
+    return lines
+
+
+def own_line(outbox: Outbox, whole: Whole) -> Line:
+    """What this machine's own store says to an envelope of its own: it needs no import."""
+    proof = outbox.proof(whole.sent.header.key)
+    if proof is None:
+        return whole.line("rejected", "this machine has never filed it")
+    if proof.sha256 != whole.sent.digest:
+        return whole.line("rejected", "not what this machine has filed under this key")
+    return whole.line("already known", proof.state)
+
+
+class Forward(NamedTuple):
+    """How envelopes of another machine go on, unchanged and as that machine's: to the hub, or into a folder."""
+
+    send: Callable[[list[Whole]], list[Line]]
+    room: int = _CHUNK_BYTES
+
+    def all(self, envelopes: Iterator[Whole]) -> Iterator[Line]:
+        """Each envelope's end; those that go together are sent together."""
+        chunk: list[Whole] = []
+        for whole in envelopes:
+            if whole.missing:
+                yield whole.line("rejected", f"damaged or missing in the file: {', '.join(whole.missing)}")
+                continue
+            if chunk and sum(each.bytes for each in chunk) + whole.bytes > self.room:
+                yield from self.send(chunk)
+                chunk = []
+            chunk.append(whole)
+        if chunk:
+            yield from self.send(chunk)
+
+
+def into_folder(folder: Path, chunk: list[Whole]) -> list[Line]:
+    """Into ``out/`` of the file carrier, under the name of the machine that filed them."""
+    machines: dict[str, list[Whole]] = {}
+    for whole in chunk:
+        machines.setdefault(whole.sent.header.kiosk_id, []).append(whole)
+    out = folder / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    for kiosk_id, theirs in machines.items():
+        numbers = [whole.sent.header.seq for whole in theirs]
+        path = out / batch_name(kiosk_id, min(numbers), max(numbers))
+        batches = [(path, theirs)]
+        if path.exists():
+            batches = [(out / batch_name(kiosk_id, w.sent.header.seq, w.sent.header.seq), [w]) for w in theirs]
+        for place, content in batches:
+            write_batch(place, (member for whole in content for member in whole.members))
+    return [whole.line("accepted", "in the folder for the hub") for whole in chunk]
+
+
+def to_hub(http: HubHttp, chunk: list[Whole]) -> list[Line]:
+    """To the hub's API; what it says to each. A hub that does not answer rejects nothing for good: import again."""
+    with tempfile.TemporaryDirectory(prefix="tongban-batch-") as folder:
+        path = Path(folder) / "batch.tbz"
+        write_batch(path, (member for whole in chunk for member in whole.members))
+        body = path.read_bytes()
+
+    async def send() -> BatchAnswer:
+        try:
+            answer = await http.send("POST", "/v1/batches", body, headers={"Content-Type": "application/octet-stream"})
+        finally:
+            await http.aclose()
+        if answer.status != 200:
+            raise NoAnswer(answer.problem)
+        return decode(answer.body, BatchAnswer)
+
+    try:
+        said = {each.key: each for each in trio.run(send).results}
+    except (NoAnswer, InvalidMessage) as error:
+        return [whole.line("rejected", f"the hub did not take it ({error}); import again") for whole in chunk]
+    return [_said(whole, said) for whole in chunk]
+
+
+def _said(whole: Whole, said: dict) -> Line:
+    found = said.get(whole.sent.header.key)
+    if found is None:
+        return whole.line("rejected", "the hub said nothing to it; import again")
+    return whole.line("already known" if found.result == "known" else found.result, found.reason)

@@ -1,0 +1,128 @@
+"""After a restart: what was under way is judged by evidence, never guessed; what stays doubtful is offered again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+import trio
+
+from offline_cache.errors import StoreError
+from offline_cache.journal import Intent
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+log = structlog.get_logger()
+PRINT = "print"
+_NAMESPACE, _JUDGED = "recovery", "judged"
+
+
+class Slip(msgspec.Struct, frozen=True, kw_only=True):
+    """What an intent to print remembers of its sheet: no person. ``number`` is "" for a sheet that names no case.
+
+    ``handed`` is False until just before the printer gets the job.
+    """
+
+    number: str = ""
+    service: str = ""
+    copy: int = 0
+    handed: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """``outcome``: ``not_printed``, or ``doubt`` for a person to decide. ``evidence`` is what it rests on."""
+
+    intent: Intent
+    outcome: str
+    evidence: str
+
+
+class OpenSlip(msgspec.Struct, frozen=True):
+    """A slip of which nobody knows whether it came out; the next one is the copy number ``copy``."""
+
+    case_id: str
+    number: str
+    service: str
+    copy: int
+
+
+def judge(intent: Intent) -> Decision:
+    """A printer cannot tell about a job of the past, so only what was never handed to it is certain."""
+    if intent.kind == PRINT and intent.detail.get("handed") is False:
+        return Decision(intent, "not_printed", "never_handed_over")
+    return Decision(intent, "doubt", "no_device_can_tell")
+
+
+async def recover(machine: Machine) -> None:
+    """Judge every open intent before the first visit. Decisions are audited once and said as ``recovered`` lines."""
+    try:
+        decisions = await trio.to_thread.run_sync(_judge_all, machine)
+    except StoreError as error:
+        # Undecided is safe: what is open stays a doubt.
+        log.error("recovery_failed", error=type(error).__name__)
+        return
+    for decision in decisions:
+        intent = decision.intent
+        machine.publish(
+            "recovered",
+            intent=intent.id,
+            kind=intent.kind,
+            ref=intent.ref,
+            outcome=decision.outcome,
+            evidence=decision.evidence,
+        )
+
+
+def begin_slip(machine: Machine, ref: str, slip: Slip) -> int:
+    """The first moment: a sheet is wanted. Durable when it returns; no byte of it may have left."""
+    return machine.journal.begin(PRINT, ref, msgspec.to_builtins(slip))
+
+
+def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
+    """The second moment, just before the printer gets the job: from now on only its own word resolves it.
+
+    One transaction exchanges the intent; gives the number of the new one.
+    """
+    journal, detail = machine.journal, msgspec.to_builtins(slip) | {"handed": True, "after": intent}
+
+    def exchange() -> int:
+        journal.resolve(intent, "handed_over")
+        # A second run after a disk error finds what the first one may have kept.
+        known = [found.id for found in journal.open_intents(PRINT) if found.detail.get("after") == intent]
+        return known[0] if known else journal.begin(PRINT, ref, detail)
+
+    return machine.store.write(exchange)
+
+
+async def open_slips(machine: Machine, numbers: set[str]) -> list[OpenSlip]:
+    """The slips of these receipt numbers that may or may not have come out, one per case."""
+    found: dict[str, OpenSlip] = {}
+    for intent in await trio.to_thread.run_sync(partial(machine.journal.open_intents, PRINT)):
+        slip = msgspec.convert(intent.detail, Slip)
+        if slip.handed and slip.number in numbers:
+            found[slip.number] = OpenSlip(intent.ref, slip.number, slip.service, slip.copy + 1)
+    return list(found.values())
+
+
+def _judge_all(machine: Machine) -> list[Decision]:
+    decisions = [judge(intent) for intent in machine.journal.open_intents()]
+    for decision in decisions:
+        machine.store.write(partial(_keep, machine, decision))
+    return decisions
+
+
+def _keep(machine: Machine, decision: Decision) -> None:
+    """One transaction: the outcome, its audit row, and how far has been judged (a doubt is not audited again)."""
+    intent = decision.intent
+    if intent.id <= int(machine.values.get(_NAMESPACE, _JUDGED) or b"0"):
+        return
+    if decision.outcome != "doubt":
+        machine.journal.resolve(intent.id, decision.outcome)
+    detail = {"intent": intent.id, "kind": intent.kind, "ref": intent.ref}
+    machine.audit_log.append(
+        "machine", "recovered", detail | {"outcome": decision.outcome, "evidence": decision.evidence}
+    )
+    machine.values.put(_NAMESPACE, _JUDGED, str(intent.id).encode())

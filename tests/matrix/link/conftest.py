@@ -1,0 +1,3 @@
+from tests.hub.fixtures import cluster, database, hub
+
+__all__ = ["cluster", "database", "hub"]
