@@ -21,7 +21,7 @@ import psutil
 
 from kiosk.clock import Clock
 from kiosk.messages.envelope import new_key
-from offline_cache.outbox import Outbox
+from offline_cache.outbox import Outbox, PartDigest
 from offline_cache.store import Store
 
 TARGET = 1.2
@@ -31,7 +31,7 @@ _WARM = 5
 
 
 class Queue:
-    """A store that holds ``depth`` small cases: every second one was tried before and waits for its time."""
+    """A store that holds ``depth`` small cases; the oldest, all but a hundred, were tried and wait for their time."""
 
     def __init__(self, path: Path, depth: int) -> None:
         self.path = path
@@ -39,7 +39,9 @@ class Queue:
         self.taken: list[int] = []
         self.start()
         self.open.write(lambda: [self.put() for _ in range(depth)])
-        self.open.write(lambda: self.open.db.execute("UPDATE outbox SET due = 1e6 + seq WHERE seq % 2 = 0"))
+        self.open.write(
+            lambda: self.open.db.execute("UPDATE outbox SET due = 1e6 + seq WHERE seq <= ?", (depth - SHALLOW,))
+        )
         self.open.tidy()
 
     @property
@@ -62,7 +64,7 @@ class Queue:
             case_id=key,
             receipt_number=key[-10:],
             parts=[("form", os.urandom(300))],
-            stamp=lambda seq, prev, digests: (f"{seq}{prev}{digests}".encode() * 4, "signature"),
+            stamp=_stamp,
         )
 
     def claim(self) -> None:
@@ -104,9 +106,8 @@ def read_beside_commits(folder: Path, count: int) -> list[float]:
     def commit() -> None:
         while not stop.is_set():
             key = new_key()
-            stamp = (f"header of {key}".encode(), "signature")
             queue.outbox.put(
-                kind="case", key=key, case_id=key, receipt_number=None, parts=[("p", photo)], stamp=lambda *_: stamp
+                kind="case", key=key, case_id=key, receipt_number=None, parts=[("p", photo)], stamp=_stamp
             )
             queue.outbox.delivered(queue.outbox.last_seq(), b"receipt")
 
@@ -135,6 +136,10 @@ def memory_growth(folder: Path, cases: int) -> float:
     grown = (process.memory_info().rss - before) / 2**20
     queue.stop()
     return grown
+
+
+def _stamp(seq: int, prev: str, digests: list[PartDigest]) -> tuple[bytes, str]:
+    return f"{seq}{prev}{digests}".encode() * 4, "signature"
 
 
 def _ms(work: Callable[[], Any]) -> float:

@@ -1,6 +1,6 @@
-"""Keeping and handing over a whole sealed case (form and three photos of 200 KB) beside the raw insert and other queues.
+"""Keeping and handing over a whole sealed case (form and three photos of 200 KB).
 
-All take turns in one run on the same disk, every commit with its sync; persist-queue and litequeue only where they are
+Beside it a raw insert and other queues: all take turns in one run on the same disk, every commit with its sync; persist-queue and litequeue only where they are
 installed. ``--sync-ms 5`` repeats the run with that much added to every sync (by strace), as on a slow disk.
 """
 
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -140,7 +141,7 @@ def measure(folder: Path, count: int, names: list[str]) -> dict[str, dict[str, l
         key, parts = new_key(), sealed_parts()
         order = names[round_ % len(names) :] + names[: round_ % len(names)]
         for name in order:
-            _timed(times["put"][name], round_ > 1, lambda name=name: engines[name].put(key, parts))
+            _timed(times["put"][name], round_ > 1, partial(engines[name].put, key, parts))
         for name in order:
             _timed(times["claim and ack"][name], round_ > 1, engines[name].hand_over)
     return times
@@ -160,7 +161,9 @@ def syncs(name: str) -> tuple[float, float] | None:
     totals = []
     for puts, overs in ((0, 0), (SYNCS_OF, 0), (SYNCS_OF, SYNCS_OF)):
         command = ["strace", "-f", "-qq", "-e", "trace=fdatasync,fsync", sys.executable, "-m", __spec__.name]
-        told = subprocess.run([*command, "--only", name, str(puts), str(overs)], capture_output=True, text=True, check=True)
+        told = subprocess.run(
+            [*command, "--only", name, str(puts), str(overs)], capture_output=True, text=True, check=True
+        )
         totals.append(len(re.findall(r"\bf(?:data)?sync\(", told.stderr)))
     return (totals[1] - totals[0]) / SYNCS_OF, (totals[2] - totals[1]) / SYNCS_OF
 

@@ -124,5 +124,6 @@ def migrate(db: Database, migrations: tuple[Callable[[Database], None], ...] = M
         db.execute(f"PRAGMA user_version = {len(migrations)}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.conn.in_transaction:  # a disk error has undone it already
+            db.execute("ROLLBACK")
         raise

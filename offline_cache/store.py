@@ -259,7 +259,8 @@ class Store:
     def _disconnect(self) -> None:
         with self._reading:
             if self._reader is not None:
-                self._reader.close()
+                with suppress(sqlite.DatabaseError):
+                    self._reader.close()
                 self._reader = None
         if self._db is not None:
             with suppress(sqlite.DatabaseError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,9 @@ def save(window: Any, path: Path) -> None:
     image.convert("RGB").save(path)
 
 
+_VIDEO = 0x20  # SDL_INIT_VIDEO
+
+
 class _Mode(ctypes.Structure):
     _fields_ = (
         ("format", ctypes.c_uint32),
@@ -36,26 +38,16 @@ class _Mode(ctypes.Structure):
 
 
 def desktop_size() -> tuple[int, int] | None:
-    """The desktop's size in px as SDL sees it; None without a desktop."""
+    """The desktop's size in px; None without one. Asked before the window is made, so SDL is loaded for it."""
     if os.environ.get("SDL_VIDEODRIVER") == "offscreen":
         return None
-    # Importing Kivy's window would open it, in whatever size is configured then: its SDL is loaded beforehand.
-    found = bundled_sdl()
-    if found is None or found.SDL_InitSubSystem(0x20) != 0:  # SDL_INIT_VIDEO
-        return None
+    sdl = loaded_sdl() or _bundled_sdl()
     mode = _Mode()
-    if found.SDL_GetDesktopDisplayMode(0, ctypes.byref(mode)) != 0:
+    if sdl is None or sdl.SDL_InitSubSystem(_VIDEO) != 0:
+        return None
+    if sdl.SDL_GetDesktopDisplayMode(0, ctypes.byref(mode)) != 0:
         return None
     return mode.w, mode.h
-
-
-def bundled_sdl() -> ctypes.CDLL | None:
-    """The SDL2 library that Kivy's wheel brings and will load."""
-    spec = importlib.util.find_spec("kivy")
-    if spec is None or spec.origin is None:
-        return None
-    libraries = sorted(Path(spec.origin).parents[1].glob("[Kk]ivy.libs/libSDL2-*"))
-    return ctypes.CDLL(str(libraries[0])) if libraries else None
 
 
 def loaded_sdl() -> ctypes.CDLL | None:
@@ -64,3 +56,11 @@ def loaded_sdl() -> ctypes.CDLL | None:
         if "libSDL2-" in line:
             return ctypes.CDLL(line.split()[-1])
     return None
+
+
+def _bundled_sdl() -> ctypes.CDLL | None:
+    import kivy
+
+    folder = Path(kivy.__file__).parent.parent / "Kivy.libs"
+    found = next(folder.glob("libSDL2-2*.so*"), None)
+    return ctypes.CDLL(str(found)) if found else None

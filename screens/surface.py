@@ -7,6 +7,7 @@ moves (ring, preview, ink, typed text, the pressed mark) is drawn anew: 20 ms in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 from kivy.graphics import BorderImage, Canvas, Color, Fbo, PopMatrix, PushMatrix, Rectangle, Scale, Translate
 from kivy.input import MotionEvent
@@ -30,7 +31,8 @@ class Surface(Widget):
         self.lives: list[Widget] = []
         self._touched = touched
         self._now = now
-        self._last_tap_s = -1.0
+        self._last_tap_s = -inf
+        self._seen_s = -inf
         self._held: tuple[object, Target] | None = None
         self._radius = 0
         with self.canvas:
@@ -45,9 +47,11 @@ class Surface(Widget):
             PopMatrix()
         self.bind(size=self._fit)
 
-    def mount(self, page: Panel) -> None:
-        """Show ``page`` instead of what is there."""
+    def mount(self, page: Panel, *, fresh: bool = False) -> None:
+        """Show ``page`` instead of what is there; a ``fresh`` one takes no tap that was meant for the page before."""
         self.clear()
+        if fresh:
+            self._seen_s = inf
         self.page = page
         self._store.add(page.canvas)
         for panel in walk(page):
@@ -77,6 +81,11 @@ class Surface(Widget):
             self._store.remove(self.page.canvas)
         self.page = None
         self.targets, self.lives = [], []
+
+    def seen(self, *_: object) -> None:
+        """The glass shows what is mounted."""
+        if self._seen_s == inf:
+            self._seen_s = self._now()
 
     def blank(self) -> None:
         """Paint over the stored picture, so that no pixel of the last page stays."""
@@ -136,7 +145,7 @@ class Surface(Widget):
         # A trembling hand taps twice; keys of a keyboard are meant to be struck quickly.
         now, last = self._now(), self._last_tap_s
         self._last_tap_s = now
-        return target.rapid or last < 0 or now - last >= DEBOUNCE_S
+        return target.rapid or now - max(last, self._seen_s) >= DEBOUNCE_S
 
     def _at(self, x: float, y: float) -> Target | None:
         for target in reversed(self.targets):

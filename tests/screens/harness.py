@@ -21,16 +21,16 @@ _DOWN, _UP, _MOVE = 0x401, 0x402, 0x400
 
 class _Button(ctypes.Structure):
     _fields_ = (
-        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32), ("which", ctypes.c_uint32),
-        ("button", ctypes.c_uint8), ("state", ctypes.c_uint8), ("clicks", ctypes.c_uint8), ("padding", ctypes.c_uint8),
+        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32),
+        ("which", ctypes.c_uint32), ("button", ctypes.c_uint8), ("state", ctypes.c_uint8), ("clicks", ctypes.c_uint8), ("padding", ctypes.c_uint8),
         ("x", ctypes.c_int32), ("y", ctypes.c_int32),
     )  # fmt: skip
 
 
 class _Motion(ctypes.Structure):
     _fields_ = (
-        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32), ("which", ctypes.c_uint32),
-        ("state", ctypes.c_uint32), ("x", ctypes.c_int32), ("y", ctypes.c_int32), ("xrel", ctypes.c_int32),
+        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32),
+        ("which", ctypes.c_uint32), ("state", ctypes.c_uint32), ("x", ctypes.c_int32), ("y", ctypes.c_int32), ("xrel", ctypes.c_int32),
         ("yrel", ctypes.c_int32),
     )  # fmt: skip
 

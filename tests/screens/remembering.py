@@ -42,13 +42,18 @@ def pages(values: dict[str, str]) -> list[Page]:
         action=Action(id="due", label=same(values["name"] + "换证")), line="traffic", urgency="soon",
         reason=same(values["address"]), urgency_label=same("3 天"),
     )  # fmt: skip
-    return [
-        Page(kind="menu", title=same("您好，" + values["name"]), blocks=(DueList(title=same("待办"), items=(item,)),), actions=(done,)),
-        Page(kind="review", title=same("核对"), actions=(done,), blocks=(Facts(rows=tuple(Fact(label=same(k), value=same(v)) for k, v in values.items())),)),
-        Page(kind="form", title=same("号码"), actions=(done,), blocks=(Field(name="number", label=same("号码"), keys="id_number", value=values["number"][:-6], max_length=18),)),
-        Page(kind="sign", title=same("签名"), actions=(done,), blocks=(SignaturePad(name="ink", label=same(values["name"])),)),
-        Page(kind="result", title=same("结果"), actions=(done,), blocks=(Hero(icon="ok", level="ok", title=same(values["rare"])), Receipt(label=same("编号"), number=values["number"], qr=values["number"]))),
-    ]  # fmt: skip
+    rows = tuple(Fact(label=same(name), value=same(value)) for name, value in values.items())
+    typed = Field(name="number", label=same("号码"), keys="id_number", value=values["number"][:-6], max_length=18)
+    receipt = Receipt(label=same("编号"), number=values["number"], qr=values["number"])
+    contents = {
+        "menu": (DueList(title=same("待办"), items=(item,)),),
+        "review": (Facts(rows=rows),),
+        "form": (typed,),
+        "sign": (SignaturePad(name="ink", label=same(values["name"])),),
+        "result": (Hero(icon="ok", level="ok", title=same(values["rare"])), receipt),
+    }
+    title = same("您好，" + values["name"])
+    return [Page(kind=kind, title=title, blocks=blocks, actions=(done,)) for kind, blocks in contents.items()]
 
 
 async def visit(presenter: KivyPresenter, nursery: trio.Nursery) -> None:

@@ -168,6 +168,7 @@ async def test_batches_in_the_wrong_order_are_no_gap_and_no_break(side: Side) ->
 @by_file
 async def test_a_damaged_parcel_costs_its_own_case_a_second_trip_only(side: Side) -> None:
     keys = [side.file(photo=os.urandom(100_000)) for _ in range(3)]
+    side.files._linger_s = 1.0
     [batch] = await side.export()
     damage(batch, 150_000)
     code, [said] = side.hub_files()

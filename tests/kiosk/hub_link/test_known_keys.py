@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from kiosk.clock import Clock
 from kiosk.hub_link.client import HubLink
 from kiosk.hub_link.filing import Filing, WrongHubKey
 from kiosk.hub_link.identity import Identity
@@ -103,5 +102,4 @@ def test_what_the_hub_says_to_another_machine_does_not_count() -> None:
 def test_a_machine_that_never_met_its_hub_files(tmp_path: Path, kit) -> None:
     known = KnownKeys(Values(kit.store), kit.identity, seal_key="a", verify_key="b")
     assert known.trouble == ""
-    assert isinstance(Clock(), Clock)
     assert Identity.load(Values(kit.store), "hall-0001") == kit.identity

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
 
 def serve() -> None:
     """Forks for each line {"arguments", "errors"}; answers the process id, and for {"wait": pid} how it ended."""
-    import kiosk.commands.walking  # noqa: F401
+    import kiosk.commands.walking
     import kiosk.machine  # noqa: F401
     import tests.matrix.kill.points  # noqa: F401
 

@@ -27,7 +27,14 @@ from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
 
-_LINES = {"page": "kind", "case": "state", "envelope": "state", "print": "outcome", "journey": "state", "visit": "state"}
+_LINES = {
+    "page": "kind",
+    "case": "state",
+    "envelope": "state",
+    "print": "outcome",
+    "journey": "state",
+    "visit": "state",
+}
 _NAMED = ((Outbox, "put delivered failed hold claim"), (Journal, "begin resolve"), (Counters, "take"))
 _FIRST_BYTES = 512
 
@@ -105,23 +112,26 @@ def _commits(points: Points) -> None:
 
     @_wrap(Store, "_commit")
     def commit(original: Callable[..., Any], self: Store, action: Callable[[], Any]) -> Any:
-        name = points.operation
+        name, idle = points.operation, False
 
         def then() -> Any:
+            nonlocal idle
+            before = _sending(self)
             result = action()
-            if not _idle_claim(self, name):
+            # A claim that found nothing to send: how often that happens is chance.
+            idle = name == "outbox.claim" and _sending(self) == before
+            if not idle:
                 points.passed(f"before commit of {name}")
             return result
 
         result = original(self, then)
-        if not _idle_claim(self, name):
+        if not idle:
             points.passed(f"after commit of {name}")
         return result
 
 
-def _idle_claim(store: Store, name: str) -> bool:
-    """A claim that found nothing to send; how often that happens is chance."""
-    return name == "outbox.claim" and not store.db.execute("SELECT 1 FROM outbox WHERE state = 'sending'").fetchone()
+def _sending(store: Store) -> int:
+    return store.db.execute("SELECT COUNT(*) FROM outbox WHERE state = 'sending'").fetchone()[0]
 
 
 def _printer(points: Points) -> None:

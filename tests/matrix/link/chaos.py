@@ -40,7 +40,16 @@ from tests.matrix.link.proxy import Proxy
 
 QUIET_S = 40.0
 """So long without a word from a machine that still has something to do means that it is stuck."""
-NOTHING_WRONG = ("lost", "duplicated", "out of order", "held", "undelivered", "no effect", "chain broken", "not as kept")
+NOTHING_WRONG = (
+    "lost",
+    "duplicated",
+    "out of order",
+    "held",
+    "undelivered",
+    "no effect",
+    "chain broken",
+    "not as kept",
+)
 
 
 class Told(NamedTuple):
@@ -134,7 +143,7 @@ class Run:
                     line = lines.get(timeout=0.2)
                 except queue.Empty:
                     now = time.monotonic()
-                    if child.poll() is not None and lines.empty() or now > self._ends:
+                    if (child.poll() is not None and lines.empty()) or now > self._ends:
                         break
                     if now - heard > self._quiet_s:
                         self.counts["stuck"] += 1

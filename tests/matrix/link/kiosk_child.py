@@ -1,13 +1,15 @@
 """The machine's durable side in a process of its own: files, forwards, says what it has, and may be killed any time.
 
 ``python -m tests.matrix.link.kiosk_child PLAN``: the plan is a JSON file. Lines on stdout: ``begun N KEY``,
-``kept N KEY SEQ``, ``delivered KEY``, ``held KEY``, ``online yes|no``, ``done``.
+``kept N KEY SEQ``, ``delivered KEY``, ``held KEY``, ``online yes|no``, ``done``. With ``watch`` it keeps the live link
+too and files up to the number in each line on stdin, until that ends.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,8 +25,7 @@ from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.hub_link.client import HubLink
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
-from kiosk.hub_link.http import HubHttp
-from kiosk.hub_link.identity import Identity
+from kiosk.hub_link.identity import Identity, enrol
 from kiosk.messages import content
 from kiosk.messages.envelope import Kind, new_key
 from offline_cache.outbox import Outbox
@@ -39,7 +40,10 @@ LOOK_S = 0.02
 
 
 class Plan(msgspec.Struct):
-    """What this process does. ``shift_days``: how far its wall clock may jump, both ways, by ``clock_seed``."""
+    """What this process does.
+
+    ``shift_days``: how far its wall clock may jump, both ways, by ``clock_seed`` · ``code``: enrols with it first.
+    """
 
     store: str
     kiosk_id: str
@@ -49,7 +53,7 @@ class Plan(msgspec.Struct):
     seed: int
     items: int
     ca_file: str = ""
-    timeout_s: float = 0.7
+    code: str = ""
     base_s: float = 0.02
     cap_s: float = 0.2
     backlog: int = 48
@@ -146,11 +150,16 @@ async def run(plan: Plan) -> None:
         on_idle=store.tidy,
     )
     filing = Filing(outbox, identity, seal_key=plan.seal_key, clock=clock, on_filed=forwarder.nudge)
+    if plan.code:
+        await enrol(plan.url, plan.code, identity, clock, ca_file=plan.ca_file)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forwarder.run)
         if plan.watch:
             nursery.start_soon(link.run)
-        await _file_all(plan, filing, outbox, clock)
+            async for items in _told():
+                await _file_all(plan, filing, outbox, clock, items)
+        else:
+            await _file_all(plan, filing, outbox, clock, plan.items)
         while outbox.depth():
             await trio.sleep(LOOK_S)
         nursery.cancel_scope.cancel()
@@ -165,10 +174,15 @@ def _changed(forwarder: Forwarder, online: bool) -> None:
         forwarder.network_up()
 
 
-async def _file_all(plan: Plan, filing: Filing, outbox: Outbox, clock: JumpingClock) -> None:
+async def _told() -> AsyncIterator[int]:
+    while line := await trio.to_thread.run_sync(sys.stdin.readline):
+        yield int(line)
+
+
+async def _file_all(plan: Plan, filing: Filing, outbox: Outbox, clock: JumpingClock, items: int) -> None:
     """Goes on where the process before this one died; its last filing is repeated, as a person taps again."""
     dice = Random()
-    for n in range(max(0, outbox.last_seq() - 1), plan.items):
+    for n in range(max(0, outbox.last_seq() - 1), items):
         each = item(plan.seed, n)
         key = new_key() if mistakes.chosen() == "new key" else each.key
         say("begun", n, key)

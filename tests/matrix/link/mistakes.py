@@ -1,4 +1,4 @@
-"""Mistakes that the chaos run must find, built into the child process from outside; nothing of the product reads this."""
+"""Mistakes that the chaos run must find, built into the child process from outside; no product code reads this."""
 
 from __future__ import annotations
 

@@ -123,8 +123,7 @@ def claim_and_send(setting: Setting, state: State) -> Iterator[State]:
         key = item + 100 * attempt if setting.mistake == "new key per try" else item
         request = Request(item, key, attempt if anew else 0)
         tries = _changed(state.tries, item, attempt + 1) if anew else state.tries
-        row = DELIVERED if setting.mistake == "ack before answer" else SENDING
-        sent = _row(state, item, row)
+        sent = _row(state, item, DELIVERED if setting.mistake == "ack before answer" else SENDING)
         yield sent._replace(waiting=state.waiting | {item}, tries=tries, wire=state.wire | {request})
 
 
@@ -264,9 +263,7 @@ def _first_stuck(came_from: dict[State, tuple[State, str] | None], back: dict[St
 
 def _start(setting: Setting) -> State:
     n, none = len(setting.cases), frozenset()
-    return State(
-        (NOT_FILED,) * n, none, (0,) * n, none, none, (), none, setting.kiosk_crashes, setting.hub_crashes
-    )
+    return State((NOT_FILED,) * n, none, (0,) * n, none, none, (), none, setting.kiosk_crashes, setting.hub_crashes)
 
 
 def _must_wait(setting: Setting, state: State, item: int) -> bool:

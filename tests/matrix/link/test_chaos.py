@@ -11,9 +11,7 @@ from tests.matrix.link.chaos import Report, Run, new_seed
 
 
 def chaos(hub: RunningHub, folder: Path, **named) -> Report:
-    report = Run(hub, folder, **{"seed": new_seed(), "kiosk_kills": 0, "hub_kills": 0, **named}).go()
-    print(report)  # pytest shows the seed of a run that failed
-    return report
+    return Run(hub, folder, **{"seed": new_seed(), "kiosk_kills": 0, "hub_kills": 0, **named}).go()
 
 
 def test_sixty_cases_over_a_bad_line_with_kills_and_clock_jumps(hub: RunningHub, tmp_path: Path) -> None:
@@ -27,8 +25,6 @@ def test_sixty_cases_over_a_bad_line_with_kills_and_clock_jumps(hub: RunningHub,
     ("mistake", "found", "kills"),
     [("ack first", "lost", 0), ("no order", "out of order", 0), ("new key", "duplicated", 2)],
 )
-def test_a_seeded_mistake_does_not_pass(
-    hub: RunningHub, tmp_path: Path, mistake: str, found: str, kills: int
-) -> None:
+def test_a_seeded_mistake_does_not_pass(hub: RunningHub, tmp_path: Path, mistake: str, found: str, kills: int) -> None:
     report = chaos(hub, tmp_path, cases=40, mistake=mistake, kiosk_kills=kills, seed=11, quiet_s=8)
     assert report.wrong[found], report

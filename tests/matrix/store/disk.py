@@ -43,7 +43,16 @@ class File:
         self.waiting.append((size, None))
 
     def sync(self) -> None:
-        self.durable = bytearray(self.current)
+        self.durable = self.durable or bytearray()
+        for offset, data in self.waiting:
+            if data is None:
+                del self.durable[offset:]
+            else:
+                _put(self.durable, offset, data)
+        self.waiting.clear()
+
+    def fail_sync(self) -> None:
+        """As Linux does it: the failed pages count as clean afterwards, so no later sync will write them."""
         self.waiting.clear()
 
     def after_cut(self, dice: Random) -> bytes | None:
@@ -65,14 +74,23 @@ class File:
 class Disk:
     """``cut_at``: the number of the call (write, truncate, sync, delete) during which the power fails, from 1.
 
-    ``honest`` False: a disk that says it has synced and has not.
+    ``honest`` False: a disk that says it has synced and has not. ``failing_sync``: the number of the sync that fails.
     """
 
-    def __init__(self, files: dict[str, bytes] | None = None, *, cut_at: int = 0, honest: bool = True) -> None:
+    def __init__(
+        self,
+        files: dict[str, bytes] | None = None,
+        *,
+        cut_at: int = 0,
+        honest: bool = True,
+        failing_sync: int = 0,
+    ) -> None:
         self.files = {name: File(content) for name, content in (files or {}).items()}
         self.deleted: dict[str, File] = {}
         self.cut_at = cut_at
         self.honest = honest
+        self.failing_sync = failing_sync
+        self.syncs = 0
         self.calls = 0
         self.off = False
         self.full = False
@@ -94,6 +112,7 @@ class Disk:
 
     def connector(self, instead: dict[str, str] | None = None) -> Any:
         """For ``Store.open(connect=...)``. ``instead``: statements that a seeded mistake exchanges."""
+
         def connect(path: Path, *, read_only: bool = False, immutable: bool = False) -> Any:
             return None if read_only else _Connection(path.name, self, instead or {})
 
@@ -159,6 +178,12 @@ class _OpenFile:
 
     def xSync(self, flags: int) -> None:
         self.disk.call()
+        self.disk.syncs += 1
+        if self.disk.syncs == self.disk.failing_sync:
+            self.file.fail_sync()
+            failed = apsw.IOError("a sync failed")
+            failed.extendedresult = apsw.SQLITE_IOERR_FSYNC
+            raise failed
         if self.disk.honest:
             if self.file.durable is None:
                 self.disk.deleted.clear()  # with a new file SQLite syncs the folder too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -67,12 +68,10 @@ def drain_one(outbox: Outbox) -> None:
 
 def again(work):
     """The same again, as the page and the forwarder do it."""
-    for left in reversed(range(TRIES)):
-        try:
+    for _ in range(TRIES - 1):
+        with suppress(StoreError):
             return work()
-        except StoreError:
-            if not left:
-                raise
+    return work()
 
 
 def say(line: str) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -162,7 +163,9 @@ def opened(folder: Path, disk: Disk, instead: dict[str, str]) -> Store:
     )
 
 
-def run_once(folder: Path, cut_at: int, seed: int, *, instead: dict[str, str], honest: bool) -> tuple[int, list[Finding]]:
+def run_once(
+    folder: Path, cut_at: int, seed: int, *, instead: dict[str, str], honest: bool
+) -> tuple[int, list[Finding]]:
     """One day with the power cut at call ``cut_at`` (0: none), and once more while it starts again."""
     disk, promised = Disk(cut_at=cut_at, honest=honest), Promised()
     with suppress(StoreError):
@@ -188,25 +191,59 @@ def run_once(folder: Path, cut_at: int, seed: int, *, instead: dict[str, str], h
         return disk.calls, [Finding("corrupt", str(error))]
 
 
-def sweep(*, step: int = 1, seeds: int = 3, instead: dict[str, str] | None = None, honest: bool = True) -> Counter[str]:
-    """Runs, and how many of them found something ``lost`` or ``corrupt``."""
-    found: Counter[str] = Counter()
-    # Every start that met a power cut says so; thousands of them tell nothing.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+def run_failing(folder: Path, failing_sync: int, seed: int) -> tuple[int, list[Finding]]:
+    """One day in which one sync fails, once, and the power cut that shows what was truly written."""
+    disk, promised = Disk(failing_sync=failing_sync), Promised()
+    with suppress(StoreError):
+        store = opened(folder, disk, {})
+        try:
+            day(store, promised)
+        finally:
+            disk.off = True
+            store.close()
     try:
-        with tempfile.TemporaryDirectory(dir=folder) as name:
-            calls, _ = run_once(Path(name), 0, 0, instead=instead or {}, honest=honest)
-            found["calls"] = calls
-            for cut_at in range(1, calls + 1, step):
-                for seed in range(seeds):
-                    _, findings = run_once(Path(name), cut_at, seed + 100 * cut_at, instead=instead or {}, honest=honest)
-                    found["runs"] += 1
-                    found.update({finding.kind for finding in findings})
-                    if findings and not found["shown"]:
-                        found["shown"] = cut_at
+        store = opened(folder, Disk(disk.after_cut(seed)), {})
+        try:
+            return disk.syncs, list(check(store, promised))
+        finally:
+            store.close()
+    except (StoreError, sqlite.DatabaseError) as error:
+        return disk.syncs, [Finding("corrupt", str(error))]
+
+
+@contextmanager
+def quiet() -> Iterator[Path]:
+    """A folder for the process's lock, and no log: thousands of starts after power cuts tell nothing."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    memory = Path("/dev/shm")
+    try:
+        with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+            yield Path(name)
     finally:
         structlog.reset_defaults()
+
+
+def sweep(*, step: int = 1, seeds: int = 3, instead: dict[str, str] | None = None, honest: bool = True) -> Counter[str]:
+    """How many runs, and how many of them found something ``lost`` or ``corrupt``."""
+    found: Counter[str] = Counter()
+    with quiet() as folder:
+        found["calls"], _ = run_once(folder, 0, 0, instead=instead or {}, honest=honest)
+        for cut_at, seed in product(range(1, found["calls"] + 1, step), range(seeds)):
+            _, findings = run_once(folder, cut_at, seed + 100 * cut_at, instead=instead or {}, honest=honest)
+            found["runs"] += 1
+            found.update({finding.kind for finding in findings})
+    return found
+
+
+def sweep_failing(*, step: int = 1, seeds: int = 3) -> Counter[str]:
+    """The same for a failure of each sync of the day."""
+    found: Counter[str] = Counter()
+    with quiet() as folder:
+        found["calls"], _ = run_failing(folder, 0, 0)
+        for failing, seed in product(range(1, found["calls"] + 1, step), range(seeds)):
+            _, findings = run_failing(folder, failing, seed + 100 * failing)
+            found["runs"] += 1
+            found.update({finding.kind for finding in findings})
     return found
 
 
@@ -216,13 +253,16 @@ def main() -> int:
     parser.add_argument("--step", type=int, default=1)
     options = parser.parse_args()
     write = sys.stdout.write
-    write(f"{'':<32}{'runs':>7}{'lost':>7}{'corrupt':>9}\n")
+    write(f"{'':<40}{'runs':>7}{'lost':>7}{'corrupt':>9}\n")
     good = True
     for name, mistake in MISTAKES.items():
         found = sweep(step=options.step, seeds=options.seeds, **mistake)
-        write(f"{name:<32}{found['runs']:>7}{found['lost']:>7}{found['corrupt']:>9}\n")
+        write(f"{name:<40}{found['runs']:>7}{found['lost']:>7}{found['corrupt']:>9}\n")
         clean = not found["lost"] and not found["corrupt"]
         good &= clean if not mistake else not clean
+    found = sweep_failing(step=options.step, seeds=options.seeds)
+    write(f"{'a sync that fails, drops its pages':<40}{found['runs']:>7}{found['lost']:>7}{found['corrupt']:>9}\n")
+    good &= not found["lost"] and not found["corrupt"]
     return 0 if good else 1
 
 

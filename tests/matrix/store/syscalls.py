@@ -132,7 +132,9 @@ def full_disk(folder: Path, keys: KeyPair, kilobytes: int) -> list[str] | None:
     disk = folder / f"disk{kilobytes}"
     disk.mkdir()
     options = f"size={kilobytes}k,mode=700"
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], capture_output=True, check=False
+    ).returncode:
         return None
     try:
         told = child(disk / "store.db", keys, [])

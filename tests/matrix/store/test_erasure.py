@@ -1,4 +1,4 @@
-"""What was delivered leaves no trace of its content in any file; the seeded mistake shows that the search would see it."""
+"""What was delivered leaves no trace of its content in any file; a seeded mistake shows that the search sees it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,12 @@ def run(folder: Path, connect: Callable[..., Any]) -> tuple[Queue, set[str]]:
 
 def test_no_planted_value_of_a_delivered_case_is_left_in_any_file(tmp_path: Path) -> None:
     queue, gone = run(tmp_path, engine.connect)
-    assert {each.name for each in tmp_path.iterdir()} == {"store.db", "store.db-wal", "store.db-shm", "store.db.ballast"}
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "store.db",
+        "store.db-wal",
+        "store.db-shm",
+        "store.db.ballast",
+    }
     assert len(gone) == 20
     assert queue.hits(gone) == 0
     assert queue.hits(queue.marks.keys() - gone) > 1000, "the search does find what still waits"

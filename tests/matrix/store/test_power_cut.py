@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.matrix.store.disk import Disk, PowerCut
-from tests.matrix.store.power_cut import MISTAKES, sweep
+from tests.matrix.store.power_cut import MISTAKES, sweep, sweep_failing
 
 
 def test_power_cut_anywhere_in_a_machines_day_loses_and_damages_nothing() -> None:
     found = sweep(step=11, seeds=1)
     assert found["calls"] > 300
     assert found["runs"] > 30
+    assert (found["lost"], found["corrupt"]) == (0, 0)
+
+
+def test_a_sync_that_fails_and_drops_its_pages_loses_nothing() -> None:
+    """Linux forgets pages whose sync failed; the store writes them again before it goes on."""
+    found = sweep_failing(step=4, seeds=1)
+    assert found["runs"] > 10
     assert (found["lost"], found["corrupt"]) == (0, 0)
 
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -63,11 +64,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- what happens to a machine
 
-    @rule(number=st.integers(0, 4), kind=st.sampled_from(sorted(KINDS)), size=st.sampled_from([10, 9_000, 60_000]))
-    def file(self, number: int, kind: str, size: int) -> None:
-        new = Known(len(self.known) + 1, f"k{len(self.known)}", f"c{number}", kind, bytes([number]) * size)
-        if self.may_fill(lambda: self.put(new)):
-            self.known.append(new)
+    @rule(cases=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(sorted(KINDS))), min_size=1, max_size=4),
+          size=st.sampled_from([10, 9_000, 60_000]))  # fmt: skip
+    def file(self, cases: list[tuple[int, str]], size: int) -> None:
+        for number, kind in cases:
+            new = Known(len(self.known) + 1, f"k{len(self.known)}", f"c{number}", kind, bytes([number]) * size)
+            if self.may_fill(lambda new=new: self.put(new)):
+                self.known.append(new)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -81,13 +84,11 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def another_content_under_the_same_key(self, data: st.DataObject) -> None:
         known = data.draw(st.sampled_from(self.known))
-        try:
+        with pytest.raises(KeyTaken) as taken:
             self.outbox.put(
                 kind="case", key=known.key, case_id="x", receipt_number=None, parts=[("form", b"!")], stamp=stamp
             )
-            raise AssertionError("two contents under one key")
-        except KeyTaken as taken:
-            assert taken.known.seq == known.seq
+        assert taken.value.known.seq == known.seq
 
     def put(self, known: Known) -> None:
         kept = self.outbox.put(
@@ -101,9 +102,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert kept.seq == known.seq
         known.sha256 = kept.sha256
 
-    @rule(avoid_first=st.booleans())
-    def claim(self, avoid_first: bool) -> None:
-        avoid = [1] if avoid_first else []
+    @rule(times=st.integers(1, 5), avoid_first=st.booleans())
+    def claim(self, times: int, avoid_first: bool) -> None:
+        for _ in range(times):
+            self.claim_one([1] if avoid_first else [])
+
+    def claim_one(self, avoid: list[int]) -> None:
         got: list[Claimed | None] = []
         if not self.may_fill(lambda: got.append(self.outbox.claim(self.now, avoid=avoid))):
             return

@@ -1,0 +1,126 @@
+"""A machine that died with the paper under way: judged by evidence, asked of a person, printed again as a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from kiosk import recovery
+from kiosk.citizen import Script
+from kiosk.machine import Machine
+from kiosk.recovery import Slip
+from tests.kiosk.machine.conftest import World
+from tests.kiosk.machine.test_end_to_end import Waiting, number_of
+
+COPY = "副本"
+
+
+def intents(machine: Machine) -> list[Any]:
+    return machine.journal.open_intents()
+
+
+async def filed_without_paper(world: World) -> tuple[str, str]:
+    """A case whose citizen went without a slip: (case id, receipt number)."""
+    await world.walk(world.script("wang", "H13", actions={"result": "leave"}))
+    case_id = next(line["case_id"] for line in world.of("case"))
+    machine = world.machine(None)
+    (row,) = machine.outbox.find(key=case_id)
+    machine.store.close()
+    assert row.receipt_number
+    return case_id, row.receipt_number
+
+
+async def left_open(world: World, ref: str, slip: Slip, *, handed: bool) -> None:
+    """The journal as a machine leaves it that died before (or after) the printer got the job."""
+    machine = world.machine(None)
+    intent = recovery.begin_slip(machine, ref, slip)
+    if handed:
+        recovery.hand_over(machine, intent, ref, slip)
+    machine.store.close()
+
+
+async def test_what_was_never_handed_to_the_printer_is_not_printed_and_said_so_once(world: World) -> None:
+    await left_open(world, "case-1", Slip(number="1" * 24, service="T01"), handed=False)
+    world.lines.clear()
+    await started_and_ended(world)
+    (line,) = world.of("recovered")
+    assert (line["outcome"], line["evidence"]) == ("not_printed", "never_handed_over")
+    machine = world.machine(None)
+    try:
+        assert intents(machine) == []
+        assert [r.detail["outcome"] for r in machine.audit_log.rows(1)] == ["not_printed"]
+        assert machine.audit_log.verify() is None
+    finally:
+        machine.store.close()
+
+
+async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_copy_by_its_number(world: World) -> None:
+    case_id, number = await filed_without_paper(world)
+    await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
+    world.lines.clear()
+    machine = await started_and_ended(world)
+    (line,) = world.of("recovered")
+    assert (line["outcome"], line["ref"]) == ("doubt", case_id)
+    world.lines.clear()
+    await world.walk(by_number(number))
+    assert [line["outcome"] for line in world.of("recovered")] == ["doubt"], "shown at every start until it is settled"
+    (slip,) = world.slips()
+    assert COPY in slip
+    assert number_of(slip) == number
+    machine = world.machine(None)
+    try:
+        assert intents(machine) == [], "who holds a copy needs no technician"
+        audited = [row for row in machine.audit_log.rows() if row.detail.get("ref") == case_id]
+        assert len(audited) == 1, "decided once, audited once"
+    finally:
+        machine.store.close()
+
+
+async def test_a_copy_in_doubt_is_followed_by_the_next_copy(world: World) -> None:
+    case_id, number = await filed_without_paper(world)
+    await left_open(world, case_id, Slip(number=number, service="H13", copy=1), handed=True)
+    await world.walk(by_number(number))
+    (slip,) = world.slips()
+    assert f"{COPY}" in slip
+    assert "2" in next(line for line in slip.split("\n") if COPY in line)
+
+
+async def test_without_network_the_copy_names_no_person_and_no_date(world: World) -> None:
+    world.do("network", "cut")
+    case_id, number = await filed_without_paper(world)
+    await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
+    await world.walk(by_number(number))
+    (slip,) = world.slips()
+    assert COPY in slip
+    assert "承诺办结" not in slip
+    assert "王" not in slip
+
+
+async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World) -> None:
+    await world.walk(world.script("wang", "H13"))
+    (slip,) = world.slips()
+    await world.walk(by_number(number_of(slip)))
+    assert len(world.slips()) == 1
+
+
+def by_number(number: str) -> Script:
+    """Somebody who has only the number, and wants the slip."""
+    return Script(
+        services=("C01",),
+        anonymous=True,
+        values={"number": number},
+        actions={"progress_how": "number", "progress": "reprint"},
+    )
+
+
+async def started_and_ended(world: World) -> Machine:
+    """One start of the machine up to its home page."""
+    machine = world.machine(Waiting())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(machine.run)
+        with trio.fail_after(20):
+            while "home" not in world.pages():
+                await trio.sleep(0.05)
+        machine.stop()
+    return machine

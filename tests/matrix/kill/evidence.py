@@ -1,0 +1,194 @@
+"""What can be seen from outside after a death: store, hub, paper, status lines; and what must hold between them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from kiosk.clock import Clock
+from kiosk.demo.stage import Stage
+from offline_cache.audit import Audit, AuditRow
+from offline_cache.journal import Intent
+from offline_cache.outbox import Outbox, Row
+from offline_cache.store import Store
+
+NUMBER = re.compile(r"\[CODE128 (\d{24})\]")
+COPY = "副本"
+PROMISES = frozenset({"filing", "result", "printing", "slip", "slip_trouble", "complaint_done"})
+"""Pages that may be shown only when the case is kept."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """An intent of the journal with how it ended, None while open."""
+
+    intent: Intent
+    outcome: str | None
+
+    @property
+    def number(self) -> str:
+        return self.intent.detail.get("number", "")
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be seen at a moment when no machine runs."""
+
+    rows: list[Row]
+    digests: dict[str, str]
+    chain_broken_at: int | None
+    intents: list[Ended]
+    audit: list[AuditRow]
+    audit_broken_at: int | None
+    hub: list[dict[str, Any]]
+    case_files: list[dict[str, Any]]
+    slips: list[str]
+    unfinished: bool
+    said: list[dict[str, Any]]
+
+    def doubtful_numbers(self) -> list[str]:
+        """Receipt numbers whose slip was handed to the printer and has no outcome."""
+        return [i.number for i in self.intents if i.outcome is None and i.intent.detail.get("handed") and i.number]
+
+
+def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After:
+    """Look at the store file, the hub's tables and the printer's paper. The machine must be dead."""
+    store = Store.peek(stage.folder / "state" / "store.sqlite", now=Clock().now)
+    try:
+        outbox, audit = Outbox(store), Audit(store)
+        found = store.query("SELECT id, kind, ref, detail, begun_at, outcome FROM intent ORDER BY id")
+        digests = store.query("SELECT key, sha256 FROM outbox")
+        kept: dict[str, Any] = {
+            "rows": outbox.rows(),
+            "digests": {row["key"]: row["sha256"] for row in digests},
+            "chain_broken_at": outbox.verify_chain(),
+            "intents": [_ended(row) for row in found],
+            "audit": audit.rows(),
+            "audit_broken_at": audit.verify(),
+        }
+    finally:
+        store.close()
+    slips = [path.read_text(encoding="utf-8") for path in sorted(stage.slips.glob("*.txt"))]
+    sockets = stage.folder / "hub" / "postgres" / "sockets"
+    with psycopg.connect(host=str(sockets), user="postgres", dbname="tongban", row_factory=dict_row) as city:
+        hub = city.execute("select key::text, seq, kind, case_id, sha256, prev_sha256 from envelope order by seq")
+        files = city.execute("select key::text, receipt_number, state from case_file")
+        return After(
+            **kept, hub=hub.fetchall(), case_files=files.fetchall(), slips=slips, unfinished=unfinished, said=said
+        )
+
+
+def _ended(row: dict[str, Any]) -> Ended:
+    outcome = row.pop("outcome")
+    return Ended(Intent(**{**row, "detail": msgspec.json.decode(row["detail"])}), outcome)
+
+
+def judge(before: After, dead: After, after: After) -> list[str]:
+    """Each invariant that does not hold, in words."""
+    kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
+    return [*kept, *_paper(dead, after), *_said(dead, after)]
+
+
+def _chains(after: After) -> Iterator[str]:
+    if after.chain_broken_at is not None:
+        yield f"the queue's chain is broken at {after.chain_broken_at}"
+    if after.audit_broken_at is not None:
+        yield f"the audit chain is broken at {after.audit_broken_at}"
+    prev = "0" * 64
+    for n, row in enumerate(after.hub, 1):
+        if row["seq"] != n or row["prev_sha256"] != prev:
+            yield f"the chain at the hub is broken at {row['seq']}"
+            break
+        prev = row["sha256"]
+
+
+def _kept(before: After, dead: After, after: After) -> Iterator[str]:
+    """What was promised is kept; numbers are given once."""
+    known = {row.key for row in before.rows}
+    new = [row for row in dead.rows if row.key not in known and row.kind in ("case", "complaint")]
+    promised = {line["kind"] for line in dead.said if line["type"] == "page"} & PROMISES
+    stored = [line["case_id"] for line in dead.said if line["type"] == "case" and line["state"] == "stored"]
+    if (promised or stored) and not new:
+        yield f"the citizen was told that the case is kept ({', '.join(sorted(promised)) or 'stored'}); it is not"
+    if lost := {row.key for row in dead.rows} - {row.key for row in after.rows}:
+        yield f"lost from the queue: {sorted(lost)}"
+    given = Counter(row.receipt_number for row in after.rows if row.kind in ("case", "complaint"))
+    yield from (f"receipt number given {count} times" for count in given.values() if count > 1)
+
+
+def _at_the_hub(after: After) -> Iterator[str]:
+    """Each committed envelope once and as it was signed; nothing that was never committed."""
+    at_hub = Counter(row["key"] for row in after.hub)
+    ours = {row.key for row in after.rows}
+    yield from (f"{row.kind} {row.key} is {row.state} after settling" for row in after.rows if row.state != "delivered")
+    yield from (
+        f"{row.kind} {row.key} is {at_hub[row.key]} times at the hub" for row in after.rows if at_hub[row.key] != 1
+    )
+    yield from (f"the hub has {key}, which was never committed" for key in at_hub if key not in ours)
+    yield from (
+        f"{row['key']} has another digest at the hub"
+        for row in after.hub
+        if row["key"] in ours and after.digests[row["key"]] != row["sha256"]
+    )
+    cases = Counter(row["case_id"] for row in after.hub if row["kind"] == "case")
+    yield from (f"case {case} is {count} times at the hub" for case, count in cases.items() if count > 1)
+    files = Counter(row["receipt_number"] for row in after.case_files if row["receipt_number"])
+    yield from (f"{count} case files for one receipt number" for count in files.values() if count > 1)
+
+
+def _paper(dead: After, after: After) -> Iterator[str]:
+    """Each sheet once, or the doubt is open; a second one is marked."""
+    kept = {row.receipt_number for row in after.rows}
+    for number in {n for slip in dead.slips for n in NUMBER.findall(slip)}:
+        if number not in kept:
+            yield "a slip names a number whose case is not kept"
+    for number in {i.number for i in dead.intents if i.number} | {n for s in dead.slips for n in NUMBER.findall(s)}:
+        yield from _sheets_of(number, dead)
+    if dead.slips and not any(NUMBER.search(slip) for slip in dead.slips):
+        yield "a sheet without a number"
+    for number in dead.doubtful_numbers():
+        marked = [slip for slip in after.slips[len(dead.slips) :] if number in NUMBER.findall(slip) and COPY in slip]
+        if not marked:
+            yield "the doubtful slip was not offered again as a copy"
+
+
+def _sheets_of(number: str, dead: After) -> Iterator[str]:
+    sheets = sum(number in NUMBER.findall(slip) for slip in dead.slips)
+    intents = [i for i in dead.intents if i.number == number]
+    proved = sum(i.outcome == "printed" for i in intents)
+    open_ = sum(i.outcome is None and i.intent.detail.get("handed") is True for i in intents)
+    if not sheets and not intents:
+        return
+    if not dead.slips and not dead.unfinished and not open_ and proved and _is_new(number, dead):
+        yield f"{proved} sheet proved printed, none came out"
+    elif sheets > proved + open_:
+        yield f"{sheets} sheets came out, the journal knows of {proved} and doubts {open_}"
+
+
+def _is_new(number: str, dead: After) -> bool:
+    """Whether this run printed it; the paper of earlier runs has been taken away."""
+    refs = {line.get("ref") for line in dead.said if line["type"] == "print"}
+    cases = {line.get("case_id") for line in dead.said if line["type"] == "case"}
+    return any(i.number == number and i.intent.ref in refs | cases for i in dead.intents)
+
+
+def _said(dead: After, after: After) -> Iterator[str]:
+    """Every intent that was open at the death is decided: once in the audit chain, and as a status line."""
+    audited = Counter(row.detail.get("intent") for row in after.audit if row.event == "recovered")
+    lines = {line["intent"] for line in after.said if line["type"] == "recovered"}
+    for ended in dead.intents:
+        if ended.outcome is None:
+            if audited[ended.intent.id] != 1:
+                yield f"the open intent is {audited[ended.intent.id]} times in the audit"
+            if ended.intent.id not in lines:
+                yield "the open intent has no recovered line"
+            if ended.intent.detail.get("handed") is False and not _resolved(after, ended.intent.id, "not_printed"):
+                yield "what was never handed over is not resolved as not printed"
+
+
+def _resolved(after: After, intent_id: int, outcome: str) -> bool:
+    return any(i.intent.id == intent_id and i.outcome == outcome for i in after.intents)

@@ -1,0 +1,268 @@
+"""Walk, die at a point, start again, settle: one run of the kill matrix on one stage (hub, network, devices)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import trio
+
+from kiosk.clock import Clock
+from kiosk.demo.stage import Stage
+from kiosk.status_socket import ask
+from tests.matrix.kill import evidence
+from tests.matrix.kill.evidence import After, judge
+
+ROOT = Path(__file__).resolve().parents[3]
+PERSON = "wang"
+SERVICES = ("T01", "H13", "E13", "C02", "C03")
+WALK_S, SETTLE_S, POLL_S = 60.0, 40.0, 0.05
+PAPER_POINTS = ("printer", "journal.hand_over", "line print", "journal.resolve", "line page printing", "journal.begin")
+"""Where the printer may lose its power with the machine: what it had not printed is gone."""
+
+T = TypeVar("T")
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One run. ``broken`` names each invariant that does not hold; ``point`` ends in "(power)" when all lost power."""
+
+    service: str
+    point: str
+    broken: tuple[str, ...]
+
+
+class Stuck(Exception):
+    """Something that had to come did not."""
+
+
+class Sweep:
+    """One stage, used for all runs; between them devices and records are as on the first day, the store goes on."""
+
+    def __init__(self, stage: Stage, child_root: Path = ROOT) -> None:
+        self.stage = stage
+        self._clock = Clock()
+        self._runs = 0
+        self._codes: dict[int, int] = {}
+        self._printed: tuple[int, ...] = ()
+        self._folder = stage.folder / "kill"
+        self._folder.mkdir(exist_ok=True)
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.matrix.kill.child", "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=child_root,
+            text=True,
+        )
+        self._heard()
+        self.rated_number = ""
+
+    def close(self) -> None:
+        """End the fork server."""
+        self._server.terminate()
+        self._server.wait()
+
+    def points(self, service: str) -> list[str]:
+        """The points of an undisturbed walk, in order; with it the first receipt number to rate is made."""
+        self._reset()
+        seen = self._fresh("points")
+        with self._child("", seen, self._script(service), "1") as pid:
+            self._until(lambda: self._ended(pid), WALK_S, "the end of the walk")
+        found = [note["point"] for note in notes(seen) if "point" in note]
+        after = self._look(seen)
+        self.rated_number = self.rated_number or next((r.receipt_number for r in after.rows if r.kind == "case"), "")
+        return found
+
+    def run(self, service: str, point: str) -> Result:
+        """Die at ``point`` ("… (power)": the printer too), start again, settle, and judge."""
+        self._reset()
+        before = self._look(None)
+        target, _, power = point.partition(" (")
+        seen = self._fresh("walk")
+        with self._child(target, seen, self._script(service), "1") as pid:
+            code = self._until(lambda: self._ended(pid), WALK_S, f"the death at {target}")
+        if power:
+            self._do("receipt_printer", "power")
+        broken = [] if code == -9 else [f"the point was not reached (exit code {code})"]
+        self._do("id_card_reader", "lift")
+        self._do("camera", "nobody")
+        self._until(self._printer_rests, SETTLE_S, "the printer's rest")
+        dead = self._look(seen)
+        again = self._fresh("again")
+        reprint = dead.doubtful_numbers()
+        script = self._reprint_script(reprint[0]) if reprint else self._script("")
+        with self._child("", again, script, "1") as pid:
+            self._settled(pid, again, reprinting=bool(reprint))
+        after = self._look(seen, again)
+        return Result(service, point, (*broken, *judge(before, dead, after)))
+
+    # -- the machine's processes --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _child(self, target: str, seen: Path, script: Path, count: str) -> Iterator[int]:
+        arguments = [target, str(seen), "--config", str(self.stage.config), "walk", str(script), "--count", count]
+        pid = self._asked({"arguments": arguments, "errors": str(self._folder / "errors.log")})["pid"]
+        try:
+            yield pid
+        finally:
+            if self._ended(pid) is None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                self._until(lambda: self._ended(pid), 10.0, "the end of a killed process")
+
+    def _settled(self, pid: int, seen: Path, *, reprinting: bool) -> None:
+        """Until nothing is on its way any more and what was doubtful has been asked for; then SIGTERM."""
+        self._until(lambda: "home" in pages(seen) or None, SETTLE_S, "the home page")
+        if reprinting:
+            self._until(lambda: any(line["type"] == "wiped" for line in lines(seen)) or None, SETTLE_S, "the copy")
+        else:
+            self._until(self._queue_empty, SETTLE_S, "an empty queue")
+        if self._ended(pid) is None:
+            os.kill(pid, signal.SIGTERM)
+            self._until(lambda: self._ended(pid), 15.0, "the machine's end")
+
+    def _queue_empty(self) -> bool | None:
+        answer = trio.run(ask, str(self.stage.status_socket), "queue")
+        return True if answer and not answer["queue"]["depth"] else None
+
+    def _ended(self, pid: int) -> int | None:
+        if pid in self._codes:
+            return self._codes[pid]
+        answer = self._asked({"wait": pid})
+        if answer["ended"]:
+            self._codes[pid] = answer["code"]
+        return self._codes.get(pid)
+
+    def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return self._heard()
+
+    def _heard(self) -> dict[str, Any]:
+        assert self._server.stdout is not None
+        line = self._server.stdout.readline()
+        if not line:
+            raise Stuck("the fork server has ended")
+        return json.loads(line)
+
+    def _until(self, found: Callable[[], T | None], timeout_s: float, what: str) -> T:
+        ends = self._clock.monotonic() + timeout_s
+        while (value := found()) is None:
+            if self._clock.monotonic() > ends:
+                raise Stuck(f"{what} did not come; {self._errors()}")
+            trio.run(trio.sleep, POLL_S)
+        return value
+
+    def _errors(self) -> str:
+        return (self._folder / "errors.log").read_text(errors="replace")[-500:]
+
+    # -- around the machine -------------------------------------------------------------------------------------------
+
+    def _do(self, device: str, verb: str, **arguments: Any) -> dict[str, Any]:
+        return self.stage.controls[device].do(verb, **arguments)
+
+    def _printer_rests(self) -> bool | None:
+        """Whether it has printed what it will print; half a slip may hang there."""
+        state = self._do("receipt_printer", "state")
+        rests, self._printed = (
+            (state["buffered_bytes"], state["lines"], state["bytes"]),
+            getattr(self, "_printed", None),
+        )
+        same, self._printed = rests == self._printed, rests
+        return True if same and not state["buffered_bytes"] else None
+
+    def _reset(self) -> None:
+        for slip in self.stage.slips.glob("*"):
+            slip.unlink()
+        self._do("id_card_reader", "lift")
+        self._do("receipt_printer", "reset")
+        self._do("camera", "nobody")
+        httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset").raise_for_status()
+
+    def _look(self, *seen: Path | None) -> After:
+        said = [line for path in seen if path for line in lines(path)]
+        return evidence.look(self.stage, said, unfinished=bool(self._do("receipt_printer", "state")["unfinished"]))
+
+    # -- scripts ------------------------------------------------------------------------------------------------------
+
+    def _fresh(self, name: str) -> Path:
+        self._runs += 1
+        return self._folder / f"{self._runs:04d}-{name}.jsonl"
+
+    def _script(self, service: str) -> Path:
+        anonymous = service in ("C02", "C03")
+        actions = {"rate": "grade:5", "complaint_contact": "anonymous"}
+        sockets = {name: str(self.stage.folder / f"{name}.control") for name in ("id_card_reader", "camera")}
+        control = [
+            {"page": "home", "socket": sockets["id_card_reader"], "do": "place", "with": {"card": PERSON}},
+            {"page": "home", "socket": sockets["camera"], "do": "person", "with": {"id": PERSON}},
+            {"page": "todo", "socket": sockets["id_card_reader"], "do": "lift", "with": {}},
+        ]
+        return self._toml(
+            [service] if service else [],
+            {"number": self.rated_number},
+            actions,
+            [] if anonymous or not service else control,
+            anonymous=anonymous,
+        )
+
+    def _reprint_script(self, number: str) -> Path:
+        actions = {"progress_how": "number", "progress": "reprint"}
+        return self._toml(["C01"], {"number": number}, actions, [], anonymous=True)
+
+    def _toml(
+        self,
+        services: list[str],
+        values: dict[str, str],
+        actions: dict[str, str],
+        control: list[dict[str, Any]],
+        *,
+        anonymous: bool,
+    ) -> Path:
+        turn = str(self.stage.folder / "camera.control")
+        head = {"services": services, "anonymous": anonymous, "turn": turn}
+        text = [f"{key} = {json.dumps(value)}" for key, value in head.items()]
+        for name, table in (("values", values), ("actions", actions)):
+            text += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        for each in control:
+            arguments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in each["with"].items())
+            text += ["[[control]]", *(f"{k} = {json.dumps(each[k])}" for k in ("page", "socket", "do"))]
+            text += [f"with = {{ {arguments} }}"]
+        path = self._folder / "script.toml"
+        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        return path
+
+
+def with_power(points: list[str]) -> list[str]:
+    """Every point once, and those near the paper once more with the printer losing its power too."""
+    found = []
+    for point in points:
+        found.append(point)
+        if any(name in point for name in PAPER_POINTS):
+            found.append(f"{point} (power)")
+    return found
+
+
+def notes(path: Path) -> list[dict[str, Any]]:
+    """What a child noted; a last line that was cut off by its death is left out."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The status lines of a child."""
+    return [note["line"] for note in notes(path) if "line" in note]
+
+
+def pages(path: Path) -> list[str]:
+    """The kinds of the pages that a child showed."""
+    return [line["kind"] for line in lines(path) if line["type"] == "page"]
