@@ -148,9 +148,8 @@ def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
 async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: int) -> bytes | None:
     header = sent.header
     received_at = hub.stamp()
-    place = {"hub_seq": hub_seq, "received_at": received_at}
     signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
-    signed = sign_receipt(header.key, sent.digest, **place, **signer)
+    signed = sign_receipt(header.key, sent.digest, hub_seq=hub_seq, received_at=received_at, **signer)
     receipt = receipt_bytes(signed)
     rows = await conn.execute(
         """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,

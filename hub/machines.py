@@ -13,7 +13,7 @@ async def public_keys(conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | 
     """The keys of a machine by suite, None for a machine that was never enrolled."""
     rows = await conn.execute("select public_key, gm_public_key from kiosk where kiosk_id = %s", [kiosk_id])
     row = await rows.fetchone()
-    return row and {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key}
+    return {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key} if row else None
 
 
 async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime) -> None:

@@ -91,7 +91,7 @@ class Store:
                 _lock(handle, path)
                 os.fchmod(handle, 0o600)
                 _refuse_foreign(path)
-                store._connect()
+                store.reopen()
                 migrate(store.db)
                 _sync_folder(path.parent)
                 ballast.fill(keep_free_bytes=store._floor)
@@ -190,6 +190,9 @@ class Store:
             self._connect()
             if self._alone("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]:
                 raise StoreBusy("the store is read by another process, its log cannot be emptied")
+            # A commit begins the log anew, durably: a power cut could bring the old one back, with its failed end.
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            self.db.execute(f"PRAGMA user_version = {version}")
 
     def tidy(self) -> None:
         """In a quiet moment: gives freed pages back, empties the log, restores the ballast."""

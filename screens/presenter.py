@@ -74,13 +74,9 @@ class KivyPresenter:
 
     async def show(self, page: Page, settings: Settings) -> Answer:
         """Put ``page`` up and wait for its one answer. The same page in other settings keeps what was typed."""
-        kept = self._values if page == self._page and settings != self._settings else {}
-        self._values = {**_initial(page), **kept}
-        self._page, self._settings, self._index = page, settings, 0
-        self._focused = _first_field(page, self._values) if not kept else self._focused
+        self._put(page, settings)
         waiting = trio.Event()
         self._answer, self._waiting = None, waiting
-        self._draw()
         try:
             await waiting.wait()
             assert self._answer is not None
@@ -133,6 +129,13 @@ class KivyPresenter:
 
         save(self._window, Path(path))
 
+    def _put(self, page: Page, settings: Settings) -> None:
+        kept = self._values if page == self._page and settings != self._settings else {}
+        self._values = {**_initial(page), **kept}
+        self._page, self._settings, self._index = page, settings, 0
+        self._focused = _first_field(page, self._values) if not kept else self._focused
+        self._draw(fresh=True)
+
     def _forgotten(self) -> None:
         self._page: Page | None = None
         self._settings = Settings()
@@ -161,11 +164,12 @@ class KivyPresenter:
         self._window = Window
         self._surface = Surface(self._touched, now=self._clock.monotonic)
         Window.add_widget(self._surface)
+        Window.bind(on_flip=self._surface.seen)
         # What is there before the first visit stays: a full collection then takes 10 ms instead of 150.
         gc.collect()
         gc.freeze()
 
-    def _draw(self) -> None:
+    def _draw(self, *, fresh: bool = False) -> None:
         self._open()
         from screens.frames.page import draw
         from screens.look import Look
@@ -184,7 +188,7 @@ class KivyPresenter:
         )
         self._drawn = draw(look, self._clock, self._index, self._turn)
         self._index = self._drawn.index
-        self._surface.mount(self._drawn.root)
+        self._surface.mount(self._drawn.root, fresh=fresh)
         self.tick(*self._left)
 
     def _answered(self, action: str) -> None:

@@ -22,7 +22,7 @@ _TYPE = {
     "body": (6.8, 30),
     "caption": (5.9, 26),
 }
-TOUCH_MM, PRIMARY_MM, GAP_MM = 20.0, 25.0, 3.0
+TOUCH_MM, PRIMARY_MM = 20.0, 25.0
 
 
 def rgb(value: str, alpha: float = 1.0) -> Colour:

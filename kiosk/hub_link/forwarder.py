@@ -16,7 +16,7 @@ from kiosk.hub_link.files import BATCH_ENVELOPES, FileCarrier, Reply
 from kiosk.hub_link.outcome import Outcome
 from kiosk.hub_link.sent import SentByFile
 from kiosk.messages.encoding import BadSignature, InvalidMessage
-from kiosk.messages.receipts import Receipt, parse_receipt, verify_receipt, verify_refusal
+from kiosk.messages.receipts import Receipt, parse_receipt, verify_answer, verify_receipt
 from kiosk.messages.suites import DEFAULT
 from offline_cache.errors import ParcelDamaged, StoreError
 from offline_cache.outbox import Claimed, Outbox, Row, envelope_digest
@@ -302,8 +302,7 @@ class Forwarder:
             trouble.append(f"{said.key} is not from this machine")
             return
         try:
-            verify = verify_receipt if isinstance(said, Receipt) else verify_refusal
-            verify(said, self._verify_key, key=said.key, sha256=proof.sha256, suite=self._suite)
+            verify_answer(said, self._verify_key, key=said.key, sha256=proof.sha256, suite=self._suite)
         except BadSignature as error:
             trouble.append(f"{said.key}: {error}")
             return

@@ -15,7 +15,7 @@ from kiosk.hub_link.http import HubHttp, NoAnswer
 from kiosk.messages.batch import BatchAnswer, Member, batch_name, members_of, read_batch, write_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
 from kiosk.messages.envelope import Submission, digest, parse, parse_header, wire
-from kiosk.messages.receipts import Receipt, verify_receipt, verify_refusal
+from kiosk.messages.receipts import Receipt, verify_answer
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox, PartDigest
 from offline_cache.sealed import parcel_id
@@ -148,8 +148,7 @@ def take_answers(outbox: Outbox, path: Path, verify_key: str, suite: str, troubl
             lines.append(Line("", None, reply.said.key, "rejected", "an answer to another machine"))
             continue
         try:
-            verify = verify_receipt if isinstance(reply.said, Receipt) else verify_refusal
-            verify(reply.said, verify_key, key=proof.key, sha256=proof.sha256, suite=suite)
+            verify_answer(reply.said, verify_key, key=proof.key, sha256=proof.sha256, suite=suite)
         except BadSignature as error:
             lines.append(Line("", proof.seq, proof.key, "rejected", str(error)))
             continue

@@ -79,6 +79,14 @@ def sign_refusal(
     return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
 
 
+def verify_answer(said: Receipt | Refusal, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+    """Raises BadSignature unless the hub said this of exactly the envelope ``key`` with digest ``sha256``."""
+    if isinstance(said, Receipt):
+        verify_receipt(said, verify_key, key=key, sha256=sha256, suite=suite)
+    else:
+        verify_refusal(said, verify_key, key=key, sha256=sha256, suite=suite)
+
+
 def refusal_bytes(refusal: Refusal) -> bytes:
     """A refusal as it travels."""
     return canonical_json(msgspec.to_builtins(refusal))

@@ -19,20 +19,16 @@ from screens.screenshot import loaded_sdl
 _DOWN, _UP, _MOVE = 0x401, 0x402, 0x400
 
 
+_HEAD = [(name, ctypes.c_uint32) for name in ("type", "timestamp", "window", "which")]
+_PLACE = [("x", ctypes.c_int32), ("y", ctypes.c_int32)]
+
+
 class _Button(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32),
-        ("which", ctypes.c_uint32), ("button", ctypes.c_uint8), ("state", ctypes.c_uint8), ("clicks", ctypes.c_uint8), ("padding", ctypes.c_uint8),
-        ("x", ctypes.c_int32), ("y", ctypes.c_int32),
-    )  # fmt: skip
+    _fields_ = (*_HEAD, *((name, ctypes.c_uint8) for name in ("button", "state", "clicks", "padding")), *_PLACE)
 
 
 class _Motion(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_uint32), ("timestamp", ctypes.c_uint32), ("window", ctypes.c_uint32),
-        ("which", ctypes.c_uint32), ("state", ctypes.c_uint32), ("x", ctypes.c_int32), ("y", ctypes.c_int32), ("xrel", ctypes.c_int32),
-        ("yrel", ctypes.c_int32),
-    )  # fmt: skip
+    _fields_ = (*_HEAD, ("state", ctypes.c_uint32), *_PLACE, ("xrel", ctypes.c_int32), ("yrel", ctypes.c_int32))
 
 
 class Hand:
@@ -82,9 +78,12 @@ async def running(presenter: KivyPresenter) -> AsyncIterator[trio.Nursery]:
     """The presenter drawing in the background."""
     async with trio.open_nursery() as nursery:
         await nursery.start(presenter.run)
-        presenter._surface._last_tap_s = -1.0  # nobody has touched it yet
+        presenter._surface._now = lambda: MOMENT[0]
         yield nursery
         nursery.cancel_scope.cancel()
+
+
+MOMENT = [1000.0]  # the screen's clock in these tests: it stands still unless someone waits
 
 
 class Showing:
@@ -107,7 +106,7 @@ class Showing:
 
     async def tap_after_a_moment(self, label: str) -> None:
         """Tap when the last tap is long enough ago to be meant."""
-        self.presenter._surface._last_tap_s -= 1
+        MOMENT[0] += 1
         await self.tap(label)
 
 
@@ -128,4 +127,5 @@ async def showing(presenter: KivyPresenter, page: Page, settings: Settings | Non
         shown = Showing(presenter)
         nursery.start_soon(shown.show, page, settings or Settings())
         await frames(3)
+        MOMENT[0] += 1
         yield shown

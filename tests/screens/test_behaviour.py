@@ -26,7 +26,7 @@ async def test_second_tap_is_ignored(presenter):
         first, second = Showing(presenter), Showing(presenter)
         nursery.start_soon(first.show, PAGES["review"], Settings())
         await frames(3)
-        await first.tap("下一步")
+        await first.tap_after_a_moment("下一步")
         assert first.answer.action == "next"
         nursery.start_soon(second.show, PAGES["sign"], Settings())
         await frames(3)

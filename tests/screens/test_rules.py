@@ -11,27 +11,26 @@ from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
 from screens.words import Words
 from tests.screens.gallery import LOOKS, pages
-from tests.screens.harness import frames, showing, tree
+from tests.screens.harness import tree
 
 PAGES = pages()
 PITCH = theme.Metrics().pitch
 CASES = [(name, look) for name in PAGES for look in LOOKS]
 
 
-async def sheets(presenter, page: Page, settings):
+def sheets(presenter, page: Page, settings):
     """Every sheet of a page, drawn one after the other."""
-    async with showing(presenter, page, settings):
-        for index in range(presenter._drawn.count):
-            if index:
-                presenter._turn(index)
-                await frames(1)
-            yield presenter._surface
+    presenter._put(page, settings)
+    for index in range(presenter._drawn.count):
+        if index:
+            presenter._turn(index)
+        yield presenter._surface
 
 
 @pytest.mark.parametrize(("name", "look"), CASES)
-async def test_every_page_keeps_the_rules(presenter, name, look):
+def test_every_page_keeps_the_rules(presenter, name, look):
     settings = LOOKS[look]
-    async for surface in sheets(presenter, PAGES[name], settings):
+    for surface in sheets(presenter, PAGES[name], settings):
         widgets = list(tree(surface.page))
         targets_are_large_and_apart(surface.targets, settings)
         for label in (w for w in widgets if isinstance(w, Words)):
@@ -88,8 +87,8 @@ def no_empty_box(label):
 
 
 @pytest.mark.parametrize("name", list(PAGES))
-async def test_no_words_lie_on_others(presenter, name):
-    async for surface in sheets(presenter, PAGES[name], LOOKS["elder"]):
+def test_no_words_lie_on_others(presenter, name):
+    for surface in sheets(presenter, PAGES[name], LOOKS["elder"]):
         labels = [w for w in tree(surface.page) if isinstance(w, Words)]
         for place, one in enumerate(labels):
             for other in labels[:place]:
@@ -128,14 +127,14 @@ def test_every_pair_of_colours_can_be_read():
     assert contrast(theme.DISABLED, theme.GREY_TINT) >= 4.5
 
 
-async def test_offscreen_sizes_follow_the_panel_not_the_pixels(presenter):
+def test_offscreen_sizes_follow_the_panel_not_the_pixels(presenter):
     small = theme.Metrics(diagonal_in=21.5)
     assert small.type("caption") * theme.CAP * small.pitch >= 4.8
     assert small.touch * small.pitch >= theme.TOUCH_MM
     assert small.type("body") > theme.Metrics().type("body")
 
 
-async def test_rare_characters_are_drawn_or_marked_never_left_as_an_empty_box(presenter):
+def test_rare_characters_are_drawn_or_marked_never_left_as_an_empty_box(presenter):
     drawn = "".join(part for _, part in fonts.runs("王𠮷䶮㛃", fonts.bold()))
     assert drawn == "王𠮷䶮㛃"
     assert "".join(part for _, part in fonts.runs("\U0003ffff", fonts.regular())) == fonts.MISSING

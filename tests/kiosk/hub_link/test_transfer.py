@@ -1,10 +1,9 @@
-"""``kiosk queue export`` and ``import``: what a machine that never comes back has left reaches the city all the same."""
+"""``kiosk queue export`` and ``import``: what a machine that never comes back has left reaches the city."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -45,23 +44,23 @@ def results(said: dict) -> list[str]:
 
 
 @pytest.fixture
-async def dead(real_hub: RunningHub, tmp_path: Path) -> AsyncIterator[Dead]:
+async def dead(real_hub: RunningHub, tmp_path: Path) -> Dead:
     (tmp_path / "dead").mkdir()
     machine = Dead(real_hub, tmp_path / "dead", "https")
     await machine.enrol()
     for _ in range(3):
         machine.file(photo=b"p" * 50_000)
     await machine.close()
-    yield machine
+    return machine
 
 
 @pytest.fixture
-async def other(real_hub: RunningHub, tmp_path: Path) -> AsyncIterator[Dead]:
+async def other(real_hub: RunningHub, tmp_path: Path) -> Dead:
     (tmp_path / "other").mkdir()
     machine = Dead(real_hub, tmp_path / "other", "https")
     await machine.enrol()
     await machine.close()
-    yield machine
+    return machine
 
 
 async def test_an_export_reaches_the_city_through_another_machine(dead: Dead, other: Dead) -> None:

@@ -98,7 +98,7 @@ async def test_without_network_the_copy_names_no_person_and_no_date(world: World
 
 
 async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World) -> None:
-    await world.walk(world.script("wang", "H13"))
+    await world.walk(world.script("zhao", "T01"))
     (slip,) = world.slips()
     await world.walk(by_number(number_of(slip)))
     assert len(world.slips()) == 1

@@ -44,8 +44,8 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     intents: list[Ended]
     audit: list[AuditRow]
     audit_broken_at: int | None
-    hub: list[dict[str, Any]]
-    case_files: list[dict[str, Any]]
+    hub: list[Any]
+    case_files: list[Any]
     slips: list[str]
     unfinished: bool
     said: list[dict[str, Any]]
@@ -90,7 +90,7 @@ def _ended(row: dict[str, Any]) -> Ended:
 def judge(before: After, dead: After, after: After) -> list[str]:
     """Each invariant that does not hold, in words."""
     kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
-    return [*kept, *_paper(dead, after), *_said(dead, after)]
+    return [*kept, *_paper(before, dead, after), *_said(dead, after)]
 
 
 def _chains(after: After) -> Iterator[str]:
@@ -140,14 +140,16 @@ def _at_the_hub(after: After) -> Iterator[str]:
     yield from (f"{count} case files for one receipt number" for count in files.values() if count > 1)
 
 
-def _paper(dead: After, after: After) -> Iterator[str]:
+def _paper(before: After, dead: After, after: After) -> Iterator[str]:
     """Each sheet once, or the doubt is open; a second one is marked."""
     kept = {row.receipt_number for row in after.rows}
     for number in {n for slip in dead.slips for n in NUMBER.findall(slip)}:
         if number not in kept:
             yield "a slip names a number whose case is not kept"
-    for number in {i.number for i in dead.intents if i.number} | {n for s in dead.slips for n in NUMBER.findall(s)}:
-        yield from _sheets_of(number, dead)
+    old = {ended.intent.id for ended in before.intents}
+    new = [ended for ended in dead.intents if ended.intent.id not in old and ended.number]
+    for number in {ended.number for ended in new} | {n for slip in dead.slips for n in NUMBER.findall(slip)}:
+        yield from _sheets_of(number, [ended for ended in new if ended.number == number], dead.slips)
     if dead.slips and not any(NUMBER.search(slip) for slip in dead.slips):
         yield "a sheet without a number"
     for number in dead.doubtful_numbers():
@@ -156,24 +158,12 @@ def _paper(dead: After, after: After) -> Iterator[str]:
             yield "the doubtful slip was not offered again as a copy"
 
 
-def _sheets_of(number: str, dead: After) -> Iterator[str]:
-    sheets = sum(number in NUMBER.findall(slip) for slip in dead.slips)
-    intents = [i for i in dead.intents if i.number == number]
-    proved = sum(i.outcome == "printed" for i in intents)
-    open_ = sum(i.outcome is None and i.intent.detail.get("handed") is True for i in intents)
-    if not sheets and not intents:
-        return
-    if not dead.slips and not dead.unfinished and not open_ and proved and _is_new(number, dead):
-        yield f"{proved} sheet proved printed, none came out"
-    elif sheets > proved + open_:
-        yield f"{sheets} sheets came out, the journal knows of {proved} and doubts {open_}"
-
-
-def _is_new(number: str, dead: After) -> bool:
-    """Whether this run printed it; the paper of earlier runs has been taken away."""
-    refs = {line.get("ref") for line in dead.said if line["type"] == "print"}
-    cases = {line.get("case_id") for line in dead.said if line["type"] == "case"}
-    return any(i.number == number and i.intent.ref in refs | cases for i in dead.intents)
+def _sheets_of(number: str, intents: list[Ended], slips: list[str]) -> Iterator[str]:
+    sheets = sum(number in NUMBER.findall(slip) for slip in slips)
+    proved = sum(ended.outcome == "printed" for ended in intents)
+    doubted = sum(ended.outcome is None and ended.intent.detail.get("handed") is True for ended in intents)
+    if not proved <= sheets <= proved + doubted:
+        yield f"{sheets} sheets came out, the journal has {proved} as printed and {doubted} in doubt"
 
 
 def _said(dead: After, after: After) -> Iterator[str]:

@@ -78,7 +78,9 @@ class Sweep:
             self._until(lambda: self._ended(pid), WALK_S, "the end of the walk")
         found = [note["point"] for note in notes(seen) if "point" in note]
         after = self._look(seen)
-        self.rated_number = self.rated_number or next((r.receipt_number for r in after.rows if r.kind == "case"), "")
+        self.rated_number = self.rated_number or next(
+            (r.receipt_number for r in after.rows if r.kind == "case" and r.receipt_number), ""
+        )
         return found
 
     def run(self, service: str, point: str) -> Result:

@@ -1,3 +1,3 @@
-from tests.hub.fixtures import cluster, database, hub
+from tests.hub.fixtures import cluster, database, hub, machine
 
-__all__ = ["cluster", "database", "hub"]
+__all__ = ["cluster", "database", "hub", "machine"]

@@ -43,11 +43,11 @@ class _Upstream(NamedTuple):
 class Proxy:
     """Listens on loopback. ``counts`` tells what was done how often."""
 
-    def __init__(self, target: tuple[str, int], seed: int) -> None:
+    def __init__(self, target: tuple[str, int], seed: int, *, refused: float = REFUSED) -> None:
         self.target = target
         self.counts: Counter[str] = Counter()
         self.port = 0
-        self._dice = Random(seed)
+        self._dice, self._refused = Random(seed), refused
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -74,7 +74,7 @@ class Proxy:
         self.counts["connections"] += 1
         upstream: _Upstream | None = None
         try:
-            if self._dice.random() < REFUSED:
+            if self._dice.random() < self._refused:
                 self.counts["refused"] += 1
                 raise _Cut
             upstream = _Upstream(*await asyncio.open_connection(*self.target))
@@ -89,8 +89,9 @@ class Proxy:
 
     async def _request(self, request: bytes, upstream: _Upstream, client: StreamWriter) -> None:
         self.counts["requests"] += 1
-        fault = self._fault()
-        self.counts[fault] += bool(fault)
+        fault = self.fault()
+        if fault:
+            self.counts[fault] += 1
         if fault == "cut request":
             upstream.writer.write(request[: self._dice.randrange(len(request))])
             await upstream.writer.drain()
@@ -124,7 +125,8 @@ class Proxy:
             answer = second if fault.endswith("second answer") else answer
         client.write(answer)
 
-    def _fault(self) -> str:
+    def fault(self) -> str:
+        """What happens to the next request; empty: nothing."""
         left = self._dice.random()
         for fault, share in SHARES.items():
             left -= share

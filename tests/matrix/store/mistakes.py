@@ -62,8 +62,10 @@ _PARCELS_LATER = """            return kept
 
 MISTAKES = (
     Mistake("commits are not synced", "offline_cache/store.py", '"synchronous = FULL"', '"synchronous = NORMAL"', POWER),
-    Mistake("after a failed sync it goes on without writing again", "offline_cache/store.py",
-            'if self._alone("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]:', "if not self.path:", POWER),
+    Mistake("a start believes what the system still remembers", "offline_cache/store.py",
+            "                store.reopen()\n                migrate", "                store._connect()\n                migrate", POWER),
+    Mistake("an emptied log may come back", "offline_cache/store.py",
+            'self.db.execute(f"PRAGMA user_version = {version}")', "assert version >= 0", POWER),
     Mistake("no transaction around an action", "offline_cache/store.py",
             'db.execute("BEGIN IMMEDIATE")', 'db.execute("SELECT 1")', MODEL),
     Mistake("parcels in a transaction of their own", "offline_cache/outbox.py", _INSERT_PARCELS, _PARCELS_LATER, POWER),
@@ -112,9 +114,6 @@ MISTAKES = (
     Mistake("an older program writes its own version into the file", "offline_cache/schema.py",
             "if version >= len(migrations):", "if version == len(migrations):", VERSIONS),
     Mistake("pages wait for commits", "offline_cache/store.py", "if self._reader is not None:\n                    return", "if None:\n                    return", READING),
-    Mistake("the log is emptied under a reader", "offline_cache/store.py",
-            "        with self._reading:\n            return _rows(self.db.execute(pragma))",
-            "        return _rows(self.db.execute(pragma))", READING),
 )  # fmt: skip
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from offline_cache.errors import StoreBroken
+from offline_cache.outbox import Outbox
+
 from tests.matrix.store.disk import Disk, PowerCut
-from tests.matrix.store.power_cut import MISTAKES, sweep, sweep_failing
+from tests.matrix.store.power_cut import MISTAKES, Promised, check, opened, put, sweep, sweep_failing
 
 
 def test_power_cut_anywhere_in_a_machines_day_loses_and_damages_nothing() -> None:
@@ -20,6 +26,25 @@ def test_a_sync_that_fails_and_drops_its_pages_loses_nothing() -> None:
     found = sweep_failing(step=4, seeds=1)
     assert found["runs"] > 10
     assert (found["lost"], found["corrupt"]) == (0, 0)
+
+
+def test_what_a_new_process_shows_as_kept_is_on_the_disk(tmp_path: Path) -> None:
+    """A sync failed and the process died: the system's memory still has the row, the platters do not."""
+    for seed in range(10):
+        disk, promised = Disk(), Promised()
+        store = opened(tmp_path, disk, {})
+        put(Outbox(store), promised, "a", 100)
+        disk.failing_sync = disk.syncs + 1
+        with pytest.raises(StoreBroken):  # the bare commit: the process dies before the store could mend anything
+            store._commit(lambda: put(Outbox(store), promised, "b", 100))
+        os.close(store._handle)
+        again = opened(tmp_path, disk, {})
+        put(Outbox(again), promised, "b", 100)
+        disk.off = True
+        again.close()
+        last = opened(tmp_path, Disk(disk.after_cut(seed)), {})
+        assert list(check(last, promised)) == []
+        last.close()
 
 
 @pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake])
