@@ -39,8 +39,9 @@ _OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit"}
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"arguments": "with"}):
-    """One thing done to an emulated device when a page of this kind is shown: once, unless ``every``; not at the
-    first ``after`` looks at it.
+    """One thing done to an emulated device when a page of this kind is shown.
+
+    Once, unless ``every``, and not at the first ``after`` looks at the page.
     """
 
     page: str

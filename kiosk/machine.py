@@ -38,11 +38,12 @@ from kiosk.messages.fleet import Heartbeat
 from kiosk.messages.questions import DueQuestion
 from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
+from kiosk.refusals import not_filed
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
 from kiosk.text import NOTHING, text
 from kiosk.vision.client import Thresholds, VisionWorker
-from kiosk.visit import Visit, VisitEnded, message
+from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import Audit
 from offline_cache.counters import Counters
 from offline_cache.errors import StoreError
@@ -70,7 +71,7 @@ class Machine:
         self.rng = rng or random.Random()
         folder = Path(config.catalogue.path) if config.catalogue.path else None
         if folder:
-            require_signed(folder, config.hub.verify_key)
+            require_signed(folder, config.hub.verify_key, config.hub.suite)
         self.catalogue = loader.load(folder)
         self.status = StatusSocket(config.machine.status_socket, self.clock.monotonic)
         self._open_store()
@@ -384,9 +385,7 @@ class Machine:
             await engine.run(visit, service)
         except StoreError as error:
             log.error("store_failed", service=service.key, error=type(error).__name__)
-            await visit.tell(
-                message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
-            )
+            await visit.tell(not_filed(error))
 
     # -- what changes by itself -------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.pages import Action, Choice, Choices, Field, Notice, Receipt
+from kiosk.refusals import not_filed
 from kiosk.text import NOTHING, text
 from kiosk.visit import message
 from offline_cache.errors import StoreError
@@ -46,10 +47,8 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
             receipt_number=journey.receipt_number,
             parts={"form": encode_content(content)},
         )
-    except StoreError:
-        await journey.visit.tell(
-            message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
-        )
+    except StoreError as error:
+        await journey.visit.tell(not_filed(error))
         return Outcome.LEAVE
     journey.filed = True
     await _thanks(journey)

@@ -12,9 +12,10 @@ from kiosk.journey.eligibility import defect_text
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Fact, Facts, Hero, Page, Receipt
+from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, same, text
-from kiosk.visit import FiledCase, message
+from kiosk.visit import FiledCase
 from offline_cache.errors import StoreError
 
 ABOUT = About(
@@ -31,10 +32,8 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
     try:
         await _store(journey)
-    except StoreError:
-        await journey.visit.tell(
-            message("not_filed", "warning-circle", "error", text("file.full_title"), text("file.full_lead"))
-        )
+    except StoreError as error:
+        await journey.visit.tell(not_filed(error))
         return Outcome.LEAVE
     journey.filed = True
     journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))

@@ -20,6 +20,7 @@ from offline_cache.store import Store
 
 NUMBER = re.compile(r"\[CODE128 (\d{24})\]")
 COPY = "副本"
+_ENVELOPES = "select key::text, seq, kind, case_id, sha256, prev_sha256 from envelope order by seq"
 PROMISES = frozenset({"filing", "result", "printing", "slip", "slip_trouble", "complaint_done"})
 """Pages that may be shown only when the case is kept."""
 
@@ -50,9 +51,11 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     unfinished: bool
     said: list[dict[str, Any]]
 
-    def doubtful_numbers(self) -> list[str]:
-        """Receipt numbers whose slip was handed to the printer and has no outcome."""
-        return [i.number for i in self.intents if i.outcome is None and i.intent.detail.get("handed") and i.number]
+    def doubtful_numbers(self, before: After) -> list[str]:
+        """Receipt numbers whose slip was handed to the printer since then and has no outcome."""
+        old = {ended.intent.id for ended in before.intents}
+        handed = [i for i in self.intents if i.intent.id not in old and i.intent.detail.get("handed")]
+        return [ended.number for ended in handed if ended.outcome is None and ended.number]
 
 
 def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After:
@@ -74,12 +77,13 @@ def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After
         store.close()
     slips = [path.read_text(encoding="utf-8") for path in sorted(stage.slips.glob("*.txt"))]
     sockets = stage.folder / "hub" / "postgres" / "sockets"
-    with psycopg.connect(host=str(sockets), user="postgres", dbname="tongban", row_factory=dict_row) as city:
-        hub = city.execute("select key::text, seq, kind, case_id, sha256, prev_sha256 from envelope order by seq")
-        files = city.execute("select key::text, receipt_number, state from case_file")
-        return After(
-            **kept, hub=hub.fetchall(), case_files=files.fetchall(), slips=slips, unfinished=unfinished, said=said
-        )
+    with (
+        psycopg.connect(host=str(sockets), user="postgres", dbname="tongban") as city,
+        city.cursor(row_factory=dict_row) as tables,
+    ):
+        kept["hub"] = tables.execute(_ENVELOPES).fetchall()
+        kept["case_files"] = tables.execute("select key::text, receipt_number, state from case_file").fetchall()
+    return After(**kept, slips=slips, unfinished=unfinished, said=said)
 
 
 def _ended(row: dict[str, Any]) -> Ended:
@@ -152,7 +156,7 @@ def _paper(before: After, dead: After, after: After) -> Iterator[str]:
         yield from _sheets_of(number, [ended for ended in new if ended.number == number], dead.slips)
     if dead.slips and not any(NUMBER.search(slip) for slip in dead.slips):
         yield "a sheet without a number"
-    for number in dead.doubtful_numbers():
+    for number in dead.doubtful_numbers(before):
         marked = [slip for slip in after.slips[len(dead.slips) :] if number in NUMBER.findall(slip) and COPY in slip]
         if not marked:
             yield "the doubtful slip was not offered again as a copy"

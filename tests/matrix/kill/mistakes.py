@@ -1,4 +1,4 @@
-"""``python -m tests.matrix.kill.mistakes``: mistakes put into a private copy, each with the point that must catch it."""
+"""``python -m tests.matrix.kill.mistakes``: mistakes in a private copy, each with the point that must catch it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CALL = '    done = await machine.peripherals.call("receipt_printer", "print_job
 _BEGIN = "    intent = await trio.to_thread.run_sync(begin_slip, {}, ref, slip)\n"
 _HAND = "    intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)\n"
 _FILE = "    filed = await journey.machine.filing.file("
-_STORED = '    journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)\n'
+_STORED = "    journey.machine.publish('case', case_id=journey.case_id, state=CaseState.STORED)\n"
 _T01 = "kiosk/catalogue/data/traffic/T01.toml"
 
 

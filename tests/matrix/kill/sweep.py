@@ -52,7 +52,7 @@ class Sweep:
         self._clock = Clock()
         self._runs = 0
         self._codes: dict[int, int] = {}
-        self._printed: tuple[int, ...] = ()
+        self._printed: Any = None
         self._folder = stage.folder / "kill"
         self._folder.mkdir(exist_ok=True)
         self._server = subprocess.Popen(
@@ -99,7 +99,7 @@ class Sweep:
         self._until(self._printer_rests, SETTLE_S, "the printer's rest")
         dead = self._look(seen)
         again = self._fresh("again")
-        reprint = dead.doubtful_numbers()
+        reprint = dead.doubtful_numbers(before)
         script = self._reprint_script(reprint[0]) if reprint else self._script("")
         with self._child("", again, script, "1") as pid:
             self._settled(pid, again, reprinting=bool(reprint))

@@ -317,8 +317,8 @@ def _read(child: subprocess.Popen, lines: queue.Queue[str]) -> None:
 
 def table_of(report: Report, cases: int, mistake: str) -> Table:
     table = Table(title=f"chaos · seed {report.seed} · {cases} cases · {mistake or 'as built'}")
-    for column in ("what", "count"):
-        table.add_column(column, justify="left" if column == "what" else "right")
+    table.add_column("what", min_width=40)
+    table.add_column("count", justify="right", min_width=10)
     for name, count in report.wrong.items():
         table.add_row(name, str(count), style="red" if count else "green")
     table.add_section()
@@ -339,7 +339,8 @@ def main(argv: list[str]) -> int:
     options.add_argument("--folder", help="a folder on the disk to use")
     chosen = options.parse_args(argv)
     seed = chosen.seed or new_seed()
-    console = Console(width=100)
+    console = Console(width=140)
+    console.print(f"seed {seed}")
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name, OwnPostgres(Path(name) / "postgres") as postgres:
         hub = RunningHub(postgres.dsn, Path(name) / "hub")
         hub.start()
