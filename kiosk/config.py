@@ -57,7 +57,7 @@ class ScreenConfig(Section, frozen=True, kw_only=True):
     fullscreen: bool = False
     """Cover the whole screen, without a window frame."""
     idle_timeout_s: float = 120.0
-    """A page without a touch for this long ends the visit; the last 20 s (half of it, if shorter) are a warning page."""
+    """A page without a touch for this long ends the visit; its last 20 s (or half) are a warning page."""
 
 
 class StoreConfig(Section, frozen=True, kw_only=True):

@@ -19,12 +19,13 @@ from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
-from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
 
 if TYPE_CHECKING:
+    # By name only: maintenance reads cards through these steps and must not load what seals and opens.
     from kiosk.machine import Machine
+    from kiosk.slips.second_copy import SecondCopy
 
 log = structlog.get_logger()
 

@@ -198,7 +198,9 @@ class Sweep:
 
     def _fresh(self, name: str) -> Path:
         self._runs += 1
-        return self._folder / f"{self._runs:04d}-{name}.jsonl"
+        path = self._folder / f"{self._runs:04d}-{name}.jsonl"
+        path.unlink(missing_ok=True)
+        return path
 
     def _script(self, service: str) -> Path:
         anonymous = service in ("C02", "C03")
