@@ -106,9 +106,7 @@ def read_beside_commits(folder: Path, count: int) -> list[float]:
     def commit() -> None:
         while not stop.is_set():
             key = new_key()
-            queue.outbox.put(
-                kind="case", key=key, case_id=key, receipt_number=None, parts=[("p", photo)], stamp=_stamp
-            )
+            queue.outbox.put(kind="case", key=key, case_id=key, receipt_number=None, parts=[("p", photo)], stamp=_stamp)
             queue.outbox.delivered(queue.outbox.last_seq(), b"receipt")
 
     writer = threading.Thread(target=commit)

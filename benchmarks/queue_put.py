@@ -1,7 +1,8 @@
 """Keeping and handing over a whole sealed case (form and three photos of 200 KB).
 
-Beside it a raw insert and other queues: all take turns in one run on the same disk, every commit with its sync; persist-queue and litequeue only where they are
-installed. ``--sync-ms 5`` repeats the run with that much added to every sync (by strace), as on a slow disk.
+Beside it a raw insert and other queues: all take turns in one run on the same disk, every commit with its sync;
+persist-queue and litequeue only where they are installed. ``--sync-ms 5`` repeats the run with that much added to every
+sync (by strace), as on a slow disk.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Every action may run twice after a disk error (Store.write): each looks first, o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -85,6 +86,8 @@ class Outbox:
         self._priorities = dict(priorities or {})
         self._cap_s = cap_s
         self._quarantine = Quarantine(store)
+        # Digests are made while the engine takes the same bytes: a fifth of the time of a case with photos.
+        self._hashing = ThreadPoolExecutor(1, "outbox-digests")
         self._open_from = 0
         if not store.read_only and self._count("state = 'sending'"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
@@ -118,16 +121,17 @@ class Outbox:
 
         def action() -> Proof:
             taken.extend(source)
-            digests = [PartDigest(name, digest(sealed), len(sealed)) for name, sealed in taken]
+            hashed = [self._hashing.submit(digest, sealed) for _, sealed in taken]
             known = self.proof(key)
             if known:
-                return _same(known, digests)
+                return _same(known, _digests(taken, hashed))
             seq, prev = self._end_of_chain()
+            for n, (_, sealed) in enumerate(taken):
+                self._execute("INSERT INTO parcel VALUES (?, ?)", parcel_id(seq, n), sealed)
+            digests = _digests(taken, hashed)
             header, signature = stamp(seq, prev, digests)
             kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests, None)
             self._insert(kept, prev, kind, case_id, receipt_number, header, signature)
-            for n, (_, sealed) in enumerate(taken):
-                self._execute("INSERT INTO parcel VALUES (?, ?)", parcel_id(seq, n), sealed)
             return kept
 
         return self._store.write(action, essential=False)
@@ -397,6 +401,10 @@ class Outbox:
 
     def _one(self, sql: str, *values: Any) -> dict[str, Any] | None:
         return next(iter(self._store.query(sql, *values)), None)
+
+
+def _digests(parts: list[tuple[str, bytes]], hashed: list[Future[str]]) -> list[PartDigest]:
+    return [PartDigest(name, h.result(), len(sealed)) for (name, sealed), h in zip(parts, hashed, strict=True)]
 
 
 def _claimed(row: dict[str, Any]) -> Claimed:

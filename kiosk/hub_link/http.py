@@ -48,14 +48,20 @@ class Answer(NamedTuple):
     @property
     def problem(self) -> str:
         """The status and, from ``application/problem+json``, the rule that was broken; for logs and technicians."""
-        if not self.is_problem:
-            return str(self.status)
-        try:
-            told = msgspec.json.decode(self.body, type=dict)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return str(self.status)
+        told = self._told()
         words = [str(told[name])[:200] for name in ("title", "field", "detail") if told.get(name)]
         return " ".join([str(self.status), *words])
+
+    @property
+    def problem_type(self) -> str:
+        """The last word of the problem's ``type``, such as ``replayed``; "" for an answer that is no problem."""
+        return str(self._told().get("type", "")).rpartition(":")[2]
+
+    def _told(self) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(self.body, type=dict) if self.is_problem else {}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return {}
 
 
 class HubHttp:
@@ -101,7 +107,8 @@ class HubHttp:
         """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time."""
         try:
             answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
-            if answer.status == 401 and self._learn_time(answer):
+            # A gateway that repeats a request after a lost answer is told "replayed": signed anew it is taken.
+            if answer.status == 401 and (self._learn_time(answer) or answer.problem_type == "replayed"):
                 answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
         except NoAnswer as error:
             self.on_outcome(error.reason)

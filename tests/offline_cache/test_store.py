@@ -233,7 +233,9 @@ def test_full_disk_the_ballast_lets_acknowledging_and_erasing_go_on(open_store, 
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-@pytest.mark.parametrize("fault", ["fsync:error=EIO:when=7", "fsync:error=EIO:when=8+5", "pwrite64:error=EIO:when=40"])
+@pytest.mark.parametrize(
+    "fault", ["fsync:error=EIO:when=12", "fsync:error=EIO:when=13+5", "pwrite64:error=EIO:when=40"]
+)
 def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open_store, fault: str) -> None:
     open_store().close()
     before = (

@@ -70,7 +70,7 @@ MISTAKES = (
     Mistake(
         "what was being sent is not sent again",
         "hub before request#1",
-        (("offline_cache/outbox.py", "SET state = 'stored' WHERE state = 'sending'", "SET attempts = attempts"),),
+        (("offline_cache/outbox.py", "SET state = 'stored' WHERE +state", "SET attempts = attempts WHERE +state"),),
     ),
 )
 

@@ -48,12 +48,12 @@ class Mistake(NamedTuple):
     caught_by: str
 
 
-_INSERT_PARCELS = """            for n, (_, sealed) in enumerate(taken):
-                self._execute("INSERT INTO parcel VALUES (?, ?)", parcel_id(seq, n), sealed)
-            return kept
+_PUT_ENDS = """            return kept
 
         return self._store.write(action, essential=False)"""
-_PARCELS_LATER = """            return kept
+_PARCELS_LATER = """            for n in range(len(taken)):
+                self._execute("DELETE FROM parcel WHERE id = ?", parcel_id(seq, n))
+            return kept
 
         kept = self._store.write(action, essential=False)
         for n, (_, sealed) in enumerate(taken):
@@ -68,7 +68,7 @@ MISTAKES = (
             'self.db.execute(f"PRAGMA user_version = {version}")', "assert version >= 0", POWER),
     Mistake("no transaction around an action", "offline_cache/store.py",
             'db.execute("BEGIN IMMEDIATE")', 'db.execute("SELECT 1")', MODEL),
-    Mistake("parcels in a transaction of their own", "offline_cache/outbox.py", _INSERT_PARCELS, _PARCELS_LATER, POWER),
+    Mistake("parcels in a transaction of their own", "offline_cache/outbox.py", _PUT_ENDS, _PARCELS_LATER, POWER),
     Mistake("erased first, then delivered", "offline_cache/outbox.py",
             '        def action() -> None:\n            self._execute("DELETE FROM parcel',
             '        self._execute("DELETE FROM parcel WHERE id / 256 = ?", seq)\n\n'
@@ -89,7 +89,7 @@ MISTAKES = (
     Mistake("no order within a case", "offline_cache/outbox.py", "e.seq < o.seq AND", "e.seq < 0 AND", MODEL),
     Mistake("priorities are forgotten", "offline_cache/outbox.py", "ORDER BY priority, seq LIMIT 1", "ORDER BY seq LIMIT 1", MODEL),
     Mistake("a clock that jumps back makes everybody wait", "offline_cache/outbox.py",
-            'due = "due <= ? OR due > ?"', 'due = "due <= ? OR due > 1e99 + ?"', MODEL),
+            'due = "due <= ? OR due > ?"', 'due = "due <= ? OR due > 1e99 + ?"', OUTBOX),
     Mistake("an action that fails leaves half of itself", "offline_cache/store.py",
             'db.execute("ROLLBACK")', 'db.execute("COMMIT")', AUDIT),
     Mistake("parcels are not checked when read", "offline_cache/outbox.py",

@@ -51,7 +51,8 @@ class Strike(NamedTuple):
         names = CALLS[self.call]
         how = "signal=SIGKILL" if self.fault == "SIGKILL" else f"error={self.fault}"
         when = f"{self.when}{'+' if self.lasting else ''}"
-        return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={names}", "-e", f"inject={names}:{how}:when={when}"]  # fmt: skip
+        told = ("strace", "-f", "-qq", "-o", "/dev/null")
+        return [*told, "-e", f"trace={names}", "-e", f"inject={names}:{how}:when={when}"]
 
 
 def missing() -> str | None:
@@ -128,7 +129,7 @@ def strike(folder: Path, keys: KeyPair, strike: Strike) -> list[str]:
 
 
 def full_disk(folder: Path, keys: KeyPair, kilobytes: int) -> list[str] | None:
-    """A whole filing on a disk of that size; the findings after it was given more. None where nothing can be mounted."""
+    """A filing on a disk of that size; the findings after it was given more. None where nothing can be mounted."""
     disk = folder / f"disk{kilobytes}"
     disk.mkdir()
     options = f"size={kilobytes}k,mode=700"

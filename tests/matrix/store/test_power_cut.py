@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from offline_cache.errors import StoreBroken
 from offline_cache.outbox import Outbox
-
 from tests.matrix.store.disk import Disk, PowerCut
 from tests.matrix.store.power_cut import MISTAKES, Promised, check, opened, put, sweep, sweep_failing
 
@@ -36,7 +36,7 @@ def test_what_a_new_process_shows_as_kept_is_on_the_disk(tmp_path: Path) -> None
         put(Outbox(store), promised, "a", 100)
         disk.failing_sync = disk.syncs + 1
         with pytest.raises(StoreBroken):  # the bare commit: the process dies before the store could mend anything
-            store._commit(lambda: put(Outbox(store), promised, "b", 100))
+            store._commit(partial(put, Outbox(store), promised, "b", 100))
         os.close(store._handle)
         again = opened(tmp_path, disk, {})
         put(Outbox(again), promised, "b", 100)
@@ -45,6 +45,8 @@ def test_what_a_new_process_shows_as_kept_is_on_the_disk(tmp_path: Path) -> None
         last = opened(tmp_path, Disk(disk.after_cut(seed)), {})
         assert list(check(last, promised)) == []
         last.close()
+        store._handle = -1
+        store.close()
 
 
 @pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake])
