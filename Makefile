@@ -3,10 +3,10 @@
 BIN := .venv/bin
 SHOTS := demo-output
 
-.PHONY: help setup run test check format bench shots docs lock clean
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## bring this computer to readiness (Debian packages, .venv); ./run and ./test do it by themselves
 	@bash -c '. tools/setup.sh'
@@ -31,6 +31,23 @@ format: setup ## let ruff format and mend what it can
 
 bench: setup ## measure speed and memory; a table with min, median, p95
 	$(BIN)/python -m benchmarks.run
+
+matrix: power-cut syscalls model chaos kill-matrix ## every long sweep of faults, one after the other
+
+power-cut: setup ## the power is cut at every write of a machine's day
+	$(BIN)/python -m tests.matrix.store.power_cut
+
+syscalls: setup ## a filing struck at every write, sync, truncate and unlink (needs strace)
+	$(BIN)/python -m tests.matrix.store.syscalls
+
+model: setup ## every state of outbox, network, hub and crashes
+	$(BIN)/python -m tests.matrix.link.model
+
+chaos: setup ## 10,000 cases over a bad line, with kills and clock jumps
+	$(BIN)/python -m tests.matrix.link.chaos --cases 10000
+
+kill-matrix: setup ## the machine is killed at every point of every service
+	$(BIN)/python -m tests.matrix.kill
 
 shots: setup ## the scripted demo on a virtual screen; pictures into demo-output/
 	$(BIN)/kiosk demo --scripted --output $(SHOTS)

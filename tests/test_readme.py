@@ -25,7 +25,7 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_paths_that_a_page_names_exist(page: Path) -> None:
     named = re.findall(r"`([a-z_]+/[\w./-]*|\.importlinter|setup\.cfg)`", page.read_text(encoding="utf-8"))
-    generated = {"demo-output/"}
+    generated = {"demo-output/", "out/", "in/", "aside/", "envelopes/", "parcels/", "receipts/", "refusals/"}
     assert [name for name in named if name not in generated and not (ROOT / name).exists()] == []
 
 
@@ -92,3 +92,13 @@ def test_debian_packages_are_plain_names() -> None:
     lines = [line for line in (ROOT / "packages.txt").read_text().split("\n") if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line) for line in lines)
     assert {"python3-venv", "xvfb", "fonts-noto-cjk", "libjemalloc2"} <= set(lines)
+
+
+def test_every_sentence_about_the_power_names_a_test_that_exists() -> None:
+    section = README.split("## What happens when the power goes")[1].split("\n## ")[0]
+    rows = [row.split("|")[1:3] for row in section.splitlines() if row.startswith("| ") and "---" not in row]
+    written = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for sentence, shown_by in rows[1:]:
+        name = shown_by.strip().strip("`")
+        assert re.search(rf"def {name}\b", written), f"nothing shows: {sentence.strip()}"
+    assert len(rows) > 10

@@ -1,4 +1,4 @@
-"""Everything real: hub on PostgreSQL, a network switch, emulated devices on their wires, and the machine in this process."""
+"""Everything real: hub on PostgreSQL, a network switch, emulated devices on their wires, the machine in-process."""
 
 from __future__ import annotations
 

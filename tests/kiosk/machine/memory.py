@@ -20,7 +20,7 @@ def forms(value: str) -> dict[str, bytes]:
         "gb18030": value.encode("gb18030"),
         "json": json.dumps(value)[1:-1].encode(),
     }
-    return {name: raw for name, raw in found.items() if name in ("utf-8",) or raw != found["utf-8"]}
+    return {name: raw for name, raw in found.items() if name == "utf-8" or raw != found["utf-8"]}
 
 
 def hits(pid: int, planted: dict[str, bytes]) -> dict[str, list[str]]:

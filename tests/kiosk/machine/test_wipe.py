@@ -1,4 +1,4 @@
-"""Within two seconds of the end of a visit nothing that it knew is readable in machine, worker or files (CONTRACTS §8)."""
+"""Two seconds after a visit nothing that it knew is readable in machine, worker or files (CONTRACTS §8)."""
 
 from __future__ import annotations
 
