@@ -91,6 +91,8 @@ class Machine:
         if camera:
             self.peripherals.publish("camera", DeviceStatus())
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
+        self.paper_in_doubt = False
+        """A slip was under way when the machine died: the printer is reset before the next one."""
         self.watch = CaseWatch(self.link, self.publish)
         self._brand_taps: list[float] = []
 

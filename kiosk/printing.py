@@ -33,6 +33,9 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
     technician until a person has said whether the paper came.
     """
     machine = visit.machine
+    if machine.paper_in_doubt:
+        done = await machine.peripherals.call("receipt_printer", "reset", PRINT_S)
+        machine.paper_in_doubt = not done.ok
     intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)
     done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)
     outcome: Printed = result_of(done).outcome.value

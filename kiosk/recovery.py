@@ -66,6 +66,7 @@ async def recover(machine: Machine) -> None:
         return
     for decision in decisions:
         intent = decision.intent
+        machine.paper_in_doubt |= intent.kind == PRINT and decision.outcome == "doubt"
         machine.publish(
             "recovered",
             intent=intent.id,

@@ -68,7 +68,7 @@ class EscposPrinter:
 
     kind: ClassVar[str] = "receipt_printer"
     Settings: ClassVar[type[DriverSettings]] = ReceiptPrinterSettings
-    commands: ClassVar[frozenset[str]] = frozenset({"print_job", "read_status", "self_test"})
+    commands: ClassVar[frozenset[str]] = frozenset({"reset", "print_job", "read_status", "self_test"})
     idle_interval_s: ClassVar[float] = 2.0
 
     def __init__(self, settings: ReceiptPrinterSettings, publish: Callable[[DeviceStatus], None]) -> None:
@@ -127,6 +127,22 @@ class EscposPrinter:
                 return _ended(Outcome.NOT_PRINTED, "bad_job")
             if self._send(payload, deadline):
                 return self._broken("canceled" if deadline.canceled.is_set() else "stalled")
+            return self._confirm(deadline, len(payload))
+        except TryAgain as fault:
+            return self._broken(fault.error)
+
+    def reset(self, deadline: Deadline) -> Completed:
+        """End what a killed machine may have left half sent, cut it off, and start afresh (XFS ``Reset``).
+
+        A picture or line that was broken off would otherwise swallow the head of the next slip, and hang on it.
+        """
+        self._taken_bytes = 0
+        try:
+            if refusal := self._refusal(deadline):
+                return _ended(Outcome.NOT_PRINTED, refusal)
+            payload = self._paper.flush_bytes + self._paper.compose(PrintJob((Cut(),)))
+            if self._send(payload, deadline):
+                return self._broken("stalled")
             return self._confirm(deadline, len(payload))
         except TryAgain as fault:
             return self._broken(fault.error)

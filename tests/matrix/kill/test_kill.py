@@ -18,6 +18,7 @@ POINTS = (
     "hub has answered#1",
     "after commit of journal.begin#1",
     "printer job sent#1 (power)",
+    "printer half sent#1",
     "printer confirmed#1 (power)",
 )
 
