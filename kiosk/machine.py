@@ -77,7 +77,7 @@ class Machine:
         self._open_store()
         self._build_hub_link()
         configured = config.device_settings()
-        camera = configured.pop("camera", None)
+        camera: Any = configured.pop("camera", None)
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
         self.peripherals.on_command = self._device_did

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import click
@@ -50,7 +51,7 @@ def staff() -> None:
 @click.pass_obj
 def add(config_path: str | None, role: str, ref: str) -> None:
     """Enrol a member of staff. Standard input: the card number, and for a technician the PIN on a second line."""
-    lines = click.get_text_stream("stdin").read().split()
+    lines = sys.stdin.read().split()
     if len(lines) != (2 if role == "technician" else 1):
         failed("standard input must hold the card number, and for a technician the PIN on a second line")
     config = loaded(config_path)

@@ -47,11 +47,16 @@ class Refused(NamedTuple):
 class HubSettings(Protocol):
     """``[hub]`` of the configuration, as far as the live side reads it."""
 
-    url: str
-    seal_key: str
-    verify_key: str
-    ca_file: str
-    request_timeout_s: float
+    @property
+    def url(self) -> str: ...
+    @property
+    def seal_key(self) -> str: ...
+    @property
+    def verify_key(self) -> str: ...
+    @property
+    def ca_file(self) -> str: ...
+    @property
+    def request_timeout_s(self) -> float: ...
 
 
 class HubLink:

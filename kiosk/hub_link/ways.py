@@ -13,8 +13,10 @@ from kiosk.hub_link.http import HubHttp
 class CarrierSettings(Protocol):
     """``[hub]`` of the configuration, as far as it names the ways."""
 
-    carrier: Literal["https", "file", "both"]
-    folder: str
+    @property
+    def carrier(self) -> Literal["https", "file", "both"]: ...
+    @property
+    def folder(self) -> str: ...
 
 
 def carriers_for(
