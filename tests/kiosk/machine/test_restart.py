@@ -40,6 +40,11 @@ async def left_open(world: World, ref: str, slip: Slip, *, handed: bool) -> None
     machine.store.close()
 
 
+def written(world: World) -> list[str]:
+    """The sheets that say something; what a killed machine had left in the printer is cut off on a sheet of its own."""
+    return [slip for slip in world.slips() if slip.strip()]
+
+
 async def test_what_was_never_handed_to_the_printer_is_not_printed_and_said_so_once(world: World) -> None:
     await left_open(world, "case-1", Slip(number="1" * 24, service="T01"), handed=False)
     world.lines.clear()
@@ -65,7 +70,7 @@ async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_cop
     world.lines.clear()
     await world.walk(by_number(number))
     assert [line["outcome"] for line in world.of("recovered")] == ["doubt"], "shown at every start until it is settled"
-    (slip,) = world.slips()
+    (slip,) = written(world)
     assert COPY in slip
     assert number_of(slip) == number
     machine = world.machine(None)
@@ -81,7 +86,7 @@ async def test_a_copy_in_doubt_is_followed_by_the_next_copy(world: World) -> Non
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13", copy=1), handed=True)
     await world.walk(by_number(number))
-    (slip,) = world.slips()
+    (slip,) = written(world)
     assert f"{COPY}" in slip
     assert "2" in next(line for line in slip.split("\n") if COPY in line)
 
@@ -91,7 +96,7 @@ async def test_without_network_the_copy_names_no_person_and_no_date(world: World
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
     await world.walk(by_number(number))
-    (slip,) = world.slips()
+    (slip,) = written(world)
     assert COPY in slip
     assert "承诺办结" not in slip
     assert "王" not in slip
@@ -99,9 +104,9 @@ async def test_without_network_the_copy_names_no_person_and_no_date(world: World
 
 async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World) -> None:
     await world.walk(world.script("zhao", "T01"))
-    (slip,) = world.slips()
+    (slip,) = written(world)
     await world.walk(by_number(number_of(slip)))
-    assert len(world.slips()) == 1
+    assert len(written(world)) == 1
 
 
 def by_number(number: str) -> Script:
