@@ -31,14 +31,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     contact = await _contact(journey)
     if contact is None:
         return await step(journey, _spec)
-    content = Complaint(
-        text=text(f"complaint.subject_{subject}").zh,
-        kind=kind,  # type: ignore[arg-type]
-        contact=contact or None,
-        anonymous=not contact,
-        complaint_number=journey.receipt_number,
-        receipt_number=journey.visit.filed[-1].receipt_number if journey.visit.filed else "",
-    )
+    content = said(journey, kind, subject, contact)
     try:
         await journey.machine.filing.file(
             kind="complaint",
@@ -53,6 +46,19 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     journey.filed = True
     await _thanks(journey)
     return Outcome.NEXT
+
+
+def said(journey: Journey, kind: str, subject: str, contact: str) -> Complaint:
+    """What is filed. An anonymous complaint names no case either: its number would lead to the person."""
+    about = journey.visit.filed[-1].receipt_number if contact and journey.visit.filed else ""
+    return Complaint(
+        text=text(f"complaint.subject_{subject}").zh,
+        kind=kind,  # type: ignore[arg-type]
+        contact=contact or None,
+        anonymous=not contact,
+        complaint_number=journey.receipt_number,
+        receipt_number=about,
+    )
 
 
 async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[str, ...]) -> str:
