@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -76,6 +77,15 @@ class Proof(NamedTuple):
     sha256: str
     parts: list[PartDigest]
     receipt: bytes | None
+
+
+class Kept(NamedTuple):
+    """A whole envelope as it was put: header, signature, and the sealed parts by their SHA-256 (hex)."""
+
+    key: str
+    header: bytes
+    signature: str
+    parcels: dict[str, bytes]
 
 
 class Outbox:
@@ -152,6 +162,7 @@ class Outbox:
             try:
                 damage = self._store.write(action)
             except StoreDamaged as error:
+                picked = picked or self._unreadable()
                 if not picked:
                     raise
                 damage = f"the row cannot be read: {error}"
@@ -174,6 +185,26 @@ class Outbox:
             self._quarantine.add(claimed.seq, damage or f"part {name} is gone")
             raise ParcelDamaged(f"{damage}; number {claimed.seq} is in quarantine")
         return found["sealed"]
+
+    def undelivered(self) -> list[int]:
+        """Every number without a receipt, also those whose rows are gone or cannot be read."""
+        done = {row["seq"] for row in self._select("state = 'delivered'", columns="seq")}
+        return [seq for seq in range(1, self.last_seq() + 1) if seq not in done]
+
+    def kept(self, seq: int) -> Kept:
+        """One undelivered envelope with all its parcels, checked. Raises ParcelDamaged with what is wrong, StoreError."""
+        row = self._one("SELECT * FROM outbox WHERE seq = ?", seq)
+        damage = "the row is gone" if row is None else damage_of(row)
+        if row is None or damage is not None:
+            raise ParcelDamaged(damage)
+        parcels = {}
+        for place, part in enumerate(parts_of(row)):
+            found = self._one("SELECT sealed FROM parcel WHERE id = ?", parcel_id(seq, place))
+            damage = part_damage(part, found["sealed"] if found else None)
+            if found is None or damage is not None:
+                raise ParcelDamaged(damage)
+            parcels[part.sha256] = found["sealed"]
+        return Kept(row["key"], row["header"], row["signature"], parcels)
 
     def quarantined(self) -> list[Quarantined]:
         """What was found damaged and waits for a person: the hub needs it again from the slip."""
@@ -243,9 +274,8 @@ class Outbox:
     def rows(self, now_mono: float = 0.0, *, states: Iterable[State] = (), limit: int = -1) -> list[Row]:
         """The queue in order of ``seq``; all states unless named."""
         wanted = tuple(states)
-        where = f"WHERE state IN ({','.join('?' * len(wanted))})" if wanted else ""
-        sql = f"SELECT * FROM outbox {where} ORDER BY seq LIMIT ?"  # noqa: S608 - placeholders only
-        return [self._typed(row, now_mono) for row in self._store.query(sql, *wanted, limit)]
+        where = f"state IN ({','.join('?' * len(wanted))})" if wanted else "1"
+        return [self._typed(row, now_mono) for row in self._select(where, *wanted, limit=limit)]
 
     def row(self, seq: int, now_mono: float = 0.0) -> Row:
         """One line by its number. Raises StoreError for a number that was never given."""
@@ -263,13 +293,12 @@ class Outbox:
             for name, value in (("key", key), ("case_id", case_id), ("receipt_number", receipt_number))
             if value is not None
         )
-        sql = f"SELECT * FROM outbox WHERE {column} = ? ORDER BY seq"  # noqa: S608 - one of three names
-        return [self._typed(row, 0.0) for row in self._store.query(sql, value)]
+        return [self._typed(row, 0.0) for row in self._select(f"{column} = ?", value)]
 
     def proof(self, key: str) -> Proof | None:
         """Digest, state and receipt of a key."""
-        found = self._one("SELECT seq, key, state, sha256, parts, receipt FROM outbox WHERE key = ?", key)
-        return Proof(**{**found, "parts": parts_of(found)}) if found else None
+        found = next(iter(self._select("key = ?", key)), None)
+        return Proof(**{**{name: found[name] for name in Proof._fields}, "parts": parts_of(found)}) if found else None
 
     def depth(self) -> int:
         """How many still have to go by themselves (stored or sending)."""
@@ -277,8 +306,8 @@ class Outbox:
         return sum(map(self._count, waiting))
 
     def held(self) -> int:
-        """How many wait for a person."""
-        return self._count("state = 'held'")
+        """How many wait for a person, the damaged among them."""
+        return self._count("state = 'held'") + self._store.query("SELECT COUNT(*) AS n FROM quarantine")[0]["n"]
 
     def last_seq(self) -> int:
         """The highest number committed; 0 when there is none."""
@@ -287,30 +316,31 @@ class Outbox:
     @property
     def oldest_age_s(self) -> float | None:
         """Age of the oldest that is not delivered, by the wall clock; None when there is none."""
-        found = self._one(
-            "SELECT seq, created_at FROM outbox NOT INDEXED WHERE seq >= ? AND state <> 'delivered' "
-            "ORDER BY seq LIMIT 1",
-            self._open_from,
-        )
-        if found is None:
+        # By number and without an index: what is delivered stays so, nothing older needs to be read again.
+        oldest = self._select("seq >= ? AND +state <> 'delivered'", self._open_from, limit=1)
+        if not oldest:
             return None
-        self._open_from = found["seq"]  # what is delivered stays so: nothing older needs to be read again
-        return max(0.0, (self._store.now() - datetime.fromisoformat(found["created_at"])).total_seconds())
+        self._open_from = oldest[0]["seq"]
+        return max(0.0, (self._store.now() - datetime.fromisoformat(oldest[0]["created_at"])).total_seconds())
 
     def verify_chain(self) -> int | None:
         """The first number where the chain or a kept header is broken; None when all is whole."""
         expected, prev = 1, FIRST_PREV
-        while rows := self._store.query(
-            "SELECT seq, prev_sha256, sha256, header, signature FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ?",
-            expected,
-            _CHAIN_ROWS,
-        ):
+        while rows := self._links(expected):
             for row in rows:
                 kept = row["header"] is None or envelope_digest(row["header"], row["signature"]) == row["sha256"]
                 if row["seq"] != expected or row["prev_sha256"] != prev or not kept:
                     return expected
                 expected, prev = expected + 1, row["sha256"]
-        return None
+        return None if expected > self.last_seq() else expected
+
+    def _links(self, first: int) -> list[dict[str, Any]]:
+        """The next rows of the chain; none where it ends, or cannot be read on."""
+        sql = "SELECT seq, prev_sha256, sha256, header, signature FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ?"
+        for count in (_CHAIN_ROWS, 1):
+            with suppress(StoreDamaged):
+                return self._store.query(sql, first, count)
+        return []
 
     def _insert(
         self,
@@ -355,7 +385,29 @@ class Outbox:
         return Row(**named, next_try_in_s=wait)
 
     def _count(self, where: str) -> int:
-        return self._store.query(f"SELECT COUNT(*) AS n FROM outbox WHERE state <> 'delivered' AND {where}")[0]["n"]  # noqa: S608 - ours
+        where = f"state <> 'delivered' AND seq NOT IN (SELECT seq FROM quarantine) AND {where}"
+        try:
+            return self._store.query(f"SELECT COUNT(*) AS n FROM outbox WHERE {where}")[0]["n"]  # noqa: S608 - ours
+        except StoreDamaged:
+            return len(self._readable(where))
+
+    def _select(self, where: str, *values: Any, limit: int = -1, columns: str = "*") -> list[dict[str, Any]]:
+        """Rows in order of ``seq``; where a page is damaged, all that the others hold."""
+        try:
+            sql = f"SELECT {columns} FROM outbox WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608 - ours
+            return self._store.query(sql, *values, limit)
+        except StoreDamaged:
+            found = self._readable(where, *values)
+            return found if limit < 0 else found[:limit]
+
+    def _readable(self, where: str, *values: Any) -> list[dict[str, Any]]:
+        """One row at a time, past those that cannot be read, and without trust in any index."""
+        found = []
+        for seq in range(1, self.last_seq() + 1):
+            with suppress(StoreDamaged):
+                sql = f"SELECT * FROM outbox NOT INDEXED WHERE seq = {seq} AND ({where})"  # noqa: S608 - ours
+                found += self._store.query(sql, *values)
+        return found
 
     def _take(self, now_mono: float, avoid: Iterable[int], taken: list[Claimed], picked: list[int]) -> str | None:
         """Within a transaction: picks, looks whether it is whole, and takes it. Gives what is wrong with ``picked``."""
@@ -391,6 +443,19 @@ class Outbox:
             ORDER BY priority, seq LIMIT 1"""  # noqa: S608 - numbers only
         )
         return found["seq"] if found else None
+
+    def _unreadable(self) -> list[int]:
+        """The first that is ready by the index and whose row cannot be read; none when that is not what is wrong."""
+        ready = self._store.query(
+            "SELECT seq FROM outbox INDEXED BY outbox_ready WHERE state = 'stored' AND due IS NULL "
+            "AND seq NOT IN (SELECT seq FROM quarantine) ORDER BY priority, seq"
+        )
+        for row in ready:
+            try:
+                self._one("SELECT case_id FROM outbox WHERE seq = ?", row["seq"])
+            except StoreDamaged:
+                return [row["seq"]]
+        return []
 
     def _set(self, seq: int, what: str, *values: Any, where: str = "1") -> None:
         sql = f"UPDATE outbox SET {what} WHERE seq = ? AND {where}"  # noqa: S608 - ours

@@ -93,7 +93,7 @@ def export(config_path: str | None, file: Path, store_path: str | None, as_json:
     try:
         store = Store.peek(path, now=Clock().now)
         try:
-            lines = transfer.export(store, file)
+            lines = transfer.export(Outbox(store), file)
         finally:
             store.close()
     except (StoreError, OSError) as error:

@@ -14,12 +14,10 @@ from kiosk.hub_link.files import read_answers
 from kiosk.hub_link.http import HubHttp, NoAnswer
 from kiosk.messages.batch import BatchAnswer, Member, batch_name, members_of, read_batch, write_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
-from kiosk.messages.envelope import Submission, digest, parse, parse_header, wire
+from kiosk.messages.envelope import Submission, parse, parse_header, wire
 from kiosk.messages.receipts import Receipt, verify_answer
 from offline_cache.errors import StoreError
-from offline_cache.outbox import Outbox, PartDigest
-from offline_cache.sealed import parcel_id
-from offline_cache.store import Store
+from offline_cache.outbox import Kept, Outbox
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 
@@ -66,20 +64,21 @@ def exit_code(lines: list[Line], trouble: list[str]) -> int:
 # -- out --------------------------------------------------------------------------------------------------------------
 
 
-def export(store: Store, path: Path) -> list[Line]:
+def export(outbox: Outbox, path: Path) -> list[Line]:
     """Writes every envelope without a receipt into one file, from a store that is only looked at.
 
     What the disk has damaged is left out and named. Raises OSError, StoreError when the store cannot be read at all.
     """
     lines: list[Line] = []
-    waiting = store.query("SELECT seq, key FROM outbox WHERE state <> 'delivered' ORDER BY seq")
+    waiting = outbox.undelivered()
+    keys = {row.seq: row.key for row in outbox.rows()}
 
     def members() -> Iterator[Member]:
-        for row in waiting:
+        for seq in waiting:
             try:
-                whole = _kept(store, row["seq"])
+                whole = _whole(outbox.kept(seq))
             except (StoreError, InvalidMessage, msgspec.DecodeError) as error:
-                lines.append(Line("", row["seq"], row["key"], "rejected", str(error)))
+                lines.append(Line("", seq, keys.get(seq, ""), "rejected", f"damaged on the disk: {error}"))
                 continue
             lines.append(whole.line("accepted"))
             yield from whole.members
@@ -89,19 +88,9 @@ def export(store: Store, path: Path) -> list[Line]:
     return lines
 
 
-def _kept(store: Store, seq: int) -> Whole:
-    [row] = store.query("SELECT header, signature, sha256, parts FROM outbox WHERE seq = ?", seq)
-    if digest(row["header"], row["signature"]) != row["sha256"]:
-        raise InvalidMessage("", "the header is damaged on the disk")
-    header = parse_header(msgspec.json.decode(row["header"]))
-    parcels = {}
-    for place, part in enumerate(msgspec.json.decode(row["parts"], type=list[PartDigest])):
-        found = store.query("SELECT sealed FROM parcel WHERE id = ?", parcel_id(seq, place))
-        sealed = found[0]["sealed"] if found else b""
-        if sha256_hex(sealed) != part.sha256:
-            raise InvalidMessage("", f"part {part.name} is damaged on the disk")
-        parcels[part.sha256] = sealed
-    return Whole(Submission(header, row["header"], row["signature"]), parcels, [])
+def _whole(kept: Kept) -> Whole:
+    header = parse_header(msgspec.json.decode(kept.header))
+    return Whole(Submission(header, kept.header, kept.signature), kept.parcels, [])
 
 
 # -- in ---------------------------------------------------------------------------------------------------------------

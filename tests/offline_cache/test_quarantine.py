@@ -12,7 +12,8 @@ import pytest
 
 from offline_cache.errors import ParcelDamaged, StoreBroken, StoreError, StoreForeign
 from offline_cache.outbox import Outbox
-from offline_cache.store import Store
+from offline_cache.store import PAGE_BYTES, Store
+from tests.offline_cache.conftest import stamp
 
 
 def damage(store: Store, sql: str) -> None:
@@ -127,6 +128,51 @@ def test_an_index_that_lies_is_built_anew_and_nothing_is_sent_twice(store: Store
     assert outbox.claim(0.0).key == "b"
     assert outbox.claim(0.0) is None
     assert store.query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+@pytest.fixture
+def with_a_lost_page(open_store: Callable[..., Store], path: Path, put) -> tuple[Outbox, list[int]]:
+    """A queue with one page of the table unreadable, and the numbers that stood on it."""
+    store = open_store()
+    for number in range(1, 121):
+        put(str(number), into=Outbox(store))
+    store.close()
+    pages = [path.read_bytes()[start : start + PAGE_BYTES] for start in range(0, path.stat().st_size, PAGE_BYTES)]
+    place = next(n for n, page in enumerate(pages) if b"header 60 " in page)
+    with path.open("r+b") as file:
+        file.seek(place * PAGE_BYTES)
+        file.write(bytes(64))
+    outbox = Outbox(open_store(ballast_mb=0))
+    return outbox, [seq for seq in range(1, 121) if f"header {seq} ".encode() in pages[place]]
+
+
+def test_a_page_that_cannot_be_read_hides_only_what_stood_on_it(with_a_lost_page: tuple[Outbox, list[int]]) -> None:
+    outbox, lost = with_a_lost_page
+    assert lost
+    for _ in range(120):
+        if (claimed := outbox.claim(0.0)) is None:
+            break
+        outbox.delivered(claimed.seq, b"receipt")
+    assert [row.seq for row in outbox.rows()] == [seq for seq in range(1, 121) if seq not in lost]
+    assert [row.seq for row in outbox.rows(limit=3)] == [1, 2, 3]
+    assert outbox.undelivered() == lost
+    assert (outbox.depth(), outbox.held(), outbox.last_seq()) == (0, len(lost), 120)
+    assert [row.seq for row in outbox.find(receipt_number="R120")] == [120]
+    assert outbox.proof("120").receipt == b"receipt"
+    assert outbox.verify_chain() == lost[0]
+    assert [row.seq for row in outbox.quarantined()] == lost
+    assert outbox.put(kind="case", key="new", case_id="c", receipt_number="R", parts=[], stamp=stamp).seq == 121
+
+
+def test_an_envelope_is_given_out_whole_or_with_what_is_wrong(store: Store, outbox: Outbox, put) -> None:
+    for key in ("a", "b", "c"):
+        put(key, sealed=f"sealed {key}".encode())
+    damage(store, "UPDATE outbox SET header = x'00' WHERE seq = 2")
+    damage(store, "UPDATE parcel SET sealed = x'00' WHERE id = 3 * 256")
+    assert (outbox.kept(1).key, list(outbox.kept(1).parcels.values())) == ("a", [b"sealed a"])
+    for seq, what in ((2, "header"), (3, "part form"), (4, "gone")):
+        with pytest.raises(ParcelDamaged, match=what):
+            outbox.kept(seq)
 
 
 def drain(outbox: Outbox, sealed: dict[str, bytes]) -> set[str]:

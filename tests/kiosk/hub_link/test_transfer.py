@@ -186,4 +186,4 @@ async def test_a_damaged_row_is_left_out_of_the_export_and_named(dead: Dead) -> 
     shutil.copy(dead.folder / "store.db", rescued)
     code, said = await dead.kiosk("export", dead.folder / "left.tbz", "--store", rescued)
     assert (code, results(said)) == (3, ["accepted", "rejected", "accepted"])
-    assert said["envelopes"][1]["reason"] == "part form is damaged on the disk"
+    assert said["envelopes"][1]["reason"] == "damaged on the disk: part form is not what was signed"
