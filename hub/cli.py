@@ -26,6 +26,7 @@ from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
 from hub.files import LOOK_S, Folder, Handled, told
 from hub.files import exit_code as exit_of_files
+from hub.gaps import Finding, findings
 from hub.keys import load_keys, load_or_make_keys
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
@@ -33,7 +34,7 @@ from hub.restore import restore as restore_photographs
 from hub.running import Certificate, address, listen, run
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
-from kiosk.clock import Clock
+from kiosk.clock import Clock, local
 
 DEMO_DAY = "2027-01-12"
 
@@ -109,7 +110,7 @@ def files(dsn: str, keys: Path, folder: Path, once: bool, today: str | None) -> 
     try:
         hub_keys = load_keys(keys)
         prepare(dsn)
-        hub = make_hub(dsn, hub_keys, Clock(date.fromisoformat(today) if today else None), Extras())
+        hub = make_hub(dsn, hub_keys, _clock(today), Extras())
         sys.exit(asyncio.run(_serve_files(hub, Folder(hub, folder), once=once)))
     except (OSError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
@@ -170,14 +171,15 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
 @click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
-def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool) -> None:
+@click.option("--today", help="The wall date of a demonstration.", hidden=True)
+def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool, today: str | None) -> None:
     """Take in cases from photographs of their slips, when the machine that filed them is lost.
 
     Exit code 0: every slip is in the inbox; 3: some are, the table says what to do for the others; 1: none is.
     """
 
     async def take_in() -> list[Row]:
-        hub = make_hub(dsn, load_keys(keys), Clock(), Extras())
+        hub = make_hub(dsn, load_keys(keys), _clock(today), Extras())
         async with hub.pool:
             return await restore_photographs(hub, photos)
 
@@ -194,6 +196,39 @@ def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool) -> No
             table.add_row(row.slip, row.taken.value, row.why)
         Console().print(table)
     sys.exit(exit_code(rows))
+
+
+@main.command()
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
+@click.option("--today", help="The wall date of a demonstration.", hidden=True)
+def gaps(dsn: str, as_json: bool, today: str | None) -> None:
+    """Show which numbers of which machine are missing, and where its chain is broken.
+
+    Exit code 0: nothing; 3: the table says what a person must look into.
+    """
+
+    async def look() -> list[Finding]:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
+            return await findings(conn, _clock(today).now())
+
+    try:
+        prepare(dsn)
+        found = asyncio.run(look())
+    except (ValueError, psycopg.Error) as error:
+        raise click.ClickException(f"{error}".strip()) from error
+    if as_json:
+        click.echo(msgspec.json.encode([each._asdict() for each in found]))
+    elif found:
+        table = Table("machine", "what", "since", box=None)
+        for each in found:
+            table.add_row(each.kiosk_id, each.what, f"{local(each.since):%Y-%m-%d %H:%M}")
+        Console().print(table)
+    sys.exit(3 if found else 0)
+
+
+def _clock(today: str | None) -> Clock:
+    return Clock(date.fromisoformat(today) if today else None)
 
 
 def _say(**facts: str) -> None:

@@ -34,6 +34,19 @@ MIGRATIONS = (
            read_at timestamptz not null
        );
        alter table case_file drop constraint case_file_key_fkey""",
+    # A batch file is late by nature. sent_to: the machine said at sent_at that up to here nothing waits there any more.
+    # whole_to: the hub knows every number up to here. gap_alarm: the alarms that are open.
+    """alter table envelope add by_file boolean not null default false;
+       alter table kiosk add sent_to bigint not null default 0, add sent_at timestamptz,
+           add whole_to bigint not null default 0;
+       create table gap_alarm (
+           kiosk_id text not null references kiosk,
+           first bigint not null,
+           last bigint not null,
+           since timestamptz not null,
+           primary key (kiosk_id, first)
+       );
+       create index chain_break on event (kiosk_id) where kind = 'chain_broken'""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

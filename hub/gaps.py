@@ -1,4 +1,10 @@
-"""Numbers that a machine has used and the hub has not seen: the proof that nothing was lost, or the alarm."""
+"""Numbers that a machine has used and the hub has not seen: the proof that nothing was lost, or the alarm.
+
+A number is known when its envelope is here or its case came back from paper. That a number was used shows in a later
+one, or in a heartbeat that says that nothing waits at the machine any more (``sent_to``). A gap is open as soon as a
+heartbeat shows it, ``ONLINE`` after the first later number that came online, or ``BY_FILE`` after the first that came
+by file or on paper, whichever is earliest.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,47 @@ from typing import NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-ONLINE_AFTER = timedelta(seconds=60)
+ONLINE = timedelta(seconds=60)
+BY_FILE = timedelta(hours=24)
+CHAIN_BROKEN = "chain_broken"
+_WAITS = {"online": ONLINE, "by_file": BY_FILE}
+
+# Each row says: all numbers up to ``used`` exist, and the next to look for is behind ``known``. A machine's first row
+# stands for what is whole, which need not be read again. A paper copy that contradicts its envelope was refused and
+# makes nothing known.
+_NUMBERED = """
+    with shown as (
+        select kiosk_id, 0 as used, whole_to as known, null::timestamptz as came, null::timestamptz as due from kiosk
+        union all
+        select kiosk_id, seq - 1, seq, received_at,
+            received_at + case when by_file then %(by_file)s else %(online)s end
+            from kiosk cross join lateral (
+                select seq, received_at, by_file from envelope
+                where envelope.kiosk_id = kiosk.kiosk_id and seq > whole_to offset 0) later
+        union all
+        select kiosk_id, seq - 1, seq, read_at, read_at + %(by_file)s from paper_copy join kiosk using (kiosk_id)
+            where seq > whole_to
+            and not exists (select from envelope where key = paper_copy.key and sha256 <> paper_copy.sha256)
+        union all
+        select kiosk_id, sent_to, sent_to, sent_at, sent_at from kiosk where sent_to > whole_to
+    ), numbered as (
+        select kiosk_id, used, known, lag(known) over up as before,
+            min(came) over down as since, min(due) over down as due
+        from shown window up as (partition by kiosk_id order by known, used),
+            down as (partition by kiosk_id order by known desc, used desc)
+    )"""
+_GAPS = """
+    select kiosk_id, before + 1 as first, used as last, since from numbered
+    where used > before and due <= %(now)s order by kiosk_id, first"""
+_SETTLE = """
+    update kiosk set whole_to = now_whole from (
+        select kiosk_id, coalesce(min(before) filter (where used > before), max(known)) as now_whole
+        from numbered group by kiosk_id) machine
+    where kiosk.kiosk_id = machine.kiosk_id and whole_to < now_whole"""
 
 
 class Gap(NamedTuple):
-    """``first``…``last`` are missing; ``since`` is when the first later number arrived."""
+    """``first``…``last`` are missing; ``since``: when the first number came, or the heartbeat, that shows it."""
 
     kiosk_id: str
     first: int
@@ -20,15 +62,61 @@ class Gap(NamedTuple):
     since: datetime
 
 
-async def gaps(conn: AsyncConnection, now: datetime, older_than: timedelta = ONLINE_AFTER) -> list[Gap]:
-    """All gaps that have been open for longer than ``older_than``."""
+class Finding(NamedTuple):
+    """Something for the city's supervisor. ``kind``: missing, chain_broken (then ``first`` is ``last``)."""
+
+    kiosk_id: str
+    kind: str
+    first: int
+    last: int
+    since: datetime
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        if self.kind == CHAIN_BROKEN:
+            return f"chain broken at {self.first}"
+        return f"missing {self.first}" + (f"–{self.last}" if self.last > self.first else "")
+
+
+async def gaps(conn: AsyncConnection, now: datetime) -> list[Gap]:
+    """All gaps that are open at ``now``, by machine and number. What is open stays so until its numbers are known."""
     async with conn.cursor(row_factory=class_row(Gap)) as cursor:
-        await cursor.execute(
-            """select kiosk_id, before + 1 as first, seq - 1 as last, since from (
-                   select kiosk_id, seq, coalesce(lag(seq) over machine, 0) as before,
-                          min(received_at) over (partition by kiosk_id order by seq desc) as since
-                   from envelope window machine as (partition by kiosk_id order by seq)) numbered
-               where seq > before + 1 and since <= %s order by kiosk_id, first""",
-            [now - older_than],
-        )
+        await cursor.execute((_NUMBERED + _GAPS).encode(), {**_WAITS, "now": now})
         return await cursor.fetchall()
+
+
+async def findings(conn: AsyncConnection, now: datetime) -> list[Finding]:
+    """All open gaps and every break of a chain, by machine and number."""
+    missing = [Finding(gap.kiosk_id, "missing", *gap[1:]) for gap in await gaps(conn, now)]
+    rows = await conn.execute("select kiosk_id, (data->>'seq')::bigint, at from event where kind = %s", [CHAIN_BROKEN])
+    broken = [Finding(kiosk_id, CHAIN_BROKEN, seq, seq, at) for kiosk_id, seq, at in await rows.fetchall()]
+    return sorted([*missing, *broken], key=lambda each: (each.kiosk_id, each.first))
+
+
+_BREAKS = """
+    insert into event (at, actor, kind, envelope_key, kiosk_id, data)
+    select %s, 'hub', %s, later.key, later.kiosk_id, jsonb_build_object('seq', later.seq)
+    from kiosk cross join lateral (
+        select * from envelope where envelope.kiosk_id = kiosk.kiosk_id and seq > whole_to offset 0) later
+    join envelope earlier on earlier.kiosk_id = later.kiosk_id and earlier.seq = later.seq - 1
+    where later.prev_sha256 <> earlier.sha256 and not exists (
+        select from event where kind = %s and event.kiosk_id = later.kiosk_id and (data->>'seq')::bigint = later.seq)"""
+
+
+async def note_breaks(conn: AsyncConnection, now: datetime) -> None:
+    """Records the breaks that the inbox could not see: two neighbours that came at the same instant."""
+    await conn.execute(_BREAKS.encode(), [now, CHAIN_BROKEN, CHAIN_BROKEN])
+
+
+async def settle(conn: AsyncConnection) -> None:
+    """Notes up to where each machine's numbers are whole, so that they need not be read again. One caller at a time."""
+    await conn.execute((_NUMBERED + _SETTLE).encode(), _WAITS)
+
+
+async def note_all_sent(conn: AsyncConnection, kiosk_id: str, last_seq: int, now: datetime) -> None:
+    """A machine says that it has used the numbers up to ``last_seq`` and that none of them waits there any more."""
+    await conn.execute(
+        "update kiosk set sent_to = %s, sent_at = %s where kiosk_id = %s and sent_to < %s",
+        [last_seq, now, kiosk_id, last_seq],
+    )

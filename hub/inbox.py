@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from hub import events, paper_copies
 from hub.context import Hub
+from hub.gaps import CHAIN_BROKEN
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.envelope import Submission, verify_header
@@ -70,10 +71,10 @@ def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
     verify_header(sent.header_bytes, sent.signature, key, sent.header.suite)
 
 
-async def receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
+async def receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file: bool = False) -> Received:
     """Takes in an envelope whose signature was verified. Raises OtherHeld, ParcelsMissing, WrongSize."""
     try:
-        return await _receive(hub, conn, sent)
+        return await _receive(hub, conn, sent, by_file=by_file)
     except _ContradictsPaper:
         header, now = sent.header, hub.clock.now()
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
@@ -81,21 +82,22 @@ async def receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received
         raise OtherHeld("header.key", b"null") from None  # a paper copy has no receipt
 
 
-async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Received:
+async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file: bool) -> Received:
+    header = sent.header
     # In a pipeline, what needs no answer goes to the database together with what does.
     async with conn.pipeline(), conn.transaction():
+        await paper_copies.one_at_a_time(conn, header.key)
         look = await _look(conn, sent)
         if look.held is not None:
             return _repeat(sent, *look.held)
         if look.paper not in (None, sent.digest):
             raise _ContradictsPaper
         _check_parcels(sent, look.sizes)
-        receipt = await _insert(hub, conn, sent, look.hub_seq)
+        receipt = await _insert(hub, conn, sent, look.hub_seq, by_file=by_file)
         if receipt is None:
-            # Another connection brought it a moment ago: the insert has waited for that commit.
-            return await _brought_by_another(conn, sent)
-        follows = _follows(sent, look.neighbours)
-        await _effect(hub, conn, sent, follows=follows, restored=look.paper is not None)
+            raise OtherHeld("header.seq", await _receipt_of_number(conn, header.kiosk_id, header.seq))
+        broken = _broken_at(sent, look.neighbours)
+        await _effect(hub, conn, sent, broken_at=broken, restored=look.paper is not None)
     return Received(fresh=True, receipt=receipt)
 
 
@@ -105,16 +107,10 @@ def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:
     return Received(fresh=False, receipt=receipt)
 
 
-async def _brought_by_another(conn: AsyncConnection, sent: Submission) -> Received:
-    header = sent.header
-    rows = await conn.execute(
-        "select key::text, sha256, receipt from envelope where key = %s or (kiosk_id = %s and seq = %s)",
-        [header.key, header.kiosk_id, header.seq],
-    )
-    found = {key: (sha256, receipt) for key, sha256, receipt in await rows.fetchall()}
-    if header.key in found:
-        return _repeat(sent, *found[header.key])
-    raise OtherHeld("header.seq", next(iter(found.values()))[1])
+async def _receipt_of_number(conn: AsyncConnection, kiosk_id: str, seq: int) -> bytes:
+    rows = await conn.execute("select receipt from envelope where kiosk_id = %s and seq = %s", [kiosk_id, seq])
+    ((receipt,),) = await rows.fetchall()
+    return receipt
 
 
 async def _look(conn: AsyncConnection, sent: Submission) -> _Look:
@@ -145,7 +141,7 @@ def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
             raise WrongSize(f"header.parts[{index}].bytes")
 
 
-async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: int) -> bytes | None:
+async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: int, *, by_file: bool) -> bytes | None:
     header = sent.header
     received_at = hub.stamp()
     signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
@@ -153,22 +149,22 @@ async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: in
     receipt = receipt_bytes(signed)
     rows = await conn.execute(
         """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,
-               received_at, receipt)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key""",
+               received_at, receipt, by_file)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key""",
         [
             *(header.key, hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
-            *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt),
+            *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file),
         ],
     )
     return receipt if await rows.fetchone() else None
 
 
-async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, follows: bool, restored: bool) -> None:
+async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, broken_at: list[int], restored: bool) -> None:
     header, now = sent.header, hub.clock.now()
     said = {"actor": "hub", "key": header.key, "kiosk_id": header.kiosk_id}
     await events.record(conn, now, kind="received", what=header.kind, seq=header.seq, **said)
-    if not follows:
-        await events.record(conn, now, kind="chain_broken", seq=header.seq, **said)
+    for seq in broken_at:
+        await events.record(conn, now, kind=CHAIN_BROKEN, seq=seq, **said)
     if restored:
         # The paper copy had the effect; what the paper could not hold (portrait, signature) is here now.
         await events.record(conn, now, kind=paper_copies.ORIGINAL_ARRIVED, **said)
@@ -180,12 +176,13 @@ async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, follows:
         await open_later(hub.jobs, conn, header.key)
 
 
-def _follows(sent: Submission, neighbours: list[tuple[int, str, str]]) -> bool:
-    """Whether the chain agrees with those neighbours that are already here."""
+def _broken_at(sent: Submission, neighbours: list[tuple[int, str, str]]) -> list[int]:
+    """The numbers that do not follow the one before them, as far as those neighbours are already here."""
     header = sent.header
+    links = []
     for seq, sha256, prev_sha256 in neighbours:
-        if seq < header.seq and sha256 != header.prev_sha256:
-            return False
-        if seq > header.seq and prev_sha256 != sent.digest:
-            return False
-    return True
+        if seq < header.seq:
+            links.append((header.seq, header.prev_sha256, sha256))
+        else:
+            links.append((seq, prev_sha256, sent.digest))
+    return [seq for seq, named, found in links if named != found]

@@ -44,6 +44,7 @@ class TakenIn(NamedTuple):
 async def take_in(hub: Hub, path: Path) -> TakenIn:
     """Takes in a batch file: first what was signed, then only the parcels that it names, then each envelope.
 
+    A batch that came over HTTPS counts as by file too: another machine brings it, its own may be away for long.
     Raises OSError when the disk fails and psycopg.Error when the database does: then it can be taken in again.
     """
     trouble: list[str] = []
@@ -126,7 +127,7 @@ async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Judged:
     header = sent.header
     place = header.kiosk_id, header.seq, header.key
     try:
-        received = await inbox.receive(hub, conn, sent)
+        received = await inbox.receive(hub, conn, sent, by_file=True)
     except inbox.OtherHeld as error:
         return _refused(hub, sent, 409, f"another envelope is held ({error.field})")
     except inbox.ParcelsMissing as error:

@@ -28,6 +28,11 @@ class Opened(NamedTuple):
     form: CaseForm
 
 
+async def one_at_a_time(conn: AsyncConnection, key: str) -> None:
+    """Nothing else is taken in under this key, no envelope and no paper, until the caller's transaction ends."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s::uuid::text, 0))", [key])
+
+
 async def form_of(hub: Hub, conn: AsyncConnection, key: str) -> Opened | None:
     """The content of a kept copy, None without one."""
     row = await (await conn.execute("select paper from paper_copy where key = %s", [key])).fetchone()

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from hub import events
 from hub.context import Hub
 from hub.machines import every_key
-from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of
+from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of, one_at_a_time
 from hub.photographs import NoPicture, codes_in
 from hub.work import open_later
 from kiosk.messages.encoding import BadSignature, InvalidMessage
@@ -98,6 +98,7 @@ async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes) -> Row:
     if refusal is not None:
         return refusal
     async with conn.transaction():
+        await one_at_a_time(conn, copy.facts.key)
         return await _keep(hub, conn, copy, payload)
 
 

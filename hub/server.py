@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 import structlog
 from litestar import Litestar
 from litestar.datastructures import State
@@ -15,8 +16,9 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from procrastinate.exceptions import ConnectorException
 
-from hub import work
+from hub import gap_alarm, work
 from hub.api import health, machine, messages
 from hub.api.caller import signed_caller
 from hub.api.problems import HANDLERS
@@ -35,6 +37,7 @@ ROUTES = [
     *(health.healthz, health.readyz, health.metrics),
 ]
 _STALLED_EVERY_S = 30
+_GAPS_EVERY_S = 15
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def make_app(hub: Hub, extras: Extras) -> Litestar:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            work_tasks = [tasks.create_task(_worker(hub)), tasks.create_task(_stalled(hub))]
+            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps)]
             yield
             for task in work_tasks:
                 task.cancel()
@@ -121,5 +124,19 @@ async def _worker(hub: Hub) -> None:
 
 async def _stalled(hub: Hub) -> None:
     while True:
-        await work.resume_stalled(hub.jobs)
+        try:
+            await work.resume_stalled(hub.jobs)
+        except ConnectorException as error:
+            _log.error("stalled_unknown", error=type(error).__name__)
         await asyncio.sleep(_STALLED_EVERY_S)
+
+
+async def _gaps(hub: Hub) -> None:
+    while True:
+        try:
+            async with hub.pool.connection() as conn:
+                await gap_alarm.look(conn, hub.clock.now())
+        except psycopg.Error as error:
+            # The database may be away for a while; what is missing is still missing afterwards.
+            _log.error("gaps_unknown", error=type(error).__name__)
+        await asyncio.sleep(_GAPS_EVERY_S)

@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from kiosk import logs
+
 _COMMANDS = {
     "run": "kiosk.commands.running",
     "walk": "kiosk.commands.walking",
@@ -38,4 +40,5 @@ class _Lazy(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
     """Tongban 通办: one self-service machine for three police lines."""
+    logs.to_stderr()
     ctx.obj = config

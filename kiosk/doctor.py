@@ -39,7 +39,7 @@ async def examine(machine: Machine) -> dict[str, Any]:
     return {
         "devices": device_rows(machine),
         "store": await trio.to_thread.run_sync(store_facts, machine),
-        "hub": {"url": machine.config.hub.url, "online": machine.link.online},
+        "hub": await trio.to_thread.run_sync(hub_facts, machine),
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
         "memory": memory_facts(),
@@ -65,6 +65,16 @@ def device_rows(machine: Machine) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def hub_facts(machine: Machine) -> dict[str, Any]:
+    """The hub as it is reached; ``wrong_key`` names the key of ``[hub]`` that is not its own ("": none is known to be).
+
+    ``put_aside``: files from the exchange folder that could not be read or believed, for a person to look at.
+    """
+    files = machine.files
+    facts = {"url": machine.config.hub.url, "online": machine.link.online, "wrong_key": machine.hub_keys.trouble}
+    return facts | ({"folder": machine.config.hub.folder, "put_aside": files.count_aside()} if files else {})
 
 
 def store_facts(machine: Machine) -> dict[str, Any]:

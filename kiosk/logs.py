@@ -11,6 +11,11 @@ import structlog
 _SIZE, _KEPT = 5 * 2**20, 5
 
 
+def to_stderr() -> None:
+    """Warnings and errors only, to standard error: what a command prints must stay its own."""
+    _configure(logging.StreamHandler(), logging.WARNING)
+
+
 def to_folder(folder: str) -> None:
     """Write log lines to ``folder``/kiosk.log, rotated; without a folder, to standard error."""
     if folder:
@@ -21,10 +26,14 @@ def to_folder(folder: str) -> None:
         )
     else:
         handler = logging.StreamHandler()
+    _configure(handler, logging.INFO)
+
+
+def _configure(handler: logging.Handler, level: int) -> None:
     logger = logging.getLogger("tongban")
     logger.handlers = [handler]
     logger.propagate = False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     # httpx names every address at INFO; the house's own events say what is needed.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.configure(

@@ -42,6 +42,7 @@ from kiosk.refusals import not_filed
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
 from kiosk.text import NOTHING, text
+from kiosk.upkeep import Upkeep
 from kiosk.vision.client import Thresholds, VisionWorker
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import Audit
@@ -93,6 +94,8 @@ class Machine:
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.paper_in_doubt = False
         """A slip was under way when the machine died: the printer is reset before the next one."""
+        self.is_quiet = True
+        """Nobody is being served."""
         self.watch = CaseWatch(self.link, self.publish)
         self._brand_taps: list[float] = []
 
@@ -112,7 +115,7 @@ class Machine:
         hub = self.config.hub
         self.identity = Identity.load(self.values, self.config.machine.id, hub.suite)
         keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
-        self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self._alarm)
+        self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self.alarm)
         self.link = HubLink(
             hub,
             self.identity,
@@ -122,11 +125,11 @@ class Machine:
             rng=self.rng,
             known_keys=self.hub_keys,
         )
-        carrier, files = carriers_for(hub, self.link.http, self.clock, self.config.machine.id)
+        carrier, self.files = carriers_for(hub, self.link.http, self.clock, self.config.machine.id)
         self.forwarder = Forwarder(
             self.outbox,
             carrier,
-            files=files,
+            files=self.files,
             verify_key=hub.verify_key,
             suite=hub.suite,
             monotonic=self.clock.monotonic,
@@ -134,7 +137,7 @@ class Machine:
             base_s=hub.backoff_base_s,
             cap_s=hub.backoff_cap_s,
             on_change=self._case_moved,
-            on_alarm=self._alarm,
+            on_alarm=self.alarm,
             on_idle=self.store.tidy,
         )
         self.filing = Filing(
@@ -151,6 +154,10 @@ class Machine:
     def publish(self, event: str, /, **facts: Any) -> None:
         """One status line; never anything personal."""
         self.status.publish(event, **facts)
+
+    def alarm(self, what: str, reason: str) -> None:
+        """One status line that asks for a person; ``reason`` is for a technician."""
+        self.publish("alarm", what=what, reason=reason)
 
     def published_page(self, page: Page) -> None:
         """The status line of a page that is shown."""
@@ -246,6 +253,7 @@ class Machine:
                 nursery.start_soon(self.link.run)
                 nursery.start_soon(self.forwarder.run)
                 nursery.start_soon(self.watch.run)
+                nursery.start_soon(Upkeep(self).run)
                 task_status.started()
                 with self._serving:
                     await recovery.recover(self)
@@ -279,6 +287,7 @@ class Machine:
         reason = "stopped"
         try:
             first = await self._attract(visit)
+            self.is_quiet = False
             self.publish("visit", visit=visit.id, state="start")
             await self._welcome(visit, first)
             del first
@@ -303,6 +312,7 @@ class Machine:
             await self.vision.forget()
         gc.collect()
         self.publish("wiped", visit=visit.id)
+        self.is_quiet = True
 
     async def _attract(self, visit: Visit) -> IdCard | Answer:
         """The home page until somebody touches it or puts a card down; one that lies there from before is not read."""
@@ -417,9 +427,6 @@ class Machine:
             in_service=not self.out_of_service,
             devices={name: status.device.value for name, status in self.peripherals.statuses.items()},
         )
-
-    def _alarm(self, what: str, reason: str) -> None:
-        self.publish("alarm", what=what, reason=reason)
 
     def _case_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:
         self.publish("envelope", key=key, kind=kind, state=state)

@@ -192,7 +192,7 @@ class Outbox:
         return [seq for seq in range(1, self.last_seq() + 1) if seq not in done]
 
     def kept(self, seq: int) -> Kept:
-        """One undelivered envelope with all its parcels, checked. Raises ParcelDamaged with what is wrong, StoreError."""
+        """One undelivered envelope with its parcels, checked. Raises ParcelDamaged with what is wrong, StoreError."""
         row = self._one("SELECT * FROM outbox WHERE seq = ?", seq)
         damage = "the row is gone" if row is None else damage_of(row)
         if row is None or damage is not None:
@@ -252,7 +252,9 @@ class Outbox:
 
     def release(self, seq: int) -> bool:
         """A person says: try again. False when it was not held, or is damaged still."""
-        if self.row(seq).state != "held" or (self._quarantine.has(seq) and not self._quarantine.recheck(seq)):
+        if self._quarantine.has(seq) and not self._quarantine.recheck(seq):
+            return False
+        if self.row(seq).state != "held":
             return False
         self._set(seq, "state = 'stored', attempts = 0, server_errors = 0, error = NULL, due = NULL")
         return True
@@ -272,10 +274,13 @@ class Outbox:
         return None if found is None or found["due"] is None else found["due"] - now_mono
 
     def rows(self, now_mono: float = 0.0, *, states: Iterable[State] = (), limit: int = -1) -> list[Row]:
-        """The queue in order of ``seq``; all states unless named."""
+        """The queue in order of ``seq``; all states unless named. A row that cannot be read is held with the reason."""
         wanted = tuple(states)
         where = f"state IN ({','.join('?' * len(wanted))})" if wanted else "1"
-        return [self._typed(row, now_mono) for row in self._select(where, *wanted, limit=limit)]
+        found = {row["seq"]: self._typed(row, now_mono) for row in self._select(where, *wanted, limit=limit)}
+        if not wanted or "held" in wanted:
+            found = {row.seq: _lost(row) for row in self.quarantined()} | found
+        return [found[seq] for seq in sorted(found)][: limit if limit >= 0 else None]
 
     def row(self, seq: int, now_mono: float = 0.0) -> Row:
         """One line by its number. Raises StoreError for a number that was never given."""
@@ -385,7 +390,7 @@ class Outbox:
         return Row(**named, next_try_in_s=wait)
 
     def _count(self, where: str) -> int:
-        where = f"state <> 'delivered' AND seq NOT IN (SELECT seq FROM quarantine) AND {where}"
+        where = f"state <> 'delivered' AND seq NOT IN (SELECT seq FROM quarantine) AND {where}"  # noqa: S608 - ours
         try:
             return self._store.query(f"SELECT COUNT(*) AS n FROM outbox WHERE {where}")[0]["n"]  # noqa: S608 - ours
         except StoreDamaged:
@@ -466,6 +471,12 @@ class Outbox:
 
     def _one(self, sql: str, *values: Any) -> dict[str, Any] | None:
         return next(iter(self._store.query(sql, *values)), None)
+
+
+def _lost(row: Quarantined) -> Row:
+    """A row of which only what was noted when it was set aside is left."""
+    names = (row.key or "", row.kind or "", row.case_id, row.receipt_number)
+    return Row(row.seq, *names, "held", 0, None, row.what, row.since, 0)
 
 
 def _digests(parts: list[tuple[str, bytes]], hashed: list[Future[str]]) -> list[PartDigest]:

@@ -17,6 +17,10 @@ _COUNTS = {
     "tongban_events_total": ("kind", "select kind, count(*) from event group by kind"),
     "tongban_jobs": ("status", "select status::text, count(*) from procrastinate_jobs group by status"),
     "tongban_parcels": ("complete", "select complete::text, count(*) from parcel group by complete"),
+    "tongban_chain_breaks": (
+        "kiosk_id",
+        "select kiosk_id, count(*) from event where kind = 'chain_broken' group by kiosk_id",
+    ),
     "tongban_machines": ("enrolled", "select 'true', count(*) from kiosk"),
 }
 

@@ -17,6 +17,7 @@ from hub.answers import ANSWERS, progress
 from hub.api.caller import Caller, forget_old_nonces, verify_stamp
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.gaps import note_all_sent
 from hub.machines import register
 from kiosk.catalogue.loader import file_digests, shipped
 from kiosk.messages.encoding import canonical_json, decode, from_text
@@ -31,6 +32,8 @@ from kiosk.messages.questions import (
 from kiosk.messages.requests import read_stamp
 from kiosk.messages.seal import sign
 from kiosk.messages.suites import PUBLIC_KEY_BYTES
+
+MAX_SEQ = 2**53 - 1
 
 
 def new_code() -> str:
@@ -87,12 +90,16 @@ async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
 async def heartbeat(caller: Caller, hub: Hub) -> HeartbeatAnswer:
     """Notes that a machine lives; the answer carries commands until they are reported as done."""
     beat = decode(caller.body, Heartbeat)
+    if beat.last_seq > MAX_SEQ:
+        raise Problem(422, "invalid", "no number can be so high", field="last_seq")
     now = hub.clock.now()
     async with hub.pool.connection() as conn, conn.transaction():
         await conn.execute(
             "update kiosk set seen_at = %s, heartbeat = %s where kiosk_id = %s",
             [now, Jsonb(msgspec.to_builtins(beat)), caller.kiosk_id],
         )
+        if not beat.queue_depth and not beat.held:
+            await note_all_sent(conn, caller.kiosk_id, beat.last_seq, now)
         await _done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",

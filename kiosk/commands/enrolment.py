@@ -13,6 +13,7 @@ from kiosk.commands.common import failed, loaded
 from kiosk.config import Config
 from kiosk.hub_link import identity as enrolling
 from kiosk.hub_link.identity import EnrolmentFailed, Identity
+from kiosk.hub_link.known_keys import remember
 from kiosk.staff import StaffBook
 from offline_cache.errors import StoreError
 from offline_cache.store import Store
@@ -27,10 +28,13 @@ def enrol(config_path: str | None, url: str, code: str) -> None:
     """Make this machine known to the hub; prints the hub's keys for [hub]."""
     config = loaded(config_path)
     store = _opened(config)
+    values = Values(store)
     clock = Clock(config.demo.today)
     try:
-        identity = Identity.load(Values(store), config.machine.id, config.hub.suite)
+        identity = Identity.load(values, config.machine.id, config.hub.suite)
         answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=config.hub.ca_file))
+        # A wrong key in [hub] is then known at the next start, before there is any network.
+        remember(values, config.hub.suite, answer.seal_key, answer.verify_key)
     except (EnrolmentFailed, ValueError) as error:
         failed(str(error))
     finally:

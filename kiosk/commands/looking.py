@@ -25,7 +25,10 @@ _SETTLE_S = 8.0
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 @click.pass_obj
 def doctor(config_path: str | None, as_json: bool) -> None:
-    """Name every device and its state, the store, the hub, the queue, the versions. Exit 3: not all is well."""
+    """Name every device and its state, the store, the hub, the queue, the versions.
+
+    Exit 3: a device does not work, an envelope is held, or a key of [hub] is wrong.
+    """
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
     report.pop("type", None)
@@ -34,8 +37,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(report))
     else:
         _print_report(report)
-    well = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
-    sys.exit(0 if well else 3)
+    sys.exit(0 if _is_well(report) else 3)
 
 
 @click.command()
@@ -94,6 +96,11 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
         report = await examination.examine(machine)
         nursery.cancel_scope.cancel()
     return report
+
+
+def _is_well(report: dict[str, Any]) -> bool:
+    devices = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
+    return devices and not report["queue"]["held"] and not report["hub"]["wrong_key"]
 
 
 def _settled(machine: Any) -> bool:

@@ -134,6 +134,10 @@ class FileCarrier:
         """Takes away batches whose every envelope has its receipt: a stick or gateway may have copied them only."""
         await trio.to_thread.run_sync(self._clear_out, is_delivered)
 
+    def count_aside(self) -> int:
+        """How many files wait in ``aside/`` for a person. A folder that is away has none."""
+        return len(list(self.aside.glob(f"*{SUFFIX}")))
+
     def _take(self) -> list[_Waiting]:
         batch, self._batch, self._bytes = self._batch, [], 0
         return batch

@@ -62,10 +62,19 @@ class KnownKeys:
         if self.trouble or self._kept == self._ours():
             return
         try:
-            self._values.put(_NAMESPACE, self._identity.suite, self._ours())
+            remember(self._values, self._identity.suite, self._seal_key, self._verify_key)
             self._kept = self._ours()
         except StoreError as error:
             log.warning("hub.keys_not_kept", error=str(error))
 
     def _ours(self) -> bytes:
-        return f"{self._seal_key} {self._verify_key}".encode()
+        return _line(self._seal_key, self._verify_key)
+
+
+def remember(values: Values, suite: str, seal_key: str, verify_key: str) -> None:
+    """Keeps what the hub has said of its keys; durable when it returns. Raises StoreError."""
+    values.put(_NAMESPACE, suite, _line(seal_key, verify_key))
+
+
+def _line(seal_key: str, verify_key: str) -> bytes:
+    return f"{seal_key} {verify_key}".encode()

@@ -9,7 +9,7 @@ import trio
 
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
-from kiosk.pages import Action, Board, BoardRow, Fact, Facts, Page
+from kiosk.pages import Action, Block, Board, BoardRow, Fact, Facts, Notice, Page
 from kiosk.text import NOTHING, Text, same, text
 from offline_cache.outbox import Row
 
@@ -28,13 +28,14 @@ async def show(stay: Stay) -> None:
 
 async def _page(stay: Stay) -> Page:
     outbox = stay.machine.outbox
-    depth, held, oldest_s, stuck, waiting = await trio.to_thread.run_sync(
+    depth, held, oldest_s, stuck, waiting, damaged = await trio.to_thread.run_sync(
         lambda: (
             outbox.depth(),
             outbox.held(),
             outbox.oldest_age_s,
             outbox.rows(states=("held",), limit=_SHOWN),
             outbox.rows(states=("sending", "stored"), limit=_SHOWN),
+            {row.seq for row in outbox.quarantined()},
         )
     )
     facts = Facts(
@@ -44,14 +45,20 @@ async def _page(stay: Stay) -> Page:
             Fact(label=text("maintenance.held"), value=text("maintenance.envelopes", n=held)),
         )
     )
-    rows = tuple(_row(row) for row in [*stuck, *waiting][:_SHOWN])
-    board = (Board(title=text("maintenance.first", n=len(rows)), rows=rows),) if rows else ()
-    return stay.page("maintenance_queue", text("maintenance.queue"), facts, *board, lead=text("maintenance.queue_lead"))
+    rows = tuple(_row(row, row.seq in damaged) for row in [*stuck, *waiting][:_SHOWN])
+    blocks: list[Block] = [facts]
+    if damaged:
+        advice = text("maintenance.damaged", n=len(damaged))
+        blocks.append(Notice(level="error", icon="warning", text=advice))
+    if rows:
+        blocks.append(Board(title=text("maintenance.first", n=len(rows)), rows=rows))
+    return stay.page("maintenance_queue", text("maintenance.queue"), *blocks, lead=text("maintenance.queue_lead"))
 
 
-def _row(row: Row) -> BoardRow:
+def _row(row: Row, is_damaged: bool) -> BoardRow:
     held = row.state == "held"
-    release = Action(id=f"release:{row.seq}", label=text("maintenance.release"), style="secondary")
+    again = text("maintenance.look_again" if is_damaged else "maintenance.release")
+    release = Action(id=f"release:{row.seq}", label=again, style="secondary")
     since = words.moment(datetime.fromisoformat(row.created_at))
     kind = words.known(f"maintenance.envelope_{row.kind}", same(row.kind))
     return BoardRow(

@@ -160,6 +160,19 @@ def test_a_header_that_follows_another_one_than_ours_is_noted(hub: RunningHub, m
     ]
 
 
+def test_each_number_that_does_not_follow_is_named(hub: RunningHub, machine: Machine) -> None:
+    """The middle one comes last and fits neither side."""
+    first = a_case(machine)
+    machine.prev = "f" * 64
+    middle = a_case(machine)
+    machine.prev = "d" * 64
+    last = a_case(machine)
+    for sent in (first, last, middle):
+        machine.deliver(sent)
+    broken = "select (data->>'seq')::int from event where kiosk_id = %s and kind = 'chain_broken' order by id"
+    assert hub.sql(broken, machine.kiosk_id) == [(2,), (3,)]
+
+
 def test_the_event_log_can_only_grow(hub: RunningHub, machine: Machine) -> None:
     machine.deliver(a_case(machine))
     for change in ("update event set actor = 'x'", "delete from event", "truncate event"):

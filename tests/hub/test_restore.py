@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,20 +21,26 @@ import pytest
 
 from devices.contract import Deadline
 from devices.receipt_printer.job import Outcome
+from hub import inbox
+from hub import restore as papers
+from hub.context import Hub
 from hub.database import prepare
+from hub.keys import load_keys
 from hub.photographs import codes_in
 from hub.postgres import OwnPostgres
+from hub.server import Extras, make_hub
+from kiosk.clock import Clock
 from kiosk.hub_link.filing import Filed
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import seal
 from kiosk.messages.content import CaseForm, decode_content
-from kiosk.messages.envelope import new_key
-from kiosk.messages.paper import PaperFacts, make_paper, mark_of, read_code, to_codes
+from kiosk.messages.envelope import new_key, parse
+from kiosk.messages.paper import PaperFacts, join_codes, make_paper, mark_of, read_code, to_codes
 from kiosk.slips import SlipModel, slip_job
 from kiosk.slips.second_copy import SecondCopy, second_copy
 from kiosk.text import same
 from tests.devices.receipt_printer.conftest import Bench
-from tests.hub.fixtures import ROOT, Machine, RunningHub, Sealed, case_form
+from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
 from tests.hub.photographs import Shot, grey, photograph
 from tests.hub.waiting import eventually
 
@@ -121,7 +129,7 @@ def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
 def restore(hub: RunningHub, *photographs: Path) -> tuple[int, dict[str, tuple[str, str]]]:
     """Exit code of ``hub restore`` and its table: slip → (result, why)."""
     command = [sys.executable, "-m", "hub", "restore", *map(str, photographs), "--json"]
-    command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys")]
+    command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--today", str(TODAY)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
     assert done.stdout, done.stderr
     return done.returncode, {row["slip"]: (row["taken"], row["why"]) for row in json.loads(done.stdout)}
@@ -145,6 +153,8 @@ def test_a_lost_machines_case_comes_back_from_a_photograph_and_is_decided(
     machine.wait_for(paper.number, "accepted")
     assert states_of(hub, paper) == ["delivered", "accepted"]
     assert log_of(hub, paper)[0] == "restored_from_paper"
+    at = hub.sql("select at::date from event where envelope_key = %s and kind = 'restored_from_paper'", paper.sent.key)
+    assert abs((at[0][0] - TODAY).days) <= 1, "by the clock of the demonstration"
 
 
 def test_paper_first_and_the_original_later_are_one_case_with_both_proofs(
@@ -273,6 +283,61 @@ def test_paper_that_contradicts_the_original_is_refused_and_noted(
     assert (code, table[paper.number][0]) == (1, "refused")
     machine.wait_for(paper.number, "accepted")
     assert states_of(hub, paper) == ["delivered", "accepted"]
+
+
+Doing = Callable[[Hub, psycopg.AsyncConnection], Awaitable[papers.Row | inbox.Received]]
+
+
+def do(hub: RunningHub, name: str, doing: Doing) -> str:
+    """What a hub process does on one connection, which is called ``name``, and what it makes of the case."""
+
+    async def run() -> str:
+        city = make_hub(hub.dsn, load_keys(hub.data / "keys"), Clock(TODAY), Extras())
+        connect = psycopg.AsyncConnection.connect(hub.dsn, autocommit=True, application_name=name)
+        async with await connect as conn:
+            try:
+                done = await doing(city, conn)
+            except inbox.OtherHeld:
+                return "held"
+        return done.taken if isinstance(done, papers.Row) else "fresh" if done.fresh else "known"
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("first", "agree", "paper_is", "original_is", "noted"),
+    [
+        ("original", True, "already known", "fresh", "paper_seen"),
+        ("original", False, "refused", "fresh", "paper_contradicted"),
+        ("paper", True, "restored", "fresh", "original_arrived"),
+        ("paper", False, "restored", "held", "paper_contradicted"),
+    ],
+)
+def test_paper_and_original_at_once_are_one_case(
+    hub: RunningHub, machine: Machine, first: str, agree: bool, paper_is: str, original_is: str, noted: str
+) -> None:
+    form = case_form("zhao", "T01", number())
+    sent = machine.envelope("case", form)
+    codes = [read_code(code) for code in copy_of(machine, form, sent, sha256=sent.digest if agree else "ab" * 32).codes]
+    payload = join_codes({code.number: code.piece for code in codes})
+    doings: dict[str, Doing] = {
+        "original": lambda city, conn: inbox.receive(city, conn, parse(sent.wire)),
+        "paper": lambda city, conn: papers.take_in(city, conn, payload),
+    }
+    waits = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
+    with psycopg.connect(hub.dsn) as blocker, ThreadPoolExecutor(2) as pool:
+        # While the test holds the log, neither of the two can end what it has begun.
+        blocker.execute("lock table event in share row exclusive mode")
+        begun = {}
+        for name in sorted(doings, reverse=first == "paper"):
+            begun[name] = pool.submit(do, hub, name, doings[name])
+            eventually(lambda name=name: hub.sql(waits, name) != [], f"the {name} waits")
+        blocker.rollback()
+        assert (begun["paper"].result(20), begun["original"].result(20)) == (paper_is, original_is)
+    log = [kind for (kind,) in hub.sql("select kind from event where envelope_key = %s", sent.key)]
+    assert log.count(noted) == 1
+    delivered = "select count(*) from event where envelope_key = %s and data->>'state' = 'delivered'"
+    assert hub.sql(delivered, sent.key) == hub.sql("select count(*) from case_file where key = %s", sent.key) == [(1,)]
 
 
 def test_a_person_reads_a_table(hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path) -> None:

@@ -153,7 +153,12 @@ def test_a_page_that_cannot_be_read_hides_only_what_stood_on_it(with_a_lost_page
         if (claimed := outbox.claim(0.0)) is None:
             break
         outbox.delivered(claimed.seq, b"receipt")
-    assert [row.seq for row in outbox.rows()] == [seq for seq in range(1, 121) if seq not in lost]
+    rows = outbox.rows()
+    assert [row.seq for row in rows] == list(range(1, 121))
+    assert [row.seq for row in rows if row.state == "held" and "cannot be read" in row.error] == lost
+    assert [row.seq for row in rows if row.state == "delivered"] == [seq for seq in range(1, 121) if seq not in lost]
+    assert [row.seq for row in outbox.rows(states=("held",), limit=2)] == lost[:2]
+    assert not outbox.release(lost[0])
     assert [row.seq for row in outbox.rows(limit=3)] == [1, 2, 3]
     assert outbox.undelivered() == lost
     assert (outbox.depth(), outbox.held(), outbox.last_seq()) == (0, len(lost), 120)

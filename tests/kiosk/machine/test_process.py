@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from kiosk.clock import Clock
+from kiosk.messages.seal import new_seal_key
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.process import KioskProcess
 
@@ -124,6 +127,28 @@ def test_a_second_machine_on_the_same_store_is_refused_with_one_line(world: Worl
         assert "store" in line
     finally:
         kiosk.end()
+
+
+def test_a_wrong_hub_key_is_said_when_enrolling_and_known_at_the_next_start_without_a_network(
+    world: World, tmp_path: Path
+) -> None:
+    hub, right = world.stage.ready["hub"], world.stage.config.read_text("utf-8")
+    wrong = right.replace('id = "demo-0001"', 'id = "hall-0002"').replace(
+        f'path = "{world.stage.folder}/state', f'path = "{tmp_path}'
+    )
+    other_key = new_seal_key().public
+    config = tmp_path / "kiosk.toml"
+    config.write_text(wrong.replace(f'seal_key = "{hub["seal_key"]}"', f'seal_key = "{other_key}"'), "utf-8")
+    code = httpx.post(f"{hub['url']}/demo/codes").json()["code"]
+    enrolled = command(world, "--config", str(config), "enrol", "--hub", hub["url"], "--code", code)
+    assert enrolled.returncode == 1
+    assert hub["seal_key"] in enrolled.stdout
+    assert "put the ones above into the configuration" in enrolled.stderr
+    world.do("network", "cut")
+    examined = command(world, "--config", str(config), "doctor", "--json")
+    assert examined.returncode == 3
+    said = json.loads(examined.stdout)["hub"]
+    assert (said["online"], said["wrong_key"]) == (False, "seal_key")
 
 
 def test_audit_chain_is_checked_beside_no_machine(world: World) -> None:

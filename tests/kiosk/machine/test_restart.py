@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import trio
 
-from kiosk import recovery
+from kiosk import recovery, status_socket
 from kiosk.citizen import Script
 from kiosk.machine import Machine
 from kiosk.recovery import Slip
-from tests.kiosk.machine.conftest import World
+from offline_cache.sealed import parcel_id
+from tests.kiosk.machine.conftest import EVENTUALLY_S, World
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
 
 COPY = "副本"
@@ -107,6 +109,43 @@ async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World)
     (slip,) = written(world)
     await world.walk(by_number(number_of(slip)))
     assert len(written(world)) == 1
+
+
+async def test_an_envelope_that_rots_on_the_disk_is_named_while_the_others_go_and_goes_too_when_it_is_whole_again(
+    world: World,
+) -> None:
+    world.do("network", "cut")
+    await world.walk(world.script("zhao", "T01", values={"delivery": "window"}))
+    await world.walk(world.script("wang", "T01"))
+    machine = world.machine(None)
+    case, other = [row for row in machine.outbox.rows() if row.state != "delivered"]
+    whole = machine.store.query("SELECT sealed FROM parcel WHERE id = ?", parcel_id(case.seq, 0))[0]["sealed"]
+    set_parcel(machine, case.seq, b"?" + whole[1:])
+    machine.store.close()
+    world.do("network", "restore")
+    world.lines.clear()
+    machine = world.machine(Waiting())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(machine.run)
+        await until(lambda: machine.outbox.row(other.seq).state == "delivered" and bool(world.of("alarm")))
+        (alarm,) = [line for line in world.of("alarm") if line["what"] == "damaged"]
+        assert alarm["reason"] == f"envelope {case.seq} is set aside: part form is not what was signed"
+        assert (machine.outbox.row(case.seq).state, machine.outbox.held()) == ("held", 1)
+        set_parcel(machine, case.seq, whole)
+        assert await status_socket.ask(str(world.stage.status_socket), "release", seq=case.seq)
+        await until(lambda: machine.outbox.row(case.seq).state == "delivered")
+        machine.stop()
+
+
+def set_parcel(machine: Machine, seq: int, sealed: bytes) -> None:
+    sql = "UPDATE parcel SET sealed = ? WHERE id = ?"
+    machine.store.write(lambda: machine.store.db.execute(sql, (sealed, parcel_id(seq, 0))))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    with trio.fail_after(EVENTUALLY_S):
+        while not true():
+            await trio.sleep(0.05)
 
 
 def by_number(number: str) -> Script:

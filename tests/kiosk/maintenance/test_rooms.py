@@ -57,6 +57,29 @@ async def test_queue_shows_envelopes_and_releases_a_held_one(desk: Desk, mock_cl
         assert secret not in everything
 
 
+async def test_a_damaged_envelope_is_shown_with_what_to_do_and_is_only_sent_when_it_is_whole_again(
+    desk: Desk, mock_clock: MockClock
+) -> None:
+    machine, seq = desk.machine, file_case(desk)
+    set_part = "UPDATE parcel SET sealed = ? WHERE id = ?"
+    machine.store.write(lambda: machine.store.db.execute(set_part, (b"?", seq * 256)))
+    machine.outbox.scrub()
+    async with desk.technician():
+        assert "待发 0 件，搁置 1 件" in said(await desk.open_board())
+        desk.screen.touch("queue")
+        page = await desk.page("maintenance_queue")
+        assert "凭群众手中的凭条" in said(page)
+        assert "part form is not what was signed" in said(page)
+        desk.screen.touch(f"release:{seq}")
+        await desk.until(lambda: any(r.event == "maintenance_released" for r in desk.audit()))
+        assert machine.outbox.row(seq).state == "held"
+        await desk.page("maintenance_queue")
+        machine.store.write(lambda: machine.store.db.execute(set_part, (INSIDE, seq * 256)))
+        desk.screen.touch(f"release:{seq}")
+        await desk.until(lambda: machine.outbox.row(seq).state == "stored")
+        await desk.page("maintenance_queue")
+
+
 async def test_release_that_cannot_be_audited_does_not_happen(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
 ) -> None:

@@ -1,0 +1,59 @@
+"""When nobody is there the machine looks whether all that it keeps is still whole, and says what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from offline_cache.errors import StoreError
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+log = structlog.get_logger()
+
+LOOK_S = 10.0
+ROUND_S = 600.0
+"""From the end of one reading of everything that waits to the beginning of the next."""
+WAITS_TOO_LONG_S = 24 * 3600.0
+
+
+class Upkeep:
+    """Reads the queue a stretch at a time in quiet moments; alarms for what is damaged and what waits too long.
+
+    Each is said once in the life of the process, and again after a restart: it waits for a person (CONTRACTS §3).
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._told: set[int] = set()
+        self._told_waiting = False
+        self._next_round = 0.0
+
+    async def run(self) -> None:
+        """Looks every ten seconds until canceled. A store that fails now is looked at again."""
+        while True:
+            try:
+                await self.look()
+            except StoreError as error:
+                log.error("upkeep.store", error=str(error))
+            await trio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """One look; the disk is read only while no visit is under way. Raises StoreError."""
+        machine = self._machine
+        if machine.is_quiet and trio.current_time() >= self._next_round:
+            scrubbed = await trio.to_thread.run_sync(machine.outbox.scrub)
+            if scrubbed.came_round:
+                self._next_round = trio.current_time() + ROUND_S
+        for row in await trio.to_thread.run_sync(machine.outbox.quarantined):
+            if row.seq not in self._told:
+                self._told.add(row.seq)
+                machine.alarm("damaged", f"envelope {row.seq} is set aside: {row.what}")
+        oldest_s = await trio.to_thread.run_sync(lambda: machine.outbox.oldest_age_s)
+        waits = oldest_s is not None and oldest_s > WAITS_TOO_LONG_S
+        if waits and not self._told_waiting:
+            machine.alarm("waiting", f"the oldest envelope has waited for {int((oldest_s or 0) // 3600)} hours")
+        self._told_waiting = waits
