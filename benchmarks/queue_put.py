@@ -12,6 +12,7 @@ import base64
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import statistics
@@ -137,10 +138,12 @@ def available() -> list[str]:
 def measure(folder: Path, count: int, names: list[str]) -> dict[str, dict[str, list[float]]]:
     """Milliseconds of each put and each handing over."""
     engines = {name: ENGINES[name][0](folder / f"{number}.db") for number, name in enumerate(names)}
+    dice = random.Random(1)
     times: dict[str, dict[str, list[float]]] = {step: {name: [] for name in names} for step in ("put", "claim and ack")}
     for round_ in range(count + 2):
         key, parts = new_key(), sealed_parts()
-        order = names[round_ % len(names) :] + names[: round_ % len(names)]
+        # Each meets what any other has left behind in the disk's queue and in the caches.
+        order = dice.sample(names, len(names))
         for name in order:
             _timed(times["put"][name], round_ > 1, partial(engines[name].put, key, parts))
         for name in order:
@@ -198,7 +201,7 @@ def report(times: dict[str, dict[str, list[float]]], counted: dict[str, tuple[fl
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--sync-ms", type=float, default=5, help="also with this much added to each sync; 0: not")
     parser.add_argument("--inside", default=None, help=argparse.SUPPRESS)
     parser.add_argument("--only", nargs=3, default=None, help=argparse.SUPPRESS)

@@ -6,20 +6,19 @@ Every action may run twice after a disk error (Store.write): each looks first, o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from offline_cache.digests import Digests
 from offline_cache.errors import KeyTaken, ParcelDamaged, StoreDamaged, StoreError, StoreFull
 from offline_cache.quarantine import Quarantine, Quarantined, Scrubbed
 from offline_cache.sealed import (
     PLACES,
     PartDigest,
     damage_of,
-    digest,
     envelope_digest,
     parcel_id,
     part_damage,
@@ -96,8 +95,6 @@ class Outbox:
         self._priorities = dict(priorities or {})
         self._cap_s = cap_s
         self._quarantine = Quarantine(store)
-        # Digests are made while the engine takes the same bytes: a fifth of the time of a case with photos.
-        self._hashing = ThreadPoolExecutor(1, "outbox-digests")
         self._open_from = 0
         if not store.read_only and self._count("state = 'sending'"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
@@ -127,20 +124,20 @@ class Outbox:
         """
         if not self._store.has_room:
             raise StoreFull(f"{self._store.free_bytes // 2**20} MB free is below the floor; nothing new is filed")
-        source, taken = iter(parts), []  # kept for a second run: sealing again would give other bytes
+        taken, digests = [], Digests()
+        for name, sealed in parts:
+            digests.add(name, sealed)
+            taken.append(sealed)
 
         def action() -> Proof:
-            taken.extend(source)
-            hashed = [self._hashing.submit(digest, sealed) for _, sealed in taken]
             known = self.proof(key)
             if known:
-                return _same(known, _digests(taken, hashed))
+                return _same(known, digests.all())
             seq, prev = self._end_of_chain()
-            for n, (_, sealed) in enumerate(taken):
+            for n, sealed in enumerate(taken):
                 self._execute("INSERT INTO parcel VALUES (?, ?)", parcel_id(seq, n), sealed)
-            digests = _digests(taken, hashed)
-            header, signature = stamp(seq, prev, digests)
-            kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests, None)
+            header, signature = stamp(seq, prev, digests.all())
+            kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests.all(), None)
             self._insert(kept, prev, kind, case_id, receipt_number, header, signature)
             return kept
 
@@ -477,10 +474,6 @@ def _lost(row: Quarantined) -> Row:
     """A row of which only what was noted when it was set aside is left."""
     names = (row.key or "", row.kind or "", row.case_id, row.receipt_number)
     return Row(row.seq, *names, "held", 0, None, row.what, row.since, 0)
-
-
-def _digests(parts: list[tuple[str, bytes]], hashed: list[Future[str]]) -> list[PartDigest]:
-    return [PartDigest(name, h.result(), len(sealed)) for (name, sealed), h in zip(parts, hashed, strict=True)]
 
 
 def _claimed(row: dict[str, Any]) -> Claimed:
