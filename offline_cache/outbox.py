@@ -174,14 +174,13 @@ class Outbox:
         """
         place = [part.name for part in claimed.parts].index(name)
         try:
-            found = self._one("SELECT sealed FROM parcel WHERE id = ?", parcel_id(claimed.seq, place))
-            damage = part_damage(claimed.parts[place], found["sealed"] if found else None)
+            return self._sealed(claimed.seq, place, claimed.parts[place])
+        except ParcelDamaged as error:
+            damage = str(error)
         except StoreDamaged as error:
-            found, damage = None, f"part {name} cannot be read: {error}"
-        if found is None or damage is not None:
-            self._quarantine.add(claimed.seq, damage or f"part {name} is gone")
-            raise ParcelDamaged(f"{damage}; number {claimed.seq} is in quarantine")
-        return found["sealed"]
+            damage = f"part {name} cannot be read: {error}"
+        self._quarantine.add(claimed.seq, damage)
+        raise ParcelDamaged(f"{damage}; number {claimed.seq} is in quarantine")
 
     def undelivered(self) -> list[int]:
         """Every number without a receipt, also those whose rows are gone or cannot be read."""
@@ -194,13 +193,7 @@ class Outbox:
         damage = "the row is gone" if row is None else damage_of(row)
         if row is None or damage is not None:
             raise ParcelDamaged(damage)
-        parcels = {}
-        for place, part in enumerate(parts_of(row)):
-            found = self._one("SELECT sealed FROM parcel WHERE id = ?", parcel_id(seq, place))
-            damage = part_damage(part, found["sealed"] if found else None)
-            if found is None or damage is not None:
-                raise ParcelDamaged(damage)
-            parcels[part.sha256] = found["sealed"]
+        parcels = {part.sha256: self._sealed(seq, place, part) for place, part in enumerate(parts_of(row))}
         return Kept(row["key"], row["header"], row["signature"], parcels)
 
     def quarantined(self) -> list[Quarantined]:
@@ -373,6 +366,13 @@ class Outbox:
         row["row_sha256"] = row_digest(row)
         names = ", ".join(row)
         self._execute(f"INSERT INTO outbox ({names}) VALUES ({', '.join('?' * len(row))})", *row.values())  # noqa: S608 - ours
+
+    def _sealed(self, seq: int, place: int, part: PartDigest) -> bytes:
+        found = self._one("SELECT sealed FROM parcel WHERE id = ?", parcel_id(seq, place))
+        damage = part_damage(part, found["sealed"] if found else None)
+        if found is None or damage is not None:
+            raise ParcelDamaged(damage)
+        return found["sealed"]
 
     def _end_of_chain(self) -> tuple[int, str]:
         last = self._one("SELECT seq, sha256 FROM outbox ORDER BY seq DESC LIMIT 1")

@@ -249,6 +249,8 @@ class _Connection:
     def _tried(self, work: Any) -> Any:
         try:
             return work()
+        except UnicodeDecodeError as error:
+            raise sqlite.OperationalError("Could not decode to UTF-8 column") from error
         except (apsw.Error, PowerCut) as error:
             known = sqlite.OperationalError(str(error))
             code = getattr(error, "extendedresult", apsw.SQLITE_IOERR)

@@ -56,7 +56,7 @@ _PARCELS_LATER = """            for n in range(len(taken)):
             return kept
 
         kept = self._store.write(action, essential=False)
-        for n, (_, sealed) in enumerate(taken):
+        for n, sealed in enumerate(taken):
             self._execute("INSERT OR IGNORE INTO parcel VALUES (?, ?)", parcel_id(kept.seq, n), sealed)
         return kept"""
 
@@ -95,9 +95,13 @@ MISTAKES = (
     Mistake("parcels are not checked when read", "offline_cache/outbox.py",
             "        if found is None or damage is not None:", "        if found is None:", QUARANTINE),
     Mistake("headers are not checked at claim", "offline_cache/outbox.py",
-            '"the row is gone" if row is None else damage_of(row)', '"the row is gone" if row is None else None', QUARANTINE),
+            '            damage = "the row is gone" if row is None else damage_of(row)', '            damage = "the row is gone" if row is None else None', QUARANTINE),
     Mistake("the scrub leaves parcels out", "offline_cache/quarantine.py",
             "damage_of(found[0]) or self._damaged_part(found[0])", "damage_of(found[0])", QUARANTINE),
+    Mistake("a page that cannot be read hides the whole queue", "offline_cache/outbox.py",
+            "            found = self._readable(where, *values)\n", "            raise\n", QUARANTINE),
+    Mistake("a row that cannot be read stops all claims", "offline_cache/outbox.py",
+            "picked = picked or self._unreadable()", "picked = picked or []", QUARANTINE),
     Mistake("what is damaged is tried again", "offline_cache/quarantine.py",
             "if self._damage(seq) is not None:", "if seq < 0:", QUARANTINE),
     Mistake("an index that lies is believed", "offline_cache/outbox.py",
