@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from kiosk.status_socket import Question
+from offline_cache.outbox import Outbox
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
@@ -96,10 +97,13 @@ def store_facts(machine: Machine) -> dict[str, Any]:
 
 async def queue_facts(machine: Machine) -> dict[str, Any]:
     """Depth, oldest, held: envelopes only."""
-    outbox = machine.outbox
-    return await trio.to_thread.run_sync(
-        lambda: {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s}
-    )
+    return await trio.to_thread.run_sync(waiting_facts, machine.outbox)
+
+
+def waiting_facts(outbox: Outbox) -> dict[str, Any]:
+    """The same, of any outbox."""
+    counts = outbox.counts()
+    return {"depth": counts.depth, "held": counts.held, "oldest_age_s": outbox.oldest_age_s}
 
 
 async def queue_rows(machine: Machine, seq: int | None) -> list[dict[str, Any]]:

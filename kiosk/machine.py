@@ -28,7 +28,7 @@ from kiosk.health import WORKS
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
-from kiosk.hub_link.identity import Identity
+from kiosk.hub_link.identity import Identity, keep_suite
 from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.ways import carriers_for
 from kiosk.journey import engine
@@ -113,6 +113,11 @@ class Machine:
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub
+        try:
+            keep_suite(self.values, self.outbox, hub.suite)
+        except StoreError:
+            self.store.close()
+            raise
         self.identity = Identity.load(self.values, self.config.machine.id, hub.suite)
         keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
         self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self.alarm)
@@ -417,10 +422,11 @@ class Machine:
         self._refreshed()
 
     def _heartbeat(self) -> Heartbeat:
+        waiting = self.outbox.counts()
         return Heartbeat(
-            last_seq=self.outbox.last_seq(),
-            queue_depth=self.outbox.depth(),
-            held=self.outbox.held(),
+            last_seq=waiting.last_seq,
+            queue_depth=waiting.depth,
+            held=waiting.held,
             oldest_age_s=self.outbox.oldest_age_s,
             catalogue_version=self.catalogue.version,
             software_version=metadata.version("tongban"),

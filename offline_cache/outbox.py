@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from offline_cache.counts import COUNTS, Counts
 from offline_cache.digests import Digests
 from offline_cache.errors import KeyTaken, ParcelDamaged, StoreDamaged, StoreError, StoreFull
 from offline_cache.quarantine import Quarantine, Quarantined, Scrubbed
@@ -96,7 +97,7 @@ class Outbox:
         self._cap_s = cap_s
         self._quarantine = Quarantine(store)
         self._open_from = 0
-        if not store.read_only and self._count("state = 'sending'"):
+        if not store.read_only and store.query("SELECT 1 FROM outbox WHERE state = 'sending' LIMIT 1"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
             # The row's own word counts (+), not that of an index the disk may have damaged.
             store.write(
@@ -295,14 +296,21 @@ class Outbox:
         found = next(iter(self._select("key = ?", key)), None)
         return Proof(**{**{name: found[name] for name in Proof._fields}, "parts": parts_of(found)}) if found else None
 
+    def counts(self) -> Counts:
+        """What waits, and the highest number, all at one moment."""
+        try:
+            return Counts(**self._store.query(COUNTS)[0])
+        except StoreDamaged:
+            states = [row.state for row in self.rows()]
+            return Counts(states.count("stored") + states.count("sending"), states.count("held"), self.last_seq())
+
     def depth(self) -> int:
         """How many still have to go by themselves (stored or sending)."""
-        waiting = ("state = 'stored' AND due IS NULL", "state = 'stored' AND due IS NOT NULL", "state = 'sending'")
-        return sum(map(self._count, waiting))
+        return self.counts().depth
 
     def held(self) -> int:
         """How many wait for a person, the damaged among them."""
-        return self._count("state = 'held'") + self._store.query("SELECT COUNT(*) AS n FROM quarantine")[0]["n"]
+        return self.counts().held
 
     def last_seq(self) -> int:
         """The highest number committed; 0 when there is none."""
@@ -385,13 +393,6 @@ class Outbox:
             wait = 0.0 if wait > self._cap_s else round(wait, 3)
         named = {name: row[name] for name in Row.__struct_fields__ if name != "next_try_in_s"}
         return Row(**named, next_try_in_s=wait)
-
-    def _count(self, where: str) -> int:
-        where = f"state <> 'delivered' AND seq NOT IN (SELECT seq FROM quarantine) AND {where}"  # noqa: S608 - ours
-        try:
-            return self._store.query(f"SELECT COUNT(*) AS n FROM outbox WHERE {where}")[0]["n"]  # noqa: S608 - ours
-        except StoreDamaged:
-            return len(self._readable(where))
 
     def _select(self, where: str, *values: Any, limit: int = -1, columns: str = "*") -> list[dict[str, Any]]:
         """Rows in order of ``seq``; where a page is damaged, all that the others hold."""

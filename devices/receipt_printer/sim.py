@@ -24,6 +24,7 @@ GARBAGE_MASK = 0xA5
 """Flips fixed bits of every answer, so that none passes for a good one."""
 
 
+OFF_AT_MOST_S = 1.0
 VERBS = (
     *("paper", "out_after", "cover", "silent", "unplug", "replug", "garble", "slow", "stall"),
     *("error", "jam", "power", "tear", "noise", "reset", "slips"),
@@ -128,6 +129,7 @@ class PrinterSim:
         self.verbs = {name: getattr(self, name) for name in VERBS}
         self._garble_left, self._delay_s = 0, 0.0
         self._stall_at: int | None = None
+        self._on = threading.Event()
         threading.Thread(target=self._listen, name="wire", daemon=True).start()
 
     def paper(self, state: str) -> None:
@@ -183,7 +185,10 @@ class PrinterSim:
         self.error("cutter")
 
     def power(self) -> None:
-        """Off and on again: buffer and unfinished slip are gone."""
+        """Off and on again: buffer, unfinished slip and what is on the wire are gone."""
+        self.machine.clear()
+        self._on.clear()
+        self._on.wait(OFF_AT_MOST_S)
         self.machine.clear()
 
     def tear(self) -> None:
@@ -224,7 +229,10 @@ class PrinterSim:
             if self._stalled or not self.machine.room:
                 time.sleep(POLL_S / 10)
             elif data := self.wire.read(POLL_S):
-                self.machine.receive(data)
+                if self._on.is_set():
+                    self.machine.receive(data)
+            else:
+                self._on.set()
 
     @property
     def _stalled(self) -> bool:

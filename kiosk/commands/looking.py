@@ -14,6 +14,7 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.hub_link.identity import SuiteChanged
 from offline_cache.audit import Audit
 from offline_cache.errors import StoreError
 from offline_cache.store import Store
@@ -86,6 +87,8 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
 
     try:
         machine = Machine(config, ScriptedPresenter())
+    except SuiteChanged as error:
+        failed(str(error))
     except StoreError as error:
         failed(f"the store cannot be opened: {error}")
     async with trio.open_nursery() as nursery:

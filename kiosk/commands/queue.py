@@ -16,6 +16,7 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.doctor import waiting_facts
 from kiosk.hub_link import transfer
 from kiosk.hub_link.http import HubHttp
 from kiosk.hub_link.identity import Identity
@@ -176,7 +177,7 @@ def _asked(config_path: str | None) -> dict[str, Any]:
     except StoreError as error:
         failed(str(error))
     outbox = Outbox(store)
-    facts = {"depth": outbox.depth(), "held": outbox.held(), "oldest_age_s": outbox.oldest_age_s}
+    facts = waiting_facts(outbox)
     rows = [msgspec.to_builtins(r) for r in outbox.rows()]
     store.close()
     return {"queue": facts, "rows": rows}

@@ -18,6 +18,7 @@ from kiosk import hardening, logs
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded
 from kiosk.config import Config
+from kiosk.hub_link.identity import SuiteChanged
 from kiosk.pages import Presenter
 from offline_cache.errors import StoreError
 
@@ -57,6 +58,8 @@ def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Non
 
     try:
         machine = Machine(config, shown_by)
+    except SuiteChanged as error:
+        failed(str(error))
     except StoreError as error:
         failed(f"the store cannot be opened: {error}")
     trio.run(partial(_serve, machine, config, visits))

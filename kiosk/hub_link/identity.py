@@ -12,6 +12,8 @@ from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.fleet import Enrolled, Enrolment
 from kiosk.messages.seal import new_sign_key, public_sign_key
 from kiosk.messages.suites import DEFAULT
+from offline_cache.errors import StoreError
+from offline_cache.outbox import Outbox
 from offline_cache.values import Values
 
 _NAMESPACE = "identity"
@@ -38,6 +40,26 @@ class Identity(NamedTuple):
             values.put(_NAMESPACE, name, kept)
         private = kept.decode("ascii")
         return cls(kiosk_id, private, public_sign_key(private, suite), suite)
+
+
+class SuiteChanged(StoreError):
+    """``[hub] suite`` is not the one by which what still waits was sealed and signed."""
+
+
+def keep_suite(values: Values, outbox: Outbox, suite: str) -> None:
+    """Notes the suite of everything that is filed from now on.
+
+    Raises SuiteChanged while something filed by another one waits: its receipts could not be checked any more.
+    """
+    kept = (values.get(_NAMESPACE, "suite") or b"").decode()
+    waiting = outbox.depth() + outbox.held()
+    if kept not in ("", suite) and waiting:
+        raise SuiteChanged(
+            f'{waiting} envelopes of suite "{kept}" still wait; set [hub] suite = "{kept}" again until they are '
+            "delivered, or take them out with kiosk queue export"
+        )
+    if kept != suite:
+        values.put(_NAMESPACE, "suite", suite.encode())
 
 
 class EnrolmentFailed(Exception):

@@ -52,3 +52,22 @@ def test_reading_goes_on_through_tidying_reopening_and_closing(store: Store, out
     assert len(outbox.rows()) == 31
     assert seen
     assert set(seen) <= set(range(1, 32))
+
+
+def test_an_envelope_on_its_way_from_state_to_state_is_counted_at_every_moment(outbox: Outbox, put) -> None:
+    """A machine that says "nothing waits" while something does would prove to the hub that it is lost."""
+    put("a")
+    ended = threading.Event()
+
+    def send_in_vain() -> None:
+        for _ in range(300):
+            outbox.failed(outbox.claim(0.0).seq, "no answer", 0.0, 0.0)
+        ended.set()
+
+    sender = threading.Thread(target=send_in_vain)
+    sender.start()
+    seen = set()
+    while not ended.is_set():
+        seen.add(outbox.counts())
+    sender.join()
+    assert seen == {(1, 0, 1)}

@@ -23,8 +23,11 @@ def test_sixty_cases_over_a_bad_line_with_kills_and_clock_jumps(hub: RunningHub,
 
 @pytest.mark.parametrize(
     ("mistake", "found", "kills"),
-    [("ack first", "lost", 0), ("no order", "out of order", 0), ("new key", "duplicated", 2)],
+    [("ack first", "lost", 0), ("no order", "out of order", 0), ("new key", "duplicated", 4)],
 )
 def test_a_seeded_mistake_does_not_pass(hub: RunningHub, tmp_path: Path, mistake: str, found: str, kills: int) -> None:
-    report = chaos(hub, tmp_path, cases=40, mistake=mistake, kiosk_kills=kills, seed=11, quiet_s=8)
-    assert report.wrong[found], report
+    """A kill must fall between a commit and its word to show some of them: that takes one seed, or a few."""
+    runs = (
+        chaos(hub, tmp_path, cases=40, mistake=mistake, kiosk_kills=kills, seed=seed, quiet_s=8) for seed in range(6)
+    )
+    assert any(report.wrong[found] for report in runs)
