@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import trio
 
@@ -15,6 +15,9 @@ from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.slips.layout import notice_job
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, message
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
 
 Printed = Literal["printed", "not_printed", "unknown"]
 PRINT_S = 25.0
@@ -36,13 +39,19 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
     if machine.paper_in_doubt:
         done = await machine.peripherals.call("receipt_printer", "reset", PRINT_S)
         machine.paper_in_doubt = not done.ok
+        if not done.ok:
+            # Whatever hangs there would swallow the head of this slip.
+            return await _ended(machine, ref, intent, "not_printed", done.error)
     intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)
     done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)
-    outcome: Printed = result_of(done).outcome.value
+    return await _ended(machine, ref, intent, result_of(done).outcome.value, done.error)
+
+
+async def _ended(machine: Machine, ref: str, intent: int, outcome: Printed, error: str) -> tuple[Printed, str]:
     if outcome != "unknown":
         await machine.resolve_intent(intent, outcome)
-    machine.publish("print", ref=ref, outcome=outcome, error=done.error)
-    return outcome, done.error
+    machine.publish("print", ref=ref, outcome=outcome, error=error)
+    return outcome, error
 
 
 def _longest_s(job: PrintJob) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kiosk.machine import Machine
 
 log = structlog.get_logger()
-PRINT = "print"
+PRINT, HANDED_OVER = "print", "handed_over"
 _NAMESPACE, _JUDGED = "recovery", "judged"
 
 
@@ -41,7 +41,9 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class OpenSlip(msgspec.Struct, frozen=True):
-    """A slip of which nobody knows whether it came out; the next one is the copy number ``copy``."""
+    """A slip that is owed: of which nobody knows whether it came out, then the next one is the copy number ``copy``;
+    or that has never come out (``copy`` 0), because the machine died or the paper was out.
+    """
 
     case_id: str
     number: str
@@ -90,7 +92,7 @@ def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
     journal, detail = machine.journal, msgspec.to_builtins(slip) | {"handed": True, "after": intent}
 
     def exchange() -> int:
-        journal.resolve(intent, "handed_over")
+        journal.resolve(intent, HANDED_OVER)
         # A second run after a disk error finds what the first one may have kept.
         known = [found.id for found in journal.open_intents(PRINT) if found.detail.get("after") == intent]
         return known[0] if known else journal.begin(PRINT, ref, detail)
@@ -106,6 +108,29 @@ async def open_slips(machine: Machine, numbers: set[str]) -> list[OpenSlip]:
         if slip.handed and slip.number in numbers:
             found[slip.number] = OpenSlip(intent.ref, slip.number, slip.service, slip.copy + 1)
     return list(found.values())
+
+
+async def missing_slips(machine: Machine, services: dict[str, str]) -> list[OpenSlip]:
+    """The slips of these cases that have never come out here. ``services``: receipt number to service, "" if unknown.
+
+    Only for cases that this machine has filed itself.
+    """
+    found = [
+        await trio.to_thread.run_sync(_missing_slip, machine, number, service) for number, service in services.items()
+    ]
+    return [slip for slip in found if slip is not None]
+
+
+def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | None:
+    case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind == "case"), None)
+    if case is None or case.case_id is None:
+        return None
+    tries = machine.journal.outcomes(PRINT, case.case_id)
+    if any(outcome not in ("not_printed", HANDED_OVER) for _, outcome in tries):
+        return None
+    named = [msgspec.convert(detail, Slip).service for detail, _ in tries]
+    service = service or next(iter(named), "")
+    return OpenSlip(case.case_id, number, service, 0) if service else None
 
 
 def _judge_all(machine: Machine) -> list[Decision]:

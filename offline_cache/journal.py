@@ -55,6 +55,11 @@ class Journal:
         """How it ended; None while it is open."""
         return self._store.query("SELECT outcome FROM intent WHERE id = ?", intent_id)[0]["outcome"]
 
+    def outcomes(self, kind: str, ref: str) -> list[tuple[dict[str, Any], str | None]]:
+        """Detail and outcome (None: open) of every effect on ``ref``, oldest first."""
+        rows = self._store.query("SELECT detail, outcome FROM intent WHERE kind = ? AND ref = ? ORDER BY id", kind, ref)
+        return [(msgspec.json.decode(row["detail"]), row["outcome"]) for row in rows]
+
     def open_intents(self, kind: str | None = None) -> list[Intent]:
         """What was begun and never resolved, oldest first."""
         rows = self._store.query(

@@ -15,7 +15,7 @@ from kiosk.journey.identify import read_card
 from kiosk.journey.slip import reprint
 from kiosk.messages.questions import CaseProgress, ProgressQuestion, ProgressState
 from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Stage, Stages, Tile, Tiles
-from kiosk.recovery import open_slips
+from kiosk.recovery import missing_slips, open_slips
 from kiosk.text import NOTHING, Text, same, text
 
 ABOUT = About(mark="", offline="shows what this machine holds, with the time it was true")
@@ -37,12 +37,16 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     kept = await _kept(journey, question, cases or [])
     blocks = _blocks(journey, kept, cases)
     shown = {c.receipt_number: c for c in (cases or [])[:_SHOWN]}
-    slip = next(iter(await open_slips(journey.machine, {*shown, *kept})), None)
+    services = {**dict.fromkeys(kept, ""), **{number: case.service for number, case in shown.items()}}
+    owed = await open_slips(journey.machine, {*services}) or await missing_slips(journey.machine, services)
+    slip = next(iter(owed), None)
     actions = (*journey.bar(NOTHING, back=False), Action(id="next", label=text("action.done"), style="primary"))
     if slip and slip.service in journey.machine.catalogue.services:
-        blocks.append(Notice(level="info", icon="printer", text=text("reprint.notice", number=grouped(slip.number))))
-        copy = Action(id="reprint", label=text("reprint.print"), style="secondary", icon="printer")
-        actions = (*actions[:-1], copy, actions[-1])
+        which = "" if slip.copy else "_first"
+        notice = text(f"reprint.notice{which}", number=grouped(slip.number))
+        blocks.append(Notice(level="info", icon="printer", text=notice))
+        print_ = Action(id="reprint", label=text(f"reprint.print{which}"), style="secondary", icon="printer")
+        actions = (*actions[:-1], print_, actions[-1])
     answer = await journey.visit.show(journey.page("progress", journey.service.name, *blocks, actions=actions))
     if slip and answer.action == "reprint":
         case = shown.get(slip.number)

@@ -31,7 +31,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 
 async def reprint(journey: Journey, slip: OpenSlip, state: CaseState, case: CaseProgress | None) -> None:
-    """A copy of a slip that may be in somebody's hand already. ``case`` is what the hub told of it, if anything."""
+    """A slip that is owed, as a copy if it may be in somebody's hand already. ``case``: what the hub told of it."""
     service = journey.machine.catalogue.services[slip.service]
 
     def model(copy: int) -> SlipModel:

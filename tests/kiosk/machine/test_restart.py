@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+import pytest
 import trio
 
+from devices.contract import Completed
+from devices.vocabulary import Completion
 from kiosk import recovery, status_socket
 from kiosk.citizen import Script
 from kiosk.machine import Machine
+from kiosk.peripherals import Peripherals
 from kiosk.recovery import Slip
 from offline_cache.sealed import parcel_id
 from tests.kiosk.machine.conftest import EVENTUALLY_S, World
@@ -22,10 +27,10 @@ def intents(machine: Machine) -> list[Any]:
     return machine.journal.open_intents()
 
 
-async def filed_without_paper(world: World) -> tuple[str, str]:
+async def filed_without_paper(world: World, person: str = "wang", service: str = "H13") -> tuple[str, str]:
     """A case whose citizen went without a slip: (case id, receipt number)."""
-    await world.walk(world.script("wang", "H13", actions={"result": "leave"}))
-    case_id = next(line["case_id"] for line in world.of("case"))
+    await world.walk(world.script(person, service, actions={"result": "leave"}))
+    case_id = next(line["case_id"] for line in world.of("case") if line["state"] == "stored")
     machine = world.machine(None)
     (row,) = machine.outbox.find(key=case_id)
     machine.store.close()
@@ -84,6 +89,32 @@ async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_cop
         machine.store.close()
 
 
+async def test_while_it_is_not_known_what_hangs_in_the_printer_nothing_is_printed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a picture from before would swallow the head of the slip."""
+    case_id, number = await filed_without_paper(world)
+    await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
+    asked, call = [], Peripherals.call
+
+    async def not_ready_once(self: Peripherals, name: str, command: str, *more: Any, **named: Any) -> Any:
+        asked.append(command)
+        if asked.count("reset") == 1 and command == "reset":
+            return Completed(Completion.DEVICE_NOT_READY)
+        return await call(self, name, command, *more, **named)
+
+    monkeypatch.setattr(Peripherals, "call", not_ready_once)
+    world.lines.clear()
+    await world.walk(by_number(number))
+    paper = [each for each in asked if each in ("reset", "print_job")]
+    assert paper[-2:] == ["reset", "print_job"]
+    assert paper.count("print_job") == 1, "only after a reset that went well"
+    outcomes = [line["outcome"] for line in world.of("print")]
+    assert outcomes == [*(["not_printed"] * (len(outcomes) - 1)), "printed"]
+    (slip,) = written(world)
+    assert COPY in slip
+
+
 async def test_a_copy_in_doubt_is_followed_by_the_next_copy(world: World) -> None:
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13", copy=1), handed=True)
@@ -102,6 +133,43 @@ async def test_without_network_the_copy_names_no_person_and_no_date(world: World
     assert COPY in slip
     assert "承诺办结" not in slip
     assert "王" not in slip
+
+
+async def test_who_had_no_slip_gets_the_first_one_later_by_the_number_or_the_card(world: World) -> None:
+    """The machine died before it printed, or the citizen left without it."""
+    _, number = await filed_without_paper(world, "zhao", "T01")
+    with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
+        opened = "select 1 from case_file where receipt_number = %s and state = 'accepted'"
+        await until(lambda: city.execute(opened, [number]).fetchone() is not None)
+    await world.walk(world.script("zhao", "C01", actions={"progress": "reprint"}))
+    (slip,) = written(world)
+    assert number_of(slip) == number
+    assert COPY not in slip, "nothing had come out before"
+    assert "驾驶证有效期满换证" in slip
+    await world.walk(by_number(number))
+    assert len(written(world)) == 1, "it is not owed any more"
+
+
+async def test_a_slip_that_did_not_come_out_for_want_of_paper_is_owed_without_a_network_too(world: World) -> None:
+    world.do("network", "cut")
+    world.do("receipt_printer", "paper", state="out")
+    actions = {"slip_trouble": "without"}
+    await world.walk(world.script("li", "T01", actions=actions))
+    number = next(row.receipt_number for row in queued(world) if row.kind == "case" and row.state != "delivered")
+    world.do("receipt_printer", "paper", state="full")
+    await world.walk(by_number(number))
+    (slip,) = written(world)
+    assert number_of(slip) == number
+    assert COPY not in slip
+    assert "驾驶证有效期满换证" in slip
+
+
+def queued(world: World) -> list[Any]:
+    machine = world.machine(None)
+    try:
+        return machine.outbox.rows()
+    finally:
+        machine.store.close()
 
 
 async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World) -> None:
