@@ -41,8 +41,9 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class OpenSlip(msgspec.Struct, frozen=True):
-    """A slip that is owed: of which nobody knows whether it came out, then the next one is the copy number ``copy``;
-    or that has never come out (``copy`` 0), because the machine died or the paper was out.
+    """A slip that is owed; the next one to print is the copy number ``copy``.
+
+    Of copy 1 and more nobody knows whether the one before came out; of copy 0 it is known that none ever did.
     """
 
     case_id: str
