@@ -200,10 +200,11 @@ class PrinterSim:
         self.wire.write(bytes.fromhex(data))
 
     def reset(self) -> None:
-        """As good as new: plugged in, full, empty buffer, no slips (their files stay)."""
+        """As good as new: plugged in, full, nothing in the buffer or on the wire, no slips (their files stay)."""
         self.silent(on=False)
         self.slow(mm_per_s=self._mm_per_s)
         self._garble_left, self._stall_at = 0, None
+        self.power()
         self.machine.set(paper="full", cover_open=False, error="", out_after_lines=None)
         self.machine.forget()
         self.wire.plug()

@@ -122,7 +122,7 @@ async def test_camera_unplugged_leads_to_the_guide_and_never_to_passed(world: Wo
     await _with_guide(world)
     walking = await world.walk(world.script("wang", "H13", control=control))
     assert walking.unfinished == 0
-    assert "face" not in world.pages()
+    assert world.pages().count("face") <= 1, "at most until the camera is known to be gone"
     assert world.pages().count("guide_confirm") == 1
     assert len(world.slips()) == 1
 

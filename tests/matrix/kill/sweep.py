@@ -19,6 +19,7 @@ import trio
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
 from kiosk.status_socket import ask
+from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
 from tests.matrix.kill.evidence import After, judge
 
@@ -203,7 +204,14 @@ class Sweep:
 
     def _look(self, *seen: Path | None) -> After:
         said = [line for path in seen if path for line in lines(path)]
-        return evidence.look(self.stage, said, unfinished=bool(self._do("receipt_printer", "state")["unfinished"]))
+        unfinished = bool(self._do("receipt_printer", "state")["unfinished"])
+        return self._until(lambda: self._evidence(said, unfinished), SETTLE_S, "the store's lock")
+
+    def _evidence(self, said: list[dict[str, Any]], unfinished: bool) -> After | None:
+        # A child that the machine was just starting when it died holds the lock until its exec.
+        with suppress(StoreBusy):
+            return evidence.look(self.stage, said, unfinished=unfinished)
+        return None
 
     # -- scripts ------------------------------------------------------------------------------------------------------
 
