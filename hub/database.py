@@ -35,7 +35,8 @@ MIGRATIONS = (
        );
        alter table case_file drop constraint case_file_key_fkey""",
     # A batch file is late by nature. sent_to: the machine said at sent_at that up to here nothing waits there any more.
-    # whole_to: the hub knows every number up to here. gap_alarm: the alarms that are open.
+    # whole_to: the hub knows every number up to here. gap_alarm: the alarms that are open. held_envelope: what
+    # contradicts an envelope that was here first, as evidence.
     """alter table envelope add by_file boolean not null default false;
        alter table kiosk add sent_to bigint not null default 0, add sent_at timestamptz,
            add whole_to bigint not null default 0;
@@ -45,6 +46,16 @@ MIGRATIONS = (
            last bigint not null,
            since timestamptz not null,
            primary key (kiosk_id, first)
+       );
+       create table held_envelope (
+           sha256 text primary key,
+           kiosk_id text not null references kiosk,
+           seq bigint not null,
+           key uuid not null,
+           header bytea not null,
+           signature text not null,
+           field text not null,
+           held_at timestamptz not null
        );
        create index chain_break on event (kiosk_id) where kind = 'chain_broken'""",
 )

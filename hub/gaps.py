@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 ONLINE = timedelta(seconds=60)
 BY_FILE = timedelta(hours=24)
-CHAIN_BROKEN = "chain_broken"
+CHAIN_BROKEN, HELD = "chain_broken", "held"
 _WAITS = {"online": ONLINE, "by_file": BY_FILE}
 
 # Each row says: all numbers up to ``used`` exist, and the next to look for is behind ``known``. A machine's first row
@@ -63,7 +63,7 @@ class Gap(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something for the city's supervisor. ``kind``: missing, chain_broken (then ``first`` is ``last``)."""
+    """Something for the city's supervisor. ``kind``: missing, chain_broken or held; ``first`` is ``last`` but for gaps."""
 
     kiosk_id: str
     kind: str
@@ -76,6 +76,8 @@ class Finding(NamedTuple):
         """In words."""
         if self.kind == CHAIN_BROKEN:
             return f"chain broken at {self.first}"
+        if self.kind == HELD:
+            return f"{self.first} contradicts what is here"
         return f"missing {self.first}" + (f"–{self.last}" if self.last > self.first else "")
 
 
@@ -87,11 +89,13 @@ async def gaps(conn: AsyncConnection, now: datetime) -> list[Gap]:
 
 
 async def findings(conn: AsyncConnection, now: datetime) -> list[Finding]:
-    """All open gaps and every break of a chain, by machine and number."""
+    """All open gaps, every break of a chain and everything that is held, by machine and number."""
     missing = [Finding(gap.kiosk_id, "missing", *gap[1:]) for gap in await gaps(conn, now)]
     rows = await conn.execute("select kiosk_id, (data->>'seq')::bigint, at from event where kind = %s", [CHAIN_BROKEN])
     broken = [Finding(kiosk_id, CHAIN_BROKEN, seq, seq, at) for kiosk_id, seq, at in await rows.fetchall()]
-    return sorted([*missing, *broken], key=lambda each: (each.kiosk_id, each.first))
+    rows = await conn.execute("select kiosk_id, seq, held_at from held_envelope")
+    held = [Finding(kiosk_id, HELD, seq, seq, at) for kiosk_id, seq, at in await rows.fetchall()]
+    return sorted([*missing, *broken, *held], key=lambda each: (each.kiosk_id, each.first))
 
 
 _BREAKS = """

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from hub import events, paper_copies
 from hub.context import Hub
-from hub.gaps import CHAIN_BROKEN
+from hub.gaps import CHAIN_BROKEN, HELD
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.envelope import Submission, verify_header
@@ -80,6 +80,9 @@ async def receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file:
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
         await events.record(conn, now, actor="hub", kind=paper_copies.CONTRADICTED, **said)
         raise OtherHeld("header.key", b"null") from None  # a paper copy has no receipt
+    except OtherHeld as error:
+        await _hold(hub, conn, sent, error.field)
+        raise
 
 
 async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file: bool) -> Received:
@@ -99,6 +102,22 @@ async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file
         broken = _broken_at(sent, look.neighbours)
         await _effect(hub, conn, sent, broken_at=broken, restored=look.paper is not None)
     return Received(fresh=True, receipt=receipt)
+
+
+async def _hold(hub: Hub, conn: AsyncConnection, sent: Submission, field: str) -> None:
+    """Keeps what contradicts the envelope that was here first, once: header and signature prove who said it."""
+    header, now = sent.header, hub.clock.now()
+    async with conn.transaction():
+        fresh = await conn.execute(
+            "insert into held_envelope values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key",
+            [
+                *(sent.digest, header.kiosk_id, header.seq, header.key),
+                *(sent.header_bytes, sent.signature, field, now),
+            ],
+        )
+        if await fresh.fetchone():
+            said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
+            await events.record(conn, now, actor="hub", kind=HELD, field=field, **said)
 
 
 def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:

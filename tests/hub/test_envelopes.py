@@ -50,6 +50,19 @@ def test_another_envelope_under_the_same_key_is_refused_and_the_held_receipt_sho
     assert answer.json()["held"]["sha256"] == receipt.sha256 == sent.digest
 
 
+def test_what_is_refused_as_another_one_is_kept_at_the_hub_as_evidence_once(hub: RunningHub, machine: Machine) -> None:
+    sent = a_case(machine)
+    machine.deliver(sent)
+    other = machine.envelope("case", b"other", key=sent.key)
+    for _ in range(2):
+        assert machine.put(other).status_code == 409
+    held = "select sha256, key::text, field from held_envelope where kiosk_id = %s"
+    assert hub.sql(held, machine.kiosk_id) == [(other.digest, sent.key, "header.key")]
+    noted = "select data->>'sha256' from event where kiosk_id = %s and kind = 'held'"
+    assert hub.sql(noted, machine.kiosk_id) == [(other.digest,)]
+    assert hub.sql("select count(*) from case_file where key = %s", sent.key) == [(1,)], "it has no effect"
+
+
 def test_another_envelope_under_the_same_number_is_refused(hub: RunningHub, machine: Machine) -> None:
     machine.deliver(a_case(machine))
     answer = machine.put(machine.envelope("case", b"fork", seq=1))

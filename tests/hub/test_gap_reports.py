@@ -108,18 +108,25 @@ def test_breaks_of_the_chain_are_counted_for_each_machine(hub: RunningHub, machi
 def test_the_command_names_machine_trouble_and_time_and_ends_with_3(hub: RunningHub, machine: Machine) -> None:
     machine.deliver(a_case(machine))
     machine.prev = "f" * 64
-    machine.deliver(a_case(machine))
+    second = a_case(machine)
+    machine.deliver(second)
+    assert machine.put(a_case(machine, key=second.key, seq=2)).status_code == 409
     beat(machine, last_seq=5)
     code, table = command(hub.dsn)
     assert code == 3
     lines = [line for line in table.splitlines() if machine.kiosk_id in line]
-    for line, what in zip(lines, ("chain broken at 2", "missing 3–5"), strict=True):
+    words = ("chain broken at 2", "2 contradicts what is here", "missing 3–5")
+    for line, what in zip(lines, words, strict=True):
         assert f"  {what}  " in line
         assert str(TODAY) in line
     code, text = command(hub.dsn, "--json")
     assert code == 3
     mine = [each for each in json.loads(text) if each["kiosk_id"] == machine.kiosk_id]
-    assert [(each["kind"], each["first"], each["last"]) for each in mine] == [("chain_broken", 2, 2), ("missing", 3, 5)]
+    assert [(each["kind"], each["first"], each["last"]) for each in mine] == [
+        ("chain_broken", 2, 2),
+        ("held", 2, 2),
+        ("missing", 3, 5),
+    ]
 
 
 def test_a_running_hub_looks_by_itself(hub: RunningHub, machine: Machine) -> None:
