@@ -63,7 +63,7 @@ class Gap(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something for the city's supervisor. ``kind``: missing, chain_broken or held; ``first`` is ``last`` but for gaps."""
+    """Something for the city's supervisor. ``kind``: missing, chain_broken or held; only gaps have several numbers."""
 
     kiosk_id: str
     kind: str
