@@ -174,16 +174,18 @@ async def test_a_damaged_parcel_costs_its_own_case_a_second_trip_only(side: Side
     code, [said] = side.hub_files()
     assert (code, said["accepted"], len(said["rejected"])) == (3, 2, 1)
     assert said["trouble"]
+    hit = said["rejected"][0]["key"]  # cases stand in the batch in the order in which they came to be written
     kept = side.exchange / "aside" / batch.name
     assert kept.exists()
-    assert keys[1] in (kept.parent / f"{kept.name}.txt").read_text()
+    assert hit in (kept.parent / f"{kept.name}.txt").read_text()
     assert side.hub.sql(
         "select count(*) from event where kind = 'file_trouble' and data->>'file' = %s", batch.name
     ) == [(1,)]
     # The city asks again, signed; the machine writes that one anew, and only that one.
-    await side.run_until(lambda: side.state(keys[0]) == side.state(keys[2]) == "delivered", hub_files=False)
+    await side.run_until(lambda: side.states().count("delivered") == 2, hub_files=False)
     await side.run_until(lambda: bool(side.batches()), hub_files=False)
-    assert [path.name for path in side.batches()] == [f"{side.kiosk_id}-2-2.tbz"]
+    seq = keys.index(hit) + 1
+    assert [path.name for path in side.batches()] == [f"{side.kiosk_id}-{seq}-{seq}.tbz"]
     await side.run_until(lambda: set(side.states()) == {"delivered"})
     assert side.once_each(keys)
 
