@@ -186,6 +186,8 @@ class PtyPort:
         self._name = ""
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._received_until = 0.0
+        self.unplugged = 0
+        """How often the cable was pulled out."""
         self.plug()
 
     @property
@@ -234,15 +236,20 @@ class PtyPort:
                 self.link.unlink()
             master, slave = self._master, self._slave
             self._master = self._slave = None
+            self.unplugged += 1
             self._wake()
             os.close(slave)
             os.close(master)
 
     def read(self, timeout_s: float) -> bytes:
-        """Bytes from the host, after the time that they take on the line; ``b""`` when none came in time."""
+        """Bytes from the host, after the time that they take on the line; ``b""`` when none came in time.
+
+        What was on the line when the cable was pulled out never arrives.
+        """
         ends = time.monotonic() + timeout_s
         while True:
             with self._lock, contextlib.suppress(OSError):
+                unplugged = self.unplugged
                 if self._master is not None and (data := os.read(self._master, 4096)):
                     break
             left_s = ends - time.monotonic()
@@ -252,7 +259,7 @@ class PtyPort:
         if self.baudrate:
             self._received_until = max(time.monotonic(), self._received_until) + self._wire_s(len(data))
             time.sleep(max(0.0, self._received_until - time.monotonic()))
-        return data
+        return data if self.unplugged == unplugged else b""
 
     def write(self, data: bytes) -> int:
         """Send at the pace of the line; returns how many bytes left before the host's buffer was full or unplugged."""

@@ -163,7 +163,6 @@ class Module:
         self._last_find = 0.0
         self._random = random.Random(options.seed)
         self._busy = threading.Lock()
-        self._unplugged = 0
         self._forget_card()
 
     def _forget_card(self) -> None:
@@ -186,7 +185,6 @@ class Module:
 
     def unplug(self) -> None:
         """Pull the cable out."""
-        self._unplugged += 1
         self.port.unplug()
         self._forget_card()
 
@@ -253,21 +251,22 @@ class Module:
         buffer = bytearray()
         while True:
             data = self.port.read(0.5)
+            unplugged = self.port.unplugged
             if not self.port.plugged:
                 buffer.clear()
             if data and self.port.host_baudrate not in (None, self.baudrate):
                 continue
             buffer += data
             while (request := take_request(buffer)) is not None:
-                self._serve_one(request)
+                self._serve_one(request, unplugged)
 
-    def _serve_one(self, request: bytes) -> None:
+    def _serve_one(self, request: bytes, unplugged: int) -> None:
+        """``unplugged``: how often the cable had been pulled out when the request came."""
         self.requests += 1
         if self.silent:
             return
-        unplugged = self._unplugged
         answer = self._answer(request)
-        if self._unplugged != unplugged:
+        if self.port.unplugged != unplugged:
             # Without power it forgets what it was doing, and nothing of it comes out after the next plugging in.
             self._forget_card()
             return

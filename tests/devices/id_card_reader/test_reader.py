@@ -244,9 +244,6 @@ def test_reader_unplugged_while_reading_and_back_under_a_new_pty(
     assert reader.submit("read_card", 5).future.result(0.5).code is Completion.DEVICE_NOT_READY
     sim.do("replug")
     wait_for(lambda: reader.status.device is DeviceState.ONLINE)
-    # A reader that kept its power has the card selected still, and finds it only when it is put down anew.
-    sim.do("lift")
-    sim.do("place", card="li")
     assert reader.submit("read_card", 8).future.result(10).value.name == "李秀兰"
     states = [status.device for status in reader.said]
     assert states.count(DeviceState.NO_DEVICE) == 1, "one absence, said once"
