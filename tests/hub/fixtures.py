@@ -22,7 +22,7 @@ from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.messages import content, envelope, questions, receipts, requests, seal
 from kiosk.messages.fleet import Enrolment
-from tests.hub.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 TODAY = datetime(2027, 1, 12, tzinfo=UTC).date()
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +98,7 @@ class Machine:
         self.clock = Clock(TODAY)
         self.seq = 0
         self.prev = envelope.FIRST_PREV
-        self.client = httpx.Client(base_url=hub.url, timeout=20)
+        self.client = httpx.Client(base_url=hub.url, timeout=HANG_S)
 
     def call(
         self, method: str, path: str, body: bytes = b"", extra: dict | None = None, **sign: object

@@ -16,7 +16,7 @@ from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
 from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import PEOPLE, Machine, RunningHub, number_of
-from tests.hub.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

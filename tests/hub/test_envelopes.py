@@ -12,7 +12,7 @@ from kiosk.messages import envelope, seal
 from kiosk.messages.envelope import new_key
 from kiosk.messages.receipts import parse_receipt
 from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form
-from tests.hub.waiting import eventually
+from tests.waiting import eventually
 
 
 def a_case(machine: Machine, **more: object) -> Sealed:

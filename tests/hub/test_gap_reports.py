@@ -16,7 +16,7 @@ from hub.postgres import OwnPostgres
 from kiosk.messages.batch import Member, write_batch
 from kiosk.messages.encoding import sha256_hex
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
-from tests.hub.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 
 def a_case(machine: Machine, **more: object) -> Sealed:
@@ -36,7 +36,7 @@ def figure(machine: Machine, name: str) -> str:
 def command(dsn: str, *more: str) -> tuple[int, str]:
     """Exit code of ``hub gaps`` and what it prints."""
     line = [sys.executable, "-m", "hub", "gaps", "--dsn", dsn, "--today", str(TODAY), *more]
-    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
     assert done.returncode in (0, 3), done.stderr
     return done.returncode, done.stdout
 
@@ -65,7 +65,7 @@ def test_what_came_in_a_batch_may_be_late_for_a_day(
     else:
         files = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", hub.dsn]
         files += ["--keys", str(hub.data / "keys"), "--folder", str(tmp_path)]
-        assert subprocess.run(files, capture_output=True, cwd=ROOT, check=False, timeout=60).returncode == 0
+        assert subprocess.run(files, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S).returncode == 0
     _earlier(hub, machine, "2 minutes")
     assert figure(machine, "tongban_missing_seqs") == ""
     _earlier(hub, machine, "1 day")

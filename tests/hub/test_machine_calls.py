@@ -17,6 +17,7 @@ from kiosk.messages.encoding import canonical_json, sha256_hex
 from kiosk.messages.fleet import HeartbeatAnswer
 from kiosk.messages.seal import verify
 from tests.hub.fixtures import ROOT, Machine, RunningHub, case_form
+from tests.waiting import HANG_S
 
 
 def test_commands_come_with_heartbeats_until_they_are_done(hub: RunningHub, machine: Machine) -> None:
@@ -101,7 +102,7 @@ def test_hub_demo_brings_its_own_postgres_keeps_its_keys_and_ends_cleanly(tmp_pa
         assert said["pid"] == process.pid
         keys.append((said["seal_key"], said["verify_key"]))
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=HANG_S)
         assert process.returncode == 0
         assert not (tmp_path / "data/postgres/postmaster.pid").exists()
     assert keys[0] == keys[1]
@@ -111,20 +112,20 @@ def test_hub_serve_has_no_switches_and_enrols_by_code(database: str, tmp_path: P
     process = run("serve", "--dsn", database, "--port", "0", "--keys", str(tmp_path), "--make-keys")
     running = RunningHub(database, tmp_path, process, msgspec.json.decode(process.stdout.readline()))
     assert httpx.post(f"{running.url}/demo/faults", json={}).status_code == 404
-    code = run("code", "--dsn", database).communicate(timeout=15)[0].decode().strip()
+    code = run("code", "--dsn", database).communicate(timeout=HANG_S)[0].decode().strip()
     machine = Machine(running, "K-serve")
     # A production hub knows no demonstration day.
     assert machine.enrol(code).status_code == 401
     machine.clock = Clock()
     assert machine.enrol(code).status_code == 201
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=15)
+    process.communicate(timeout=HANG_S)
     assert process.returncode == 0
 
 
 def test_a_start_that_cannot_be_says_why_in_one_line(tmp_path: Path) -> None:
     process = run("serve", "--dsn", "host=/nowhere", "--keys", str(tmp_path / "none"))
-    _, said = process.communicate(timeout=15)
+    _, said = process.communicate(timeout=HANG_S)
     assert process.returncode == 1
     assert said.decode().count("\n") == 1
     assert "seal.key" in said.decode()
@@ -134,6 +135,6 @@ def test_own_postgres_of_a_killed_parent_is_taken_over(tmp_path: Path) -> None:
     process = run("demo", "--data", str(tmp_path / "data"))
     process.stdout.readline()
     process.kill()
-    process.communicate(timeout=15)
+    process.communicate(timeout=HANG_S)
     with OwnPostgres(tmp_path / "data/postgres") as postgres:
         assert postgres.pid > 0

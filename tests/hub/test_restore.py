@@ -42,7 +42,7 @@ from kiosk.text import same
 from tests.devices.receipt_printer.conftest import Bench
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
 from tests.hub.photographs import Shot, grey, photograph
-from tests.hub.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
 GOOD_SHOT = Shot()
@@ -130,7 +130,7 @@ def restore(hub: RunningHub, *photographs: Path) -> tuple[int, dict[str, tuple[s
     """Exit code of ``hub restore`` and its table: slip → (result, why)."""
     command = [sys.executable, "-m", "hub", "restore", *map(str, photographs), "--json"]
     command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--today", str(TODAY)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
     assert done.stdout, done.stderr
     return done.returncode, {row["slip"]: (row["taken"], row["why"]) for row in json.loads(done.stdout)}
 
@@ -344,7 +344,7 @@ def test_a_person_reads_a_table(hub: RunningHub, machine: Machine, printer: Benc
     paper = file_offline(machine, printer, tmp_path)
     command = [sys.executable, "-m", "hub", "restore", str(paper.shoot())]
     command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
     assert done.returncode == 0
     assert paper.number in done.stdout
     assert "restored" in done.stdout

@@ -16,6 +16,7 @@ import pytest
 from offline_cache.errors import KeyTaken, ParcelDamaged
 from offline_cache.outbox import FIRST_PREV, Outbox
 from offline_cache.store import Store
+from tests.waiting import HANG_S
 
 
 def test_numbers_have_no_gaps_and_each_header_names_the_one_before(store: Store, outbox: Outbox, put) -> None:
@@ -192,7 +193,7 @@ def test_killed_thirty_times_nothing_kept_is_lost(path: Path, child, open_store)
             if len(told) > 1 + (run * 7) % 11:
                 break
         os.kill(process.pid, signal.SIGKILL)
-        told += [line.split() for line in process.communicate(timeout=20)[0].splitlines()]
+        told += [line.split() for line in process.communicate(timeout=HANG_S)[0].splitlines()]
         kept += [words[1] for words in told if words[0] == "kept" and len(words) == 2]
         delivered += [words[1] for words in told if words[0] == "delivered" and len(words) == 2]
         number += 1000
@@ -217,7 +218,7 @@ def test_one_sync_per_put_and_two_for_claim_and_delivered(tmp_path: Path, child)
     for count, drain in ((0, 0), (10, 0), (10, 1)):
         before = ("strace", "-f", "-qq", "-e", "trace=fdatasync,fsync")
         told = child(tmp_path / f"{count}{drain}" / "s.db", 1, count, drain, 4000, before=before).communicate(
-            timeout=30
+            timeout=HANG_S
         )[1]
         syncs[count, drain] = len(re.findall(r"\bf(?:data)?sync\(", told))
     assert syncs[10, 0] - syncs[0, 0] == 10
@@ -229,7 +230,9 @@ def test_put_returns_only_after_its_sync(path: Path, child, open_store) -> None:
     """Killed at the n-th sync of its life, when that many had not yet returned: nothing more was said to be kept."""
     open_store().close()
     syncs = ("-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:signal=SIGKILL:when=13")
-    told = child(path, 1, 50, 0, before=("strace", "-f", "-qq", "-o", "/dev/null", *syncs)).communicate(timeout=30)[0]
+    told = child(path, 1, 50, 0, before=("strace", "-f", "-qq", "-o", "/dev/null", *syncs)).communicate(timeout=HANG_S)[
+        0
+    ]
     assert 1 <= told.count("kept") <= 12
 
 

@@ -19,6 +19,7 @@ from offline_cache import store as store_module
 from offline_cache.errors import StoreBusy, StoreError, StoreForeign, StoreFull
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
+from tests.waiting import HANG_S
 
 
 def files_of(folder: Path) -> dict[str, tuple[str, int]]:
@@ -118,12 +119,12 @@ def test_killed_while_the_file_was_made(open_store, path: Path, tmp_path: Path) 
 
 def test_a_second_process_is_refused_and_told_why(store: Store, path: Path, child) -> None:
     process = child(path, 1, 1, 0)
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=HANG_S)
     assert process.returncode != 0
     assert "another process runs on" in told
     store.close()
     process = child(path, 1, 1, 0)
-    assert "kept k1" in process.communicate(timeout=20)[0]
+    assert "kept k1" in process.communicate(timeout=HANG_S)[0]
 
 
 def test_looking_only_where_no_machine_runs(store: Store, path: Path, put) -> None:
@@ -249,7 +250,7 @@ def test_disk_errors_leave_every_kept_case_in_place_once(path: Path, child, open
         "-e",
         f"inject={fault}",
     )
-    told = child(path, 1, 12, 0, before=before).communicate(timeout=30)[0].splitlines()
+    told = child(path, 1, 12, 0, before=before).communicate(timeout=HANG_S)[0].splitlines()
     kept = [line.split()[1] for line in told if line.startswith("kept")]
     assert "+" in fault or not any(line.startswith("error") for line in told), "one fault is recovered from inside"
     outbox = Outbox(open_store())

@@ -15,6 +15,7 @@ from kiosk.pages import Answer, Page, Settings
 from screens.panel import Panel, Target
 from screens.presenter import KivyPresenter
 from screens.screenshot import loaded_sdl
+from tests.waiting import HANG_S
 
 _DOWN, _UP, _MOVE = 0x401, 0x402, 0x400
 
@@ -115,7 +116,7 @@ async def frames(count: int) -> None:
     from kivy.clock import Clock
 
     until = Clock.frames + count
-    with trio.fail_after(10):
+    with trio.fail_after(HANG_S):
         while Clock.frames < until:
             await trio.sleep(0.005)
 

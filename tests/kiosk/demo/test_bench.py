@@ -17,6 +17,7 @@ from devices.simulation import ControlClient, SimError, SimServer
 from kiosk.demo.bench import BenchServer, page_html
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
+from tests.waiting import HANG_S
 
 PEOPLE = """
 [[person]]
@@ -100,7 +101,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def client(stage: Stage) -> Iterator[httpx.Client]:
     server = BenchServer(stage, MachineWatch(stage.status_socket))
     server.start()
-    with httpx.Client(base_url=server.url, timeout=10.0) as made:
+    with httpx.Client(base_url=server.url, timeout=HANG_S) as made:
         yield made
     server.stop()
 

@@ -27,6 +27,7 @@ from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
 from tests.hub.fixtures import ROOT, TODAY, RunningHub, case_form
+from tests.waiting import HANG_S
 
 
 class Side:
@@ -93,7 +94,7 @@ class Side:
         """Runs the forwarder, and for a file carrier the hub's side whenever a batch is there, until ``done``."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.forwarder.run)
-            with trio.fail_after(30):
+            with trio.fail_after(HANG_S):
                 while not done():
                     if hub_files and self.name != "https" and self.batches():
                         await trio.to_thread.run_sync(self.hub_files)
@@ -127,7 +128,7 @@ class Side:
         """The command itself."""
         command = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", self.hub.dsn]
         command += ["--keys", str(self.hub.data / "keys"), "--folder", str(self.exchange)]
-        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S)
         assert done.returncode in (0, 1, 3), done.stderr.decode()
         return done.returncode, [msgspec.json.decode(line) for line in done.stdout.splitlines()]
 

@@ -17,8 +17,8 @@ from kiosk.messages.batch import Member, read_batch, write_batch
 from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import RunningHub, cluster, database
 from tests.hub.fixtures import hub as real_hub
-from tests.hub.waiting import eventually
 from tests.kiosk.hub_link.side import Side
+from tests.waiting import eventually
 
 __all__ = ["cluster", "database", "real_hub"]
 

@@ -19,6 +19,7 @@ from kiosk.messages.envelope import parse
 from kiosk.messages.fleet import Command
 from kiosk.messages.questions import ProgressQuestion
 from kiosk.messages.seal import new_sign_key
+from tests.waiting import HANG_S, comes_true
 
 
 @pytest.fixture
@@ -44,9 +45,7 @@ def forwarder(kit, hub, http) -> Forwarder:
 async def drain(forwarder: Forwarder, kit) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(forwarder.run)
-        with trio.fail_after(20):
-            while kit.outbox.depth():
-                await trio.sleep(0.02)
+        await comes_true(lambda: not kit.outbox.depth(), "the queue is empty")
         nursery.cancel_scope.cancel()
 
 
@@ -133,9 +132,7 @@ async def test_the_hub_dies_and_comes_back_on_its_port(hub, kit, file, forwarder
         await trio.sleep(0.3)
         assert kit.outbox.depth() == 5
         hub.start()
-        with trio.fail_after(10):
-            while kit.outbox.depth():
-                await trio.sleep(0.02)
+        await comes_true(lambda: not kit.outbox.depth(), "the queue is empty")
         nursery.cancel_scope.cancel()
     assert sorted(hub.order) == sorted([first, *keys])
     chain = sorted((sent.header.seq, sent.header.prev_sha256, sent.digest) for sent in hub.received.values())
@@ -204,7 +201,7 @@ async def test_online_follows_the_facts(kit, hub, settings) -> None:
 
     async def change() -> bool:
         nonlocal bell
-        with trio.fail_after(10):
+        with trio.fail_after(HANG_S):
             await bell.wait()
         bell = trio.Event()
         return changes[-1]

@@ -20,6 +20,7 @@ from tests.hub.fixtures import RunningHub, cluster, database
 from tests.hub.fixtures import hub as real_hub
 from tests.kiosk.hub_link.conftest import Settings
 from tests.kiosk.hub_link.side import Side
+from tests.waiting import comes_true
 
 __all__ = ["cluster", "database", "real_hub"]
 
@@ -54,9 +55,7 @@ class Watched:
         link = HubLink(settings, self.side.identity, self.side.clock, known_keys=self.known)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.run)
-            with trio.fail_after(10):
-                while not link.online:
-                    await trio.sleep(0.01)
+            await comes_true(lambda: link.online, "the hub answers")
             nursery.cancel_scope.cancel()
 
     async def file(self) -> None:

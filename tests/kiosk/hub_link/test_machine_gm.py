@@ -15,8 +15,9 @@ from kiosk.commands.walking import Walking
 from kiosk.hub_link.identity import SuiteChanged
 from kiosk.machine import Machine
 from tests.hub.fixtures import ROOT
-from tests.kiosk.machine.conftest import EVENTUALLY_S, World, stage, world
+from tests.kiosk.machine.conftest import World, stage, world
 from tests.kiosk.machine.test_end_to_end import Waiting
+from tests.waiting import HANG_S, comes_true
 
 __all__ = ["stage", "world"]
 
@@ -52,7 +53,7 @@ async def walk(world: World, config: Path) -> Machine:
         publish(event, **facts)
 
     machine.status.publish = keep  # type: ignore[method-assign]
-    with trio.fail_after(90):
+    with trio.fail_after(HANG_S):
         await machine.run(visits=1)
     assert walking.unfinished == 0
     return machine
@@ -89,8 +90,6 @@ async def test_the_suite_can_be_changed_only_when_nothing_of_the_other_one_waits
     machine = Machine(configuration.load(gm), Waiting())
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
-        with trio.fail_after(EVENTUALLY_S):
-            while machine.outbox.depth():
-                await trio.sleep(0.05)
+        await comes_true(lambda: not machine.outbox.depth(), "the queue is empty")
         machine.stop()
     Machine(configuration.load(std), Waiting()).store.close()

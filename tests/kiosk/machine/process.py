@@ -14,8 +14,7 @@ from typing import Any
 
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
-
-READY_S = 60.0
+from tests.waiting import HANG_S
 
 
 class KioskProcess:
@@ -42,7 +41,7 @@ class KioskProcess:
         self._socket.connect(self.ready["status_socket"])
         self._pending = b""
 
-    def until(self, timeout_s: float = 30.0, **wanted: Any) -> dict[str, Any]:
+    def until(self, timeout_s: float = HANG_S, **wanted: Any) -> dict[str, Any]:
         """The next status line with these facts. Fails with the lines seen when none comes in time."""
         ends = self._clock.monotonic() + timeout_s
         while True:
@@ -68,7 +67,7 @@ class KioskProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=15)
+            return self.process.wait(timeout=HANG_S)
         finally:
             with suppress(ProcessLookupError):
                 self.process.kill()

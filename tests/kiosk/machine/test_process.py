@@ -15,6 +15,7 @@ from kiosk.clock import Clock
 from kiosk.messages.seal import new_seal_key
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.process import KioskProcess
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,7 +28,7 @@ def command(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -17,8 +16,9 @@ from kiosk.machine import Machine
 from kiosk.peripherals import Peripherals
 from kiosk.recovery import Slip
 from offline_cache.sealed import parcel_id
-from tests.kiosk.machine.conftest import EVENTUALLY_S, World
+from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
+from tests.waiting import comes_true
 
 COPY = "副本"
 
@@ -140,7 +140,7 @@ async def test_who_had_no_slip_gets_the_first_one_later_by_the_number_or_the_car
     _, number = await filed_without_paper(world, "zhao", "T01")
     with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
         opened = "select 1 from case_file where receipt_number = %s and state = 'accepted'"
-        await until(lambda: city.execute(opened, [number]).fetchone() is not None)
+        await comes_true(lambda: city.execute(opened, [number]).fetchone(), "the city knows the number")
     await world.walk(world.script("zhao", "C01", actions={"progress": "reprint"}))
     (slip,) = written(world)
     assert number_of(slip) == number
@@ -195,25 +195,20 @@ async def test_an_envelope_that_rots_on_the_disk_is_named_while_the_others_go_an
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
-        await until(lambda: machine.outbox.row(other.seq).state == "delivered" and bool(world.of("alarm")))
+        await comes_true(lambda: machine.outbox.row(other.seq).state == "delivered", "the whole one goes")
+        await comes_true(lambda: world.of("alarm"), "the alarm")
         (alarm,) = [line for line in world.of("alarm") if line["what"] == "damaged"]
         assert alarm["reason"] == f"envelope {case.seq} is set aside: part form is not what was signed"
         assert (machine.outbox.row(case.seq).state, machine.outbox.held()) == ("held", 1)
         set_parcel(machine, case.seq, whole)
         assert await status_socket.ask(str(world.stage.status_socket), "release", seq=case.seq)
-        await until(lambda: machine.outbox.row(case.seq).state == "delivered")
+        await comes_true(lambda: machine.outbox.row(case.seq).state == "delivered", "the mended one goes")
         machine.stop()
 
 
 def set_parcel(machine: Machine, seq: int, sealed: bytes) -> None:
     sql = "UPDATE parcel SET sealed = ? WHERE id = ?"
     machine.store.write(lambda: machine.store.db.execute(sql, (sealed, parcel_id(seq, 0))))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with trio.fail_after(EVENTUALLY_S):
-        while not true():
-            await trio.sleep(0.05)
 
 
 def by_number(number: str) -> Script:
@@ -231,8 +226,6 @@ async def started_and_ended(world: World) -> Machine:
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
-        with trio.fail_after(20):
-            while "home" not in world.pages():
-                await trio.sleep(0.05)
+        await comes_true(lambda: "home" in world.pages(), "the home page")
         machine.stop()
     return machine

@@ -9,8 +9,9 @@ from pathlib import Path
 import trio
 
 from tests.hub.photographs import Shot, grey, photograph
-from tests.kiosk.machine.conftest import EVENTUALLY_S, World, hub_cases
+from tests.kiosk.machine.conftest import World, hub_cases
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
+from tests.waiting import comes_true
 
 
 async def restored(world: World, shot: Path) -> list[dict[str, str]]:
@@ -37,11 +38,8 @@ async def test_case_of_a_lost_machine_is_accepted_from_its_slip_and_is_one_case_
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
-        with trio.fail_after(EVENTUALLY_S):
-            while not [line for line in world.of("case") if line["state"] == "delivered"]:
-                await trio.sleep(0.2)
-            while not (cases := await hub_cases(machine, number)) or cases[0].states[-1].state == "delivered":
-                await trio.sleep(0.2)
+        await comes_true(lambda: "accepted" in [line["state"] for line in world.of("case")], "the acceptance")
+        cases = await hub_cases(machine, number)
         nursery.cancel_scope.cancel()
     assert [[state.state for state in case.states] for case in cases] == [["delivered", "accepted"]], "once"
     assert await restored(world, shot) == [{"slip": number, "taken": "already known", "why": ""}]

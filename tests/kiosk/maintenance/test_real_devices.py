@@ -17,6 +17,7 @@ import trio
 from devices.simulation import ControlClient
 from kiosk.machine import Machine
 from tests.kiosk.maintenance.desk import PIN, PRINTER, READER, Screen, config_in, said
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).resolve().parents[3]
 PEOPLE = ROOT / "hub" / "people" / "people.toml"
@@ -45,7 +46,7 @@ def start_sim(tmp_path: Path) -> Iterator[Start]:
 
 
 async def page(screen: Screen, kind: str) -> Any:
-    with trio.fail_after(15):
+    with trio.fail_after(HANG_S):
         while screen.page is None or screen.page.kind != kind:
             await trio.sleep(0.01)
     return screen.page

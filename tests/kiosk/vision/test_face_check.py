@@ -12,8 +12,9 @@ import trio
 from devices.vocabulary import DeviceState
 from kiosk.vision.client import Challenge, FaceResult, Thresholds, VisionWorker, new_challenge
 from kiosk.vision.frames import FrameReader
+from tests.waiting import HANG_S
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 90.0
 
 
 @asynccontextmanager
@@ -27,7 +28,7 @@ async def worker(settings, seen=None):
             await vision.stop()
 
 
-async def until(condition, timeout_s=10.0):
+async def until(condition, timeout_s=HANG_S):
     with trio.fail_after(timeout_s):
         while not condition():
             await trio.sleep(0.02)

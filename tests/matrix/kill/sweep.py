@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PERSON = "wang"
 OFFLINE = " offline"
 SERVICES = ("T01", "H13", "E13", "C01", "C02", "C03", f"T01{OFFLINE}", f"H13{OFFLINE}")
-WALK_S, SETTLE_S, POLL_S = 60.0, 40.0, 0.05
+WALK_S, SETTLE_S, POLL_S = 180.0, 120.0, 0.05
 PAPER_POINTS = ("printer", "journal.hand_over", "line print", "journal.resolve", "line page printing", "journal.begin")
 """Where the printer may lose its power with the machine: what it had not printed is gone."""
 

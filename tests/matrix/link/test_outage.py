@@ -21,7 +21,7 @@ from tests.matrix.link.kiosk_child import Plan
 from tests.matrix.link.namespaces import Cable, NotPermitted, certificate, inside
 
 PYTHON = sys.executable
-WAIT_S = 30
+WAIT_S = 180
 
 
 class FarHub(NamedTuple):

@@ -1,0 +1,35 @@
+"""Waiting for what something else will do. The limit ends a hang; on a busy machine nothing comes near it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from kiosk.clock import Clock
+
+T = TypeVar("T")
+HANG_S = 180.0
+"""After this long nothing will come any more, however busy the machine is."""
+_LOOK_S = 0.05
+
+
+def eventually(true: Callable[[], T], what: str | Callable[[], str], limit_s: float = HANG_S) -> T:
+    """Blocks until ``true()`` holds and gives its value; when it never does, fails with what was waited for."""
+    clock, moment = Clock(), threading.Event()
+    ends = clock.monotonic() + limit_s
+    while not (value := true()):
+        assert clock.monotonic() < ends, f"did not happen: {what() if callable(what) else what}"
+        moment.wait(_LOOK_S)
+    return value
+
+
+async def comes_true(true: Callable[[], T], what: str | Callable[[], str], limit_s: float = HANG_S) -> T:
+    """The same in a trio story, on trio's clock."""
+    ends = trio.current_time() + limit_s
+    while not (value := true()):
+        assert trio.current_time() < ends, f"did not happen: {what() if callable(what) else what}"
+        await trio.sleep(_LOOK_S)
+    return value
