@@ -13,12 +13,12 @@ from litestar.openapi import ResponseSpec
 
 from hub import inbox, parcels
 from hub.api.caller import Caller
-from hub.api.problems import Problem
+from hub.api.problems import Problem, problem_of
 from hub.context import Hub
 from hub.intake import Judged, take_in
 from kiosk.messages.batch import BatchAnswer, BatchResult
-from kiosk.messages.encoding import BadSignature
-from kiosk.messages.envelope import Submission, parse
+from kiosk.messages.encoding import BadSignature, InvalidMessage
+from kiosk.messages.envelope import Submission, digest_of_wire, parse
 from kiosk.messages.receipts import Receipt
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -35,6 +35,18 @@ _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is hel
 )
 async def put_envelope(key: str, caller: Caller, hub: Hub) -> Response[bytes]:
     """Receives an envelope."""
+    try:
+        return await _receive(key, caller, hub)
+    except (Problem, InvalidMessage) as error:
+        raise _refused(error, hub, caller, sha256=digest_of_wire(caller.body), key=key) from error
+
+
+def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha256: str, key: str = "") -> Problem:
+    problem = problem_of(error) if isinstance(error, InvalidMessage) else error
+    return problem.signed(hub, caller.suite, sha256=sha256, key=key)
+
+
+async def _receive(key: str, caller: Caller, hub: Hub) -> Response[bytes]:
     sent = parse(caller.body)
     _check_sender(sent, key, caller)
     try:
@@ -93,11 +105,18 @@ async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]: 
 async def put_parcel(sha256: str, request: Request, caller: Caller, hub: Hub) -> Response[None]:
     """Receives a sealed part."""
     _check_digest(sha256)
-    start, total = _range(request.headers.get("content-range"), len(caller.body))
+    try:
+        return await _keep(sha256, request.headers.get("content-range"), caller.body, hub)
+    except Problem as error:
+        raise _refused(error, hub, caller, sha256=sha256) from error
+
+
+async def _keep(sha256: str, content_range: str | None, body: bytes, hub: Hub) -> Response[None]:
+    start, total = _range(content_range, len(body))
     async with hub.pool.connection() as conn:
         before = await parcels.progress(conn, sha256)
         try:
-            there = await parcels.put_chunk(conn, sha256, start, caller.body, total)
+            there = await parcels.put_chunk(conn, sha256, start, body, total)
         except parcels.WrongOffset as error:
             headers = {"Upload-Offset": str(error.offset)}
             raise Problem(416, "wrong_offset", str(error), headers=headers, offset=error.offset) from error

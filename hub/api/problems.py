@@ -10,8 +10,10 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from hub.context import Hub
 from hub.gateway import DepartmentDown
 from kiosk.messages.encoding import BadSignature, InvalidMessage
+from kiosk.messages.receipts import HELD, sign_refusal
 from kiosk.messages.seal import SealBroken
 
 _log = structlog.get_logger()
@@ -29,6 +31,20 @@ class Problem(Exception):
         self.kind = kind
         self.headers = headers or {}
         self.more = more
+
+    def signed(self, hub: Hub, suite: str, *, sha256: str, key: str = "") -> Problem:
+        """With the hub's own refusal of an envelope, or of a parcel (no ``key``): without it nobody is held."""
+        if self.status in HELD:
+            reason = f"{self} ({self.more['field']})" if self.more.get("field") else str(self)
+            signer = {"private_key": hub.keys.sign_private(suite), "suite": suite}
+            status: Any = self.status
+            self.more["refusal"] = sign_refusal(key, sha256, status=status, reason=reason[:500], **signer)
+        return self
+
+
+def problem_of(error: InvalidMessage) -> Problem:
+    """What does not keep the contract, with the field that it names."""
+    return Problem(422 if error.field else 400, "invalid", error.reason, field=error.field)
 
 
 def _answer(problem: Problem) -> Response[bytes]:
@@ -49,7 +65,7 @@ def _problem(_: Request, error: Problem) -> Response[bytes]:
 
 
 def _invalid(_: Request, error: InvalidMessage) -> Response[bytes]:
-    return _answer(Problem(422 if error.field else 400, "invalid", str(error), field=error.field))
+    return _answer(problem_of(error))
 
 
 def _unreadable(_: Request, error: SealBroken) -> Response[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from kiosk.clock import Clock
-from kiosk.hub_link.http import Answer, HubHttp, NoAnswer
+from kiosk.hub_link.http import REPLAYED, Answer, HubHttp, NoAnswer
 from kiosk.hub_link.outcome import Outcome, outcome_of
 from kiosk.messages.envelope import wire
 from offline_cache.outbox import PartDigest
@@ -44,7 +44,7 @@ class HttpsCarrier:
         try:
             return await self._deliver(envelope)
         except NoAnswer as error:
-            return Outcome("retry", error.reason)
+            return Outcome("no_answer" if error.reason == REPLAYED else "retry", error.reason)
 
     async def _deliver(self, envelope: Outgoing) -> Outcome:
         wanted = list(envelope.parts)

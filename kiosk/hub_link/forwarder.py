@@ -15,8 +15,9 @@ from kiosk.hub_link.carriers import Carrier, Outgoing
 from kiosk.hub_link.files import BATCH_ENVELOPES, FileCarrier, Reply
 from kiosk.hub_link.outcome import Outcome
 from kiosk.hub_link.sent import SentByFile
-from kiosk.messages.encoding import BadSignature, InvalidMessage
-from kiosk.messages.receipts import Receipt, parse_receipt, verify_answer, verify_receipt
+from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
+from kiosk.messages.envelope import wire
+from kiosk.messages.receipts import Receipt, Refusal, parse_receipt, verify_answer, verify_receipt, verify_refusal
 from kiosk.messages.suites import DEFAULT
 from offline_cache.errors import ParcelDamaged, StoreError
 from offline_cache.outbox import Claimed, Outbox, Row, envelope_digest
@@ -221,15 +222,24 @@ class Forwarder:
         )
 
     def _checked(self, claimed: Claimed, outcome: Outcome) -> Outcome:
-        """A receipt that is not the hub's for exactly these bytes is no answer."""
-        if outcome.meaning != "receipt":
-            return outcome
+        """A receipt, or a refusal, that is not the hub's for exactly these bytes is no answer."""
         try:
-            receipt = parse_receipt(outcome.receipt)
-            verify_receipt(receipt, self._verify_key, key=claimed.key, sha256=claimed.sha256, suite=self._suite)
+            if outcome.meaning == "receipt":
+                receipt = parse_receipt(outcome.receipt)
+                verify_receipt(receipt, self._verify_key, key=claimed.key, sha256=claimed.sha256, suite=self._suite)
+            elif outcome.meaning == "held":
+                self._check_refusal(claimed, outcome.refusal)
         except (BadSignature, InvalidMessage) as error:
-            return Outcome("no_answer", f"receipt: {error}")
+            return Outcome("no_answer", f"{outcome.meaning}: {error}")
         return outcome
+
+    def _check_refusal(self, claimed: Claimed, said: Refusal | None) -> None:
+        """Raises BadSignature unless the hub has refused this envelope or one of its parcels."""
+        sent = sha256_hex(wire(claimed.header, claimed.signature))
+        ours = {(claimed.key, claimed.sha256), (claimed.key, sent)} | {("", part.sha256) for part in claimed.parts}
+        if said is None or (said.key, said.sha256) not in ours:
+            raise BadSignature("a refusal of something else")
+        verify_refusal(said, self._verify_key, key=said.key, sha256=said.sha256, suite=self._suite)
 
     async def _settle(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         if outcome.meaning == "receipt":

@@ -26,8 +26,12 @@ ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 _KEEPALIVE_S = 3.0
 
 
+REPLAYED = "replayed"
+_SIGNINGS = 5
+
+
 class NoAnswer(Exception):
-    """No hub answered: ``no_connection``, ``timeout``, ``broken`` or ``too_long``."""
+    """No hub answered: ``no_connection``, ``timeout``, ``broken``, ``too_long``, or ``replayed`` again and again."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -106,10 +110,7 @@ class HubHttp:
     ) -> Answer:
         """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time."""
         try:
-            answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
-            # A gateway that repeats a request after a lost answer is told "replayed": signed anew it is taken.
-            if answer.status == 401 and (self._learn_time(answer) or answer.problem_type == "replayed"):
-                answer = await self._send(method, path, body, headers or {}, timeout_s or self._timeout_s)
+            answer = await self._accepted(method, path, body, headers or {}, timeout_s or self._timeout_s)
         except NoAnswer as error:
             self.on_outcome(error.reason)
             raise
@@ -120,6 +121,19 @@ class HubHttp:
     async def aclose(self) -> None:
         with trio.CancelScope(shield=True):
             await self._client.aclose()
+
+    async def _accepted(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+    ) -> Answer:
+        """Signs anew where only the stamp was not taken: a wrong clock, or a gateway that repeats requests.
+
+        Neither is a refusal of this machine. Raises NoAnswer.
+        """
+        for _ in range(_SIGNINGS):
+            answer = await self._send(method, path, body, headers, timeout_s)
+            if answer.status != 401 or not (self._learn_time(answer) or answer.problem_type == REPLAYED):
+                return answer
+        raise NoAnswer(REPLAYED)
 
     async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
         signed = requests.sign_request(

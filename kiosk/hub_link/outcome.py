@@ -11,11 +11,10 @@ import msgspec
 
 from kiosk.hub_link.http import Answer
 from kiosk.messages.encoding import InvalidMessage
-from kiosk.messages.receipts import parse_receipt
+from kiosk.messages.receipts import HELD, Refusal, parse_receipt, refusal_in
 
 Meaning = Literal["receipt", "sent", "no_answer", "retry", "missing", "held", "paused"]
 _RETRY = {408, 425, 429}
-_HELD = {400, 409, 413, 422}
 _PAUSED = {401, 403, 404}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,8 +24,8 @@ class Outcome(NamedTuple):
 
     ``receipt``: a receipt came, not yet verified · ``sent``: on its way, the receipt comes later · ``no_answer``:
     something answered, but no hub · ``retry``: later · ``missing``: send these parcels, then again · ``held``: a
-    person decides · ``paused``: nothing more to this destination. ``server_error``: the hub failed on this very
-    envelope (5xx).
+    person decides; ``refusal`` came, not yet verified · ``paused``: nothing more to this destination.
+    ``server_error``: the hub failed on this very envelope (5xx in its own form).
     """
 
     meaning: Meaning
@@ -35,6 +34,7 @@ class Outcome(NamedTuple):
     retry_after_s: float | None = None
     missing: frozenset[str] = frozenset()
     server_error: bool = False
+    refusal: Refusal | None = None
 
 
 def outcome_of(answer: Answer, now: datetime) -> Outcome:
@@ -44,11 +44,11 @@ def outcome_of(answer: Answer, now: datetime) -> Outcome:
         return _of_success(answer)
     if status in _RETRY or status >= 500:
         wait_s = retry_after_s(answer.headers.get("retry-after", ""), now)
-        return Outcome("retry", answer.problem, retry_after_s=wait_s, server_error=status >= 500)
+        return Outcome("retry", answer.problem, retry_after_s=wait_s, server_error=status >= 500 and answer.is_problem)
     if status == 424:
         return Outcome("missing", answer.problem, missing=_missing(answer.body))
-    if status in _HELD:
-        return Outcome("held", answer.problem)
+    if status in HELD:
+        return _of_refusal(answer)
     if status in _PAUSED:
         return Outcome("paused", answer.problem)
     return Outcome("no_answer", f"{status} is no answer of a hub")
@@ -60,6 +60,14 @@ def _of_success(answer: Answer) -> Outcome:
     except InvalidMessage:
         return Outcome("no_answer", f"{answer.status} without a receipt")
     return Outcome("receipt", receipt=answer.body)
+
+
+def _of_refusal(answer: Answer) -> Outcome:
+    """Anybody on the way can answer with such a status; only the hub can sign what it means."""
+    said = refusal_in(answer.body)
+    if said is None or said.status not in HELD:
+        return Outcome("no_answer", f"{answer.problem}: no refusal signed by the hub")
+    return Outcome("held", f"{said.status} {said.reason}", refusal=said)
 
 
 def _missing(body: bytes) -> frozenset[str]:

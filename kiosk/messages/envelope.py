@@ -24,7 +24,8 @@ Kind = Literal["case", "rating", "complaint", "device_event", "audit_head", "fin
 FIRST_PREV = "0" * 64
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Key = Annotated[str, Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
+KEY = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+Key = Annotated[str, Meta(pattern=f"^{KEY}$")]
 KioskId = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
 Seq = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -128,6 +129,15 @@ def parse(body: bytes) -> Submission:
     if not form.signature.isascii():
         raise InvalidMessage("signature", "not base64url without padding")
     return Submission(header, canonical_json(form.header), form.signature)
+
+
+def digest_of_wire(body: bytes) -> str:
+    """The digest by which the sender knows what it sent, right or wrong; of the body where that is no envelope."""
+    try:
+        form = typed(decode_json(body), _Wire)
+        return digest(canonical_json(form.header), form.signature)
+    except (InvalidMessage, UnicodeEncodeError):
+        return sha256_hex(body)
 
 
 def parse_header(values: dict[str, Any]) -> Header:

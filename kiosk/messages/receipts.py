@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.encoding import BadSignature, canonical_json, decode
-from kiosk.messages.envelope import Key, Sha256
+from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, decode_json, typed
+from kiosk.messages.envelope import KEY, Key, Sha256
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT
 
@@ -54,15 +54,21 @@ def verify_receipt(receipt: Receipt, verify_key: str, *, key: str, sha256: str, 
     verify(text, receipt.signature, verify_key, suite)
 
 
-class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why an envelope that came by file got no receipt; ``status`` says what the API would have answered.
+Status = Literal[400, 409, 413, 422, 424]
+HELD: frozenset[int] = frozenset({400, 409, 413, 422})
+"""With one of these a person decides; 424: something is missing, send it again."""
 
-    409, 413, 422: a person decides · 424: something is missing, send it again.
+
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an envelope got no receipt, in the hub's own signed words; ``status`` is the API's.
+
+    By file it travels alone, over HTTPS as the member ``refusal`` of the problem. A refused parcel has no ``key``: it
+    is named by its digest.
     """
 
-    key: Key
+    key: Annotated[str, Meta(pattern=f"^({KEY})?$")]
     sha256: Sha256
-    status: Literal[409, 413, 422, 424]
+    status: Status
     reason: Annotated[str, Meta(max_length=500)]
     signature: str
 
@@ -73,7 +79,7 @@ def refusal_text(key: str, sha256: str, status: int, reason: str) -> bytes:
 
 
 def sign_refusal(
-    key: str, sha256: str, *, status: Literal[409, 413, 422, 424], reason: str, private_key: str, suite: str = DEFAULT
+    key: str, sha256: str, *, status: Status, reason: str, private_key: str, suite: str = DEFAULT
 ) -> Refusal:
     """The refusal, signed by the hub's key."""
     return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
@@ -85,6 +91,15 @@ def verify_answer(said: Receipt | Refusal, verify_key: str, *, key: str, sha256:
         verify_receipt(said, verify_key, key=key, sha256=sha256, suite=suite)
     else:
         verify_refusal(said, verify_key, key=key, sha256=sha256, suite=suite)
+
+
+def refusal_in(body: bytes) -> Refusal | None:
+    """The refusal that an answer's body holds, as its member or as the whole; not yet verified."""
+    try:
+        told = decode_json(body)
+        return typed(told.get("refusal", told) if isinstance(told, dict) else told, Refusal)
+    except InvalidMessage:
+        return None
 
 
 def refusal_bytes(refusal: Refusal) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import psycopg
 import pytest
 
 from kiosk.messages import envelope, seal
 from kiosk.messages.envelope import new_key
-from kiosk.messages.receipts import parse_receipt
+from kiosk.messages.receipts import Refusal, parse_receipt, refusal_in, verify_refusal
 from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form
 from tests.waiting import eventually
 
@@ -68,6 +69,49 @@ def test_another_envelope_under_the_same_number_is_refused(hub: RunningHub, mach
     answer = machine.put(machine.envelope("case", b"fork", seq=1))
     assert (answer.status_code, answer.json()["field"]) == (409, "header.seq")
     assert envelopes_of(hub, machine) == 1
+
+
+def refusal_of(hub: RunningHub, answer: httpx.Response, *, sha256: str, key: str) -> Refusal:
+    """The hub's own signed words in a problem."""
+    said = refusal_in(answer.content)
+    assert said is not None, answer.text
+    verify_refusal(said, hub.said["verify_key"], key=key, sha256=sha256)
+    assert said.status == answer.status_code
+    return said
+
+
+def test_every_refusal_of_an_envelope_is_signed_over_its_key_and_digest(hub: RunningHub, machine: Machine) -> None:
+    sent = a_case(machine)
+    machine.deliver(sent)
+    other = machine.envelope("case", b"other", key=sent.key)
+    said = refusal_of(hub, machine.put(other), sha256=other.digest, key=sent.key)
+    assert (said.status, said.reason) == (409, "another envelope is held (header.key)")
+    header = {**json.loads(other.header_bytes), "kind": "joke"}
+    wrong = Sealed(sent.key, envelope.canonical_json(header), other.signature, other.part)
+    said = refusal_of(hub, machine.put(wrong), sha256=wrong.digest, key=sent.key)
+    assert said.status == 422
+    assert "header.kind" in said.reason
+    answer = machine.call("PUT", f"/v1/envelopes/{sent.key}", b"{")
+    assert refusal_of(hub, answer, sha256=envelope.sha256_hex(b"{"), key=sent.key).status == 400
+
+
+def test_every_refusal_of_a_parcel_is_signed_over_its_digest(hub: RunningHub, machine: Machine) -> None:
+    digest = envelope.sha256_hex(b"right")
+    place = f"/v1/parcels/{digest}"
+    refused = {
+        422: machine.call("PUT", place, b"wrong"),
+        400: machine.call("PUT", place, b"x", {"Content-Range": "bytes 0-9/10"}),
+        413: machine.call("PUT", place, b"x", {"Content-Range": f"bytes 0-0/{2**40}"}),
+    }
+    for status, answer in refused.items():
+        assert answer.status_code == status
+        refusal_of(hub, answer, sha256=digest, key="")
+
+
+def test_what_is_no_refusal_of_an_envelope_carries_none(machine: Machine) -> None:
+    sent = a_case(machine, parcels=False)
+    assert machine.put(sent).status_code == 424
+    assert "refusal" not in machine.put(sent).json()
 
 
 def test_missing_parcels_are_listed_and_then_the_envelope_passes(hub: RunningHub, machine: Machine) -> None:

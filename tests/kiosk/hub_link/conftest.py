@@ -27,6 +27,14 @@ from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
 
+OTHERS = {
+    "key": envelope.new_key(),
+    "sha256": "0" * 64,
+    "status": 413,
+    "reason": "another",
+    "signature": "A" * 86,
+}
+"""What each member of a refusal is not."""
 HTML = b"<html><body>Welcome to the hall's wireless network</body></html>"
 
 
@@ -105,10 +113,15 @@ class SmallHub:
             return self._cut(call)
         if fault == "html":
             return self._reply(call, 200, HTML, {"Content-Type": "text/html"})
+        if fault == "replayed":
+            own = {"Content-Type": "application/problem+json"}
+            return self._reply(call, 401, b'{"type":"urn:tongban:problem:replayed"}', own)
         if fault.isdigit():
             return self._reply(
                 call, int(fault), b'{"detail":"told to"}', {"Retry-After": "1"} if fault == "429" else {}
             )
+        if fault.startswith(("page ", "signed ", "forged ")):
+            return self._reply(call, *self._page(fault, body))
         status, content, headers = self._serve(call, body)
         if fault == "cut answer":
             return self._cut(call)
@@ -118,6 +131,22 @@ class SmallHub:
             told = msgspec.json.decode(content)
             content = msgspec.json.encode({**told, "signature": told["signature"][::-1]})
         return self._reply(call, status, content, headers)
+
+    def _page(self, fault: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
+        """A gateway's ``page STATUS TYPE``, the hub's own ``signed STATUS``, or ``forged STATUS MEMBER``."""
+        what, status, *rest = fault.split()
+        if what == "page":
+            return int(status), HTML, {"Content-Type": rest[0]}
+        header = msgspec.json.decode(body)["header"]
+        signer = {"private_key": self.sign_keys.private}
+        refusal = receipts.sign_refusal(
+            header["key"], envelope.digest_of_wire(body), status=int(status), reason="told to", **signer
+        )
+        told = msgspec.to_builtins(refusal)
+        if what == "forged":
+            told[rest[0]] = OTHERS[rest[0]]
+        problem = {"title": "Refused", "status": int(status), "refusal": told}
+        return int(status), msgspec.json.encode(problem), {"Content-Type": "application/problem+json"}
 
     def _serve(self, call: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes, dict[str, str]]:
         path, now = call.path, int(time.time()) + self.clock_offset_s

@@ -11,7 +11,7 @@ import trio
 from kiosk.hub_link import forwarder
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.outcome import Outcome
-from kiosk.messages.receipts import Receipt, receipt_bytes, sign_receipt
+from kiosk.messages.receipts import Receipt, receipt_bytes, sign_receipt, sign_refusal
 from kiosk.messages.seal import new_sign_key
 from offline_cache.outbox import envelope_digest
 
@@ -44,6 +44,7 @@ class Script:
         self.sign_key = sign_key
         self.answers: dict[str, list[Outcome]] = {}
         self.always: Callable[[str], Outcome | None] = lambda key: None
+        self.refused: dict[str, str] = {}
         self.tries: list[tuple[float, str, str]] = []
         self.accepted: list[str] = []
         self.in_flight: list[str] = []
@@ -60,6 +61,10 @@ class Script:
         finally:
             self.in_flight.remove(envelope.key)
         told = self.always(envelope.key)
+        if envelope.key in self.refused:
+            signer = {"private_key": self.sign_key}
+            said = sign_refusal(envelope.key, digest, status=422, reason=self.refused[envelope.key], **signer)
+            told = Outcome("held", f"422 {said.reason}", refusal=said)
         if told is None and self.answers.get(envelope.key):
             told = self.answers[envelope.key].pop(0)
         if told is None:
@@ -163,12 +168,12 @@ async def test_the_same_bytes_every_time(run: Run, file, autojump_clock) -> None
 
 async def test_a_case_the_hub_refuses_is_held_and_the_others_pass(run: Run, file, autojump_clock) -> None:
     bad, after, other = file(case="A"), file(case="A"), file(case="B")
-    run.script.always = lambda key: Outcome("held", "422 form") if key == bad else None
+    run.script.refused = {bad: "form"}
     settled = {bad: "held", after: "stored", other: "delivered"}
     await run.until(lambda: run.states() == settled and bool(run.alarms))
     assert run.alarms == ["held"]
     assert run.kit.outbox.rows()[0].error == "422 form"
-    run.script.always = lambda key: None
+    run.script.refused = {}
     run.kit.outbox.release(1)
     await run.drain()
     assert run.script.accepted == [other, bad, after]

@@ -14,6 +14,8 @@ from kiosk.messages.envelope import new_key
 NOW = datetime(2027, 1, 12, 1, 0, 0, tzinfo=UTC)
 FORM = {"key": new_key(), "sha256": "a" * 64, "hub_seq": 1, "received_at": "2027-01-12T00:00:00Z", "signature": "x"}
 RECEIPT = canonical_json(FORM)
+REFUSAL = {"key": new_key(), "sha256": "a" * 64, "status": 422, "reason": "told to", "signature": "x"}
+REFUSED = canonical_json({"title": "Unprocessable", "refusal": REFUSAL})
 HTML = b"<!doctype html><title>Sign in to the network</title>"
 
 
@@ -27,7 +29,11 @@ HTML = b"<!doctype html><title>Sign in to the network</title>"
         *[(status, b"", "retry") for status in (408, 425, 429, 500, 501, 502, 503, 504, 507, 599)],
         (502, HTML, "retry"),
         (424, b'{"missing":[]}', "missing"),
-        *[(status, b"{}", "held") for status in (400, 409, 413, 422)],
+        *[(status, body, "no_answer") for status in (400, 409, 413, 422) for body in (b"", b"{}", HTML, RECEIPT)],
+        *[(status, REFUSED, "held") for status in (400, 409, 413, 422)],
+        *[(status, canonical_json(REFUSAL), "held") for status in (400, 409, 413, 422)],
+        (422, canonical_json({"refusal": REFUSAL | {"status": 424}}), "no_answer"),
+        (403, REFUSED, "paused"),
         *[(status, b"{}", "paused") for status in (401, 403, 404)],
         (404, HTML, "paused"),
         *[(status, HTML, "no_answer") for status in (402, 405, 407, 411, 418, 451)],
@@ -38,12 +44,10 @@ def test_what_an_answer_means(status: int, body: bytes, meaning: str) -> None:
 
 
 def test_only_a_5xx_speaks_against_this_very_envelope() -> None:
-    assert [outcome_of(Answer(s, {}, b""), NOW).server_error for s in (500, 503, 408, 429)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    own = {"content-type": "application/problem+json"}
+    told = [outcome_of(Answer(status, own, b"{}"), NOW).server_error for status in (500, 503, 408, 429)]
+    assert told == [True, True, False, False]
+    assert not outcome_of(Answer(502, {"content-type": "text/html"}, HTML), NOW).server_error, "not the hub's own"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +75,7 @@ def test_missing_parcels_are_found_whatever_names_them(member: str) -> None:
 
 
 def test_the_hubs_words_reach_the_technician() -> None:
-    body = canonical_json({"title": "Conflict", "field": "header.seq", "detail": "another envelope"})
-    outcome = outcome_of(Answer(409, {"content-type": "application/problem+json"}, body), NOW)
-    assert outcome.reason == "409 Conflict header.seq another envelope"
+    own = {"content-type": "application/problem+json"}
+    body = canonical_json({"title": "Forbidden", "field": "code", "detail": "not enrolled"})
+    assert outcome_of(Answer(403, own, body), NOW).reason == "403 Forbidden code not enrolled"
+    assert outcome_of(Answer(422, own, REFUSED), NOW).reason == "422 told to"
