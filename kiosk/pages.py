@@ -327,7 +327,8 @@ class Presenter(Protocol):
     ``update`` replaces the page that is being shown without ending the wait (typed values are kept).
     ``values`` gives what has been typed so far. ``tick`` draws the countdown; total 0 means that no limit runs.
     ``forget`` drops every value, widget, texture and cached text that a visit could have left. ``on_touch`` is called
-    at every touch.
+    at every touch that may be a person's: not for a press that is never released, nor again and again for one spot
+    where nothing can be touched.
     """
 
     on_touch: Callable[[], None]

@@ -29,6 +29,7 @@ def claim() -> None:
     if "kivy" in sys.modules:
         return
     os.environ.update(KIVY_NO_ARGS="1", KIVY_NO_FILELOG="1", KIVY_LOG_MODE="PYTHON")
+    os.environ["SDL_TOUCH_MOUSE_EVENTS"] = "0"  # fingers come as fingers (screens/touch.py)
     home = runtime_folder() / "kivy"
     home.mkdir(exist_ok=True)
     os.environ["KIVY_HOME"] = str(home)

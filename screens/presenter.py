@@ -16,7 +16,8 @@ from screens.environment import prepare
 
 log = structlog.get_logger(__name__)
 
-_ACTIVE_FPS, _IDLE_FPS = 60, 20
+_LOOK_S = 1 / 240
+_ACTIVE_LOOKS, _IDLE_LOOKS = 4, 12  # a frame: 60 and 20 a second
 _IDLE_AFTER_S = 20.0
 _FRAMES_TO_SETTLE = 4
 
@@ -45,6 +46,7 @@ class KivyPresenter:
         self._clock = clock or Clock()
         self._open_frames = open_frames or _open_frames
         self._surface: Any = None
+        self._fingers: Any = None
         self._window: Any = None
         self._frames = 0
         self._forgotten()
@@ -58,19 +60,26 @@ class KivyPresenter:
         self._open()
         from kivy.base import EventLoop
         from kivy.clock import Clock as Ticks
-        from kivy.input.providers.mouse import MouseMotionEventProvider
 
         Ticks.init_async_lib("trio")
+        Ticks._max_fps = 0  # the pace is kept by _rest
         EventLoop.quit = False
         if EventLoop.status != "started":
-            EventLoop.add_input_provider(MouseMotionEventProvider("mouse", "disable_multitouch"))
+            EventLoop.add_input_provider(self._fingers)
             EventLoop.start()
         task_status.started()
         while not EventLoop.quit:
-            Ticks._max_fps = self._wanted_fps()
+            await self._rest()
             await EventLoop.async_idle()
-            self._window.mainloop()
             self._frames += 1
+
+    async def _rest(self) -> None:
+        """Until the next frame is due, or the glass is touched: that is looked for more often than frames are drawn."""
+        for _ in range(self._looks_a_frame()):
+            self._window.mainloop()
+            if self._fingers.waiting:
+                return
+            await trio.sleep(_LOOK_S)
 
     async def show(self, page: Page, settings: Settings) -> Answer:
         """Put ``page`` up and wait for its one answer. The same page in other settings keeps what was typed."""
@@ -113,8 +122,8 @@ class KivyPresenter:
             return
         from screens.wipe import forget_everything
 
-        self._surface.clear()
-        self._surface.blank()
+        self._fingers.forget()
+        self._surface.forget()
         forget_everything()
 
     async def settled(self) -> None:
@@ -159,9 +168,11 @@ class KivyPresenter:
         EventLoop.ensure_window()
         from screens import theme
         from screens.surface import Surface
+        from screens.touch import Fingers
 
         Window.clearcolor = theme.PAGE
         self._window = Window
+        self._fingers = Fingers.on(Window)
         self._surface = Surface(self._touched, now=self._clock.monotonic)
         Window.add_widget(self._surface)
         Window.bind(on_flip=self._surface.seen)
@@ -194,6 +205,7 @@ class KivyPresenter:
     def _answered(self, action: str) -> None:
         if self._waiting is None or self._answer is not None:
             return
+        self._surface.keep_mark()
         self._answer = Answer(action=action, values=dict(self._values))
         self._waiting.set()
 
@@ -210,10 +222,10 @@ class KivyPresenter:
         self._touched_s = self._clock.monotonic()
         self.on_touch()
 
-    def _wanted_fps(self) -> int:
+    def _looks_a_frame(self) -> int:
         idle = self._clock.monotonic() - self._touched_s > _IDLE_AFTER_S
         at_rest = self._page is None or self._page.layout == "home"
-        return _IDLE_FPS if idle and at_rest else _ACTIVE_FPS
+        return _IDLE_LOOKS if idle and at_rest else _ACTIVE_LOOKS
 
     def _only_live_changed(self, before: Page, page: Page) -> bool:
         from screens.blocks.preview import Live

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import inf
+from typing import NamedTuple
 
 from kivy.graphics import BorderImage, Canvas, Color, Fbo, PopMatrix, PushMatrix, Rectangle, Scale, Translate
 from kivy.input import MotionEvent
@@ -18,7 +19,15 @@ from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
 
 _PRESSED = theme.rgb("#0A2A66", 0.2)
+_SAME_SPOT = 40  # px
 DEBOUNCE_S = 0.25
+
+
+class _Hold(NamedTuple):
+    """A finger, and what it was put down on."""
+
+    uid: object
+    target: Target
 
 
 class Surface(Widget):
@@ -32,9 +41,14 @@ class Surface(Widget):
         self._touched = touched
         self._now = now
         self._last_tap_s = -inf
+        self._left_s = -inf  # the last tap on the page before
         self._seen_s = -inf
-        self._held: tuple[object, Target] | None = None
-        self._radius = 0
+        self._held: _Hold | None = None
+        self._before: _Hold | None = None
+        self._spot: tuple[float, float] | None = None
+        self._tapped: Target | None = None
+        self._keeps_mark = False
+        self._marked = False
         with self.canvas:
             Color(1, 1, 1, 1)
             PushMatrix()
@@ -49,9 +63,10 @@ class Surface(Widget):
 
     def mount(self, page: Panel, *, fresh: bool = False) -> None:
         """Show ``page`` instead of what is there; a ``fresh`` one takes no tap that was meant for the page before."""
+        held, tapped = (None, None) if fresh else (self._held, self._tapped)
         self.clear()
         if fresh:
-            self._seen_s = inf
+            self._seen_s, self._left_s = inf, self._last_tap_s
         self.page = page
         self._store.add(page.canvas)
         for panel in walk(page):
@@ -68,10 +83,23 @@ class Surface(Widget):
                     self.targets += [p for p in walk(live) if isinstance(p, Target)]
                 if hasattr(live, "start"):
                     live.start()
+        if held is not None and (same := self._same(held.target)):
+            self._held = held._replace(target=same)
+            if same.drags is None:
+                self._press(same)
+        if tapped is not None and (same := self._same(tapped)):
+            self._tapped = same
+            self._press(same)
+
+    def _same(self, before: Target) -> Target | None:
+        """The page was drawn anew under a finger: what stands now where ``before`` stood, if it is the same thing."""
+        left, bottom, width, height = before.box()
+        now = self._at(left + width / 2, bottom + height / 2)
+        return now if now is not None and now.enabled and now.a11y_label == before.a11y_label else None
 
     def clear(self) -> None:
         """Take the page away; timers of its live parts stop and give up their textures."""
-        self._held = None
+        self._held = self._before = self._tapped = None
         for live in self.lives:
             if hasattr(live, "stop"):
                 live.stop()
@@ -83,12 +111,19 @@ class Surface(Widget):
         self.targets, self.lives = [], []
 
     def seen(self, *_: object) -> None:
-        """The glass shows what is mounted."""
+        """The glass shows what is mounted, and what is pressed."""
         if self._seen_s == inf:
             self._seen_s = self._now()
+        self._marked = bool(self._over.children)
+        if self._tapped is not None:
+            target, self._tapped = self._tapped, None
+            self._act(target)
 
-    def blank(self) -> None:
-        """Paint over the stored picture, so that no pixel of the last page stays."""
+    def forget(self) -> None:
+        """Take the page away and paint over its stored picture, so that no pixel and no tap of it stays."""
+        self.clear()
+        self._last_tap_s = -inf
+        self._spot = None
         self._store.bind()
         self._store.clear_buffer()
         self._store.release()
@@ -101,29 +136,39 @@ class Surface(Widget):
         """Page coordinates as window coordinates (y up)."""
         return x * self._scale.x + self._shift.x, y * self._scale.y + self._shift.y
 
+    def keep_mark(self) -> None:
+        """The tap was an answer: what was pressed stays marked until the next page."""
+        self._keeps_mark = True
+
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        self._touched()
-        if self._held is not None or getattr(touch, "button", "left") != "left":
+        """A new press ends an older one, whose release may never come."""
+        if (getattr(touch, "button", None) or "left") != "left":
             return True
+        self._step_back()
         x, y = self.to_page(*touch.pos)
         target = self._at(x, y)
-        if target is not None and target.enabled:
-            self._held = (touch.uid, target)
-            if target.drags is not None:
-                left, bottom, _, _ = target.box()
-                target.drags("down", x - left, y - bottom)
-            else:
-                self._press(target)
+        if target is None or not target.enabled:
+            self._touched_nothing(x, y)
+            return True
+        self._spot = None
+        self._held = _Hold(touch.uid, target)
+        if target.drags is not None:
+            target.drags("down", *_within(target, x, y))
+        else:
+            self._press(target)
         return True
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        if self._held is None or self._held[0] != touch.uid:
+        """Ink goes on; a finger that leaves its button takes the mark with it."""
+        if self._before is not None and self._before.uid == touch.uid:
+            self._come_back()
+        if self._held is None or self._held.uid != touch.uid:
             return True
-        target = self._held[1]
+        target = self._held.target
         x, y = self.to_page(*touch.pos)
         if target.drags is not None:
-            left, bottom, _, _ = target.box()
-            target.drags("move", x - left, y - bottom)
+            self._touched()
+            target.drags("move", *_within(target, x, y))
         elif self._at(x, y) is target:
             self._press(target)
         else:
@@ -131,21 +176,62 @@ class Surface(Widget):
         return True
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        if self._held is None or self._held[0] != touch.uid:
+        """A tap, if finger and button are still the same; the end of a finger that was given up is none."""
+        if self._held is None or self._held.uid != touch.uid:
             return True
-        target, self._held = self._held[1], None
-        self._over.clear()
+        target, self._held = self._held.target, None
+        self._before = None
+        stale = getattr(touch, "stale", False)
         if target.drags is not None:
             target.drags("up", 0, 0)
-        elif self._at(*self.to_page(*touch.pos)) is target and self._fresh(target):
-            target.tapped()
+        elif not stale and self._at(*self.to_page(*touch.pos)) is target:
+            self._tap(target)
+        else:
+            self._over.clear()
         return True
 
+    def _tap(self, target: Target) -> None:
+        self._touched()
+        if not self._fresh(target):
+            self._over.clear()
+        elif target.rapid or self._marked:
+            self._act(target)
+        else:  # quicker than a frame: what was pressed is seen first, then comes its page
+            self._press(target)
+            self._tapped = target
+
+    def _act(self, target: Target) -> None:
+        self._keeps_mark = False
+        target.tapped()
+        if not self._keeps_mark:
+            self._over.clear()
+
+    def _step_back(self) -> None:
+        """What was held gives way. Ink may come back: a palm laid down beside the finger is a press, too."""
+        held, self._held = self._held, None
+        self._before = held if held is not None and held.target.drags is not None else None
+        self._over.clear()
+
+    def _come_back(self) -> None:
+        """The older finger has moved, so it is there and the newer press was a palm's."""
+        if self._held is not None and self._held.target.drags is not None:
+            self._held.target.drags("cancel", 0, 0)
+        self._held, self._before = self._before, None
+        self._over.clear()
+
+    def _touched_nothing(self, x: float, y: float) -> None:
+        # A person taps beside a button once or twice; dirt, water or a broken panel taps at one spot for hours, and
+        # must not keep a visit open.
+        near = self._spot is not None and max(abs(x - self._spot[0]), abs(y - self._spot[1])) < _SAME_SPOT
+        self._spot = (x, y)
+        if not near:
+            self._touched()
+
     def _fresh(self, target: Target) -> bool:
-        # A trembling hand taps twice; keys of a keyboard are meant to be struck quickly.
+        # A trembling hand taps twice; keys are meant to be struck quickly, but not through the page before.
         now, last = self._now(), self._last_tap_s
         self._last_tap_s = now
-        return target.rapid or now - max(last, self._seen_s) >= DEBOUNCE_S
+        return now - (self._left_s if target.rapid else max(last, self._seen_s)) >= DEBOUNCE_S
 
     def _at(self, x: float, y: float) -> Target | None:
         for target in reversed(self.targets):
@@ -157,6 +243,7 @@ class Surface(Widget):
     def _press(self, target: Target) -> None:
         if self._over.children:
             return
+        self._marked = False
         x, y, width, height = target.box()
         radius = target.radius
         with self._over:
@@ -167,6 +254,11 @@ class Surface(Widget):
         scale = min(self.width / theme.WIDTH, self.height / theme.HEIGHT)
         self._scale.xyz = (scale, scale, 1)
         self._shift.xy = ((self.width - theme.WIDTH * scale) / 2, (self.height - theme.HEIGHT * scale) / 2)
+
+
+def _within(target: Target, x: float, y: float) -> tuple[float, float]:
+    left, bottom, _, _ = target.box()
+    return x - left, y - bottom
 
 
 def walk(panel: Widget) -> Iterator[Panel]:

@@ -69,7 +69,10 @@ class Ink(Panel):
     def drag(self, phase: str, x: float, y: float) -> None:
         """The finger at ``x, y`` (px from the pad's bottom left)."""
         strokes = self._look.values.setdefault(self._name, [])
-        if phase == "up":
+        if phase in ("up", "cancel"):
+            if phase == "cancel" and self._line is not None:  # not the finger but a palm
+                strokes.pop()
+                self.canvas.remove(self._line)
             self._line = None
             return
         if phase == "down" or self._line is None:

@@ -18,6 +18,7 @@ from screens.screenshot import loaded_sdl
 from tests.waiting import HANG_S
 
 _DOWN, _UP, _MOVE = 0x401, 0x402, 0x400
+_FINGER = {"down": 0x700, "up": 0x701, "move": 0x702}
 
 
 _HEAD = [(name, ctypes.c_uint32) for name in ("type", "timestamp", "window", "which")]
@@ -30,6 +31,17 @@ class _Button(ctypes.Structure):
 
 class _Motion(ctypes.Structure):
     _fields_ = (*_HEAD, ("state", ctypes.c_uint32), *_PLACE, ("xrel", ctypes.c_int32), ("yrel", ctypes.c_int32))
+
+
+class _Finger(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_uint32),
+        ("timestamp", ctypes.c_uint32),
+        ("panel", ctypes.c_int64),
+        ("finger", ctypes.c_int64),
+        *((name, ctypes.c_float) for name in ("x", "y", "dx", "dy", "pressure")),
+        ("window", ctypes.c_uint32),
+    )
 
 
 class Hand:
@@ -53,10 +65,19 @@ class Hand:
         self.down(x, y)
         self.up(x, y)
 
+    def finger(self, number: int, phase: str, x: float, y: float) -> None:
+        """What a touch panel tells of finger ``number``: ``down``, ``move`` or ``up``, in shares of the glass."""
+        wide, high = self.presenter._window.system_size
+        left, bottom = self.presenter._surface.to_glass(x, y)
+        place = {"x": left / wide, "y": 1 - bottom / high}
+        self._send(_Finger(type=_FINGER[phase], panel=1, finger=number, pressure=1.0, window=1, **place))
+
     def _push(self, kind: type, event: int, x: float, y: float, **more: int) -> None:
         window = self.presenter._window
         left, bottom = self.presenter._surface.to_glass(x, y)
-        made = kind(type=event, window=1, x=round(left), y=round(window.system_size[1] - 1 - bottom), **more)
+        self._send(kind(type=event, window=1, x=round(left), y=round(window.system_size[1] - 1 - bottom), **more))
+
+    def _send(self, made: ctypes.Structure) -> None:
         assert ctypes.sizeof(made) <= 56
         buffer = ctypes.create_string_buffer(bytes(made), 56)
         assert self._sdl.SDL_PushEvent(buffer) == 1
