@@ -182,8 +182,15 @@ class Preview(Struct, tag=True, frozen=True, kw_only=True):
     show_box: bool = False
 
 
+PAD_RATIO = 1.5
+"""Width over height of every signature pad: strokes are shares of it, and its picture must not be stretched."""
+
+
 class SignaturePad(Struct, tag=True, frozen=True, kw_only=True):
-    """Sign with a finger. The answer's value ``name`` is the strokes: list of lists of [x, y] in 0..1, y down."""
+    """Sign with a finger. The answer's value ``name`` is the strokes: list of lists of [x, y] in 0..1, y down.
+
+    The pad is ``PAD_RATIO`` times as wide as high.
+    """
 
     name: str
     label: Text

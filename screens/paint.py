@@ -32,6 +32,15 @@ def outline(radius: int, width: int) -> Texture:
 
 
 @cache
+def corners(radius: int) -> Texture:
+    """What lies outside a rounded square, as a nine-patch: laid over a picture it rounds its corners."""
+    side = 2 * radius + 2
+    big = Image.new("L", (side * _OVER, side * _OVER), 255)
+    ImageDraw.Draw(big).rounded_rectangle((0, 0, side * _OVER - 1, side * _OVER - 1), radius * _OVER, fill=0)
+    return _white(big.resize((side, side), Image.Resampling.LANCZOS))
+
+
+@cache
 def shadow(radius: int) -> Texture:
     """A soft navy shadow with ``SHADOW`` px around, as a nine-patch of borders ``SHADOW + radius``."""
     side = 2 * (radius + SHADOW) + 2

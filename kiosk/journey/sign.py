@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.pages import SignaturePad
+from kiosk.pages import PAD_RATIO, SignaturePad
 from kiosk.text import NOTHING, text
 
 ABOUT = About(mark="confirm")
-_WIDTH, _HEIGHT, _PEN = 900, 360, 7
+_WIDTH, _HEIGHT, _PEN = 900, round(900 / PAD_RATIO), 7
 _LEAST_INK = 0.15
 """A signature whose strokes are together shorter than this part of the pad is a slip of the finger."""
 
@@ -47,7 +47,7 @@ def _ink(strokes: Strokes) -> float:
 
 
 def drawn(strokes: Strokes) -> bytes:
-    """Strokes in 0..1 (y down) as a black-on-white PNG of 900 × 360."""
+    """Strokes in 0..1 (y down) as a black-on-white PNG, 900 px wide, in the pad's own proportions."""
     image = Image.new("1", (_WIDTH, _HEIGHT), 1)
     pen = ImageDraw.Draw(image)
     for stroke in strokes:

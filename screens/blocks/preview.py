@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from kivy.clock import Clock
-from kivy.graphics import Color, RoundedRectangle, SmoothLine
+from kivy.graphics import BorderImage, Color, Rectangle, SmoothLine
 from kivy.graphics.texture import Texture
 
 from kiosk.pages import Preview
-from screens import theme
+from screens import paint, theme
 from screens.look import Look
 from screens.panel import Panel
 from screens.words import Words, icon
@@ -17,6 +17,8 @@ from screens.words import Words, icon
 LEAST = 520
 _RATE_HZ = 30
 _ARROW = 150
+_EDGE, _RADIUS = 16, 24
+_BACK = theme.rgb("#16233F")
 
 
 class FrameSource(Protocol):
@@ -29,7 +31,7 @@ def draw(block: Preview, look: Look, width: float, height: float) -> Panel:
     """A dark card with the picture; everything on it is live."""
     height = max(LEAST, height)
     panel = Panel(width)
-    panel.card(theme.rgb("#16233F"), 32)
+    panel.card(_BACK, 32)
     panel.put_live(Live(block, look, width, height), 0, 0)
     return panel.finish(height)
 
@@ -48,9 +50,13 @@ class Live(Panel):
         self._top = height - max(150, round(look.type("title") * 3.2))
         with self.canvas:
             self._colour = Color(1, 1, 1, 0)
-            self._picture = RoundedRectangle(pos=(16, 16), size=(width - 32, self._top - 16), radius=[24])
+            # A rounded rectangle would stretch the whole frame over itself, whatever part of it was asked for.
+            box = {"pos": (_EDGE, _EDGE), "size": (width - 2 * _EDGE, self._top - _EDGE)}
+            self._picture = Rectangle(**box)
+            Color(*_BACK)
+            BorderImage(texture=paint.corners(_RADIUS), border=(_RADIUS,) * 4, **box)
         self._waiting = icon("user-focus" if not block.frames else "video-camera", 200, theme.rgb("#8FA6D8"))
-        self._waiting.pos = ((width - self._waiting.width) / 2, 16 + (self._top - 16 - self._waiting.height) / 2)
+        self._waiting.pos = ((width - self._waiting.width) / 2, _EDGE + (self._top - _EDGE - self._waiting.height) / 2)
         self.hold(self._waiting)
         self._guide = _Guide(width, self._top)
         if not block.show_box:
@@ -124,6 +130,7 @@ class Live(Panel):
         self.canvas.ask_update()
 
     def _cropped(self, width: int, height: int) -> Texture:
+        """The middle part of the frame that has the proportions of its place."""
         wanted = self._picture.size[0] / self._picture.size[1]
         wide, high = min(width, height * wanted), min(height, width / wanted)
         part = self._texture.get_region((width - wide) / 2, (height - high) / 2, wide, high)
@@ -134,7 +141,7 @@ class Live(Panel):
         if shown and side not in self._arrows:
             made = icon(f"arrow-fat-line-{side}", _ARROW, theme.GOLD, fill=True)
             x = 50 if side == "left" else self.width - made.width - 50
-            made.pos = (x, 16 + (self._top - 16 - made.height) / 2)
+            made.pos = (x, _EDGE + (self._top - _EDGE - made.height) / 2)
             self._arrows[side] = made
             self.hold(made)
         if side in self._arrows:
@@ -148,7 +155,7 @@ class _Guide(Panel):
         super().__init__(width, height)
         high = min(height * 0.78, width * 0.8)
         wide = high * 0.76
-        self._oval = ((width - wide) / 2, 16 + (height - 16 - high) / 2, wide, high)
+        self._oval = ((width - wide) / 2, _EDGE + (height - _EDGE - high) / 2, wide, high)
         with self.canvas:
             Color(1, 1, 1, 0.55)
             SmoothLine(ellipse=(*self._oval, 0, 360), width=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kivy.graphics import Color, Line
 
-from kiosk.pages import Action, SignaturePad
+from kiosk.pages import PAD_RATIO, Action, SignaturePad
 from kiosk.text import text
 from screens import theme
 from screens.buttons import button
@@ -28,11 +28,12 @@ def draw(block: SignaturePad, look: Look, width: float, height: float) -> Panel:
     panel.put(clear, width - clear_wide, (top - clear.height) / 2)
     y = top + 18
     error = look.words(block.error, "body", colour=theme.RED, bold=True, width=width - 60) if block.error else None
-    high = max(LEAST, height - y - (error.height + 14 if error else 0))
-    paper = _paper(look, width, high)
-    panel.put(paper, 0, y)
-    ink = Ink(block.name, look, width, high)
-    panel.put_live(ink, 0, y)
+    high = min(max(LEAST, height - y - (error.height + 14 if error else 0)), round(width / PAD_RATIO))
+    wide = round(high * PAD_RATIO)
+    paper = _paper(look, wide, high)
+    panel.put(paper, (width - wide) / 2, y)
+    ink = Ink(block.name, look, wide, high)
+    panel.put_live(ink, (width - wide) / 2, y)
     paper.drags = ink.drag
     clear.tapped = ink.erase
     y += high
