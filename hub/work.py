@@ -20,10 +20,10 @@ from hub import events, paper_copies, parcels
 from hub.context import Hub
 from hub.department import Application, Decision
 from hub.gateway import DepartmentDown
-from hub.masking import masked_name
 from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.envelope import Header
+from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
 OPENED_KINDS = frozenset({"case", "rating", "complaint"})
@@ -107,7 +107,7 @@ async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
                 "where key = %s",
                 [
                     *(form.service, form.receipt_number, hub.keys.person_ref(form.applicant.number)),
-                    *(masked_name(form.applicant.name), key),
+                    *(mask_name(form.applicant.shown_name), key),
                 ],
             )
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from kiosk.catalogue.model import Service
 from kiosk.health import WORKS, offer
+from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact
 from kiosk.pages import Action, CardPrompt, Chip, DueItem, DueList, LineCard, LineCards, Notice, Page, Tile, Tiles
-from kiosk.slips.masking import mask_name
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import Visit, joined, settings_actions
 
@@ -147,7 +147,7 @@ def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent:
     )
     blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.of_line("common")), columns=3))
     card = visit.card
-    name = same(mask_name(card.name or card.english_name)) if card else NOTHING
+    name = same(mask_name(card.shown_name)) if card else NOTHING
     return Page(
         kind="todo",
         title=text("todo.hello", name=name),

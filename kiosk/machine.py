@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion, DeviceStatus
+from devices.vocabulary import DeviceStatus
 from kiosk import doctor, lobby, maintenance, recovery
 from kiosk.case_watch import CaseWatch
 from kiosk.cases import receipt_number
@@ -37,7 +37,7 @@ from kiosk.logs import place_of
 from kiosk.messages.fleet import Heartbeat
 from kiosk.messages.questions import DueQuestion
 from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
-from kiosk.peripherals import Peripherals
+from kiosk.peripherals import Peripherals, is_lost
 from kiosk.refusals import not_filed
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
@@ -201,9 +201,11 @@ class Machine:
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
 
-    async def settle(self, device_lost: bool) -> None:
-        """A breath before a device is asked again."""
+    async def settle(self, device_lost: bool, device: str = "id_card_reader") -> None:
+        """A breath before a device is asked again; one that is away is asked when it is back."""
         await trio.sleep(_SETTLE_S if device_lost else _SETTLE_S / 5)
+        if device_lost:
+            await self.peripherals.until_online(device)
 
     async def next_receipt_number(self) -> str:
         """A number that no other case ever had. Raises StoreError."""
@@ -336,7 +338,7 @@ class Machine:
                 done = await self.peripherals.call("id_card_reader", "read_card", 3600.0)
                 if done.ok:
                     return done.value
-                lost = done.code is Completion.DEVICE_NOT_READY
+                lost = is_lost(done)
                 trouble[0] = NOTHING if lost else reading_trouble(done)
                 visit.update(home())
                 await self.settle(device_lost=lost)
@@ -370,7 +372,7 @@ class Machine:
                 return
             if self.out_of_service:
                 return
-            visit.card = first
+            visit.take(first)
         del first
         while visit.card is not None:
             await self._todo(visit)

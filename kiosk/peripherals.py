@@ -9,12 +9,54 @@ import structlog
 import trio
 
 from devices.contract import Completed, DriverSettings
-from devices.supervisor import Supervisor
+from devices.supervisor import Supervisor, Ticket
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
 from kiosk.clock import Clock
 
 log = structlog.get_logger()
 StatusListener = Callable[[str, DeviceStatus], None]
+_ANSWERS = frozenset({DeviceState.ONLINE, DeviceState.BUSY})
+_LOST = frozenset({Completion.DEVICE_NOT_READY, Completion.HARDWARE_ERROR})
+
+
+def is_lost(done: Completed) -> bool:
+    """Whether the device, not the person, is why a command failed: asking again at once would not help."""
+    return done.code in _LOST
+
+
+class Begun:
+    """A command under way in a device; its completion is told once, in the loop."""
+
+    def __init__(self, ticket: Ticket | None, told: Callable[[str], None]) -> None:
+        self._ticket, self._told = ticket, told
+        self._done = trio.Event()
+        if ticket is not None:
+            self._token = trio.lowlevel.current_trio_token()
+            ticket.future.add_done_callback(self._wake)
+
+    async def ended(self) -> Completed:
+        """The command's one completion."""
+        if self._ticket is None:
+            return Completed(Completion.DEVICE_NOT_READY, error="not_configured")
+        await self._done.wait()
+        return self._ticket.future.result()
+
+    def cancel(self) -> None:
+        """Ask for an early end; nobody wants the result any more."""
+        if self._ticket is not None:
+            self._told = lambda _: None
+            self._ticket.cancel()
+
+    def _wake(self, _future: object) -> None:
+        try:
+            self._token.run_sync_soon(self._end)
+        except trio.RunFinishedError:
+            log.debug("completion_after_end")
+
+    def _end(self) -> None:
+        assert self._ticket is not None
+        self._told(self._ticket.future.result().code.value)
+        self._done.set()
 
 
 class Peripherals:
@@ -26,6 +68,7 @@ class Peripherals:
         """Told of each completed command: device, command, completion code, seconds."""
         self._monotonic = clock.monotonic
         self._token: trio.lowlevel.TrioToken | None = None
+        self._changed = trio.Event()
         self.statuses: dict[str, DeviceStatus] = {name: DeviceStatus() for name in configured}
         self.drivers = {name: settings.driver for name, (_, settings) in configured.items()}
         self._supervisors = {
@@ -50,34 +93,37 @@ class Peripherals:
         before = self.statuses.get(name)
         self.statuses[name] = status
         if before is None or not before.same_as(status):
+            self._changed.set()
+            self._changed = trio.Event()
             for listener in self._listeners:
                 listener(name, status)
 
     async def call(self, name: str, command: str, timeout_s: float, **arguments: Any) -> Completed:
         """One command, one completion. Canceling the caller cancels the command in the device."""
+        begun = self.begin(name, command, timeout_s, **arguments)
+        try:
+            return await begun.ended()
+        except trio.Cancelled:
+            begun.cancel()
+            raise
+
+    def begin(self, name: str, command: str, timeout_s: float, **arguments: Any) -> Begun:
+        """Hand a command over and go on; how it ends is asked for when it is needed."""
         supervisor = self._supervisors.get(name)
         if supervisor is None:
-            return Completed(Completion.DEVICE_NOT_READY, error="not_configured")
+            return Begun(None, lambda *_: None)
         began = self._monotonic()
         ticket = supervisor.submit(command, timeout_s, **arguments)
-        done = trio.Event()
-        token = trio.lowlevel.current_trio_token()
 
-        def wake(_future: object) -> None:
-            try:
-                token.run_sync_soon(done.set)
-            except trio.RunFinishedError:
-                log.debug("completion_after_end", device=name)
+        def told(code: str) -> None:
+            self.on_command(name, command, code, round(self._monotonic() - began, 4))
 
-        ticket.future.add_done_callback(wake)
-        try:
-            await done.wait()
-        except trio.Cancelled:
-            ticket.cancel()
-            raise
-        done_so = ticket.future.result()
-        self.on_command(name, command, done_so.code.value, round(self._monotonic() - began, 4))
-        return done_so
+        return Begun(ticket, told)
+
+    async def until_online(self, name: str) -> None:
+        """Until the device works again: nothing is tried on one that is away."""
+        while self.status(name).device not in _ANSWERS:
+            await self._changed.wait()
 
     def start(self) -> None:
         """Start every device's worker; call inside the loop."""

@@ -12,6 +12,7 @@ import trio
 from devices.id_card_reader.card import IdCard
 from kiosk.messages.content import Identity
 from kiosk.pages import Action, Answer, Hero, Page, Settings, Tile, Tiles, restored
+from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WARNING_S = 20.0
 ELDER_PACE = 3.0
+ADDED_ADDRESSES_S = 8.0
+"""Longest read of what was appended to a card; its answer takes half a second."""
 _SETTINGS = ("elder", "low_reach")
 
 
@@ -50,6 +53,7 @@ class Visit:
         self.machine = machine
         self.settings = settings
         self.card: IdCard | None = None
+        self._added: Begun | None = None
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
@@ -106,6 +110,16 @@ class Visit:
     async def tell(self, page: Page) -> None:
         """Show a page whose only answer is to go on."""
         await self.show(page)
+
+    def take(self, card: IdCard) -> None:
+        """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
+        self.card = card
+        self._added = self.machine.peripherals.begin("id_card_reader", "read_added_addresses", ADDED_ADDRESSES_S)
+
+    async def added_addresses(self) -> tuple[str, ...] | None:
+        """The addresses appended to the card, the valid one last; None when the card was lifted before they came."""
+        done = await self._added.ended() if self._added else None
+        return done.value if done and done.ok else None
 
     def touched(self) -> None:
         """The person is here: the countdown begins anew."""
@@ -264,6 +278,9 @@ class Visit:
     def forget(self) -> None:
         """Let go of everything personal. What is freed is overwritten by the allocator (CONTRACTS §8)."""
         self.card = self.identity = None
+        if self._added is not None:
+            self._added.cancel()
+            self._added = None
         self.portrait = b""
         self.filed.clear()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from kiosk.characters import published
 from screens.environment import runtime_folder
 
 log = structlog.get_logger(__name__)
@@ -48,10 +49,13 @@ def bold() -> str:
 
 
 def runs(words: str, path: str) -> Iterator[tuple[str, str]]:
-    """``words`` cut into ``(font path, part)``; what no face has becomes ``MISSING``."""
+    """``words`` cut into ``(font path, part)``; what no face has becomes ``MISSING``.
+
+    Private-use characters are pictures of the icon fonts; in words they are characters of old registers.
+    """
     part, current = "", path
-    for char in words:
-        found = path if _common(char) or ord(char) in _coverage(path) else _other(ord(char))
+    for char in words if _is_icon_font(path) else published(words):
+        found = path if _common(char) or _is_icon_font(path) or ord(char) in _coverage(path) else _other(ord(char))
         shown, found = (char, found) if found else (MISSING, path)
         if found != current and part:
             yield current, part
@@ -129,10 +133,16 @@ def _common(char: str) -> bool:
     # Certainly in the face: reading its whole table at start would cost 0.2 s.
     if "\u4e00" <= char <= "\u9fa5" or " " <= char <= "~" or "\u3000" <= char <= "\u3015":
         return True
-    return char == "\n" or unicodedata.category(char) == "Co"  # an icon, taken from its font's own list
+    return char == "\n"
+
+
+def _is_icon_font(path: str) -> bool:
+    return any(path.endswith(f"{stem}.ttf") for stem, _ in _ICON_FONTS)
 
 
 def _other(code: int) -> str | None:
+    if unicodedata.category(chr(code)) == "Co":
+        return None  # fonts draw their own signs there
     # Not cached by character: which rare characters were looked up would tell about the person.
     for name in _OTHERS:
         path = _installed(name)

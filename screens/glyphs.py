@@ -44,7 +44,7 @@ class Glyphs(Widget):
         if any(found != self.font_name for found, _ in parts):
             label = MarkupLabel(text="".join(_marked(found, part, self.font_name) for found, part in parts), **how)
         else:
-            label = CoreLabel(text=self.text, **how)
+            label = CoreLabel(text="".join(part for _, part in parts), **how)
         label.refresh()
         self.texture_size = label.texture.size
         with self.canvas:

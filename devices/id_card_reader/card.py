@@ -18,6 +18,7 @@ from typing import Any
 from stdnum.iso7064 import mod_11_2
 
 from devices.id_card_reader.photo import Portrait
+from devices.private_use import published
 
 TEXT_BYTES = 256
 TYPE_OFFSET = 248
@@ -29,11 +30,11 @@ OTHER_NATION = "97"
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]")
 """Controls, halves of surrogate pairs, noncharacters."""
 
-Layout = dict[str, tuple[int, int]]
-"""Field name to offset and width in bytes."""
+Layout = dict[str, tuple[int, ...]]
+"""Field name to offset and width in bytes; a field that goes on elsewhere has a second pair."""
 
-_PERSON = {"name": (0, 30), "sex": (30, 2)}
-_RESIDENT = {
+_PERSON: Layout = {"name": (0, 30), "sex": (30, 2)}
+_RESIDENT: Layout = {
     **_PERSON,
     "nation_code": (32, 4),
     "birth": (36, 16),
@@ -75,11 +76,10 @@ LAYOUTS: dict[str, tuple[str, Layout]] = {
             **_PERSON,
             "times_issued": (32, 4),
             "birth": (36, 16),
-            "english_name": (52, 70),
+            "english_name": (52, 70, 220, 22),
             "number": (122, 36),
             "valid_from": (188, 16),
             "valid_to": (204, 16),
-            "english_name_rest": (220, 22),
             "nationality": (242, 6),
             "old_number_link": (250, 6),
         },
@@ -99,11 +99,13 @@ class IdCard:
     ``sex`` is the chip's GB/T 2261.1 code (``0`` unknown, ``1`` male, ``2`` female, ``9`` not stated), ``nation`` the
     GB/T 3304 name, ``nationality`` GB/T 2659 letters. ``valid_to`` None means long-term. A date that could not be
     read is ``date.min`` (birth) or None and is named in ``doubts``. ``photo`` is the raw block, ``portrait`` what a
-    decoder made of it.
+    decoder made of it. Text has GB 18030's private-use characters at their true places; ``raw_name`` is the chip's
+    name where that makes a difference, else empty.
     """
 
     kind: str
     name: str = ""
+    raw_name: str = ""
     english_name: str = ""
     sex: str = ""
     nation_code: str = ""
@@ -119,18 +121,22 @@ class IdCard:
     nationality: str = ""
     old_number_link: str = ""
     version: str = ""
-    added_addresses: tuple[str, ...] = ()
     photo: bytes = b""
     fingerprint: bytes = b""
     portrait: Portrait | None = None
     doubts: tuple[str, ...] = field(default=())
     """Reasons why the content cannot be true, in plain English without values; empty for a good read."""
 
+    @property
+    def shown_name(self) -> str:
+        """The Chinese name, of a foreigner without one the Latin name."""
+        return self.name or self.english_name
 
-def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"", appended: bytes = b"") -> IdCard:
+
+def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"") -> IdCard:
     """The card behind the blocks of a read. Never fails on content (see ``doubts``); ``UnknownKind`` on a new kind.
 
-    ``text_block`` is 256 bytes, ``appended`` a multiple of 70.
+    ``text_block`` is 256 bytes.
     """
     doubts: list[str] = []
     if len(text_block) != TEXT_BYTES:
@@ -139,25 +145,23 @@ def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"",
     if letter not in LAYOUTS:
         raise UnknownKind("unknown type letter")
     kind, layout = LAYOUTS[letter]
-    fields: dict[str, Any] = {
-        key: _text(text_block[at : at + width], doubts, key) for key, (at, width) in layout.items()
-    }
-    english_name = fields.get("english_name", "") + fields.pop("english_name_rest", "")
+    raw = {key: _text(_field(text_block, place), doubts, key) for key, place in layout.items()}
+    fields: dict[str, Any] = {key: published(text) for key, text in raw.items()}
     dates = {key: _date(fields.pop(key), key, doubts) for key in ("birth", "valid_from", "valid_to")}
     nation_code = fields.pop("nation_code", "")
     doubts += _contradictions(kind, fields, dates)
     return IdCard(
         kind=kind,
+        raw_name=raw["name"] if raw["name"] != fields["name"] else "",
         nation_code=nation_code,
         nation=nation_name(nation_code),
-        added_addresses=added_addresses(appended),
         photo=photo_block,
         fingerprint=finger,
         doubts=tuple(doubts),
         birth=dates["birth"] or date.min,
         valid_from=dates["valid_from"],
         valid_to=dates["valid_to"],
-        **{**fields, "english_name": english_name},
+        **fields,
     )
 
 
@@ -177,8 +181,13 @@ def _nations() -> dict[str, str]:
 def added_addresses(appended: bytes) -> tuple[str, ...]:
     """The texts of the appended-address read, 70 bytes each, empty ones left out."""
     width = 70
-    texts = (_text(appended[at : at + width], []) for at in range(0, len(appended), width))
+    texts = (published(_text(appended[at : at + width], [])) for at in range(0, len(appended), width))
     return tuple(text for text in texts if text)
+
+
+def _field(block: bytes, place: tuple[int, ...]) -> bytes:
+    """A field's bytes. Parts are joined before anything is trimmed: a blank at the joint is part of the text."""
+    return b"".join(block[at : at + width] for at, width in zip(place[::2], place[1::2], strict=True))
 
 
 def _text(raw: bytes, doubts: list[str], key: str = "") -> str:
@@ -187,6 +196,8 @@ def _text(raw: bytes, doubts: list[str], key: str = "") -> str:
     if "\ud800" <= text[-1:] <= "\udbff":
         text = text[:-1]
     text = text.strip(" \0")
+    if key == "english_name":
+        text = re.sub("[ \0]+", " ", text)  # an early part that was filled up: the word ended there
     if _NOT_TEXT.search(text):
         doubts.append(f"{key}: not text")
         text = _NOT_TEXT.sub("?", text)

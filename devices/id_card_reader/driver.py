@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
 from devices.id_card_reader import codec
-from devices.id_card_reader.card import IdCard, UnknownKind, added_addresses, parse_card
+from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.module import SamModule
 from devices.id_card_reader.photo import PhotoDecoder
 from devices.id_card_reader.status import Meaning, Remedy, meaning
@@ -65,11 +65,16 @@ class Seen(Enum):
 
 
 class SamVReader:
-    """Driver of the card reader; commands ``read_card``, ``wait_removed``, ``card_present``, ``self_test``."""
+    """Driver of the card reader.
+
+    Commands ``read_card``, ``read_added_addresses``, ``wait_removed``, ``card_present``, ``self_test``.
+    """
 
     kind: ClassVar[str] = "id_card_reader"
     Settings: ClassVar[type[DriverSettings]] = SamVSettings
-    commands: ClassVar[frozenset[str]] = frozenset({"read_card", "wait_removed", "card_present", "self_test"})
+    commands: ClassVar[frozenset[str]] = frozenset(
+        {"read_card", "read_added_addresses", "wait_removed", "card_present", "self_test"}
+    )
     idle_interval_s: ClassVar[float] = 1.0
 
     def __init__(self, settings: SamVSettings, publish: Callable[[DeviceStatus], None]) -> None:
@@ -82,6 +87,8 @@ class SamVReader:
         self._broken = ""
         self._media = MediaState.UNKNOWN
         self._needs_lifting = False
+        self._read_kind = ""
+        """Kind of the card that was read last and lies there still."""
         self._find_hides = settings.removal == "reread"
         self._found_since_read = settings.removal == "find"
         self._next_find = self._next_status = 0.0
@@ -91,6 +98,7 @@ class SamVReader:
 
     def setup(self) -> None:
         """Open, find the speed, shake hands."""
+        self._read_kind = ""
         self._photos = self._photos or PhotoDecoder(self._settings.photo_decoder)
         self._judge(self._shake_hands())
         frame = self._module.ask(codec.SAM_ID, Deadline(1.0))
@@ -116,13 +124,14 @@ class SamVReader:
     # -- commands ------------------------------------------------------------------------------------------------
 
     def read_card(self, deadline: Deadline) -> Completed:
-        """Wait for a card and read it; the value is an ``IdCard``.
+        """Wait for a card and read it; the value is an ``IdCard``, without the appended addresses.
 
         Errors: ``lift_card`` (lift it and place it again), ``unknown_card``, ``select_failed`` (all ``userError``),
         ``no_card`` (``timeOut``), the module's own (``hardwareError``).
         """
         if self._broken:
             return Completed(Completion.HARDWARE_ERROR, error=self._broken)
+        self._read_kind = ""
         patience_ends = time.monotonic() + LIFT_PATIENCE_S
         failed_selects = 0
         while not deadline.over:
@@ -145,6 +154,34 @@ class SamVReader:
             if failed_selects >= SELECT_ATTEMPTS:
                 return self._lift("select_failed")
         return Completed(Completion.TIME_OUT, error="no_card")
+
+    def read_added_addresses(self, deadline: Deadline) -> Completed:
+        """Read what was appended to the chip of the card just read, oldest first; the value is a tuple of texts.
+
+        A command of its own, because it takes as long again as the card: the name is shown meanwhile. Errors:
+        ``card_lifted`` (``userError``: it is not there any more), ``not_offered`` (``unsupportedCommand``: this reader
+        cannot), else the module's own.
+        """
+        if not self._read_kind:
+            return Completed(Completion.USER_ERROR, error="card_lifted")
+        if self._read_kind != "resident" or not self._settings.read_added_address:
+            return Completed(Completion.SUCCESS, value=())
+        for _ in range(READ_ATTEMPTS):
+            if codec.READ_ADDED_ADDRESS in self._unsupported:
+                return Completed(Completion.UNSUPPORTED, error="not_offered")
+            frame = self._module.ask(codec.READ_ADDED_ADDRESS, deadline)
+            if deadline.over and frame is None:
+                break
+            if frame is None:
+                if not self._module.heard:
+                    self._unsupported.add(codec.READ_ADDED_ADDRESS)
+            elif frame.sw3 in (codec.OK, codec.NO_CONTENT):
+                return Completed(Completion.SUCCESS, value=added_addresses(frame.data))
+            elif frame.sw3 == codec.BAD_COMMAND:
+                self._unsupported.add(codec.READ_ADDED_ADDRESS)
+            elif meaning(frame.sw3).remedy is not Remedy.REPEAT:
+                return Completed(Completion.USER_ERROR, error="card_lifted", detail=meaning(frame.sw3).error)
+        return Completed(Completion.TIME_OUT, error="card_unreadable")
 
     def wait_removed(self, deadline: Deadline) -> Completed:
         """Wait until the card that was read has been lifted; ``removal_unknown`` where a reader cannot tell."""
@@ -189,7 +226,7 @@ class SamVReader:
             if deadline.over and frame is None:
                 return Completed(Completion.TIME_OUT, error="card_unreadable")
             if frame is not None and frame.sw3 == codec.OK:
-                if (completed := self._taken(frame.data, deadline)) is not None:
+                if (completed := self._taken(frame.data)) is not None:
                     return completed
                 continue
             if frame is not None and self._falls_back(frame):
@@ -201,7 +238,7 @@ class SamVReader:
                 break
         return self._lift("lift_card")
 
-    def _taken(self, data: bytes, deadline: Deadline) -> Completed | None:
+    def _taken(self, data: bytes) -> Completed | None:
         """The completion that ``data`` allows; None when it cannot be true and should be read again."""
         blocks = codec.split_read(data)
         if blocks is None:
@@ -214,29 +251,10 @@ class SamVReader:
             log.warning("card_implausible", doubts=list(card.doubts))
             return None
         self._found_since_read = self._settings.removal == "find"
-        self._needs_lifting, self._gone_looks = False, 0
+        self._needs_lifting, self._gone_looks, self._read_kind = False, 0, card.kind
         self._say(MediaState.PRESENT)
-        return Completed(Completion.SUCCESS, value=self._completed_card(card, deadline))
-
-    def _completed_card(self, card: IdCard, deadline: Deadline) -> IdCard:
         portrait = self._photos.decode(card.photo) if self._photos else None
-        added = b""
-        if self._settings.read_added_address and card.kind == "resident":
-            added = self._added_address(deadline)
-        return replace(card, portrait=portrait, added_addresses=added_addresses(added))
-
-    def _added_address(self, deadline: Deadline) -> bytes:
-        for _ in range(READ_ATTEMPTS):
-            if codec.READ_ADDED_ADDRESS in self._unsupported:
-                break
-            frame = self._module.ask(codec.READ_ADDED_ADDRESS, deadline)
-            if frame is not None:
-                if frame.sw3 == codec.BAD_COMMAND:
-                    self._unsupported.add(codec.READ_ADDED_ADDRESS)
-                return frame.data
-            if not self._module.heard and not deadline.over:
-                self._unsupported.add(codec.READ_ADDED_ADDRESS)
-        return b""
+        return Completed(Completion.SUCCESS, value=replace(card, portrait=portrait))
 
     def _falls_back(self, frame: codec.Frame) -> bool:
         """A module without fingerprint reading refuses the command: read without, from now on."""
@@ -314,7 +332,7 @@ class SamVReader:
         return Seen.UNKNOWABLE
 
     def _removed(self) -> None:
-        self._needs_lifting, self._gone_looks = False, 0
+        self._needs_lifting, self._gone_looks, self._read_kind = False, 0, ""
         self._say(MediaState.NOT_PRESENT)
 
     # -- module --------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Literal
 
+from devices.private_use import published
+
 Encoding = Literal["gb18030", "gbk", "utf8"]
 FontSet = Literal["gb2312", "gbk", "gb18030_2byte"]
 
@@ -71,7 +73,7 @@ def printable(text: str, font_set: FontSet, has_glyph: Callable[[str], bool]) ->
     """
     if any("\u0300" <= c <= "\u036f" for c in text):
         text = unicodedata.normalize("NFC", text)  # only then: it would also exchange compatibility ideographs
-    return "".join(_printable(c, font_set, has_glyph) for c in text)
+    return "".join(_printable(c, font_set, has_glyph) for c in published(text))
 
 
 def wrap(text: str, columns: int, indent: int = 0) -> list[str]:
@@ -132,7 +134,7 @@ def _printable(character: str, font_set: FontSet, has_glyph: Callable[[str], boo
         return " "
     if unicodedata.category(character) in _INVISIBLE:
         return ""
-    if unicodedata.category(character) != "Cs" and has_glyph(character):
+    if unicodedata.category(character) not in ("Co", "Cs") and has_glyph(character):
         return character
     return f"[〓U+{ord(character):04X}]"
 

@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub.department import Department, Facts, Person
-from hub.masking import masked_number
 from kiosk.catalogue.model import Service
+from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, DueFact, Endorsement
 
 
@@ -66,8 +66,10 @@ class ExitEntry(Department):
             [id_number],
         )
         return [
-            Document(kind, masked_number(number), expires_on, state, msgspec.convert(endorsements, list[Endorsement]))
-            for kind, number, expires_on, state, endorsements in await rows.fetchall()
+            Document(
+                kind, mask_document_number(number), expires, state, msgspec.convert(endorsements, list[Endorsement])
+            )
+            for kind, number, expires, state, endorsements in await rows.fetchall()
         ]
 
 

@@ -8,6 +8,7 @@ import trio
 
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import StepSpec
+from kiosk.journey.applicant import applicant_of
 from kiosk.journey.eligibility import defect_text
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Applicant, CaseForm, encode_content
@@ -44,7 +45,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 async def _store(journey: Journey) -> None:
     """One transaction. Plain bytes live only inside this call."""
-    form = _form(journey)
+    form = _form(journey, await applicant_of(journey.visit))
     parts = {"form": encode_content(form), "signature": journey.signature}
     if journey.visit.portrait:
         parts["face"] = journey.visit.portrait
@@ -66,28 +67,15 @@ async def _store(journey: Journey) -> None:
     journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
 
 
-def _form(journey: Journey) -> CaseForm:
-    card, identity = journey.visit.card, journey.visit.identity
-    if card is None or identity is None:
-        raise RuntimeError("a case needs a read card and a verified person")
+def _form(journey: Journey, applicant: Applicant) -> CaseForm:
+    identity = journey.visit.identity
+    if identity is None:
+        raise RuntimeError("a case needs a verified person")
     return CaseForm(
         service=journey.service.key,
         catalogue_version=journey.machine.catalogue.version,
         receipt_number=journey.receipt_number,
-        applicant=Applicant(
-            kind=card.kind,
-            name=card.name,
-            sex=str(card.sex),
-            birth=f"{card.birth:%Y%m%d}",
-            number=card.number,
-            nation=card.nation,
-            address=card.address,
-            authority=card.authority,
-            valid_from=f"{card.valid_from:%Y%m%d}" if card.valid_from else "",
-            valid_to=f"{card.valid_to:%Y%m%d}" if card.valid_to else "长期",
-            english_name=card.english_name,
-            pass_number=card.pass_number,
-        ),
+        applicant=applicant,
         answers=dict(journey.answers),
         identity=identity,
         filed_at=journey.machine.clock.now(),

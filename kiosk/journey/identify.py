@@ -8,10 +8,10 @@ import msgspec
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Answer, CardPrompt, Notice, Page
+from kiosk.peripherals import is_lost
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, message
 
@@ -35,7 +35,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         card = await read_card(journey.visit, page)
         if isinstance(card, Answer):
             return Outcome.BACK
-        journey.visit.card = card
+        journey.visit.take(card)
     else:
         card = journey.visit.card
     problem = card_problem(card, journey.service, journey.machine.clock.today())
@@ -54,7 +54,7 @@ async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
             if done.ok:
                 return done.value
             visit.update(_with_notice(page, reading_trouble(done)))
-            await visit.machine.settle(done.code is Completion.DEVICE_NOT_READY)
+            await visit.machine.settle(is_lost(done))
 
     return await visit.show_while(page, reading)
 

@@ -79,7 +79,7 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
         prompt = CardPrompt(title=text("card.title"), lead=text("card.lead"))
         card = await read_card(visit, journey.page("card", text("card.title"), prompt, actions=journey.bar(NOTHING)))
         if not isinstance(card, Answer):
-            visit.card = card
+            visit.take(card)
             return ProgressQuestion(id_number=card.number)
     return None
 

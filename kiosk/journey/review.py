@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from kiosk.catalogue.model import StepSpec
+from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.messages.content import Applicant
+from kiosk.messages.masking import mask_name, mask_number
 from kiosk.pages import Action, Fact, Facts, Notice
-from kiosk.slips.masking import mask_name, mask_number
 from kiosk.text import same, text
 
 ABOUT = About(mark="confirm")
@@ -13,7 +15,8 @@ ABOUT = About(mark="confirm")
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Show it; "change" goes to the step that asked."""
-    blocks = [Facts(rows=(*_person(journey), *_answers(journey), *_fees(journey)))]
+    person = [*_person(journey), *_address(await applicant_of(journey.visit))] if journey.visit.card else []
+    blocks = [Facts(rows=(*person, *_answers(journey), *_fees(journey)))]
     if journey.offline:
         blocks.insert(0, Notice(level="warn", icon="wifi-slash", text=text("offline.banner")))  # type: ignore[arg-type]
     page = journey.page(
@@ -32,9 +35,15 @@ def _person(journey: Journey) -> list[Fact]:
         return []
     return [
         Fact(label=text("review.service"), value=journey.service.name),
-        Fact(label=text("review.name"), value=same(mask_name(card.name or card.english_name))),
+        Fact(label=text("review.name"), value=same(mask_name(card.shown_name))),
         Fact(label=text("review.number"), value=same(mask_number(card.number))),
     ]
+
+
+def _address(applicant: Applicant) -> list[Fact]:
+    """Which address is filed, where that is not plain; never the address itself on a public screen."""
+    which = "added" if applicant.added_addresses else "unread" if applicant.added_addresses_unread else ""
+    return [Fact(label=text("review.address"), value=text(f"review.address_{which}"))] if which else []
 
 
 def _answers(journey: Journey) -> list[Fact]:

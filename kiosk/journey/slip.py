@@ -9,12 +9,12 @@ from kiosk.cases import CaseState
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.clock import local
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero
 from kiosk.printing import shown_printing, trouble_page
 from kiosk.recovery import OpenSlip, Slip
 from kiosk.slips.layout import slip_job
-from kiosk.slips.masking import mask_name
 from kiosk.slips.model import SlipModel
 from kiosk.text import NOTHING, same, text
 
@@ -81,7 +81,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
     return _paper(
         journey,
         service,
-        person=mask_name(card.name or card.english_name) if card else "",
+        person=mask_name(card.shown_name) if card else "",
         receipt_number=journey.receipt_number,
         state=journey.state.value,
         what_next=(service.what_next if accepted else service.what_next_offline,),

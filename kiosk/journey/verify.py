@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 
-from devices.vocabulary import Completion
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.content import Identity
+from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Choice, Choices, Hero, Page, Preview
-from kiosk.slips.masking import mask_name
+from kiosk.peripherals import is_lost
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
 
@@ -140,7 +140,7 @@ async def _by_guide(journey: Journey, reason: Text) -> Outcome:
 
 def _confirm_page(journey: Journey) -> Page:
     card = journey.visit.card
-    person = same(mask_name(card.name or card.english_name)) if card else NOTHING
+    person = same(mask_name(card.shown_name)) if card else NOTHING
     actions = (
         Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
         Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),
@@ -161,4 +161,4 @@ async def _guide_card(journey: Journey) -> str:
         if done.ok:
             staff = await journey.machine.staff.find(done.value.number)
             return staff.ref if staff and staff.role == "guide" else ""
-        await journey.machine.settle(done.code is Completion.DEVICE_NOT_READY)
+        await journey.machine.settle(is_lost(done))

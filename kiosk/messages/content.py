@@ -14,8 +14,14 @@ FORM_PART = "form"
 Language = Literal["zh", "en"]
 
 
-class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The card's fields as read. Dates are ``YYYYMMDD``, ``valid_to`` may be ``长期``."""
+class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The card's fields as read. Dates are ``YYYYMMDD``, ``valid_to`` may be ``长期``; unknown fields are passed over.
+
+    ``name`` has GB 18030's private-use characters at their true places; ``raw_name`` is the chip's own where it
+    differs. ``address`` is the one that counts: the last one appended to the chip (居民身份证法 art. 11), else the
+    first, which then stands alone; ``first_address`` is set when another was appended. ``added_addresses_unread``: the
+    card was lifted before its appended addresses were read, so the register has to say.
+    """
 
     kind: str
     name: str
@@ -29,6 +35,20 @@ class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_to: str = ""
     english_name: str = ""
     pass_number: str = ""
+    raw_name: str = ""
+    first_address: str = ""
+    added_addresses: tuple[str, ...] = ()
+    added_addresses_unread: bool = False
+    nation_code: str = ""
+    nationality: str = ""
+    times_issued: str = ""
+    old_number_link: str = ""
+    card_version: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """The Chinese name, of a foreigner without one the Latin name."""
+        return self.name or self.english_name
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

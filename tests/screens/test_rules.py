@@ -140,6 +140,14 @@ def test_rare_characters_are_drawn_or_marked_never_left_as_an_empty_box(presente
     assert "".join(part for _, part in fonts.runs("\U0003ffff", fonts.regular())) == fonts.MISSING
 
 
+def test_private_use_characters_are_drawn_as_what_they_stand_for_and_icons_stay_icons(presenter):
+    drawn = "".join(part for _, part in fonts.runs("王\ue863\ue816\ue864", fonts.regular()))
+    assert drawn == "王䶮\U00020087\u9fbb"
+    assert "".join(part for _, part in fonts.runs("王\ue000", fonts.bold())) == "王" + fonts.MISSING
+    path, sign = fonts.icon("house")
+    assert list(fonts.runs(sign, path)) == [(path, sign)]
+
+
 def test_an_unknown_icon_is_still_a_picture():
     from screens.icons import glyph, known
 

@@ -74,6 +74,29 @@ def test_foreigner_2023_card_by_the_offsets_of_the_page() -> None:
     assert card.doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("first", "rest", "name"),
+    [
+        ("SANTOS DELACRUZ RODRIGUEZ DE MARIE ", "CHRISTINA", "SANTOS DELACRUZ RODRIGUEZ DE MARIE CHRISTINA"),
+        ("SANTOS DELACRUZ RODRIGUEZ DELAMARIE", " CHRISTINA", "SANTOS DELACRUZ RODRIGUEZ DELAMARIE CHRISTINA"),
+        ("SANTOS DELACRUZ RODRIGUEZ DELA MARI", "ECHRISTIN", "SANTOS DELACRUZ RODRIGUEZ DELA MARIECHRISTIN"),
+        ("SANTOS DELACRUZ MARIE\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "CHRISTINA", "SANTOS DELACRUZ MARIE CHRISTINA"),
+        ("SANTOS DELACRUZ MARIE              ", "           ", "SANTOS DELACRUZ MARIE"),
+        ("GARCIA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "\0" * 11, "GARCIA"),
+    ],
+)
+def test_parts_of_a_name_are_joined_before_they_are_trimmed(first: str, rest: str, name: str) -> None:
+    places = {0: "加西亚", 30: "2", 32: "01", 36: "19850723", 52: first, 122: "99072419850723002X", 188: "20240320"}
+    card = parse_card(block(places | {204: "20340319", 220: rest, 242: "ESP", 248: "Y"}))
+    assert (len(first), card.english_name, card.doubts) == (35, name, ())
+
+
+def test_private_use_characters_stand_at_their_published_places_and_the_raw_name_beside() -> None:
+    card = parse_card(block(LI | {0: "王\ue863\ue000", 52: "\ue81e村8组"}))
+    assert (card.name, card.raw_name, card.address) == ("王䶮\ue000", "王\ue863\ue000", "\u9fb4村8组")
+    assert parse_card(block(LI)).raw_name == ""
+
+
 @pytest.mark.parametrize("padding", ["space", "nul"])
 @pytest.mark.parametrize("person", ["li", "wang", "ho", "smith", "garcia"])
 def test_the_sims_cards_come_back_as_written(person: str, padding: str) -> None:
@@ -135,7 +158,7 @@ def test_a_new_type_letter_is_an_unknown_kind() -> None:
 def test_added_addresses_are_cut_every_70_bytes() -> None:
     first, second = ("演示路12号".ljust(35), "示范街6号".ljust(35, "\0"))
     assert added_addresses((first + second).encode("utf-16-le")) == ("演示路12号", "示范街6号")
-    assert parse_card(block(LI), appended=first.encode("utf-16-le")).added_addresses == ("演示路12号",)
+    assert added_addresses("演示路\ue863号".ljust(35).encode("utf-16-le")) == ("演示路䶮号",)
 
 
 def test_a_card_does_not_show_itself() -> None:

@@ -24,11 +24,14 @@ def read(reader: Any, timeout_s: float = 8.0) -> IdCard:
     return done.value
 
 
-def test_card_is_read_with_photo_and_added_addresses(reader_sim: Start, make_reader: Start) -> None:
-    reader_sim("--place", "li")
-    card = read(make_reader())
+def test_card_is_read_with_photo_and_then_its_added_addresses(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    card = read(reader)
+    assert "3003" not in sim.do("state")["answered"]
     assert (card.name, card.birth, card.number) == ("李秀兰", date(1991, 8, 22), "990201199108220249")
-    assert card.added_addresses == ("通办市试点区演示路12号", "通办市试点区示范街6号")
+    done = reader.read_added_addresses(Deadline(8.0))
+    assert done.value == ("通办市试点区演示路12号", "通办市试点区示范街6号")
     assert (card.portrait.width_px, card.portrait.height_px) == (102, 126)
     assert (len(card.photo), card.photo[:4]) == (1024, b"RIFF")
 
@@ -283,3 +286,45 @@ def test_abandoned_read_does_not_answer_the_next_question(reader_sim: Start, mak
     assert reader.read_card(Deadline(0.2)).code is Completion.TIME_OUT
     sim.do("lift")  # so the abandoned read will be answered with a failure, which any question could have
     assert reader._module.ask(codec.SAM_STATUS, Deadline(2)).sw3 == codec.OK
+
+
+def test_card_without_appended_addresses(reader_sim: Start, make_reader: Start) -> None:
+    reader_sim("--place", "wang")
+    reader = make_reader()
+    read(reader)
+    assert reader.read_added_addresses(Deadline(8.0)).value == ()
+
+
+def test_card_lifted_before_its_added_addresses_were_read(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    read(reader)
+    sim.do("lift")
+    done = reader.read_added_addresses(Deadline(8.0))
+    assert (done.code, done.error, done.value) == (Completion.USER_ERROR, "card_lifted", None)
+
+
+def test_nobody_gets_the_added_addresses_of_the_card_before(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    read(reader)
+    sim.do("lift")
+    assert reader.wait_removed(Deadline(8.0)).ok
+    sim.do("place", card="wang")
+    assert reader.read_added_addresses(Deadline(8.0)).error == "card_lifted"
+
+
+def test_damaged_answer_about_added_addresses_is_asked_for_again(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    read(reader)
+    sim.do("garble", count=1)
+    assert reader.read_added_addresses(Deadline(20.0)).value[-1] == "通办市试点区示范街6号"
+
+
+def test_reader_told_not_to_read_them_is_not_asked(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader(read_added_address=False)
+    read(reader)
+    assert reader.read_added_addresses(Deadline(8.0)).value == ()
+    assert "3003" not in sim.do("state")["answered"]

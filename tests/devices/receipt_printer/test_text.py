@@ -51,6 +51,12 @@ def test_character_that_no_font_has_is_named_never_a_question_mark():
     assert printable("\ud800", "gbk", has_glyph) == "[〓U+D800]"
 
 
+def test_private_use_characters_are_printed_as_what_they_stand_for():
+    assert printable("王\ue863\ue81e", "gbk", has_glyph) == "王䶮\u9fb4"
+    assert encode(printable("王\ue863", "gb18030_2byte", has_glyph), "gb18030", "gb18030_2byte") == b"\xcd\xf5\xfe\x9f"
+    assert printable("\ue000", "gbk", lambda _: True) == "[〓U+E000]", "a font's own sign is not the name's"
+
+
 def test_rare_characters_are_drawn_by_the_simplified_chinese_face():
     for character in "𠮷䶮㛃":
         assert has_glyph(character)

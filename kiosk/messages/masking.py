@@ -1,0 +1,75 @@
+"""Names and numbers as they may stand on paper and screens, of machine and hub alike: enough to know oneself by."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from importlib import resources
+
+MASK = "*"
+DOT = "·"
+"""Stands in a masked name for whichever dot the register had."""
+
+COMPOUND_SURNAMES = frozenset((resources.files("kiosk.messages") / "compound_surnames.txt").read_text("utf-8").split())
+
+_DOTS = re.compile("[.·•‧∙⋅・･．﹒\u0387\u2024\u2e31\u2e33]+")
+_EXTENDS = frozenset(("Mn", "Me", "Mc", "Cf"))
+_HAN_NAMES = ("CJK ", "IDEOGRAPHIC ", "KANGXI ")
+
+
+def mask_name(name: str) -> str:
+    """``name`` with its middle hidden: 李* · 张*三 · 欧阳* · 欧阳*华 · 买买提·吐* · S*** J***.
+
+    Works on whole characters, so a rare one stays whole and a letter keeps its accents. A name of one character is
+    hidden wholly. A name in an alphabet shows the first letter of each word, whatever joins the words' parts.
+    """
+    whole = _characters(" ".join(name.split()))
+    if not any(_is_han(c) for c in whole):
+        return _masked_words(whole)
+    parts = [part for part in _DOTS.split("".join(c for c in whole if c != " ")) if part]
+    if len(parts) > 1:
+        return f"{parts[0]}{DOT}{_characters(parts[1])[0]}{MASK}"
+    return _masked_han(parts[0])
+
+
+def mask_number(number: str) -> str:
+    """``number`` with first and last four characters: 1101…002X. Short ones are hidden wholly."""
+    return f"{number[:4]}…{number[-4:]}" if len(number) > 10 else MASK * len(number)
+
+
+def mask_document_number(number: str) -> str:
+    """The first two and the last three characters of a permit's or passport's number: C9****158."""
+    return number[:2] + MASK * max(0, len(number) - 5) + number[-3:] if len(number) > 5 else MASK * len(number)
+
+
+def _masked_han(name: str) -> str:
+    given_at = 2 if name[:2] in COMPOUND_SURNAMES and len(name) > 2 else 1
+    characters = _characters(name)
+    family, given = "".join(characters[:given_at]), characters[given_at:]
+    if not given:
+        return MASK
+    shown = given[-1] if len(given) > 1 and _is_han(given[-1]) else MASK
+    return family + MASK * (len(given) - 1) + shown
+
+
+def _masked_words(characters: list[str]) -> str:
+    words = "".join(characters).split(" ")
+    first_letters = (next((c for c in _characters(word) if c[0].isalpha()), "") for word in words)
+    return " ".join(letter + MASK * 3 for letter in first_letters if letter) or MASK * bool(characters)
+
+
+def _characters(text: str) -> list[str]:
+    """``text`` as people count it: marks and variation selectors belong to what they stand on."""
+    found: list[str] = []
+    for sign in text:
+        if found and unicodedata.category(sign) in _EXTENDS:
+            found[-1] += sign
+        else:
+            found.append(sign)
+    return found
+
+
+def _is_han(character: str) -> bool:
+    """Whether it is a Chinese character; what has no name yet, or none that is public, is a rare one."""
+    name = unicodedata.name(character[0], "")
+    return name.startswith(_HAN_NAMES) if name else unicodedata.category(character[0]) in ("Cn", "Co", "Cs")
