@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from kiosk.status_socket import Question
+from kiosk.text import text
 from offline_cache.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -69,12 +70,21 @@ def device_rows(machine: Machine) -> list[dict[str, Any]]:
 
 
 def hub_facts(machine: Machine) -> dict[str, Any]:
-    """The hub as it is reached; ``wrong_key`` names the key of ``[hub]`` that is not its own ("": none is known to be).
+    """How the machine stands with the hub, and why.
 
-    ``put_aside``: files from the exchange folder that could not be read or believed, for a person to look at.
+    ``wrong_key`` names the key of ``[hub]`` that is not its own ("": none is known to be). ``put_aside``: files from
+    the exchange folder that could not be read or believed, for a person to look at.
     """
     files = machine.files
-    facts = {"url": machine.config.hub.url, "online": machine.link.online, "wrong_key": machine.hub_keys.trouble}
+    link = machine.link
+    facts = {
+        "url": machine.config.hub.url,
+        "online": link.online,
+        "state": link.state.value,
+        "reason": text(f"link.{link.state}").en + (f" ({link.detail})" if link.detail else ""),
+        "needs_a_person": link.needs_a_person,
+        "wrong_key": machine.hub_keys.trouble,
+    }
     return facts | ({"folder": machine.config.hub.folder, "put_aside": files.count_aside()} if files else {})
 
 

@@ -30,6 +30,7 @@ from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.identity import Identity, keep_suite
 from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.journey import engine
 from kiosk.journey.identify import reading_trouble
@@ -126,6 +127,7 @@ class Machine:
             self.identity,
             self.clock,
             on_change=self._link_changed,
+            on_alarm=self.alarm,
             describe=self._heartbeat,
             rng=self.rng,
             known_keys=self.hub_keys,
@@ -417,9 +419,9 @@ class Machine:
     def _device_did(self, name: str, command: str, code: str, seconds: float) -> None:
         self.publish("command", device=name, command=command, code=code, seconds=seconds)
 
-    def _link_changed(self, online: bool) -> None:
-        self.publish("link", online=online)
-        if online:
+    def _link_changed(self, state: LinkState) -> None:
+        self.publish("link", online=self.link.online, state=state)
+        if self.link.online:
             self.forwarder.network_up()
         self._refreshed()
 

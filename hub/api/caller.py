@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from litestar import Request
+import msgspec
+from litestar import Request, Response
 
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.machines import public_keys
 from kiosk.messages.encoding import sha256_hex
-from kiosk.messages.requests import WINDOW_S, Stamp, WrongTime, read_stamp, verify_request
+from kiosk.messages.fleet import Enrolled, HeartbeatAnswer
+from kiosk.messages.requests import ANSWER, WINDOW_S, Stamp, WrongTime, read_stamp, sign_answer, verify_request
 
 
 class Caller(NamedTuple):
-    """The machine that signed this request, its keys by suite, the body that was signed, and in which suite."""
+    """The machine that signed this request, its keys by suite, the body that was signed, and the signing stamp."""
 
     kiosk_id: str
     public_keys: dict[str, str]
     body: bytes
-    suite: str
+    stamp: Stamp
+
+    @property
+    def suite(self) -> str:
+        """In which it signed."""
+        return self.stamp.suite
 
 
 async def signed_caller(request: Request, hub: Hub) -> Caller:
@@ -39,7 +46,7 @@ async def signed_caller(request: Request, hub: Hub) -> Caller:
         )
         if await fresh.fetchone() is None:
             raise Problem(401, "replayed", "this request was received before; sign it afresh")
-    return Caller(stamp.kiosk_id, keys, body, stamp.suite)
+    return Caller(stamp.kiosk_id, keys, body, stamp)
 
 
 def verify_stamp(request: Request, hub: Hub, stamp: Stamp, body: bytes, public_key: str) -> None:
@@ -53,6 +60,13 @@ def verify_stamp(request: Request, hub: Hub, stamp: Stamp, body: bytes, public_k
         )
     except WrongTime as error:
         raise Problem(401, "wrong_time", str(error), hub_time=now_s) from error
+
+
+def signed_answer(hub: Hub, stamp: Stamp, status: int, answer: Enrolled | HeartbeatAnswer) -> Response[bytes]:
+    """An answer that a machine may act on: the hub signs its bytes for this one request."""
+    content = msgspec.json.encode(answer)
+    headers = {ANSWER: sign_answer(status, content, stamp, hub.keys.sign_private(stamp.suite))}
+    return Response(content, status_code=status, media_type="application/json", headers=headers)
 
 
 async def forget_old_nonces(hub: Hub) -> None:

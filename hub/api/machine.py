@@ -9,12 +9,13 @@ from functools import cache
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.openapi import ResponseSpec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.answers import ANSWERS, progress
-from hub.api.caller import Caller, forget_old_nonces, verify_stamp
+from hub.api.caller import Caller, forget_old_nonces, signed_answer, verify_stamp
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
@@ -54,8 +55,8 @@ async def add_code(conn: AsyncConnection, now: datetime) -> str:
     return code
 
 
-@post("/v1/enrolments", status_code=201)
-async def enrol(request: Request, hub: Hub) -> Enrolled:
+@post("/v1/enrolments", responses={201: ResponseSpec(Enrolled, description="enrolled; signed")})
+async def enrol(request: Request, hub: Hub) -> Response[bytes]:
     """Registers a machine's public key for a one-time code; the request is signed with that key."""
     body = await request.body()
     wish = decode(body, Enrolment)
@@ -73,7 +74,8 @@ async def enrol(request: Request, hub: Hub) -> Enrolled:
         await _use_code(conn, hub, wish)
         await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now())
         await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
-    return Enrolled(wish.kiosk_id, hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite))
+    told = Enrolled(wish.kiosk_id, hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite))
+    return signed_answer(hub, stamp, 201, told)
 
 
 async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
@@ -86,8 +88,8 @@ async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
         raise Problem(403, "code", "the code is unknown or was used", field="code")
 
 
-@post("/v1/heartbeats", status_code=200)
-async def heartbeat(caller: Caller, hub: Hub) -> HeartbeatAnswer:
+@post("/v1/heartbeats", responses={200: ResponseSpec(HeartbeatAnswer, description="heard; signed")})
+async def heartbeat(caller: Caller, hub: Hub) -> Response[bytes]:
     """Notes that a machine lives; the answer carries commands until they are reported as done."""
     beat = decode(caller.body, Heartbeat)
     if beat.last_seq > MAX_SEQ:
@@ -109,7 +111,7 @@ async def heartbeat(caller: Caller, hub: Hub) -> HeartbeatAnswer:
     await forget_old_nonces(hub)
     mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
     said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)
-    return HeartbeatAnswer(commands, hub.stamp(), said)
+    return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said))
 
 
 async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:

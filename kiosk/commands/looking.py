@@ -28,7 +28,7 @@ _SETTLE_S = 8.0
 def doctor(config_path: str | None, as_json: bool) -> None:
     """Name every device and its state, the store, the hub, the queue, the versions.
 
-    Exit 3: a device does not work, an envelope is held, or a key of [hub] is wrong.
+    Exit 3: a device does not work, an envelope is held, a key of [hub] is wrong, or the hub does not take this machine.
     """
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
@@ -103,12 +103,14 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
 
 def _is_well(report: dict[str, Any]) -> bool:
     devices = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
-    return devices and not report["queue"]["held"] and not report["hub"]["wrong_key"]
+    hub = report["hub"]
+    return devices and not report["queue"]["held"] and not hub["wrong_key"] and not hub["needs_a_person"]
 
 
 def _settled(machine: Any) -> bool:
     states = [machine.peripherals.status(name).device for name in machine.config.devices]
-    return machine.link.online and all(s not in ("starting", "noDevice") for s in states)
+    known = machine.link.online or machine.link.needs_a_person
+    return known and all(s not in ("starting", "noDevice") for s in states)
 
 
 def _print_report(report: dict[str, Any]) -> None:

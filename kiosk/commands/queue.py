@@ -145,7 +145,7 @@ def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: l
             return transfer.into_folder(Path(config.hub.folder), chunk)
         timeout_s = max(_BATCH_TIMEOUT_S, config.hub.request_timeout_s)
         http = HubHttp(config.hub.url, identity, clock, ca_file=config.hub.ca_file, timeout_s=timeout_s)
-        return transfer.to_hub(http, chunk)
+        return transfer.to_hub(http, config.hub.verify_key, config.hub.suite, chunk)
 
     lines += transfer.Forward(send).all(foreign())
     return lines + own

@@ -14,6 +14,7 @@ from kiosk.clock import Clock
 from kiosk.hub_link.http import Answer, HubHttp, NoAnswer
 from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.state import ANSWERING, PASSING, LinkState, detail_of, state_of_answer, state_of_reason
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.fleet import Command, Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import seal_question
@@ -24,6 +25,10 @@ log = structlog.get_logger()
 HEARTBEAT_S = 20.0
 PROBE_S = 3.0
 _PROBE_TIMEOUT_S = 3.0
+DECORATION_S = 6.0
+"""The limit of a question that only adds to a page: longer than the hub waits for its departments."""
+SLOW_DECORATION_S = 1.0
+"""The same after one that was not answered in time, until one is."""
 
 
 class Answered(NamedTuple):
@@ -60,10 +65,12 @@ class HubSettings(Protocol):
 
 
 class HubLink:
-    """One per machine. ``run`` keeps ``online`` true to the facts; ``ask`` works with or without it.
+    """One per machine. ``run`` keeps ``state`` true to the facts; ``ask`` works with or without it.
 
-    ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat, ``on_command`` does one
-    command of the city, ``on_change`` is told when ``online`` changes (the forwarder's ``network_up`` belongs there).
+    ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat (called in a thread);
+    ``on_told`` gets each answer that the hub has signed, ``on_command`` does one command of the city. ``on_change`` is
+    told when ``state`` changes (the forwarder's ``network_up`` belongs there); ``on_alarm(what, reason)`` asks for a
+    person, once for each state between two times online.
     """
 
     def __init__(
@@ -72,8 +79,10 @@ class HubLink:
         identity: Identity,
         clock: Clock,
         *,
-        on_change: Callable[[bool], None] = lambda _online: None,
+        on_change: Callable[[LinkState], None] = lambda _state: None,
+        on_alarm: Callable[[str, str], None] = lambda *_: None,
         describe: Callable[[], Heartbeat] = Heartbeat,
+        on_told: Callable[[HeartbeatAnswer], Awaitable[None]] | None = None,
         on_command: Callable[[Command], Awaitable[None]] | None = None,
         rng: random.Random | None = None,
         http: HubHttp | None = None,
@@ -83,13 +92,20 @@ class HubLink:
             settings.url, identity, clock, ca_file=settings.ca_file, timeout_s=settings.request_timeout_s
         )
         self.http.on_outcome = self._noted
+        self.state = LinkState.STARTING
+        self.detail = ""
+        """What was seen, for technicians: a status and the rule behind it."""
         self._settings = settings
         self._identity = identity
         self._on_change = on_change
+        self._on_alarm = on_alarm
         self._describe = describe
+        self._on_told = on_told
         self._on_command = on_command
         self._rng = rng or random.Random()
-        self._online: bool | None = None
+        self._alarmed: set[LinkState] = set()
+        self._doubted = False
+        self._decorations_are_slow = False
         self._done: set[str] = set()
         self._bell = trio.Event()
         self._known_keys = known_keys
@@ -97,7 +113,12 @@ class HubLink:
     @property
     def online(self) -> bool:
         """Whether the hub answered last time, at most a few seconds ago."""
-        return bool(self._online)
+        return self.state is LinkState.ONLINE
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the state will not come right by itself."""
+        return self.state not in PASSING
 
     async def run(self) -> None:
         """Heartbeats, and while offline a light look every few seconds, until canceled."""
@@ -106,28 +127,40 @@ class HubLink:
         try:
             while True:
                 self._bell = trio.Event()
-                if self._online is not False or await self._is_alive():
+                unsure = self._doubted or self.state not in (LinkState.STARTING, LinkState.ONLINE)
+                self._doubted = False
+                if not unsure or await self._is_alive():
                     await self._heartbeat()
-                pause_s = HEARTBEAT_S if self._online else PROBE_S
+                pause_s = HEARTBEAT_S if self.online or self.state in ANSWERING else PROBE_S
                 with trio.move_on_after(pause_s * self._rng.uniform(0.9, 1.0)):
                     await self._bell.wait()
         finally:
             await self.http.aclose()
 
-    async def ask(self, kind: str, payload: Any) -> Answered | Unreachable | Refused:
-        """One live question; the answer's type is that of ``QUESTIONS[kind]``. Expected faults are values."""
-        if self._online is False:
+    async def ask(self, kind: str, payload: Any, *, decorates: bool = False) -> Answered | Unreachable | Refused:
+        """One live question; the answer's type is that of ``QUESTIONS[kind]``. Expected faults are values.
+
+        One that only ``decorates`` a page waits for seconds, not for the whole limit of a request; that it was not
+        answered in time proves no outage, but the hub is looked at, and the next one waits for a moment only.
+        """
+        if self.state not in (LinkState.STARTING, LinkState.ONLINE):
             return Unreachable("offline")
         body, opener = seal_question(
             kind, payload, self._settings.seal_key, self._identity.kiosk_id, self._identity.suite
         )
         try:
-            answer = await self.http.send("POST", f"/v1/questions/{kind}", body)
+            answer = await self.http.send("POST", f"/v1/questions/{kind}", body, timeout_s=self._limit_s(decorates))
         except NoAnswer as error:
+            if decorates and error.reason == "timeout":
+                self._decorations_are_slow = True
+                self._look_again()
             return Unreachable(error.reason)
+        if decorates:
+            self._decorations_are_slow = False
         if answer.status in (408, 425, 429) or answer.status >= 500:
             return Unreachable("server_error")
         if 400 <= answer.status < 500:
+            self._look_again()
             return Refused(answer.problem)
         try:
             return Answered(opener.open(answer.body, self._settings.verify_key))
@@ -135,6 +168,16 @@ class HubLink:
             log.warning("hub.nonsense", kind=kind, status=answer.status, error=type(error).__name__)
             self._noted("nonsense")
             return Unreachable("nonsense")
+
+    def _limit_s(self, decorates: bool) -> float | None:
+        if not decorates:
+            return None
+        return min(self._settings.request_timeout_s, SLOW_DECORATION_S if self._decorations_are_slow else DECORATION_S)
+
+    def _look_again(self) -> None:
+        """Something is odd: the next look comes now and begins with a light one."""
+        self._doubted = True
+        self._bell.set()
 
     async def catalogue(self) -> bytes | None:
         """The signed catalogue as the hub has it; None when it does not answer. The reader checks the signature."""
@@ -146,26 +189,49 @@ class HubLink:
 
     async def _is_alive(self) -> bool:
         try:
-            return (await self.http.send("GET", "/healthz", timeout_s=_PROBE_TIMEOUT_S)).status == 200
-        except NoAnswer:
+            answer = await self.http.send("GET", "/healthz", timeout_s=_PROBE_TIMEOUT_S)
+        except NoAnswer as error:
+            self._noted(error.reason)
             return False
+        if answer.status != 200:
+            state = LinkState.FAILING if answer.status >= 500 else LinkState.NOT_A_HUB
+            self._become(state, detail_of(answer, state))
+        return answer.status == 200
 
     async def _heartbeat(self) -> None:
+        beat = await trio.to_thread.run_sync(self._describe)
         try:
-            answer = await self.http.send("POST", "/v1/heartbeats", msgspec.json.encode(self._describe()))
+            answer = await self.http.send("POST", "/v1/heartbeats", msgspec.json.encode(beat))
         except NoAnswer:
             return
-        reason = _trouble(answer)
-        if reason:
-            self._noted(reason)
-            return
+        state, told = await self._judged(answer)
+        # Before anybody hears of it: who is online has its number, and knows the time.
+        if told is not None and self._on_told is not None:
+            await self._on_told(told)
+        self._become(state, detail_of(answer, state))
+        for command in told.commands if told is not None else []:
+            await self._obey(command)
+
+    async def _judged(self, answer: Answer) -> tuple[LinkState, HeartbeatAnswer | None]:
+        """The state that an answer proves, and what it says where the hub has signed it.
+
+        A hub that is one version older does not sign: it is there, and nothing that it says changes this machine.
+        """
+        state = state_of_answer(answer)
+        if state is not LinkState.ONLINE:
+            return state, None
         told = decode(answer.body, HeartbeatAnswer)
         if told.hub_keys is not None and self._known_keys is not None:
-            self._known_keys.heard(told.hub_keys)
-            await trio.to_thread.run_sync(self._known_keys.keep)
-        self._set_online(online=True, reason="")
-        for command in told.commands:
-            await self._obey(command)
+            named = self._known_keys.heard(told.hub_keys)
+            if named == "others":
+                return LinkState.OTHER_HUB, None
+            if named == "ours":
+                await trio.to_thread.run_sync(self._known_keys.keep)
+        if not answer.signature:
+            return state, None
+        if not answer.is_said_by(self._settings.verify_key, self._identity):
+            return LinkState.NOT_A_HUB, None
+        return state, told
 
     async def _obey(self, command: Command) -> None:
         if self._on_command is None or command.id in self._done:
@@ -176,23 +242,18 @@ class HubLink:
     def _noted(self, reason: str | None) -> None:
         """Any request's outcome. That someone answered proves no hub; only a heartbeat says ``online`` again."""
         if reason is not None:
-            self._set_online(online=False, reason=reason)
+            self._become(state_of_reason(reason), reason)
 
-    def _set_online(self, *, online: bool, reason: str) -> None:
-        if online == self._online:
+    def _become(self, state: LinkState, detail: str) -> None:
+        self.detail = detail
+        if state is self.state:
             return
-        self._online = online
-        log.info("hub.online" if online else "hub.offline", reason=reason)
+        self.state = state
+        log.info("hub.online" if self.online else "hub.offline", state=state.value, reason=detail)
+        if self.online:
+            self._alarmed.clear()
+        elif self.needs_a_person and state not in self._alarmed:
+            self._alarmed.add(state)
+            self._on_alarm("hub", f"{state.value}: {detail}")
         self._bell.set()
-        self._on_change(online)
-
-
-def _trouble(answer: Answer) -> str:
-    """Why this answer to a heartbeat is not a hub's; empty when it is one's."""
-    if answer.status != 200:
-        return f"refused {answer.problem}" if 400 <= answer.status < 500 else "server_error"
-    try:
-        decode(answer.body, HeartbeatAnswer)
-    except InvalidMessage:
-        return "nonsense"
-    return ""
+        self._on_change(state)

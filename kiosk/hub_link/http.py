@@ -15,6 +15,7 @@ import trio
 
 from kiosk.clock import Clock
 from kiosk.messages import requests
+from kiosk.messages.encoding import BadSignature
 
 if TYPE_CHECKING:
     from kiosk.hub_link.identity import Identity
@@ -31,7 +32,10 @@ _SIGNINGS = 5
 
 
 class NoAnswer(Exception):
-    """No hub answered: ``no_connection``, ``timeout``, ``broken``, ``too_long``, or ``replayed`` again and again."""
+    """No hub answered: ``no_connection``, ``untrusted``, ``timeout``, ``broken``, ``too_long`` or ``replayed``.
+
+    ``untrusted``: nobody vouches for its certificate · ``replayed``: to every signing anew.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,11 +43,33 @@ class NoAnswer(Exception):
 
 
 class Answer(NamedTuple):
-    """A whole HTTP answer; header names are lower case."""
+    """A whole HTTP answer; header names are lower case. ``nonce`` is its request's."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    nonce: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        """Something for a browser, whatever it is called: gateways and portals answer so."""
+        return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+
+    @property
+    def signature(self) -> str:
+        """The hub's signature; "" from a hub that is one version older, and from whoever is none."""
+        return self.headers.get(requests.ANSWER.lower(), "")
+
+    def is_said_by(self, verify_key: str, identity: Identity) -> bool:
+        """Whether the hub with this key has said exactly this to exactly this request."""
+        who = {"kiosk_id": identity.kiosk_id, "suite": identity.suite}
+        try:
+            requests.verify_answer(
+                self.signature, self.status, self.body, nonce=self.nonce, verify_key=verify_key, **who
+            )
+        except BadSignature:
+            return False
+        return True
 
     @property
     def is_problem(self) -> bool:
@@ -108,11 +134,15 @@ class HubHttp:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
-        """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time."""
+        """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time.
+
+        That a shorter limit than the configured one has passed is for its caller to judge: ``on_outcome`` is not told.
+        """
         try:
             answer = await self._accepted(method, path, body, headers or {}, timeout_s or self._timeout_s)
         except NoAnswer as error:
-            self.on_outcome(error.reason)
+            if error.reason != "timeout" or timeout_s is None:
+                self.on_outcome(error.reason)
             raise
         # A 5xx in the hub's own words (a department is down) is still a hub that is there; a gateway's is not.
         self.on_outcome(None if answer.status < 500 or answer.is_problem else "server_error")
@@ -152,7 +182,7 @@ class HubHttp:
         except trio.TooSlowError:
             raise NoAnswer("timeout") from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NoAnswer("no_connection") from error
+            raise NoAnswer("untrusted" if _is_untrusted(error) else "no_connection") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NoAnswer("broken") from error
 
@@ -163,7 +193,8 @@ class HubHttp:
                 received += chunk
                 if len(received) > ANSWER_LIMIT_BYTES:
                     raise NoAnswer("too_long")
-            return Answer(response.status_code, dict(response.headers), bytes(received))
+            nonce = headers[requests.NONCE]
+            return Answer(response.status_code, dict(response.headers), bytes(received), nonce)
 
     def _unix_s(self) -> int:
         return int(self._clock.now().timestamp())
@@ -179,6 +210,15 @@ class HubHttp:
         log.warning("hub.clock_differs", offset_s=offset_s)
         self._offset_s = offset_s
         return True
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate was the cause, however deep it lies."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def require_safe(url: str) -> None:

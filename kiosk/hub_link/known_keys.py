@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
 from kiosk.hub_link.identity import Identity
-from kiosk.messages.fleet import KeyStatement, key_trouble
+from kiosk.messages.fleet import KeyStatement, is_stated, key_trouble
 from offline_cache.errors import StoreError
 from offline_cache.values import Values
 
@@ -43,11 +44,20 @@ class KnownKeys:
         if self._kept is not None and self._kept != self._ours():
             self.trouble = "seal_key" if self._kept.endswith(verify_key.encode()) else "verify_key"
 
-    def heard(self, said: KeyStatement) -> None:
-        """The hub has named its keys."""
-        who = self._identity
-        self.trouble = key_trouble(said, who.kiosk_id, self._seal_key, self._verify_key, who.suite)
-        self.tell()
+    def heard(self, said: KeyStatement) -> Literal["ours", "others", "nothing"]:
+        """Whoever answers has named its keys: those of our hub, others, or nothing that counts.
+
+        What does not verify states nothing. A stranger can sign for keys of its own: where the hub has once called our
+        keys its own, such a word stops no filing, but it is no answer of our hub either.
+        """
+        if not is_stated(said, self._identity.kiosk_id, self._identity.suite):
+            log.warning("hub.damaged_key_statement")
+            return "nothing"
+        trouble = key_trouble(said, self._seal_key, self._verify_key)
+        if trouble != "verify_key" or self._kept != self._ours():
+            self.trouble = trouble
+            self.tell()
+        return "others" if trouble == "verify_key" else "ours"
 
     def tell(self) -> None:
         """The alarm, once for each trouble."""

@@ -12,10 +12,10 @@ import trio
 
 from kiosk.hub_link.files import read_answers
 from kiosk.hub_link.http import HubHttp, NoAnswer
-from kiosk.messages.batch import BatchAnswer, Member, batch_name, members_of, read_batch, write_batch
+from kiosk.messages.batch import BatchAnswer, BatchResult, Member, batch_name, members_of, read_batch, write_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
 from kiosk.messages.envelope import Submission, parse, parse_header, wire
-from kiosk.messages.receipts import Receipt, verify_answer
+from kiosk.messages.receipts import Receipt, parse_receipt, verify_answer, verify_receipt
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Kept, Outbox
 
@@ -202,8 +202,11 @@ def into_folder(folder: Path, chunk: list[Whole]) -> list[Line]:
     return [whole.line("accepted", "in the folder for the hub") for whole in chunk]
 
 
-def to_hub(http: HubHttp, chunk: list[Whole]) -> list[Line]:
-    """To the hub's API; what it says to each. A hub that does not answer rejects nothing for good: import again."""
+def to_hub(http: HubHttp, verify_key: str, suite: str, chunk: list[Whole]) -> list[Line]:
+    """To the hub's API; what it says to each. A hub that does not answer rejects nothing for good: import again.
+
+    Only what the hub's receipt proves is called accepted: the file may be thrown away afterwards.
+    """
     with tempfile.TemporaryDirectory(prefix="tongban-batch-") as folder:
         path = Path(folder) / "batch.tbz"
         write_batch(path, (member for whole in chunk for member in whole.members))
@@ -222,11 +225,20 @@ def to_hub(http: HubHttp, chunk: list[Whole]) -> list[Line]:
         said = {each.key: each for each in trio.run(send).results}
     except (NoAnswer, InvalidMessage) as error:
         return [whole.line("rejected", f"the hub did not take it ({error}); import again") for whole in chunk]
-    return [_said(whole, said) for whole in chunk]
+    return [_said(whole, said.get(whole.sent.header.key), verify_key, suite) for whole in chunk]
 
 
-def _said(whole: Whole, said: dict) -> Line:
-    found = said.get(whole.sent.header.key)
+def _said(whole: Whole, found: BatchResult | None, verify_key: str, suite: str) -> Line:
+    sent = whole.sent
     if found is None:
         return whole.line("rejected", "the hub said nothing to it; import again")
-    return whole.line("already known" if found.result == "known" else found.result, found.reason)
+    if found.result == "rejected":
+        return whole.line("rejected", found.reason)
+    if sent.header.suite != suite:
+        return whole.line("rejected", f"import it on a machine of suite {sent.header.suite}: it checks receipts")
+    try:
+        receipt = parse_receipt((found.receipt or "").encode())
+        verify_receipt(receipt, verify_key, key=sent.header.key, sha256=sent.digest, suite=suite)
+    except (BadSignature, InvalidMessage) as error:
+        return whole.line("rejected", f"no receipt of the hub ({error}); import again")
+    return whole.line("already known" if found.result == "known" else "accepted", found.reason)

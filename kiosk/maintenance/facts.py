@@ -68,8 +68,10 @@ def _sync(store: dict[str, Any]) -> Text:
 
 
 def _hub(stay: Stay) -> tuple[Fact, ...]:
-    state = text("maintenance.hub_online" if stay.machine.link.online else "maintenance.hub_offline")
-    return (_fact("link", state), _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc)))
+    link = stay.machine.link
+    address = _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc))
+    seen = (_fact("link_seen", same(link.detail)),) if link.detail else ()
+    return (_fact("link", text(f"link.{link.state}")), *seen, address)
 
 
 def _fact(name: str, value: Text) -> Fact:

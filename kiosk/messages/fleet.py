@@ -22,15 +22,15 @@ class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suite: str = DEFAULT
 
 
-class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer: what goes into ``[hub]``, of the machine's suite."""
+class Enrolled(msgspec.Struct, frozen=True):
+    """The answer: what goes into ``[hub]``, of the machine's suite. A hub of another version may say less, or more."""
 
     kiosk_id: str
     seal_key: str
     verify_key: str
 
 
-class KeyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KeyStatement(msgspec.Struct, frozen=True):
     """Which keys the hub has for this machine's suite, signed for this machine by the very key that it names."""
 
     seal_key: str
@@ -38,8 +38,11 @@ class KeyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str
 
 
-class Heartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/heartbeats``. ``last_seq`` is the highest ``seq`` committed (0: none); no personal data."""
+class Heartbeat(msgspec.Struct, frozen=True):
+    """``POST /v1/heartbeats``. ``last_seq`` is the highest ``seq`` committed (0: none); no personal data.
+
+    A machine of another version may say less, or more.
+    """
 
     last_seq: Annotated[int, Meta(ge=0)] = 0
     queue_depth: Annotated[int, Meta(ge=0)] = 0
@@ -52,7 +55,7 @@ class Heartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     done_commands: list[str] = []
 
 
-class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Command(msgspec.Struct, frozen=True):
     """Something the city asks of a machine; executed once, by its id."""
 
     id: str
@@ -75,12 +78,17 @@ def sign_hub_keys(
     return KeyStatement(seal_key, verify_key, sign(_keys_text(kiosk_id, seal_key, verify_key), private_key, suite))
 
 
-def key_trouble(said: KeyStatement, kiosk_id: str, seal_key: str, verify_key: str, suite: str = DEFAULT) -> str:
-    """Which of our two keys is not the hub's (``verify_key``, ``seal_key``); empty when both are."""
+def is_stated(said: KeyStatement, kiosk_id: str, suite: str = DEFAULT) -> bool:
+    """Whether the key that is named has signed this for this machine; what does not verify states nothing."""
     try:
-        verify(_keys_text(kiosk_id, said.seal_key, said.verify_key), said.signature, verify_key, suite)
+        verify(_keys_text(kiosk_id, said.seal_key, said.verify_key), said.signature, said.verify_key, suite)
     except BadSignature:
-        return "verify_key"
+        return False
+    return True
+
+
+def key_trouble(said: KeyStatement, seal_key: str, verify_key: str) -> str:
+    """Which of our two keys a verified statement contradicts (``verify_key``, ``seal_key``); empty: neither."""
     if said.verify_key != verify_key:
         return "verify_key"
     return "" if said.seal_key == seal_key else "seal_key"

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, decode_json, typed
-from kiosk.messages.envelope import KEY, Key, Sha256
+from kiosk.messages.envelope import KEY, Key, Seq, Sha256
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT
 
@@ -18,7 +18,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     key: Key
     sha256: Sha256
-    hub_seq: Annotated[int, Meta(ge=1)]
+    hub_seq: Seq
     received_at: str
     signature: str
 

@@ -1,4 +1,4 @@
-"""The signature of every HTTP request (CONTRACTS §6): method, path, body digest, time and nonce."""
+"""Signatures around HTTP (CONTRACTS §6): every request's, and those of answers that change what a machine does."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ NONCE = "Tongban-Nonce"
 SIGNATURE = "Tongban-Signature"
 SUITE = "Tongban-Suite"
 """Named by machines of another suite than ``std``."""
+ANSWER = "Tongban-Answer"
+"""The hub's signature of its answer to an enrolment or a heartbeat."""
 WINDOW_S = 300
 
 
@@ -78,3 +80,19 @@ def verify_request(stamp: Stamp, method: str, path: str, body_sha256: str, *, pu
     verify(text, stamp.signature, public_key, stamp.suite)
     if abs(stamp.time_s - now_s) > WINDOW_S:
         raise WrongTime(f"the request's time is more than {WINDOW_S} s away from the hub's")
+
+
+def _answered_text(status: int, kiosk_id: str, nonce: str, body_sha256: str) -> bytes:
+    return "\n".join(("tongban-answer/1", str(status), kiosk_id, nonce, body_sha256)).encode()
+
+
+def sign_answer(status: int, body: bytes, stamp: Stamp, private_key: str) -> str:
+    """The hub's signature over its answer to the request with this stamp: an answer to another one is none."""
+    return sign(_answered_text(status, stamp.kiosk_id, stamp.nonce, sha256_hex(body)), private_key, stamp.suite)
+
+
+def verify_answer(
+    signature: str, status: int, body: bytes, *, kiosk_id: str, nonce: str, verify_key: str, suite: str = DEFAULT
+) -> None:
+    """Raises BadSignature unless the hub has said exactly this to exactly this request."""
+    verify(_answered_text(status, kiosk_id, nonce, sha256_hex(body)), signature, verify_key, suite)

@@ -6,12 +6,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -21,7 +21,7 @@ from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import envelope, questions, receipts, requests
 from kiosk.messages.encoding import BadSignature
-from kiosk.messages.fleet import Command, Enrolled, HeartbeatAnswer
+from kiosk.messages.fleet import Command, Enrolled, HeartbeatAnswer, sign_hub_keys
 from kiosk.messages.seal import new_seal_key, new_sign_key, unseal
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
@@ -53,6 +53,11 @@ class SmallHub:
         self.bodies: list[bytes] = []
         self.faults: list[tuple[str, str]] = []
         self.nonces: set[str] = set()
+        self.signs = True
+        self.change: Callable[[HeartbeatAnswer], Any] = lambda told: told
+        """What a hub of another version, or a stranger, says in place of a heartbeat's answer."""
+        self.damage: Callable[[bytes], bytes] = lambda content: content
+        """What the way does to a signed answer."""
         self.clock_offset_s = 0
         self.commands: list[Command] = []
         self.connections: list[socket.socket] = []
@@ -173,14 +178,23 @@ class SmallHub:
             return 401, b"{}", mine
         self.nonces.add(stamp.nonce)
         if path == "/v1/enrolments":
-            return 201, msgspec.json.encode(Enrolled(stamp.kiosk_id, self.seal_keys.public, self.sign_keys.public)), {}
+            return self._signed(201, stamp, Enrolled(stamp.kiosk_id, self.seal_keys.public, self.sign_keys.public))
         if path == "/v1/heartbeats":
-            return 200, msgspec.json.encode(HeartbeatAnswer(self.commands, "2027-01-12T00:00:00Z")), {}
+            keys = sign_hub_keys(stamp.kiosk_id, self.seal_keys.public, self.sign_keys.public, self.sign_keys.private)
+            told = HeartbeatAnswer(self.commands, "2027-01-12T00:00:00Z", keys)
+            return self._signed(200, stamp, self.change(told))
         if path.startswith("/v1/questions/"):
             return 200, self._ask(path.rsplit("/", 1)[1], body), {}
         if path.startswith("/v1/parcels/"):
             return self._parcel(call, path.rsplit("/", 1)[1], body)
         return self._envelope(body, key or "")
+
+    def _signed(self, status: int, stamp: requests.Stamp, told: Any) -> tuple[int, bytes, dict[str, str]]:
+        content = msgspec.json.encode(told)
+        if not self.signs:
+            return status, content, {}
+        signature = requests.sign_answer(status, content, stamp, self.sign_keys.private)
+        return status, self.damage(content), {requests.ANSWER: signature}
 
     def _ask(self, kind: str, body: bytes) -> bytes:
         asked = questions.open_question(kind, body, self.seal_keys.private)

@@ -15,6 +15,7 @@ from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp, require_safe
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol
+from kiosk.hub_link.state import LinkState
 from kiosk.messages.envelope import parse
 from kiosk.messages.fleet import Command
 from kiosk.messages.questions import ProgressQuestion
@@ -227,6 +228,7 @@ async def test_a_question_is_answered_sealed_and_signed(link: HubLink, hub) -> N
         ("html", Unreachable, "nonsense"),
         ("302", Unreachable, "nonsense"),
         ("wrong signature", Unreachable, "nonsense"),
+        ("page 204 text/html", Unreachable, "nonsense"),
         ("422", Refused, "422"),
         ("403", Refused, "403"),
     ],
@@ -238,13 +240,13 @@ async def test_expected_faults_of_a_question_are_values(link: HubLink, hub, faul
 
 
 async def test_online_follows_the_facts(kit, hub, settings) -> None:
-    changes: list[bool] = []
+    changes: list[LinkState] = []
     done: list[str] = []
     bell = trio.Event()
 
-    def changed(online: bool) -> None:
+    def changed(state: LinkState) -> None:
         nonlocal bell
-        changes.append(online)
+        changes.append(state)
         bell.set()
 
     async def obey(command: Command) -> None:
@@ -255,7 +257,7 @@ async def test_online_follows_the_facts(kit, hub, settings) -> None:
         settings._replace(request_timeout_s=0.5), kit.identity, kit.clock, on_change=changed, on_command=obey
     )
 
-    async def change() -> bool:
+    async def change() -> LinkState:
         nonlocal bell
         with trio.fail_after(HANG_S):
             await bell.wait()
@@ -264,17 +266,17 @@ async def test_online_follows_the_facts(kit, hub, settings) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run)
-        assert await change() is True
+        assert await change() is LinkState.ONLINE
         assert link.online
         hub.stop()
         reply = await link.ask("progress", ProgressQuestion(receipt_number="R1"))
         assert isinstance(reply, Unreachable)
-        assert await change() is False
+        assert await change() in (LinkState.NO_CONNECTION, LinkState.SILENT)
         assert await link.ask("progress", ProgressQuestion(receipt_number="R1")) == Unreachable("offline")
         hub.start()
-        assert await change() is True
+        assert await change() is LinkState.ONLINE
         nursery.cancel_scope.cancel()
-    assert changes == [True, False, True]
+    assert (len(changes), changes[0], changes[2]) == (3, LinkState.ONLINE, LinkState.ONLINE)
     assert done == ["c1"]
 
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from kiosk.cli import main
 from kiosk.messages.batch import read_batch, write_batch
+from kiosk.messages.seal import new_sign_key
 from tests.hub.fixtures import RunningHub, cluster, database
 from tests.hub.fixtures import hub as real_hub
 from tests.kiosk.conftest import toml
@@ -166,6 +167,15 @@ async def test_a_hub_that_is_away_takes_nothing_and_says_so(dead: Dead, other: D
     code, said = await other.kiosk("import", file, url="http://127.0.0.1:9")
     assert (code, results(said)) == (1, ["rejected"] * 3)
     assert "no_connection" in said["envelopes"][0]["reason"]
+
+
+async def test_what_a_stranger_calls_accepted_is_not(dead: Dead, other: Dead) -> None:
+    """With another verify key the hub's receipts prove nothing: whoever imports must not throw the file away."""
+    file = dead.folder / "left.tbz"
+    await dead.kiosk("export", file)
+    code, said = await other.kiosk("import", file, verify_key=new_sign_key().public)
+    assert (code, results(said)) == (1, ["rejected"] * 3)
+    assert "no receipt of the hub" in said["envelopes"][0]["reason"]
 
 
 async def test_a_running_machine_is_neither_exported_nor_imported_into(dead: Dead) -> None:

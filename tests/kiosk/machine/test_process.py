@@ -152,6 +152,20 @@ def test_a_wrong_hub_key_is_said_when_enrolling_and_known_at_the_next_start_with
     assert (said["online"], said["wrong_key"]) == (False, "seal_key")
 
 
+def test_a_machine_that_its_hub_does_not_know_learns_it_from_doctor(world: World, tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    known = world.stage.config.read_text("utf-8").replace('id = "demo-0001"', 'id = "hall-0009"')
+    config.write_text(known.replace(str(world.stage.folder / "state"), str(tmp_path)), "utf-8")
+    examined = command(world, "--config", str(config), "doctor", "--json")
+    assert examined.returncode == 3
+    said = json.loads(examined.stdout)["hub"]
+    assert (said["online"], said["state"]) == (False, "not_enrolled")
+    assert "kiosk enrol" in said["reason"]
+    world.do("network", "nonsense")
+    examined = command(world, "--config", str(config), "doctor", "--json")
+    assert (examined.returncode, json.loads(examined.stdout)["hub"]["state"]) == (3, "not_a_hub")
+
+
 def test_audit_chain_is_checked_beside_no_machine(world: World) -> None:
     done = command(world, "audit", "verify")
     assert (done.returncode, done.stdout.strip()) == (0, "audit chain: unbroken")

@@ -137,7 +137,7 @@ async def run(plan: Plan) -> None:
     store = Store.open(plan.store, now=clock.now, ballast_mb=1, free_floor_mb=1)
     outbox = Outbox(store, priorities=PRIORITIES, cap_s=plan.cap_s)
     identity = Identity.load(Values(store), plan.kiosk_id)
-    link = HubLink(plan, identity, clock, on_change=lambda online: _changed(forwarder, online))
+    link = HubLink(plan, identity, clock, on_change=lambda _state: _changed(forwarder, link.online))
     forwarder = Forwarder(
         outbox,
         HttpsCarrier(link.http, clock),
