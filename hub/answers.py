@@ -29,6 +29,9 @@ from kiosk.messages.questions import (
     ProgressState,
 )
 
+MOST_CASES = 200
+"""Of one person: more than anybody has, and an answer that still fits."""
+
 
 async def due(hub: Hub, question: DueQuestion) -> DueAnswer:
     """What is due in all lines, most urgent first; a line that is away is named as silent."""
@@ -80,14 +83,30 @@ async def progress(hub: Hub, question: ProgressQuestion) -> ProgressAnswer:
     async with hub.pool.connection() as conn:
         rows = await conn.execute(
             "select key, receipt_number, service, masked_name, promised_on from case_file "
-            "where receipt_number = %s or person_ref = %s order by key desc limit 20",
-            [question.receipt_number, person_ref],
+            "where receipt_number = %s or person_ref = %s order by key desc limit %s",
+            [question.receipt_number, person_ref, MOST_CASES],
         )
         cases = []
         for key, receipt_number, service, name, promised_on in await rows.fetchall():
             states = await _states(conn, key)
             cases.append(CaseProgress(receipt_number, service, name, states, promised_on))
+        if question.receipt_number:
+            cases += await _complaint(hub, conn, question.receipt_number)
     return ProgressAnswer(cases)
+
+
+async def _complaint(hub: Hub, conn: AsyncConnection, number: str) -> list[CaseProgress]:
+    """A complaint under its own number: that it is here, and nothing of who wrote it."""
+    rows = await conn.execute(
+        "select at from complaint join event on envelope_key = complaint.key and event.kind = 'received' "
+        "where complaint_number = %s order by id limit 1",
+        [number],
+    )
+    service = next((s.key for s in hub.catalogue.services.values() if s.has_step("complaint")), "")
+    return [
+        CaseProgress(number, service, "", [ProgressState("delivered", _stamp(at), "hub")])
+        for (at,) in await rows.fetchall()
+    ]
 
 
 async def _states(conn: AsyncConnection, key: str) -> list[ProgressState]:

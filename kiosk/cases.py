@@ -26,6 +26,9 @@ class CaseState(StrEnum):
 
 
 STOPPED = frozenset({CaseState.NOT_ACCEPTED, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.UNCOLLECTED})
+NOT_YET_ACCEPTED = frozenset({CaseState.STORED, CaseState.DELIVERED})
+CLOCK_RUNS = frozenset({CaseState.ACCEPTED, CaseState.IN_REVIEW})
+"""Only now is there a promised date (DESIGN §2)."""
 
 
 def new_id() -> str:
@@ -46,9 +49,14 @@ def receipt_number(division: str, machine_id: str, day: date, sequence: int) -> 
 
 def is_receipt_number(number: str) -> bool:
     """Whether the length and the check digit are right: a typing mistake is told at once."""
-    return len(number) == 24 and number.isdigit() and luhn.is_valid(number)
+    return len(number) == 24 and number.isascii() and number.isdigit() and luhn.is_valid(number)
 
 
 def grouped(number: str) -> str:
     """The number as people read it, in groups of four."""
     return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
+
+
+def unbroken(number: str) -> str:
+    """The same for a sentence on the screen: no line breaks inside it."""
+    return grouped(number).replace(" ", "\N{NO-BREAK SPACE}")

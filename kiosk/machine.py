@@ -233,14 +233,6 @@ class Machine:
         """Append to the chained audit log."""
         await trio.to_thread.run_sync(self.audit_log.append, actor, event, detail)
 
-    async def kept_cases(self, number: str | None, numbers: list[str]) -> list[tuple[str, str]]:
-        """What this machine itself can prove of cases: (receipt number, outbox state)."""
-        found = []
-        for wanted in [number] if number else numbers:
-            rows = await trio.to_thread.run_sync(partial(self.outbox.find, receipt_number=wanted))
-            found += [(r.receipt_number, r.state) for r in rows if r.kind == "case"]
-        return found
-
     async def set_out_of_service(self, reason: str) -> None:
         """Take the machine out of service ("" = back), durable over restarts."""
         await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service", reason.encode())

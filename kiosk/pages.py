@@ -223,10 +223,11 @@ class Stage(Struct, frozen=True, kw_only=True):
 
 
 class Stages(Struct, tag=True, frozen=True, kw_only=True):
-    """Progress of one case."""
+    """Progress of one case. ``number`` is its receipt number, drawn in groups and never broken over lines."""
 
     title: Text
     stages: tuple[Stage, ...]
+    number: str = ""
 
 
 class BoardRow(Struct, frozen=True, kw_only=True):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import trio
 
 from devices.receipt_printer.job import PrintJob, Qr, result_of
+from kiosk.catalogue.model import Service
 from kiosk.journey.engine import Journey
+from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import PREFIX
 from kiosk.pages import Action, Answer, Hero, Page, Receipt
 from kiosk.recovery import Slip, begin_slip, hand_over
-from kiosk.slips.layout import notice_job
+from kiosk.slips.layout import sheet_job
+from kiosk.slips.letterhead import letterhead
+from kiosk.slips.model import Section
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, message
 
@@ -81,15 +86,16 @@ def _printing_page(visit: Visit) -> Page:
     return Page(kind="printing", layout="full", title=title, blocks=(hero,), timeout_s=0)
 
 
-async def print_notice(visit: Visit, title: Text, lines: list[Text]) -> None:
-    """Print a sheet that names no case, such as 一次性告知单, and say how it went."""
-    language = visit.settings.language
-    job = notice_job(title.in_language(language), [line.in_language(language) for line in lines])
-    outcome, error = await shown_printing(visit, job, "notice", Slip())
+async def print_sheet(visit: Visit, title: Text, service: Service, sections: Sequence[Section]) -> None:
+    """Print a sheet that has no receipt number, such as 一次性告知单, and say how it went."""
+    card = visit.card
+    person = mask_name(card.shown_name) if card else ""
+    head = letterhead(visit.machine, title, service.name, line=service.line, person=person)
+    outcome, error = await shown_printing(visit, sheet_job(head, sections, visit.settings.language), "notice", Slip())
     if outcome == "printed":
-        page = message("printed", "printer", "ok", text("print.done"), text("print.take"), timeout_s=30.0)
+        page = message("printed", "printer", "ok", text("print.sheet_done"), text("print.sheet_take"), timeout_s=30.0)
     else:
-        page = message("not_printed", "printer", "warn", text("print.failed"), trouble(error))
+        page = message("not_printed", "printer", "warn", text("print.sheet_failed"), trouble(error))
     await visit.tell(page)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 PRINT, HANDED_OVER = "print", "handed_over"
+WITH_SLIP = ("case", "complaint")
+"""What is filed that a slip belongs to."""
+
 _NAMESPACE, _JUDGED = "recovery", "judged"
 
 
@@ -123,7 +126,7 @@ async def missing_slips(machine: Machine, services: dict[str, str]) -> list[Open
 
 
 def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | None:
-    case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind == "case"), None)
+    case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind in WITH_SLIP), None)
     if case is None or case.case_id is None:
         return None
     tries = machine.journal.outcomes(PRINT, case.case_id)

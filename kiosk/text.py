@@ -12,6 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 LANGUAGES = ("zh", "en")
+_LONGEST_WORD = 40
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +45,20 @@ def text(key: str, **values: object) -> Text:
     """The message ``key`` of ``locale/<language>/*.po``, filled. Raises KeyError for an unknown key."""
     found = Text(*(_lookup(lang, key) for lang in LANGUAGES))
     return found.filled(**values) if values else found
+
+
+def worded(prefix: str, word: str, otherwise: Text) -> Text:
+    """The message ``prefix.word``; for a word of a newer hub that has none, ``otherwise``."""
+    try:
+        return text(f"{prefix}{word}")
+    except KeyError:
+        return otherwise
+
+
+def plain(word: object) -> str:
+    """A foreign word as it may be shown: one line, nothing invisible, not longer than a person reads."""
+    shown = "".join(c if c.isprintable() else " " for c in str(word))
+    return " ".join(shown.split())[:_LONGEST_WORD]
 
 
 def _fill(message: str, values: dict[str, object], language: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from offline_cache.counts import COUNTS, Counts
 from offline_cache.digests import Digests
 from offline_cache.errors import KeyTaken, ParcelDamaged, StoreDamaged, StoreError, StoreFull
+from offline_cache.marks import Marks
 from offline_cache.quarantine import Quarantine, Quarantined, Scrubbed
 from offline_cache.sealed import (
     PLACES,
@@ -96,6 +97,7 @@ class Outbox:
         self._priorities = dict(priorities or {})
         self._cap_s = cap_s
         self._quarantine = Quarantine(store)
+        self.marks = Marks(store)
         self._open_from = 0
         if not store.read_only and store.query("SELECT 1 FROM outbox WHERE state = 'sending' LIMIT 1"):
             # One process sends; whatever it was sending when it died is to be sent again, the same bytes.
@@ -116,9 +118,11 @@ class Outbox:
         receipt_number: str | None,
         parts: Iterable[tuple[str, bytes]],
         stamp: Stamp,
+        mark: bytes = b"",
     ) -> Proof:
         """Keeps the sealed ``parts`` in one transaction; returns after its sync.
 
+        ``mark`` tells whose it is until it is delivered.
         ``stamp(seq, prev_sha256, digests)`` gives the header's bytes and its signature. The same key with the same
         parts gives what is there. Raises KeyTaken (with what is there), StoreFull (nothing kept) or StoreBroken
         (unknown: put again with the same key).
@@ -140,6 +144,8 @@ class Outbox:
             header, signature = stamp(seq, prev, digests.all())
             kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests.all(), None)
             self._insert(kept, prev, kind, case_id, receipt_number, header, signature)
+            if mark:
+                self.marks.add(seq, mark)
             return kept
 
         return self._store.write(action, essential=False)
@@ -214,6 +220,7 @@ class Outbox:
         def action() -> None:
             self._execute("DELETE FROM parcel WHERE id BETWEEN ? AND ?", seq * PLACES, seq * PLACES + PLACES - 1)
             self._execute("DELETE FROM quarantine WHERE seq = ?", seq)
+            self.marks.drop(seq)
             self._execute(
                 "UPDATE outbox SET state = 'delivered', receipt = ?, header = NULL, signature = NULL, due = NULL, "
                 "error = NULL WHERE seq = ? AND state <> 'delivered'",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
-from kiosk.pages import Block, Grades, Hero, LineCards, SignaturePad, Tiles
+from kiosk.pages import Block, Grades, Hero, LineCards, SignaturePad, Stages, Tiles
 from screens import theme
 from screens.blocks import ROWS, STRETCH, draw
 from screens.look import Look
@@ -137,8 +137,8 @@ def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[lis
             taken.append(block)
             left -= need + _gutter(look)
             continue
-        # A grid stays whole if the next sheet can hold it: half a grid looks like an error.
-        whole = taken and isinstance(block, Tiles | LineCards) and need <= room
+        # A grid, or how a case stands, stays whole if the next sheet can hold it: half of it looks like an error.
+        whole = taken and isinstance(block, Tiles | LineCards | Stages) and need <= room
         head, tail = (None, []) if whole else _cut(look, block, width, left)
         if head is not None:
             return [*taken, head], [*tail, *rest[place + 1 :]]

@@ -149,6 +149,10 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order: int = 100
     steps: tuple[StepSpec, ...] = ()
 
+    def has_step(self, kind: str) -> bool:
+        """Whether one of its steps is of this kind."""
+        return any(spec.kind == kind for spec in self.steps)
+
 
 class Catalogue(Data, frozen=True, kw_only=True):
     """Every service of one version, by key."""

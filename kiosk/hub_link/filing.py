@@ -56,19 +56,28 @@ class Filing:
         case_id: str | None,
         receipt_number: str | None,
         parts: Mapping[str, bytes],
+        mark: bytes = b"",
     ) -> Filed:
         """Seals each part to the hub and keeps all in one transaction; returns after its sync and not before.
+
+        ``mark`` tells whose it is while it waits here (``kiosk.kept``).
 
         The same key again gives what was filed (a second tap). Once begun it cannot be canceled. Raises StoreFull,
         StoreBroken (not known to be kept), KeyTaken (the key was used for other parts) or WrongHubKey (nothing was
         sealed).
         """
-        filed = await trio.to_thread.run_sync(self.file_now, kind, key, case_id, receipt_number, parts)
+        filed = await trio.to_thread.run_sync(self.file_now, kind, key, case_id, receipt_number, parts, mark)
         self._on_filed()
         return filed
 
     def file_now(
-        self, kind: envelope.Kind, key: str, case_id: str | None, receipt_number: str | None, parts: Mapping[str, bytes]
+        self,
+        kind: envelope.Kind,
+        key: str,
+        case_id: str | None,
+        receipt_number: str | None,
+        parts: Mapping[str, bytes],
+        mark: bytes = b"",
     ) -> Filed:
         """The same in the calling thread."""
         wrong = self._key_trouble()
@@ -82,6 +91,7 @@ class Filing:
                 receipt_number=receipt_number,
                 parts=self._sealed(key, parts),
                 stamp=lambda seq, prev, digests: self._stamp(kind, key, case_id, seq, prev, digests),
+                mark=mark,
             )
         except KeyTaken as taken:
             if not _could_be(taken.known.parts, parts):

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from kiosk.cases import is_receipt_number
 from kiosk.journey.engine import Journey
 from kiosk.pages import Field
 from kiosk.text import NOTHING, Text, text
 
+_DIGITS = 24
 
-async def ask_receipt_number(journey: Journey, title: Text) -> str:
-    """A receipt number with a right check digit, or "" when the person goes back."""
-    value, error = "", NOTHING
+
+async def ask_receipt_number(journey: Journey, title: Text, error: Text = NOTHING) -> str:
+    """A receipt number with a right check digit, or "" when the person goes back. ``error`` stands there at first."""
+    value = ""
     while True:
         field = Field(
             name="number",
             label=text("receipt.label"),
-            keys="receipt",
+            keys="digits",
             value=value,
             error=error,
             hint=text("receipt.hint"),
-            max_length=24,
+            max_length=_DIGITS,
         )
         answer = await journey.visit.show(journey.page("receipt_number", title, field, lead=text("receipt.lead")))
         if answer.action == "back":
             return ""
-        value = str(answer.values.get("number", "")).replace(" ", "")
+        value = _digits(str(answer.values.get("number", "")))
         if is_receipt_number(value):
             return value
-        error = text("receipt.wrong")
+        error = text("receipt.wrong") if len(value) == _DIGITS else text("receipt.length", n=len(value))
+
+
+def _digits(typed: str) -> str:
+    """As it was meant: wide digits are digits, the gaps between the groups are none."""
+    return "".join(c for c in unicodedata.normalize("NFKC", typed) if not c.isspace() and c not in "-‐‑–—")

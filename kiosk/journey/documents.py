@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.questions import Document, DocumentsAnswer, DocumentsQuestion, Endorsement
 from kiosk.pages import Action, Answer, Fact, Facts, Hero
-from kiosk.printing import print_notice
-from kiosk.text import NOTHING, Text, same, text
+from kiosk.printing import print_sheet
+from kiosk.slips.model import Row, Section
+from kiosk.text import NOTHING, Text, plain, same, text, worded
 from kiosk.visit import message
 
 ABOUT = About(mark="result", offline="ends with the reason: the answer must be live")
@@ -34,7 +37,7 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
             message("no_documents", "info", "info", text("documents.none"), text("documents.none_lead"))
         )
         return Outcome.NEXT
-    blocks = tuple(_facts(d) for d in found.documents)
+    blocks = tuple(facts(document) for document in found.documents)
     print_it = Action(id="print", label=text("documents.print"), style="secondary", icon="printer")
     done = Action(id="next", label=text("action.done"), style="primary")
     while True:
@@ -48,30 +51,42 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.NEXT
-        lines = [text("documents.line", what=r.label, value=r.value) for d in found.documents for r in _facts(d).rows]
-        await print_notice(journey.visit, journey.service.name, lines)
+        await print_sheet(journey.visit, text("slip.query_title"), journey.service, [section(b) for b in blocks])
 
 
-def _facts(document: Document) -> Facts:
+def facts(document: Document) -> Facts:
+    """One document as the page shows it. What a newer department says is shown as it came."""
+    kind, state = document.kind, document.state
     rows = [
-        Fact(label=text("documents.number"), value=same(document.number_masked)),
-        Fact(label=text("documents.expires"), value=same(f"{document.expires_on:%Y-%m-%d}")),
-        Fact(label=text("documents.state"), value=text(f"documents.state_{document.state}")),
+        Fact(label=text("documents.number"), value=same(plain(document.number_masked) or "—")),
+        Fact(label=text("documents.expires"), value=_day(document.expires_on)),
+        Fact(label=text("documents.state"), value=_worded("state", state)),
     ]
     rows += [Fact(label=_endorsement_name(e), value=_endorsement_left(e)) for e in document.endorsements]
-    return Facts(title=text(f"documents.kind_{document.kind}"), rows=tuple(rows))
+    return Facts(title=_worded("kind", kind), rows=tuple(rows))
+
+
+def section(block: Facts) -> Section:
+    """The same on paper."""
+    return Section(title=block.title, rows=tuple(Row(fact.label, fact.value) for fact in block.rows))
+
+
+def _worded(what: str, word: str) -> Text:
+    return worded(f"documents.{what}_", word, text(f"documents.other_{what}", word=plain(word)))
+
+
+def _day(day: object) -> Text:
+    return same(day.isoformat()) if isinstance(day, date) else text("documents.no_date")
 
 
 def _endorsement_name(endorsement: Endorsement) -> Text:
     return text(
-        "documents.endorsement",
-        type=text(f"documents.type_{endorsement.type}"),
-        place=text(f"documents.place_{endorsement.place}"),
+        "documents.endorsement", type=_worded("type", endorsement.type), place=_worded("place", endorsement.place)
     )
 
 
 def _endorsement_left(endorsement: Endorsement) -> Text:
-    until = f"{endorsement.valid_until:%Y-%m-%d}"
+    until = _day(endorsement.valid_until)
     if endorsement.remaining < 0:
         return text("documents.unlimited", until=until)
     return text("documents.remaining", n=endorsement.remaining, until=until)

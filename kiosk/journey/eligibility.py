@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from kiosk.catalogue.model import StepSpec
-from kiosk.catalogue.rules import check_named
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.reasons import reason, sentence
 from kiosk.messages.questions import EligibilityQuestion
-from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page
-from kiosk.printing import print_notice
-from kiosk.text import NOTHING, Text, text
+from kiosk.pages import Action, Answer, Facts, Hero, Page
+from kiosk.printing import print_sheet
+from kiosk.slips.model import Section
+from kiosk.text import NOTHING, text
 from kiosk.visit import message
 
 ABOUT = About(
@@ -53,7 +54,7 @@ def _offline_page(journey: Journey) -> Page:
 
 
 async def _missing(journey: Journey, failed: list[str]) -> Outcome:
-    rows = tuple(_defect(journey, check_id) for check_id in failed)
+    rows = tuple(reason(journey.service, check_id) for check_id in failed)
     print_it = Action(id="print", label=text("eligibility.print"), style="secondary", icon="printer")
     leave = Action(id="leave", label=text("action.understood"), style="primary")
     exit_ = journey.bar()[0]
@@ -65,17 +66,5 @@ async def _missing(journey: Journey, failed: list[str]) -> Outcome:
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.LEAVE
-        lines = [text("notice.line", what=row.label, todo=row.value) for row in rows]
-        await print_notice(journey.visit, journey.service.name, lines)
-
-
-def _defect(journey: Journey, check_id: str) -> Fact:
-    check = check_named(journey.service, check_id)
-    if check is None:
-        return Fact(label=text("eligibility.unknown_check"), value=text("eligibility.ask_counter"))
-    return Fact(label=check.public, value=check.what_to_do)
-
-
-def defect_text(journey: Journey, check_id: str) -> Text:
-    """The public words for a failed check, for the page that tells of a refusal after filing."""
-    return _defect(journey, check_id).label
+        missing = Section(sentences=tuple(sentence(journey.service, check_id) for check_id in failed))
+        await print_sheet(journey.visit, text("slip.notice_title"), journey.service, [missing])

@@ -6,16 +6,18 @@ import functools
 
 import trio
 
-from kiosk.cases import CaseState
+from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.applicant import applicant_of
-from kiosk.journey.eligibility import defect_text
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.reasons import sentence
+from kiosk.kept import owner_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
-from kiosk.pages import Action, Fact, Facts, Hero, Page, Receipt
+from kiosk.pages import Action, Block, Fact, Facts, Hero, Page, Receipt
+from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import second_copy
-from kiosk.text import NOTHING, same, text
+from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase
 from offline_cache.errors import StoreError
 
@@ -55,6 +57,7 @@ async def _store(journey: Journey) -> None:
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
         parts=parts,
+        mark=await owner_mark(journey.machine, journey.visit.card) if journey.visit.card else b"",
     )
     journey.second_copy = second_copy(
         form,
@@ -121,33 +124,42 @@ def _following_page(journey: Journey) -> Page:
 
 def _result_page(journey: Journey) -> Page:
     """What is true now, the number, and what happens next."""
-    state = journey.state
     receipt = Receipt(
         label=text("result.number"),
         number=journey.receipt_number,
         qr=journey.receipt_number,
         note=text("result.keep"),
     )
-    if state is CaseState.NOT_ACCEPTED:
-        rows = tuple(Fact(label=text("result.reason"), value=defect_text(journey, n)) for n in journey.notes)
-        hero = Hero(
-            icon="x-circle", level="warn", title=text("result.not_accepted"), lead=text("result.not_accepted_lead")
-        )
-        blocks = (hero, Facts(rows=rows), receipt) if rows else (hero, receipt)
-    elif state in (CaseState.STORED, CaseState.DELIVERED):
-        name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
-        hero = Hero(
-            icon="check-circle", level="ok", title=text(f"result.{name}"), lead=journey.service.what_next_offline
-        )
-        blocks = (hero, receipt)
-    else:
-        promised = same(f"{journey.promised_on:%Y-%m-%d}") if journey.promised_on else text("result.no_date")
-        rows = (Fact(label=text("result.promised"), value=promised),)
-        hero = Hero(icon="check-circle", level="ok", title=text("result.accepted"), lead=journey.service.what_next)
-        blocks = (hero, Facts(rows=rows), receipt)
     leave = Action(id="leave", label=text("result.no_slip"), style="secondary")
     exit_ = journey.bar(NOTHING, back=False)[0]
+    blocks = (*_result_blocks(journey), receipt)
     return journey.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+
+
+def _result_blocks(journey: Journey) -> tuple[Block, ...]:
+    state, service = journey.state, journey.service
+    if state in NOT_YET_ACCEPTED:
+        name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
+        return (_result_hero(text(f"result.{name}"), service.what_next_offline),)
+    if state in CLOCK_RUNS:
+        promise = Fact(label=text("result.promised"), value=_promised(journey))
+        return _result_hero(text("result.accepted"), service.what_next), Facts(rows=(promise,))
+    if state in (CaseState.DECIDED, CaseState.COLLECTED):
+        return (_result_hero(text(f"state.{state}"), service.what_next),)
+    title = text("result.not_accepted") if state is CaseState.NOT_ACCEPTED else text(f"state.{state}")
+    hero = Hero(icon="x-circle", level="warn", title=title, lead=text("result.not_accepted_lead"))
+    why = [sentence(service, code) for code in journey.notes] or [text("reason.none")]
+    return hero, Facts(rows=tuple(Fact(label=text("result.reason"), value=each) for each in why))
+
+
+def _result_hero(title: Text, lead: Text) -> Hero:
+    return Hero(icon="check-circle", level="ok", title=title, lead=lead)
+
+
+def _promised(journey: Journey) -> Text:
+    if journey.promised_on is None:
+        return text("result.no_date")
+    return promise_words(journey.promised_on, journey.machine.clock.today(), journey.service.limit_promise)
 
 
 def _print_action() -> tuple[Action, ...]:

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-import functools
-from datetime import datetime
+import msgspec
 
-from kiosk.cases import STOPPED, CaseState, grouped
+from kiosk.cases import CaseState, unbroken
 from kiosk.catalogue.model import StepSpec
 from kiosk.clock import local
 from kiosk.hub_link.client import Answered
+from kiosk.journey import line_up
 from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.identify import read_card
 from kiosk.journey.slip import reprint
-from kiosk.messages.questions import CaseProgress, ProgressQuestion, ProgressState
-from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Stage, Stages, Tile, Tiles
-from kiosk.recovery import missing_slips, open_slips
-from kiosk.text import NOTHING, Text, same, text
+from kiosk.kept import Kept, kept_by_card, kept_by_number
+from kiosk.messages.questions import CaseProgress, ProgressQuestion
+from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Page, Tile, Tiles
+from kiosk.recovery import OpenSlip, missing_slips, open_slips
+from kiosk.text import NOTHING, text
 
 ABOUT = About(mark="", offline="shows what this machine holds, with the time it was true")
-_ORDER = (CaseState.STORED, CaseState.DELIVERED, CaseState.ACCEPTED, CaseState.DECIDED, CaseState.COLLECTED)
-_SHOWN = 3
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was found. ``cases`` is the hub's answer, None without one; ``kept`` what only this machine can tell."""
+
+    kept: list[Kept]
+    cases: list[CaseProgress] | None
+
+    @property
+    def services(self) -> dict[str, str]:
+        """Receipt number to service key, "" where it is not known."""
+        return {**{k.number: k.service for k in self.kept}, **{c.receipt_number: c.service for c in self.cases or []}}
+
+    def state(self, number: str) -> str:
+        """The last proved state, by the hub's word or by this machine's own queue."""
+        case = self.case(number)
+        if case and case.states:
+            return case.states[-1].state
+        kept = next((k for k in self.kept if k.number == number), None)
+        return line_up.reached(kept) if kept else CaseState.DELIVERED
+
+    def case(self, number: str) -> CaseProgress | None:
+        """What the hub told of this number."""
+        return next((c for c in self.cases or [] if c.receipt_number == number), None)
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
-    """Ask how, look it up, show it."""
+    """Ask how, look it up, show it; a number can be tried after that."""
     question = await _question(journey)
-    if question is None:
-        return Outcome.BACK
-    hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
-    page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
-    if isinstance(reply, Answer):
-        return Outcome.BACK
-    cases = reply.payload.cases if isinstance(reply, Answered) else None
-    kept = await _kept(journey, question, cases or [])
-    blocks = _blocks(journey, kept, cases)
-    shown = {c.receipt_number: c for c in (cases or [])[:_SHOWN]}
-    services = {**dict.fromkeys(kept, ""), **{number: case.service for number, case in shown.items()}}
-    owed = await open_slips(journey.machine, {*services}) or await missing_slips(journey.machine, services)
-    slip = next(iter(owed), None)
-    actions = (*journey.bar(NOTHING, back=False), Action(id="next", label=text("action.done"), style="primary"))
-    if slip and slip.service in journey.machine.catalogue.services:
-        which = "" if slip.copy else "_first"
-        notice = text(f"reprint.notice{which}", number=grouped(slip.number))
-        blocks.append(Notice(level="info", icon="printer", text=notice))
-        print_ = Action(id="reprint", label=text(f"reprint.print{which}"), style="secondary", icon="printer")
-        actions = (*actions[:-1], print_, actions[-1])
-    answer = await journey.visit.show(journey.page("progress", journey.service.name, *blocks, actions=actions))
-    if slip and answer.action == "reprint":
-        case = shown.get(slip.number)
-        await reprint(journey, slip, _proved(case, kept.get(slip.number, "")), case)
-    return Outcome.NEXT
+    while question is not None:
+        answer = await _looked_up(journey, question)
+        if answer != "number":
+            return Outcome.BACK if answer == "back" else Outcome.NEXT
+        question = await _by_number(journey)
+    return Outcome.BACK
 
 
 async def _question(journey: Journey) -> ProgressQuestion | None:
@@ -73,8 +76,7 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
     )
     answer = await visit.show(page)
     if answer.action == "number":
-        number = await ask_receipt_number(journey, text("progress.enter"))
-        return ProgressQuestion(receipt_number=number) if number else None
+        return await _by_number(journey)
     if answer.action == "card":
         prompt = CardPrompt(title=text("card.title"), lead=text("card.lead"))
         card = await read_card(visit, journey.page("card", text("card.title"), prompt, actions=journey.bar(NOTHING)))
@@ -84,75 +86,81 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
     return None
 
 
-async def _kept(journey: Journey, question: ProgressQuestion, cases: list[CaseProgress]) -> dict[str, str]:
-    """What this machine keeps that the hub did not tell of: receipt number to outbox state."""
-    known = {c.receipt_number for c in cases}
-    rows = await journey.machine.kept_cases(question.receipt_number, [f.receipt_number for f in journey.visit.filed])
-    return {number: state for number, state in rows if number not in known}
+async def _by_number(journey: Journey) -> ProgressQuestion | None:
+    number = await ask_receipt_number(journey, text("progress.enter"))
+    return ProgressQuestion(receipt_number=number) if number else None
 
 
-def _proved(case: CaseProgress | None, kept: str) -> CaseState:
-    """The last proved state, by the hub's word or by this machine's own queue."""
-    last = case.states[-1].state if case and case.states else kept
-    return CaseState(last) if last in set(CaseState) else CaseState.STORED
+async def _looked_up(journey: Journey, question: ProgressQuestion) -> str:
+    """Ask the hub and this machine, show both; the id of the last action."""
+    hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
+    page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
+    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
+    if isinstance(reply, Answer):
+        return "back"
+    cases = reply.payload.cases if isinstance(reply, Answered) else None
+    found = Found(await _kept(journey, question, cases or []), cases)
+    slip = await _owed(journey, found)
+    answer = await journey.visit.show(_page(journey, question, found, slip))
+    if slip and answer.action == "reprint":
+        await reprint(journey, slip, found.state(slip.number), found.case(slip.number))
+    return answer.action
 
 
-def _blocks(journey: Journey, kept: dict[str, str], cases: list[CaseProgress] | None) -> list[Block]:
-    """The hub's cases, and what has not reached it yet."""
-    now = f"{local(journey.machine.clock.now()):%H:%M}"
-    blocks: list[Block] = []
-    if cases is None:
-        blocks.append(Notice(level="warn", icon="wifi-slash", text=text("progress.offline", time=now)))
-    blocks += [_local_stages(number, state) for number, state in kept.items()]
-    blocks += [_stages(journey, c) for c in (cases or [])[:_SHOWN]]
-    if not any(isinstance(b, Stages) for b in blocks):
-        hero = Hero(icon="magnifying-glass", level="info", title=text("progress.none"), lead=text("progress.none_lead"))
-        blocks.append(hero)
-    return blocks
-
-
-def _local_stages(number: str, state: str) -> Stages:
-    reached = CaseState.DELIVERED if state == "delivered" else CaseState.STORED
-    return Stages(title=same(grouped(number)), stages=_line_up({CaseState(reached): NOTHING}, reached))
-
-
-def _stages(journey: Journey, case: CaseProgress) -> Stages:
-    service = journey.machine.catalogue.services.get(case.service)
-    title = same(f"{case.masked_name}  {grouped(case.receipt_number)}")
-    if service:
-        title = text("progress.case", service=service.name, number=grouped(case.receipt_number), name=case.masked_name)
-    reached = {CaseState(s.state): _when(s) for s in case.states if s.state in CaseState.__members__.values()}
-    last = CaseState(case.states[-1].state) if case.states else CaseState.DELIVERED
-    stages = _line_up(reached, last)
-    if case.promised_date:
-        promised = text("progress.promised", date=f"{case.promised_date:%Y-%m-%d}")
-        first = next((s for s in stages if s.state == "waiting"), None)
-        stages = tuple(_with_detail(s, promised) if s is first else s for s in stages)
-    return Stages(title=title, stages=stages)
-
-
-def _when(state: ProgressState) -> Text:
-    moment = local(datetime.fromisoformat(state.at))
-    return text("progress.by", when=f"{moment:%Y-%m-%d %H:%M}", who=text(f"progress.who_{state.by}"))
-
-
-def _line_up(reached: dict[CaseState, Text], last: CaseState) -> tuple[Stage, ...]:
-    """The usual way of a case with what is proved; a stop stands where the case stopped."""
-    order = [s for s in _ORDER if s in reached or last not in STOPPED]
-    if last in STOPPED or last not in order:
-        order.append(last)
-    make = functools.partial(_stage, reached, last, order.index(last))
-    return tuple(make(i, state) for i, state in enumerate(order))
-
-
-def _stage(reached: dict[CaseState, Text], last: CaseState, at: int, i: int, state: CaseState) -> Stage:
-    if state is last:
-        mark = "stopped" if state in STOPPED else "now"
+async def _kept(journey: Journey, question: ProgressQuestion, cases: list[CaseProgress]) -> list[Kept]:
+    """What this machine keeps that the hub did not tell of, each once."""
+    machine, visit = journey.machine, journey.visit
+    if question.receipt_number:
+        found = await kept_by_number(machine, question.receipt_number)
     else:
-        # What lies before a proved state has happened too: a delivered case was stored.
-        mark = "done" if state in reached or i < at else "waiting"
-    return Stage(label=text(f"state.{state}"), detail=reached.get(state, NOTHING), state=mark)  # type: ignore[arg-type]
+        found = await kept_by_card(machine, visit.card) if visit.card else []
+        for filed in reversed(visit.filed):
+            found += await kept_by_number(machine, filed.receipt_number)
+    known = {c.receipt_number for c in cases}
+    return list({k.number: k for k in found if k.number not in known}.values())
 
 
-def _with_detail(stage: Stage, detail: Text) -> Stage:
-    return Stage(label=stage.label, detail=detail, state=stage.state)
+async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
+    machine, services = journey.machine, found.services
+    owed = await open_slips(machine, {*services}) or await missing_slips(machine, services)
+    return next((slip for slip in owed if slip.service in machine.catalogue.services), None)
+
+
+def _page(journey: Journey, question: ProgressQuestion, found: Found, slip: OpenSlip | None) -> Page:
+    actions = [*journey.bar(NOTHING, back=False), Action(id="next", label=text("action.done"), style="primary")]
+    blocks = blocks_of(journey, question, found)
+    if not found.services:
+        enter = Action(id="number", label=text("progress.by_number"), style="secondary", icon="hash")
+        actions.insert(1, enter)
+    if slip:
+        which = "" if slip.copy else "_first"
+        notice = text(f"reprint.notice{which}", number=unbroken(slip.number))
+        blocks.append(Notice(level="info", icon="printer", text=notice))
+        print_ = Action(id="reprint", label=text(f"reprint.print{which}"), style="secondary", icon="printer")
+        actions.insert(1, print_)
+    return journey.page("progress", journey.service.name, *blocks, actions=tuple(actions))
+
+
+def blocks_of(journey: Journey, question: ProgressQuestion, found: Found) -> list[Block]:
+    """What has not reached the hub yet, and the hub's cases; all of them, the screen turns the pages."""
+    machine = journey.machine
+    services, now = machine.catalogue.services, machine.clock.now()
+    blocks: list[Block] = []
+    offline = found.cases is None
+    if not found.services:
+        name = "none_here" if offline else "none"
+        title, lead = text(f"progress.{name}"), text(f"progress.{name}_lead")
+        return [Hero(icon="magnifying-glass", level="info", title=title, lead=lead)]
+    if offline:
+        by_card = "_card" if question.id_number else ""
+        notice = text("progress.offline", time=f"{local(now):%H:%M}")
+        detail = text(f"progress.offline{by_card}_lead")
+        blocks.append(Notice(level="warn", icon="wifi-slash", text=notice, detail=detail))
+    complaints = next((s for s in services.values() if s.has_step("complaint")), None)
+    for kept in found.kept:
+        service = complaints if kept.kind == "complaint" else services.get(kept.service)
+        blocks.append(line_up.of_kept(kept, service))
+    phone, today = machine.catalogue.complaint_phone, machine.clock.today()
+    for case in found.cases or []:
+        blocks.append(line_up.of_case(case, services.get(case.service), today, phone))
+    return blocks

@@ -9,6 +9,8 @@ from devices.receipt_printer.job import Outcome, result_of
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
 from kiosk.pages import Action, Answer, Hero, Page
+from kiosk.slips.layout import printer_test_job
+from kiosk.slips.letterhead import letterhead
 from kiosk.text import NOTHING, Text, text
 
 REF = "maintenance"
@@ -18,7 +20,7 @@ _PRINT_S = 25.0
 
 
 async def print_page(stay: Stay, name: str) -> None:
-    """Print the driver's pattern. The intent is durable before the first byte."""
+    """Print what shows everything that a slip needs. The intent is durable before the first byte."""
     intent = await stay.machine.begin_intent("print", REF)
     busy = Hero(icon="printer", level="info", title=text("print.printing"), busy=True)
     page = stay.page("maintenance_printing", text("maintenance.test_print"), busy, actions=(LEAVE,))
@@ -37,8 +39,10 @@ async def print_page(stay: Stay, name: str) -> None:
 
 
 async def _print(stay: Stay, name: str) -> Completed:
+    head = letterhead(stay.machine, text("slip.test.title"), text("slip.test.about"))
+    job = printer_test_job(head, stay.visit.settings.language)
     call = stay.machine.peripherals.call
-    return await stay.tested(name, "test_print", partial(call, name, "self_test", _PRINT_S))
+    return await stay.tested(name, "test_print", partial(call, name, "print_job", _PRINT_S, job=job))
 
 
 async def _ask(stay: Stay, intent: int, error: str) -> None:

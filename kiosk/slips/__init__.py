@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from kiosk.slips.layout import notice_job, printer_test_job, slip_job
-from kiosk.slips.model import SlipModel
+from kiosk.slips.layout import printer_test_job, sheet_job, slip_job
+from kiosk.slips.model import Letterhead, Row, Section, SlipModel
 
-__all__ = ["SlipModel", "notice_job", "printer_test_job", "slip_job"]
+__all__ = [
+    "Letterhead",
+    "Row",
+    "Section",
+    "SlipModel",
+    "printer_test_job",
+    "sheet_job",
+    "slip_job",
+]

@@ -1,20 +1,16 @@
-"""Slips as print jobs: the order, sizes and words of what stands on the paper."""
+"""Papers as print jobs: the order, sizes and words of what stands on them. Every one has the same head and foot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from devices.receipt_printer.job import Code128, Columns, Cut, Element, Feed, Line, PrintJob, Qr, Rule
 from devices.receipt_printer.text import columns_of
-from kiosk.cases import CaseState, grouped
+from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState, grouped
 from kiosk.clock import local
-from kiosk.slips.model import SlipModel
-from kiosk.text import text
-
-NOT_YET_ACCEPTED = frozenset({CaseState.STORED, CaseState.DELIVERED})
-CLOCK_RUNS = frozenset({CaseState.ACCEPTED, CaseState.IN_REVIEW})
-"""Only now is there a promised date (DESIGN §2)."""
+from kiosk.slips.model import Letterhead, Row, Section, SlipModel
+from kiosk.text import Text, plain, text
 
 DOUBLE_COLUMNS = 24
 TEAR_LINE = "- " * 16
@@ -29,42 +25,46 @@ LABEL_COLUMNS = {"zh": 12, "en": 16}
 
 def slip_job(model: SlipModel, language: str = "zh") -> PrintJob:
     """The slip of one case in ``language`` ("zh", "en")."""
-    return PrintJob(
+    return _paper(
+        model.head,
+        language,
         (
-            *_head(model, language),
-            Rule(),
-            *_facts(model, language),
+            *_rows(model.rows, language),
             Rule(),
             *_state(model, language),
             Rule(),
             *_number(model, language),
             Rule(),
             *_next(model, language),
-            *_foot(model, language),
-            *_second_copy(model, language),
-            Cut(),
-        )
+        ),
+        marks=_marks(model, language),
+        below=_second_copy(model, language),
     )
 
 
-def notice_job(title: str, lines: Sequence[str], foot: str = "") -> PrintJob:
-    """A sheet that names no case, such as 一次性告知单: all that is missing, told at once."""
-    spaced = [part for item in _items(lines) for part in (item, Feed())]
-    closing = (Rule(), Line(foot, align="center")) if foot else ()
-    return PrintJob((Line(title, "double", bold=True, align="center"), Feed(), Rule(), *spaced, *closing, Cut()))
+def sheet_job(head: Letterhead, sections: Sequence[Section], language: str = "zh") -> PrintJob:
+    """A sheet that has no receipt number, such as 一次性告知单 or what a query found."""
+    body: list[Element] = [Rule()]
+    for section in sections:
+        if section.title:
+            body += [Line(section.title.in_language(language), bold=True)]
+        body += _rows(section.rows, language)
+        body += [part for item in _items(section.sentences, language) for part in (item, Feed())]
+        body += [Feed()] if section.rows else []
+    return _paper(head, language, (*body, Rule()))
 
 
-def printer_test_job(machine_id: str, printed_at: datetime, language: str = "zh") -> PrintJob:
+def printer_test_job(head: Letterhead, language: str = "zh") -> PrintJob:
     """What a technician prints: Chinese, rare characters, sizes, both codes, the edges of the paper."""
 
-    def say(key: str, **values: object) -> str:
-        return text(f"slip.test.{key}", **values).in_language(language)
+    def say(key: str) -> str:
+        return _say(f"test.{key}", language)
 
-    return PrintJob(
+    return _paper(
+        head,
+        language,
         (
-            Line(say("title"), "double", bold=True, align="center"),
             Rule("="),
-            Columns(machine_id, _minute(printed_at)),
             Line(say("text")),
             Line(say("bold"), bold=True),
             Line(say("tall"), "tall"),
@@ -76,35 +76,60 @@ def printer_test_job(machine_id: str, printed_at: datetime, language: str = "zh"
             Qr("0123456789"),
             Feed(),
             Line(say("end"), align="center"),
-            Cut(),
-        )
+            Rule(),
+        ),
     )
 
 
-def _head(model: SlipModel, language: str) -> Iterator[Element]:
-    yield Line(model.hall.in_language(language), align="center")
+def _paper(
+    head: Letterhead,
+    language: str,
+    body: Iterable[Element],
+    *,
+    marks: Iterable[Element] = (),
+    below: Iterable[Element] = (),
+) -> PrintJob:
+    return PrintJob((*_head(head, language, marks), *body, *_foot(head, language), *below, Cut()))
+
+
+def _head(head: Letterhead, language: str, marks: Iterable[Element]) -> Iterator[Element]:
+    """The same on every paper. ``marks`` stand below the title: training, copy."""
+    yield Line(head.hall.in_language(language), align="center")
     yield Feed()
-    yield Line(_say("title", language), "double", bold=True, align="center")
+    yield Line(head.title.in_language(language), "double", bold=True, align="center")
+    yield from marks
+    yield Rule()
+    yield _fact("service", head.about.in_language(language), language, bold=True)
+    if head.line:
+        yield _fact("line", _say(f"line.{head.line}", language), language)
+    if head.person:
+        yield _fact("person", head.person, language)
+    yield _fact("printed_at", _minute(head.printed_at), language)
+    yield _fact("machine", head.machine, language)
+    yield _fact("help", head.help_phone, language)
+
+
+def _foot(head: Letterhead, language: str) -> Iterator[Element]:
+    yield Columns(_say("complaint", language), head.complaint_phone)
+    yield Columns(_say("catalogue", language), head.catalogue_version)
+    yield Line(_say("keep", language), align="center")
+
+
+def _marks(model: SlipModel, language: str) -> Iterator[Element]:
     if model.training:
         yield Line(_say("watermark", language, words=model.training), "tall", bold=True, align="center")
     if model.copy_number:
         yield Line(_say("copy", language, number=model.copy_number), bold=True, align="center")
 
 
-def _facts(model: SlipModel, language: str) -> Iterator[Element]:
-    service = model.service_name.in_language(language)
-    yield _fact("service", service, language, bold=True)
-    if model.line:
-        yield _fact("line", _say(f"line.{model.line}", language), language)
-    if model.person:
-        yield _fact("person", model.person, language)
-    if model.fee:
-        yield _fact("fee", model.fee.in_language(language), language)
-    yield _fact("printed_at", _minute(model.printed_at), language)
+def _rows(rows: Iterable[Row], language: str) -> list[Element]:
+    at = LABEL_COLUMNS[language]
+    return [Columns(row.label.in_language(language), row.value.in_language(language), at=at) for row in rows]
 
 
 def _state(model: SlipModel, language: str) -> Iterator[Element]:
-    words = _say(f"state.{model.state}", language)
+    known = model.state in set(CaseState)
+    words = _say(f"state.{model.state}" if known else "state_other", language, state=plain(model.state))
     # "已登记,待网络恢复后受理" just fits at double size; longer words would break in the middle of a sentence.
     size = "double" if columns_of(words) <= DOUBLE_COLUMNS else "tall"
     yield Feed()
@@ -112,12 +137,15 @@ def _state(model: SlipModel, language: str) -> Iterator[Element]:
     yield Feed()
     if model.state in NOT_YET_ACCEPTED:
         yield Line(_say(f"promise.{model.state}", language), align="center")
+    if model.reasons:
+        yield Line(_say("reasons", language), bold=True)
+        yield from _items(model.reasons, language)
     if model.state not in CLOCK_RUNS:
         return
     if model.accepted_at:
         yield _fact("accepted_at", _minute(model.accepted_at), language)
-    if model.promised_date:
-        yield _fact("promised", _day(model.promised_date, language), language, bold=True)
+    if model.promise:
+        yield _fact("promised", model.promise.in_language(language), language, bold=True)
 
 
 def _number(model: SlipModel, language: str) -> Iterator[Element]:
@@ -129,10 +157,10 @@ def _number(model: SlipModel, language: str) -> Iterator[Element]:
 
 
 def _next(model: SlipModel, language: str) -> Iterator[Element]:
-    steps = [what.in_language(language) for what in model.what_next if what]
+    steps = [what for what in model.what_next if what]
     if steps:
         yield Line(_say("next", language), bold=True)
-        yield from _items(steps)
+        yield from _items(steps, language)
     if model.progress_qr:
         yield Feed()
         yield Qr(model.progress_qr)
@@ -141,16 +169,11 @@ def _next(model: SlipModel, language: str) -> Iterator[Element]:
     yield Rule()
 
 
-def _items(lines: Sequence[str]) -> list[Line]:
+def _items(sentences: Sequence[Text], language: str) -> list[Line]:
+    lines = [sentence.in_language(language) for sentence in sentences]
     if len(lines) == 1:
         return [Line(lines[0])]
     return [Line(f"{n}. {line}", indent=3) for n, line in enumerate(lines, 1)]
-
-
-def _foot(model: SlipModel, language: str) -> Iterator[Element]:
-    yield Columns(_say("complaint", language), model.complaint_phone)
-    yield Columns(_say("catalogue", language), model.catalogue_version)
-    yield Line(_say("keep", language), align="center")
 
 
 def _second_copy(model: SlipModel, language: str) -> Iterator[Element]:
@@ -177,7 +200,3 @@ def _say(key: str, language: str, **values: object) -> str:
 
 def _minute(moment: datetime) -> str:
     return f"{local(moment):%Y-%m-%d %H:%M}"
-
-
-def _day(day: date, language: str) -> str:
-    return _say("day", language, date=day.isoformat(), weekday=text(f"slip.weekday.{day.isoweekday()}"))

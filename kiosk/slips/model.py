@@ -1,41 +1,75 @@
-"""What a slip says, before anyone has thought about paper."""
+"""What a paper says, before anyone has thought about paper."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text
 
 Line = Literal["traffic", "household", "exit_entry", "common", ""]
 
 
-class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
-    """One case on paper. ``person`` is masked already; ``state`` is what has been proved at ``printed_at``.
+class SecondCopy(NamedTuple):
+    """``codes`` are the texts of the QR codes in order, sealed and signed; ``mark`` stands beside them."""
 
-    ``state`` is a ``kiosk.cases.CaseState`` value. ``promised_date`` is printed only once the department has accepted,
-    whatever is given. ``copy_number`` 0 is the first slip, n the n-th reprint; ``training`` is the watermark of slips
-    that mean nothing; ``progress_qr`` is what the phone reads. ``second_copy`` is printed only while the city does not
-    have the case (``stored``).
+    mark: str
+    codes: tuple[str, ...]
+
+
+class Letterhead(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on every paper there is: where and when it was printed, for whom, about what, and whom to ask.
+
+    ``person`` is masked already; "" where the paper is nobody's. ``about`` is the service or what else it deals with.
     """
 
-    service_name: Text
-    person: str
+    title: Text
+    about: Text
+    hall: Text
+    machine: str
+    printed_at: datetime
+    help_phone: str
+    complaint_phone: str
+    catalogue_version: str
+    line: Line = ""
+    person: str = ""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A label and its value."""
+
+    label: Text
+    value: Text
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a sheet: rows beneath a title, or sentences that are numbered when there are several."""
+
+    title: Text = NOTHING
+    rows: tuple[Row, ...] = ()
+    sentences: tuple[Text, ...] = ()
+
+
+class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One case on paper. ``state`` is what has been proved at the time of printing.
+
+    ``state`` is a ``kiosk.cases.CaseState`` value, or a word of a newer hub, which is printed as it is. ``promise``
+    is printed only once the department has accepted, whatever is given. ``copy_number`` 0 is the first slip, n the
+    n-th reprint; ``training`` is the watermark of slips that mean nothing; ``progress_qr`` is what the phone reads.
+    ``second_copy`` is printed only while the city does not have the case (``stored``).
+    """
+
+    head: Letterhead
     receipt_number: str
     state: str
-    hall: Text
-    printed_at: datetime
-    catalogue_version: str
-    complaint_phone: str
+    rows: tuple[Row, ...] = ()
+    reasons: tuple[Text, ...] = ()
     progress_qr: str = ""
-    line: Line = ""
-    fee: Text = NOTHING
     what_next: tuple[Text, ...] = ()
     accepted_at: datetime | None = None
-    promised_date: date | None = None
+    promise: Text = NOTHING
     copy_number: int = 0
     training: Text = NOTHING
     second_copy: SecondCopy | None = None

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import structlog
 
 from kiosk.hub_link.filing import Filed
 from kiosk.hub_link.identity import Identity
 from kiosk.messages.content import CaseForm, encode_content
 from kiosk.messages.paper import PaperFacts, PaperTooLong, make_paper, mark_of, to_codes
+from kiosk.slips.model import SecondCopy
 
 log = structlog.get_logger()
-
-
-class SecondCopy(NamedTuple):
-    """``codes`` are the texts of the QR codes in order, sealed and signed; ``mark`` stands beside them."""
-
-    mark: str
-    codes: tuple[str, ...]
 
 
 def second_copy(

@@ -11,33 +11,48 @@ from kiosk.pages import Receipt
 from screens import paint, theme
 from screens.look import Look
 from screens.panel import Panel
+from screens.words import Words
 
 _PAD = 34
 _QR = 236
+_LEAST = "caption"
 
 
 def draw(block: Receipt, look: Look, width: float) -> Panel:
-    """Number left, QR code right, a note beneath."""
+    """The number on one line, as large as it fits; label and note beside the QR code."""
     panel = Panel(width)
     panel.card()
     pad = look.gap(_PAD)
     qr = _code(block.qr, round(_QR * look.metrics.roomy)) if block.qr else None
     room = width - 2 * _PAD - (qr.width + 30 if qr else 0)
-    y = pad
     label = look.second(block.label, "body", width=room)
-    number = look.words(grouped(block.number), "title", bold=True, width=room)
-    panel.put(label, _PAD, y)
-    y += label.height + 8
-    panel.put(number, _PAD, y)
-    y += number.height + 8
-    if block.note:
-        note = look.second(block.note, "body", width=room)
-        panel.put(note, _PAD, y + 4)
-        y += note.height + 4
-    height = max(y + pad, (qr.height + 2 * pad) if qr else 0)
+    number = look.words(_unbroken(block.number), "title", bold=True)
+    beside = number.width <= room
+    if not beside:
+        number = number_words(look, block.number, "title", width - 2 * _PAD)
+    note = look.second(block.note, "body", width=room) if block.note else None
+    y = pad
+    for words in () if beside else (label, number):
+        panel.put(words, _PAD, y)
+        y += words.height + 8
+    top = y
+    for words in (label, number, note) if beside else (note,):
+        if words:
+            panel.put(words, _PAD, y)
+            y += words.height + 8
+    high = max(y - 8 - top, qr.height if qr else 0)
     if qr:
-        panel.put(qr, width - _PAD - qr.width, (height - qr.height) / 2)
-    return panel.finish(height)
+        panel.put(qr, width - _PAD - qr.width, top + (high - qr.height) / 2)
+    return panel.finish(top + high + pad)
+
+
+def number_words(look: Look, number: str, size: str, width: float) -> Words:
+    """A receipt number in groups of four on one line: its type shrinks before it breaks."""
+    return look.words(_unbroken(number), size, bold=True, width=width, lines=1, floor=_LEAST)
+
+
+def _unbroken(number: str) -> str:
+    return grouped(number).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def grouped(number: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kiosk.pages import Stage, Stages
 from screens import theme
+from screens.blocks.receipt import number_words
 from screens.look import Look
 from screens.panel import Panel
 from screens.words import icon
@@ -25,7 +26,11 @@ def draw(block: Stages, look: Look, width: float) -> Panel:
     if block.title:
         title = look.words(block.title, "large", bold=True, width=width - 2 * _PAD)
         panel.put(title, _PAD, y)
-        y += title.height + look.gap(22)
+        y += title.height + look.gap(6 if block.number else 22)
+    if block.number:
+        number = number_words(look, block.number, "medium", panel.width - 2 * _PAD)
+        panel.put(number, _PAD, y)
+        y += number.height + look.gap(22)
     for number, stage in enumerate(block.stages):
         last = number == len(block.stages) - 1
         y += _stage(panel, stage, look, y, last=last)

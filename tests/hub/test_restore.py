@@ -36,8 +36,9 @@ from kiosk.messages import seal
 from kiosk.messages.content import CaseForm, decode_content
 from kiosk.messages.envelope import new_key, parse
 from kiosk.messages.paper import PaperFacts, join_codes, make_paper, mark_of, read_code, to_codes
-from kiosk.slips import SlipModel, slip_job
-from kiosk.slips.second_copy import SecondCopy, second_copy
+from kiosk.slips import Letterhead, SlipModel, slip_job
+from kiosk.slips.model import SecondCopy
+from kiosk.slips.second_copy import second_copy
 from kiosk.text import same
 from tests.devices.receipt_printer.conftest import Bench
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
@@ -105,19 +106,19 @@ def file_offline(machine: Machine, printer: Bench, folder: Path, *, words: str =
 
 
 def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
-    model = SlipModel(
-        service_name=same("驾驶证有效期满换证"),
+    head = Letterhead(
+        title=same("自助服务凭条"),
+        about=same("驾驶证有效期满换证"),
         line="traffic",
         person="赵*福",
-        receipt_number=receipt,
-        state="stored",
         hall=same("临江区公安政务服务大厅"),
+        machine="kiosk-0001",
         printed_at=AT,
+        help_phone="110",
         catalogue_version="2027.01.1",
         complaint_phone="12389",
-        progress_qr=receipt,
-        second_copy=copy,
     )
+    model = SlipModel(head=head, receipt_number=receipt, state="stored", progress_qr=receipt, second_copy=copy)
     if not printer.drivers:
         printer.driver()
     done = printer.drivers[0].print_job(Deadline(20), slip_job(model))

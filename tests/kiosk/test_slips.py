@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from datetime import UTC, date, datetime
 
@@ -12,8 +13,10 @@ from PIL import Image
 
 from devices.receipt_printer.codec import Paper
 from devices.receipt_printer.interpreter import Interpreter
+from devices.receipt_printer.job import PrintJob
 from devices.receipt_printer.page import Page
 from kiosk.cases import CaseState
+from kiosk.catalogue.model import Limit
 from kiosk.hub_link.filing import Filed
 from kiosk.hub_link.identity import Identity
 from kiosk.messages.content import decode_content
@@ -21,27 +24,44 @@ from kiosk.messages.envelope import new_key
 from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import CODE_CHARACTERS, PREFIX
 from kiosk.messages.seal import new_seal_key, new_sign_key
-from kiosk.slips import SlipModel, notice_job, printer_test_job, slip_job
-from kiosk.slips.second_copy import SecondCopy, second_copy
+from kiosk.promise import promise_words
+from kiosk.slips import (
+    Letterhead,
+    Row,
+    Section,
+    SlipModel,
+    layout,
+    printer_test_job,
+    sheet_job,
+    slip_job,
+)
+from kiosk.slips.model import SecondCopy
+from kiosk.slips.second_copy import second_copy
 from kiosk.text import Text, same
 from tests.hub.fixtures import case_form
 
 PRINTED_AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
 
-ACCEPTED = SlipModel(
-    service_name=Text("驾驶证有效期满换证", "Renew an expiring driving licence"),
+HEAD = Letterhead(
+    title=Text("自助服务凭条", "Service slip"),
+    about=Text("驾驶证有效期满换证", "Renew an expiring driving licence"),
     line="traffic",
     person=mask_name("王小明"),
-    receipt_number="990100000120270112000019",
-    state="accepted",
-    accepted_at=PRINTED_AT,
-    promised_date=date(2027, 2, 18),
     hall=same("临江区公安政务服务大厅"),
+    machine="kiosk-0001",
     printed_at=PRINTED_AT,
-    fee=Text("10 元", "10 yuan"),
-    what_next=(Text("等待短信通知，办结后到本大厅领取。", "Wait for the message, then collect it here."),),
+    help_phone="110 / 12367",
     complaint_phone="12389",
     catalogue_version="2027.01.1",
+)
+ACCEPTED = SlipModel(
+    head=HEAD,
+    receipt_number="990100000120270112000019",
+    state="accepted",
+    rows=(Row(Text("费用", "Fee"), Text("10 元", "10 yuan")),),
+    accepted_at=PRINTED_AT,
+    promise=promise_words(date(2027, 2, 18), date(2027, 1, 12), Limit(n=20, unit="wd")),
+    what_next=(Text("等待短信通知，办结后到本大厅领取。", "Wait for the message, then collect it here."),),
     progress_qr="990100000120270112000019",
 )
 STORED = msgspec.structs.replace(ACCEPTED, state="stored")
@@ -54,14 +74,17 @@ GOLDEN_ACCEPTED = """\
 办理事项    驾驶证有效期满换证
 业务类别    交通管理
 申请人      王*明
-费用        10 元
 打印时间    2027-01-12 10:31
+自助机      kiosk-0001
+咨询电话    110 / 12367
+费用        10 元
 ------------------------------------------------
 
                   已受理
 
 受理时间    2027-01-12 10:31
-承诺办结    2027-02-18（星期四）前
+承诺办结    最迟 2027-02-18（星期四）
+            受理后 20 个工作日
 ------------------------------------------------
             回执编号（查询时请出示）
          9901 0000 0120 2701 1200 0019
@@ -90,8 +113,10 @@ GOLDEN_STORED = """\
 办理事项    驾驶证有效期满换证
 业务类别    交通管理
 申请人      王*明
-费用        10 元
 打印时间    2027-01-12 10:31
+自助机      kiosk-0001
+咨询电话    110 / 12367
+费用        10 元
 ------------------------------------------------
 
  已登记,待网络恢复后受理
@@ -110,6 +135,14 @@ class Still:
         return 0
 
     def auto_status(self, mask): ...
+
+
+def headed(title):
+    return msgspec.structs.replace(HEAD, title=same(title), about=same("签注余次/证件信息查询"))
+
+
+def of_person(masked):
+    return msgspec.structs.replace(ACCEPTED, head=msgspec.structs.replace(HEAD, person=masked))
 
 
 def on_paper(job, **paper):
@@ -150,12 +183,12 @@ def test_only_an_accepted_case_has_a_promised_date(state, language):
 def test_english_slip():
     words, _ = on_paper(slip_job(ACCEPTED, "en"))
     assert "Renew an expiring driving" in words
-    assert "Done by         2027-02-18 (Thu)" in words
+    assert "Done by         2027-02-18 (Thu) at the latest" in words
 
 
 @pytest.mark.parametrize("name", ["王小𠮷", "李䶮", "赵㛃㛃"])
 def test_rare_name_is_a_picture_on_its_line_only(name):
-    model = msgspec.structs.replace(ACCEPTED, person=mask_name("张" + name))
+    model = of_person(mask_name("张" + name))
     plain, rare = Paper().compose(slip_job(ACCEPTED)), Paper().compose(slip_job(model))
     assert rare.count(b"\x1dv0") == plain.count(b"\x1dv0") + 1
     words, _ = on_paper(slip_job(model))
@@ -165,7 +198,7 @@ def test_rare_name_is_a_picture_on_its_line_only(name):
 
 
 def test_rare_name_stays_text_where_the_font_has_it():
-    model = msgspec.structs.replace(ACCEPTED, person=mask_name("李小䶮"))
+    model = of_person(mask_name("李小䶮"))
     words, _ = on_paper(slip_job(model), font_set="gb18030_2byte")
     assert "申请人      李*䶮" in words
 
@@ -179,26 +212,102 @@ def test_copy_and_training_are_marked():
 
 
 def test_notice_tells_everything_at_once():
-    words, _ = on_paper(notice_job("一次性告知单", ["驾驶证还有 2 条违法未处理。", "体检证明已过期。"], "12389"))
-    assert [line for line in words.splitlines() if line] == [
-        "            一次性告知单",
-        "-" * 48,
-        "1. 驾驶证还有 2 条违法未处理。",
-        "2. 体检证明已过期。",
-        "-" * 48,
-        " " * 21 + "12389",
-    ]
+    missing = Section(sentences=(same("驾驶证还有 2 条违法未处理。"), same("体检证明已过期。")))
+    words, _ = on_paper(sheet_job(headed("一次性告知单"), [missing]))
+    lines = [line for line in words.splitlines() if line]
+    first = lines.index("1. 驾驶证还有 2 条违法未处理。")
+    assert lines[first + 1] == "2. 体检证明已过期。"
+    assert lines[1] == "            一次性告知单"
+
+
+def test_a_query_sheet_names_the_document():
+    rows = (Row(same("证件号码"), same("C9****21")), Row(same("香港 · 个人旅游签注"), same("剩余 1 次")))
+    words, _ = on_paper(sheet_job(headed("查询结果单"), [Section(title=same("往来港澳通行证"), rows=rows)]))
+    assert "往来港澳通行证\n证件号码    C9****21\n" in words
+    assert "香港 · 个人旅游签注\n            剩余 1 次\n" in words
+
+
+PAPERS = {
+    "slip": lambda language: slip_job(ACCEPTED, language),
+    "offline slip": lambda language: slip_job(STORED, language),
+    "copy": lambda language: slip_job(msgspec.structs.replace(ACCEPTED, copy_number=1), language),
+    "notice": lambda language: sheet_job(HEAD, [Section(sentences=(same("missing"),))], language),
+    "query": lambda language: sheet_job(HEAD, [Section(title=same("x"), rows=(Row(same("a"), same("b")),))], language),
+    "printer test": lambda language: printer_test_job(HEAD, language),
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_paper_says_where_when_for_whom_about_what_and_whom_to_ask(name, language):
+    words, _ = on_paper(PAPERS[name](language))
+    about = HEAD.about.in_language(language)[:24]
+    for wanted in (HEAD.hall.zh, "kiosk-0001", "2027-01-12 10:31", "王*明", "110 / 12367", "12389", about):
+        assert wanted in words, (name, wanted)
+
+
+def test_there_is_no_paper_beside_these():
+    """A paper is made by ``_paper``, so that none can be without its head."""
+    assert layout.PrintJob is PrintJob
+    assert inspect.getsource(layout).count("PrintJob(") == 1
 
 
 def test_technicians_test_print_has_everything():
-    words, picture = on_paper(printer_test_job("kiosk-0001", PRINTED_AT))
-    assert "kiosk-0001" in words
+    words, picture = on_paper(printer_test_job(HEAD))
+    assert "正常字：自助服务 0123456789" in words
     assert len(zxingcpp.read_barcodes(picture.convert("RGB"))) == 2
 
 
+@pytest.mark.parametrize("columns", [48, 32])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_receipt_number_is_never_broken_over_lines(columns, language):
+    pages = []
+    page = Page(dots=columns * 12, columns=columns, on_slip=lambda _, words: pages.append(words))
+    interpreter = Interpreter(page, Still(), lambda _: None)
+    for byte in Paper(columns=columns, dots=columns * 12).compose(slip_job(ACCEPTED, language)):
+        interpreter.feed(byte)
+    assert "9901 0000 0120 2701 1200 0019" in [line.strip() for line in pages[0].splitlines()]
+
+
+def test_a_state_that_only_a_newer_hub_knows_is_printed_as_it_came_and_promises_nothing():
+    words, _ = on_paper(slip_job(msgspec.structs.replace(ACCEPTED, state="hand\nover\x1b@")))
+    assert "当前状态：hand over @" in words
+    assert "2027-02-18" not in words
+
+
+def test_a_refused_case_has_all_its_reasons_on_paper():
+    reasons = (same("有未处理完毕的违法。"), same("记满 12 分。"))
+    words, _ = on_paper(slip_job(msgspec.structs.replace(ACCEPTED, state="not_accepted", reasons=reasons)))
+    assert "1. 有未处理完毕的违法。\n2. 记满 12 分。" in words
+
+
+@pytest.mark.parametrize(
+    ("promised_on", "limit", "zh", "en"),
+    [
+        (date(2027, 1, 12), Limit(n=0, unit="wd"), "2027-01-12（当场办结）", "2027-01-12 (done at once)"),
+        (date(2027, 1, 12), None, "2027-01-12（当场办结）", "2027-01-12 (done at once)"),
+        (date(2027, 1, 13), Limit(n=0, unit="wd"), "最迟 2027-01-13（星期三）", "2027-01-13 (Wed) at the latest"),
+        (
+            date(2027, 1, 19),
+            Limit(n=5, unit="wd"),
+            "最迟 2027-01-19（星期二）\n受理后 5 个工作日",
+            "2027-01-19 (Tue) at the latest\nwithin 5 working day(s)",
+        ),
+        (
+            date(2027, 3, 13),
+            Limit(n=60, unit="d"),
+            "最迟 2027-03-13（星期六）\n受理后 60 天（含休息日）",
+            "2027-03-13 (Sat) at the latest\nwithin 60 day(s), weekends counted",
+        ),
+    ],
+)
+def test_a_promise_says_the_last_day_and_how_it_was_counted(promised_on, limit, zh, en):
+    """Accepted on 2027-01-12: what is done at once is not promised "before" that day."""
+    assert promise_words(promised_on, date(2027, 1, 12), limit) == Text(zh, en)
+
+
 def test_slip_fits_a_narrow_printer():
-    job = slip_job(msgspec.structs.replace(ACCEPTED, person="王*明"))
-    assert Paper(columns=32, dots=384).compose(job)
+    assert Paper(columns=32, dots=384).compose(slip_job(ACCEPTED))
 
 
 COPY = second_copy(

@@ -15,7 +15,7 @@ FILES = sorted((ROOT / "kiosk" / "maintenance").glob("*.py"))
 SECRET = {"kiosk.messages.seal", "kiosk.messages.questions", "kiosk.hub_link.filing", "kiosk.hub_link.client"}
 NAMES = {
     *("unseal", "seal", "open", "parcel", "claim", "proof", "filing", "ask", "identity", "portrait", "filed"),
-    *("db", "query", "kept_cases", "link_http", "verify_face", "private_key"),
+    *("db", "query", "kept_by_card", "kept_by_number", "link_http", "verify_face", "private_key"),
 }
 
 

@@ -1,0 +1,66 @@
+"""What the hub told of a case, read so that nothing it says can stop a page. Not a step kind.
+
+A state, actor or reason that we do not know, or a date that is none, is shown as it came or left out.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
+from kiosk.catalogue.model import Service
+from kiosk.clock import local
+from kiosk.messages.questions import CaseProgress, ProgressState
+from kiosk.promise import promise_words
+from kiosk.text import NOTHING, Text, plain, text, worded
+
+_ACCEPTED = frozenset(CaseState) - NOT_YET_ACCEPTED - {CaseState.NOT_ACCEPTED}
+
+
+def state_words(state: str) -> Text:
+    """A state's name; one of a newer hub as it came."""
+    return worded("state.", state, text("state.other", state=plain(state)))
+
+
+def when(state: ProgressState) -> datetime | None:
+    """The moment of a state, None where none can be read."""
+    try:
+        moment = datetime.fromisoformat(state.at)
+        return local(moment) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def proof_words(state: ProgressState) -> Text:
+    """When, and by whose word."""
+    moment = when(state)
+    shown = f"{moment:%Y-%m-%d %H:%M}" if moment else text("progress.no_time")
+    return text("progress.by", when=shown, who=worded("progress.who_", state.by, text("progress.who_other")))
+
+
+def codes(state: ProgressState) -> tuple[str, ...]:
+    """The reasons of a state. An older hub joins them into one note."""
+    listed = getattr(state, "reasons", None)
+    found = listed or state.note.replace(",", " ").split()
+    return tuple(dict.fromkeys(str(code) for code in found))
+
+
+def last_reasons(case: CaseProgress | None) -> tuple[str, ...]:
+    """Why it stands where it stands."""
+    return codes(case.states[-1]) if case and case.states else ()
+
+
+def accepted_at(case: CaseProgress) -> datetime | None:
+    """When a department first took it, None where that is not proved or its time cannot be read."""
+    taken = next((s for s in case.states if s.state in _ACCEPTED), None)
+    return when(taken) if taken else None
+
+
+def promise(case: CaseProgress, service: Service | None) -> Text:
+    """The promised date in words, only while a proved acceptance makes the clock run."""
+    last = case.states[-1].state if case.states else ""
+    if last not in CLOCK_RUNS or not isinstance(case.promised_date, date):
+        return NOTHING
+    moment = accepted_at(case)
+    accepted_on = moment.date() if moment else date.min
+    return promise_words(case.promised_date, accepted_on, service.limit_promise if service else None)

@@ -1,0 +1,81 @@
+"""What this machine itself holds of cases and complaints, found by number or by the card of the person.
+
+While a case waits here for the network its row carries a mark made from the person's card. The mark needs the picture
+block of the card's chip, which nobody can guess: whoever takes the disk, with the key that lies on it, cannot find out
+whose a case is by trying numbers, only by holding a reading of that very card. It is erased when the case is delivered.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+
+from devices.id_card_reader.card import IdCard
+from kiosk.recovery import PRINT, WITH_SLIP, Slip
+from offline_cache.outbox import Row
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+_KEY_BYTES = 32
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """One case as far as this machine can prove it. ``service`` is "" where no slip was ever begun.
+
+    ``state`` is the outbox's: ``stored``, ``sending``, ``delivered`` or ``held``; ``at`` RFC 3339, when it was filed.
+    """
+
+    number: str
+    kind: str
+    state: str
+    service: str
+    at: str
+
+
+async def owner_mark(machine: Machine, card: IdCard) -> bytes:
+    """The mark of this card here; b"" for a card without a picture, which could be guessed. Raises StoreError."""
+    if not card.photo:
+        return b""
+    key = await trio.to_thread.run_sync(_key, machine)
+    return hmac.digest(key, card.number.encode() + b"\0" + card.photo, "sha256")
+
+
+async def kept_by_number(machine: Machine, number: str) -> list[Kept]:
+    """What was filed here under this receipt number."""
+    return await trio.to_thread.run_sync(partial(_by_number, machine, number))
+
+
+async def kept_by_card(machine: Machine, card: IdCard) -> list[Kept]:
+    """What this person filed here and has not left yet, newest first."""
+    mark = await owner_mark(machine, card)
+    return await trio.to_thread.run_sync(partial(_by_mark, machine, mark)) if mark else []
+
+
+def _key(machine: Machine) -> bytes:
+    kept = machine.values.get("mark_key", "owner")
+    if kept is None:
+        kept = secrets.token_bytes(_KEY_BYTES)
+        machine.values.put("mark_key", "owner", kept)
+    return kept
+
+
+def _by_number(machine: Machine, number: str) -> list[Kept]:
+    rows = machine.outbox.find(receipt_number=number)
+    return [_kept(machine, row) for row in rows if row.kind in WITH_SLIP]
+
+
+def _by_mark(machine: Machine, mark: bytes) -> list[Kept]:
+    rows = [machine.outbox.row(seq) for seq in reversed(machine.outbox.marks.find(mark))]
+    return [_kept(machine, row) for row in rows]
+
+
+def _kept(machine: Machine, row: Row) -> Kept:
+    tries = machine.journal.outcomes(PRINT, row.case_id) if row.case_id else []
+    named = [msgspec.convert(detail, Slip).service for detail, _ in tries]
+    return Kept(row.receipt_number or "", row.kind, row.state, next(iter(named), ""), row.created_at)

@@ -1,0 +1,28 @@
+"""The head of a paper that this machine prints now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiosk.slips.model import Letterhead, Line
+from kiosk.text import Text, same
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+
+def letterhead(machine: Machine, title: Text, about: Text, *, line: Line = "", person: str = "") -> Letterhead:
+    """``title``: what kind of paper it is; ``about``: the service; ``person``: masked already, "" for nobody."""
+    catalogue = machine.catalogue
+    return Letterhead(
+        title=title,
+        about=about,
+        line=line,
+        person=person,
+        hall=same(machine.config.machine.hall),
+        machine=machine.config.machine.id,
+        printed_at=machine.clock.now(),
+        help_phone=catalogue.help_phone,
+        complaint_phone=catalogue.complaint_phone,
+        catalogue_version=catalogue.version,
+    )

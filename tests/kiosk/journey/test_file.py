@@ -1,0 +1,137 @@
+"""After filing: the page and the slip say what is proved, every reason, and a date only as it was promised."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from devices.receipt_printer.job import Outcome as Ended
+from kiosk.case_watch import Word
+from kiosk.cases import CaseState
+from kiosk.catalogue.model import StepSpec
+from kiosk.kept import kept_by_card
+from kiosk.messages.content import Identity
+from tests.kiosk.journey.conftest import LI, ZHAO, Counter, words
+
+TODAY = date(2027, 1, 12)
+
+
+@pytest.fixture
+def filing(counter: Counter) -> Counter:
+    """T01 from the filing on, with a person who has been verified."""
+    services = counter.machine.catalogue.services
+    steps = (StepSpec(kind="file"), StepSpec(kind="slip"))
+    services["T01"] = msgspec.structs.replace(services["T01"], steps=steps)
+    counter.visit.card = ZHAO
+    counter.visit.identity = Identity("guide", "confirmed", guide_ref="g1")
+    return counter
+
+
+def the_department_says(counter: Counter, word: Word) -> None:
+    """As soon as the case is filed."""
+    file = counter.machine.filing.file
+
+    async def filed(**what: Any) -> Any:
+        done = await file(**what)
+        counter.machine.watch.words[what["receipt_number"]] = word
+        return done
+
+    counter.machine.filing.file = filed  # type: ignore[method-assign]
+    counter.machine.link._online = True
+
+
+async def result(counter: Counter) -> tuple[str, str]:
+    """What the result page and the slip say."""
+    async with counter.doing("T01"):
+        if counter.machine.link.online:
+            await counter.finger.until("filing")
+        while counter.finger.history[-1:] == ["filing"]:
+            counter.clock.jump(0.1)
+            await trio.testing.wait_all_tasks_blocked()
+        page = await counter.first("result")
+        await counter.touch("next", "slip")
+        counter.last("next")
+    return words(page), counter.papers[0]
+
+
+async def test_without_network_it_is_registered_and_nothing_is_promised(filing: Counter) -> None:
+    page, paper = await result(filing)
+    assert "已登记，待网络恢复后受理" in page
+    assert "已登记,待网络恢复后受理" in paper
+    assert "承诺" not in page + paper
+    (kept,) = await kept_by_card(filing.machine, ZHAO)
+    assert (kept.state, kept.service) == ("stored", "T01")
+    assert await kept_by_card(filing.machine, LI) == []
+
+
+async def test_what_is_done_at_once_is_not_promised_before_today(filing: Counter) -> None:
+    the_department_says(filing, Word(CaseState.ACCEPTED, TODAY))
+    page, paper = await result(filing)
+    assert "2027-01-12（当场办结）" in page
+    assert "承诺办结    2027-01-12（当场办结）" in paper
+
+
+async def test_two_reasons_of_a_refusal_show_two_on_page_and_paper(filing: Counter) -> None:
+    the_department_says(filing, Word(CaseState.NOT_ACCEPTED, None, ("violations_settled", "moon_phase")))
+    page, paper = await result(filing)
+    assert "部门没有受理" in page
+    for said in (page, paper.replace("\n   ", "")):
+        assert "有未处理完毕的道路交通违法" in said
+        assert "其他原因（代码 moon_phase）" in said
+    assert "不予受理" in paper
+    assert "领取新证" not in paper, "there is none to collect"
+    assert "问题解决后可以重新办理" in paper
+
+
+async def test_a_refusal_without_a_reason_says_where_to_ask(filing: Counter) -> None:
+    the_department_says(filing, Word(CaseState.REFUSED, TODAY))
+    page, paper = await result(filing)
+    assert "不予许可" in page
+    assert "部门没有写明原因" in page
+    assert "2027-01-12（" not in page + paper
+
+
+@pytest.mark.parametrize("state", list(CaseState))
+async def test_no_state_is_called_accepted_that_is_not(filing: Counter, state: CaseState) -> None:
+    the_department_says(filing, Word(state, TODAY))
+    page, paper = await result(filing)
+    accepted = state in (CaseState.ACCEPTED, CaseState.IN_REVIEW)
+    assert ("部门已受理" in page) is accepted
+    assert ("当场办结" in paper) is accepted
+
+
+async def test_a_slip_that_nobody_knows_of_is_copied_and_marked(filing: Counter) -> None:
+    filing.printer = Ended.UNKNOWN
+    async with filing.doing("T01"):
+        await filing.first("result")
+        page = await filing.touch("next", "slip_trouble")
+        assert "回执打印出来了吗" in words(page)
+        filing.printer = Ended.PRINTED
+        await filing.touch("again", "slip")
+        filing.last("next")
+    first, copy = filing.papers
+    assert "副本" not in first
+    assert "副本 · 补打第 1 次" in copy
+    assert filing.machine.journal.open_intents() == []
+
+
+async def test_who_has_it_says_so_and_needs_no_copy(filing: Counter) -> None:
+    filing.printer = Ended.UNKNOWN
+    async with filing.doing("T01"):
+        await filing.first("result")
+        await filing.touch("next", "slip_trouble")
+        filing.last("came")
+    assert len(filing.papers) == 1
+    assert filing.machine.journal.open_intents() == []
+
+
+async def test_who_wants_no_slip_gets_none(filing: Counter) -> None:
+    async with filing.doing("T01"):
+        await filing.first("result")
+        filing.last("leave")
+    assert filing.papers == []
