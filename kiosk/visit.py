@@ -57,6 +57,8 @@ class Visit:
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
+        self.rated: set[str] = set()
+        """Receipt numbers: a case is rated once (一次一评)."""
         self.guide_called = False
         self._touched = 0.0
         self._asking = False

@@ -1,0 +1,126 @@
+"""好差评: the name and the key of the service that is rated, each case once, and never a number that names nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kiosk.cases import unbroken
+from kiosk.journey import rate
+from kiosk.messages.content import Rating
+from kiosk.messages.questions import ProgressAnswer
+from kiosk.recovery import Slip, begin_slip
+from kiosk.text import text
+from kiosk.visit import FiledCase
+from tests.kiosk.journey.conftest import Counter, number, told, words
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[Rating]:
+    """What was filed, before it was sealed."""
+    found: list[Rating] = []
+    encode = rate.encode_content
+    monkeypatch.setattr(rate, "encode_content", lambda content: found.append(content) or encode(content))
+    return found
+
+
+async def rated(counter: Counter, receipt_number: str, grade: str = "grade:5") -> str:
+    """The words of the question about this number."""
+    async with counter.doing("C02"):
+        await counter.first("receipt_number")
+        page = await counter.touch("next", "rate", number=receipt_number)
+        await counter.touch(grade, "rated")
+        counter.last("continue")
+    return words(page)
+
+
+async def test_the_rated_service_has_its_name_and_its_key(counter: Counter, said: list[Rating]) -> None:
+    counter.answers["progress"] = ProgressAnswer([told(1, "delivered", "accepted", service="H13")])
+    asked = await rated(counter, number(1))
+    assert "您对“居住证签注”的办理满意吗？" in asked
+    assert "对“好差评”" not in asked
+    assert [(r.receipt_number, r.service, r.grade) for r in said] == [(number(1), "H13", 5)]
+    assert len(counter.filed("rating")) == 1
+
+
+async def test_without_network_a_case_of_this_machine_has_its_name_too(counter: Counter, said: list[Rating]) -> None:
+    machine, key = counter.machine, "0197c9a0-0000-7000-8000-000000000001"
+    parts = {"form": b"sealed"}
+    await machine.filing.file(kind="case", key=key, case_id=key, receipt_number=number(1), parts=parts)
+    begin_slip(machine, key, Slip(number=number(1), service="T01"))
+    assert "驾驶证有效期满换证" in await rated(counter, number(1))
+    assert [r.service for r in said] == ["T01"]
+
+
+async def test_a_number_that_only_the_hub_could_tell_is_asked_about_in_plain_words_and_filed_under_no_service(
+    counter: Counter, said: list[Rating]
+) -> None:
+    asked = await rated(counter, number(1))
+    assert "您对这次办理满意吗" in asked
+    assert unbroken(number(1)) in asked
+    assert [r.service for r in said] == [""], "the hub knows whose it is, C02 it is not"
+
+
+async def test_a_service_of_a_newer_catalogue_keeps_its_key(counter: Counter, said: list[Rating]) -> None:
+    counter.answers["progress"] = ProgressAnswer([told(1, "delivered", service="Z99")])
+    assert "您对这次办理" in await rated(counter, number(1))
+    assert [r.service for r in said] == ["Z99"]
+
+
+async def test_a_number_that_the_city_does_not_have_is_not_rated(counter: Counter, said: list[Rating]) -> None:
+    counter.answers["progress"] = ProgressAnswer([])
+    async with counter.doing("C02"):
+        await counter.first("receipt_number")
+        page = await counter.touch("next", "receipt_number", number=number(1))
+        assert "没有查到这个编号的办件" in words(page)
+        counter.last("back")
+    assert said == []
+
+
+async def test_a_case_is_rated_once_in_a_visit(counter: Counter, said: list[Rating]) -> None:
+    counter.visit.filed += [FiledCase("a", number(1), "T01"), FiledCase("b", number(2), "H13")]
+    for name in ("居住证签注", "驾驶证有效期满换证"):
+        counter.finger.history.clear()
+        async with counter.doing("C02"):
+            page = await counter.first("rate")
+            assert name in words(page)
+            await counter.touch("grade:4", "rated")
+            counter.last("continue")
+    counter.finger.history.clear()
+    async with counter.doing("C02"):
+        await counter.first("receipt_number")
+        page = await counter.touch("next", "receipt_number", number=number(1))
+        assert "已经评价过了" in words(page)
+        counter.last("back")
+    assert [r.service for r in said] == ["H13", "T01"]
+
+
+@pytest.mark.parametrize(
+    ("touched", "values", "reasons"),
+    [("next", {"reason": "slow"}, ["slow"]), ("next", {}, []), ("skip", {"reason": "slow"}, [])],
+)
+async def test_only_a_bad_grade_is_asked_for_its_reason(
+    counter: Counter, said: list[Rating], touched: str, values: dict[str, Any], reasons: list[str]
+) -> None:
+    counter.visit.filed.append(FiledCase("a", number(1), "T01"))
+    async with counter.doing("C02"):
+        await counter.first("rate")
+        await counter.touch("grade:2", "rate_reason")
+        await counter.touch(touched, "rated", **values)
+        counter.last("continue")
+    assert [(r.grade, r.reasons) for r in said] == [(2, reasons)]
+
+
+async def test_who_does_not_want_to_rate_is_not_counted(counter: Counter, said: list[Rating]) -> None:
+    counter.visit.filed.append(FiledCase("a", number(1), "T01"))
+    async with counter.doing("C02"):
+        await counter.first("rate")
+        counter.last("skip")
+    assert said == []
+    assert counter.filed("rating") == []
+
+
+def test_every_grade_and_reason_has_words() -> None:
+    for key in (*(f"grade_{n}" for n, _ in rate.GRADES), *(f"reason_{r}" for r in rate.REASONS)):
+        assert text(f"rate.{key}")
