@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import msgspec
 
-from kiosk.cases import grouped
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.slip import paper, until_out
+from kiosk.kept import kept_by_number
 from kiosk.messages.content import Complaint, encode_content
-from kiosk.pages import Action, Choice, Choices, Field, Notice, Receipt
+from kiosk.messages.masking import mask_phone
+from kiosk.pages import Action, Choice, Choices, Field, Notice, Page, Receipt
 from kiosk.refusals import not_filed
-from kiosk.text import NOTHING, text
+from kiosk.slips.model import Row, SlipModel
+from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 from offline_cache.errors import StoreError
 
-ABOUT = About(mark="", offline="goes on: the complaint is kept in the outbox")
+ABOUT = About(
+    mark="",
+    offline="goes on: the complaint is kept in the outbox",
+    jam="the complaint is kept, its number stands on the screen; the slip is offered again in C01",
+)
 KINDS = ("complaint", "report", "suggestion", "praise")
 SUBJECTS = ("attitude", "delay", "fee", "machine", "refused", "other")
 _PHONE = 11
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
-    """Kind, subject, contact or anonymous, number."""
-    kind = await _choice(journey, "complaint_kind", "kind", KINDS)
-    if not kind:
-        return Outcome.BACK
-    subject = await _choice(journey, "complaint_subject", "subject", SUBJECTS)
-    if not subject:
-        return await step(journey, _spec)
-    contact = await _contact(journey)
-    if contact is None:
-        return await step(journey, _spec)
-    content = said(journey, kind, subject, contact)
+    """Kind, subject, contact or anonymous; then the number, on paper if wished. "Back" goes back one page."""
+    questions = (_kind, _subject, _contact)
+    at = 0
+    while at < len(questions):
+        at += 1 if await questions[at](journey) else -1
+        if at < 0:
+            return Outcome.BACK
+    return await _file(journey)
+
+
+async def _file(journey: Journey) -> Outcome:
+    chosen = journey.answers
+    content = said(journey, chosen["kind"], chosen["subject"], chosen["contact"])
     try:
         await journey.machine.filing.file(
             kind="complaint",
@@ -44,7 +53,10 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         await journey.visit.tell(not_filed(error))
         return Outcome.LEAVE
     journey.filed = True
-    await _thanks(journey)
+    answer = await journey.visit.show(_thanks_page(journey))
+    if answer.action == "print":
+        state = await _state(journey)
+        await until_out(journey, journey.case_id, journey.service, lambda copy: _slip(journey, state, copy), 0)
     return Outcome.NEXT
 
 
@@ -61,7 +73,16 @@ def said(journey: Journey, kind: str, subject: str, contact: str) -> Complaint:
     )
 
 
-async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[str, ...]) -> str:
+async def _kind(journey: Journey) -> bool:
+    return await _choice(journey, "complaint_kind", "kind", KINDS)
+
+
+async def _subject(journey: Journey) -> bool:
+    return await _choice(journey, "complaint_subject", "subject", SUBJECTS)
+
+
+async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[str, ...]) -> bool:
+    """One choice, kept in the journey's answers. False for back."""
     error = NOTHING
     phone = journey.machine.catalogue.complaint_phone
     while True:
@@ -69,6 +90,7 @@ async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[st
             name=name,
             label=NOTHING,
             error=error,
+            selected=journey.answers.get(name, ""),
             options=tuple(Choice(id=o, label=text(f"complaint.{name}_{o}")) for o in options),
         )
         note = Notice(level="info", icon="phone", text=text("complaint.phone", phone=phone))
@@ -76,54 +98,95 @@ async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[st
             page_kind, text(f"complaint.{name}_title"), choices, note, lead=text(f"complaint.{name}_lead")
         )
         answer = await journey.visit.show(page)
+        chosen = answer.values.get(name)
+        if chosen in options:
+            journey.answers[name] = str(chosen)
         if answer.action == "back":
-            return ""
-        if answer.values.get(name) in options:
-            return str(answer.values[name])
+            return False
+        if chosen in options:
+            return True
         error = text("choose.none")
 
 
-async def _contact(journey: Journey) -> str | None:
-    """A phone number, "" for anonymous, None for back."""
-    error, value = NOTHING, ""
+async def _contact(journey: Journey) -> bool:
+    """A phone number, or "" for anonymous, kept in the journey's answers. False for back."""
+    error, value = NOTHING, journey.answers.get("contact", "")
     while True:
-        field = Field(
-            name="phone",
-            label=text("complaint.contact_label"),
-            keys="phone",
-            value=value,
-            error=error,
-            max_length=_PHONE,
-        )
-        back, send = journey.bar(text("action.send"))[1:]
-        anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
-        page = journey.page(
-            "complaint_contact",
-            text("complaint.contact_title"),
-            field,
-            lead=text("complaint.contact_lead"),
-            actions=(back, anonymous, send),
-        )
-        answer = await journey.visit.show(page)
+        answer = await journey.visit.show(_contact_page(journey, value, error))
+        value = "" if answer.action == "anonymous" else str(answer.values.get("phone", ""))
+        journey.answers["contact"] = value
         if answer.action == "back":
-            return None
-        if answer.action == "anonymous":
-            return ""
-        value = str(answer.values.get("phone", ""))
-        if len(value) == _PHONE and value.isdigit():
-            return value
+            return False
+        if answer.action == "anonymous" or (len(value) == _PHONE and value.isascii() and value.isdigit()):
+            return True
         error = text("complaint.contact_wrong")
 
 
-async def _thanks(journey: Journey) -> None:
+def _contact_page(journey: Journey, value: str, error: Text) -> Page:
+    field = Field(
+        name="phone",
+        label=text("complaint.contact_label"),
+        keys="phone",
+        value=value,
+        error=error,
+        max_length=_PHONE,
+    )
+    back, send = journey.bar(text("action.send"))[1:]
+    anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
+    return journey.page(
+        "complaint_contact",
+        text("complaint.contact_title"),
+        field,
+        lead=text("complaint.contact_lead"),
+        actions=(back, anonymous, send),
+    )
+
+
+def _thanks_page(journey: Journey) -> Page:
+    """The number, and what it is good for: an anonymous one leads to nobody, so nobody can be answered."""
     number = journey.receipt_number
     receipt = Receipt(label=text("complaint.number"), number=number, qr=number, note=text("complaint.keep"))
+    lead = text("complaint.thanks_lead" if journey.machine.link.online else "complaint.thanks_lead_offline")
+    who = Notice(level="info", icon="info", text=_answered(journey))
+    done = Action(id="continue", label=text("complaint.no_slip"), style="secondary")
+    print_ = Action(id="print", label=text("complaint.print"), style="primary", icon="printer")
     page = message(
         "complaint_done",
         "check-circle",
         "ok",
         text("complaint.thanks"),
-        text("complaint.thanks_lead", number=grouped(number)),
+        lead,
+        done,
+        print_,
         service=journey.service.key,
     )
-    await journey.visit.show(msgspec.structs.replace(page, blocks=(*page.blocks, receipt)))
+    return msgspec.structs.replace(page, blocks=(*page.blocks, receipt, who))
+
+
+def _answered(journey: Journey) -> Text:
+    return text("complaint.answered_by_phone" if journey.answers["contact"] else "complaint.answered_nobody")
+
+
+async def _state(journey: Journey) -> str:
+    """How far the queue proves that it has come."""
+    kept = await kept_by_number(journey.machine, journey.receipt_number)
+    return "delivered" if any(k.state == "delivered" for k in kept) else "stored"
+
+
+def _slip(journey: Journey, state: str, copy: int) -> SlipModel:
+    chosen = journey.answers
+    kind, subject = text(f"complaint.kind_{chosen['kind']}"), text(f"complaint.subject_{chosen['subject']}")
+    contact = same(mask_phone(chosen["contact"])) if chosen["contact"] else text("complaint.is_anonymous")
+    return paper(
+        journey,
+        journey.service,
+        "",
+        rows=(
+            Row(text("complaint.slip_about"), text("complaint.slip_what", kind=kind, subject=subject)),
+            Row(text("complaint.contact_label"), contact),
+        ),
+        receipt_number=journey.receipt_number,
+        state=state,
+        what_next=(_answered(journey),),
+        copy_number=copy,
+    )

@@ -42,6 +42,11 @@ def mask_document_number(number: str) -> str:
     return number[:2] + MASK * max(0, len(number) - 5) + number[-3:] if len(number) > 5 else MASK * len(number)
 
 
+def mask_phone(number: str) -> str:
+    """A telephone number with its middle hidden: 139****0001."""
+    return f"{number[:3]}{MASK * 4}{number[-4:]}" if len(number) > 7 else MASK * len(number)
+
+
 def _masked_han(name: str) -> str:
     given_at = 2 if name[:2] in COMPOUND_SURNAMES and len(name) > 2 else 1
     characters = _characters(name)

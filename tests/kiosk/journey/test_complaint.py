@@ -1,14 +1,21 @@
-"""A complaint: with a contact it names the case it is about, anonymous it names nobody."""
+"""投诉建议: with a contact it names the case it is about, anonymous it names nobody; its number is of use."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from devices.receipt_printer.job import Outcome as Ended
 from kiosk.catalogue.loader import load
 from kiosk.journey.complaint import said
 from kiosk.journey.engine import Journey
-from kiosk.pages import Settings
+from kiosk.pages import Choices, Field, Receipt, Settings
 from kiosk.visit import FiledCase, Visit
+from offline_cache.errors import StoreFull
+from tests.kiosk.journey.conftest import ZHAO, Counter, words
+
+PHONE = "13900000001"
 
 
 def journey(machine: Any) -> Journey:
@@ -23,5 +30,122 @@ def test_an_anonymous_complaint_names_no_case_of_the_person(machine: Any) -> Non
 
 
 def test_a_complaint_with_a_contact_names_the_case_it_is_about(machine: Any) -> None:
-    content = said(journey(machine), "complaint", "delay", "13900000001")
+    content = said(journey(machine), "complaint", "delay", PHONE)
     assert (content.anonymous, content.receipt_number) == (False, "9" * 24)
+
+
+async def to_the_contact(counter: Counter) -> None:
+    await counter.first("complaint_kind")
+    await counter.touch("next", "complaint_subject", kind="complaint")
+    await counter.touch("next", "complaint_contact", subject="delay")
+
+
+async def test_a_complaint_has_a_slip_that_names_no_person(counter: Counter) -> None:
+    counter.visit.card = ZHAO
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        page = await counter.touch("next", "complaint_done", phone=PHONE)
+        assert "督察部门会按您留的电话答复" in words(page)
+        (receipt,) = [b for b in page.blocks if isinstance(b, Receipt)]
+        await counter.touch("print", "slip")
+        counter.last("next")
+    (row,) = counter.filed("complaint")
+    assert row.receipt_number == receipt.number
+    (paper,) = counter.papers
+    for wanted in ("投诉建议", "投诉 · 办理太慢、超期", "139****0001", f"[CODE128 {receipt.number}]"):
+        assert wanted in paper
+    for person in ("赵", ZHAO.number, PHONE):
+        assert person not in paper
+    assert counter.machine.outbox.marks.find(b"") == []
+
+
+async def test_an_anonymous_one_says_what_its_number_is_good_for(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        page = await counter.touch("anonymous", "complaint_done", phone=PHONE)
+        assert "凭编号只能查到是否已经送达" in words(page)
+        await counter.touch("print", "slip")
+        counter.last("next")
+    (paper,) = counter.papers
+    assert "手机号码    匿名" in paper
+    assert "不会有人联系您" in paper.replace("\n", "")
+    assert "****" not in paper, "what was typed before is not kept"
+
+
+async def test_a_slip_is_offered_and_not_pressed_on_anybody(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("anonymous", "complaint_done")
+        counter.last("continue")
+    assert counter.papers == []
+    assert len(counter.filed("complaint")) == 1
+
+
+async def test_the_city_has_it_and_the_slip_says_so(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("anonymous", "complaint_done")
+        counter.machine.outbox.claim(0.0)
+        counter.machine.outbox.delivered(1, b"receipt")
+        await counter.touch("print", "slip")
+        counter.last("next")
+    assert "已送达部门" in counter.papers[0]
+
+
+async def test_without_paper_the_number_stays_and_nothing_is_filed_twice(counter: Counter) -> None:
+    counter.printer = Ended.NOT_PRINTED
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("anonymous", "complaint_done")
+        page = await counter.touch("print", "slip_trouble")
+        (receipt,) = [b for b in page.blocks if isinstance(b, Receipt)]
+        counter.last("without")
+    (row,) = counter.filed("complaint")
+    assert row.receipt_number == receipt.number
+
+
+async def test_back_goes_back_one_page_and_keeps_what_was_chosen(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        page = await counter.touch("back", "complaint_subject", phone="1390")
+        assert [b.selected for b in page.blocks if isinstance(b, Choices)] == ["delay"]
+        page = await counter.touch("back", "complaint_kind", subject="delay")
+        assert [b.selected for b in page.blocks if isinstance(b, Choices)] == ["complaint"]
+        await counter.touch("next", "complaint_subject", kind="praise")
+        page = await counter.touch("next", "complaint_contact", subject="fee")
+        assert [b.value for b in page.blocks if isinstance(b, Field)] == ["1390"]
+        await counter.touch("back", "complaint_subject")
+        await counter.touch("back", "complaint_kind")
+        counter.last("back")
+    assert counter.filed("complaint") == []
+
+
+@pytest.mark.parametrize("wrong", ["", "1390000000", "139000000011", "１３９００００００１"[:11], "1390000000x"])
+async def test_a_wrong_phone_number_is_said_and_kept(counter: Counter, wrong: str) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        page = await counter.touch("next", "complaint_contact", phone=wrong)
+        (field,) = [b for b in page.blocks if isinstance(b, Field)]
+        assert (field.value, field.error.zh) == (wrong, "手机号码是 11 位数字，请再核对一下。")
+        await counter.touch("anonymous", "complaint_done")
+        counter.last("continue")
+
+
+async def test_nothing_chosen_is_said(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await counter.first("complaint_kind")
+        page = await counter.touch("next", "complaint_kind")
+        assert "请先选择一项" in words(page)
+        counter.last("back")
+
+
+async def test_a_full_disk_files_nothing_and_says_so(counter: Counter) -> None:
+    async def full(**_: Any) -> Any:
+        raise StoreFull("full")
+
+    counter.machine.filing.file = full  # type: ignore[method-assign]
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("anonymous", "not_filed")
+        counter.last("continue")
+    assert counter.filed("complaint") == []
