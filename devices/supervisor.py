@@ -45,6 +45,11 @@ class Ticket:
         self._cancel: Callable[[Ticket], None] = lambda _: None
         self._lock = threading.Lock()
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it was canceled or given up: the driver may still be at it."""
+        return self.deadline.canceled.is_set() or self.future.done()
+
     def cancel(self) -> None:
         """Ask for an early end; the completion says what really happened."""
         self.deadline.canceled.set()
@@ -122,6 +127,15 @@ class Supervisor:
             log.error("driver_hangs", device=self.name)
         for ticket in open_tickets:
             ticket.give_up()
+
+    def let_go(self, timeout_s: float) -> bool:
+        """Wait until no command is held here that nobody waits for any more; whether that came in time."""
+
+        def is_free() -> bool:
+            return not any(ticket.is_abandoned for ticket in (*self._waiting, self._current) if ticket)
+
+        with self._changed:
+            return self._changed.wait_for(is_free, timeout_s)
 
     def submit(self, command: str, timeout_s: float, **arguments: Any) -> Ticket:
         """Hand a command over from any thread. While the device is not online it completes at once, not ready."""
@@ -203,6 +217,7 @@ class Supervisor:
                 finally:
                     with self._changed:
                         self._current = None
+                        self._changed.notify_all()
 
     def _wait_for_work(self, idle_interval_s: float) -> bool:
         with self._changed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from kiosk import hardening
 from kiosk.status_socket import Question
 from kiosk.text import text
 from offline_cache.outbox import Outbox
@@ -44,7 +44,7 @@ async def examine(machine: Machine) -> dict[str, Any]:
         "hub": await trio.to_thread.run_sync(hub_facts, machine),
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
-        "memory": memory_facts(),
+        "memory": await trio.to_thread.run_sync(memory_facts, machine),
         "out_of_service": machine.out_of_service,
     }
 
@@ -137,22 +137,11 @@ def versions(catalogue: str) -> dict[str, str]:
     }
 
 
-def memory_facts() -> dict[str, Any]:
-    """Whether freed memory is overwritten in this process (CONTRACTS §8)."""
-    loaded = _is_mapped("libjemalloc")
-    junk = "junk:free" in os.environ.get("MALLOC_CONF", "") or "junk:true" in os.environ.get("MALLOC_CONF", "")
-    plain = os.environ.get("PYTHONMALLOC") == "malloc"
-    return {
-        "freed_memory_overwritten": loaded and junk and plain,
-        "jemalloc": loaded,
-        "junk_free": junk,
-        "malloc": plain,
-    }
+def memory_facts(machine: Machine) -> dict[str, Any]:
+    """Whether freed memory is overwritten (CONTRACTS §8), measured now in this process and by the vision worker.
 
-
-def _is_mapped(library: str) -> bool:
-    try:
-        with open("/proc/self/maps", encoding="utf-8") as maps:
-            return any(library in line for line in maps)
-    except OSError:
-        return False
+    ``vision`` is None while no worker has said.
+    """
+    found = hardening.overwrites()
+    vision = machine.vision.overwrites if machine.vision else None
+    return {"freed_memory_overwritten": all(found.values()) and vision is not False, **found, "vision": vision}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,7 +15,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import DeviceStatus
-from kiosk import doctor, lobby, maintenance, recovery
+from kiosk import doctor, hardening, lobby, maintenance, recovery, wipe
 from kiosk.case_watch import CaseWatch
 from kiosk.cases import receipt_number
 from kiosk.catalogue import loader
@@ -56,7 +55,6 @@ from offline_cache.values import Values
 
 log = structlog.get_logger()
 _SETTLE_S = 0.5
-_WIPE_S = 1.5
 BRAND_TAPS = 5
 
 
@@ -67,6 +65,10 @@ class Machine:
         self.config = config
         self.presenter = presenter
         self.ended = trio.Event()
+        self.failure = ""
+        """Why the machine ended itself, in words for a technician."""
+        self.must_restart = False
+        """It ended itself to be started anew."""
         self._serving = trio.CancelScope()
         self._refresh: Callable[[], None] | None = None
         self.clock = Clock(config.demo.today)
@@ -244,6 +246,7 @@ class Machine:
     async def run(self, *, visits: int | None = None, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Serve visits until canceled, or ``visits`` of them. Everything built is taken down again."""
         self.status.questions.update(doctor.questions(self))
+        self._say_whether_memory_is_safe()
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.status.run)
@@ -271,14 +274,31 @@ class Machine:
         """End the visit and wipe it, say so to everyone who listens, then end the machine."""
         self._serving.cancel()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the end has been asked for."""
+        return self._serving.cancel_called
+
+    def _say_whether_memory_is_safe(self) -> None:
+        safe = all(hardening.overwrites().values())
+        self.publish("memory", overwritten=safe)
+        if not safe:
+            log.error("freed_memory_stays_readable")
+
     async def _present(self, *, task_status: Any) -> None:
-        """Draw; when the window is closed by hand the machine ends."""
-        await self.presenter.run(task_status=task_status)
+        """Draw; when the window is closed by hand, or fails, the visit is wiped and the machine ends."""
+        try:
+            await self.presenter.run(task_status=task_status)
+        except Exception as error:
+            # The boundary of the screen: without one nobody can be served, but what was begun is ended in order.
+            log.error("screen_failed", error=type(error).__name__, where=place_of(error))
+            self.alarm("screen", f"the screen failed: {type(error).__name__}")
+            self.failure = f"the screen failed ({type(error).__name__}); see the log"
         self.stop()
 
     async def _serve(self, visits: int | None) -> None:
         served = 0
-        while visits is None or served < visits:
+        while not self.is_stopping and (visits is None or served < visits):
             await self._one_visit()
             served += 1
 
@@ -299,19 +319,23 @@ class Machine:
             # The boundary of a visit: whatever went wrong around the steps, the wipe comes and the next visit begins.
             reason = "fault"
             log.error("visit_crashed", visit=visit.id, error=type(error).__name__, where=place_of(error))
-            await trio.sleep(_SETTLE_S)
         finally:
-            with trio.CancelScope(shield=True), trio.move_on_after(_WIPE_S):
+            # No limit cuts it: until it is done nobody is served.
+            with trio.CancelScope(shield=True):
                 await self._wipe(visit, reason)
+        if reason == "fault":
+            await trio.sleep(_SETTLE_S)
 
     async def _wipe(self, visit: Visit, reason: str) -> None:
-        """Nothing that the visit knew stays (CONTRACTS §8)."""
+        """Nothing that the visit knew stays (CONTRACTS §8); what only the machine's end can erase ends it."""
         self.publish("visit", visit=visit.id, state="end", reason=reason)
-        visit.forget()
-        self.presenter.forget()
-        if self.vision:
-            await self.vision.forget()
-        gc.collect()
+        holding = ", ".join(await wipe.wipe(self, visit))
+        if holding:
+            self.alarm("not_wiped", f"{holding}: the machine is ended, which erases it")
+            if not self.is_stopping:
+                self.failure, self.must_restart = f"the last visit could not be erased ({holding})", True
+            self.stop()
+            return
         self.publish("wiped", visit=visit.id)
         self.is_quiet = True
 

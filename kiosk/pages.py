@@ -334,9 +334,9 @@ class Presenter(Protocol):
     the one answer (a second tap on anything is ignored); canceled, the page stays until the next ``show``.
     ``update`` replaces the page that is being shown without ending the wait (typed values are kept).
     ``values`` gives what has been typed so far. ``tick`` draws the countdown; total 0 means that no limit runs.
-    ``forget`` drops every value, widget, texture and cached text that a visit could have left. ``on_touch`` is called
-    at every touch that may be a person's: not for a press that is never released, nor again and again for one spot
-    where nothing can be touched.
+    ``forget`` drops every value, widget, texture and cached text that a visit could have left; ``then``, a page that
+    tells of nobody, is shown from then on and answers nothing. ``on_touch`` is called at every touch that may be a
+    person's: not for a press that is never released, nor again and again for one spot where nothing can be touched.
     """
 
     on_touch: Callable[[], None]
@@ -346,7 +346,7 @@ class Presenter(Protocol):
     def update(self, page: Page) -> None: ...
     def values(self) -> dict[str, Any]: ...
     def tick(self, left_s: float, total_s: float) -> None: ...
-    def forget(self) -> None: ...
+    def forget(self, then: Page | None = None) -> None: ...
 
 
 def spoken(page: Page) -> Text:

@@ -14,6 +14,7 @@ from devices.vocabulary import Completion, DeviceState, DeviceStatus
 from kiosk.clock import Clock
 
 log = structlog.get_logger()
+_STOP_S = 1.0
 StatusListener = Callable[[str, DeviceStatus], None]
 _ANSWERS = frozenset({DeviceState.ONLINE, DeviceState.BUSY})
 _LOST = frozenset({Completion.DEVICE_NOT_READY, Completion.HARDWARE_ERROR})
@@ -125,6 +126,22 @@ class Peripherals:
         while self.status(name).device not in _ANSWERS:
             await self._changed.wait()
 
+    async def let_go(self, timeout_s: float) -> list[str]:
+        """Wait until no device is at a command that nobody waits for; the names of those that are after ``timeout_s``.
+
+        A driver that hangs holds what it read, and its thread cannot be ended alone.
+        """
+        busy: list[str] = []
+
+        async def wait(name: str, supervisor: Supervisor) -> None:
+            if not await trio.to_thread.run_sync(supervisor.let_go, timeout_s):
+                busy.append(name)
+
+        async with trio.open_nursery() as nursery:
+            for name, supervisor in self._supervisors.items():
+                nursery.start_soon(wait, name, supervisor)
+        return sorted(busy)
+
     def start(self) -> None:
         """Start every device's worker; call inside the loop."""
         self._token = trio.lowlevel.current_trio_token()
@@ -135,7 +152,7 @@ class Peripherals:
         """Stop all workers; a device that does not let go is left to its daemon thread."""
         async with trio.open_nursery() as nursery:
             for supervisor in self._supervisors.values():
-                nursery.start_soon(trio.to_thread.run_sync, supervisor.stop)
+                nursery.start_soon(trio.to_thread.run_sync, supervisor.stop, _STOP_S)
 
     def _from_thread(self, name: str, status: DeviceStatus) -> None:
         if self._token is not None:

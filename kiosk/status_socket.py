@@ -16,7 +16,7 @@ import trio
 
 Question = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 _BACKLOG = 256
-_STATES = frozenset({"page", "link", "device", "out_of_service"})
+_STATES = frozenset({"page", "link", "device", "out_of_service", "memory"})
 """Lines that describe a state, which is still true when somebody connects later."""
 
 

@@ -139,11 +139,11 @@ class ScriptedPresenter:
         if self._inner is not None:
             self._inner.tick(left_s, total_s)
 
-    def forget(self) -> None:
+    def forget(self, then: Page | None = None) -> None:
         """The script stays, it is nobody's data; the screen forgets."""
         self._page, self._turned = None, ""
         if self._inner is not None:
-            self._inner.forget()
+            self._inner.forget(then)
 
 
 async def act(socket: str, verb: str, arguments: dict[str, Any]) -> None:

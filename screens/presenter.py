@@ -115,8 +115,8 @@ class KivyPresenter:
         if self._drawn is not None and self._drawn.ring is not None:
             self._drawn.ring.tick(left_s, total_s)
 
-    def forget(self) -> None:
-        """Drop every value, widget, texture and cached text of the visit, and collect."""
+    def forget(self, then: Page | None = None) -> None:
+        """Drop every value, widget, texture and cached text of the visit, and collect; no empty frame is shown."""
         self._forgotten()
         if self._surface is None:
             return
@@ -124,6 +124,8 @@ class KivyPresenter:
 
         self._fingers.forget()
         self._surface.forget()
+        if then is not None:
+            self._put(then, Settings())
         forget_everything()
 
     async def settled(self) -> None:

@@ -12,7 +12,7 @@ fail() { say "$*"; exit 1; }
 
 # What the environment was built from: the lock, this folder (scripts carry its path) and nothing else.
 lock_stamp() { { cat "$root/requirements.lock"; printf '%s' "$venv"; } | sha256sum | cut -d' ' -f1; }
-project_stamp() { cat "$root/setup.cfg" "$root/pyproject.toml" | sha256sum | cut -d' ' -f1; }
+project_stamp() { cat "$root/setup.cfg" "$root/pyproject.toml" "$root/setup.py" "$root/kiosk/erasing.c" | sha256sum | cut -d' ' -f1; }
 stands() { [ -f "$venv/$1" ] && [ "$(cat "$venv/$1")" = "$2" ]; }
 
 missing_packages() {

@@ -7,7 +7,7 @@ import signal
 import sys
 from functools import partial
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -22,6 +22,9 @@ from kiosk.hub_link.identity import SuiteChanged
 from kiosk.pages import Presenter
 from offline_cache.errors import StoreError
 
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
 log = structlog.get_logger()
 
 
@@ -33,7 +36,9 @@ def run(config_path: str | None) -> None:
     hardening.restart_hardened(sys.argv[1:])
     hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
-    serve(config, presenter("kivy", config))
+    if serve(config, presenter("kivy", config)).must_restart:
+        # The same process in a new memory: nothing of the old one is left.
+        hardening.start_anew(sys.argv[1:])
 
 
 def presenter(name: str, config: Config) -> Presenter:
@@ -52,8 +57,8 @@ def presenter(name: str, config: Config) -> Presenter:
     )
 
 
-def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> None:
-    """Build the machine and run it to its end."""
+def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Machine:
+    """Build the machine and run it to its end; one that ended itself for good ends the command."""
     from kiosk.machine import Machine  # after the environment is settled: devices and vision load native code
 
     try:
@@ -63,6 +68,9 @@ def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Non
     except StoreError as error:
         failed(f"the store cannot be opened: {error}")
     trio.run(partial(_serve, machine, config, visits))
+    if machine.failure and not machine.must_restart:
+        failed(machine.failure)
+    return machine
 
 
 async def _serve(machine: Any, config: Config, visits: int | None) -> None:

@@ -11,6 +11,7 @@ from kiosk import hardening, logs
 from kiosk.citizen import Citizen, Script, read_script
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.commands.running import presenter, serve
+from kiosk.pages import Page
 from kiosk.walk import ScriptedPresenter
 
 
@@ -35,7 +36,8 @@ def walk(config_path: str | None, script: Path, count: int, screen: bool, shots:
         shots.mkdir(parents=True, exist_ok=True)
     inner = presenter("kivy", config) if screen else None
     shown_by = Walking(read, inner, shots)
-    serve(config, shown_by, visits=count)
+    if (machine := serve(config, shown_by, visits=count)).failure:
+        failed(machine.failure)
     if times:
         rows = [[t.service, t.kind, f"{t.seconds * 1000:.0f}"] for t in shown_by.times]
         print_table("pages", ["service", "page", "ms"], rows)
@@ -50,8 +52,8 @@ class Walking(ScriptedPresenter):
         super().__init__(Citizen(script), inner, shots)  # type: ignore[arg-type]
         self.unfinished = 0
 
-    def forget(self) -> None:
+    def forget(self, then: Page | None = None) -> None:
         """The visit is over: was everything begun? Then the next citizen."""
-        super().forget()
+        super().forget(then)
         self.unfinished += not self.citizen.finished
         self.citizen = Citizen(self.citizen.script)

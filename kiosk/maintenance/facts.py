@@ -26,7 +26,8 @@ async def show(stay: Stay) -> None:
 
 
 async def _measured(stay: Stay) -> dict[str, Any]:
-    return await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
+    facts = await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
+    return facts | await trio.to_thread.run_sync(doctor.memory_facts, stay.machine)
 
 
 def _busy_page(stay: Stay) -> Page:
@@ -38,7 +39,7 @@ def _busy_page(stay: Stay) -> Page:
 def _page(stay: Stay, store: dict[str, Any]) -> Page:
     versions = doctor.versions(stay.machine.catalogue.version)
     again = Action(id="again", label=text("maintenance.measure"), style="primary", icon="arrow-clockwise")
-    safe = doctor.memory_facts()["freed_memory_overwritten"]
+    safe = store["freed_memory_overwritten"]
     return stay.page(
         "maintenance_facts",
         text("maintenance.facts"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +33,8 @@ START_GRACE_S = 8.0
 """How long a request waits for a worker that is just starting."""
 ANSWER_GRACE_S = 5.0
 """How much longer than its own time-out a check may take to answer."""
-FORGET_TIMEOUT_S = 1.8
+FORGET_TIMEOUT_S = 1.2
+"""How long the worker may take to confirm; the wipe has two seconds in all, the worker's end by force included."""
 SNAPSHOT_TIMEOUT_S = 6.0
 BACKOFF_S = (0.5, 5.0)
 
@@ -70,8 +72,13 @@ class VisionWorker:
         self._asked: dict[int, _Asked] = {}
         self._number = 0
         self._preview_on = False
+        self._knows = False
+        self._dead = trio.Event()
+        self._dead.set()
         self.pid: int | None = None
         self.missing_model = ""
+        self.overwrites: bool | None = None
+        """Whether memory that the worker frees is overwritten, by its own measurement; None before it has said."""
         self.status = DeviceStatus()
 
     @property
@@ -117,7 +124,7 @@ class VisionWorker:
             with theirs:
                 process = await self._spawn(theirs)
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-            self.pid = process.pid
+            self.pid, self._dead, self._knows = process.pid, trio.Event(), False
             self._outgoing, messages = trio.open_memory_channel[p.ToWorker](64)
             self._send(p.Configure(msgspec.to_builtins(self._settings), self._thresholds))
             self._send(p.Preview(self._preview_on))
@@ -133,6 +140,7 @@ class VisionWorker:
                 stream.socket.close()
                 with trio.CancelScope(shield=True):
                     await process.wait()
+                self._dead.set()
 
     async def _spawn(self, theirs: socket.socket) -> trio.Process:
         assert self._segment is not None
@@ -181,8 +189,8 @@ class VisionWorker:
 
     def _take(self, message: p.ToClient) -> None:
         match message:
-            case p.Ready(missing):
-                self.missing_model = missing
+            case p.Ready(missing, overwrites):
+                self.missing_model, self.overwrites = missing, overwrites
                 self._ready.set()
             case p.CameraChanged(device, error, detail):
                 self._publish(DeviceState(device), error, detail)
@@ -232,20 +240,37 @@ class VisionWorker:
         answer = await self._answer(p.Snapshot(self._next_number(), boxes), _Asked(), SNAPSHOT_TIMEOUT_S)
         return answer.picture if answer else None
 
-    async def forget(self) -> None:
-        """Have every picture and number of the visit overwritten; a worker that does not confirm is ended."""
+    async def forget(self) -> bool:
+        """Have every picture and number of the visit overwritten; returns when that is true.
+
+        False: the worker did not confirm in time, it was ended by force, and its end was waited for.
+        """
         self._preview_on = False
         for request in self._asked.values():
             request.on_progress = None
-        if self.pid is None:
-            return
-        answer = await self._answer(p.Forget(self._next_number()), _Asked(), FORGET_TIMEOUT_S)
-        if answer is None and self.pid is not None:
-            log.warning("vision_worker_did_not_forget")
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, 9)
+        pid, dead, confirmed = self.pid, self._dead, True
+        if pid is not None and self._knows:
+            confirmed = await self._confirmed()
+            if not confirmed:
+                log.error("vision_worker_did_not_forget")
+                # Until it is reaped its number belongs to nobody else.
+                if not dead.is_set():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                await dead.wait()
+        elif pid is None:
+            await dead.wait()
         if self._segment is not None:
             self._segment.clear()
+        return confirmed
+
+    async def _confirmed(self) -> bool:
+        with trio.move_on_after(FORGET_TIMEOUT_S):
+            answer = await self._answer(p.Forget(self._next_number()), _Asked(), FORGET_TIMEOUT_S)
+            if answer is not None:
+                self._knows = False
+                return True
+        return False
 
     async def _answer(
         self, request: p.Verify | p.Snapshot | p.Forget, asked: _Asked, timeout_s: float
@@ -266,6 +291,7 @@ class VisionWorker:
         return asked.answer
 
     def _send(self, message: p.ToWorker) -> bool:
+        self._knows = self._knows or isinstance(message, p.Verify | p.Snapshot) or message == p.Preview(on=True)
         try:
             if self._outgoing is not None:
                 self._outgoing.send_nowait(message)

@@ -112,9 +112,13 @@ class Forget(Message, frozen=True):
 
 
 class Ready(Message, frozen=True):
-    """The worker runs. ``missing`` names a model file that is not there ("" when complete)."""
+    """The worker runs. ``missing`` names a model file that is not there ("" when complete).
+
+    ``overwrites``: whether memory that it frees is overwritten, as measured.
+    """
 
     missing: str
+    overwrites: bool
 
 
 class CameraChanged(Message, frozen=True):

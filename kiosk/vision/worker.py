@@ -22,6 +22,7 @@ import structlog
 
 from devices.camera.driver import CameraSettings
 from devices.vocabulary import DeviceStatus
+from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.vision import protocol as p
 from kiosk.vision.capture import CameraThread
@@ -36,10 +37,12 @@ LOG_STEPS = [
     structlog.processors.TimeStamper(fmt="iso"),
     structlog.processors.JSONRenderer(),
 ]
+_NOT_FORGOTTEN = 4
 FRAME_WAIT_S = 0.25
 SNAPSHOT_WAIT_S = 4.0
 SNAPSHOT_QUALITY = 90
-FORGET_WAIT_S = 1.5
+FORGET_WAIT_S = 0.8
+"""How long the camera may take to close; one that hangs takes the process with it, and so all that it holds."""
 STUCK_AFTER_S = 20.0
 """A read that has not come back for this long (a driver hangs in the system) ends the process; a new one is started."""
 
@@ -123,7 +126,7 @@ class Worker:
 
     def _look(self) -> None:
         self._load()
-        self._send(p.Ready(self._missing))
+        self._send(p.Ready(self._missing, all(hardening.overwrites().values())))
         while True:
             job = self._jobs.get()
             try:
@@ -131,6 +134,8 @@ class Worker:
             except (ValueError, RuntimeError, ArithmeticError, cv2.error) as error:
                 # One check that goes wrong must not end the next one; its words could hold numbers of a face.
                 log.error("vision_job_failed", job=type(job).__name__, error=type(error).__name__)
+                if isinstance(job, p.Forget):
+                    os._exit(_NOT_FORGOTTEN)
                 self._send(p.Answered(job.id, p.FaceResult("unavailable", reason="internal")))
             finally:
                 del job
@@ -218,7 +223,8 @@ class Worker:
         """Everything that a visit showed is overwritten: pictures, the nets' insides, the camera's buffers."""
         assert self._camera is not None
         if not self._camera.forget(FORGET_WAIT_S):
-            log.warning("camera_not_closed_in_time")
+            log.error("camera_not_closed_in_time")
+            os._exit(_NOT_FORGOTTEN)
         self._preview.clear()
         if self._nets is not None:
             self._nets.forget()

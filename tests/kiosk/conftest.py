@@ -52,7 +52,7 @@ class Finger:
     def tick(self, left_s: float, total_s: float) -> None:
         self.ticks.append(left_s)
 
-    def forget(self) -> None:
+    def forget(self, then: Page | None = None) -> None:
         self.page = None
         self.forgotten += 1
 

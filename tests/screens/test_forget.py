@@ -8,11 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+from kiosk import hardening
 from tests.screens.remembering import planted
-
-JEMALLOC = next(Path("/usr/lib").glob("*/libjemalloc.so.2"), None)
 
 
 def memory(pid: int) -> list[bytes]:
@@ -42,9 +39,8 @@ def found(pid: int, values: dict[str, str]) -> dict[str, int]:
     return hits
 
 
-@pytest.mark.skipif(JEMALLOC is None, reason="libjemalloc2 is not installed")
 def test_forget_leaves_no_value_in_memory():
-    environment = {**os.environ, "PYTHONMALLOC": "malloc", "LD_PRELOAD": str(JEMALLOC), "MALLOC_CONF": "junk:free"}
+    environment = {**os.environ, **hardening.environment()}
     command = [sys.executable, "-m", "tests.screens.remembering"]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         values = planted()

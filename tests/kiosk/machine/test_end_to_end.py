@@ -241,7 +241,7 @@ class Waiting:
     def tick(self, left_s: float, total_s: float) -> None:
         """Nobody looks."""
 
-    def forget(self) -> None:
+    def forget(self, then: Any = None) -> None:
         """There is nothing to forget."""
 
 

@@ -87,7 +87,7 @@ class Screen:
     def tick(self, left_s: float, total_s: float) -> None:
         pass
 
-    def forget(self) -> None:
+    def forget(self, then: Page | None = None) -> None:
         self.page = None
 
 

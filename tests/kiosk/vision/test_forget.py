@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
-import pytest
 import trio
 
+from kiosk import hardening
 from kiosk.vision.client import VisionWorker, new_challenge
 from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
 from kiosk.vision.faces import FaceDetector
 from kiosk.vision.frames import FrameReader
-
-JEMALLOC = [str(path) for path in Path("/usr/lib").glob("*/libjemalloc.so.2")]
 
 
 def writable_regions(pid: int):
@@ -43,9 +39,8 @@ def rows_of(picture: np.ndarray, name: str) -> dict[str, bytes]:
     return {f"{name} row {y}": picture[y, left : left + 20].tobytes() for y in rows}
 
 
-@pytest.mark.skipif(not JEMALLOC, reason="libjemalloc2 is not installed")
 async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photos, monkeypatch):
-    for name, value in {"LD_PRELOAD": JEMALLOC[0], "MALLOC_CONF": "junk:free", "PYTHONMALLOC": "malloc"}.items():
+    for name, value in hardening.environment().items():
         monkeypatch.setenv(name, value)
     photo = photos["zhao"]
     large, face = prepare_id_photo(photo, FaceDetector())

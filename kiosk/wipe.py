@@ -1,0 +1,75 @@
+"""The wipe: said only when it is true of everyone who knew something; who does not let go is ended (CONTRACTS §8)."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from kiosk import lobby
+from kiosk.logs import place_of
+from kiosk.pages import Page, Settings
+from kiosk.visit import Visit
+
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+log = structlog.get_logger()
+IN_TIME_S = 1.7
+PATIENCE_S = 1.5
+"""How much longer than in time a device may take to let go, with an alarm, before the machine is ended for it."""
+
+
+async def wipe(machine: Machine, visit: Visit) -> list[str]:
+    """Let everyone forget; the names of those that still hold something, for which only the machine's end is left.
+
+    The vision worker is ended when it does not confirm. A thread of a device and the screen live in this process.
+    """
+    holding = _dropped(machine, visit)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_vision, machine, holding)
+        nursery.start_soon(_devices, machine, holding)
+    gc.collect()
+    return holding
+
+
+def _dropped(machine: Machine, visit: Visit) -> list[str]:
+    """Drop what hangs on the visit and on the screen, where the home page follows at once."""
+    holding = []
+    home = _home(machine)
+    for name, drop in (("visit", visit.forget), ("screen", lambda: machine.presenter.forget(home))):
+        try:
+            drop()
+        except Exception as error:
+            # One that cannot forget must not keep the others from it.
+            log.error("not_forgotten", part=name, error=type(error).__name__, where=place_of(error))
+            holding.append(name)
+    return holding
+
+
+def _home(machine: Machine) -> Page | None:
+    """The page of somebody who is not there yet; none when the machine ends."""
+    if machine.is_stopping:
+        return None
+    card_lies_there = machine.peripherals.status("id_card_reader").media == "present"
+    return lobby.home_page(machine, Visit(machine, Settings()), card_lies_there=card_lies_there)
+
+
+async def _vision(machine: Machine, holding: list[str]) -> None:
+    if machine.vision is None:
+        return
+    with trio.move_on_after(IN_TIME_S) as scope:
+        if not await machine.vision.forget():
+            machine.alarm("wipe_forced", "the vision process did not confirm that it had forgotten the visit: ended")
+    if scope.cancelled_caught:
+        holding.append("vision")
+
+
+async def _devices(machine: Machine, holding: list[str]) -> None:
+    late = await machine.peripherals.let_go(IN_TIME_S)
+    if late:
+        machine.alarm("wipe_late", f"still busy with a command of the visit that has ended: {', '.join(late)}")
+        late = await machine.peripherals.let_go(0.0 if machine.is_stopping else PATIENCE_S)
+    holding += late

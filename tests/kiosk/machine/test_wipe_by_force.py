@@ -1,0 +1,229 @@
+"""``wiped`` is said only when it is true: who hangs is ended, that is an alarm, and nobody is served before it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import trio
+
+from devices.contract import Completed, Deadline, DriverSettings
+from devices.supervisor import Supervisor
+from devices.vocabulary import Completion, DeviceState, DeviceStatus
+from kiosk.clock import Clock
+from kiosk.machine import Machine
+from tests.kiosk.conftest import Finger
+from tests.kiosk.machine.conftest import World
+
+LONGEST_S = 120.0
+"""For anything that must come on a busy machine."""
+
+
+@asynccontextmanager
+async def running(world: World, finger: Finger):
+    """The real machine on this stage; its end is waited for."""
+    machine = world.machine(finger)
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(machine.run)
+            yield machine
+            machine.stop()
+
+
+async def at_the_face_check(world: World, finger: Finger) -> None:
+    """Zhao stands there, the card is read, the camera looks."""
+    await finger.until("home")
+    world.do("camera", "person", id="zhao")
+    world.do("id_card_reader", "place", card="zhao")
+    await finger.until("todo")
+    world.do("id_card_reader", "lift")
+    finger.touch("service:T01")
+    await finger.until("face_notice")
+    finger.touch("next", way="face")
+    await finger.until("face")
+
+
+async def leave(finger: Finger) -> None:
+    """The exit button, and yes."""
+    finger.touch("exit")
+    await finger.until("confirm_exit")
+    finger.touch("exit")
+
+
+async def said(world: World, event: str, **facts: Any) -> dict[str, Any]:
+    """The status line, as soon as it is there."""
+    while True:
+        for line in world.lines:
+            if line["type"] == event and facts.items() <= line.items():
+                return line
+        await trio.sleep(0.02)
+
+
+def order(world: World, *wanted: str) -> list[str]:
+    """The lines of these types in the order in which they were said, alarms by what they say."""
+    named = [line["what"] if line["type"] == "alarm" else line["type"] for line in world.lines]
+    return [name for name in named if name in wanted]
+
+
+async def test_hung_vision_worker_is_killed_and_only_then_the_visit_counts_as_wiped(world: World) -> None:
+    finger = Finger()
+    async with running(world, finger) as machine:
+        await at_the_face_check(world, finger)
+        pid = machine.vision.pid
+        os.kill(pid, signal.SIGSTOP)
+        await leave(finger)
+        await said(world, "wiped")
+        assert not Path(f"/proc/{pid}").exists(), "wiped was said while the hung worker held the visit"
+        assert order(world, "wipe_forced", "wiped") == ["wipe_forced", "wiped"]
+        await finger.until("home")
+        while machine.vision.pid in (None, pid):
+            await trio.sleep(0.02)
+    assert machine.failure == ""
+
+
+async def test_stalled_camera_takes_the_vision_worker_with_it_when_it_cannot_be_closed(world: World) -> None:
+    finger = Finger()
+    async with running(world, finger) as machine:
+        await at_the_face_check(world, finger)
+        while machine.peripherals.status("camera").device is not DeviceState.ONLINE:
+            await trio.sleep(0.02)
+        pid = machine.vision.pid
+        world.do("camera", "stall")
+        await leave(finger)
+        await said(world, "wiped")
+        forced = "wipe_forced" in order(world, "wipe_forced")
+        assert forced == (not Path(f"/proc/{pid}").exists()), "confirmed, or ended: nothing in between"
+
+
+async def test_next_citizen_is_not_let_in_before_the_last_one_is_wiped(world: World) -> None:
+    finger = Finger()
+    async with running(world, finger) as machine:
+        await at_the_face_check(world, finger)
+        os.kill(machine.vision.pid, signal.SIGSTOP)
+        world.do("id_card_reader", "place", card="li")
+        await leave(finger)
+        await said(world, "wiped")
+        await finger.until("home")
+        kinds = [line["type"] for line in world.lines if line["type"] in ("wiped", "visit")]
+        assert kinds[:3] == ["visit", "visit", "wiped"], "start, end, wiped; then the next"
+
+
+class HangingSettings(DriverSettings, frozen=True, kw_only=True):
+    """None."""
+
+
+class HangingReader:
+    """A driver that never comes back from a read, whatever is canceled: a thread in the system's hands."""
+
+    kind: ClassVar[str] = "id_card_reader"
+    Settings: ClassVar[type[DriverSettings]] = HangingSettings
+    commands: ClassVar[frozenset[str]] = frozenset({"read_card", "wait_removed"})
+    idle_interval_s: ClassVar[float] = 60.0
+
+    def __init__(self, release: threading.Event) -> None:
+        self._release = release
+
+    def setup(self) -> None:
+        """Always there."""
+
+    def idle(self) -> None:
+        """Nothing to look at."""
+
+    def teardown(self) -> None:
+        """Nothing to close."""
+
+    def read_card(self, deadline: Deadline) -> Completed:
+        del deadline
+        self._release.wait()
+        return Completed(Completion.SUCCESS, True)
+
+
+@pytest.fixture
+def hanging() -> Any:
+    release = threading.Event()
+    yield lambda on_status: Supervisor(
+        "id_card_reader", lambda _publish: HangingReader(release), on_status=on_status, now=Clock().now
+    )
+    release.set()
+
+
+async def test_machine_ends_itself_for_a_device_thread_that_holds_on(
+    machine: Machine, finger: Finger, hanging: Callable[..., Supervisor]
+) -> None:
+    lines: list[dict[str, Any]] = []
+    machine.status.publish = lambda event, /, **facts: lines.append({"type": event, **facts})  # type: ignore[method-assign]
+    machine.peripherals._supervisors["id_card_reader"] = hanging(machine.peripherals._from_thread)
+    machine.peripherals.statuses["id_card_reader"] = DeviceStatus()
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machine.run)
+            while machine.peripherals.status("id_card_reader").device is not DeviceState.ONLINE:
+                await trio.sleep(0.02)
+            await finger.until("home")
+            finger.touch("service:C03")
+            await finger.until("complaint_kind")
+            finger.touch("exit")
+            await machine.ended.wait()
+    said_so = [line.get("what", line["type"]) for line in lines if line["type"] in ("alarm", "wiped")]
+    assert said_so == ["wipe_late", "not_wiped"]
+    assert machine.must_restart
+    assert "id_card_reader" in machine.failure
+
+
+async def test_screen_that_cannot_forget_ends_the_machine_and_the_others_forget_all_the_same(
+    machine: Machine, finger: Finger
+) -> None:
+    forgotten: list[str] = []
+
+    def fails(_then: Any = None) -> None:
+        raise RuntimeError("no window")
+
+    finger.forget = fails  # type: ignore[method-assign]
+    lines: list[dict[str, Any]] = []
+    machine.status.publish = lambda event, /, **facts: lines.append({"type": event, **facts})  # type: ignore[method-assign]
+
+    async def let_go(_timeout_s: float) -> list[str]:
+        forgotten.append("devices")
+        return []
+
+    machine.peripherals.let_go = let_go  # type: ignore[method-assign]
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machine.run)
+            await finger.until("home")
+            finger.touch("service:C03")
+            await finger.until("complaint_kind")
+            finger.touch("exit")
+            await machine.ended.wait()
+    assert forgotten == ["devices"]
+    assert [line["what"] for line in lines if line["type"] == "alarm"] == ["not_wiped"]
+    assert "wiped" not in [line["type"] for line in lines]
+    assert machine.failure == "the last visit could not be erased (screen)"
+
+
+async def test_screen_that_fails_in_the_middle_wipes_the_visit_and_ends_the_machine(world: World) -> None:
+    broken = trio.Event()
+
+    class Breaking(Finger):
+        async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+            task_status.started()
+            await broken.wait()
+            raise RuntimeError("the window system is gone")
+
+    finger = Breaking()
+    machine = world.machine(finger)
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machine.run)
+            await at_the_face_check(world, finger)
+            broken.set()
+            await machine.ended.wait()
+    assert order(world, "screen", "wiped") == ["screen", "wiped"]
+    assert machine.failure.startswith("the screen failed")
+    assert not machine.must_restart
