@@ -65,6 +65,8 @@ async def _what(journey: Journey) -> FiledCase | None:
     rated = journey.visit.rated
     if unrated := [filed for filed in journey.visit.filed if filed.receipt_number not in rated]:
         return unrated[-1]
+    if journey.visit.filed and (await journey.visit.show(_all_rated_page())).action != "number":
+        return None
     error = NOTHING
     while number := await ask_receipt_number(journey, text("rate.which"), error):
         if number in rated:
@@ -74,6 +76,12 @@ async def _what(journey: Journey) -> FiledCase | None:
         if service is not None:
             return FiledCase(new_id(), number, service)
     return None
+
+
+def _all_rated_page() -> Page:
+    another = Action(id="number", label=text("rate.another"), style="secondary", icon="hash")
+    done = Action(id="next", label=text("action.done"), style="primary")
+    return message("all_rated", "heart", "ok", text("rate.all"), text("rate.all_lead"), another, done)
 
 
 async def _service_of(journey: Journey, number: str) -> tuple[str | None, Text]:

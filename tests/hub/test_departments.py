@@ -199,6 +199,27 @@ def test_an_anonymous_complaint_keeps_no_contact(hub: RunningHub, machine: Machi
     assert hub.sql(rows, sent.key) == [("等了很久", None, True)]
 
 
+def test_a_complaint_is_found_by_its_own_number_and_leads_to_nobody(hub: RunningHub, machine: Machine) -> None:
+    number = "990101000120270112000777"
+    words = {"contact": "13800000000", "complaint_number": number, "receipt_number": "T-about"}
+    sent = machine.envelope("complaint", content.encode_content(content.Complaint("等了很久", "complaint", **words)))
+    machine.deliver(sent)
+    eventually(lambda: machine.ask("progress", receipt_number=number).cases, "the complaint is found")
+    (case,) = machine.ask("progress", receipt_number=number).cases
+    assert (case.receipt_number, case.service, case.masked_name, case.promised_date) == (number, "C03", "", None)
+    assert [(s.state, s.by) for s in case.states] == [("delivered", "hub")]
+    assert machine.ask("progress", receipt_number="T-about").cases == []
+
+
+def test_a_person_is_told_of_all_their_cases(hub: RunningHub, machine: Machine) -> None:
+    numbers = [f"T-many-{n}" for n in range(24)]
+    for number in numbers:
+        machine.file_case("sun", "T01", number)
+    eventually(lambda: len(machine.ask("progress", id_number=number_of("sun")).cases) >= len(numbers), "all are opened")
+    found = [case.receipt_number for case in machine.ask("progress", id_number=number_of("sun")).cases]
+    assert found == numbers[::-1], "newest first"
+
+
 def test_a_department_that_is_away_says_so_and_when_to_ask_again(hub: RunningHub, machine: Machine) -> None:
     hub.demo("POST", "faults", down=["exit_entry"])
     body, _ = questions.seal_question("documents", {"id_number": "1"}, hub.said["seal_key"], machine.kiosk_id)

@@ -112,6 +112,14 @@ def contrast(one, other):
     return (bright + 0.05) / (dark + 0.05)
 
 
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", ["progress", "result"])
+def test_a_receipt_number_stands_on_one_line(presenter, name, look):
+    (surface,) = sheets(presenter, PAGES[name], LOOKS[look])
+    (number,) = [w.text for w in tree(surface.page) if isinstance(w, Words) and "1200" in w.text]
+    assert number.replace("\N{NO-BREAK SPACE}", " ") == "9901 0100 0120 2701 1200 0017"
+
+
 def test_every_pair_of_colours_can_be_read():
     for colour, tint in theme.LEVELS.values():
         assert contrast(colour, tint) >= 4.5
