@@ -52,8 +52,10 @@ class Transport(Protocol):
 class SerialTransport:
     """A serial port by name; a symlink is resolved at every open, so it may come back pointing elsewhere."""
 
-    def __init__(self, port: str, baudrate: int = 115200, *, write_timeout_s: float = 2.0) -> None:
-        self.port, self.baudrate = port, baudrate
+    def __init__(
+        self, port: str, baudrate: int = 115200, *, write_timeout_s: float = 2.0, rtscts: bool = False
+    ) -> None:
+        self.port, self.baudrate, self.rtscts = port, baudrate, rtscts
         self._write_timeout_s = write_timeout_s
         self._serial: serial.Serial | None = None
 
@@ -65,7 +67,12 @@ class SerialTransport:
             raise TryAgain("no_device", f"{self.port} is not there")
         try:
             self._serial = serial.Serial(
-                str(path.resolve()), self.baudrate, timeout=0, write_timeout=self._write_timeout_s, exclusive=True
+                str(path.resolve()),
+                self.baudrate,
+                timeout=0,
+                write_timeout=self._write_timeout_s,
+                rtscts=self.rtscts,
+                exclusive=True,
             )
         except ValueError as fault:
             raise Permanent("bad_settings", f"{self.port}: {fault}") from None

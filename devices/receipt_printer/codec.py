@@ -41,6 +41,7 @@ AUTO_STATUS_ON = b"\x1da\xff"
 
 SLICE_ROWS = 64
 """Rows per ``GS v 0``: small enough for cheap printers' buffers and for ``flush_bytes``."""
+_PICTURE_HEAD_BYTES = 8
 
 _SIZES: dict[Size, tuple[int, int]] = {"normal": (1, 1), "tall": (1, 2), "wide": (2, 1), "double": (2, 2)}
 _ALIGNS: dict[Align, int] = {"left": 0, "center": 1, "right": 2}
@@ -94,6 +95,14 @@ class Paper:
     encoding: Encoding = "gb18030"
     font_set: FontSet = "gbk"
     cut: str = "full"
+    auto_status: bool = False
+    """Whether it tells its state by itself (GS a)."""
+
+    @property
+    def start_bytes(self) -> bytes:
+        """``ESC @``, and anew what it undoes: Chinese mode and the automatic status."""
+        chinese = b"" if self.encoding == "utf8" else CHINESE_ON
+        return INIT + chinese + (AUTO_STATUS_ON if self.auto_status else b"")
 
     @property
     def cell(self) -> int:
@@ -102,8 +111,11 @@ class Paper:
 
     @property
     def flush_bytes(self) -> bytes:
-        """What ends a picture that was broken off, whatever of it is missing, and starts afresh: blank dots."""
-        return bytes(SLICE_ROWS * ((self.dots + 7) // 8) + 8) + INIT
+        """What ends a picture that was broken off, whatever of it is missing, and starts afresh: blank dots.
+
+        As many as the largest picture that is ever sent has; every other command is shorter. NUL prints nothing.
+        """
+        return bytes(_PICTURE_HEAD_BYTES + SLICE_ROWS * ((self.dots + 7) // 8)) + self.start_bytes
 
     def compose(self, job: PrintJob) -> bytes:
         """The whole job without its barrier."""
@@ -118,9 +130,7 @@ class _Composer:
 
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
-        self.out = bytearray(INIT)
-        if paper.encoding != "utf8":
-            self.out += CHINESE_ON
+        self.out = bytearray(paper.start_bytes)
         self._align, self._bold, self._size = 0, False, 0
 
     def add(self, element: Element) -> None:

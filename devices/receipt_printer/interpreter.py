@@ -39,7 +39,7 @@ class Mechanism(Protocol):
         ...
 
     def auto_status(self, mask: int) -> None:
-        """Switch GS a."""
+        """Switch GS a; 0 is off."""
 
 
 class Interpreter:
@@ -64,6 +64,9 @@ class Interpreter:
         self._reader.send(byte)
 
     def _reset(self) -> None:
+        """``ESC @``: all settings as after power-on, the automatic status and the line being set among them."""
+        self._mechanism.auto_status(0)
+        self.page.drop_line()
         self.page.style = Style()
         self.page.align = 0
         self.page.line_dots = LF_DOTS

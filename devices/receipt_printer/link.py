@@ -1,12 +1,14 @@
 """Ways to the printer that can be written to in pieces, so that a printer that stops reading is noticed in time.
 
 A serial line and TCP use the project's own transports (python-escpos' ``Serial`` has no write timeout and is not
-exclusive, its ``Network`` sends all or hangs); USB and CUPS are python-escpos'.
+exclusive, its ``Network`` sends all or hangs), USB has one in ``usb_link`` (python-escpos takes fixed endpoints), CUPS
+is python-escpos'.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import select
@@ -14,6 +16,7 @@ import socket
 import struct
 from typing import Any, Protocol
 
+import serial
 from escpos.exceptions import Error as EscposError
 
 from devices.contract import Permanent, TryAgain
@@ -22,15 +25,18 @@ from devices.transport import FAULTS, SerialTransport, TcpTransport, Transport
 SEND_BUFFER_BYTES = 16384
 
 
-USB_FAULTS = (OSError, ValueError, EscposError)
-"""pyusb's ``USBError`` is an OSError, its ``NoBackendError`` a ValueError; python-escpos adds "not found"."""
-
-
 class Link(Transport, Protocol):
     """A transport that says how much it took."""
 
     def write_some(self, data: bytes, timeout_s: float) -> int:
-        """Hand over what is taken within ``timeout_s``; returns the number of bytes, 0 when none."""
+        """Hand over what is taken within ``timeout_s``; returns the number of bytes, 0 when none.
+
+        How much was taken by a call that ends in ``TryAgain`` is not known.
+        """
+        ...
+
+    def may_send(self, flow: str) -> bool:
+        """Whether the line of ``rtscts`` or ``dsrdtr`` says that the printer takes bytes now."""
         ...
 
     def abandon(self) -> None:
@@ -49,6 +55,18 @@ class SerialLink(SerialTransport):
         except BlockingIOError:
             return 0
         except (*FAULTS, ValueError, TypeError) as fault:
+            raise TryAgain("unplugged", f"{self.port}: {type(fault).__name__}") from None
+
+    def may_send(self, flow: str) -> bool:
+        """See ``Link``. A port without such lines (a pty, some adapters) cannot hold anything back."""
+        port = self._opened()
+        try:
+            return port.cts if flow == "rtscts" else port.dsr
+        except serial.PortNotOpenError:
+            raise TryAgain("unplugged", f"{self.port} hung up") from None
+        except OSError as fault:
+            if fault.errno in (errno.ENOTTY, errno.EINVAL):
+                return True
             raise TryAgain("unplugged", f"{self.port}: {type(fault).__name__}") from None
 
     def abandon(self) -> None:
@@ -77,74 +95,16 @@ class TcpLink(TcpTransport):
         except (OSError, ValueError) as fault:
             raise TryAgain("unplugged", f"{self.host}:{self.port}: {type(fault).__name__}") from None
 
+    def may_send(self, flow: str) -> bool:
+        """See ``Link``; TCP has no such lines."""
+        del flow
+        return True
+
     def abandon(self) -> None:
         """See ``Link``."""
         with contextlib.suppress(OSError, TryAgain):
             self._opened().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
-
-
-class UsbLink:
-    """A USB printer class device through python-escpos and libusb; ``port`` is its ``VVVV:PPPP``."""
-
-    def __init__(self, port: str) -> None:
-        self.port = port
-        self._printer: Any = None
-
-    def open(self) -> None:
-        """See ``Transport``."""
-        from escpos.printer import Usb
-
-        self.close()
-        try:
-            vendor, product = (int(part, 16) for part in self.port.split(":"))
-        except ValueError:
-            raise Permanent("bad_settings", f"port {self.port!r} is not VVVV:PPPP") from None
-        if not Usb.is_usable():
-            raise Permanent("missing_library", "transport usb needs the Python package pyusb")
-        self._printer = Usb(vendor, product)
-        try:
-            self._printer.open()
-        except USB_FAULTS as fault:
-            self._printer = None
-            raise TryAgain("no_device", f"usb {self.port}: {type(fault).__name__}") from None
-
-    def write_some(self, data: bytes, timeout_s: float) -> int:
-        """See ``Link``. A bulk transfer that runs out of time has taken an unknown part: the link counts as lost."""
-        return int(self._transfer(lambda p: p.device.write(p.out_ep, data, max(1, int(timeout_s * 1000))), "write"))
-
-    def read_some(self, timeout_s: float) -> bytes:
-        """See ``Transport``."""
-        wait_ms = max(1, int(timeout_s * 1000))
-        return bytes(self._transfer(lambda p: p.device.read(p.in_ep, 64, wait_ms), "read") or b"")
-
-    def write(self, data: bytes) -> None:
-        """See ``Transport``."""
-        self.write_some(data, 2.0)
-
-    def reset_input(self) -> None:
-        """See ``Transport``."""
-        while self.read_some(0.001):
-            pass
-
-    def close(self) -> None:
-        """See ``Transport``."""
-        printer, self._printer = self._printer, None
-        if printer is not None:
-            with contextlib.suppress(*USB_FAULTS):
-                printer.close()
-
-    abandon = close
-
-    def _transfer(self, transfer: Any, what: str) -> Any:
-        if self._printer is None:
-            raise TryAgain("no_device", f"usb {self.port} is not open")
-        try:
-            return transfer(self._printer)
-        except USB_FAULTS as fault:
-            if what == "read" and "timeout" in type(fault).__name__.lower() + str(fault).lower():
-                return None
-            raise TryAgain("unplugged", f"usb {self.port}: {type(fault).__name__}") from None
 
 
 class CupsLink:
@@ -183,6 +143,11 @@ class CupsLink:
     def write(self, data: bytes) -> None:
         """See ``Transport``."""
         self.write_some(data, 0.0)
+
+    def may_send(self, flow: str) -> bool:
+        """See ``Link``; the queue takes what it is given."""
+        del flow
+        return True
 
     def read_some(self, timeout_s: float) -> bytes:
         """Never anything."""

@@ -17,6 +17,10 @@ from devices.receipt_printer.page import NoPage, Page
 DOTS_PER_MM = 8
 ERRORS = {"cutter": 0x08, "fatal": 0x20, "recoverable": 0x40}
 PAPERS = ("full", "low", "out")
+PIECE_BYTES = 32
+XON, XOFF = b"\x11", b"\x13"
+XOFF_ROOM, XON_ROOM = 256, 1024
+"""Less room than this and it says XOFF; as much again and it says XON."""
 
 
 class SwitchedOff(Exception):
@@ -27,7 +31,8 @@ class PrinterMachine:
     """A printer behind any wire: ``receive`` takes what came in, ``reply`` is called with what goes out.
 
     Real-time commands are executed as they come in, even while the mechanism stands and, as real printers do, even
-    inside picture data (``real_time_in_data`` off makes it a printer that knows better).
+    inside picture data (``real_time_in_data`` off makes it a printer that knows better). With ``flow`` it says XOFF
+    and XON, and loses what comes all the same and does not fit.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class PrinterMachine:
         answers: str = "all",
         barrier: bool = True,
         real_time_in_data: bool = True,
+        flow: str = "none",
     ) -> None:
         self._reply, self._slips, self._encoding = reply, slips, encoding
         self._dots, self._columns = dots, columns
@@ -52,11 +58,14 @@ class PrinterMachine:
         self.out_after_lines: int | None = None
         self._dots_to_line = 0
         self.silent = False
+        self._flow, self._off = flow, False
         self._changed = threading.Condition()
         self._buffer: deque[int] = deque()
         self._auto_mask, self._pending, self._generation = 0, bytearray(), 0
         self.slips: list[dict[str, Any]] = []
-        self.counts = {"bytes": 0, "real_time": 0, "real_time_in_data": 0, "lines": 0, "cuts": 0}
+        self.counts = dict.fromkeys(
+            ("bytes", "real_time", "real_time_in_data", "lines", "cuts", "lost_bytes", "bytes_after_xoff"), 0
+        )
         self.unknown: dict[str, int] = {}
         slips.mkdir(parents=True, exist_ok=True)
         self._number = max((int(p.stem[5:]) for p in slips.glob("slip-[0-9]*.png")), default=0)
@@ -67,20 +76,42 @@ class PrinterMachine:
 
     @property
     def room(self) -> int:
-        """Bytes that the input buffer still takes."""
+        """Bytes that the input buffer still takes; a printer with flow control does not wait to be asked."""
+        return self._buffer_bytes if self._flow != "none" else self._free_bytes
+
+    @property
+    def _free_bytes(self) -> int:
         return max(0, self._buffer_bytes - len(self._buffer))
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host."""
         self.counts["bytes"] += len(data)
-        for byte in data:
+        self.counts["bytes_after_xoff"] += len(data) if self._off else 0
+        for at in range(0, len(data), PIECE_BYTES):
+            self._take(data[at : at + PIECE_BYTES])
+
+    def _take(self, piece: bytes) -> None:
+        fits = piece[: self._free_bytes]
+        self.counts["lost_bytes"] += len(piece) - len(fits)
+        for byte in fits:
             in_data = self._tracker.in_data
             self._tracker.feed(byte)
             if self._real_time_in_data or not in_data:
                 self._watch_real_time(byte, in_data=in_data)
-            with self._changed:
-                self._buffer.append(byte)
-                self._changed.notify_all()
+        with self._changed:
+            self._buffer.extend(fits)
+            self._changed.notify_all()
+            self._hold_or_free()
+
+    def _hold_or_free(self) -> None:
+        if self._flow != "xonxoff":
+            return
+        if not self._off and self._free_bytes < XOFF_ROOM:
+            self._off = True
+            self._reply(XOFF)
+        elif self._off and self._free_bytes >= XON_ROOM:
+            self._off = False
+            self._reply(XON)
 
     def _watch_real_time(self, byte: int, *, in_data: bool) -> None:
         self._pending.append(byte)
@@ -160,6 +191,7 @@ class PrinterMachine:
             self._generation += 1
             self._buffer.clear()
             self._changed.notify_all()
+            self._hold_or_free()
 
     def forget(self) -> None:
         """Clear, and count from nothing again."""
@@ -179,6 +211,7 @@ class PrinterMachine:
             "mm_per_s": self.mm_per_s,
             "buffered_bytes": len(self._buffer),
             "standing": self.stands,
+            "xoff": self._off,
             "slips": len(self.slips),
             "unfinished": self.page.begun,
             "unknown_commands": self.unknown,
@@ -236,6 +269,7 @@ class PrinterMachine:
                     self._switch_on()
                     continue
                 byte = self._buffer.popleft()
+                self._hold_or_free()
             try:
                 self._interpreter.feed(byte)
             except SwitchedOff:

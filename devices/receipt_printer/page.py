@@ -99,6 +99,10 @@ class Page:
         if gap > 0:
             self._marks.append(Mark(" " * gap, gap, Style()))
 
+    def drop_line(self) -> None:
+        """Forget the line that is being set."""
+        self._marks = []
+
     def end_line(self) -> None:
         """Print the line that is being set."""
         height = self.line_height

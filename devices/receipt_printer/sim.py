@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import heapq
 import select
 import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +27,7 @@ GARBAGE_MASK = 0xA5
 
 OFF_AT_MOST_S = 1.0
 VERBS = (
-    *("paper", "out_after", "cover", "silent", "unplug", "replug", "garble", "slow", "stall"),
+    *("paper", "out_after", "cover", "silent", "unplug", "replug", "garble", "slow", "late", "double", "stall", "lose"),
     *("error", "jam", "power", "tear", "noise", "reset", "slips"),
 )
 
@@ -119,17 +120,57 @@ class TcpWire:
                 self._peer = None
 
 
+class Answers:
+    """Sends each answer when it is due; one that is due earlier overtakes the others."""
+
+    def __init__(self, send: Callable[[bytes], Any]) -> None:
+        self._send = send
+        self._waiting: list[tuple[float, int, bytes]] = []
+        self._count = 0
+        self._changed = threading.Condition()
+        threading.Thread(target=self._work, name="answers", daemon=True).start()
+
+    def put(self, data: bytes, delay_s: float) -> None:
+        """Send ``data`` after ``delay_s`` seconds, at once if that is 0."""
+        if not delay_s and not self._waiting:
+            self._send(data)
+            return
+        with self._changed:
+            self._count += 1
+            heapq.heappush(self._waiting, (time.monotonic() + delay_s, self._count, data))
+            self._changed.notify_all()
+
+    def forget(self) -> None:
+        """What waits is never sent."""
+        with self._changed:
+            self._waiting.clear()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting or self._waiting[0][0] > time.monotonic():
+                    left_s = self._waiting[0][0] - time.monotonic() if self._waiting else None
+                    self._changed.wait(left_s)
+                data = heapq.heappop(self._waiting)[2]
+            self._send(data)
+
+
 class PrinterSim:
     """Wire, machine and the verbs of the control socket."""
 
     def __init__(self, wire: Wire, **options: Any) -> None:
         self.wire = wire
+        self._answers = Answers(wire.write)
         self.machine = PrinterMachine(self._send, **options)
         self._mm_per_s = self.machine.mm_per_s
         self.verbs = {name: getattr(self, name) for name in VERBS}
-        self._garble_left, self._delay_s = 0, 0.0
+        self._garble_left = self._late_left = self._double_left = 0
+        self._delay_s = self._late_s = 0.0
         self._stall_at: int | None = None
+        self._lost = range(0)
+        self._read_bytes = 0
         self._on = threading.Event()
+        self._on.set()
         threading.Thread(target=self._listen, name="wire", daemon=True).start()
 
     def paper(self, state: str) -> None:
@@ -170,6 +211,19 @@ class PrinterSim:
         if mm_per_s is not None:
             self.machine.mm_per_s = mm_per_s
 
+    def late(self, reply_ms: float, count: int = 1) -> None:
+        """Answer the next ``count`` times so much later; other answers overtake these."""
+        self._late_s, self._late_left = reply_ms / 1000, count
+
+    def double(self, count: int = 1) -> None:
+        """Give the next ``count`` answers twice."""
+        self._double_left = count
+
+    def lose(self, after_bytes: int = 0, count: int = 0) -> None:
+        """The line loses ``count`` bytes (0: all, until the next ``lose`` or ``reset``) after so many more."""
+        begin = self._read_bytes + after_bytes
+        self._lost = range(begin, begin + count if count else sys.maxsize)
+
     def stall(self, on: bool = True, after_bytes: int = 0) -> None:
         """Stop reading from the wire after so many more bytes, as a printer does whose buffer is full."""
         self._stall_at = self.machine.counts["bytes"] + after_bytes if on else None
@@ -203,7 +257,9 @@ class PrinterSim:
         """As good as new: plugged in, full, nothing in the buffer or on the wire, no slips (their files stay)."""
         self.silent(on=False)
         self.slow(mm_per_s=self._mm_per_s)
-        self._garble_left, self._stall_at = 0, None
+        self._garble_left = self._late_left = self._double_left = 0
+        self._stall_at, self._lost = None, range(0)
+        self._answers.forget()
         self.power()
         self.machine.set(paper="full", cover_open=False, error="", out_after_lines=None)
         self.machine.forget()
@@ -218,22 +274,31 @@ class PrinterSim:
         return {**self.machine.snapshot(), "stalled": self._stalled}
 
     def _send(self, data: bytes) -> None:
-        if self._delay_s:
-            time.sleep(self._delay_s)
+        delay_s = self._delay_s
+        if self._late_left:
+            self._late_left, delay_s = self._late_left - 1, self._late_s
         if self._garble_left:
             self._garble_left -= 1
             data = bytes(byte ^ GARBAGE_MASK for byte in data)
-        self.wire.write(data)
+        if self._double_left:
+            self._double_left, data = self._double_left - 1, data * 2
+        self._answers.put(data, delay_s)
 
     def _listen(self) -> None:
         while True:
             if self._stalled or not self.machine.room:
                 time.sleep(POLL_S / 10)
             elif data := self.wire.read(POLL_S):
+                data = self._without_lost(data)
                 if self._on.is_set():
                     self.machine.receive(data)
             else:
                 self._on.set()
+
+    def _without_lost(self, data: bytes) -> bytes:
+        lost, began = self._lost, self._read_bytes
+        self._read_bytes += len(data)
+        return bytes(byte for at, byte in enumerate(data, began) if at not in lost) if lost else data
 
     @property
     def _stalled(self) -> bool:
@@ -259,6 +324,7 @@ def main(argv: list[str]) -> int:
         answers=options.answers,
         barrier=not options.no_barrier,
         real_time_in_data=not options.no_real_time_in_data,
+        flow=options.flow,
     )
     server = SimServer(control_path(options.control, "receipt_printer"), sim.verbs, sim.state)
     try:
@@ -280,6 +346,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--encoding", default="gb18030", choices=("gb18030", "gbk", "utf8"))
     parser.add_argument("--mm-per-s", type=float, default=150.0, help="speed of the paper; 0: no time at all")
     parser.add_argument("--buffer-bytes", type=int, default=65536, help="size of the input buffer")
+    parser.add_argument(
+        "--flow", default="none", choices=("none", "xonxoff"), help="what it says when its buffer is full"
+    )
     parser.add_argument("--answers", default="all", help='DLE EOT answered: "all", "none" or digits such as "14"')
     parser.add_argument("--no-barrier", action="store_true", help="do not answer GS r and GS I")
     parser.add_argument("--no-real-time-in-data", action="store_true", help="DLE EOT inside pictures is only data")

@@ -40,6 +40,8 @@ class Sense:
     recoverable: bool | None = None
     error: bool | None = None
     """The printer says "error" without saying which (DLE EOT 2 bit 6)."""
+    held: bool = False
+    """It holds the line by flow control or takes no bytes, so that it cannot even be asked."""
 
     @property
     def fault(self) -> str:
@@ -47,6 +49,7 @@ class Sense:
         known = (
             ("cover_open", self.cover_open),
             ("paper_out", self.paper_out),
+            ("stalled", self.held),
             ("jammed", self.cutter_error),
             ("printer_error", self.fatal or self.error),
             ("recovering", self.recoverable),
@@ -57,7 +60,7 @@ class Sense:
     @property
     def waits_for_hand(self) -> bool:
         """Whether it goes on by itself once paper or cover has been put right."""
-        return self.fault in ("cover_open", "paper_out")
+        return self.fault in ("cover_open", "paper_out", "stalled")
 
     def status(self) -> DeviceStatus:
         """The same in XFS words. A printer without paper is online with its supply ``out``."""
@@ -79,6 +82,7 @@ _DEVICE = {
     "printer_error": DeviceState.HARDWARE_ERROR,
     "recovering": DeviceState.BUSY,
     "offline": DeviceState.OFFLINE,
+    "stalled": DeviceState.OFFLINE,
 }
 
 

@@ -1,160 +1,203 @@
 """Questions to the printer and what came back: status requests, automatic status, barrier answers, stray bytes.
 
-One stream carries them all, so every byte that comes in is sorted here by its fixed bits.
+Answers to DLE EOT 1 to 4 all look alike, so a question is asked only while no answer can be under way, and a round of
+questions counts only if exactly its answers came. An answer after its time-out belongs to no question.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import replace
+from typing import Literal
 
 from devices.contract import Deadline
-from devices.receipt_printer.codec import AUTO_STATUS_ON, BARRIER, status_request
-from devices.receipt_printer.link import Link
-from devices.receipt_printer.status import (
-    Sense,
-    from_auto_status,
-    is_auto_status_start,
-    is_barrier_reply,
-    is_dle_reply,
-    with_dle_reply,
-)
+from devices.receipt_printer.codec import AUTO_STATUS_ON, status_request
+from devices.receipt_printer.flow import Line
+from devices.receipt_printer.hearing import Ear
+from devices.receipt_printer.status import Sense, from_auto_status, with_dle_reply
 
-QUIET_S = 0.3
+Mode = Literal["dle", "asb", "none"]
+Heard = Literal["answered", "news", "late"]
+
 STEP_S = 0.1
-STRAY_S = 0.03
-"""How long after the last answer a stray byte betrays itself."""
+HELD_S = 2.0
+"""A line that is held for less is a printer at work."""
 
+STRAY_S = 0.015
+"""How long after an answer a stray or doubled byte betrays itself."""
+
+SILENCE_S, LONGEST_SILENCE_S = 1.0, 4.0
+"""After an answer that did not come in time the line must be silent this long, and longer after each late one."""
+
+RESTLESS_S = 10.0
 ASK_TIMES = 2
-"""An answer that is damaged or comes with stray bytes is asked for once more, as is DLE EOT 1 when it is silent."""
+"""A round of questions that went astray is asked once more."""
 
-XON_XOFF = b"\x11\x13"
+MUTE_AFTER = 2
+"""DLE EOT 2 to 4 that have never been answered are asked so often; each costs a time-out and a silence."""
 
 
 class Talk:
-    """One printer's conversation. ``owed`` counts barriers without an answer yet; ``sense`` is the latest word."""
+    """One printer's conversation. ``sense`` is the latest word.
 
-    def __init__(self, link: Link, mode: str, timeout_s: float) -> None:
-        self._link, self._mode, self._timeout_s = link, mode, timeout_s
-        self._packet = bytearray()
-        self.owed = 0
+    ``asked`` and ``answered`` count barriers: they are answered in order, so the difference is what is owed.
+    """
+
+    def __init__(self, line: Line, mode: Mode, timeout_s: float) -> None:
+        self._line, self._mode, self._timeout_s = line, mode, timeout_s
+        self._ear = Ear()
+        self._silence_s = max(SILENCE_S, 4 * timeout_s)
+        self._restless = False
+        self._replies, self._noise = bytearray(), 0
+        self._spoken: set[int] = set()
+        self._silent: Counter[int] = Counter()
+        self.asked = self.answered = 0
         self.sense = Sense()
 
     def start(self) -> None:
         """A fresh connection: nothing said before counts."""
-        self._packet.clear()
+        while self._line.read_some(0.0):
+            pass
+        self._ear.forget()
+        self._silent.clear()
         self.sense = Sense()
-        self._link.reset_input()
 
     def look(self) -> Sense:
         """Ask for the state now. Without ``dle`` or ``asb`` nothing is asked and all stays unknown."""
         self.drain()
-        if self._mode == "dle":
+        if not self._line.await_free(HELD_S):
+            self.sense = replace(self.sense if self._mode == "asb" else Sense(), held=True)
+        elif self._mode == "dle":
             self.sense = self._ask_all()
         elif self._mode == "asb":
             self._ask_auto()
+        else:
+            self.sense = Sense()
         return self.sense
 
     def drain(self) -> None:
         """Sort what has come unasked, so that it is not taken for the answer to the next question."""
-        while self._sort(self._link.read_some(0.0)):
+        while self._hear(0.0):
             pass
+        if self._replies:
+            self._came_late()
+        self._replies.clear()
+        self._noise = 0
 
-    def await_barrier(self, deadline: Deadline, timeout_s: float) -> bool:
-        """Whether the last barrier was answered within ``timeout_s`` and ``deadline``."""
-        ends = time.monotonic() + timeout_s
-        while self.owed and not deadline.over and time.monotonic() < ends:
-            self._sort(self._link.read_some(min(STEP_S, max(0.0, ends - time.monotonic()))))
-        return not self.owed
+    def await_answers(self, count: int, deadline: Deadline, timeout_s: float) -> Heard:
+        """Wait until ``count`` barriers have been answered, the printer told a new state by itself, or too long."""
+        ends, before = time.monotonic() + timeout_s, self.sense
+        while self.answered < count:
+            if self.sense != before:
+                return "news"
+            left_s = ends - time.monotonic()
+            if deadline.over or left_s <= 0:
+                return "late"
+            self._hear(min(STEP_S, left_s))
+        return "answered"
 
-    def settle(self, deadline: Deadline, timeout_s: float) -> None:
-        """Before a new job: let the answers that are owed for older ones arrive, so that none is taken for its own.
-
-        One more barrier is sent; a printer that answers none of them in time is not going to.
-        """
-        if self.look().fault:
-            return
-        self._link.write(BARRIER)
-        self.owed += 1
-        asked = self.owed
-        ends = time.monotonic() + timeout_s
-        while self.owed and not deadline.over and time.monotonic() < ends:
-            if not self._sort(self._link.read_some(QUIET_S)) and self.owed < asked:
-                break
-        if not deadline.over:
-            self.owed = 0
+    # -- DLE EOT -------------------------------------------------------------------------------------------------
 
     def _ask_all(self) -> Sense:
-        """One round of questions; again if a byte too many came: all may be shifted by one."""
         for _ in range(ASK_TIMES):
+            if self._restless and not self._silence_comes():
+                break
             sense = self._ask_round()
-            if not sense.heard or not self._without_barrier(self._link.read_some(STRAY_S)):
+            if sense is not None:
                 return sense
+            self._restless = True
         return Sense()
 
-    def _ask_round(self) -> Sense:
-        first = self._ask(1)
-        if first is None:
-            return Sense()
-        sense = with_dle_reply(Sense(), 1, first)
-        for n in (2, 3, 4):
-            byte = self._ask(n)
-            if byte is not None:
-                sense = with_dle_reply(sense, n, byte)
-        return sense
-
-    def _ask(self, n: int) -> int | None:
-        """The one byte that answers DLE EOT ``n``; None when silent, damaged, or when it cannot be told which it is."""
-        for _ in range(ASK_TIMES):
-            self.drain()
-            self._link.write(status_request(n))
-            answers = list(self._answers())
-            if not answers and n != 1:  # 2 to 4 may be silent
+    def _ask_round(self) -> Sense | None:
+        """One round of questions; None when a byte too many or too few came: all may be shifted by one."""
+        sense, slowest_s = Sense(), 0.0
+        for n in (1, 2, 3, 4):
+            if self._silent[n] >= MUTE_AFTER:
+                continue
+            began = time.monotonic()
+            reply = self._ask(n)
+            if reply is None:
                 return None
-            if len(answers) == 1 and is_dle_reply(answers[0]):
-                return answers[0]
-        return None
+            if reply:
+                slowest_s = max(slowest_s, time.monotonic() - began)
+                sense = with_dle_reply(sense, n, reply[0])
+                self._spoken.add(n)
+            elif n == 1 or n in self._spoken or not self._is_silent(self._silence_s):
+                return None
+            else:
+                self._silent[n] += 1  # 2 to 4 may be silent
+        return sense if self._is_silent(max(STRAY_S, 2 * slowest_s)) else None
 
-    def _answers(self) -> Iterator[int]:
-        """Bytes up to the first that is no barrier answer, and whatever stands behind it already."""
+    def _ask(self, n: int) -> bytes | None:
+        """The answer to DLE EOT ``n``, ``b""`` when none came in time, None when other bytes came or it is held."""
+        self.drain()
+        if self._restless or not self._line.write(status_request(n)):
+            return None
         ends = time.monotonic() + self._timeout_s
-        while (left_s := ends - time.monotonic()) > 0:
-            data = self._without_barrier(self._link.read_some(left_s))
-            if data:
-                yield from data
-                return
+        while not self._replies and not self._noise and (left_s := ends - time.monotonic()) > 0:
+            self._hear(left_s)
+        if not self._replies and not self._noise:
+            return b""
+        self._hear(STRAY_S)
+        replies = bytes(self._replies)
+        self._replies.clear()
+        return replies[:1] if len(set(replies)) == 1 and not self._noise else None
 
-    def _without_barrier(self, data: bytes) -> bytes:
-        rest = bytearray()
-        for byte in data:
-            if self.owed and is_barrier_reply(byte):
-                self.owed -= 1
-            elif byte not in XON_XOFF:
-                rest.append(byte)
-        return bytes(rest)
+    def _is_silent(self, seconds: float) -> bool:
+        """Whether nothing but automatic states and barrier answers comes for so long."""
+        ends = time.monotonic() + seconds
+        while not self._replies and not self._noise:
+            left_s = ends - time.monotonic()
+            if left_s <= 0:
+                return True
+            self._hear(left_s)
+        return False
+
+    def _silence_comes(self) -> bool:
+        """Wait until no answer can be under way any more; False for a printer that never stops talking."""
+        ends = time.monotonic() + RESTLESS_S
+        while not self._is_silent(self._silence_s):
+            self.drain()
+            if time.monotonic() > ends:
+                return False
+        self._restless = False
+        return True
+
+    def _came_late(self) -> None:
+        self._restless = True
+        self._silence_s = min(LONGEST_SILENCE_S, 2 * self._silence_s)
+
+    # -- GS a ----------------------------------------------------------------------------------------------------
 
     def _ask_auto(self) -> None:
-        """``GS a`` is answered at once with the state; one that has stopped is silent, its last word holds."""
+        """``GS a`` is answered at once with the state; one that has stopped is silent, its last word holds.
+
+        Behind a job that is under way it would only be answered after it: there the printer speaks by itself.
+        """
+        if self.asked > self.answered and self.sense.heard:
+            self.sense = replace(self.sense, held=False)
+            return
         before = self.sense
         self.sense = Sense()
-        self._link.write(AUTO_STATUS_ON)
+        self._line.write(AUTO_STATUS_ON)
         ends = time.monotonic() + self._timeout_s
-        while not self.sense.heard and time.monotonic() < ends:
-            self._sort(self._link.read_some(max(0.0, ends - time.monotonic())))
+        while not self.sense.heard and (left_s := ends - time.monotonic()) > 0:
+            self._hear(left_s)
         if not self.sense.heard and before.fault:
-            self.sense = before
+            self.sense = replace(before, held=False)
 
-    def _sort(self, data: bytes) -> bool:
-        for byte in data:
-            if self._packet and not is_barrier_reply(byte):
-                self._packet.clear()
-            if self._packet:
-                self._packet.append(byte)
-                if len(self._packet) == 4:
-                    self.sense = from_auto_status(bytes(self._packet))
-                    self._packet.clear()
-            elif self._mode == "asb" and is_auto_status_start(byte):
-                self._packet.append(byte)
-            elif self.owed and is_barrier_reply(byte):
-                self.owed -= 1
+    # -- all that comes ------------------------------------------------------------------------------------------
+
+    def _hear(self, timeout_s: float) -> bool:
+        data = self._line.read_some(timeout_s)
+        for kind, word in self._ear.sort(data):
+            if kind == "dle":
+                self._replies += word
+            elif kind == "auto":
+                self.sense = from_auto_status(word) if self._mode == "asb" else self.sense
+            elif kind == "barrier" and self.answered < self.asked:
+                self.answered += 1
+            else:
+                self._noise += 1
         return bool(data)

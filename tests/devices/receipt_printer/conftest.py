@@ -49,13 +49,17 @@ class Bench:
 
     def driver(self, **more: Any) -> EscposPrinter:
         driver = EscposPrinter(self.settings(**more), self.statuses.append)
-        driver.setup()
         self.drivers.append(driver)
+        driver.setup()
         return driver
 
     @property
     def status(self) -> DeviceStatus:
         return self.statuses[-1]
+
+    def papers(self) -> list[str]:
+        """The text of every sheet that was cut off, blank ones too."""
+        return [Path(slip["txt"]).read_text("utf-8") for slip in self.do("slips")["slips"]]
 
     def slip(self, number: int = 1) -> str:
         return self.slip_path(number).read_text("utf-8")
@@ -64,7 +68,7 @@ class Bench:
         slips = self.do("slips")["slips"]
         return Path(slips[number - 1][suffix])
 
-    def wait(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> None:
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
         ends = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < ends, "it did not happen"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from devices.receipt_printer import codec
-from devices.receipt_printer.driver import EscposPrinter
+from devices.receipt_printer.delivery import Delivery
 from kiosk import printing, recovery
 from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.status_socket import StatusSocket
@@ -135,8 +135,8 @@ def _sending(store: Store) -> int:
 
 
 def _printer(points: Points) -> None:
-    @_wrap(EscposPrinter, "_send")
-    def send(original: Callable[..., int], self: EscposPrinter, data: bytes, deadline: Any) -> int:
+    @_wrap(Delivery, "_send")
+    def send(original: Callable[..., int], self: Delivery, data: bytes, deadline: Any) -> int:
         barrier = data == codec.BARRIER
         at = (0, len(data)) if barrier else (0, min(_FIRST_BYTES, len(data)), len(data) // 2, len(data))
         names = ("job sent", "barrier sent") if barrier else ("before first byte", "first bytes sent", "half sent", "")
@@ -148,8 +148,8 @@ def _printer(points: Points) -> None:
                 points.passed(f"printer {name}")
         return 0
 
-    @_wrap(EscposPrinter, "_printed")
-    def printed(original: Callable[..., Any], self: EscposPrinter) -> Any:
+    @_wrap(Delivery, "_printed")
+    def printed(original: Callable[..., Any], self: Delivery) -> Any:
         points.passed("printer confirmed")
         return original(self)
 

@@ -1,0 +1,226 @@
+"""After an end that is not known: nobody's paper carries what another person's slip had begun."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from devices.contract import Deadline, TryAgain
+from devices.receipt_printer.codec import Paper
+from devices.receipt_printer.job import Columns, Cut, Image, Line, Outcome, PrintJob, PrintResult, Qr
+from devices.vocabulary import Completion, DeviceState
+from tests.devices.receipt_printer.test_driver import _bytes_png, big_job, in_background, outcome
+
+GENEROUS_S = 120.0
+QUESTIONS_BYTES = 12
+"""Four questions come before a job."""
+FIRST, SECOND = "990100000120270112000011", "990100000120270112000022"
+
+
+def slip(person: str, number: str) -> PrintJob:
+    """Head, a QR code that is most of its bytes, and lines behind it."""
+    lines = (Columns("申请人", person, at=12), Columns("受理号", number, at=12))
+    return PrintJob((Line("自助服务凭条", "double"), *lines, Qr(number, 16), *lines, Line("请妥善保管"), Cut()))
+
+
+def inside_qr(number: str) -> int:
+    """A byte of the slip that lies in the middle of a slice of its picture."""
+    payload = Paper().compose(slip("张*三", number))
+    return payload.rindex(b"\x1dv0\x00") - 1000
+
+
+def assert_second_alone(bench) -> None:
+    """The second person's slip is whole and carries nothing of the first; the first one's half lies on another."""
+    sheets = [sheet for sheet in bench.papers() if sheet.strip()]
+    second = [sheet for sheet in sheets if SECOND in sheet]
+    assert len(second) == 1
+    assert FIRST not in second[0]
+    assert "张" not in second[0]
+    assert second[0].count(SECOND) == 2
+    assert "请妥善保管" in second[0]
+    assert all("李" not in sheet for sheet in sheets if sheet is not second[0])
+
+
+def lost_in_the_first(bench, after_bytes, count=0):
+    """Two people's slips, one after the other; the line loses bytes of the first."""
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + after_bytes, count=count)
+    first = driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
+    bench.do("lose", count=1)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
+    return first.value.outcome
+
+
+def test_what_the_line_lost_of_one_slip_takes_nothing_of_the_next(bench):
+    assert lost_in_the_first(bench, 2500) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("at", [1, 40, 100, 150, inside_qr(FIRST), 8000])
+def test_wherever_the_line_broke_off(tcp_bench, at):
+    assert lost_in_the_first(tcp_bench, at) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 300, 900])
+def test_bytes_lost_in_the_middle_of_a_picture(tcp_bench, count):
+    lost_in_the_first(tcp_bench, inside_qr(FIRST), count)
+
+
+def test_idle_machine_clears_the_printer_by_itself_and_says_meanwhile_that_it_is_out_of_service(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + 2500)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
+    with pytest.raises(TryAgain):
+        driver.idle()
+    bench.do("lose", count=1)
+    driver.setup()
+    driver.idle()
+    assert (bench.status.device, bench.status.error) == (DeviceState.ONLINE, "")
+    assert FIRST in bench.papers()[0], "the half slip is cut off before anybody asks for another"
+    assert not bench.state["unfinished"]
+
+
+def test_printer_that_confirms_nothing_any_more_is_out_of_service_until_it_does(make_bench):
+    bench = make_bench("tcp", "--no-barrier")
+    driver = bench.driver(barrier_timeout_s=1.0)
+    assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "no_barrier")
+    driver.idle()
+    assert (bench.status.device, bench.status.error) == (DeviceState.OFFLINE, "in_doubt")
+    assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND))) == (Outcome.NOT_PRINTED, "in_doubt")
+    assert all(SECOND not in sheet for sheet in bench.papers())
+
+
+def test_picture_whose_height_was_damaged_wants_more_than_one_flush(bench):
+    """The line ate one byte of a picture's head: the printer waits for 768 rows instead of 64."""
+    driver = bench.driver(barrier_timeout_s=1.0)
+    job = PrintJob((Line(FIRST), Image(_bytes_png(b"\x03" * 72, 64)), Cut()))
+    height = Paper().compose(job).index(b"\x1dv0\x00") + 6
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + height, count=1)
+    assert driver.print_job(Deadline(GENEROUS_S), job).value.outcome is Outcome.UNKNOWN
+    tries = 0
+    while not driver.reset(Deadline(GENEROUS_S)).ok:
+        tries += 1
+    assert 2 <= tries < 20
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
+
+
+def test_job_that_was_canceled_in_the_middle_does_not_hang_over_the_next(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("stall", after_bytes=QUESTIONS_BYTES + 3000)
+    deadline = Deadline(GENEROUS_S)
+    thread, results = in_background(lambda: driver.print_job(deadline, slip("张*三", FIRST)))
+    bench.wait(lambda: bench.state["stalled"])
+    deadline.canceled.set()
+    thread.join(GENEROUS_S)
+    assert results[0].value.outcome is Outcome.UNKNOWN
+    bench.do("stall", on=False)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
+
+
+def test_printer_that_lost_its_power_in_the_middle(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("stall", after_bytes=QUESTIONS_BYTES + 3000)
+    thread, results = in_background(lambda: driver.print_job(Deadline(3.0), slip("张*三", FIRST)))
+    bench.wait(lambda: bench.state["stalled"])
+    thread.join(GENEROUS_S)
+    assert results[0].value.outcome is Outcome.UNKNOWN
+    bench.do("power")
+    bench.do("stall", on=False)
+    driver.teardown()
+    driver.setup()
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
+
+
+def test_late_end_is_found_out_and_no_cut_is_wasted(bench):
+    """Paper comes back after the job has been given up: it is printed whole, and the printer says so."""
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("out_after", lines=5)
+    assert outcome(driver.print_job(Deadline(0.8), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "paper_out")
+    assert driver.reset(Deadline(5)).error == "paper_out"
+    thread, results = in_background(lambda: driver.await_end(Deadline(GENEROUS_S)))
+    bench.do("paper", state="full")
+    thread.join(GENEROUS_S)
+    assert results[0].value == PrintResult(Outcome.PRINTED)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert bench.state["slips"] == 2, "two slips and no blank sheet"
+    assert_second_alone(bench)
+
+
+def test_waiting_for_a_late_end_can_be_given_up(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("out_after", lines=5)
+    driver.print_job(Deadline(0.8), slip("张*三", FIRST))
+    deadline = Deadline(GENEROUS_S)
+    thread, results = in_background(lambda: driver.await_end(deadline))
+    threading.Timer(0.3, deadline.canceled.set).start()
+    thread.join(GENEROUS_S)
+    assert results[0].value.outcome is Outcome.UNKNOWN
+
+
+def test_printer_that_tells_nothing_and_prints_late(make_bench):
+    """Neither status nor patience: only the barrier's late answer says how it ended."""
+    bench = make_bench("pty", "--answers", "none")
+    driver = bench.driver(status="none", barrier_timeout_s=1.0)
+    bench.do("out_after", lines=5)
+    assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "no_barrier")
+    assert driver.reset(Deadline(0.5)).error == "in_doubt"
+    bench.do("paper", state="full")
+    assert driver.await_end(Deadline(GENEROUS_S)).value.outcome is Outcome.PRINTED
+    assert bench.state["slips"] == 1
+
+
+def test_answer_to_the_flush_is_not_taken_for_the_lost_job(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + inside_qr(FIRST))
+    driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
+    bench.do("lose", count=1)
+    done = driver.await_end(Deadline(GENEROUS_S))
+    assert done.code is Completion.SUCCESS
+    assert done.value.outcome is Outcome.UNKNOWN
+
+
+def test_reset_of_a_fresh_process_cuts_off_what_the_killed_one_left(bench):
+    bench.drivers.append(bench.driver(barrier_timeout_s=1.0))
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + 2500)
+    bench.drivers[0].print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
+    bench.drivers[0].teardown()
+    bench.do("lose", count=1)
+    driver = bench.driver(barrier_timeout_s=1.0)
+    assert driver.reset(Deadline(GENEROUS_S)).ok
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
+
+
+def test_nothing_is_sent_to_a_printer_that_is_known_to_be_clean(bench):
+    driver = bench.driver()
+    assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).ok
+    before = bench.state["bytes"]
+    assert driver.reset(Deadline(GENEROUS_S)).ok
+    assert bench.state["bytes"] == before
+
+
+def test_without_a_barrier_each_job_is_parted_from_the_one_before(make_bench):
+    bench = make_bench("tcp", "--no-barrier")
+    driver = bench.driver(barrier="none")
+    rest = len(Paper().compose(slip("张*三", FIRST))) - inside_qr(FIRST)
+    bench.do("lose", after_bytes=QUESTIONS_BYTES + inside_qr(FIRST), count=rest)
+    driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
+    driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND))
+    bench.wait(lambda: any(SECOND in sheet for sheet in bench.papers()))
+    assert_second_alone(bench)
+
+
+def test_big_job_that_stalls_is_flushed_by_a_link_that_was_opened_anew(bench):
+    driver = bench.driver(barrier_timeout_s=1.0)
+    bench.do("stall", after_bytes=3000)
+    assert outcome(driver.print_job(Deadline(1.0), big_job())) == (Outcome.UNKNOWN, "stalled")
+    assert driver.print_job(Deadline(1.0), slip("李*四", SECOND)).value.outcome is Outcome.NOT_PRINTED
+    driver.teardown()
+    bench.do("stall", on=False)
+    driver.setup()
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(bench)
