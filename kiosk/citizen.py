@@ -19,13 +19,13 @@ A machine with real or foreign devices needs no ``control``: whoever runs the wa
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kiosk.pages import Answer, Choices, DueList, Field, Grades, LineCards, Page, Preview, SignaturePad, Tiles
+from kiosk.toml_file import read_toml
 
 SIGNATURE = [
     [[0.15, 0.30], [0.30, 0.28], [0.44, 0.27]],
@@ -66,9 +66,9 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def read_script(path: Path) -> Script:
     """The script in a TOML file. Raises ValueError with one line that names what is wrong."""
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Script)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        return msgspec.convert(read_toml(path), Script)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: {error}; correct it (docs/walking.md)") from error
 
 
 class Citizen:

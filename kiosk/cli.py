@@ -7,6 +7,7 @@ import importlib
 import click
 
 from kiosk import logs
+from kiosk.commands.common import OneLineGroup
 
 _COMMANDS = {
     "run": "kiosk.commands.running",
@@ -19,12 +20,12 @@ _COMMANDS = {
     "journeys": "kiosk.commands.catalogue",
     "sim": "kiosk.commands.sim",
     "enrol": "kiosk.commands.enrolment",
-    "staff": "kiosk.commands.enrolment",
+    "staff": "kiosk.commands.staff",
     "audit": "kiosk.commands.looking",
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(OneLineGroup):
     """Loads a command's module when it is asked for: ``kiosk doctor`` need not import the screen or the camera."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from devices.contract import DriverSettings
 from devices.drivers import SettingsError, settings_for
+from kiosk.hub_link.address import address_fault, is_loopback
 from kiosk.messages.encoding import InvalidMessage, from_text
 from kiosk.messages.suites import PUBLIC_KEY_BYTES
+from kiosk.toml_file import TomlTrouble, read_toml
+from kiosk.typed import plain
 
 DEFAULT_PATH = Path("/etc/tongban/kiosk.toml")
 
@@ -151,12 +152,7 @@ def find_path(option: str | None) -> Path:
 
 def load(path: Path) -> Config:
     """The checked configuration. Raises ConfigError with one line that names the key and the fix."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name one with --config or TONGBAN_CONFIG") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as TOML: {error}") from error
+    table = _table(path)
     try:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
@@ -165,6 +161,50 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: {problem}")
     config.device_settings()
     return config
+
+
+class Enrolling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a machine that is not yet enrolled must know. ``keys``: of the hub, as far as they are configured."""
+
+    kiosk_id: str
+    store: str
+    suite: str = "std"
+    ca_file: str = ""
+    today: date | None = None
+    keys: tuple[str, ...] = ()
+
+
+def for_enrolment(path: Path, kiosk_id: str | None, store: str | None) -> Enrolling:
+    """The little that enrolment needs, from what there is of the file and from the command. Raises ConfigError."""
+    table = _table(path) if path.exists() else {}
+    machine, store_table, hub, demo = (_section(table, name) for name in ("machine", "store", "hub", "demo"))
+    kiosk_id = kiosk_id or machine.get("id") or ""
+    store = store or store_table.get("path") or ""
+    if not kiosk_id or not store:
+        missing = "[machine] id (or --id NAME)" if not kiosk_id else "[store] path (or --store PATH)"
+        raise ConfigError(f"{path}: {missing}: missing; add it, the rest of the file can come later")
+    if fault := _id_fault(str(kiosk_id)):
+        raise ConfigError(f"{path}: {fault}")
+    told = {"suite": hub.get("suite", "std"), "ca_file": hub.get("ca_file", "")}
+    today = demo.get("today")
+    keys = tuple(hub[name] for name in ("seal_key", "verify_key") if hub.get(name))
+    try:
+        return msgspec.convert({"kiosk_id": kiosk_id, "store": store, "today": today, "keys": keys, **told}, Enrolling)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}; correct it (docs/configuration.md lists every key)") from error
+
+
+def _section(table: dict[str, Any], name: str) -> dict[str, Any]:
+    found = table.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return read_toml(path, private=True)
+    except TomlTrouble as error:
+        missing = "; name one with --config or TONGBAN_CONFIG" if not path.exists() else ""
+        raise ConfigError(f"{error}{missing}") from error
 
 
 def _named(message: str) -> str:
@@ -182,16 +222,15 @@ def _named(message: str) -> str:
 
 def _problems(config: Config) -> list[str]:
     found = []
-    if not re.fullmatch(r"\d{6}", config.machine.division):
-        found.append("[machine] division: not six digits; use the GB/T 2260 code of the hall")
-    if not re.search(r"\d", config.machine.id):
-        found.append("[machine] id: has no digit; its last four digits stand in every receipt number")
-    url = urlsplit(config.hub.url)
-    if url.scheme not in ("https", "http") or not url.hostname:
-        found.append("[hub] url: not an address; write https://host[:port]")
-    elif url.scheme == "http" and not _is_loopback(url.hostname):
-        found.append("[hub] url: http:// is allowed to loopback only; use https://")
-    if config.demo.today is not None and not _is_loopback(url.hostname or ""):
+    if not re.fullmatch("[0-9]{6}", config.machine.division):
+        found.append(
+            f"[machine] division: not six digits{_meant(config.machine.division)}; use the GB/T 2260 code of the hall"
+        )
+    if fault := _id_fault(config.machine.id):
+        found.append(fault)
+    if fault := address_fault(config.hub.url):
+        found.append(f"[hub] url: {fault}")
+    if config.demo.today is not None and not is_loopback(config.hub.url):
         found.append("[demo] today: refused with a real hub; remove it or use a hub on loopback")
     for name in ("seal_key", "verify_key"):
         if not _is_key(getattr(config.hub, name), config.hub.suite):
@@ -214,5 +253,16 @@ def _is_key(text: str, suite: str) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+def _id_fault(kiosk_id: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_.-]{1,64}", kiosk_id):
+        what = f"[machine] id: not only letters A-Z, digits 0-9, dots and hyphens{_meant(kiosk_id)}"
+        return f"{what}; write it as the hub has it"
+    if not re.search("[0-9]", kiosk_id):
+        return "[machine] id: has no digit; its last four digits stand in every receipt number"
+    return ""
+
+
+def _meant(value: str) -> str:
+    """What was typed with signs of another script or width, as it should be written."""
+    meant = plain(value)
+    return f' (write "{meant}")' if meant != value and meant.isascii() and meant else ""

@@ -33,7 +33,16 @@ def questions(machine: Machine) -> dict[str, Question]:
         await machine.audit("released", actor="operator", seq=int(request["seq"]), freed=freed)
         return {"released": freed}
 
-    return {"doctor": doctor, "queue": queue, "release": release}
+    async def staff(_request: dict[str, Any]) -> dict[str, Any]:
+        return {"staff": msgspec.to_builtins(await trio.to_thread.run_sync(machine.staff.known))}
+
+    async def staff_remove(request: dict[str, Any]) -> dict[str, Any]:
+        ref = str(request.get("ref", ""))
+        removed = await trio.to_thread.run_sync(machine.staff.remove, ref)
+        await machine.audit("staff_removed", actor="operator", ref=ref, cards=removed)
+        return {"removed": removed}
+
+    return {"doctor": doctor, "queue": queue, "release": release, "staff": staff, "staff_remove": staff_remove}
 
 
 async def examine(machine: Machine) -> dict[str, Any]:

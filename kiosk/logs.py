@@ -17,20 +17,32 @@ def to_stderr() -> None:
 
 
 def to_folder(folder: str) -> None:
-    """Write log lines to ``folder``/kiosk.log, rotated; without a folder, to standard error."""
+    """Write log lines to ``folder``/kiosk.log, rotated; without a folder, to standard error.
+
+    Raises OSError that names the key of the configuration.
+    """
     if folder:
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
-            path / "kiosk.log", maxBytes=_SIZE, backupCount=_KEPT, encoding="utf-8"
-        )
+        handler: logging.Handler = _file_handler(Path(folder))
     else:
         handler = logging.StreamHandler()
     _configure(handler, logging.INFO)
 
 
+def _file_handler(folder: Path) -> logging.Handler:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(
+            folder / "kiosk.log", maxBytes=_SIZE, backupCount=_KEPT, encoding="utf-8"
+        )
+    except OSError as error:
+        why = f"no log can be written there ({error.strerror or error})"
+        raise OSError(error.errno, why, f"[machine] log_folder {folder}") from error
+
+
 def _configure(handler: logging.Handler, level: int) -> None:
     logger = logging.getLogger("tongban")
+    for before in logger.handlers:
+        before.close()
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level)

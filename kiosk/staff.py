@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -33,6 +33,14 @@ class Staff(msgspec.Struct, frozen=True):
     ref: str
     role: Role
     pin_hash: str = ""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """One line of the list of staff."""
+
+    ref: str
+    role: Role
+    cards: int
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -61,6 +69,30 @@ class StaffBook:
         """Remember a member of staff; a second call replaces the first."""
         staff = Staff(ref, role, self._hasher.hash(pin) if pin else "")
         self._values.put(_SPACE, self._digest_key(card_number), msgspec.json.encode(staff))
+
+    def known(self) -> list[Known]:
+        """Everybody, by reference."""
+        found: dict[str, Known] = {}
+        for _, staff in self._cards():
+            before = found.get(staff.ref)
+            found[staff.ref] = Known(staff.ref, staff.role, before.cards + 1 if before else 1)
+        return [found[ref] for ref in sorted(found)]
+
+    def remove(self, ref: str) -> int:
+        """Forget every card of ``ref`` and their lock-out; returns how many cards there were."""
+        names = [name for name, staff in self._cards() if staff.ref == ref]
+        for name in names:
+            self._values.delete(_SPACE, name)
+        if names:
+            self._values.delete(_SPACE, f"lock:{ref}")
+            self._ends.pop(ref, None)
+        return len(names)
+
+    def _cards(self) -> Iterator[tuple[str, Staff]]:
+        for name in self._values.names(_SPACE):
+            raw = self._values.get(_SPACE, name) if name.startswith("card:") else None
+            if raw:
+                yield name, msgspec.json.decode(raw, type=Staff)
 
     async def locked_for_s(self, staff: Staff) -> float:
         """Seconds until the next try is taken."""

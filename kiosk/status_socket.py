@@ -8,12 +8,17 @@ then every event line; a line ``{"ask": "doctor"}`` is answered by one line
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 import trio
 
+from kiosk.logs import place_of
+
+log = structlog.get_logger()
 Question = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 _BACKLOG = 256
 _STATES = frozenset({"page", "link", "device", "out_of_service", "memory"})
@@ -50,18 +55,29 @@ class StatusSocket:
             await trio.sleep(0.02)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Listen until canceled. A stale socket file of a killed machine is replaced."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
-        listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
-        await listener.bind(str(self._path))
-        self._path.chmod(0o600)
-        listener.listen(16)
+        """Listen until canceled. A stale socket file of a killed machine is replaced.
+
+        Raises OSError that names the key of the configuration.
+        """
+        listener = await self._listening()
         task_status.started()
         try:
             await trio.serve_listeners(self._serve, [trio.SocketListener(listener)])
         finally:
             self._path.unlink(missing_ok=True)
+
+    async def _listening(self) -> trio.socket.SocketType:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+            await listener.bind(str(self._path))
+            self._path.chmod(0o600)
+        except OSError as error:
+            why = f"no socket can be made there ({error.strerror or error})"
+            raise OSError(error.errno, why, f"[machine] status_socket {self._path}") from error
+        listener.listen(16)
+        return listener
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         send, receive = trio.open_memory_channel[bytes](_BACKLOG)
@@ -103,7 +119,12 @@ class StatusSocket:
         except (msgspec.DecodeError, KeyError):
             known = sorted(self.questions)
             return msgspec.json.encode({"type": "answer", "error": "unknown request", "known": known})
-        return msgspec.json.encode({"type": "answer", "ask": request["ask"], **await question(request)})
+        try:
+            return msgspec.json.encode({"type": "answer", "ask": request["ask"], **await question(request)})
+        except Exception as error:
+            # The boundary of a question: whoever asks wrongly, or about what fails, ends nothing here.
+            log.error("question_failed", ask=request["ask"], error=type(error).__name__, where=place_of(error))
+            return msgspec.json.encode({"type": "answer", "ask": request["ask"], "error": type(error).__name__})
 
 
 async def ask(path: str, question: str, timeout_s: float = 5.0, **arguments: Any) -> dict[str, Any] | None:
@@ -113,13 +134,19 @@ async def ask(path: str, question: str, timeout_s: float = 5.0, **arguments: Any
             stream = await trio.open_unix_socket(path)
         except OSError:
             return None
-        async with stream:
-            await stream.send_all(msgspec.json.encode({"ask": question, **arguments}) + b"\n")
-            pending = b""
-            async for chunk in stream:
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    answer = msgspec.json.decode(line)
-                    if answer.get("type") == "answer":
-                        return answer
+        with suppress(trio.BrokenResourceError, msgspec.DecodeError):
+            return await _answered(stream, question, arguments)
+    return None
+
+
+async def _answered(stream: trio.SocketStream, question: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    async with stream:
+        await stream.send_all(msgspec.json.encode({"ask": question, **arguments}) + b"\n")
+        pending = b""
+        async for chunk in stream:
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                answer = msgspec.json.decode(line, type=dict[str, Any])
+                if answer.get("type") == "answer":
+                    return None if "error" in answer else answer
     return None

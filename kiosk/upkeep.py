@@ -8,6 +8,8 @@ import structlog
 import trio
 
 from offline_cache.errors import StoreError
+from offline_cache.store import WAL_BYTES
+from offline_cache.strangers import strangers
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
@@ -18,6 +20,7 @@ LOOK_S = 10.0
 ROUND_S = 600.0
 """From the end of one reading of everything that waits to the beginning of the next."""
 WAITS_TOO_LONG_S = 24 * 3600.0
+LOG_LIMIT_BYTES = 2 * WAL_BYTES
 
 
 class Upkeep:
@@ -29,7 +32,7 @@ class Upkeep:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._told: set[int] = set()
-        self._told_waiting = False
+        self._told_waiting = self._told_log = False
         self._next_round = 0.0
 
     async def run(self) -> None:
@@ -48,6 +51,7 @@ class Upkeep:
             scrubbed = await trio.to_thread.run_sync(machine.outbox.scrub)
             if scrubbed.came_round:
                 self._next_round = trio.current_time() + ROUND_S
+        await self._look_at_log()
         for row in await trio.to_thread.run_sync(machine.outbox.quarantined):
             if row.seq not in self._told:
                 self._told.add(row.seq)
@@ -57,3 +61,13 @@ class Upkeep:
         if waits and not self._told_waiting:
             machine.alarm("waiting", f"the oldest envelope has waited for {int((oldest_s or 0) // 3600)} hours")
         self._told_waiting = waits
+
+    async def _look_at_log(self) -> None:
+        """A stranger who reads the store keeps its log from being emptied: it is tried again until that one is gone."""
+        store = self._machine.store
+        if store.log_held or store.log_bytes > LOG_LIMIT_BYTES:
+            await trio.to_thread.run_sync(store.empty_log)
+        if store.log_held and not self._told_log:
+            who = ", ".join(await trio.to_thread.run_sync(strangers, store.path)) or "another program"
+            self._machine.alarm("store_read", f"{who} reads the store, its log grows: end that program")
+        self._told_log = store.log_held

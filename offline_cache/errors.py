@@ -38,6 +38,10 @@ class StoreForeign(StoreError):
     """The file is not ours, or from a newer version. It was not touched."""
 
 
+class StoreMissing(StoreError):
+    """The folder of the store, or the store itself, is not there. Nothing was made in its place."""
+
+
 class KeyTaken(StoreError):
     """The key was used before for other parts; ``known`` is the outbox's proof of what was kept under it."""
 

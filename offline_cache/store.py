@@ -21,7 +21,7 @@ from sqlite_utils import Database
 
 from offline_cache.ballast import MB, Ballast, SyncTimes, free_bytes
 from offline_cache.engine import connect, sqlite
-from offline_cache.errors import StoreBroken, StoreBusy, StoreError, StoreForeign, StoreFull, named_errors
+from offline_cache.errors import StoreBroken, StoreBusy, StoreError, StoreForeign, StoreFull, StoreMissing, named_errors
 from offline_cache.schema import APPLICATION_ID, MIGRATIONS, migrate
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ class Store:
         self._writing_thread: int | None = None
         self._db: Database | None = None
         self._reader: Any = None
+        self.log_held = False
+        """Another process reads the file, so that its log could not be emptied at the last attempt."""
 
     @classmethod
     def open(
@@ -79,12 +81,12 @@ class Store:
         """Opens or creates the store for the one process that writes.
 
         ``now`` is the wall clock (aware). Raises StoreBusy when another process has it, StoreForeign for a file that
-        is not ours or newer (untouched), StoreBroken when the disk fails.
+        is not ours or newer (untouched), StoreMissing where its folder is not there, StoreBroken when the disk fails.
         """
         path = Path(path)
         require_engine()
+        _require_folder(path)
         with named_errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_mb)
             store = cls(path, now=now, ballast=ballast, floor=free_floor_mb * MB, handle=handle, connect=connect)
@@ -92,7 +94,7 @@ class Store:
                 _lock(handle, path)
                 os.fchmod(handle, 0o600)
                 _refuse_foreign(path)
-                store.reopen()
+                store._fresh()
                 migrate(store.db)
                 _sync_folder(path.parent)
                 ballast.fill(keep_free_bytes=store._floor)
@@ -106,8 +108,9 @@ class Store:
         """Opens an existing store to look only, where no machine runs. Raises StoreBusy beside a running one."""
         path = Path(path)
         require_engine()
-        if not path.is_file():
-            raise StoreForeign(f"there is no store at {path}")
+        if not path.exists():
+            raise StoreMissing(f"there is no store at {path}; kiosk enrol makes one")
+        _require_file(path)
         _refuse_running(path)
         _refuse_foreign(path)
         store = cls(path, now=now, ballast=Ballast(path, 0), floor=0, handle=-1)
@@ -134,6 +137,14 @@ class Store:
     @property
     def free_bytes(self) -> int:
         return free_bytes(self.path.parent)
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of the write-ahead log: at most twice ``WAL_BYTES`` unless another process reads the file."""
+        try:
+            return self.path.with_name(self.path.name + "-wal").stat().st_size
+        except OSError:
+            return 0
 
     @property
     def has_room(self) -> bool:
@@ -187,10 +198,16 @@ class Store:
         A failed sync may have dropped pages that reading still shows: the checkpoint writes and syncs them again.
         """
         with self._lock, named_errors():
+            self._fresh()
+            if self.log_held:
+                raise StoreBusy("the store is read by another process, its log cannot be emptied")
+
+    def _fresh(self) -> None:
+        """A fresh connection. A stranger who reads keeps the log from being emptied, not the machine from starting."""
+        with self._lock, named_errors():
             self._disconnect()
             self._connect()
-            if self._alone("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]:
-                raise StoreBusy("the store is read by another process, its log cannot be emptied")
+            self.empty_log()
             # A commit begins the log anew, durably: a power cut could bring the old one back, with its failed end.
             version = self.db.execute("PRAGMA user_version").fetchone()[0]
             self.db.execute(f"PRAGMA user_version = {version}")
@@ -201,8 +218,16 @@ class Store:
         while self._shrink():
             pass
         with self._lock, named_errors():
-            self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.empty_log()
             self.ballast.fill(keep_free_bytes=self._floor)
+
+    def empty_log(self) -> None:
+        """Writes the log into the file and empties it; ``log_held`` says whether another process kept it from that."""
+        with self._lock, named_errors():
+            held = bool(self._alone("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"])
+            if held and not self.log_held:
+                log.error("store.log_held", bytes=self.log_bytes)
+            self.log_held = held
 
     def close(self) -> None:
         """Closes the file and lets another process have it."""
@@ -300,6 +325,21 @@ def _configure(db: Database) -> None:
 def _rows(cursor: Any) -> list[dict[str, Any]]:
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _require_folder(path: Path) -> None:
+    """A folder that is missing is a disk that is not mounted: what is made in its place begins to count anew."""
+    if not path.parent.is_dir():
+        raise StoreMissing(
+            f"the folder {path.parent} of [store] path is not there; mount its disk, or enrol this machine with "
+            "kiosk enrol; nothing was made"
+        )
+    _require_file(path)
+
+
+def _require_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise StoreForeign(f"{path} is not a file; [store] path names the store's file itself")
 
 
 def _lock(handle: int, path: Path, how: int = fcntl.LOCK_EX) -> None:

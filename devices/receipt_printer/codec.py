@@ -12,8 +12,6 @@ import io
 import re
 from dataclasses import dataclass
 
-from escpos.image import EscposImage
-from escpos.printer import Dummy
 from PIL import Image as Pictures
 from PIL import ImageOps
 
@@ -32,6 +30,7 @@ from devices.receipt_printer.job import (
     Rule,
     Size,
 )
+from devices.receipt_printer.library import Dummy, EscposImage
 from devices.receipt_printer.text import Encoding, FontSet, columns_of, encode, printable, wrap
 
 INIT = b"\x1b@"

@@ -17,9 +17,9 @@ import struct
 from typing import Any, Protocol
 
 import serial
-from escpos.exceptions import Error as EscposError
 
 from devices.contract import Permanent, TryAgain
+from devices.receipt_printer.library import EscposError
 from devices.transport import FAULTS, SerialTransport, TcpTransport, Transport
 
 SEND_BUFFER_BYTES = 16384

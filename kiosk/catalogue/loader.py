@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from kiosk.catalogue.model import Catalogue, Service
+from kiosk.toml_file import TomlTrouble, read_toml
 
 MANIFEST = "manifest.json"
 
@@ -56,9 +56,9 @@ def _service(path: Path) -> Service:
 
 def _toml(path: Path) -> dict:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: {error}") from error
+        return read_toml(path)
+    except TomlTrouble as error:
+        raise CatalogueError(str(error)) from error
 
 
 def file_digests(folder: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TextIO
 
 import click
 import msgspec
@@ -13,6 +12,8 @@ from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.commands.common import failed, print_table
 from kiosk.journey.engine import about
+
+_KEY_BYTES = 4096
 
 
 @click.group()
@@ -53,14 +54,22 @@ def export(folder: Path | None) -> None:
 @catalogue.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--key", "key_file", type=click.File(), required=True, help="File with the Ed25519 signing key (base64url)."
+    "--key",
+    "key_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File with the Ed25519 signing key (base64url).",
 )
-def sign(folder: Path, key_file: TextIO) -> None:
+def sign(folder: Path, key_file: Path) -> None:
     """Write FOLDER/manifest.json: version, digest of every file, signature."""
     from kiosk.catalogue.signing import sign_folder
 
     _loaded(folder)
-    sign_folder(folder, key_file.read().strip())
+    key = key_file.read_bytes()[:_KEY_BYTES].decode("ascii", "replace").strip()
+    try:
+        sign_folder(folder, key)
+    except ValueError:
+        failed(f"{key_file}: not an Ed25519 signing key in base64url; name the file that holds the city's key")
     click.echo(f"signed {folder / loader.MANIFEST}")
 
 

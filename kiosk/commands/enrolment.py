@@ -1,21 +1,23 @@
-"""``kiosk enrol`` and ``kiosk staff``: making the machine known to the city, and people to the machine."""
+"""``kiosk enrol``: the first command of a new machine. It needs no more of kiosk.toml than there can be by then."""
 
 from __future__ import annotations
 
-import sys
 from functools import partial
+from pathlib import Path
 
 import click
 import trio
 
+from kiosk import config as configuration
 from kiosk.clock import Clock
-from kiosk.commands.common import failed, loaded
-from kiosk.config import Config
+from kiosk.commands.common import failed
+from kiosk.config import ConfigError, Enrolling
 from kiosk.hub_link import identity as enrolling
+from kiosk.hub_link.address import address_fault
 from kiosk.hub_link.identity import EnrolmentFailed, Identity
 from kiosk.hub_link.known_keys import remember
-from kiosk.staff import StaffBook
-from offline_cache.errors import StoreError
+from kiosk.messages.fleet import Enrolled
+from kiosk.typed import enrolment_code, plain
 from offline_cache.store import Store
 from offline_cache.values import Values
 
@@ -23,55 +25,43 @@ from offline_cache.values import Values
 @click.command()
 @click.option("--hub", "url", required=True, help="Address of the hub.")
 @click.option("--code", required=True, help="One-time code from the city.")
+@click.option("--id", "kiosk_id", help="Name of this machine, while there is no kiosk.toml that says it.")
+@click.option("--store", help="Path of the store, while there is no kiosk.toml that says it.")
 @click.pass_obj
-def enrol(config_path: str | None, url: str, code: str) -> None:
-    """Make this machine known to the hub; prints the hub's keys for [hub]."""
-    config = loaded(config_path)
-    store = _opened(config)
-    values = Values(store)
-    clock = Clock(config.demo.today)
+def enrol(config_path: str | None, url: str, code: str, kiosk_id: str | None, store: str | None) -> None:
+    """Make this machine and its store known to the hub; prints what belongs into [hub].
+
+    The first command of a new machine: [hub] url and its keys, devices and hall may still be missing.
+    """
+    url = plain(url)
+    if fault := address_fault(url):
+        failed(f"--hub: {fault}")
+    path = configuration.find_path(config_path)
     try:
-        identity = Identity.load(values, config.machine.id, config.hub.suite)
-        answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=config.hub.ca_file))
+        known = configuration.for_enrolment(path, kiosk_id, store)
+    except ConfigError as error:
+        failed(str(error))
+    answer = _enrolled(known, url, enrolment_code(code))
+    click.echo(f"enrolled as {known.kiosk_id}; the store is {known.store}")
+    click.echo(f'\n[hub]\nurl = "{url}"\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"\n')
+    if known.keys in ((), (answer.seal_key, answer.verify_key)):
+        click.echo(f"put the lines above into {path}" if not known.keys else f"{path} has these keys already")
+    else:
+        failed("the hub's keys differ from [hub] seal_key and verify_key; put the ones above into the configuration")
+
+
+def _enrolled(known: Enrolling, url: str, code: str) -> Enrolled:
+    clock = Clock(known.today)
+    Path(known.store).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store.open(known.store, now=clock.now, ballast_mb=0, free_floor_mb=0)
+    try:
+        values = Values(store)
+        identity = Identity.load(values, known.kiosk_id, known.suite)
+        answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=known.ca_file))
         # A wrong key in [hub] is then known at the next start, before there is any network.
-        remember(values, config.hub.suite, answer.seal_key, answer.verify_key)
+        remember(values, known.suite, answer.seal_key, answer.verify_key)
+        return answer
     except (EnrolmentFailed, ValueError) as error:
         failed(str(error))
     finally:
         store.close()
-    click.echo(f'enrolled as {config.machine.id}\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"')
-    if (answer.seal_key, answer.verify_key) != (config.hub.seal_key, config.hub.verify_key):
-        failed("the hub's keys differ from [hub] seal_key and verify_key; put the ones above into the configuration")
-
-
-@click.group()
-def staff() -> None:
-    """Guides and technicians of this machine."""
-
-
-@staff.command()
-@click.option("--role", type=click.Choice(["guide", "technician"]), required=True)
-@click.option("--ref", required=True, help="Reference that stands in the audit log; not a name.")
-@click.pass_obj
-def add(config_path: str | None, role: str, ref: str) -> None:
-    """Enrol a member of staff. Standard input: the card number, and for a technician the PIN on a second line."""
-    lines = sys.stdin.read().split()
-    if len(lines) != (2 if role == "technician" else 1):
-        failed("standard input must hold the card number, and for a technician the PIN on a second line")
-    config = loaded(config_path)
-    store = _opened(config)
-    StaffBook(Values(store), Clock(config.demo.today).now).enrol(lines[0], role, ref, *lines[1:])  # type: ignore[arg-type]
-    store.close()
-    click.echo(f"{role} {ref} is known to {config.machine.id}")
-
-
-def _opened(config: Config) -> Store:
-    try:
-        return Store.open(
-            config.store.path,
-            now=Clock(config.demo.today).now,
-            ballast_mb=config.store.ballast_mb,
-            free_floor_mb=config.store.free_floor_mb,
-        )
-    except StoreError as error:
-        failed(f"the store cannot be opened: {error}; stop the machine first")

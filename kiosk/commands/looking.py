@@ -14,9 +14,7 @@ from kiosk import hardening, status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
-from kiosk.hub_link.identity import SuiteChanged
 from offline_cache.audit import Audit
-from offline_cache.errors import StoreError
 from offline_cache.store import Store
 
 _SETTLE_S = 8.0
@@ -69,12 +67,11 @@ def audit() -> None:
 def verify(config_path: str | None) -> None:
     """Check every link of the audit chain."""
     config = loaded(config_path)
+    store = Store.peek(config.store.path, now=Clock().now)
     try:
-        store = Store.peek(config.store.path, now=Clock().now)
-    except StoreError as error:
-        failed(f"{error}; stop the machine first, or ask it through the maintenance screen")
-    bad = Audit(store).verify()
-    store.close()
+        bad = Audit(store).verify()
+    finally:
+        store.close()
     if bad is not None:
         failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
     click.echo("audit chain: unbroken")
@@ -90,12 +87,7 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
     from kiosk.machine import Machine
     from kiosk.walk import ScriptedPresenter
 
-    try:
-        machine = Machine(config, ScriptedPresenter())
-    except SuiteChanged as error:
-        failed(str(error))
-    except StoreError as error:
-        failed(f"the store cannot be opened: {error}")
+    machine = Machine(config, ScriptedPresenter())
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(machine.run, visits=None))
         with trio.move_on_after(_SETTLE_S):

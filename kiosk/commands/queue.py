@@ -26,7 +26,8 @@ from offline_cache.store import Store
 from offline_cache.values import Values
 
 _BATCH_TIMEOUT_S = 120.0
-_COLUMNS = ["seq", "kind", "receipt_number", "state", "attempts", "next_try_in_s", "error", "created_at", "bytes"]
+_WHOLE = ("key", "receipt_number")
+_COLUMNS = ["seq", "kind", *reversed(_WHOLE), "state", "attempts", "next_try_in_s", "error", "created_at", "bytes"]
 
 
 @click.group()
@@ -172,19 +173,16 @@ def _asked(config_path: str | None) -> dict[str, Any]:
     answer = trio.run(partial(status_socket.ask, config.machine.status_socket, "queue"))
     if answer is not None:
         return answer
+    store = Store.peek(config.store.path, now=Clock().now)
     try:
-        store = Store.peek(config.store.path, now=Clock().now)
-    except StoreError as error:
-        failed(str(error))
-    outbox = Outbox(store)
-    facts = waiting_facts(outbox)
-    rows = [msgspec.to_builtins(r) for r in outbox.rows()]
-    store.close()
-    return {"queue": facts, "rows": rows}
+        outbox = Outbox(store)
+        return {"queue": waiting_facts(outbox), "rows": [msgspec.to_builtins(r) for r in outbox.rows()]}
+    finally:
+        store.close()
 
 
 def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(rows))
     else:
-        print_table("queue", _COLUMNS, [[r[c] for c in _COLUMNS] for r in rows])
+        print_table("queue", _COLUMNS, [[r[c] for c in _COLUMNS] for r in rows], whole=_WHOLE)

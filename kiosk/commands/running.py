@@ -18,9 +18,7 @@ from kiosk import hardening, logs
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded
 from kiosk.config import Config
-from kiosk.hub_link.identity import SuiteChanged
 from kiosk.pages import Presenter
-from offline_cache.errors import StoreError
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
@@ -61,12 +59,7 @@ def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Mac
     """Build the machine and run it to its end; one that ended itself for good ends the command."""
     from kiosk.machine import Machine  # after the environment is settled: devices and vision load native code
 
-    try:
-        machine = Machine(config, shown_by)
-    except SuiteChanged as error:
-        failed(str(error))
-    except StoreError as error:
-        failed(f"the store cannot be opened: {error}")
+    machine = Machine(config, shown_by)
     trio.run(partial(_serve, machine, config, visits))
     if machine.failure and not machine.must_restart:
         failed(machine.failure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ import structlog
 import trio
 
 from kiosk.clock import Clock
+from kiosk.hub_link.address import address_fault
 from kiosk.messages import requests
 from kiosk.messages.encoding import BadSignature
 
@@ -118,7 +118,7 @@ class HubHttp:
         self._client = httpx.AsyncClient(
             base_url=url,
             # Reading the system's authorities takes 30 ms; plain http is loopback.
-            verify=ssl.create_default_context(cafile=ca_file or None) if url.startswith("https") else False,
+            verify=_authorities(ca_file) if url.startswith("https") else False,
             timeout=None,  # noqa: S113 - one limit over the whole request, below
             trust_env=False,
             limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
@@ -221,17 +221,16 @@ def _is_untrusted(error: BaseException | None) -> bool:
     return False
 
 
+def _authorities(ca_file: str) -> ssl.SSLContext:
+    """Raises OSError that names the key of the configuration."""
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        why = f"holds no certificates of authorities ({error.strerror or error})"
+        raise OSError(error.errno, why, f"[hub] ca_file {ca_file}") from error
+
+
 def require_safe(url: str) -> None:
     """Raises ValueError for anything but ``https://``, or ``http://`` to loopback."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise ValueError(f"{url} is not the address of a hub; write https://host[:port]")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError(f"{url}: http:// is allowed to loopback only; use https://")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    if fault := address_fault(url):
+        raise ValueError(f"{url}: {fault}")

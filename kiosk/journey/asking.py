@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from kiosk.cases import is_receipt_number
 from kiosk.journey.engine import Journey
 from kiosk.pages import Field
 from kiosk.text import NOTHING, Text, text
+from kiosk.typed import digits
 
 _DIGITS = 24
 
@@ -28,12 +27,7 @@ async def ask_receipt_number(journey: Journey, title: Text, error: Text = NOTHIN
         answer = await journey.visit.show(journey.page("receipt_number", title, field, lead=text("receipt.lead")))
         if answer.action == "back":
             return ""
-        value = _digits(str(answer.values.get("number", "")))
+        value = digits(str(answer.values.get("number", "")))
         if is_receipt_number(value):
             return value
         error = text("receipt.wrong") if len(value) == _DIGITS else text("receipt.length", n=len(value))
-
-
-def _digits(typed: str) -> str:
-    """As it was meant: wide digits are digits, the gaps between the groups are none."""
-    return "".join(c for c in unicodedata.normalize("NFKC", typed) if not c.isspace() and c not in "-‐‑–—")

@@ -14,6 +14,7 @@ from kiosk.pages import Action, Choice, Choices, Field, Notice, Page, Receipt
 from kiosk.refusals import not_filed
 from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, same, text
+from kiosk.typed import digits
 from kiosk.visit import message
 from offline_cache.errors import StoreError
 
@@ -113,7 +114,7 @@ async def _contact(journey: Journey) -> bool:
     error, value = NOTHING, journey.answers.get("contact", "")
     while True:
         answer = await journey.visit.show(_contact_page(journey, value, error))
-        value = "" if answer.action == "anonymous" else str(answer.values.get("phone", ""))
+        value = "" if answer.action == "anonymous" else digits(str(answer.values.get("phone", "")))
         journey.answers["contact"] = value
         if answer.action == "back":
             return False

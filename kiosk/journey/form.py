@@ -9,6 +9,7 @@ from kiosk.catalogue.model import FormField, StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Field
 from kiosk.text import NOTHING, same
+from kiosk.typed import digits
 
 ABOUT = About(mark="fill")
 
@@ -20,15 +21,20 @@ async def step(journey: Journey, spec: StepSpec) -> Outcome:
     while True:
         blocks = tuple(_block(f, str(values[f.name]), f.name in wrong) for f in spec.fields)
         answer = await journey.visit.show(journey.page("form", spec.title, *blocks, lead=spec.lead))
-        values |= {f.name: str(answer.values.get(f.name, values[f.name])).strip() for f in spec.fields}
+        values |= {f.name: _typed(f, str(answer.values.get(f.name, values[f.name]))) for f in spec.fields}
         if answer.action == "back":
             return Outcome.BACK
-        wrong = {f.name for f in spec.fields if not re.fullmatch(f.pattern, values[f.name])}
+        wrong = {f.name for f in spec.fields if not re.fullmatch(f.pattern, values[f.name], re.ASCII)}
         if not wrong:
             for f in spec.fields:
                 journey.answers[f.name] = values[f.name]
                 journey.labels[f.name] = same(values[f.name])
             return Outcome.NEXT
+
+
+def _typed(field: FormField, value: str) -> str:
+    """A number in the one form that its pattern knows; a text as it was typed."""
+    return value.strip() if field.keys == "text" else digits(value).upper()
 
 
 def _block(field: FormField, value: str, wrong: bool) -> Field:

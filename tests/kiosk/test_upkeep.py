@@ -113,3 +113,24 @@ async def test_a_store_that_fails_once_does_not_end_the_looking(
         await machine.alarmed.wait()
         nursery.cancel_scope.cancel()
     assert len(machine.alarms) == 1
+
+
+async def test_stranger_who_reads_the_store_is_named_once_and_again_when_one_comes_back(
+    machine: Quiet, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upkeep, tries = Upkeep(machine), []
+
+    def empty_log() -> None:
+        tries.append(machine.store.log_held)
+
+    monkeypatch.setattr(machine.store, "empty_log", empty_log)
+    machine.store.log_held = True
+    await upkeep.look()
+    await upkeep.look()
+    assert [what for what, _ in machine.alarms] == ["store_read"]
+    assert tries == [True, True], "it is tried again at every look"
+    machine.store.log_held = False
+    await upkeep.look()
+    machine.store.log_held = True
+    await upkeep.look()
+    assert [what for what, _ in machine.alarms] == ["store_read", "store_read"]

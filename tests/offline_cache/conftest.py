@@ -20,6 +20,7 @@ def stamp(seq: int, prev: str, digests: list[PartDigest]) -> tuple[bytes, str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    (tmp_path / "store").mkdir()
     return tmp_path / "store" / "store.db"
 
 

@@ -216,6 +216,7 @@ def test_killed_thirty_times_nothing_kept_is_lost(path: Path, child, open_store)
 def test_one_sync_per_put_and_two_for_claim_and_delivered(tmp_path: Path, child) -> None:
     syncs = {}
     for count, drain in ((0, 0), (10, 0), (10, 1)):
+        (tmp_path / f"{count}{drain}").mkdir()
         before = ("strace", "-f", "-qq", "-e", "trace=fdatasync,fsync")
         told = child(tmp_path / f"{count}{drain}" / "s.db", 1, count, drain, 4000, before=before).communicate(
             timeout=HANG_S

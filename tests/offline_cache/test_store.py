@@ -8,6 +8,8 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,15 +18,19 @@ from pysqlite3 import dbapi2 as sqlite
 
 from offline_cache import schema
 from offline_cache import store as store_module
-from offline_cache.errors import StoreBusy, StoreError, StoreForeign, StoreFull
+from offline_cache.errors import StoreBusy, StoreError, StoreForeign, StoreFull, StoreMissing
 from offline_cache.outbox import Outbox
-from offline_cache.store import Store
+from offline_cache.store import WAL_BYTES, Store
+from offline_cache.strangers import strangers
+from offline_cache.values import Values
 from tests.waiting import HANG_S
 
 
 def files_of(folder: Path) -> dict[str, tuple[str, int]]:
     return {
-        each.name: (hashlib.sha256(each.read_bytes()).hexdigest(), each.stat().st_mtime_ns) for each in folder.iterdir()
+        each.name: (hashlib.sha256(each.read_bytes()).hexdigest(), each.stat().st_mtime_ns)
+        for each in folder.iterdir()
+        if each.is_file()
     }
 
 
@@ -90,7 +96,6 @@ def test_foreign_files_are_refused_untouched(open_store, tmp_path: Path) -> None
 
 
 def test_killed_between_creation_and_first_table(open_store, path: Path) -> None:
-    path.parent.mkdir()
     connection = sqlite.connect(str(path))
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
@@ -99,7 +104,6 @@ def test_killed_between_creation_and_first_table(open_store, path: Path) -> None
 
 def test_killed_while_the_file_was_made(open_store, path: Path, tmp_path: Path) -> None:
     """The journal of the very first step is still there: undone, and the machine starts."""
-    path.parent.mkdir()
     connection = sqlite.connect(str(path), isolation_level=None)
     connection.execute("PRAGMA page_size = 16384")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -266,3 +270,73 @@ def test_sync_times_are_measured_on_the_ballast(store: Store) -> None:
     times = store.sync_times(lambda: next(ticks) / 1000)
     assert times is not None
     assert times.p50_ms == pytest.approx(1.0)
+
+
+class Stranger:
+    """Another program in the middle of reading the store."""
+
+    READS = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN'); "
+        "db.execute('SELECT count(*) FROM value').fetchone(); print('reads', flush=True); sys.stdin.read()"
+    )
+
+    def __init__(self, path: Path) -> None:
+        command = [sys.executable, "-c", self.READS, str(path)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "reads\n"
+
+    def ends(self) -> None:
+        self.process.communicate(timeout=HANG_S)
+
+
+@pytest.fixture
+def stranger(path: Path) -> Iterator[Callable[[], Stranger]]:
+    started: list[Stranger] = []
+
+    def start() -> Stranger:
+        started.append(Stranger(path))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait(HANG_S)
+
+
+def test_stranger_who_reads_keeps_no_machine_from_starting(open_store, stranger) -> None:
+    first = open_store()
+    Values(first).put("n", "before", b"1")
+    other = stranger()
+    Values(first).put("n", "after", b"2")
+    first.close()
+    store = open_store()
+    assert store.log_held
+    assert [Values(store).get("n", name) for name in ("before", "after")] == [b"1", b"2"]
+    Values(store).put("n", "now", b"3")
+    store.empty_log()
+    assert store.log_held
+    other.ends()
+    store.empty_log()
+    assert not store.log_held
+    assert store.log_bytes == 0
+
+
+def test_log_is_given_back_when_the_stranger_is_gone(open_store, path: Path, stranger) -> None:
+    store = open_store()
+    other = stranger()
+    for number in range(12):
+        Values(store).put("n", f"{number}", bytes(2**20))
+    assert store.log_bytes > 2 * WAL_BYTES
+    store.tidy()
+    assert store.log_held, "it is known, not passed over"
+    (named,) = strangers(path)
+    assert f"process {other.process.pid}" in named, "our own process is no stranger"
+    other.ends()
+    store.tidy()
+    assert (store.log_held, store.log_bytes) == (False, 0)
+
+
+def test_folder_that_is_missing_is_not_made(open_store, tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing, match="nothing was made"):
+        open_store(tmp_path / "unmounted" / "store.db")
+    assert not (tmp_path / "unmounted").exists()

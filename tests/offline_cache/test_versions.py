@@ -46,7 +46,6 @@ def v1_put(db: Database, seq: int, prev: str) -> str:
 
 @pytest.fixture
 def old_file(path: Path) -> Path:
-    path.parent.mkdir()
     db = Database(connect(path))
     for pragma in ("page_size = 16384", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
         db.execute(f"PRAGMA {pragma}").fetchall()

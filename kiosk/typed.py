@@ -1,0 +1,62 @@
+"""Numbers and names as people type them: brought into one form, checked, and refused with the reason at once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from stdnum.iso7064 import mod_11_2
+
+SHORTEST_PIN = 4
+
+
+class WronglyTyped(ValueError):
+    """What was typed cannot be meant: one line, why and what to do. It never repeats what was typed."""
+
+
+def plain(text: str) -> str:
+    """``text`` in the form that machines write: full-width signs as ASCII ones, without blanks at its ends."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def digits(text: str) -> str:
+    """``plain`` text without the blanks and hyphens by which people group numbers."""
+    return re.sub(r"[\s\-‐‑–—]", "", plain(text))
+
+
+def card_number(text: str) -> str:
+    """The number of an identity card as the chip has it. Raises WronglyTyped.
+
+    18 characters with the check digit of GB 11643 (ISO 7064 MOD 11-2), or the 15 of a foreigner's card of 2017.
+    """
+    number = digits(text).upper()
+    if re.fullmatch("[A-Z]{3}[0-9]{12}", number):
+        return number
+    if not re.fullmatch("[0-9]{17}[0-9X]", number):
+        raise WronglyTyped("card number: not 17 digits and a check digit or X; copy it from the card")
+    if not mod_11_2.is_valid(number):
+        raise WronglyTyped("card number: its check digit is wrong, so a digit is mistyped; compare it with the card")
+    return number
+
+
+def pin(text: str, longest: int) -> str:
+    """A PIN that can be typed at the machine: ASCII digits. Raises WronglyTyped."""
+    typed = digits(text)
+    if not re.fullmatch("[0-9]+", typed) or not SHORTEST_PIN <= len(typed) <= longest:
+        raise WronglyTyped(f"PIN: not {SHORTEST_PIN} to {longest} digits; the machine has keys for digits only")
+    return typed
+
+
+def enrolment_code(text: str) -> str:
+    """A one-time code in the hub's form: capitals, groups of four joined by hyphens where it was typed without."""
+    code = digits(text).upper()
+    grouped = "-".join(code[i : i + 4] for i in range(0, len(code), 4))
+    return grouped if len(code) == 12 else plain(text).upper()
+
+
+def reference(text: str) -> str:
+    """A reference that may stand in the audit log. Raises WronglyTyped."""
+    typed = plain(text)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", typed):
+        raise WronglyTyped("reference: not 1 to 32 letters, digits, dots or hyphens; it is no name, write tech-1")
+    return typed

@@ -1,0 +1,83 @@
+"""``kiosk enrol`` is the first command of a new machine: no hub key, no device, even no kiosk.toml is needed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk import config as configuration
+from kiosk.cli import main
+from kiosk.demo.stage import HUB_READY_S, Stage, command
+from tests.kiosk.conftest import toml
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Stage]:
+    """A hub on its own database; its code is good once."""
+    folder = Path(tempfile.mkdtemp(prefix="tb-"))
+    stage = Stage(folder)
+    try:
+        stage.ready["hub"] = stage.start_child(
+            "hub", [command("hub"), "demo", "--data", str(folder / "hub"), "--today", "2027-01-12"]
+        ).wait_ready(HUB_READY_S)
+        yield stage
+    finally:
+        stage.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def enrol(*words: str, config: Path) -> Result:
+    return CliRunner().invoke(main, ["--config", str(config), "enrol", *words])
+
+
+def test_new_machine_with_next_to_nothing_is_enrolled_and_what_is_printed_makes_it_run(
+    hub: Stage, tmp_path: Path
+) -> None:
+    config, ready = tmp_path / "kiosk.toml", hub.ready["hub"]
+    store = tmp_path / "state" / "store.sqlite"
+    config.write_text(f'[machine]\nid = "k-0001"\n[store]\npath = "{store}"\n[demo]\ntoday = 2027-01-12\n')
+    typed = ready["enrolment_code"].lower().replace("-", " ")
+    done = enrol("--hub", ready["url"], "--code", typed, config=config)
+    assert done.exit_code == 0, done.output
+    assert store.exists(), "the store begins here"
+    printed = dict(re.findall(r'^(\w+) = "(.+)"$', done.stdout, re.MULTILINE))
+    assert printed == {"url": ready["url"], "seal_key": ready["seal_key"], "verify_key": ready["verify_key"]}
+    config.write_text(toml(tmp_path, hub=printed, store={"path": str(store)}))
+    assert configuration.load(config).hub.seal_key == ready["seal_key"]
+    again = enrol("--hub", ready["url"], "--code", typed, config=config)
+    assert (again.exit_code, len(again.stderr.splitlines())) == (1, 1)
+    assert "new code" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "named"),
+    [
+        (None, [], "--id"),
+        ('[machine]\nid = "k-1"\n', [], "--store"),
+        ('[machine]\nid = "机器"\n[store]\npath = "s"\n', [], "[machine] id"),
+        ("[machine\n", [], "not TOML"),
+        (None, ["--id", "k-1", "--store", "{}/s"], "did not answer"),
+        ("machine = 1\nstore = 2\n", [], "--id"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(tmp_path: Path, content: str | None, words: list[str], named: str) -> None:
+    config = tmp_path / "kiosk.toml"
+    if content:
+        config.write_text(content)
+    words = [word.format(tmp_path) for word in words]
+    done = enrol("--hub", "http://127.0.0.1:9", "--code", "x", *words, config=config)
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, named in line) == (1, True), line
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1.evil.example", "hub.example", "http://[", "https://h:x"])
+def test_address_that_is_none(config_file: Callable[..., Path], url: str) -> None:
+    done = enrol("--hub", url, "--code", "x", config=config_file())
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, "--hub" in line) == (1, True)

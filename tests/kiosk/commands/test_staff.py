@@ -1,0 +1,143 @@
+"""Who is staff, by command: what is typed is brought into the card's form or refused at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from click.testing import CliRunner, Result
+
+from kiosk.cli import main
+from kiosk.machine import Machine
+from kiosk.staff import StaffBook
+from kiosk.status_socket import ask
+from offline_cache.store import Store
+from offline_cache.values import Values
+
+CARD = "990101199001150513"
+
+
+@pytest.fixture
+def staff(config_file: Callable[..., Path]) -> Callable[..., Result]:
+    config = str(config_file())
+
+    def run(*words: str, said: str = "") -> Result:
+        return CliRunner().invoke(main, ["--config", config, "staff", *words], input=said)
+
+    return run
+
+
+def found(folder: Path, number: str) -> Any:
+    """Whom the machine would know by this card."""
+    store = Store.open(folder / "store.sqlite", now=lambda: datetime.now(UTC), ballast_mb=0, free_floor_mb=0)
+    try:
+        return trio.run(StaffBook(Values(store), lambda: datetime.now(UTC)).find, number)
+    finally:
+        store.close()
+
+
+def with_check_digit(body: str) -> str:
+    from stdnum.iso7064 import mod_11_2
+
+    return body + mod_11_2.calc_check_digit(body)
+
+
+X_CARD = next(n for n in (with_check_digit(f"99010219850506{k:03d}") for k in range(200)) if n.endswith("X"))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        X_CARD,
+        X_CARD.lower(),
+        f"  {X_CARD} ",
+        f"{X_CARD[:6]} {X_CARD[6:14]} {X_CARD[14:]}",
+        f"{X_CARD[:17]}ｘ",
+        "".join(chr(ord(c) + 0xFEE0) for c in X_CARD),
+    ],
+)
+def test_number_is_brought_into_the_form_of_the_card(staff: Callable[..., Result], tmp_path: Path, typed: str) -> None:
+    done = staff("add", "--role", "guide", "--ref", "g-1", said=typed + "\n")
+    assert done.exit_code == 0, done.output
+    assert found(tmp_path, X_CARD).ref == "g-1", "the card itself works at the machine"
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (X_CARD[:17] + "1", "check digit"),
+        (X_CARD[:17], "17 digits"),
+        ("٩" * 18, "17 digits"),
+        ("GBR99018005170", "17 digits"),
+        ("zhang san", "17 digits"),
+    ],
+)
+def test_number_that_no_card_has_is_refused_and_not_repeated(
+    staff: Callable[..., Result], tmp_path: Path, typed: str, named: str
+) -> None:
+    done = staff("add", "--role", "guide", "--ref", "g-1", said=typed + "\n")
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, named in line, typed in line) == (1, True, False)
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [("２４６８１０", 0), ("246 810", 0), ("24681o", 1), ("123", 1), ("1" * 13, 1)]
+)
+def test_pin_can_be_typed_at_the_machine(staff: Callable[..., Result], typed: str, code: int) -> None:
+    done = staff("add", "--role", "technician", "--ref", "t-1", said=f"{CARD}\n{typed}\n")
+    assert done.exit_code == code, done.output
+    assert typed not in done.stderr
+
+
+async def test_list_and_remove_work_beside_a_running_machine(
+    machine: Machine, config_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    machine.staff.enrol(CARD, "guide", "g-1")
+    machine.staff.enrol(X_CARD, "guide", "g-1")
+    machine.staff.enrol("990101199506010421", "technician", "t-1", "246810")
+    run = partial(CliRunner().invoke, main)
+    config = ["--config", str(tmp_path / "kiosk.toml"), "staff"]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(machine.run)
+        listed = await trio.to_thread.run_sync(run, [*config, "list", "--json"])
+        assert json.loads(listed.stdout) == [
+            {"ref": "g-1", "role": "guide", "cards": 2},
+            {"ref": "t-1", "role": "technician", "cards": 1},
+        ]
+        done = await trio.to_thread.run_sync(run, [*config, "remove", "--ref", "g-1"])
+        assert done.exit_code == 0, done.output
+        assert await machine.staff.find(CARD) is None
+        again = await trio.to_thread.run_sync(run, [*config, "remove", "--ref", "g-1"])
+        assert (again.exit_code, "staff list" in again.stderr) == (1, True)
+        assert (await ask(machine.config.machine.status_socket, "staff"))["staff"][0]["ref"] == "t-1"
+        nursery.cancel_scope.cancel()
+
+
+def test_list_and_remove_in_a_machine_that_stands(staff: Callable[..., Result], tmp_path: Path) -> None:
+    staff("add", "--role", "guide", "--ref", "g-1", said=CARD + "\n")
+    assert "g-1" in staff("list").stdout
+    assert staff("remove", "--ref", "g-1").exit_code == 0
+    assert found(tmp_path, CARD) is None
+    assert "g-1" not in staff("list").stdout
+
+
+async def test_no_question_ends_a_machine(machine: Machine) -> None:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(machine.run)
+        path = machine.config.machine.status_socket
+        for question, arguments in (
+            ("release", {"seq": "x"}),
+            ("release", {}),
+            ("queue", {"seq": []}),
+            ("nothing", {}),
+        ):
+            assert await ask(path, question, **arguments) is None
+        assert (await ask(path, "doctor"))["queue"]["depth"] == 0
+        nursery.cancel_scope.cancel()
