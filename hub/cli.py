@@ -85,12 +85,13 @@ def serve(
 
 @main.command()
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
-def code(dsn: str) -> None:
-    """Make a one-time enrolment code and print it."""
+@click.option("--machine", "kiosk_id", help="Name of the machine ([machine] id); else of the one that uses it first.")
+def code(dsn: str, kiosk_id: str | None) -> None:
+    """Make an enrolment code for one machine and print it: good once, for 24 hours."""
 
     async def make() -> str:
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
-            return await add_code(conn, Clock().now())
+            return await add_code(conn, Clock().now(), kiosk_id)
 
     try:
         prepare(dsn)
@@ -160,7 +161,7 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
         async def ready() -> None:
             await seed(hub, people)
             async with hub.pool.connection() as conn:
-                fresh = await add_code(conn, hub.clock.now())
+                fresh = await add_code(conn, hub.clock.now(), None)
             _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh, dsn=place)
 
         run(make_app(hub, extras), listener, ready)

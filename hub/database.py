@@ -58,6 +58,26 @@ MIGRATIONS = (
            held_at timestamptz not null
        );
        create index chain_break on event (kiosk_id) where kind = 'chain_broken'""",
+    # The four digits that stand for a machine in its receipt numbers: until now each machine took those of its name,
+    # and two could have the same. Whoever enrolled first keeps them. A code is made for one machine.
+    """alter table kiosk add number smallint unique check (number between 0 and 9999);
+       alter table enrolment_code add bound_to text;
+       create function give_machine_number(machine text) returns smallint language sql as $$
+           update kiosk set number = coalesce(number, (
+               select n from generate_series(0, 9999) n
+               where not exists (select from kiosk other where other.number = n)
+               order by n = coalesce(nullif(right(regexp_replace(machine, '[^0-9]', '', 'g'), 4), ''), '-1')::int desc,
+                   n = 0, n
+               limit 1))
+           where kiosk_id = machine returning number
+       $$;
+       do $$
+       declare machine record;
+       begin
+           for machine in select kiosk_id from kiosk order by enrolled_at, kiosk_id loop
+               perform give_machine_number(machine.kiosk_id);
+           end loop;
+       end $$""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -111,7 +111,7 @@ async def set_network(request: Request, hub: Hub) -> Faults:
 async def make_code(hub: Hub) -> dict[str, str]:
     """Makes one more one-time enrolment code."""
     async with hub.pool.connection() as conn:
-        return {"code": await add_code(conn, hub.clock.now())}
+        return {"code": await add_code(conn, hub.clock.now(), None)}
 
 
 def faulty(app: ASGIApp) -> ASGIApp:

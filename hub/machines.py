@@ -31,6 +31,29 @@ async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key:
     )
 
 
+async def number_of(conn: AsyncConnection, kiosk_id: str) -> int | None:
+    """The machine's number in its receipt numbers, given once and for ever; None when all 10,000 are given."""
+    await conn.execute("select pg_advisory_xact_lock(hashtext('machine numbers'))")
+    rows = await conn.execute("select give_machine_number(%s)", [kiosk_id])
+    row = await rows.fetchone()
+    return row[0] if row else None
+
+
+_LAST_RECEIPT = """
+    select substring(number from 19 for 5)::int from (
+        select receipt_number as number from case_file join envelope using (key) where kiosk_id = %(machine)s
+        union all select receipt_number from case_file join paper_copy using (key) where kiosk_id = %(machine)s
+        union all select complaint_number from complaint join envelope using (key) where kiosk_id = %(machine)s) given
+    where number ~ '^[0-9]{24}$' order by substring(number from 11 for 8) desc, number desc limit 1"""
+
+
+async def last_receipt(conn: AsyncConnection, kiosk_id: str) -> int:
+    """The highest sequence of the last day in this machine's receipt numbers, as far as the hub knows; 0: none."""
+    rows = await conn.execute(_LAST_RECEIPT, {"machine": kiosk_id})
+    row = await rows.fetchone()
+    return row[0] if row else 0
+
+
 async def every_key(conn: AsyncConnection, kiosk_id: str, suite: str) -> list[str]:
     """All keys of this suite that a machine ever enrolled with: what it signed before it was replaced stays its own."""
     rows = await conn.execute("select public_key from kiosk_key where kiosk_id = %s and suite = %s", [kiosk_id, suite])

@@ -81,8 +81,9 @@ def device_rows(machine: Machine) -> list[dict[str, Any]]:
 def hub_facts(machine: Machine) -> dict[str, Any]:
     """How the machine stands with the hub, and why.
 
-    ``wrong_key`` names the key of ``[hub]`` that is not its own ("": none is known to be). ``put_aside``: files from
-    the exchange folder that could not be read or believed, for a person to look at.
+    ``accepted``: whether the hub has ever taken this machine, which takes no case before. ``wrong_key`` names the key
+    of ``[hub]`` that is not its own ("": none is known to be). ``put_aside``: files from the exchange folder that could
+    not be read or believed, for a person to look at.
     """
     files = machine.files
     link = machine.link
@@ -91,7 +92,8 @@ def hub_facts(machine: Machine) -> dict[str, Any]:
         "online": link.online,
         "state": link.state.value,
         "reason": text(f"link.{link.state}").en + (f" ({link.detail})" if link.detail else ""),
-        "needs_a_person": link.needs_a_person,
+        "accepted": machine.numbers.are_known,
+        "needs_a_person": link.needs_a_person or not machine.numbers.are_known,
         "wrong_key": machine.hub_keys.trouble,
     }
     return facts | ({"folder": machine.config.hub.folder, "put_aside": files.count_aside()} if files else {})

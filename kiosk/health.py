@@ -21,8 +21,13 @@ class Offer:
         self.hint = hint
 
 
-def offer(service: Service, peripherals: Peripherals, *, online: bool) -> Offer:
-    """Judge one service by network and devices."""
+_FILING = frozenset({"file", "complaint"})
+
+
+def offer(service: Service, peripherals: Peripherals, *, online: bool, filing_trouble: str = "") -> Offer:
+    """Judge one service by network, devices and ``filing_trouble`` (why nothing can be filed; "" when it can)."""
+    if filing_trouble and files(service):
+        return Offer(reason=text(f"health.not_filed_{filing_trouble}"))
     if service.offline == "live" and not online:
         return Offer(reason=text("health.needs_network"))
     if any(s.kind == "identify" for s in service.steps):
@@ -34,3 +39,9 @@ def offer(service: Service, peripherals: Peripherals, *, online: bool) -> Offer:
         if printer.device not in WORKS or printer.supply is SupplyState.OUT:
             return Offer(hint=text("health.no_slip"))
     return Offer()
+
+
+def files(service: Service) -> bool:
+    """Whether the service comes to nothing unless something is kept; a rating after it may be left out."""
+    kinds = [step.kind for step in service.steps]
+    return not _FILING.isdisjoint(kinds) or kinds[:1] == ["rate"]

@@ -97,7 +97,7 @@ def _tiles(machine: Machine, services: list[Service]) -> tuple[Tile, ...]:
 
 def tile(machine: Machine, service: Service) -> Tile:
     """A service as a tile, grey with the reason when it cannot end."""
-    given = offer(service, machine.peripherals, online=machine.link.online)
+    given = offer(service, machine.peripherals, online=machine.link.online, filing_trouble=machine.filing_trouble())
     action = Action(
         id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available, reason=given.reason
     )
@@ -161,7 +161,7 @@ def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent:
 
 def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueItem]:
     service = machine.catalogue.services[due.service]
-    given = offer(service, machine.peripherals, online=machine.link.online)
+    given = offer(service, machine.peripherals, online=machine.link.online, filing_trouble=machine.filing_trouble())
     reason = service.due.reason.filled(**due.facts) if service.due else service.summary
     urgency = _urgency(due.due_on, today)
     item = DueItem(

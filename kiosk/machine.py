@@ -17,7 +17,6 @@ from devices.id_card_reader.card import IdCard
 from devices.vocabulary import DeviceStatus
 from kiosk import doctor, hardening, lobby, maintenance, recovery, wipe
 from kiosk.case_watch import CaseWatch
-from kiosk.cases import receipt_number
 from kiosk.catalogue import loader
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import require_signed
@@ -29,12 +28,13 @@ from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.identity import Identity, keep_suite
 from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.journey import engine
 from kiosk.journey.identify import reading_trouble
 from kiosk.logs import place_of
-from kiosk.messages.fleet import Heartbeat
+from kiosk.messages.fleet import Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import DueQuestion
 from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals, is_lost
@@ -122,6 +122,9 @@ class Machine:
             self.store.close()
             raise
         self.identity = Identity.load(self.values, self.config.machine.id, hub.suite)
+        self.numbers = ReceiptNumbers(self.values, self.counters, self.config.machine.id)
+        self._numbering_told = False
+        """Since this start: a store that was put back from a copy has its numbers set right too."""
         keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
         self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self.alarm)
         self.link = HubLink(
@@ -131,6 +134,8 @@ class Machine:
             on_change=self._link_changed,
             on_alarm=self.alarm,
             describe=self._heartbeat,
+            on_told=self._hub_said,
+            asks_numbering=lambda: not self._numbering_told,
             rng=self.rng,
             known_keys=self.hub_keys,
         )
@@ -213,9 +218,8 @@ class Machine:
 
     async def next_receipt_number(self) -> str:
         """A number that no other case ever had. Raises StoreError."""
-        sequence = await trio.to_thread.run_sync(self.counters.take, "receipt")
-        machine = self.config.machine
-        return receipt_number(machine.division, machine.id, self.clock.today(), sequence)
+        division = self.config.machine.division
+        return await trio.to_thread.run_sync(self.numbers.take, division, self.clock.today())
 
     async def begin_intent(self, kind: str, ref: str) -> int:
         """Write down an effect before it happens."""
@@ -240,6 +244,10 @@ class Machine:
         await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service", reason.encode())
         self.out_of_service = reason
         self.publish("out_of_service", reason=reason)
+
+    def filing_trouble(self) -> str:
+        """Why nothing can be filed now: ``enrol`` (the hub has never accepted this machine); else ""."""
+        return "" if self.numbers.are_known else "enrol"
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -440,6 +448,16 @@ class Machine:
         if self.link.online:
             self.forwarder.network_up()
         self._refreshed()
+
+    async def _hub_said(self, told: HeartbeatAnswer) -> None:
+        """In the hub's own signed words."""
+        if told.numbering is None:
+            return
+        try:
+            await trio.to_thread.run_sync(self.numbers.heard, told.numbering)
+            self._numbering_told = True
+        except StoreError as error:
+            log.error("numbers_not_kept", error=str(error))
 
     def _heartbeat(self) -> Heartbeat:
         waiting = self.outbox.counts()

@@ -25,6 +25,22 @@ class Counters:
 
         return self._store.write(action)
 
+    def last(self, name: str) -> int:
+        """The highest number that may have been taken; 0 when none was."""
+        found = self._store.query("SELECT next FROM counter WHERE name = ?", name)
+        return found[0]["next"] - 1 if found else 0
+
+    def skip_to(self, name: str, last: int) -> None:
+        """No number up to ``last`` is given any more, durable when this returns; a counter never goes back."""
+
+        def action() -> None:
+            db = self._store.db
+            db.execute("INSERT INTO counter VALUES (?, 1) ON CONFLICT (name) DO NOTHING", (name,))
+            db.execute("UPDATE counter SET next = max(next, ?) WHERE name = ?", (last + 1, name))
+
+        self._store.write(action)
+        self._ready.pop(name, None)
+
     def take(self, name: str) -> int:
         """One number, from the reserved block in memory; a restart leaves the rest of a block unused."""
         ready = self._ready.setdefault(name, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import msgspec
@@ -19,10 +19,18 @@ from hub.api.caller import Caller, forget_old_nonces, signed_answer, verify_stam
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
-from hub.machines import register
+from hub.machines import last_receipt, number_of, public_keys, register
 from kiosk.catalogue.loader import file_digests, shipped
 from kiosk.messages.encoding import canonical_json, decode, from_text
-from kiosk.messages.fleet import Command, Enrolled, Enrolment, Heartbeat, HeartbeatAnswer, sign_hub_keys
+from kiosk.messages.fleet import (
+    Command,
+    Enrolled,
+    Enrolment,
+    Heartbeat,
+    HeartbeatAnswer,
+    Numbering,
+    sign_hub_keys,
+)
 from kiosk.messages.questions import (
     ProgressAnswer,
     ProgressQuestion,
@@ -35,6 +43,7 @@ from kiosk.messages.seal import sign
 from kiosk.messages.suites import PUBLIC_KEY_BYTES
 
 MAX_SEQ = 2**53 - 1
+CODE_LIVES = timedelta(hours=24)
 
 
 def new_code() -> str:
@@ -48,16 +57,22 @@ def code_digest(code: str) -> str:
     return hashlib.sha256(code.strip().upper().encode()).hexdigest()
 
 
-async def add_code(conn: AsyncConnection, now: datetime) -> str:
-    """Makes a one-time enrolment code."""
+async def add_code(conn: AsyncConnection, now: datetime, kiosk_id: str | None) -> str:
+    """Makes a one-time enrolment code for one machine; None: for the one that uses it first."""
     code = new_code()
-    await conn.execute("insert into enrolment_code (code_sha256, made_at) values (%s, %s)", [code_digest(code), now])
+    await conn.execute(
+        "insert into enrolment_code (code_sha256, made_at, bound_to) values (%s, %s, %s)",
+        [code_digest(code), now, kiosk_id],
+    )
     return code
 
 
 @post("/v1/enrolments", responses={201: ResponseSpec(Enrolled, description="enrolled; signed")})
-async def enrol(request: Request, hub: Hub) -> Response[bytes]:
-    """Registers a machine's public key for a one-time code; the request is signed with that key."""
+async def enrol(request: Request, hub: Hub, numbering: bool = False) -> Response[bytes]:
+    """Registers a machine's public key for a one-time code; the request is signed with that key.
+
+    With ``numbering`` the answer also tells the machine's number; one that is a version older does not know of it.
+    """
     body = await request.body()
     wish = decode(body, Enrolment)
     if wish.suite not in hub.keys.private:
@@ -71,26 +86,53 @@ async def enrol(request: Request, hub: Hub) -> Response[bytes]:
     if stamp.kiosk_id != wish.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     async with hub.pool.connection() as conn, conn.transaction():
-        await _use_code(conn, hub, wish)
-        await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now())
-        await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
-    told = Enrolled(wish.kiosk_id, hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite))
+        if await _use_code(conn, hub, wish):
+            await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now())
+            await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
+        numbers = await _numbering(conn, wish.kiosk_id)
+    keys = hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite)
+    told = Enrolled(wish.kiosk_id, *keys, numbers if numbering else None)
     return signed_answer(hub, stamp, 201, told)
 
 
-async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> None:
-    used = await conn.execute(
-        "update enrolment_code set used_at = %s, kiosk_id = %s where code_sha256 = %s and used_at is null "
-        "returning code_sha256",
-        [hub.clock.now(), wish.kiosk_id, code_digest(wish.code)],
+async def _numbering(conn: AsyncConnection, kiosk_id: str) -> Numbering:
+    number = await number_of(conn, kiosk_id)
+    if number is None:
+        raise Problem(409, "numbers", "all 10,000 machine numbers of this hub are given", field="kiosk_id")
+    return Numbering(number, await last_receipt(conn, kiosk_id))
+
+
+async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> bool:
+    """False when the same machine has used it with the same key: its answer was lost on the way."""
+    now = hub.clock.now()
+    rows = await conn.execute(
+        "select made_at, used_at, coalesce(bound_to, kiosk_id) from enrolment_code where code_sha256 = %s for update",
+        [code_digest(wish.code)],
     )
-    if await used.fetchone() is None:
-        raise Problem(403, "code", "the code is unknown or was used", field="code")
+    made_at, used_at, machine = await rows.fetchone() or (None, None, None)
+    if made_at is None:
+        raise Problem(403, "code", "the code is unknown", field="code")
+    if machine not in (None, wish.kiosk_id):
+        raise Problem(403, "code", "the code is for another machine", field="code")
+    if abs(now - made_at) > CODE_LIVES:
+        raise Problem(403, "code", "the code is older than 24 hours", field="code")
+    if used_at is not None:
+        if wish.public_key != (await public_keys(conn, wish.kiosk_id) or {}).get(wish.suite):
+            raise Problem(403, "code", "the code was used", field="code")
+        return False
+    await conn.execute(
+        "update enrolment_code set used_at = %s, kiosk_id = %s where code_sha256 = %s",
+        [now, wish.kiosk_id, code_digest(wish.code)],
+    )
+    return True
 
 
 @post("/v1/heartbeats", responses={200: ResponseSpec(HeartbeatAnswer, description="heard; signed")})
-async def heartbeat(caller: Caller, hub: Hub) -> Response[bytes]:
-    """Notes that a machine lives; the answer carries commands until they are reported as done."""
+async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Response[bytes]:
+    """Notes that a machine lives; the answer carries commands until they are reported as done.
+
+    With ``numbering`` it also tells the machine's number and its last receipt: a new store asks before it gives any.
+    """
     beat = decode(caller.body, Heartbeat)
     if beat.last_seq > MAX_SEQ:
         raise Problem(422, "invalid", "no number can be so high", field="last_seq")
@@ -108,10 +150,11 @@ async def heartbeat(caller: Caller, hub: Hub) -> Response[bytes]:
             [caller.kiosk_id],
         )
         commands = [Command(*row) for row in await rows.fetchall()]
+        numbers = await _numbering(conn, caller.kiosk_id) if numbering else None
     await forget_old_nonces(hub)
     mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
     said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)
-    return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said))
+    return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said, numbers))
 
 
 async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:

@@ -14,8 +14,7 @@ from kiosk.commands.common import failed
 from kiosk.config import ConfigError, Enrolling
 from kiosk.hub_link import identity as enrolling
 from kiosk.hub_link.address import address_fault
-from kiosk.hub_link.identity import EnrolmentFailed, Identity
-from kiosk.hub_link.known_keys import remember
+from kiosk.hub_link.identity import EnrolmentFailed, Identity, keep_enrolment
 from kiosk.messages.fleet import Enrolled
 from kiosk.typed import enrolment_code, plain
 from offline_cache.store import Store
@@ -55,11 +54,9 @@ def _enrolled(known: Enrolling, url: str, code: str) -> Enrolled:
     Path(known.store).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store.open(known.store, now=clock.now, ballast_mb=0, free_floor_mb=0)
     try:
-        values = Values(store)
-        identity = Identity.load(values, known.kiosk_id, known.suite)
+        identity = Identity.load(Values(store), known.kiosk_id, known.suite)
         answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=known.ca_file))
-        # A wrong key in [hub] is then known at the next start, before there is any network.
-        remember(values, known.suite, answer.seal_key, answer.verify_key)
+        keep_enrolment(store, known.kiosk_id, known.suite, answer)
         return answer
     except (EnrolmentFailed, ValueError) as error:
         failed(str(error))

@@ -68,9 +68,10 @@ class HubLink:
     """One per machine. ``run`` keeps ``state`` true to the facts; ``ask`` works with or without it.
 
     ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat (called in a thread);
-    ``on_told`` gets each answer that the hub has signed, ``on_command`` does one command of the city. ``on_change`` is
-    told when ``state`` changes (the forwarder's ``network_up`` belongs there); ``on_alarm(what, reason)`` asks for a
-    person, once for each state between two times online.
+    ``on_told`` gets each answer that the hub has signed, ``on_command`` does one command of the city;
+    ``asks_numbering``: whether the next heartbeat asks for the machine's number. ``on_change`` is told when ``state``
+    changes (the forwarder's ``network_up`` belongs there); ``on_alarm(what, reason)`` asks for a person, once for each
+    state between two times online.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class HubLink:
         on_alarm: Callable[[str, str], None] = lambda *_: None,
         describe: Callable[[], Heartbeat] = Heartbeat,
         on_told: Callable[[HeartbeatAnswer], Awaitable[None]] | None = None,
+        asks_numbering: Callable[[], bool] = lambda: False,
         on_command: Callable[[Command], Awaitable[None]] | None = None,
         rng: random.Random | None = None,
         http: HubHttp | None = None,
@@ -101,6 +103,7 @@ class HubLink:
         self._on_alarm = on_alarm
         self._describe = describe
         self._on_told = on_told
+        self._asks_numbering = asks_numbering
         self._on_command = on_command
         self._rng = rng or random.Random()
         self._alarmed: set[LinkState] = set()
@@ -201,7 +204,9 @@ class HubLink:
     async def _heartbeat(self) -> None:
         beat = await trio.to_thread.run_sync(self._describe)
         try:
-            answer = await self.http.send("POST", "/v1/heartbeats", msgspec.json.encode(beat))
+            # In the query, which a hub that is one version older leaves alone.
+            asked = "?numbering=true" if self._asks_numbering() else ""
+            answer = await self.http.send("POST", f"/v1/heartbeats{asked}", msgspec.json.encode(beat))
         except NoAnswer:
             return
         state, told = await self._judged(answer)

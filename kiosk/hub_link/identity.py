@@ -8,12 +8,16 @@ import msgspec
 
 from kiosk.clock import Clock
 from kiosk.hub_link.http import HubHttp, NoAnswer
+from kiosk.hub_link.known_keys import remember
+from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.fleet import Enrolled, Enrolment
 from kiosk.messages.seal import new_sign_key, public_sign_key
 from kiosk.messages.suites import DEFAULT
+from offline_cache.counters import Counters
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
+from offline_cache.store import Store
 from offline_cache.values import Values
 
 _NAMESPACE = "identity"
@@ -66,6 +70,15 @@ class EnrolmentFailed(Exception):
     """One line: why the hub did not take this machine, and what to do."""
 
 
+def keep_enrolment(store: Store, kiosk_id: str, suite: str, told: Enrolled) -> None:
+    """What the hub has said at enrolment, for the next start without a network. Durable. Raises StoreError."""
+    values = Values(store)
+    # A wrong key in [hub] is then known at the next start, before there is any network.
+    remember(values, suite, told.seal_key, told.verify_key)
+    if told.numbering is not None:
+        ReceiptNumbers(values, Counters(store), kiosk_id).heard(told.numbering)
+
+
 async def enrol(
     hub_url: str, code: str, identity: Identity, clock: Clock, *, ca_file: str = "", timeout_s: float = 15
 ) -> Enrolled:
@@ -76,7 +89,7 @@ async def enrol(
     http = HubHttp(hub_url, identity, clock, ca_file=ca_file, timeout_s=timeout_s)
     body = msgspec.json.encode(Enrolment(code, identity.kiosk_id, identity.public_key, identity.suite))
     try:
-        answer = await http.send("POST", "/v1/enrolments", body)
+        answer = await http.send("POST", "/v1/enrolments?numbering=true", body)
         if answer.status not in (200, 201):
             raise EnrolmentFailed(f"the hub refused the enrolment ({answer.problem}); ask the city for a new code")
         told = decode(answer.body, Enrolled)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import KeyStatement, is_stated, key_trouble
 from offline_cache.errors import StoreError
 from offline_cache.values import Values
+
+if TYPE_CHECKING:
+    from kiosk.hub_link.identity import Identity
 
 log = structlog.get_logger()
 

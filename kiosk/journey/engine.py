@@ -17,6 +17,7 @@ import structlog
 
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.model import Service, StepSpec
+from kiosk.health import files
 from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
 from kiosk.text import NOTHING, Text, text
@@ -118,7 +119,7 @@ def about(kind: str) -> About:
 
 async def run(visit: Visit, service: Service) -> None:
     """The whole journey. VisitEnded passes through; a surprise in a step leads to the safe page."""
-    number = await visit.machine.next_receipt_number()
+    number = await visit.machine.next_receipt_number() if files(service) else ""
     journey = Journey(visit, service, new_id(), number)
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
     outcome = Outcome.NEXT

@@ -22,12 +22,24 @@ class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suite: str = DEFAULT
 
 
-class Enrolled(msgspec.Struct, frozen=True):
+class Numbering(msgspec.Struct, frozen=True):
+    """What makes this machine's receipt numbers its own.
+
+    ``machine_number`` is unique in the city, ``last_receipt`` the highest sequence (five digits) that the hub knows of
+    it; 0: none.
+    """
+
+    machine_number: Annotated[int, Meta(ge=0, le=9999)]
+    last_receipt: Annotated[int, Meta(ge=0, le=99_999)] = 0
+
+
+class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer: what goes into ``[hub]``, of the machine's suite. A hub of another version may say less, or more."""
 
     kiosk_id: str
     seal_key: str
     verify_key: str
+    numbering: Numbering | None = None
 
 
 class KeyStatement(msgspec.Struct, frozen=True):
@@ -64,11 +76,15 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
-    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of another version may say less, or more."""
+    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of another version may say less, or more.
+
+    ``numbering`` is told to a machine that asks for it (``POST /v1/heartbeats?numbering=true``).
+    """
 
     commands: list[Command]
     now: str = ""
     hub_keys: KeyStatement | None = None
+    numbering: Numbering | None = None
 
 
 def sign_hub_keys(

@@ -12,6 +12,7 @@ import trio
 
 from kiosk import config as configuration
 from kiosk.machine import Machine
+from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
 
@@ -109,6 +110,11 @@ def config_file(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+def accepted(machine: Machine) -> None:
+    """As after its enrolment: the hub has said the machine's number."""
+    machine.numbers.heard(Numbering(1))
+
+
 @pytest.fixture
 def finger() -> Finger:
     return Finger()
@@ -118,5 +124,6 @@ def finger() -> Finger:
 def machine(config_file: Callable[..., Path], finger: Finger) -> Any:
     """A real machine, built but not running: store, outbox, catalogue, link (its hub is not there), no devices."""
     built = Machine(configuration.load(config_file()), finger)
+    accepted(built)
     yield built
     built.store.close()

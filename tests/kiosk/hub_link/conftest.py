@@ -154,7 +154,7 @@ class SmallHub:
         return int(status), msgspec.json.encode(problem), {"Content-Type": "application/problem+json"}
 
     def _serve(self, call: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        path, now = call.path, int(time.time()) + self.clock_offset_s
+        path, now = call.path.partition("?")[0], int(time.time()) + self.clock_offset_s
         mine = {requests.TIME: str(now)}
         if path == "/healthz":
             return 200, b"{}", {}
@@ -171,7 +171,7 @@ class SmallHub:
             key = self.machines[stamp.kiosk_id] = told["public_key"]
         try:
             digest = sha256(body).hexdigest()
-            requests.verify_request(stamp, call.command, path, digest, public_key=key or "", now_s=now)
+            requests.verify_request(stamp, call.command, call.path, digest, public_key=key or "", now_s=now)
             if stamp.nonce in self.nonces:
                 raise BadSignature("nonce")
         except BadSignature:
