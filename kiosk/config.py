@@ -48,15 +48,15 @@ class ScreenConfig(Section, frozen=True, kw_only=True):
     """The touch panel."""
 
     width_px: int = 1080
-    """Logical width of the layout."""
+    """The panel's width as it stands, in pixels; the upright page is fitted to it."""
     height_px: int = 1920
-    """Logical height of the layout."""
+    """The panel's height in pixels."""
     diagonal_in: float = 27.0
-    """Panel diagonal; type and targets are sized in millimetres from it."""
+    """The panel's diagonal, from which type and keys get their millimetres; too small a panel refuses the start."""
     bottom_height_mm: int = 700
     """Height of the panel's lower edge above the floor."""
     fullscreen: bool = False
-    """Cover the whole screen, without a window frame."""
+    """Cover the whole screen, without a window frame; its own pixels then count instead of the two above."""
     idle_timeout_s: float = 120.0
     """A page without a touch for this long ends the visit; its last 20 s (or half) are a warning page."""
 

@@ -14,6 +14,7 @@ _STYLES = {
     "exit": (theme.WHITE, theme.RED),
     "plain": (theme.BLUE_TINT, theme.BLUE),
 }
+_EDGES, _GAP = 36, 14
 
 
 def button(look: Look, action: Action, width: float, height: float | None = None, size: str = "medium") -> Target:
@@ -39,16 +40,25 @@ def button(look: Look, action: Action, width: float, height: float | None = None
     return made
 
 
+def room_beside(look: Look, action: Action, size: str) -> float:
+    """What a button needs beside its words: edges and icon, px."""
+    return _EDGES + (icon(action.icon, _sign_px(look, size), theme.INK, bold=True).width + _GAP if action.icon else 0)
+
+
+def _sign_px(look: Look, size: str) -> int:
+    return round(look.type(size) * 1.15)
+
+
 def _label(look: Look, made: Target, action: Action, ink: theme.Colour, size: str, below: float) -> None:
-    sign = icon(action.icon, round(look.type(size) * 1.15), ink, bold=True) if action.icon else None
-    beside = sign.width + 14 if sign else 0
+    sign = icon(action.icon, _sign_px(look, size), ink, bold=True) if action.icon else None
+    beside = sign.width + _GAP if sign else 0
     bold = action.style == "primary"
     words = look.words(
         action.label,
         size,
         colour=ink,
         bold=bold,
-        width=made.width - 36 - beside,
+        width=made.width - _EDGES - beside,
         lines=1,
         floor="caption",
         align="center",

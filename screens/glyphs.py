@@ -21,6 +21,8 @@ from screens.theme import Colour
 class Glyphs(Widget):
     """``text`` (its lines already broken) in one size and colour; characters that ``font`` lacks come from others."""
 
+    scale = 1.0  # pixels of the window per pixel of the page: letters are made in the size in which they are seen
+
     def __init__(self, text: str, font: str, font_size: int, colour: Colour, align: str = "left") -> None:
         rows = text.split("\n")
         width = max(extent(row, font_size, font) for row in rows)
@@ -40,13 +42,13 @@ class Glyphs(Widget):
         if self._back is not None or not self.text:
             return
         parts = list(fonts.runs(self.text, self.font_name))
-        how = {"font_size": self.font_size, "font_name": self.font_name, "halign": self._align}
+        how = {"font_size": round(self.font_size * self.scale), "font_name": self.font_name, "halign": self._align}
         if any(found != self.font_name for found, _ in parts):
             label = MarkupLabel(text="".join(_marked(found, part, self.font_name) for found, part in parts), **how)
         else:
             label = CoreLabel(text="".join(part for _, part in parts), **how)
         label.refresh()
-        self.texture_size = label.texture.size
+        self.texture_size = (label.texture.width / self.scale, label.texture.height / self.scale)
         with self.canvas:
             Color(*self.colour)
             self._back = Rectangle(texture=label.texture, size=self.texture_size)

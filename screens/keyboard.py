@@ -10,7 +10,7 @@ from screens.look import Look
 from screens.panel import Panel, Target
 from screens.words import icon
 
-_PAD, _GAP = 22, 14
+_PAD, _GAP = 22, theme.KEY_GAP
 _RADIUS = 14
 _ERASE, _CLEAR, _SPACE = "<", "clear", "space"
 _DIGITS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (_CLEAR, "0", _ERASE))
@@ -36,7 +36,7 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
     board = Panel(theme.WIDTH)
     board.fill(theme.KEYBOARD)
     board.rule(0, 0, theme.WIDTH)
-    side = 120 if pad else _PAD
+    side = 120 if pad else theme.KEY_SIDE
     room = theme.WIDTH - 2 * side
     unit = (room - _GAP * (len(rows[0]) - 1)) / len(rows[0])
     y = float(_PAD)

@@ -11,8 +11,11 @@ import structlog
 import trio
 
 from kiosk.clock import Clock
+from kiosk.config import ConfigError
 from kiosk.pages import Answer, Choices, Field, Page, Preview, Settings, SignaturePad
 from screens.environment import prepare
+from screens.glass import Glass
+from screens.screenshot import desktop_size
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +28,8 @@ _FRAMES_TO_SETTLE = 4
 class KivyPresenter:
     """``kiosk.pages.Presenter`` on Kivy 2.3.1, in the machine's own trio loop.
 
-    The keywords are those of ``[screen]``. The page is laid out on 1080 x 1920 and scaled to the window.
+    The keywords are those of ``[screen]``. The page is laid out on 1080 x 1920 and scaled to the window. Raises
+    ConfigError for a panel on which text or keys would be too small.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class KivyPresenter:
         open_frames: Callable[[str], Any] | None = None,
     ) -> None:
         self.on_touch: Callable[[], None] = lambda: None
-        self._size = (width_px, height_px)
-        self._screen = {"diagonal_in": diagonal_in, "bottom_height_mm": bottom_height_mm}
+        self._size = (desktop_size() if fullscreen else None) or (width_px, height_px)
+        self._glass = Glass(*self._size, diagonal_in, bottom_height_mm)
+        if self._glass.problem:
+            raise ConfigError(self._glass.problem)
         self._fullscreen = fullscreen
         self._clock = clock or Clock()
         self._open_frames = open_frames or _open_frames
@@ -70,6 +76,7 @@ class KivyPresenter:
         task_status.started()
         while not EventLoop.quit:
             await self._rest()
+            self._show_press()
             await EventLoop.async_idle()
             self._frames += 1
 
@@ -80,6 +87,18 @@ class KivyPresenter:
             if self._fingers.waiting:
                 return
             await trio.sleep(_LOOK_S)
+
+    def _show_press(self) -> None:
+        """What was just pressed is seen at once, before anything else of the frame is made."""
+        from kivy.base import EventLoop
+
+        from screens import repaint
+
+        still = self._surface.mark is None and not self._window.canvas.needs_redraw
+        if still and self._fingers.just_pressed and repaint.is_software():
+            EventLoop.dispatch_input()
+            if self._surface.mark is not None:
+                repaint.part(self._window, self._surface.mark)
 
     async def show(self, page: Page, settings: Settings) -> Answer:
         """Put ``page`` up and wait for its one answer. The same page in other settings keeps what was typed."""
@@ -192,7 +211,7 @@ class KivyPresenter:
         look = Look(
             self._page,
             self._settings,
-            Metrics(elder=self._settings.elder, **self._screen),
+            Metrics(self._glass.page_diagonal_in, self._glass.page_bottom_mm, elder=self._settings.elder),
             self._values,
             answer=self._answered,
             focus=self._focus,
@@ -268,8 +287,6 @@ def _first_field(page: Page, values: dict[str, Any]) -> str:
 
 def _fitting(width: int, height: int) -> tuple[int, int]:
     """The window's size: the screen at hand may be smaller than the kiosk's."""
-    from screens.screenshot import desktop_size
-
     desk = desktop_size()
     scale = min(1.0, desk[0] / width, desk[1] / height * 0.94) if desk else 1.0
     return round(width * scale), round(height * scale)

@@ -13,13 +13,12 @@ from screens.look import Look
 from screens.panel import Panel
 from screens.theme import Metrics
 
-_HERO_TYPE, _TYPE = (1.7, 1.5, 1.3, 1.15), (1.35, 1.2, 1.1)
+_HERO_TYPE = 1.1  # no more, and nowhere else: large type must stay visibly larger than this
 _AIRY = (2.4, 1.7, 1.3)
 _SHRINKAGE = (0.75, 0.5)
 _FULL_SHARE = 0.97
 _LEAST_STRETCH = 620
 _MOST_SIGNATURE = 860
-_ELDER_TYPE = 1.15  # the type is large already
 
 
 def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
@@ -94,13 +93,13 @@ def _close_up(look: Look, blocks: tuple[Block, ...], width: float, height: float
 
 
 def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, share: float) -> None:
-    """Larger type first, then larger distances, as far as everything still fits."""
+    """Larger type where a page says one thing, larger distances elsewhere, as far as everything still fits."""
     if look.metrics.airy < 1 or natural(look, blocks, width, share) > height * 0.93:
         return
-    for roomy in _HERO_TYPE if look.centred else _TYPE:
-        if not look.metrics.elder or roomy <= _ELDER_TYPE:
-            _try(look, replace(look.metrics, roomy=roomy), blocks, width, height, share)
-    for airy in () if look.centred else _AIRY:
+    if look.centred:
+        _try(look, replace(look.metrics, roomy=_HERO_TYPE), blocks, width, height, share)
+        return
+    for airy in _AIRY:
         _try(look, replace(look.metrics, airy=airy), blocks, width, height, share)
 
 

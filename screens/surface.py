@@ -49,16 +49,23 @@ class Surface(Widget):
         self._tapped: Target | None = None
         self._keeps_mark = False
         self._marked = False
+        self._marked_box: tuple[float, float, float, float] | None = None
         with self.canvas:
             Color(1, 1, 1, 1)
             PushMatrix()
             self._shift = Translate(0, 0)
-            self._scale = Scale(1, 1, 1)
             self._store = Fbo(size=(theme.WIDTH, theme.HEIGHT), clear_color=theme.PAGE)
-            Rectangle(texture=self._store.texture, size=(theme.WIDTH, theme.HEIGHT))
+            self._picture = Rectangle()
+            self._scale = Scale(1, 1, 1)
             self._live = Canvas()
             self._over = Canvas()
             PopMatrix()
+        with self._store:
+            PushMatrix()
+            self._zoom = Scale(1, 1, 1)
+            self._paper = Canvas()
+            PopMatrix()
+        self._fit()
         self.bind(size=self._fit)
 
     def mount(self, page: Panel, *, fresh: bool = False) -> None:
@@ -68,7 +75,7 @@ class Surface(Widget):
         if fresh:
             self._seen_s, self._left_s = inf, self._last_tap_s
         self.page = page
-        self._store.add(page.canvas)
+        self._paper.add(page.canvas)
         for panel in walk(page):
             for child in panel.children:
                 if isinstance(child, Glyphs):
@@ -106,7 +113,7 @@ class Surface(Widget):
         self._over.clear()
         self._live.clear()
         if self.page is not None:
-            self._store.remove(self.page.canvas)
+            self._paper.remove(self.page.canvas)
         self.page = None
         self.targets, self.lives = [], []
 
@@ -127,6 +134,14 @@ class Surface(Widget):
         self._store.bind()
         self._store.clear_buffer()
         self._store.release()
+
+    @property
+    def mark(self) -> tuple[float, float, float, float] | None:
+        """Where something is marked as pressed: left, bottom, width, height in px of the window."""
+        if not self._over.children or self._marked_box is None:
+            return None
+        x, y, width, height = self._marked_box
+        return *self.to_glass(x, y), width * self._scale.x, height * self._scale.y
 
     def to_page(self, x: float, y: float) -> tuple[float, float]:
         """Window coordinates as page coordinates (px, y up)."""
@@ -244,16 +259,23 @@ class Surface(Widget):
         if self._over.children:
             return
         self._marked = False
-        x, y, width, height = target.box()
+        self._marked_box = x, y, width, height = target.box()
         radius = target.radius
         with self._over:
             Color(*_PRESSED)
             BorderImage(texture=paint.rounded(radius), border=(radius,) * 4, pos=(x, y), size=(width, height))
 
     def _fit(self, *_: object) -> None:
+        """The page as large as the window allows, stored and lettered in the window's own pixels: it is sharp."""
         scale = min(self.width / theme.WIDTH, self.height / theme.HEIGHT)
-        self._scale.xyz = (scale, scale, 1)
-        self._shift.xy = ((self.width - theme.WIDTH * scale) / 2, (self.height - theme.HEIGHT * scale) / 2)
+        size = (round(theme.WIDTH * scale), round(theme.HEIGHT * scale))
+        self._scale.xyz = self._zoom.xyz = (scale, scale, 1)
+        self._shift.xy = (round((self.width - size[0]) / 2), round((self.height - size[1]) / 2))
+        self._store.size = self._picture.size = size
+        self._picture.texture = self._store.texture
+        # Pixel upon pixel: smoothing would change nothing and takes half of the time of a frame drawn in software.
+        self._picture.texture.mag_filter = self._picture.texture.min_filter = "nearest"
+        Glyphs.scale = scale
 
 
 def _within(target: Target, x: float, y: float) -> tuple[float, float]:

@@ -10,6 +10,8 @@ Colour = tuple[float, float, float, float]
 WIDTH, HEIGHT = 1080, 1920
 MARGIN, GUTTER = 44, 26
 CONTENT = WIDTH - 2 * MARGIN
+KEY_SIDE, KEY_GAP = 14, 14  # beside and between the keys of the keyboard
+KEY_PX = (WIDTH - 2 * KEY_SIDE - 9 * KEY_GAP) / 10
 CAP = 0.73  # cap height of Noto Sans CJK in em
 ELDER = 1.35
 
@@ -66,7 +68,7 @@ LINE_ICONS = {"traffic": "car", "household": "house", "exit_entry": "airplane-ti
 
 @dataclass(frozen=True)
 class Metrics:
-    """The screen at hand: pitch in mm per logical pixel, and how large this person wants the type."""
+    """The page on the screen at hand: its diagonal and place in mm, and how large this person wants the type."""
 
     diagonal_in: float = 27.0
     bottom_height_mm: float = 700.0

@@ -57,6 +57,13 @@ class Fingers(MotionEventProvider):
         """Whether something was touched since the last frame."""
         return bool(self._waiting)
 
+    @property
+    def just_pressed(self) -> bool:
+        """Whether one finger came down (and perhaps up again), and nothing else happened."""
+        return bool(self._waiting) and [p for p, *_ in self._waiting if p != "end"] == ["begin"] == [
+            self._waiting[0][0]
+        ]
+
     def start(self) -> None:
         """Nothing to open: SDL has it."""
 

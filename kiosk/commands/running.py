@@ -17,7 +17,7 @@ import trio
 from kiosk import hardening, logs
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded
-from kiosk.config import Config
+from kiosk.config import Config, ConfigError
 from kiosk.pages import Presenter
 
 if TYPE_CHECKING:
@@ -45,14 +45,17 @@ def presenter(name: str, config: Config) -> Presenter:
     if not found:
         failed(f"no presenter {name!r} is installed; reinstall the program")
     screen = config.screen
-    return next(iter(found)).load()(
-        width_px=screen.width_px,
-        height_px=screen.height_px,
-        diagonal_in=screen.diagonal_in,
-        bottom_height_mm=screen.bottom_height_mm,
-        fullscreen=screen.fullscreen,
-        clock=Clock(config.demo.today),
-    )
+    try:
+        return next(iter(found)).load()(
+            width_px=screen.width_px,
+            height_px=screen.height_px,
+            diagonal_in=screen.diagonal_in,
+            bottom_height_mm=screen.bottom_height_mm,
+            fullscreen=screen.fullscreen,
+            clock=Clock(config.demo.today),
+        )
+    except ConfigError as error:
+        failed(str(error))
 
 
 def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Machine:

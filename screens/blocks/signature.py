@@ -49,7 +49,7 @@ def _paper(look: Look, width: float, height: float) -> Target:
     paper.card()
     for x in range(60, int(width) - 70, 26):
         paper.fill(theme.rgb("#B9C5D8"), 0, (x, height * 0.74, 14, 3))
-    hint = look.second(look.ui("sign_here"), "body")
+    hint = look.second(look.ui("sign_here"), "body", width=width - 40, lines=1, floor="caption")
     paper.put(hint, (width - hint.width) / 2, height * 0.74 + 16)
     return paper.finish(height)
 

@@ -97,20 +97,22 @@ def _row(tile: Tile, look: Look, width: float, *, side: int, card: bool) -> Targ
         made.card()
     left = pad + side + 20
     ink = theme.INK if tile.action.enabled else theme.DISABLED
-    how = {"size": "medium", "bold": True, "lines": 1} if card else {"size": "body", "lines": 1}
+    lines = 2 if look.metrics.elder else 1  # large type is not made small again to stay on its line
+    how = {"size": "medium", "bold": True, "lines": lines} if card else {"size": "body", "lines": lines}
     name = look.words(tile.action.label, colour=ink, width=width - left - 16, floor="caption", **how)
     said = tile.lead if tile.action.enabled else (tile.action.reason or tile.lead)
     lead = look.second(said, "caption", width=width - left - 16) if said else None
-    below = name.height + (lead.height + 2 if lead else 0)
+    badge = _badge(tile, look, width - left - 16) if tile.badge else None
+    above = badge.height + 6 if badge else 0
+    below = above + name.height + (lead.height + 2 if lead else 0)
     height = max(side, below) + 2 * pad
     made.put(_sign(tile, side), pad, (height - side) / 2)
     top = (height - below) / 2
-    made.put(name, left, top)
+    if badge:
+        made.put(badge, left, top)
+    made.put(name, left, top + above)
     if lead:
-        made.put(lead, left, top + name.height + 2)
-    if tile.badge:
-        badge = _badge(tile, look, width / 2)
-        made.put(badge, width - badge.width - 10, 8)
+        made.put(lead, left, top + above + name.height + 2)
     made.height = max(height, look.metrics.touch)
     return made
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from kiosk.pages import Action
 from screens import theme
-from screens.buttons import button
+from screens.buttons import button, room_beside
 from screens.look import Look
 from screens.panel import Panel
 
 _ORDER = {"exit": 0, "secondary": 1, "plain": 1, "primary": 2}
 _PAD = 32
 _HUGE = 190
+_SIZE, _LEAST = "large", "body"
 
 
 def action_bar(look: Look) -> Panel | None:
@@ -18,8 +19,8 @@ def action_bar(look: Look) -> Panel | None:
     actions = sorted(look.page.actions, key=lambda a: _ORDER[a.style])
     if not actions:
         return None
-    rows = _rows(actions)
-    height, size = look.metrics.button, "large"
+    rows = _rows(look, actions)
+    height, size = look.metrics.button, _SIZE
     if look.page.layout == "full" and len(actions) == 1:
         height, size = max(_HUGE, round(height * 1.4)), "title"  # one thing to do: it cannot be missed
     bar = Panel(theme.WIDTH)
@@ -35,13 +36,22 @@ def action_bar(look: Look) -> Panel | None:
     return bar
 
 
-def _rows(actions: list[Action]) -> list[list[tuple[Action, float]]]:
-    fitting = 3
-    rows: list[list[Action]] = []
-    while actions:
-        rows.insert(0, actions[-fitting:])
-        actions = actions[:-fitting]
-    return [_widths(row) for row in rows]
+def _rows(look: Look, actions: list[Action]) -> list[list[tuple[Action, float]]]:
+    """Three in a row at most, and no more than can be read on one line each; the primary then has a row of its own."""
+    for fitting in (3, 2, 1):
+        rows = [_widths(row) for row in _cut(actions, fitting)]
+        if all(
+            look.words(a.label, _LEAST).width <= wide - room_beside(look, a, _LEAST) for row in rows for a, wide in row
+        ):
+            break
+    return rows
+
+
+def _cut(actions: list[Action], fitting: int) -> list[list[Action]]:
+    if len(actions) <= fitting:
+        return [actions]
+    *others, last = actions
+    return [others[start : start + fitting] for start in range(0, len(others), fitting)] + [[last]]
 
 
 def _widths(row: list[Action]) -> list[tuple[Action, float]]:

@@ -22,7 +22,10 @@ def header(look: Look, clock: Clock) -> tuple[Panel, float]:
     time = Time(look, clock)
     left = theme.MARGIN + _BADGE + 24
     room = theme.WIDTH - theme.MARGIN - time.width - 24 - left
-    title = look.words(look.page.title, "display", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large")
+    lines = 2 if look.metrics.elder else 1
+    title = look.words(
+        look.page.title, "display", colour=theme.WHITE, bold=True, width=room, lines=lines, floor="large"
+    )
     place = look.second(look.page.lead, "caption", dark=True, width=room)
     high = max(title.height + place.height, time.height, _BADGE)
     top = 34.0
@@ -90,7 +93,10 @@ class Time(Panel):
     """The clock: hours and minutes, the date beneath; drawn anew once a minute."""
 
     def __init__(self, look: Look, clock: Clock) -> None:
-        super().__init__(330, look.type("display") * 1.45 + look.type("caption") * 1.5)
+        widest = max(
+            look.second(_date(look, month, 28, day), "caption").width for month in (9, 12) for day in range(1, 8)
+        )
+        super().__init__(max(330, widest), look.type("display") * 1.45 + look.type("caption") * 1.5)
         self._look = look
         self._clock = clock
         self._ticking = None
@@ -114,12 +120,14 @@ class Time(Panel):
         self._shown = said
         self.clear_widgets()
         time = Words(said, self._look.type("display"), colour=theme.WHITE, bold=True)
-        day = self._look.ui(f"weekday_{now.isoweekday()}")
-        date = self._look.ui(
-            "date", month=now.month, day=now.day, month_name=self._look.ui(f"month_{now.month}"), weekday=day
-        )
+        date = _date(self._look, now.month, now.day, now.isoweekday())
         below = self._look.second(date, "caption", dark=True)
         time.pos = (self.width - time.width, self.height - time.height)
         below.pos = (self.width - below.width, time.y - below.height)
         self.hold(time)
         self.hold(below)
+
+
+def _date(look: Look, month: int, day: int, weekday: int) -> str:
+    weekday_name = look.ui(f"weekday_{weekday}")
+    return look.ui("date", month=month, day=day, month_name=look.ui(f"month_{month}"), weekday=weekday_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kiosk.pages import Page
+from kiosk.pages import Page, Settings
 from screens import fonts, theme
 from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
@@ -170,3 +170,25 @@ def test_sample_pages_use_every_block():
 
     used = {type(b) for page in PAGES.values() for b in page.blocks}
     assert used == set(msgspec.inspect.type_info(Block).types[0:0]) | set(Block.__args__)
+
+
+def sizes(presenter, page: Page, settings: Settings) -> dict[str, int]:
+    """Each text of a page, whatever its line breaks, with the largest size in which it is drawn."""
+    found: dict[str, int] = {}
+    for surface in sheets(presenter, page, settings):
+        for label in (w for w in tree(surface.page) if isinstance(w, Words)):
+            text = "".join(label.text.split())
+            found[text] = max(found.get(text, 0), label.font_size)
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", list(PAGES))
+def test_large_type_is_larger_on_every_page(presenter, name, language):
+    usual = sizes(presenter, PAGES[name], Settings(language=language))
+    large = sizes(presenter, PAGES[name], Settings(language=language, elder=True))
+    shares = {text: large[text] / usual[text] for text in usual if text in large}
+    assert shares
+    for text, share in shares.items():
+        assert share >= 1.2, f"{text!r}: {share:.2f}"
+    assert sorted(shares.values())[len(shares) // 2] >= 1.3
