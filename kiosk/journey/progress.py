@@ -47,20 +47,35 @@ class Found(msgspec.Struct, frozen=True):
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
-    """Ask how, look it up, show it; a number can be tried after that."""
+    """Ask how, look it up, show it; a number can be tried after that. "Back" leads to the page before."""
+    asked_by_card = journey.visit.card is not None
     question = await _question(journey)
     while question is not None:
         answer = await _looked_up(journey, question)
-        if answer != "number":
+        if answer == "number":
+            question = await _by_number(journey)
+        elif answer == "back" and not asked_by_card:
+            question = await _question(journey)
+        else:
             return Outcome.BACK if answer == "back" else Outcome.NEXT
-        question = await _by_number(journey)
     return Outcome.BACK
 
 
 async def _question(journey: Journey) -> ProgressQuestion | None:
+    """By the card that was read, or as the person wishes; None for back."""
     visit = journey.visit
     if visit.card is not None:
         return ProgressQuestion(id_number=visit.card.number)
+    while True:
+        answer = await visit.show(_how_page(journey))
+        if answer.action not in ("number", "card"):
+            return None
+        question = await (_by_number(journey) if answer.action == "number" else _by_card(journey))
+        if question is not None:
+            return question
+
+
+def _how_page(journey: Journey) -> Page:
     ways = (
         Tile(
             action=Action(id="card", label=text("progress.by_card"), icon="identification-card"),
@@ -71,19 +86,19 @@ async def _question(journey: Journey) -> ProgressQuestion | None:
             lead=text("progress.by_number_lead"),
         ),
     )
-    page = journey.page(
+    return journey.page(
         "progress_how", text("progress.how"), Tiles(tiles=ways, columns=1, wide=True), actions=journey.bar(NOTHING)
     )
-    answer = await visit.show(page)
-    if answer.action == "number":
-        return await _by_number(journey)
-    if answer.action == "card":
-        prompt = CardPrompt(title=text("card.title"), lead=text("card.lead"))
-        card = await read_card(visit, journey.page("card", text("card.title"), prompt, actions=journey.bar(NOTHING)))
-        if not isinstance(card, Answer):
-            visit.take(card)
-            return ProgressQuestion(id_number=card.number)
-    return None
+
+
+async def _by_card(journey: Journey) -> ProgressQuestion | None:
+    prompt = CardPrompt(title=text("card.title"), lead=text("card.lead"))
+    page = journey.page("card", text("card.title"), prompt, actions=journey.bar(NOTHING))
+    card = await read_card(journey.visit, page)
+    if isinstance(card, Answer):
+        return None
+    journey.visit.take(card)
+    return ProgressQuestion(id_number=card.number)
 
 
 async def _by_number(journey: Journey) -> ProgressQuestion | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.slip import fee_words
 from kiosk.messages.content import Applicant
 from kiosk.messages.masking import mask_name, mask_number
 from kiosk.pages import Action, Fact, Facts, Notice
@@ -58,8 +59,4 @@ def _answers(journey: Journey) -> list[Fact]:
 
 
 def _fees(journey: Journey) -> list[Fact]:
-    total = sum(fee.amount_fen for fee in journey.service.fees)
-    if not total:
-        return [Fact(label=text("review.fee"), value=text("review.free"))]
-    value = text("review.amount", yuan=f"{total / 100:g}", when=journey.service.fees[0].when)
-    return [Fact(label=text("review.fee"), value=value)]
+    return [Fact(label=text("review.fee"), value=fee_words(journey.service))]

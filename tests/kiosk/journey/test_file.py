@@ -14,6 +14,7 @@ from devices.receipt_printer.job import Outcome as Ended
 from kiosk.case_watch import Word
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import StepSpec
+from kiosk.hub_link.state import LinkState
 from kiosk.kept import kept_by_card
 from kiosk.messages.content import Identity
 from tests.kiosk.journey.conftest import LI, ZHAO, Counter, words
@@ -42,7 +43,7 @@ def the_department_says(counter: Counter, word: Word) -> None:
         return done
 
     counter.machine.filing.file = filed  # type: ignore[method-assign]
-    counter.machine.link._online = True
+    counter.machine.link.state = LinkState.ONLINE
 
 
 async def result(counter: Counter) -> tuple[str, str]:
