@@ -32,7 +32,6 @@ class Kept(msgspec.Struct, frozen=True):
     """
 
     number: str
-    kind: str
     state: str
     service: str
     at: str
@@ -78,4 +77,6 @@ def _by_mark(machine: Machine, mark: bytes) -> list[Kept]:
 def _kept(machine: Machine, row: Row) -> Kept:
     tries = machine.journal.outcomes(PRINT, row.case_id) if row.case_id else []
     named = [msgspec.convert(detail, Slip).service for detail, _ in tries]
-    return Kept(row.receipt_number or "", row.kind, row.state, next(iter(named), ""), row.created_at)
+    if row.kind == "complaint":
+        named += [service.key for service in machine.catalogue.services.values() if service.has_step("complaint")]
+    return Kept(row.receipt_number or "", row.state, next(iter(named), ""), row.created_at)

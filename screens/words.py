@@ -11,6 +11,7 @@ from screens.icons import glyph
 # Characters that may not begin a line, and those that may not end one (GB/T 15834 layout).
 _NOT_FIRST = "，。、；：？！）】》」』”’…—·%,.;:?!)]}"
 _NOT_LAST = "（【《「『“‘([{"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _PAUSES = "，。；：、,;:"
 
 
@@ -47,6 +48,8 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
     words = "\n".join("".join(part for _, part in fonts.runs(line, path)) for line in words.split("\n"))
     if width is None:
         return words, size
+    size = _unbroken_size(words, size, path, width)
+    floor = min(floor, size)
     while True:
         broken, whole = [], True
         for line in words.split("\n"):
@@ -56,6 +59,13 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
         if size <= floor or (whole and (lines is None or len(broken) <= lines)):
             return "\n".join(broken), size
         size = max(floor, size - 2)
+
+
+def _unbroken_size(words: str, size: int, path: str, width: float) -> int:
+    """``size``, or the largest at which what holds together by no-break spaces (a receipt number) fits one line."""
+    held = [token for line in words.split("\n") for token in _tokens(line) if NO_BREAK in token]
+    widest = max((extent(token, size, path) for token in held), default=0)
+    return size if widest <= width else int(size * width / widest)
 
 
 def _break(parts: list[tuple[str, float]], size: int, width: float) -> list[str]:

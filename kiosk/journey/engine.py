@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from kiosk.cases import CaseState, new_id
+from kiosk.cases import CaseState, new_id, unbroken
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.health import files
 from kiosk.logs import place_of
@@ -153,7 +153,7 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
 
 
 def _safe_page(journey: Journey) -> Page:
-    filed = text("fault.filed", number=journey.receipt_number)
+    filed = text("fault.filed", number=unbroken(journey.receipt_number))
     lead = filed if journey.filed else text("fault.nothing_filed")
     return message("fault", "warning-circle", "error", text("fault.title"), lead)
 

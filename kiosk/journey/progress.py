@@ -171,10 +171,7 @@ def blocks_of(journey: Journey, question: ProgressQuestion, found: Found) -> lis
         notice = text("progress.offline", time=f"{local(now):%H:%M}")
         detail = text(f"progress.offline{by_card}_lead")
         blocks.append(Notice(level="warn", icon="wifi-slash", text=notice, detail=detail))
-    complaints = next((s for s in services.values() if s.has_step("complaint")), None)
-    for kept in found.kept:
-        service = complaints if kept.kind == "complaint" else services.get(kept.service)
-        blocks.append(line_up.of_kept(kept, service))
+    blocks += [line_up.of_kept(kept, services.get(kept.service)) for kept in found.kept]
     phone, today = machine.catalogue.complaint_phone, machine.clock.today()
     for case in found.cases or []:
         blocks.append(line_up.of_case(case, services.get(case.service), today, phone))

@@ -11,7 +11,7 @@ from kiosk.pages import Receipt
 from screens import paint, theme
 from screens.look import Look
 from screens.panel import Panel
-from screens.words import Words
+from screens.words import NO_BREAK, Words
 
 _PAD = 34
 _QR = 236
@@ -52,7 +52,7 @@ def number_words(look: Look, number: str, size: str, width: float) -> Words:
 
 
 def _unbroken(number: str) -> str:
-    return grouped(number).replace(" ", "\N{NO-BREAK SPACE}")
+    return grouped(number).replace(" ", NO_BREAK)
 
 
 def grouped(number: str) -> str:

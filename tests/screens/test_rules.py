@@ -9,7 +9,7 @@ from kiosk.pages import Page, Settings
 from screens import fonts, theme
 from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
-from screens.words import Words
+from screens.words import NO_BREAK, Words
 from tests.screens.gallery import LOOKS, pages
 from tests.screens.harness import tree
 
@@ -118,6 +118,14 @@ def test_a_receipt_number_stands_on_one_line(presenter, name, look):
     (surface,) = sheets(presenter, PAGES[name], LOOKS[look])
     (number,) = [w.text for w in tree(surface.page) if isinstance(w, Words) and "1200" in w.text]
     assert number.replace("\N{NO-BREAK SPACE}", " ") == "9901 0100 0120 2701 1200 0017"
+
+
+@pytest.mark.parametrize("size", [30, 63, 120])
+def test_a_receipt_number_in_a_sentence_is_not_broken_either(presenter, size):
+    number = "9901 0100 0120 2701 1200 0017".replace(" ", NO_BREAK)
+    words = Words(f"您的申请已经保存好，编号 {number}，不会丢失。", size, width=700)
+    assert number in words.text
+    assert words.texture_size[0] <= 700
 
 
 def test_every_pair_of_colours_can_be_read():
