@@ -8,6 +8,7 @@ runs them: claim, read, send, verify the receipt, commit, erase. They take turns
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import socket
@@ -22,9 +23,11 @@ from random import Random
 from typing import Any, Self
 
 import msgspec
+import psycopg
 import structlog
 import trio
 
+from hub.api.machine import add_code
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier
@@ -57,9 +60,16 @@ class Hub:
         self.url: str = self.said["url"]
         self._dsn = dsn
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def code(self) -> str:
-        command = [sys.executable, "-m", "hub", "code", "--dsn", self._dsn]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        async def make() -> str:
+            async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as conn:
+                return await add_code(conn, Clock().now())
+
+        return asyncio.run(make())
 
     def stop(self) -> None:
         self._process.terminate()
@@ -77,14 +87,14 @@ class Machine:
         trio.run(enrol, hub.url, hub.code(), self.identity, self.clock)
         self._filing = Filing(self.outbox, self.identity, seal_key=hub.said["seal_key"], clock=self.clock)
 
-    def file(self, count: int, photo_bytes: int) -> None:
+    def file(self, count: int, photo_bytes: int, kind: str = "finding") -> None:
         """A finding is received like a case; nobody opens it afterwards, which would be measured too."""
         for _ in range(count):
             parts = {"form": os.urandom(FORM_BYTES)}
             if photo_bytes:
                 parts["photo"] = os.urandom(photo_bytes)
             key = new_key()
-            self._filing.file_now("finding", key, key, None, parts)
+            self._filing.file_now(kind, key, key, None, parts)
 
 
 class OneConnection:
@@ -131,18 +141,18 @@ def prepare(machine: Machine, count: int) -> list[bytes]:
         assert claimed is not None
         for part in claimed.parts:
             sealed = machine.outbox.parcel(claimed, part.name)
-            requests.append(_signed(machine, f"/v1/parcels/{part.sha256}", sealed))
+            requests.append(signed(machine, f"/v1/parcels/{part.sha256}", sealed))
         body = wire(claimed.header, claimed.signature)
-        requests.append(_signed(machine, f"/v1/envelopes/{claimed.key}", body))
+        requests.append(signed(machine, f"/v1/envelopes/{claimed.key}", body))
     return requests
 
 
-def _signed(machine: Machine, path: str, body: bytes) -> bytes:
+def signed(machine: Machine, path: str, body: bytes, method: str = "PUT") -> bytes:
     who, now = machine.identity, int(machine.clock.now().timestamp())
-    stamp = sign_request("PUT", path, body, kiosk_id=who.kiosk_id, private_key=who.private_key, time_s=now)
+    stamp = sign_request(method, path, body, kiosk_id=who.kiosk_id, private_key=who.private_key, time_s=now)
     headers = {"Host": "hub", "Content-Length": str(len(body)), "Content-Type": "application/octet-stream", **stamp}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"PUT {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 class Gated(Outbox):

@@ -1,14 +1,15 @@
-"""What every request and every job of one hub process shares: nothing in it remembers anything."""
+"""What every request and every job of one hub process shares: what it remembers is asked of the database again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from procrastinate import App
 from psycopg_pool import AsyncConnectionPool
 
 from hub.gateway import Gateway
 from hub.keys import HubKeys
+from hub.machines import KnownKeys
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
 
@@ -23,6 +24,7 @@ class Hub:
     catalogue: Catalogue
     gateway: Gateway
     jobs: App
+    machines: KnownKeys = field(default_factory=KnownKeys)
 
     def stamp(self) -> str:
         """Now, as RFC 3339 in UTC."""

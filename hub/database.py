@@ -104,6 +104,7 @@ def prepare(dsn: str) -> None:
             conn.execute("insert into schema_version values (1)")
         for migration in MIGRATIONS[(row[0] if row else 1) - 1 :]:
             _run(conn, migration)
+        _run(conn, (resources.files("hub") / "functions.sql").read_text("utf-8"))
         conn.execute("update schema_version set version = greatest(version, %s)", [SCHEMA_VERSION])
 
 

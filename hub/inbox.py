@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor, Rollback
+from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
 
 from hub import events, paper_copies
 from hub.context import Hub
 from hub.gaps import CHAIN_BROKEN, HELD
+from hub.machines import FRESH, Proof
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.envelope import Submission, verify_header
@@ -55,8 +58,13 @@ class _Look(NamedTuple):
     sizes: dict[str, int]
     neighbours: list[tuple[int, str, str]]
     hub_seq: int
+    number_held: bytes | None
+    """The receipt of another envelope that has this number."""
     paper: str | None
     """The digest of the envelope whose copy came back from paper before it."""
+
+
+_LOOKS = 5
 
 
 class _ContradictsPaper(Exception):
@@ -71,10 +79,15 @@ def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
     verify_header(sent.header_bytes, sent.signature, key, sent.header.suite)
 
 
-async def receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file: bool = False) -> Received:
-    """Takes in an envelope whose signature was verified. Raises OtherHeld, ParcelsMissing, WrongSize."""
+async def receive(
+    hub: Hub, conn: AsyncConnection, sent: Submission, *, proof: Proof | None = None, by_file: bool = False
+) -> Received:
+    """Takes in an envelope whose signature was verified; ``proof`` of the request that brought it, if one did.
+
+    Raises OtherHeld, ParcelsMissing, WrongSize, NotFresh.
+    """
     try:
-        return await _receive(hub, conn, sent, by_file=by_file)
+        return await _receive(hub, conn, sent, proof, by_file=by_file)
     except _ContradictsPaper:
         header, now = sent.header, hub.clock.now()
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
@@ -85,23 +98,22 @@ async def receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file:
         raise
 
 
-async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, *, by_file: bool) -> Received:
-    header = sent.header
-    # In a pipeline, what needs no answer goes to the database together with what does.
-    async with conn.pipeline(), conn.transaction():
-        await paper_copies.one_at_a_time(conn, header.key)
-        look = await _look(conn, sent)
+async def _receive(
+    hub: Hub, conn: AsyncConnection, sent: Submission, proof: Proof | None, *, by_file: bool
+) -> Received:
+    for _ in range(_LOOKS):
+        look = await _look(conn, sent, proof if proof and not proof.is_taken else None)
         if look.held is not None:
             return _repeat(sent, *look.held)
         if look.paper not in (None, sent.digest):
             raise _ContradictsPaper
+        if look.number_held is not None:
+            raise OtherHeld("header.seq", look.number_held)
         _check_parcels(sent, look.sizes)
-        receipt = await _insert(hub, conn, sent, look.hub_seq, by_file=by_file)
-        if receipt is None:
-            raise OtherHeld("header.seq", await _receipt_of_number(conn, header.kiosk_id, header.seq))
-        broken = _broken_at(sent, look.neighbours)
-        await _effect(hub, conn, sent, broken_at=broken, restored=look.paper is not None)
-    return Received(fresh=True, receipt=receipt)
+        if receipt := await _take(hub, conn, sent, look, by_file=by_file):
+            return Received(fresh=True, receipt=receipt)
+        # Something came in under this key or this number since the look: look again.
+    raise RuntimeError("what is held under a key changes again and again")
 
 
 async def _hold(hub: Hub, conn: AsyncConnection, sent: Submission, field: str) -> None:
@@ -126,29 +138,33 @@ def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:
     return Received(fresh=False, receipt=receipt)
 
 
-async def _receipt_of_number(conn: AsyncConnection, kiosk_id: str, seq: int) -> bytes:
-    rows = await conn.execute("select receipt from envelope where kiosk_id = %s and seq = %s", [kiosk_id, seq])
-    ((receipt,),) = await rows.fetchall()
-    return receipt
-
-
-async def _look(conn: AsyncConnection, sent: Submission) -> _Look:
+async def _look(conn: AsyncConnection, sent: Submission, proof: Proof | None) -> _Look:
     header = sent.header
-    rows = await conn.execute(
-        """with held as (select sha256, receipt from envelope where key = %s)
-           select (select sha256 from held), (select receipt from held),
-               (select jsonb_object_agg(sha256, total) from parcel where complete and sha256 = any(%s)),
-               (select jsonb_agg(jsonb_build_array(seq, sha256, prev_sha256)) from envelope
-                where kiosk_id = %s and seq in (%s, %s)),
-               case when exists (select from held) then 0 else nextval('hub_seq') end,
-               (select sha256 from paper_copy where key = %s)""",
-        [
-            *(header.key, [part.sha256 for part in header.parts]),
-            *(header.kiosk_id, header.seq - 1, header.seq + 1, header.key),
-        ],
-    )
-    sha256, receipt, sizes, neighbours, hub_seq, paper = await rows.fetchone() or (None,) * 6
-    return _Look((sha256, receipt) if sha256 and receipt else None, sizes or {}, neighbours or [], hub_seq or 0, paper)
+    asked = {
+        "key": header.key,
+        "from": header.kiosk_id,
+        "seq": header.seq,
+        "parcels": [part.sha256 for part in header.parts],
+        **(proof.values() if proof else {}),
+    }
+    rows = await conn.execute(_LOOK_ONCE if proof else _LOOK, asked)
+    is_fresh, sha256, receipt, sizes, neighbours, hub_seq, number_held, paper = await rows.fetchone() or (None,) * 8
+    if proof:
+        proof.count(bool(is_fresh))
+    held = (sha256, receipt) if sha256 and receipt else None
+    return _Look(held, sizes or {}, neighbours or [], hub_seq or 0, number_held, paper)
+
+
+_SEEN = """with {}held as (select sha256, receipt from envelope where key = %(key)s)
+    select {}, (select sha256 from held), (select receipt from held),
+        (select jsonb_object_agg(sha256, total) from parcel where complete and sha256 = any(%(parcels)s)),
+        (select jsonb_agg(jsonb_build_array(seq, sha256, prev_sha256)) from envelope
+            where kiosk_id = %(from)s and seq in (%(seq)s - 1, %(seq)s + 1)),
+        case when exists (select from held) then 0 else nextval('hub_seq') end,
+        (select receipt from envelope where kiosk_id = %(from)s and seq = %(seq)s and key <> %(key)s),
+        (select sha256 from paper_copy where key = %(key)s)"""
+_LOOK = SQL(_SEEN).format(SQL(""), True).as_bytes()
+_LOOK_ONCE = SQL(_SEEN).format(SQL("{}, ").format(FRESH), SQL("exists (select from fresh)")).as_bytes()
 
 
 def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
@@ -160,39 +176,57 @@ def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
             raise WrongSize(f"header.parts[{index}].bytes")
 
 
-async def _insert(hub: Hub, conn: AsyncConnection, sent: Submission, hub_seq: int, *, by_file: bool) -> bytes | None:
-    header = sent.header
+def _signed_receipt(hub: Hub, sent: Submission, hub_seq: int, received_at: str) -> bytes:
+    suite = sent.header.suite
+    signer = {"private_key": hub.keys.sign_private(suite), "suite": suite}
+    return receipt_bytes(sign_receipt(sent.header.key, sent.digest, hub_seq=hub_seq, received_at=received_at, **signer))
+
+
+async def _take(hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, *, by_file: bool) -> bytes | None:
+    """The envelope and its effect in one transaction, the receipt; None, and nothing is done, if one came before."""
     received_at = hub.stamp()
-    signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
-    signed = sign_receipt(header.key, sent.digest, hub_seq=hub_seq, received_at=received_at, **signer)
-    receipt = receipt_bytes(signed)
-    rows = await conn.execute(
-        """insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,
-               received_at, receipt, by_file)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key""",
-        [
-            *(header.key, hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
-            *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file),
-        ],
-    )
-    return receipt if await rows.fetchone() else None
+    receipt = _signed_receipt(hub, sent, look.hub_seq, received_at)
+    values = _values(sent, look, received_at, receipt, by_file=by_file)
+    if sent.header.kind not in OPENED_KINDS or look.paper is not None:
+        return receipt if await _is_taken(await conn.execute(_TAKE, values)) else None
+    # In a pipeline the job goes to the database together with the envelope.
+    async with conn.pipeline(), conn.transaction():
+        answer = await conn.execute(_TAKE, values)
+        await open_later(hub.jobs, conn, sent.header.key)
+        if not await _is_taken(answer):
+            receipt = None
+            raise Rollback
+    return receipt
 
 
-async def _effect(hub: Hub, conn: AsyncConnection, sent: Submission, *, broken_at: list[int], restored: bool) -> None:
-    header, now = sent.header, hub.clock.now()
-    said = {"actor": "hub", "key": header.key, "kiosk_id": header.kiosk_id}
-    await events.record(conn, now, kind="received", what=header.kind, seq=header.seq, **said)
-    for seq in broken_at:
-        await events.record(conn, now, kind=CHAIN_BROKEN, seq=seq, **said)
-    if restored:
+_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+async def _is_taken(answer: AsyncCursor) -> bool:
+    row = await answer.fetchone()
+    return bool(row and row[0])
+
+
+def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, by_file: bool) -> list[Any]:
+    header = sent.header
+    return [
+        *(header.key, look.hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
+        *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file, look.paper),
+        *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None),
+    ]
+
+
+def _events(sent: Submission, look: _Look) -> list[dict[str, Any]]:
+    """What the log says of it, in order: ``kind`` and the rest of its data."""
+    header = sent.header
+    said: list[dict[str, Any]] = [{"kind": "received", "what": header.kind, "seq": header.seq}]
+    said += [{"kind": CHAIN_BROKEN, "seq": seq} for seq in _broken_at(sent, look.neighbours)]
+    if look.paper is not None:
         # The paper copy had the effect; what the paper could not hold (portrait, signature) is here now.
-        await events.record(conn, now, kind=paper_copies.ORIGINAL_ARRIVED, **said)
-        return
-    if header.kind == "case":
-        await conn.execute("insert into case_file (key, state) values (%s, 'delivered')", [header.key])
-        await events.record(conn, now, kind=events.CASE_STATE, state="delivered", note="", **said)
-    if header.kind in OPENED_KINDS:
-        await open_later(hub.jobs, conn, header.key)
+        said.append({"kind": paper_copies.ORIGINAL_ARRIVED})
+    elif header.kind == "case":
+        said.append({"kind": events.CASE_STATE, "state": "delivered", "note": ""})
+    return said
 
 
 def _broken_at(sent: Submission, neighbours: list[tuple[int, str, str]]) -> list[int]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.sql import SQL
 
+from kiosk.messages.requests import Stamp
 from kiosk.messages.suites import DEFAULT
 
 
@@ -14,6 +17,73 @@ async def public_keys(conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | 
     rows = await conn.execute("select public_key, gm_public_key from kiosk where kiosk_id = %s", [kiosk_id])
     row = await rows.fetchone()
     return {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key} if row else None
+
+
+class KnownKeys:
+    """Keys that machines of this process showed lately: a first guess, so that a request asks the database once.
+
+    Every use is confirmed by the statement that takes the request's nonce; a key that was replaced confirms nothing.
+    """
+
+    def __init__(self) -> None:
+        self._guesses: dict[str, dict[str, str]] = {}
+
+    def guess(self, kiosk_id: str) -> dict[str, str] | None:
+        """The keys by suite as last seen."""
+        return self._guesses.get(kiosk_id)
+
+    async def look(self, conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | None:
+        """The keys as they are; None for a machine that was never enrolled."""
+        keys = await public_keys(conn, kiosk_id)
+        if keys is None:
+            self._guesses.pop(kiosk_id, None)
+        else:
+            self._guesses[kiosk_id] = keys
+        return keys
+
+
+class NotFresh(Exception):
+    """The request may not be served: its nonce was seen before, or its key is no longer the machine's."""
+
+
+class Proof:
+    """What a request was verified with. It counts once: when its nonce is new and the key is still the machine's."""
+
+    def __init__(self, stamp: Stamp, public_key: str) -> None:
+        self.stamp = stamp
+        self.public_key = public_key
+        self.is_taken = False
+
+    def values(self) -> dict[str, Any]:
+        """The values of ``FRESH``."""
+        return {
+            "nonce": self.stamp.nonce,
+            "time_s": self.stamp.time_s,
+            "kiosk_id": self.stamp.kiosk_id,
+            "public_key": self.public_key,
+        }
+
+    def count(self, fresh: bool) -> None:
+        """What the statement with ``FRESH`` said. Raises NotFresh."""
+        if not fresh:
+            raise NotFresh
+        self.is_taken = True
+
+
+FRESH = SQL("""fresh as (
+    insert into nonce select kiosk_id, %(nonce)s, %(time_s)s from kiosk
+        where kiosk_id = %(kiosk_id)s and %(public_key)s in (public_key, gm_public_key)
+    on conflict do nothing returning nonce)""")
+"""Takes the nonce of a ``Proof`` in the same statement as the work: a row, or none and the work must not be done."""
+
+
+_TAKE_NONCE = SQL("with {} select exists (select from fresh)").format(FRESH).as_bytes()
+
+
+async def take_nonce(conn: AsyncConnection, proof: Proof) -> None:
+    """Takes it without any work. Raises NotFresh."""
+    taken = await conn.execute(_TAKE_NONCE, proof.values())
+    proof.count(fresh=(await taken.fetchone() or (False,))[0])
 
 
 async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime) -> None:

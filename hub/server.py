@@ -20,7 +20,7 @@ from procrastinate.exceptions import ConnectorException
 
 from hub import gap_alarm, work
 from hub.api import health, machine, messages
-from hub.api.caller import signed_caller
+from hub.api.caller import signed_caller, verified_caller
 from hub.api.problems import HANDLERS
 from hub.context import Hub
 from hub.database import open_pool
@@ -77,6 +77,7 @@ def make_app(hub: Hub, extras: Extras) -> Litestar:
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "caller": Provide(signed_caller),
+            "sender": Provide(verified_caller),
         },
         exception_handlers=HANDLERS,
         lifespan=[lifespan],

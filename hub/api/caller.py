@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 import msgspec
 from litestar import Request, Response
+from psycopg import AsyncConnection
 
 from hub.api.problems import Problem
 from hub.context import Hub
-from hub.machines import public_keys
-from kiosk.messages.encoding import sha256_hex
+from hub.machines import NotFresh, Proof, take_nonce
+from kiosk.messages.encoding import BadSignature, sha256_hex
 from kiosk.messages.fleet import Enrolled, HeartbeatAnswer
 from kiosk.messages.requests import ANSWER, WINDOW_S, Stamp, WrongTime, read_stamp, sign_answer, verify_request
 
 
 class Caller(NamedTuple):
-    """The machine that signed this request, its keys by suite, the body that was signed, and the signing stamp."""
+    """The machine that signed this request, its keys by suite, the body that was signed, and the proof of it."""
 
     kiosk_id: str
     public_keys: dict[str, str]
     body: bytes
-    stamp: Stamp
+    proof: Proof
+
+    @property
+    def stamp(self) -> Stamp:
+        """The signing stamp."""
+        return self.proof.stamp
 
     @property
     def suite(self) -> str:
@@ -30,23 +37,49 @@ class Caller(NamedTuple):
 
 
 async def signed_caller(request: Request, hub: Hub) -> Caller:
-    """The caller of a signed request. Raises Problem 401 or 403, BadSignature."""
+    """The caller of a signed request that came for the first time. Raises Problem 401 or 403, BadSignature."""
+    async with hub.pool.connection() as conn:
+        return await fresh(conn, request, hub, await verified_caller(request, hub))
+
+
+async def verified_caller(request: Request, hub: Hub) -> Caller:
+    """The caller by the keys that this process saw last: the work's own statement must take the proof.
+
+    It saves a question to the database, where every millisecond counts. Raises Problem 401 or 403, BadSignature.
+    """
     body = await request.body()
     stamp = read_stamp(request.headers)
+    if (guess := hub.machines.guess(stamp.kiosk_id)) is not None:
+        with contextlib.suppress(Problem, BadSignature):
+            return _verified(request, hub, stamp, body, guess)
+    # What is wrong is told by the keys as they are: a machine may have enrolled anew a moment ago.
     async with hub.pool.connection() as conn:
-        keys = await public_keys(conn, stamp.kiosk_id)
-        if keys is None:
-            raise Problem(403, "unknown_machine", "this machine is not enrolled")
-        if stamp.suite not in keys:
-            raise Problem(403, "unknown_suite", f"this machine is not enrolled with a key of suite {stamp.suite}")
-        verify_stamp(request, hub, stamp, body, keys[stamp.suite])
-        fresh = await conn.execute(
-            "insert into nonce values (%s, %s, %s) on conflict do nothing returning nonce",
-            [stamp.kiosk_id, stamp.nonce, stamp.time_s],
-        )
-        if await fresh.fetchone() is None:
-            raise Problem(401, "replayed", "this request was received before; sign it afresh")
-    return Caller(stamp.kiosk_id, keys, body, stamp)
+        return _verified(request, hub, stamp, body, await hub.machines.look(conn, stamp.kiosk_id))
+
+
+async def fresh(conn: AsyncConnection, request: Request, hub: Hub, caller: Caller) -> Caller:
+    """The caller with its proof taken. Raises Problem 401 or 403, BadSignature."""
+    if caller.proof.is_taken:
+        return caller
+    try:
+        await take_nonce(conn, caller.proof)
+    except NotFresh:
+        keys = await hub.machines.look(conn, caller.kiosk_id)
+        caller = _verified(request, hub, caller.stamp, caller.body, keys)
+        try:
+            await take_nonce(conn, caller.proof)
+        except NotFresh:
+            raise Problem(401, "replayed", "this request was received before; sign it afresh") from None
+    return caller
+
+
+def _verified(request: Request, hub: Hub, stamp: Stamp, body: bytes, keys: dict[str, str] | None) -> Caller:
+    if keys is None:
+        raise Problem(403, "unknown_machine", "this machine is not enrolled")
+    if stamp.suite not in keys:
+        raise Problem(403, "unknown_suite", f"this machine is not enrolled with a key of suite {stamp.suite}")
+    verify_stamp(request, hub, stamp, body, keys[stamp.suite])
+    return Caller(stamp.kiosk_id, keys, body, Proof(stamp, keys[stamp.suite]))
 
 
 def verify_stamp(request: Request, hub: Hub, stamp: Stamp, body: bytes, public_key: str) -> None:

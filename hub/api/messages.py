@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import tempfile
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import msgspec
 from litestar import Request, Response, head, post, put
 from litestar.openapi import ResponseSpec
+from psycopg import AsyncConnection
 
 from hub import inbox, parcels
-from hub.api.caller import Caller
+from hub.api.caller import Caller, fresh
 from hub.api.problems import Problem, problem_of
 from hub.context import Hub
 from hub.intake import Judged, take_in
+from hub.machines import NotFresh
 from kiosk.messages.batch import BatchAnswer, BatchResult
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, digest_of_wire, parse
@@ -33,12 +36,16 @@ _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is hel
     responses={200: ResponseSpec(Receipt, description="repeat"), 201: ResponseSpec(Receipt, description="received")},
     description=_DESCRIPTION,
 )
-async def put_envelope(key: str, caller: Caller, hub: Hub) -> Response[bytes]:
+async def put_envelope(key: str, request: Request, sender: Caller, hub: Hub) -> Response[bytes]:
     """Receives an envelope."""
-    try:
-        return await _receive(key, caller, hub)
-    except (Problem, InvalidMessage) as error:
-        raise _refused(error, hub, caller, sha256=digest_of_wire(caller.body), key=key) from error
+    async with hub.pool.connection() as conn:
+        try:
+            return await _receive(conn, key, sender, hub)
+        except NotFresh:
+            return await _receive(conn, key, await fresh(conn, request, hub, sender), hub)
+        except (Problem, InvalidMessage) as error:
+            await fresh(conn, request, hub, sender)
+            raise _refused(error, hub, sender, sha256=digest_of_wire(sender.body), key=key) from error
 
 
 def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha256: str, key: str = "") -> Problem:
@@ -46,12 +53,11 @@ def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha25
     return problem.signed(hub, caller.suite, sha256=sha256, key=key)
 
 
-async def _receive(key: str, caller: Caller, hub: Hub) -> Response[bytes]:
+async def _receive(conn: AsyncConnection, key: str, caller: Caller, hub: Hub) -> Response[bytes]:
     sent = parse(caller.body)
     _check_sender(sent, key, caller)
     try:
-        async with hub.pool.connection() as conn:
-            received = await inbox.receive(hub, conn, sent)
+        received = await inbox.receive(hub, conn, sent, proof=caller.proof)
     except inbox.OtherHeld as error:
         held = msgspec.json.decode(error.receipt)
         raise Problem(409, "other_held", "another envelope is held", field=error.field, held=held) from error
@@ -102,27 +108,41 @@ async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]: 
     request_max_body_size=CHUNK_BYTES + 1024,
     description="The whole sealed part, or a chunk (`Content-Range`). 202: more must come, 416: wrong offset",
 )
-async def put_parcel(sha256: str, request: Request, caller: Caller, hub: Hub) -> Response[None]:
+async def put_parcel(sha256: str, request: Request, sender: Caller, hub: Hub) -> Response[None]:
     """Receives a sealed part."""
-    _check_digest(sha256)
-    try:
-        return await _keep(sha256, request.headers.get("content-range"), caller.body, hub)
-    except Problem as error:
-        raise _refused(error, hub, caller, sha256=sha256) from error
-
-
-async def _keep(sha256: str, content_range: str | None, body: bytes, hub: Hub) -> Response[None]:
-    start, total = _range(content_range, len(body))
     async with hub.pool.connection() as conn:
-        before = await parcels.progress(conn, sha256)
         try:
-            there = await parcels.put_chunk(conn, sha256, start, body, total)
-        except parcels.WrongOffset as error:
-            headers = {"Upload-Offset": str(error.offset)}
-            raise Problem(416, "wrong_offset", str(error), headers=headers, offset=error.offset) from error
-        except parcels.WrongDigest as error:
-            await parcels.forget(conn, sha256)
-            raise Problem(422, "invalid", str(error), field="sha256") from error
+            return await _keep(conn, sha256, request, sender, hub)
+        except NotFresh:
+            return await _keep(conn, sha256, request, await fresh(conn, request, hub, sender), hub)
+        except Problem as error:
+            await fresh(conn, request, hub, sender)
+            raise _refused(error, hub, sender, sha256=sha256) from error
+
+
+async def _keep(conn: AsyncConnection, sha256: str, request: Request, sender: Caller, hub: Hub) -> Response[None]:
+    _check_digest(sha256)
+    body = sender.body
+    start, total = _range(request.headers.get("content-range"), len(body))
+    if len(body) == total and not sender.proof.is_taken:
+        with contextlib.suppress(parcels.WrongDigest):
+            if (new := await parcels.put_whole(conn, sender.proof, sha256, body)) is not None:
+                whole = parcels.Progress(total, total, complete=True)
+                return Response(None, status_code=201 if new else 200, headers=_offset(whole))
+    await fresh(conn, request, hub, sender)
+    return await _keep_chunk(conn, sha256, start, body, total)
+
+
+async def _keep_chunk(conn: AsyncConnection, sha256: str, start: int, chunk: bytes, total: int) -> Response[None]:
+    before = await parcels.progress(conn, sha256)
+    try:
+        there = await parcels.put_chunk(conn, sha256, start, chunk, total)
+    except parcels.WrongOffset as error:
+        headers = {"Upload-Offset": str(error.offset)}
+        raise Problem(416, "wrong_offset", str(error), headers=headers, offset=error.offset) from error
+    except parcels.WrongDigest as error:
+        await parcels.forget(conn, sha256)
+        raise Problem(422, "invalid", str(error), field="sha256") from error
     known = before is not None and before.complete
     status = 200 if known else 201 if there.complete else 202
     return Response(None, status_code=status, headers=_offset(there))
