@@ -96,7 +96,9 @@ class Machine:
             self.peripherals.publish("camera", DeviceStatus())
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.paper_in_doubt = False
-        """A slip was under way when the machine died: the printer is reset before the next one."""
+        """Nobody knows what hangs in the printer: it is brought to a known state before the next sheet."""
+        self.slip_in_doubt: tuple[int, str] | None = None
+        """Intent and ``ref`` of the sheet that this process handed over last, until the printer has said its end."""
         self.is_quiet = True
         """Nobody is being served."""
         self.watch = CaseWatch(self.link, self.publish)

@@ -126,6 +126,10 @@ class Peripherals:
         while self.status(name).device not in _ANSWERS:
             await self._changed.wait()
 
+    async def until_change(self) -> None:
+        """Until any device tells of a new state."""
+        await self._changed.wait()
+
     async def let_go(self, timeout_s: float) -> list[str]:
         """Wait until no device is at a command that nobody waits for; the names of those that are after ``timeout_s``.
 

@@ -14,6 +14,7 @@ from kiosk.journey.engine import Journey
 from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import PREFIX
 from kiosk.pages import Action, Answer, Hero, Page, Receipt
+from kiosk.paper_doubt import is_printed, settle
 from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.slips.layout import sheet_job
 from kiosk.slips.letterhead import letterhead
@@ -30,7 +31,18 @@ RECOVERY_CODE_S = 25.0
 """More for each recovery code of a slip: its picture is 23 KB, and a printer on 9600 baud takes one a second."""
 
 _KNOWN_TROUBLE = frozenset(
-    {"paper_out", "cover_open", "no_barrier", "jammed", "unplugged", "not_configured", "silent", "stalled", "offline"}
+    {
+        "paper_out",
+        "cover_open",
+        "no_barrier",
+        "jammed",
+        "unplugged",
+        "not_configured",
+        "silent",
+        "stalled",
+        "offline",
+        "in_doubt",
+    }
 )
 
 
@@ -41,15 +53,20 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
     technician until a person has said whether the paper came.
     """
     machine = visit.machine
-    if machine.paper_in_doubt:
-        done = await machine.peripherals.call("receipt_printer", "reset", PRINT_S)
-        machine.paper_in_doubt = not done.ok
-        if not done.ok:
-            # Whatever hangs there would swallow the head of this slip.
-            return await _ended(machine, ref, intent, "not_printed", done.error)
+    doubted = machine.slip_in_doubt
+    if error := await settle(machine):
+        # Whatever hangs there would swallow the head of this slip.
+        return await _ended(machine, ref, intent, "not_printed", error)
+    if slip.copy and doubted and doubted[1] == ref and await is_printed(machine, doubted[0]):
+        # What it is a copy of came out after all, just now: there is no second one.
+        await machine.resolve_intent(intent, "not_printed")
+        return "printed", ""
     intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)
     done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)
-    return await _ended(machine, ref, intent, result_of(done).outcome.value, done.error)
+    outcome = result_of(done).outcome.value
+    if outcome != "unknown":
+        machine.paper_in_doubt, machine.slip_in_doubt = False, None
+    return await _ended(machine, ref, intent, outcome, done.error)
 
 
 async def _ended(machine: Machine, ref: str, intent: int, outcome: Printed, error: str) -> tuple[Printed, str]:
@@ -79,7 +96,7 @@ async def shown_printing(visit: Visit, job: PrintJob, ref: str, slip: Slip) -> t
 def _printing_page(visit: Visit) -> Page:
     """Shown while the printer works; no time limit runs."""
     status = visit.machine.peripherals.status("receipt_printer")
-    stopped = status.error if status.error in ("paper_out", "cover_open") else ""
+    stopped = status.error if status.error in ("paper_out", "cover_open", "stalled") else ""
     lead = text(f"print.waits_{stopped}") if stopped else text("print.wait")
     title = text("print.printing")
     hero = Hero(icon="printer", level="warn" if stopped else "info", title=title, lead=lead, busy=True)

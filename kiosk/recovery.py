@@ -20,6 +20,7 @@ PRINT, HANDED_OVER = "print", "handed_over"
 WITH_SLIP = ("case", "complaint")
 """What is filed that a slip belongs to."""
 
+_SENT_NOTHING = ("not_printed", HANDED_OVER)
 _NAMESPACE, _JUDGED = "recovery", "judged"
 
 
@@ -69,10 +70,10 @@ async def recover(machine: Machine) -> None:
     except StoreError as error:
         # Undecided is safe: what is open stays a doubt.
         log.error("recovery_failed", error=type(error).__name__)
+        machine.paper_in_doubt = True
         return
     for decision in decisions:
         intent = decision.intent
-        machine.paper_in_doubt |= intent.kind == PRINT and decision.outcome == "doubt"
         machine.publish(
             "recovered",
             intent=intent.id,
@@ -91,7 +92,8 @@ def begin_slip(machine: Machine, ref: str, slip: Slip) -> int:
 def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
     """The second moment, just before the printer gets the job: from now on only its own word resolves it.
 
-    One transaction exchanges the intent; gives the number of the new one.
+    One transaction exchanges the intent; gives the number of the new one. Until then its paper is in doubt, also when
+    whoever asked for it is gone.
     """
     journal, detail = machine.journal, msgspec.to_builtins(slip) | {"handed": True, "after": intent}
 
@@ -101,7 +103,9 @@ def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
         known = [found.id for found in journal.open_intents(PRINT) if found.detail.get("after") == intent]
         return known[0] if known else journal.begin(PRINT, ref, detail)
 
-    return machine.store.write(exchange)
+    handed = machine.store.write(exchange)
+    machine.paper_in_doubt, machine.slip_in_doubt = True, (handed, ref)
+    return handed
 
 
 async def open_slips(machine: Machine, numbers: set[str]) -> list[OpenSlip]:
@@ -139,6 +143,8 @@ def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | Non
 
 def _judge_all(machine: Machine) -> list[Decision]:
     decisions = [judge(intent) for intent in machine.journal.open_intents()]
+    # A person's word on a slip says nothing of what hangs in the printer.
+    machine.paper_in_doubt = machine.journal.last_outcome(PRINT, besides=_SENT_NOTHING) not in ("printed", "")
     for decision in decisions:
         machine.store.write(partial(_keep, machine, decision))
     return decisions

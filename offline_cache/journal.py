@@ -60,6 +60,16 @@ class Journal:
         rows = self._store.query("SELECT detail, outcome FROM intent WHERE kind = ? AND ref = ? ORDER BY id", kind, ref)
         return [(msgspec.json.decode(row["detail"]), row["outcome"]) for row in rows]
 
+    def last_outcome(self, kind: str, *, besides: tuple[str, str]) -> str | None:
+        """How the latest effect ended that did not end in one of ``besides``; None: it is open, "": there is none."""
+        rows = self._store.query(
+            "SELECT outcome FROM intent WHERE kind = ? AND (outcome IS NULL OR outcome NOT IN (?, ?)) "
+            "ORDER BY id DESC LIMIT 1",
+            kind,
+            *besides,
+        )
+        return rows[0]["outcome"] if rows else ""
+
     def open_intents(self, kind: str | None = None) -> list[Intent]:
         """What was begun and never resolved, oldest first."""
         rows = self._store.query(

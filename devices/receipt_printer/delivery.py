@@ -80,7 +80,7 @@ class Delivery:
 
     def print(self, payload: bytes, deadline: Deadline) -> Completed:
         """Send ``payload`` and wait for the printer's own word. The value is a ``PrintResult``."""
-        before, self.clean = self.clean, False
+        before, self.clean, self._talk.deadline = self.clean, False, deadline
         self._taken_bytes, self._job, self._before_flush = 0, 0, None
         try:
             if left := self._send(payload, deadline):
@@ -98,6 +98,7 @@ class Delivery:
         Goes on where the last try ended; every try may find that the job in doubt has been printed after all.
         """
         if not self.clean:
+            self._talk.deadline = deadline
             self.trouble = self._settled(deadline)
             self._publish()
         return self.trouble

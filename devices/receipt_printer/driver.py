@@ -91,12 +91,12 @@ class EscposPrinter:
         self._delivery.lost = ""
         self._line.open()
         self._talk.start()
-        self._look()
+        self._look(Deadline(SETTLE_S))
 
     def idle(self) -> None:
         """Notice loss, publish paper, cover and errors. What may hang in the printer is cleared away."""
         self._require_link()
-        self._look()
+        self._look(Deadline(SETTLE_S))
         if self._delivery.clean is False:
             flush_s = len(self._paper.flush_bytes) * BITS_PER_BYTE / self._settings.baudrate
             self._delivery.settle(Deadline(SETTLE_S + flush_s))
@@ -107,8 +107,7 @@ class EscposPrinter:
 
     def read_status(self, deadline: Deadline) -> Completed:
         """The status as ``DeviceStatus``, asked now."""
-        del deadline
-        return Completed(Completion.SUCCESS, self._look())
+        return Completed(Completion.SUCCESS, self._look(deadline))
 
     def self_test(self, deadline: Deadline, job: PrintJob | None = None) -> Completed:
         """Print ``job``, or a pattern of its own: the ruler, Chinese text, a rare character, both codes."""
@@ -159,6 +158,7 @@ class EscposPrinter:
             return "canceled" if deadline.canceled.is_set() else "timeOut"
         if self._delivery.clean is False and (reason := self._delivery.settle(deadline)):
             return reason
+        self._talk.deadline = deadline
         sense = self._delivery.look()
         if self._settings.status == "dle" and not sense.heard and not sense.held:
             return "silent"
@@ -170,7 +170,8 @@ class EscposPrinter:
         if self._delivery.lost:
             raise TryAgain(self._delivery.lost)
 
-    def _look(self) -> DeviceStatus:
+    def _look(self, deadline: Deadline) -> DeviceStatus:
+        self._talk.deadline = deadline
         sense = self._talk.look()
         if self._settings.status != "none" and not sense.heard and not sense.held:
             raise TryAgain("silent", "no answer to a status request in time")

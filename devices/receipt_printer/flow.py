@@ -8,6 +8,7 @@ called back.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from devices.contract import TryAgain
@@ -21,7 +22,8 @@ PACED_BYTES = 64
 """Printers say XOFF while they have room for hundreds of bytes; one piece of this size may follow it."""
 
 BITS_PER_BYTE = 10
-WRITE_TIMEOUT_S = 2.0
+WRITE_TIMEOUT_S = 1.0
+LISTEN_S = 0.1
 LOOK_AT_LINES_S = 0.01
 
 
@@ -56,11 +58,11 @@ class Line:
         self._held_since = (self._held_since or time.monotonic()) if held else None
         return held
 
-    def await_free(self, longest_s: float) -> bool:
+    def await_free(self, longest_s: float, given_up: Callable[[], bool]) -> bool:
         """Whether the line is free, or gets free before it has been held for ``longest_s`` seconds."""
         while self.held:
             left_s = (self._held_since or 0.0) + longest_s - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or given_up():
                 return False
             self._listen(min(left_s, self._step_s))
         return True
@@ -102,7 +104,7 @@ class Line:
     def _step_s(self) -> float:
         paced_s = max(0.0, self._free_at - time.monotonic())
         if self._flow == "xonxoff":
-            return paced_s or WRITE_TIMEOUT_S
+            return paced_s or LISTEN_S
         return min(paced_s, LOOK_AT_LINES_S) or LOOK_AT_LINES_S
 
     def _listen(self, timeout_s: float) -> None:

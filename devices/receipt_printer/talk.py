@@ -54,6 +54,8 @@ class Talk:
         self._silent: Counter[int] = Counter()
         self.asked = self.answered = 0
         self.sense = Sense()
+        self.deadline = Deadline(0.0)
+        """Of the command for which is asked: a canceled one must end at once."""
 
     def start(self) -> None:
         """A fresh connection: nothing said before counts."""
@@ -66,7 +68,7 @@ class Talk:
     def look(self) -> Sense:
         """Ask for the state now. Without ``dle`` or ``asb`` nothing is asked and all stays unknown."""
         self.drain()
-        if not self._line.await_free(HELD_S):
+        if not self._line.await_free(HELD_S, self.deadline.canceled.is_set):
             self.sense = replace(self.sense if self._mode == "asb" else Sense(), held=True)
         elif self._mode == "dle":
             self.sense = self._ask_all()
@@ -100,8 +102,8 @@ class Talk:
     # -- DLE EOT -------------------------------------------------------------------------------------------------
 
     def _ask_all(self) -> Sense:
-        for _ in range(ASK_TIMES):
-            if self._restless and not self._silence_comes():
+        for turn in range(ASK_TIMES):
+            if self._restless and ((turn and self.deadline.over) or not self._silence_comes()):
                 break
             sense = self._ask_round()
             if sense is not None:
@@ -136,7 +138,7 @@ class Talk:
             return None
         ends = time.monotonic() + self._timeout_s
         while not self._replies and not self._noise and (left_s := ends - time.monotonic()) > 0:
-            self._hear(left_s)
+            self._hear(min(STEP_S, left_s))
         if not self._replies and not self._noise:
             return b""
         self._hear(STRAY_S)
@@ -147,11 +149,11 @@ class Talk:
     def _is_silent(self, seconds: float) -> bool:
         """Whether nothing but automatic states and barrier answers comes for so long."""
         ends = time.monotonic() + seconds
-        while not self._replies and not self._noise:
+        while not self._replies and not self._noise and not self.deadline.canceled.is_set():
             left_s = ends - time.monotonic()
             if left_s <= 0:
                 return True
-            self._hear(left_s)
+            self._hear(min(STEP_S, left_s))
         return False
 
     def _silence_comes(self) -> bool:
@@ -159,7 +161,7 @@ class Talk:
         ends = time.monotonic() + RESTLESS_S
         while not self._is_silent(self._silence_s):
             self.drain()
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or self.deadline.canceled.is_set():
                 return False
         self._restless = False
         return True

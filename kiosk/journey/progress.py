@@ -16,9 +16,11 @@ from kiosk.journey.slip import reprint
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Page, Tile, Tiles
+from kiosk.paper_doubt import settle
 from kiosk.recovery import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
 
+_LOOK_S = 2.0
 ABOUT = About(mark="", offline="shows what this machine holds, with the time it was true")
 
 
@@ -137,6 +139,7 @@ async def _kept(journey: Journey, question: ProgressQuestion, cases: list[CasePr
 
 async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
     machine, services = journey.machine, found.services
+    await settle(machine, _LOOK_S)  # the printer may know by now how the slip in doubt has ended
     owed = await open_slips(machine, {*services}) or await missing_slips(machine, services)
     return next((slip for slip in owed if slip.service in machine.catalogue.services), None)
 

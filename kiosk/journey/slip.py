@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kiosk.cases import NOT_YET_ACCEPTED, STOPPED, CaseState
@@ -13,6 +14,7 @@ from kiosk.journey.told import accepted_at, last_reasons, promise
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero
+from kiosk.paper_doubt import late_end
 from kiosk.printing import shown_printing, trouble_page
 from kiosk.promise import promise_words
 from kiosk.recovery import OpenSlip, Slip
@@ -64,7 +66,13 @@ async def until_out(
         outcome, error = await shown_printing(visit, job, case_id, told)
         if outcome == "printed":
             break
-        answer = await visit.show(trouble_page(journey, sheet.receipt_number, outcome, error))
+        page = trouble_page(journey, sheet.receipt_number, outcome, error)
+        if outcome == "unknown":
+            answer = await visit.show_while(page, partial(late_end, machine))
+            if answer is None:
+                break
+        else:
+            answer = await visit.show(page)
         if answer.action != "again":
             if outcome == "unknown":
                 await machine.resolve_intents(case_id, "seen by the citizen")

@@ -6,9 +6,11 @@ from functools import partial
 
 from devices.contract import Completed
 from devices.receipt_printer.job import Outcome, result_of
+from devices.vocabulary import Completion
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
 from kiosk.pages import Action, Answer, Hero, Page
+from kiosk.paper_doubt import settle
 from kiosk.slips.layout import printer_test_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.text import NOTHING, Text, text
@@ -41,8 +43,14 @@ async def print_page(stay: Stay, name: str) -> None:
 async def _print(stay: Stay, name: str) -> Completed:
     head = letterhead(stay.machine, text("slip.test.title"), text("slip.test.about"))
     job = printer_test_job(head, stay.visit.settings.language)
-    call = stay.machine.peripherals.call
-    return await stay.tested(name, "test_print", partial(call, name, "print_job", _PRINT_S, job=job))
+    machine = stay.machine
+    if error := await settle(machine):
+        return Completed(Completion.DEVICE_NOT_READY, error=error)
+    machine.paper_in_doubt = True
+    call = partial(machine.peripherals.call, name, "print_job", _PRINT_S, job=job)
+    done = await stay.tested(name, "test_print", call)
+    machine.paper_in_doubt = result_of(done).outcome is Outcome.UNKNOWN
+    return done
 
 
 async def _ask(stay: Stay, intent: int, error: str) -> None:

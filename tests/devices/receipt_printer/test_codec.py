@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pictures
 from PIL import ImageOps
@@ -84,6 +84,7 @@ def test_receipt_number_fits_as_code128_of_three_dots():
     assert b"\x1dkI\x0e{C" + bytes((99, 1, 0, 0, 1, 20, 27, 1, 12, 0, 0, 19)) in out
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40))
 def test_code128_reads_back_and_never_asks_for_status(data):
     encoded = code128_data(data)
@@ -91,6 +92,7 @@ def test_code128_reads_back_and_never_asks_for_status(data):
     assert not REAL_TIME.search(encoded)
 
 
+@settings(deadline=None)
 @given(st.text("01245", min_size=1, max_size=40).map(lambda s: "16" + s + "1604" + s + "161620"))
 def test_code128_of_risky_digits(digits):
     encoded = code128_data(digits)
@@ -98,6 +100,7 @@ def test_code128_of_risky_digits(digits):
     assert not REAL_TIME.search(encoded)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from((0x10, 0x04, 0x05, 0x14, 0x00, 0xFF)), max_size=60).map(bytes))
 def test_picture_bytes_differ_by_single_dots_only(data):
     safe = without_real_time(data)
@@ -105,6 +108,7 @@ def test_picture_bytes_differ_by_single_dots_only(data):
     assert all(a == b or (a, b) == (0x10, 0x18) for a, b in zip(data, safe, strict=True))
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=72, max_size=72), st.text("王𠮷䶮㛃1604", min_size=1, max_size=30))
 def test_no_job_holds_a_real_time_command(row, words):
     png = io.BytesIO()

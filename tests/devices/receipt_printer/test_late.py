@@ -108,3 +108,17 @@ def test_paper_that_comes_back_after_the_job_was_given_up_with_automatic_status(
     bench.do("paper", state="full")
     assert driver.await_end(Deadline(GENEROUS_S)).value.outcome is Outcome.PRINTED
     assert bench.state["slips"] == 1
+
+
+@pytest.mark.parametrize("verb", ["silent", "slow"])
+def test_canceled_command_lets_go_of_a_printer_that_does_not_answer(tcp_bench, verb):
+    """What a visit gave up must not be held any longer: the wipe waits for it."""
+    driver = tcp_bench.driver()
+    tcp_bench.do("silent") if verb == "silent" else tcp_bench.do("slow", reply_ms=900)
+    deadline = Deadline(GENEROUS_S)
+    thread, results = in_background(lambda: driver.print_job(deadline, HELLO))
+    thread.join(0.2)
+    deadline.canceled.set()
+    thread.join(GENEROUS_S)
+    assert results[0].value.outcome is Outcome.NOT_PRINTED
+    assert not tcp_bench.state["slips"]

@@ -92,8 +92,9 @@ class World:
         return walking
 
     def slips(self) -> list[str]:
-        """Texts of the slips that came out, in order."""
-        return [p.read_text(encoding="utf-8") for p in sorted(self.stage.slips.glob("*.txt"))]
+        """Texts of the slips that came out, in order; blank paper that was cut off between them is none."""
+        texts = [p.read_text(encoding="utf-8") for p in sorted(self.stage.slips.glob("*.txt"))]
+        return [text for text in texts if text.strip()]
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["type"] == kind]
