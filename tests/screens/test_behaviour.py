@@ -240,6 +240,26 @@ async def test_forget_leaves_nothing_on_the_glass(presenter, tmp_path):
     assert len(colours) == 1
 
 
+async def test_after_forget_the_home_page_follows_without_an_empty_frame(presenter):
+    from kivy.graphics.opengl import GL_RGBA, GL_UNSIGNED_BYTE, glReadPixels
+
+    different = []
+
+    def look(window):
+        pixels = bytes(glReadPixels(0, 0, *window.system_size, GL_RGBA, GL_UNSIGNED_BYTE))
+        different.append(len(set(memoryview(pixels).cast("I"))))
+
+    async with showing(presenter, PAGES["form"]) as shown:
+        await shown.tap("3")
+        presenter._window.bind(on_flip=look)
+        presenter.forget(home())
+        assert presenter.values() == {}
+        await frames(3)
+        presenter._window.unbind(on_flip=look)
+    assert different
+    assert min(different) > 100, "a frame without a page"
+
+
 async def test_a_field_named_alike_on_another_page_starts_anew(presenter):
     async with showing(presenter, PAGES["form"]) as shown:
         await shown.tap("3")

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import trio
 
+from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
 from kiosk.status_socket import ask
@@ -62,6 +63,8 @@ class Sweep:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=child_root,
+            # As kiosk run gives it to itself: a restart would lose the wrappers.
+            env={**os.environ, **hardening.environment()},
             text=True,
         )
         self._heard()
