@@ -329,6 +329,13 @@ class Machine:
             # The boundary of a visit: whatever went wrong around the steps, the wipe comes and the next visit begins.
             reason = "fault"
             log.error("visit_crashed", visit=visit.id, error=type(error).__name__, where=place_of(error))
+        except BaseExceptionGroup as group:
+            # The same while the machine is being stopped: of such a group only the cancellation goes on.
+            stopped, faults = group.split(trio.Cancelled)
+            if faults is not None:
+                log.error("visit_crashed", visit=visit.id, error="several", where=place_of(faults))
+            if stopped is not None:
+                raise stopped from None
         finally:
             # No limit cuts it: until it is done nobody is served.
             with trio.CancelScope(shield=True):

@@ -207,6 +207,33 @@ async def test_screen_that_cannot_forget_ends_the_machine_and_the_others_forget_
     assert machine.failure == "the last visit could not be erased (screen)"
 
 
+async def test_what_fails_while_the_machine_is_stopped_does_not_keep_it_from_wiping_and_ending_in_order(
+    machine: Machine, finger: Finger
+) -> None:
+    lines: list[str] = []
+    machine.status.publish = lambda event, /, **_facts: lines.append(event)  # type: ignore[method-assign]
+    show = finger.show
+
+    async def fails_when_canceled(page: Any, settings: Any) -> Any:
+        try:
+            return await show(page, settings)
+        except trio.Cancelled:
+            finger.show = show  # type: ignore[method-assign]
+            raise ValueError("in the middle of being canceled") from None
+
+    finger.show = fails_when_canceled  # type: ignore[method-assign]
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machine.run)
+            await finger.until("home")
+            finger.touch("service:C03")
+            await finger.until("complaint_kind")
+            machine.stop()
+            await machine.ended.wait()
+    assert "wiped" in lines
+    assert machine.failure == ""
+
+
 async def test_screen_that_fails_in_the_middle_wipes_the_visit_and_ends_the_machine(world: World) -> None:
     broken = trio.Event()
 
