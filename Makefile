@@ -3,7 +3,7 @@
 BIN := .venv/bin
 SHOTS := demo-output
 
-.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ format: setup ## let ruff format and mend what it can
 bench: setup ## measure speed and memory; a table with min, median, p95
 	$(BIN)/python -m benchmarks.run
 
-matrix: power-cut syscalls model chaos kill-matrix ## every long sweep of faults, one after the other
+matrix: power-cut syscalls model chaos kill-matrix wipe ## every long sweep of faults, one after the other
 
 power-cut: setup ## the power is cut at every write of a machine's day
 	$(BIN)/python -m tests.matrix.store.power_cut
@@ -48,6 +48,9 @@ chaos: setup ## 10,000 cases over a bad line, with kills and clock jumps
 
 kill-matrix: setup ## the machine is killed at every point of every service
 	$(BIN)/python -m tests.matrix.kill
+
+wipe: setup ## ten visits of one machine, each with another end; what of any of them stays readable anywhere
+	$(BIN)/python -m tests.matrix.wipe
 
 shots: setup ## the scripted demo on a virtual screen; pictures into demo-output/
 	$(BIN)/kiosk demo --scripted --output $(SHOTS)

@@ -1,0 +1,376 @@
+"""Visits of one machine, each another person's and with another end, and what can be read of them afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from kiosk import hardening
+from kiosk.citizen import Script
+from kiosk.clock import Clock
+from kiosk.demo.stage import Stage
+from kiosk.demo.watch import MachineWatch
+from kiosk.vision.frames import FrameReader
+from tests.matrix.wipe import knowledge, memory
+from tests.matrix.wipe.child import Coming
+
+ROOT = Path(__file__).resolve().parents[3]
+WAIT_S = 120.0
+"""For anything that must come on a busy machine."""
+PICTURES_S = 20.0
+JPEG_HEAD = b"\xff\xd8\xff\xe0\x00\x10JFIF"
+JPEG_TABLES = 1024
+"""At the head of a JPEG file, the same in all."""
+IDLE_S = 40.0
+"""Longer than the machine stands still while it is looked at."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit. At page ``at`` what was planted must be found; then it goes on to its ``end``."""
+
+    person: str
+    end: str
+    at: str = "rate"
+    services: tuple[str, ...] = ("T01",)
+    actions: dict[str, str] = {}
+    values: dict[str, str] = {}
+    camera: bool = True
+    """Whether the person comes to stand before a camera that looks."""
+    breaks: str = ""
+
+
+_LEAVES_AT_FACE = {"at": "face", "actions": {"face": "exit", "face_again": "exit", "guide": "exit"}}
+"""On a slow computer the check may be over before the machine has been looked at."""
+_GUIDE = {"values": {"way": "guide"}, "camera": False}
+PLANS = (
+    Plan(person="zhao", end="done"),
+    Plan(person="wang", end="left at the face check", **_LEAVES_AT_FACE),
+    Plan(person="li", end="time-out", at="todo", actions={"todo": "wait", "still_there": "wait"}, camera=False),
+    Plan(person="chen", end="hung vision worker", **_LEAVES_AT_FACE),
+    Plan(
+        person="sun",
+        end="confirmed by a guide",
+        at="guide_confirm",
+        **_GUIDE,
+    ),
+    Plan(person="zhou", end="a step fails", at="face_notice", breaks="step", camera=False),
+    Plan(person="ho", end="stalled camera", **_LEAVES_AT_FACE),
+    Plan(
+        person="technician",
+        end="maintenance",
+        services=(),
+        at="maintenance",
+        actions={"maintenance_offer": "maintenance", "maintenance": "exit"},
+        camera=False,
+    ),
+    Plan(person="wang", end="the store fails", services=("H13",), at="review", breaks="store", **_GUIDE),
+    Plan(person="ma", end="SIGTERM", **_LEAVES_AT_FACE),
+)
+LAST = ("SIGTERM", "the screen fails")
+"""Ends of the process, not only of the visit."""
+SHORT = tuple(plan for plan in PLANS if plan.person in ("zhao", "chen", "ma"))
+"""The visits of the suite: one to its end, a hung worker, SIGTERM."""
+AND_BESIDES = (Plan(person="garcia", end="the screen fails", breaks="screen", **_LEAVES_AT_FACE),)
+"""What needs a machine of its own, because it ends it."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit's line of the table. ``hits``: process or folder, then mapping or file, then names of patterns."""
+
+    number: int
+    person: str
+    end: str
+    reason: str
+    planted: int
+    unseen: tuple[str, ...]
+    """Kinds of patterns of which nothing was found in the middle of the visit."""
+    searched: int
+    hits: dict[str, dict[str, list[str]]]
+    alarms: tuple[str, ...]
+    exit_code: int | None
+    """Of the machine, when the visit's end was its end."""
+    wiped_s: float
+    """Seconds from the end of the visit to ``wiped``."""
+
+
+class Stuck(Exception):
+    """Something that had to come did not."""
+
+
+class Walks:
+    """One machine process on ``stage``, with the environment that ``kiosk run`` gives itself."""
+
+    def __init__(self, stage: Stage, *, screen: bool, root: Path = ROOT, seed: int = 0) -> None:
+        self._stage, self._clock, self._chance = stage, Clock(), random.Random(seed)
+        self._people = {p["id"]: p for p in stage_people(stage)}
+        self._known: knowledge.Patterns = {}
+        self._planted: knowledge.Patterns = {}
+        self._rows = self._start = 0
+        self._guide_here = False
+        self._before: set[bytes] = set()
+        self._watch = MachineWatch(stage.status_socket)
+        self._door = socket.socket(socket.AF_UNIX)
+        path = stage.folder / "citizens.sock"
+        path.unlink(missing_ok=True)
+        self._door.bind(str(path))
+        self._door.listen(1)
+        script = stage.folder / "nobody.toml"
+        script.write_text("services = []\n", encoding="utf-8")
+        config = stage.folder / "wipe.toml"
+        config.write_text(f"{stage.config.read_text('utf-8')}\n[screen]\nidle_timeout_s = {IDLE_S}\n", encoding="utf-8")
+        argv = [sys.executable, "-m", "tests.matrix.wipe.child", str(path), "walk", str(script), "--count", "99"]
+        surroundings = {"TONGBAN_CONFIG": str(config), "SDL_VIDEODRIVER": "offscreen"}
+        self._log = (stage.folder / "wipe-child.log").open("wb")
+        self.process = subprocess.Popen(
+            [*argv, *(["--screen"] if screen else [])],
+            env={**os.environ, **hardening.environment(), **surroundings},
+            cwd=root,
+            stdout=self._log,
+            stderr=self._log,
+        )
+        self._watch.start()
+        self._door.settimeout(WAIT_S)
+        self._line, _ = self._door.accept()
+        self._line.settimeout(0.2)
+        self._pending = b""
+
+    def close(self) -> None:
+        """End the machine, stopped or not."""
+        self._watch.stop()
+        self._line.close()
+        self._door.close()
+        with suppress(ProcessLookupError):
+            self.process.terminate()
+            self._signal(signal.SIGCONT)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+
+    def visit(self, plan: Plan) -> Row:
+        """One visit: plant, look in the middle, end it, wait for ``wiped``, look again for everything ever planted."""
+        self._expect("next")
+        self._planted = self._card(plan.person) | self._card("guide")
+        script = self._script(plan)
+        if not self._rows:
+            self._first_look()
+        self._planted = {n: raw for n, raw in self._planted.items() if raw not in self._before}
+        start = self._start = len(self._watch.lines)
+        self._guide_here = False
+        coming = Coming(script=script, hold=(plan.at,), breaks=plan.breaks)
+        self._line.sendall(msgspec.json.encode(coming) + b"\n")
+        self._do("camera", "person", id=plan.person)
+        self._do("id_card_reader", "place", card=plan.person)
+        self._wait("page", start, kind="todo" if plan.services else "maintenance_offer")
+        if plan.services:
+            self._do("id_card_reader", "lift")
+        unseen = self._middle(plan, start)
+        self._end(plan)
+        ended = self._wait("visit", start, state="end")
+        wiped = self._wiped(plan, start)
+        self._rows += 1
+        self._known |= {f"{self._rows} {n}": raw for n, raw in self._planted.items()}
+        search = memory.Search(self._known)
+        hits = self._everywhere(search)
+        return Row(
+            number=self._rows,
+            person=plan.person,
+            end=plan.end,
+            reason=ended["reason"],
+            planted=len(self._planted),
+            unseen=unseen,
+            searched=len(self._known),
+            hits={where: {k: sorted(v) for k, v in found.items()} for where, found in hits.items()},
+            alarms=tuple(x["what"] for x in self._watch.lines[start:] if x["type"] == "alarm"),
+            exit_code=self._exit_code() if plan.end in LAST else None,
+            wiped_s=round(wiped["mono"] - ended["mono"], 3),
+        )
+
+    # -- before ---------------------------------------------------------------------------------------------------
+
+    def _first_look(self) -> None:
+        """What stands in a machine that has served nobody betrays nobody: pieces of its own pictures, common words."""
+        everybody = {n: raw for who in self._people for n, raw in self._card(who).items()}
+        known = _names(self._everywhere(memory.Search(everybody)))
+        self._before = {everybody[name] for name in known} | set(self._pictures_in_memory().values())
+
+    def _card(self, who: str) -> knowledge.Patterns:
+        person = self._people[who]
+        found = knowledge.of_person(person, knowledge.photo_of(person, self._stage.people))
+        return {f"{who} {name}": raw for name, raw in found.items()}
+
+    def _script(self, plan: Plan) -> Script:
+        """The citizen of this visit; what is typed and signed is nobody else's."""
+        phone = f"139{self._chance.randrange(10**8):08d}"
+        strokes = [[[self._chance.random() for _ in "xy"] for _ in range(4)] for _ in range(5)]
+        self._planted |= knowledge.forms("typed phone", phone) | knowledge.of_strokes(strokes)
+        pin = self._people[plan.person].get("pin", "")
+        values: dict[str, Any] = {"phone": phone, "signature": strokes, "pin": pin, **plan.values}
+        turn = str(self._stage.folder / "camera.control")
+        return Script(services=plan.services, values=values, actions={"rate": "skip", **plan.actions}, turn=turn)
+
+    # -- in the middle --------------------------------------------------------------------------------------------
+
+    def _middle(self, plan: Plan, start: int) -> tuple[str, ...]:
+        if plan.camera:
+            self._wait("page", start, kind="face")
+            self._camera_pictures()
+        self._expect(plan.at)
+        # The machine stands still meanwhile: a face check would be over before everything has been looked at.
+        self._signal(signal.SIGSTOP)
+        self._planted |= self._pictures_in_memory()
+        if not self._guide_here:
+            self._planted = {n: raw for n, raw in self._planted.items() if not n.startswith("guide")}
+        found = _names(self._everywhere(memory.Search(self._planted)))
+        kinds = {_kind(name) for name in self._planted}
+        return tuple(sorted(kinds - {_kind(name) for name in found}))
+
+    def _camera_pictures(self) -> None:
+        """What the camera shows now, as the machine shares it with its screen."""
+        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        reader = FrameReader(next(str(link) for link in links if "tongban-frames" in str(link.readlink())))
+        ends = self._clock.monotonic() + PICTURES_S
+        while (latest := reader.latest()) is None and self._clock.monotonic() < ends:
+            trio.run(trio.sleep, 0.02)
+        if latest is not None:
+            self._planted |= knowledge.of_picture("picture", latest[1])
+
+    def _pictures_in_memory(self) -> knowledge.Patterns:
+        """The pictures that the machine has taken itself are known to nobody else."""
+        raw = memory.after(self.process.pid, JPEG_HEAD)
+        pieces = [knowledge.windows(f"snapshot {n}", each[JPEG_TABLES:]) for n, each in enumerate(raw)]
+        return {n: raw for each in pieces for n, raw in each.items() if raw not in self._before}
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def _end(self, plan: Plan) -> None:
+        """Everything is on its way before the machine goes on."""
+        if plan.end == "stalled camera":
+            self._do("camera", "stall")
+        if plan.end == "SIGTERM":
+            self.process.terminate()
+        else:
+            self._go_on()
+        self._signal(signal.SIGCONT, workers=plan.end != "hung vision worker")
+
+    def _signal(self, number: int, *, workers: bool = True) -> None:
+        for pid in (self.process.pid, *(children(self.process.pid) if workers else ())):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _wiped(self, plan: Plan, start: int) -> dict[str, Any]:
+        wiped = self._wait("wiped", start)
+        if plan.end in LAST:
+            # It would be gone before it could be looked at.
+            self.process.send_signal(signal.SIGSTOP)
+        self._do("camera", "thaw")
+        self._do("camera", "nobody")
+        self._do("id_card_reader", "lift")
+        return wiped
+
+    def _everywhere(self, search: memory.Search) -> dict[str, dict[str, set[str]]]:
+        """Where anything is found: the machine, its children, the files it may write."""
+        places = {"machine": self.process.pid}
+        places |= {f"child {n}": pid for n, pid in enumerate(children(self.process.pid), 1)}
+        found = {name: memory.in_process(pid, search) for name, pid in places.items()}
+        folders = [self._stage.folder / name for name in ("state", "logs")]
+        found["files"] = memory.in_files(folders, search)
+        return {name: hits for name, hits in found.items() if hits}
+
+    def _exit_code(self) -> int:
+        self._signal(signal.SIGCONT)
+        return self.process.wait(WAIT_S)
+
+    # -- talk -----------------------------------------------------------------------------------------------------
+
+    def _do(self, device: str, verb: str, **arguments: Any) -> None:
+        self._stage.controls[device].do(verb, **arguments)
+
+    def _wait(self, event: str, start: int, **wanted: Any) -> dict[str, Any]:
+        facts = {"type": event, **wanted}
+        line = self._watch.wait_for(lambda x: facts.items() <= x.items(), WAIT_S, start)
+        if line is None:
+            raise Stuck(f"no line {facts}; seen: {[_brief(x) for x in self._watch.lines[start:]]}; {self._errors()}")
+        return line
+
+    def _heard(self) -> str:
+        ends = self._clock.monotonic() + WAIT_S
+        while b"\n" not in self._pending:
+            if self._clock.monotonic() > ends:
+                seen = [_brief(x) for x in self._watch.lines[-20:]]
+                raise Stuck(f"the citizen waits at no page; seen: {seen}; {self._errors()}")
+            self._guide_comes()
+            with suppress(TimeoutError):
+                self._pending += self._line.recv(65536)
+        line, _, self._pending = self._pending.partition(b"\n")
+        return json.loads(line)
+
+    def _guide_comes(self) -> None:
+        """Once a guide is asked for, by the plan or because a busy machine was too slow for the face check."""
+        asked = any(x["type"] == "page" and x["kind"] == "guide" for x in self._watch.lines[self._start :])
+        if asked and not self._guide_here:
+            self._guide_here = True
+            self._do("id_card_reader", "place", card="guide")
+
+    def _expect(self, what: str) -> None:
+        if (said := self._heard()) != what:
+            raise Stuck(f"{what} was expected, {said} came")
+
+    def _go_on(self) -> None:
+        self._line.sendall(b"{}\n")
+
+    def _errors(self) -> str:
+        return (self._stage.folder / "wipe-child.log").read_text(errors="replace")[-800:]
+
+
+@contextmanager
+def walks(stage: Stage, *, screen: bool, root: Path = ROOT) -> Iterator[Walks]:
+    """A machine for some visits."""
+    found = Walks(stage, screen=screen, root=root)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def children(pid: int) -> list[int]:
+    """All processes below ``pid``."""
+    try:
+        own = [int(x) for t in Path(f"/proc/{pid}/task").iterdir() for x in (t / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return own + [below for each in own for below in children(each)]
+
+
+def stage_people(stage: Stage) -> list[dict[str, Any]]:
+    """The synthetic people of this stage."""
+    import tomllib
+
+    return tomllib.loads(stage.people.read_text(encoding="utf-8"))["person"]
+
+
+def _names(hits: dict[str, dict[str, set[str]]]) -> set[str]:
+    return {name for found in hits.values() for names in found.values() for name in names}
+
+
+def _kind(name: str) -> str:
+    """ "card name utf-8" is a kind of its own; of a picture's many pieces all are one."""
+    return name.partition("@")[0].strip() if "@" in name else name.rpartition(" ")[0]
+
+
+def _brief(line: dict[str, Any]) -> str:
+    return " ".join(str(line[k]) for k in ("type", "kind", "name", "state", "what") if k in line)
