@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
 
 import msgspec
@@ -13,8 +13,8 @@ from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
 from kiosk.catalogue.model import Limit, Service
-from kiosk.catalogue.rules import failed_checks
-from kiosk.messages.content import Applicant
+from kiosk.catalogue.rules import failed_checks, unfit
+from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact
 
 Facts = dict[str, Fact]
@@ -82,7 +82,7 @@ class Department(ABC):
                 return await self._first_answer(conn, application.key)
             number = application.applicant.number
             facts = await self.facts(conn, service.key, number, today)
-            reasons = [*unfit(service, application.applicant, today), *failed_checks(service, facts, today)]
+            reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
             if decision.accepted:
                 await self.carry_out(conn, service.key, application)
@@ -110,20 +110,21 @@ def in_window(service: Service, facts: Facts, today: date) -> bool:
     return bool(facts) and bool(windows) and windows.isdisjoint(failed_checks(service, facts, today))
 
 
-def unfit(service: Service, applicant: Applicant, today: date) -> list[str]:
-    """Rules about the person and the card, judged again here: a department trusts no machine."""
-    wrong_card = ["card_kind"] if applicant.kind not in service.applicant.cards else []
-    old_enough = service.applicant.min_age <= age(applicant.birth, today) <= service.applicant.max_age
-    return wrong_card if old_enough else [*wrong_card, "age"]
+def card_reasons(service: Service, applicant: Applicant, today: date) -> list[str]:
+    """Rules about the person and the card, judged again here by the hub's clock: a department trusts no machine."""
+    is_for_life = applicant.valid_to == FOR_LIFE
+    birth, valid_to = day_of(applicant.birth), day_of(applicant.valid_to)
+    reasons = unfit(service, card_kind=applicant.kind, birth=birth, valid_to=valid_to, today=today)
+    is_unknown = valid_to is None and not is_for_life and not service.applicant.expired_card
+    return [*reasons, "card_validity_unknown"] if is_unknown else reasons
 
 
-def age(birth: str, today: date) -> int:
-    """Full years since ``birth`` (YYYYMMDD), -1 when it is no date."""
+def day_of(text: str) -> date | None:
+    """A day written ``YYYYMMDD``; None when it is none."""
     try:
-        born = date.fromisoformat(birth)
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no zone
     except ValueError:
-        return -1
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        return None
 
 
 def promised(limit: Limit | None, today: date) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -33,3 +34,16 @@ class Clock:
 def local(moment: datetime) -> datetime:
     """``moment`` as people on the spot read it."""
     return moment.astimezone(LOCAL)
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day ``months`` later (earlier when negative), or that month's last day (民法典 art. 202)."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(day.day, last))
+
+
+def full_years(birth: date, today: date) -> int:
+    """Age in full years; who was born on 29 February is a year older on the last of February."""
+    years = today.year - birth.year
+    return years - (today < months_later(birth, 12 * years))

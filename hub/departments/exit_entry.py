@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from hub.department import Department, Facts, Person
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import elements
 from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, DueFact, Endorsement
 
@@ -49,9 +50,10 @@ class ExitEntry(Department):
         usable = [
             endorsement
             for document in await self.documents(conn, id_number)
-            if document.state == "valid"
+            if elements(document.state) == ["valid"]
             for endorsement in document.endorsements
-            if endorsement.remaining != 0 and endorsement.valid_until >= today
+            # An unlimited one (-1) has no trips to count.
+            if endorsement.remaining > 0 and endorsement.valid_until >= today
         ]
         if not usable:
             return []

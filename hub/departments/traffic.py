@@ -7,8 +7,10 @@ from datetime import date
 
 from psycopg import AsyncConnection
 
-from hub.department import Application, Department, Facts, Person, age, in_window
+from hub.department import Application, Department, Facts, Person, day_of, in_window
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import failed_checks
+from kiosk.clock import full_years
 from kiosk.messages.questions import DueFact
 
 
@@ -55,9 +57,12 @@ class Traffic(Department):
             "points": row[3],
             "violations_unsettled": row[4],
             "ability_test_passed": row[6],
-            "age": age(row[7], today),
         }
-        return facts | ({"medical_on": row[5].isoformat()} if row[5] else {})
+        if row[5]:
+            facts["medical_on"] = row[5].isoformat()
+        if birth := day_of(row[7]):
+            facts["age"] = full_years(birth, today)
+        return facts
 
     async def due(
         self, conn: AsyncConnection, services: Iterable[Service], id_number: str, today: date
@@ -65,7 +70,7 @@ class Traffic(Department):
         found = []
         for service in services:
             facts = await self.facts(conn, service.key, id_number, today)
-            if in_window(service, facts, today) and facts["licence_state"] == "normal":
+            if in_window(service, facts, today) and "licence_normal" not in failed_checks(service, facts, today):
                 expires_on = str(facts["expires_on"])
                 found.append(DueFact(service.key, {"expires_on": expires_on}, date.fromisoformat(expires_on)))
         return found

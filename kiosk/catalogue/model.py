@@ -6,13 +6,15 @@ Facts, rules, limits and fees come from the law and the city (``basis`` names cl
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from kiosk.text import NOTHING, Text
 
-Op = Literal["is", "one_of", "at_most", "at_least", "days_ahead_at_most", "days_past_at_most"]
+DateOp = Literal["days_ahead_at_most", "days_past_at_most", "months_ahead_at_most", "months_past_at_most"]
+Op = Literal["is", "one_of", "each_one_of", "at_most", "at_least"] | DateOp
+DATE_OPS = frozenset(get_args(DateOp))
 CardKind = Literal["resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2023"]
 
 
@@ -21,11 +23,15 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fact about the person judged by ``op`` against ``value``; see ``kiosk.catalogue.rules``."""
+    """A fact about the person judged by ``op`` against ``value``; see ``kiosk.catalogue.rules``.
+
+    ``code`` is the pattern of one value where ``each_one_of`` judges several that are written together.
+    """
 
     fact: str
     op: Op
     value: Any
+    code: str = ""
 
 
 class Check(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +43,7 @@ class Check(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     value: Any
     public: Text
     what_to_do: Text
+    code: str = ""
     only_if: Condition | None = None
 
 

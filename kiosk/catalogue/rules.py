@@ -2,33 +2,79 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from kiosk.catalogue.model import Check, Condition, Service
+from kiosk.catalogue.model import DATE_OPS, Check, Condition, Service
+from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
+_BETWEEN = re.compile(r"[\s,;/|+、]+")
 
 
 def failed_checks(service: Service, facts: Facts, today: date) -> list[str]:
     """Ids of all checks that do not hold, in catalogue order: everything missing is told at once (一次性告知).
 
-    A fact that the department did not send fails its check: nothing is granted on what is not known.
+    A fact that the department did not send, or in a form that nobody knows, fails its check: nothing is granted on
+    what is not known.
     """
     return [c.id for c in service.checks if _applies(c, facts, today) and not holds(c, facts, today)]
 
 
+def unfit(service: Service, *, card_kind: str, birth: date | None, valid_to: date | None, today: date) -> list[str]:
+    """What the card itself speaks against: ``card_kind``, ``card_expired``, ``age``. ``valid_to`` None: for life."""
+    applicant = service.applicant
+    age = -1 if birth is None else full_years(birth, today)
+    found = {
+        "card_kind": card_kind not in applicant.cards,
+        "card_expired": valid_to is not None and valid_to < today and not applicant.expired_card,
+        "age": not applicant.min_age <= age <= applicant.max_age,
+    }
+    return [reason for reason, is_so in found.items() if is_so]
+
+
+def needs_date(service: Service) -> bool:
+    """Whether somebody who asks for it is judged by today's date: age, expiry of the card, a window."""
+    applicant = service.applicant
+    by_card = applicant.min_age > 0 or applicant.max_age < 200 or not applicant.expired_card
+    asks_card = any(step.kind == "identify" for step in service.steps)
+    return (asks_card and by_card) or any(check.op in DATE_OPS for check in service.checks)
+
+
 def holds(rule: Check | Condition, facts: Facts, today: date) -> bool:
-    """Whether one condition holds. Date operators take ISO dates and count natural days from ``today``."""
+    """Whether one condition holds. Date operators take ISO dates and count from ``today``.
+
+    Days are natural days; months end on the same day of the month, or on its last (民法典 art. 202).
+    """
+    return _judged(rule, facts, today) is True
+
+
+def _applies(check: Check, facts: Facts, today: date) -> bool:
+    return check.only_if is None or _judged(check.only_if, facts, today) is not False
+
+
+def _judged(rule: Check | Condition, facts: Facts, today: date) -> bool | None:
+    """None: it cannot be said, because the fact is missing or in an unknown form."""
     fact = facts.get(rule.fact)
     if fact is None or fact == "":
-        return False
+        return None
+    try:
+        return _compared(rule, fact, today)
+    except (TypeError, ValueError):
+        return None
+
+
+def _compared(rule: Check | Condition, fact: Any, today: date) -> bool:
     match rule.op:
         case "is":
             return fact == rule.value
         case "one_of":
             return fact in rule.value
+        case "each_one_of":
+            return bool(elements(fact, rule.code)) and not unfit_elements(rule, fact)
         case "at_most":
             return fact <= rule.value
         case "at_least":
@@ -37,10 +83,28 @@ def holds(rule: Check | Condition, facts: Facts, today: date) -> bool:
             return (date.fromisoformat(str(fact)) - today).days <= rule.value
         case "days_past_at_most":
             return (today - date.fromisoformat(str(fact))).days <= rule.value
+        case "months_ahead_at_most":
+            return today >= months_later(date.fromisoformat(str(fact)), -rule.value)
+        case "months_past_at_most":
+            return today <= months_later(date.fromisoformat(str(fact)), rule.value)
 
 
-def _applies(check: Check, facts: Facts, today: date) -> bool:
-    return check.only_if is None or holds(check.only_if, facts, today)
+def elements(fact: Any, code: str = "") -> list[str]:
+    """The single values of a combined one: ``C1E`` → ``C1``, ``E``; what ``code`` does not know stands by itself.
+
+    ``code`` is a pattern for values that are written without anything between them (准驾车型, GA/T 16).
+    """
+    if isinstance(fact, list | tuple):
+        return [one for part in fact for one in elements(part, code)]
+    words = [word for word in _BETWEEN.split(unicodedata.normalize("NFKC", str(fact))) if word]
+    if not code:
+        return words
+    return [one for word in words for one in re.findall(f"(?:{code})|.", word.upper())]
+
+
+def unfit_elements(rule: Check | Condition, fact: Any) -> list[str]:
+    """Which of the values that are held do not fit an ``each_one_of``."""
+    return [one for one in elements(fact, rule.code) if one not in rule.value]
 
 
 def check_named(service: Service, check_id: str) -> Check | None:

@@ -54,7 +54,7 @@ def _offline_page(journey: Journey) -> Page:
 
 
 async def _missing(journey: Journey, failed: list[str]) -> Outcome:
-    rows = tuple(reason(journey.service, check_id) for check_id in failed)
+    rows = tuple(reason(journey.service, check_id, journey.facts) for check_id in failed)
     print_it = Action(id="print", label=text("eligibility.print"), style="secondary", icon="printer")
     leave = Action(id="leave", label=text("action.understood"), style="primary")
     exit_ = journey.bar()[0]
@@ -66,5 +66,6 @@ async def _missing(journey: Journey, failed: list[str]) -> Outcome:
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.LEAVE
-        missing = Section(sentences=tuple(sentence(journey.service, check_id) for check_id in failed))
+        told = tuple(sentence(journey.service, check_id, journey.facts) for check_id in failed)
+        missing = Section(sentences=told)
         await print_sheet(journey.visit, text("slip.notice_title"), journey.service, [missing])

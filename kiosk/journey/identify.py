@@ -9,6 +9,7 @@ import msgspec
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service, StepSpec
+from kiosk.catalogue.rules import unfit
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Answer, CardPrompt, Notice, Page
 from kiosk.peripherals import is_lost
@@ -19,6 +20,7 @@ ABOUT = About(
     mark="identify",
     jam="reader lost: the page says so and goes on by itself when it is back; the guide can be called",
 )
+_WORDS = {"card_kind": "card.kind_refused", "card_expired": "card.expired", "age": "card.age"}
 _READ_S = 3600.0
 """A read waits for a card as long as the page is shown; leaving the page cancels it."""
 
@@ -73,16 +75,8 @@ def _with_notice(page: Page, words: Text) -> Page:
 
 def card_problem(card: IdCard, service: Service, today: date) -> tuple[Text, Text] | None:
     """Why this card cannot be used for this service (title, what to do), or None."""
-    if card.kind not in service.applicant.cards:
-        return text("card.kind_refused"), text("card.kind_refused_lead", service=service.name)
-    if card.valid_to is not None and card.valid_to < today and not service.applicant.expired_card:
-        return text("card.expired"), text("card.expired_lead")
-    age = full_years(card.birth, today)
-    if not service.applicant.min_age <= age <= service.applicant.max_age:
-        return text("card.age"), text("card.age_lead", service=service.name)
-    return None
-
-
-def full_years(birth: date, today: date) -> int:
-    """Age in full years."""
-    return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
+    found = unfit(service, card_kind=card.kind, birth=card.birth, valid_to=card.valid_to, today=today)
+    if not found:
+        return None
+    words = _WORDS[found[0]]
+    return text(words), text(f"{words}_lead", service=service.name)

@@ -11,6 +11,8 @@ from msgspec import Meta
 from kiosk.messages.encoding import decode
 
 FORM_PART = "form"
+FOR_LIFE = "长期"
+"""In place of a card's last day."""
 Language = Literal["zh", "en"]
 
 

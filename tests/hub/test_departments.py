@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import date
 
+import msgspec
 import psycopg
 import pytest
 
@@ -15,7 +16,7 @@ from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
 from kiosk.messages.envelope import new_key
-from tests.hub.fixtures import PEOPLE, Machine, RunningHub, number_of
+from tests.hub.fixtures import PEOPLE, Machine, RunningHub, case_form, number_of
 from tests.waiting import eventually
 
 
@@ -158,6 +159,42 @@ def test_a_card_or_an_age_that_the_service_does_not_take_is_among_the_reasons(ma
     machine.file_case("ho", "H13", "H-kind")
     machine.wait_for("H-kind", "not_accepted")
     assert machine.ask("progress", receipt_number="H-kind").cases[0].states[-1].note.startswith("card_kind ")
+
+
+def changed_form(person: str, service: str, receipt_number: str, **card: str) -> bytes:
+    """A case of a person whose card says something else."""
+    form = content.decode_content("case", case_form(person, service, receipt_number))
+    assert isinstance(form, content.CaseForm)
+    applicant = msgspec.structs.replace(form.applicant, **card)
+    return content.encode_content(msgspec.structs.replace(form, applicant=applicant))
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        ({"valid_to": "20231231"}, "card_expired"),
+        ({"valid_to": "20270111"}, "card_expired"),
+        ({"valid_to": "2023"}, "card_validity_unknown"),
+        ({"valid_to": ""}, "card_validity_unknown"),
+        ({"birth": "20110113"}, "age"),
+        ({"birth": "unknown"}, "age"),
+        ({"kind": "passport"}, "card_kind"),
+    ],
+)
+def test_the_department_judges_the_card_again_by_the_citys_clock(
+    machine: Machine, card: dict[str, str], reason: str
+) -> None:
+    number = f"H-{reason}-{len(card)}-{machine.kiosk_id}"
+    machine.deliver(machine.envelope("case", changed_form("li", "H13", number, **card)))
+    machine.wait_for(number, "not_accepted")
+    assert machine.ask("progress", receipt_number=number).cases[0].states[-1].note == reason
+
+
+@pytest.mark.parametrize("valid_to", ["长期", "20270112"])
+def test_a_card_that_is_good_today_is_accepted(machine: Machine, valid_to: str) -> None:
+    number = f"H-good-{machine.kiosk_id}"
+    machine.deliver(machine.envelope("case", changed_form("li", "H13", number, valid_to=valid_to)))
+    machine.wait_for(number, "accepted")
 
 
 def test_an_unknown_service_is_not_accepted(machine: Machine) -> None:

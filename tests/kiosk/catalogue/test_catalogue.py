@@ -53,7 +53,7 @@ def test_a_signed_catalogue_is_taken_and_one_altered_afterwards_is_refused(folde
     sign_folder(folder, pair.private)
     require_signed(folder, pair.public)
     path = folder / "household" / "H13.toml"
-    path.write_text(path.read_text(encoding="utf-8").replace("value = 31", "value = 365"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("value = 1\n", "value = 12\n"), encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"H13.toml: altered"):
         require_signed(folder, pair.public)
 
