@@ -1,34 +1,141 @@
-"""The only clock: wall time, monotonic time, the local calendar. Nothing else in the project reads a clock."""
+"""The only clock: wall time, monotonic time, the local calendar. Nothing else in the project reads a clock.
+
+The wall clock of a machine is doubted (CONTRACTS §10): a battery runs empty, somebody sets a year wrong.
+"""
 
 from __future__ import annotations
 
 import calendar
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
+BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+"""No machine runs this program earlier; raised with a release. It proves no date, it only shows that one is wrong."""
+NEAR = timedelta(minutes=5)
+"""So far the wall clock may be from the hub's, or jump beside the monotonic one, and is still believed."""
+
+By = Literal["build", "stored", "receipt", "hub", "demo"]
+# A machine that was off for longer than this must be told the date before its own clock is believed.
+_AT_MOST_AFTER = {"build": timedelta(days=3653), "stored": timedelta(days=366)}
+
+
+class Reading(NamedTuple):
+    """The time as it is believed; ``bound_by`` what bounds it, ``offset_s`` from the machine's own clock to it.
+
+    ``is_known`` is false when only the build bounds it: then nothing proves the date, and none is judged.
+    """
+
+    at: datetime
+    bound_by: By
+    offset_s: float = 0.0
+    is_known: bool = True
+
+    @property
+    def is_doubted(self) -> bool:
+        """The machine's own clock is not believed."""
+        return abs(self.offset_s) > NEAR.total_seconds()
+
+
+class _Mark(NamedTuple):
+    """A moment and what the monotonic clock showed then."""
+
+    at: datetime
+    ticks_s: float
+    by: By
+
+    def later(self, ticks_s: float) -> datetime:
+        return self.at + timedelta(seconds=ticks_s - self.ticks_s)
 
 
 class Clock:
-    """Wall and monotonic time. ``today`` (``[demo] today``) moves the wall date; the monotonic clock never moves."""
+    """Wall and monotonic time. ``today`` (``[demo] today``) fixes the wall date and ends all doubt.
 
-    def __init__(self, today: date | None = None) -> None:
+    The wall clock is believed while it goes on as the monotonic one does, from a moment at which it fitted its bounds:
+    not before the build, the last time that was stored or the hub has signed, and beside the hub's while that answers.
+    Otherwise the last moment that was believed is carried on. ``wall`` and ``ticks`` replace the system's in tests.
+    """
+
+    def __init__(
+        self,
+        today: date | None = None,
+        *,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ticks: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+    ) -> None:
+        self._wall, self._ticks = wall, ticks
         self._shift = timedelta(0)
+        self._is_fixed = today is not None
         if today is not None:
-            self._shift = datetime.combine(today, datetime.now(LOCAL).timetz()) - datetime.now(LOCAL)
+            here = wall().astimezone(LOCAL)
+            self._shift = datetime.combine(today, here.timetz()) - here
+        self._lock = threading.Lock()
+        self._earliest = _Mark(BUILT, ticks(), "build")
+        self._believed: _Mark | None = None
 
     def now(self) -> datetime:
-        """The wall time, aware, UTC."""
-        return datetime.now(UTC) + self._shift
+        """The wall time as it is believed, aware, UTC."""
+        return self.read().at
 
     def today(self) -> date:
-        """The local date, for windows, limits and paper."""
+        """The local date, for windows, limits and paper. Nobody may be judged by it unless ``knows_date``."""
         return self.now().astimezone(LOCAL).date()
+
+    @property
+    def knows_date(self) -> bool:
+        """Whether anything proves the date."""
+        return self.read().is_known
 
     def monotonic(self) -> float:
         """Seconds that only go forward; for every timer and duration."""
         return time.monotonic()
+
+    def read(self) -> Reading:
+        """The wall time with what it rests on."""
+        own = self._wall() + self._shift
+        if self._is_fixed:
+            return Reading(own, "demo")
+        with self._lock:
+            return self._judged(own, self._ticks())
+
+    def not_before(self, at: datetime, by: Literal["stored", "receipt"]) -> None:
+        """It is at least ``at``: so late it was already when it was stored, or when the hub wrote a receipt."""
+        with self._lock:
+            ticks_s = self._ticks()
+            if at > self._earliest.later(ticks_s):
+                self._earliest = _Mark(at, ticks_s, by)
+                if self._believed is not None and self._believed.later(ticks_s) < at - NEAR:
+                    self._believed = None
+
+    def hub_says(self, at: datetime) -> bool:
+        """The hub has just signed this time for us: it rules until the next. False: not believed, before the build."""
+        if at < BUILT:
+            return False
+        with self._lock:
+            self._believed = self._earliest = _Mark(at, self._ticks(), "hub")
+        return True
+
+    def _judged(self, own: datetime, ticks_s: float) -> Reading:
+        if self._believed is None:
+            first = self._earliest.later(ticks_s)
+            latest = first + _AT_MOST_AFTER.get(self._earliest.by, _AT_MOST_AFTER["stored"])
+            if not first - NEAR <= own <= latest:
+                is_known = self._earliest.by != "build"
+                return Reading(first, self._earliest.by, (first - own).total_seconds(), is_known)
+            self._believed = _Mark(max(own, first), ticks_s, self._earliest.by)
+        expected = self._believed.later(ticks_s)
+        if abs(own - expected) > NEAR:
+            return Reading(expected, self._believed.by, (expected - own).total_seconds())
+        if self._believed.by == "hub":
+            at = max(own, expected)
+        else:
+            at = max(own, self._earliest.at)
+            self._believed = _Mark(at, ticks_s, self._believed.by)
+        return Reading(at, self._believed.by, (at - own).total_seconds())
 
 
 def local(moment: datetime) -> datetime:

@@ -46,11 +46,12 @@ def questions(machine: Machine) -> dict[str, Question]:
 
 
 async def examine(machine: Machine) -> dict[str, Any]:
-    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, queue, versions, protection of a visit's data."""
+    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, protection of a visit."""
     return {
         "devices": device_rows(machine),
         "store": await trio.to_thread.run_sync(store_facts, machine),
         "hub": await trio.to_thread.run_sync(hub_facts, machine),
+        "clock": clock_facts(machine),
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
         "memory": await trio.to_thread.run_sync(memory_facts, machine),
@@ -97,6 +98,18 @@ def hub_facts(machine: Machine) -> dict[str, Any]:
         "wrong_key": machine.hub_keys.trouble,
     }
     return facts | ({"folder": machine.config.hub.folder, "put_aside": files.count_aside()} if files else {})
+
+
+def clock_facts(machine: Machine) -> dict[str, Any]:
+    """The time that the machine goes by, what bounds it, and how far its own clock is from it (CONTRACTS §10)."""
+    read = machine.clock.read()
+    return {
+        "now": read.at.isoformat(timespec="seconds"),
+        "doubted": read.is_doubted,
+        "offset_s": round(read.offset_s),
+        "bound_by": read.bound_by,
+        "knows_date": read.is_known,
+    }
 
 
 def store_facts(machine: Machine) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devices.vocabulary import DeviceState, SupplyState
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import needs_date
 from kiosk.peripherals import Peripherals
 from kiosk.text import NOTHING, Text, text
 
@@ -24,10 +25,17 @@ class Offer:
 _FILING = frozenset({"file", "complaint"})
 
 
-def offer(service: Service, peripherals: Peripherals, *, online: bool, filing_trouble: str = "") -> Offer:
-    """Judge one service by network, devices and ``filing_trouble`` (why nothing can be filed; "" when it can)."""
+def offer(
+    service: Service, peripherals: Peripherals, *, online: bool, knows_date: bool, filing_trouble: str = ""
+) -> Offer:
+    """Judge one service by network, devices, the date and ``filing_trouble`` (why nothing can be filed; "": it can).
+
+    Without ``knows_date`` nobody is judged by one: age, expiry, a window.
+    """
     if filing_trouble and files(service):
         return Offer(reason=text(f"health.not_filed_{filing_trouble}"))
+    if not knows_date and needs_date(service):
+        return Offer(reason=text("health.no_date"))
     if service.offline == "live" and not online:
         return Offer(reason=text("health.needs_network"))
     if any(s.kind == "identify" for s in service.steps):

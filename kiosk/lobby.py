@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from kiosk.catalogue.model import Service
-from kiosk.health import WORKS, offer
+from kiosk.health import WORKS, Offer, offer
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact
 from kiosk.pages import Action, CardPrompt, Chip, DueItem, DueList, LineCard, LineCards, Notice, Page, Tile, Tiles
@@ -95,9 +95,15 @@ def _tiles(machine: Machine, services: list[Service]) -> tuple[Tile, ...]:
     return tuple(tile(machine, s) for s in services)
 
 
+def _offer(machine: Machine, service: Service) -> Offer:
+    online, knows_date = machine.link.online, machine.clock.knows_date
+    trouble = machine.filing_trouble()
+    return offer(service, machine.peripherals, online=online, knows_date=knows_date, filing_trouble=trouble)
+
+
 def tile(machine: Machine, service: Service) -> Tile:
     """A service as a tile, grey with the reason when it cannot end."""
-    given = offer(service, machine.peripherals, online=machine.link.online, filing_trouble=machine.filing_trouble())
+    given = _offer(machine, service)
     action = Action(
         id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available, reason=given.reason
     )
@@ -161,7 +167,7 @@ def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent:
 
 def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueItem]:
     service = machine.catalogue.services[due.service]
-    given = offer(service, machine.peripherals, online=machine.link.online, filing_trouble=machine.filing_trouble())
+    given = _offer(machine, service)
     reason = service.due.reason.filled(**due.facts) if service.due else service.summary
     urgency = _urgency(due.due_on, today)
     item = DueItem(

@@ -42,6 +42,7 @@ from kiosk.refusals import not_filed
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
 from kiosk.text import NOTHING, text
+from kiosk.timekeeping import Timekeeper
 from kiosk.upkeep import Upkeep
 from kiosk.vision.client import Thresholds, VisionWorker
 from kiosk.visit import Visit, VisitEnded
@@ -61,7 +62,7 @@ BRAND_TAPS = 5
 class Machine:
     """One kiosk: devices, store, hub link, presenter, and one visit after the other."""
 
-    def __init__(self, config: Config, presenter: Presenter, *, rng: random.Random | None = None) -> None:
+    def __init__(self, config: Config, presenter: Presenter, *, clock: Clock | None = None) -> None:
         self.config = config
         self.presenter = presenter
         self.ended = trio.Event()
@@ -71,8 +72,8 @@ class Machine:
         """It ended itself to be started anew."""
         self._serving = trio.CancelScope()
         self._refresh: Callable[[], None] | None = None
-        self.clock = Clock(config.demo.today)
-        self.rng = rng or random.Random()
+        self.clock = clock or Clock(config.demo.today)
+        self.rng = random.Random()
         folder = Path(config.catalogue.path) if config.catalogue.path else None
         if folder:
             require_signed(folder, config.hub.verify_key, config.hub.suite)
@@ -114,6 +115,7 @@ class Machine:
         self.counters = Counters(self.store)
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
+        self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self._refreshed)
         self.staff = StaffBook(self.values, self.clock.now)
 
     def _build_hub_link(self) -> None:
@@ -264,6 +266,7 @@ class Machine:
                 self.peripherals.start()
                 if self.vision:
                     nursery.start_soon(self.vision.run)
+                nursery.start_soon(self.timekeeper.run)
                 nursery.start_soon(self.link.run)
                 nursery.start_soon(self.forwarder.run)
                 nursery.start_soon(self.watch.run)
@@ -460,6 +463,7 @@ class Machine:
 
     async def _hub_said(self, told: HeartbeatAnswer) -> None:
         """In the hub's own signed words."""
+        self.timekeeper.hub_says(told.now)
         if told.numbering is None:
             return
         try:
@@ -487,6 +491,7 @@ class Machine:
             return
         self.publish("case", case_id=case_id, state=state)
         if state == "delivered":
+            self.timekeeper.receipt_kept(self.outbox.proof(key))
             for row in self.outbox.find(key=key):
                 self.watch.delivered(row.receipt_number or "", case_id)
 

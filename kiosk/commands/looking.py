@@ -27,7 +27,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
     """Name every device and its state, the store, the hub, the queue, the versions.
 
     Exit 3: a device does not work, an envelope is held, a key of [hub] is wrong, the hub does not take this machine, or
-    freed memory stays readable.
+    freed memory stays readable, or its clock is not believed.
     """
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor"))
@@ -101,7 +101,10 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
 def _is_well(report: dict[str, Any]) -> bool:
     devices = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
     hub, safe = report["hub"], report["memory"]["freed_memory_overwritten"]
-    return devices and safe and not report["queue"]["held"] and not hub["wrong_key"] and not hub["needs_a_person"]
+    clock = report.get("clock", {})
+    is_right = clock.get("knows_date", True) and not clock.get("doubted", False)
+    is_ours = not hub["wrong_key"] and not hub["needs_a_person"]
+    return devices and safe and is_right and is_ours and not report["queue"]["held"]
 
 
 def _settled(machine: Any) -> bool:
@@ -112,8 +115,8 @@ def _settled(machine: Any) -> bool:
 
 def _print_report(report: dict[str, Any]) -> None:
     _print_devices(report["devices"])
-    for part in ("store", "hub", "queue", "memory", "versions"):
-        print_table(part, ["", ""], [[k, v] for k, v in report[part].items()])
+    for part in ("store", "hub", "clock", "queue", "memory", "versions"):
+        print_table(part, ["", ""], [[k, v] for k, v in report.get(part, {}).items()])
 
 
 def _print_devices(rows: list[dict[str, Any]]) -> None:

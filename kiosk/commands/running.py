@@ -34,12 +34,13 @@ def run(config_path: str | None) -> None:
     hardening.restart_hardened(sys.argv[1:])
     hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
-    if serve(config, presenter("kivy", config)).must_restart:
+    clock = Clock(config.demo.today)
+    if serve(config, presenter("kivy", config, clock), clock=clock).must_restart:
         # The same process in a new memory: nothing of the old one is left.
         hardening.start_anew(sys.argv[1:])
 
 
-def presenter(name: str, config: Config) -> Presenter:
+def presenter(name: str, config: Config, clock: Clock) -> Presenter:
     """The presenter of this name, from the entry points ``tongban.presenters``, for this screen."""
     found = entry_points(group="tongban.presenters", name=name)
     if not found:
@@ -52,17 +53,20 @@ def presenter(name: str, config: Config) -> Presenter:
             diagonal_in=screen.diagonal_in,
             bottom_height_mm=screen.bottom_height_mm,
             fullscreen=screen.fullscreen,
-            clock=Clock(config.demo.today),
+            clock=clock,
         )
     except ConfigError as error:
         failed(str(error))
 
 
-def serve(config: Config, shown_by: Presenter, visits: int | None = None) -> Machine:
-    """Build the machine and run it to its end; one that ended itself for good ends the command."""
+def serve(config: Config, shown_by: Presenter, *, clock: Clock, visits: int | None = None) -> Machine:
+    """Build the machine and run it to its end; one that ended itself for good ends the command.
+
+    It keeps ``clock`` right, also for who draws.
+    """
     from kiosk.machine import Machine  # after the environment is settled: devices and vision load native code
 
-    machine = Machine(config, shown_by)
+    machine = Machine(config, shown_by, clock=clock)
     trio.run(partial(_serve, machine, config, visits))
     if machine.failure and not machine.must_restart:
         failed(machine.failure)

@@ -9,6 +9,7 @@ import click
 
 from kiosk import hardening, logs
 from kiosk.citizen import Citizen, Script, read_script
+from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.commands.running import presenter, serve
 from kiosk.pages import Page
@@ -34,9 +35,10 @@ def walk(config_path: str | None, script: Path, count: int, screen: bool, shots:
     logs.to_folder(config.machine.log_folder)
     if shots:
         shots.mkdir(parents=True, exist_ok=True)
-    inner = presenter("kivy", config) if screen else None
+    clock = Clock(config.demo.today)
+    inner = presenter("kivy", config, clock) if screen else None
     shown_by = Walking(read, inner, shots)
-    if (machine := serve(config, shown_by, visits=count)).failure:
+    if (machine := serve(config, shown_by, clock=clock, visits=count)).failure:
         failed(machine.failure)
     if times:
         rows = [[t.service, t.kind, f"{t.seconds * 1000:.0f}"] for t in shown_by.times]

@@ -111,7 +111,7 @@ class HubHttp:
         self._identity = identity
         self._clock = clock
         self._timeout_s = timeout_s
-        self._offset_s = 0
+        self._hub_told: tuple[int, float] | None = None
         self._prefix = urlsplit(url).path.rstrip("/")
         self.on_outcome: Callable[[str | None], None] = lambda _reason: None
         """Told after every request: None, or why no hub answered."""
@@ -172,7 +172,7 @@ class HubHttp:
             body,
             kiosk_id=self._identity.kiosk_id,
             private_key=self._identity.private_key,
-            time_s=self._unix_s() + self._offset_s,
+            time_s=self._unix_s(),
             suite=self._identity.suite,
         )
         kind = {"Content-Type": "application/json"} if body else {}
@@ -197,7 +197,11 @@ class HubHttp:
             return Answer(response.status_code, dict(response.headers), bytes(received), nonce)
 
     def _unix_s(self) -> int:
-        return int(self._clock.now().timestamp())
+        """The time to sign with. What the hub told goes on by the monotonic clock, whatever the wall clock does."""
+        if self._hub_told is None:
+            return int(self._clock.now().timestamp())
+        told_s, at_s = self._hub_told
+        return told_s + int(self._clock.monotonic() - at_s)
 
     def _learn_time(self, answer: Answer) -> bool:
         """True when the hub's clock is far from ours: the request is worth a second try with the hub's time."""
@@ -205,10 +209,10 @@ class HubHttp:
         if not (told.isascii() and told.isdigit() and len(told) <= 12):
             return False
         offset_s = int(told) - self._unix_s()
-        if abs(offset_s - self._offset_s) <= requests.WINDOW_S // 2:
+        if abs(offset_s) <= requests.WINDOW_S // 2:
             return False
         log.warning("hub.clock_differs", offset_s=offset_s)
-        self._offset_s = offset_s
+        self._hub_told = int(told), self._clock.monotonic()
         return True
 
 

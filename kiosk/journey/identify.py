@@ -9,7 +9,7 @@ import msgspec
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service, StepSpec
-from kiosk.catalogue.rules import unfit
+from kiosk.catalogue.rules import needs_date, unfit
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.pages import Answer, CardPrompt, Notice, Page
 from kiosk.peripherals import is_lost
@@ -40,7 +40,11 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         journey.visit.take(card)
     else:
         card = journey.visit.card
-    problem = card_problem(card, journey.service, journey.machine.clock.today())
+    clock = journey.machine.clock
+    if not clock.knows_date and needs_date(journey.service):
+        await journey.visit.tell(message("no_date", "clock", "warn", text("date.title"), text("date.lead")))
+        return Outcome.LEAVE
+    problem = card_problem(card, journey.service, clock.today())
     if problem:
         await journey.visit.tell(message("card_refused", "identification-card", "warn", *problem))
         return Outcome.LEAVE

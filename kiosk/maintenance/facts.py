@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import trio
 
 from kiosk import doctor
+from kiosk.clock import local
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page
 from kiosk.text import Text, same, text
@@ -49,6 +50,7 @@ def _page(stay: Stay, store: dict[str, Any]) -> Page:
             title=text("maintenance.program"),
             rows=(
                 *(_fact(name, same(versions[name])) for name in _VERSIONS),
+                _fact("clock", _clock(stay)),
                 _fact("memory", text("maintenance.memory_on" if safe else "maintenance.memory_off")),
             ),
         ),
@@ -73,6 +75,14 @@ def _hub(stay: Stay) -> tuple[Fact, ...]:
     address = _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc))
     seen = (_fact("link_seen", same(link.detail)),) if link.detail else ()
     return (_fact("link", text(f"link.{link.state}")), *seen, address)
+
+
+def _clock(stay: Stay) -> Text:
+    read = stay.machine.clock.read()
+    if not read.is_known:
+        return text("maintenance.clock_unknown")
+    now = f"{local(read.at):%Y-%m-%d %H:%M}"
+    return text("maintenance.clock_doubted" if read.is_doubted else "maintenance.clock_good", now=now)
 
 
 def _fact(name: str, value: Text) -> Fact:

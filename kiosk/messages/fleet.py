@@ -76,7 +76,9 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
-    """``now`` is the hub's wall time (RFC 3339 UTC). A hub of another version may say less, or more.
+    """``now`` is the hub's wall time (RFC 3339 UTC): signed with the answer, it bounds the machine's clock.
+
+    A hub of another version may say less, or more.
 
     ``numbering`` is told to a machine that asks for it (``POST /v1/heartbeats?numbering=true``).
     """

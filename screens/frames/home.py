@@ -114,11 +114,14 @@ class Time(Panel):
 
     def _draw(self) -> None:
         now = local(self._clock.now())
-        said = now.strftime("%H:%M")
+        # A time that nothing proves is not shown as one.
+        said = now.strftime("%H:%M") if self._clock.knows_date else ""
         if said == self._shown:
             return
         self._shown = said
         self.clear_widgets()
+        if not said:
+            return
         time = Words(said, self._look.type("display"), colour=theme.WHITE, bold=True)
         date = _date(self._look, now.month, now.day, now.isoweekday())
         below = self._look.second(date, "caption", dark=True)

@@ -15,7 +15,9 @@ import trio
 
 from kiosk import config as configuration
 from kiosk.citizen import Control, Script
+from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
+from kiosk.config import Config
 from kiosk.demo.stage import Stage, staged
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
@@ -70,9 +72,9 @@ class World:
     def socket(self, device: str) -> str:
         return str(self.stage.folder / f"{device}.control")
 
-    def machine(self, presenter: Any, **changes: Any) -> Machine:
+    def machine(self, presenter: Any, config: Config | None = None, clock: Clock | None = None) -> Machine:
         """The real machine on this stage; its status lines are kept in ``lines``."""
-        machine = Machine(configuration.load(self.stage.config), presenter)
+        machine = Machine(config or configuration.load(self.stage.config), presenter, clock=clock)
         publish = machine.status.publish
 
         def keep(event: str, /, **facts: Any) -> None:

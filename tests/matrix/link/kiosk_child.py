@@ -82,7 +82,10 @@ class JumpingClock(Clock):
         self.jump()
 
     def jump(self) -> None:
-        self._shift = timedelta(seconds=self._dice.uniform(-1, 1) * self._days * 86_400)
+        self._wrong = timedelta(seconds=self._dice.uniform(-1, 1) * self._days * 86_400)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._wrong
 
 
 def key_of(seed: int, n: int) -> str:
