@@ -111,10 +111,14 @@ async def _complaint(hub: Hub, conn: AsyncConnection, number: str) -> list[CaseP
 
 async def _states(conn: AsyncConnection, key: str) -> list[ProgressState]:
     rows = await conn.execute(
-        "select data->>'state', at, actor, data->>'note' from event where envelope_key = %s and kind = %s order by id",
+        "select data->>'state', at, actor, data->>'note', data->'reasons' from event "
+        "where envelope_key = %s and kind = %s order by id",
         [key, events.CASE_STATE],
     )
-    return [ProgressState(state, _stamp(at), actor, note or "") for state, at, actor, note in await rows.fetchall()]
+    return [
+        ProgressState(state, _stamp(at), actor, note or ",".join(reasons or []), reasons or [])
+        for state, at, actor, note, reasons in await rows.fetchall()
+    ]
 
 
 def _stamp(at: datetime) -> str:

@@ -110,6 +110,10 @@ async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
                     *(mask_name(form.applicant.shown_name), key),
                 ],
             )
+            await conn.execute(
+                "update rating set service = %s where receipt_number = %s and refused = ''",
+                [form.service, form.receipt_number],
+            )
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
             await _take_in_rating(hub, conn, key, rating)
@@ -124,7 +128,8 @@ async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
 
 
 async def _take_in_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
-    values: Sequence[Any] = [key, rating.receipt_number, rating.service, rating.grade, Jsonb(rating.reasons)]
+    service = await _rated_service(hub, conn, rating)
+    values: Sequence[Any] = [key, rating.receipt_number, service, rating.grade, Jsonb(rating.reasons)]
     rows = await conn.execute(
         "insert into rating (key, receipt_number, service, grade, reasons) values (%s, %s, %s, %s, %s) "
         "on conflict do nothing returning key",
@@ -133,6 +138,20 @@ async def _take_in_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rat
     if await rows.fetchone() is None:
         await conn.execute("insert into rating values (%s, %s, %s, %s, %s, 'already_rated')", values)
         await events.record(conn, hub.clock.now(), actor="hub", kind="rating_refused", key=key, why="already_rated")
+
+
+async def _rated_service(hub: Hub, conn: AsyncConnection, rating: Rating) -> str:
+    """The case's own service; for a case that is not here yet what the machine said, "" when it did not know.
+
+    A machine of before names the rating service itself (好差评) for a number that was typed in.
+    """
+    rows = await conn.execute(
+        "select service from case_file where receipt_number = %s and service is not null", [rating.receipt_number]
+    )
+    if row := await rows.fetchone():
+        return row[0]
+    named = hub.catalogue.services.get(rating.service)
+    return "" if named is not None and all(step.kind == "rate" for step in named.steps) else rating.service
 
 
 async def _ask_department(context: JobContext, key: str) -> None:
@@ -149,10 +168,10 @@ async def _ask_department(context: JobContext, key: str) -> None:
             [state, decision.promised_on, key],
         )
         if await rows.fetchone():
-            note = " ".join(decision.reasons)
             said = {"actor": line, "kind": events.CASE_STATE, "key": key, "kiosk_id": opened.kiosk_id}
             promised_on = decision.promised_on.isoformat() if decision.promised_on else None
-            await events.record(conn, hub.clock.now(), state=state, note=note, promised_on=promised_on, **said)
+            reasons = decision.reasons
+            await events.record(conn, hub.clock.now(), state=state, reasons=reasons, promised_on=promised_on, **said)
 
 
 async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:

@@ -70,4 +70,4 @@ def word_of(case: CaseProgress) -> Word | None:
     last = case.states[-1]
     if last.state not in set(CaseState):
         return None
-    return Word(CaseState(last.state), case.promised_date, tuple(n for n in last.note.split(",") if n))
+    return Word(CaseState(last.state), case.promised_date, tuple(last.reasons))

@@ -32,13 +32,14 @@ from kiosk.messages.fleet import (
     sign_hub_keys,
 )
 from kiosk.messages.questions import (
+    VERSION,
     ProgressAnswer,
     ProgressQuestion,
     open_question,
     seal_answer,
     suite_of_question,
 )
-from kiosk.messages.requests import read_stamp
+from kiosk.messages.requests import MESSAGES, read_stamp
 from kiosk.messages.seal import sign
 from kiosk.messages.suites import PUBLIC_KEY_BYTES
 
@@ -168,7 +169,7 @@ async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datet
 
 
 @post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress or documents")
-async def ask(kind: str, caller: Caller, hub: Hub) -> Response[bytes]:
+async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Answers a live question; question and answer are sealed."""
     if kind not in ANSWERS:
         raise Problem(422, "invalid", f"known questions are {', '.join(ANSWERS)}", field="kind")
@@ -176,7 +177,9 @@ async def ask(kind: str, caller: Caller, hub: Hub) -> Response[bytes]:
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     answer = await ANSWERS[kind](hub, asked.question)
-    return Response(seal_answer(asked, answer, hub.keys.sign_private(asked.suite)), media_type="application/json")
+    version = VERSION if request.headers.get(MESSAGES) else 1
+    body = seal_answer(asked, answer, hub.keys.sign_private(asked.suite), version)
+    return Response(body, media_type="application/json")
 
 
 @get("/v1/progress/{receipt_number:str}")

@@ -99,7 +99,7 @@ def elements(fact: Any, code: str = "") -> list[str]:
     words = [word for word in _BETWEEN.split(unicodedata.normalize("NFKC", str(fact))) if word]
     if not code:
         return words
-    return [one for word in words for one in re.findall(f"(?:{code})|.", word.upper())]
+    return [one for word in words for one in re.findall(f"(?:{code})|(?:(?!{code}).)+", word.upper())]
 
 
 def unfit_elements(rule: Check | Condition, fact: Any) -> list[str]:

@@ -17,7 +17,8 @@ from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.state import ANSWERING, PASSING, LinkState, detail_of, state_of_answer, state_of_reason
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.fleet import Command, Heartbeat, HeartbeatAnswer
-from kiosk.messages.questions import seal_question
+from kiosk.messages.questions import VERSION, seal_question
+from kiosk.messages.requests import MESSAGES
 from kiosk.messages.seal import SealBroken
 
 log = structlog.get_logger()
@@ -152,7 +153,9 @@ class HubLink:
             kind, payload, self._settings.seal_key, self._identity.kiosk_id, self._identity.suite
         )
         try:
-            answer = await self.http.send("POST", f"/v1/questions/{kind}", body, timeout_s=self._limit_s(decorates))
+            reads = {MESSAGES: str(VERSION)}
+            path, limit_s = f"/v1/questions/{kind}", self._limit_s(decorates)
+            answer = await self.http.send("POST", path, body, headers=reads, timeout_s=limit_s)
         except NoAnswer as error:
             if decorates and error.reason == "timeout":
                 self._decorations_are_slow = True

@@ -8,7 +8,7 @@ from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.messages.questions import Document, DocumentsAnswer, DocumentsQuestion, Endorsement
-from kiosk.pages import Action, Answer, Fact, Facts, Hero
+from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice
 from kiosk.printing import print_sheet
 from kiosk.slips.model import Row, Section
 from kiosk.text import NOTHING, Text, plain, same, text, worded
@@ -32,7 +32,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 
 async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
-    if not found.documents:
+    if not found.documents and not found.unreadable:
         await journey.visit.tell(
             message("no_documents", "info", "info", text("documents.none"), text("documents.none_lead"))
         )
@@ -45,6 +45,7 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
             "documents",
             text("documents.title"),
             *blocks,
+            *_left_out(found.unreadable),
             lead=text("documents.lead"),
             actions=(journey.bar()[0], print_it, done),
         )
@@ -52,6 +53,11 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
         if answer.action != "print":
             return Outcome.NEXT
         await print_sheet(journey.visit, text("slip.query_title"), journey.service, [section(b) for b in blocks])
+
+
+def _left_out(count: int) -> tuple[Notice, ...]:
+    """Half a list would mislead: that something is not shown is said."""
+    return (Notice(level="info", icon="info", text=text("documents.unreadable", n=count)),) if count else ()
 
 
 def facts(document: Document) -> Facts:

@@ -1,4 +1,7 @@
-"""What the sealed parts say once opened. The part named ``form`` is one of these."""
+"""What the sealed parts say once opened. The part named ``form`` is one of these.
+
+What a machine of another version says besides is passed over; a language or a kind that nobody knows is kept as it is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from kiosk.messages.encoding import decode
 FORM_PART = "form"
 FOR_LIFE = "长期"
 """In place of a card's last day."""
-Language = Literal["zh", "en"]
 
 
 class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +55,7 @@ class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.name or self.english_name
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Identity(msgspec.Struct, frozen=True):
     """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``)."""
 
     method: Literal["face", "guide"]
@@ -63,7 +65,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guide_ref: str = ""
 
 
-class CaseForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseForm(msgspec.Struct, frozen=True):
     """One case as filed. ``answers`` are the service's own fields by key."""
 
     service: str
@@ -74,11 +76,14 @@ class CaseForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: Identity
     filed_at: datetime
     offline: bool = False
-    language: Language = "zh"
+    language: str = "zh"
 
 
-class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """好差评 of one case: 5 is very satisfied, 1 very dissatisfied; ``reasons`` are keys, asked for grades 1 and 2."""
+class Rating(msgspec.Struct, frozen=True):
+    """好差评 of one case: 5 is very satisfied, 1 very dissatisfied; ``reasons`` are keys, asked for grades 1 and 2.
+
+    ``service`` is that of the rated case, "" when the machine does not know it.
+    """
 
     receipt_number: str
     service: str
@@ -87,11 +92,11 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalogue_version: str = ""
 
 
-class Complaint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """投诉, 举报 or 表扬. An anonymous one has no contact."""
+class Complaint(msgspec.Struct, frozen=True):
+    """``kind`` complaint 投诉, report 举报, praise 表扬 or suggestion 建议. An anonymous one has no contact."""
 
     text: Annotated[str, Meta(min_length=1, max_length=2000)]
-    kind: Literal["complaint", "report", "praise", "suggestion"]
+    kind: str
     contact: str | None = None
     anonymous: bool = False
     complaint_number: str = ""

@@ -7,23 +7,41 @@ question ``{version, suite, kiosk_id, key, sealed}``, answer ``{version, suite, 
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, from_text, sha256_hex, to_text
+from kiosk.messages.encoding import (
+    BadSignature,
+    InvalidMessage,
+    canonical_json,
+    decode,
+    decode_json,
+    from_text,
+    sha256_hex,
+    to_text,
+    typed,
+)
 from kiosk.messages.envelope import Key, KioskId, new_key
 from kiosk.messages.seal import new_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
 
 Fact = str | int | bool
+VERSION = 2
+"""Of what we read (``Tongban-Messages``); an asker that names none reads version 1: reasons joined by commas only."""
+_CODES = re.compile(r"[a-z][a-z0-9_]*(?:[ ,]+[a-z][a-z0-9_]*)*")
 Named = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
+
+
+class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of answers: what another version says besides is passed over, what we say by default is left out."""
 
 
 class DueQuestion(_Data, frozen=True):
@@ -32,19 +50,23 @@ class DueQuestion(_Data, frozen=True):
     id_number: Named
 
 
-class DueFact(_Data, frozen=True):
+class DueFact(_Said, frozen=True):
     """One due service: ``facts`` fill the service's own reason text; ``due_on`` orders the list."""
 
     service: str
-    facts: dict[str, str]
+    facts: dict[str, Any]
     due_on: date | None = None
 
 
-class DueAnswer(_Data, frozen=True):
-    """``silent``: lines that did not answer in time, so that the page can say that the list may be longer."""
+class DueAnswer(_Said, frozen=True):
+    """``silent``: lines that did not answer in time, so that the page can say that the list may be longer.
+
+    ``unreadable``, here and below: how many items were in a form that this version cannot read; never sent.
+    """
 
     items: list[DueFact]
     silent: list[str] = []
+    unreadable: int = 0
 
 
 class EligibilityQuestion(_Data, frozen=True):
@@ -54,10 +76,10 @@ class EligibilityQuestion(_Data, frozen=True):
     id_number: Named
 
 
-class EligibilityAnswer(_Data, frozen=True):
+class EligibilityAnswer(_Said, frozen=True):
     """``facts`` are what the rules were applied to; ``failed`` ALL check ids that do not hold (一次性告知)."""
 
-    facts: dict[str, Fact]
+    facts: dict[str, Any]
     failed: list[str]
 
 
@@ -68,16 +90,25 @@ class ProgressQuestion(_Data, frozen=True):
     id_number: str | None = None
 
 
-class ProgressState(_Data, frozen=True):
-    """One state with its proof: when (RFC 3339 UTC), by whom (``hub``, a line) and a code why."""
+class ProgressState(_Said, frozen=True):
+    """One state with its proof: when (RFC 3339 UTC), by whom (``hub``, a line), and the codes of all reasons why.
+
+    State, actor and reason may be of a later version: they are shown plainly. A hub of before told the reasons in
+    ``note`` only, joined by blanks or commas; ``reasons`` are read from it.
+    """
 
     state: str
     at: str
     by: str
     note: str = ""
+    reasons: list[str] = []
+
+    def __post_init__(self) -> None:
+        if not self.reasons and _CODES.fullmatch(self.note):
+            msgspec.structs.force_setattr(self, "reasons", re.split("[ ,]+", self.note))
 
 
-class CaseProgress(_Data, frozen=True):
+class CaseProgress(_Said, frozen=True):
     """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance."""
 
     receipt_number: str
@@ -87,8 +118,9 @@ class CaseProgress(_Data, frozen=True):
     promised_date: date | None = None
 
 
-class ProgressAnswer(_Data, frozen=True):
+class ProgressAnswer(_Said, frozen=True):
     cases: list[CaseProgress]
+    unreadable: int = 0
 
 
 class DocumentsQuestion(_Data, frozen=True):
@@ -97,7 +129,7 @@ class DocumentsQuestion(_Data, frozen=True):
     id_number: Named
 
 
-class Endorsement(_Data, frozen=True):
+class Endorsement(_Said, frozen=True):
     """``type`` L, G, S …; ``place`` ``hong_kong`` or ``macao``; ``remaining`` entries (−1: unlimited)."""
 
     type: str
@@ -106,7 +138,7 @@ class Endorsement(_Data, frozen=True):
     valid_until: date
 
 
-class Document(_Data, frozen=True):
+class Document(_Said, frozen=True):
     kind: str
     number_masked: str
     expires_on: date
@@ -114,16 +146,22 @@ class Document(_Data, frozen=True):
     endorsements: list[Endorsement]
 
 
-class DocumentsAnswer(_Data, frozen=True):
+class DocumentsAnswer(_Said, frozen=True):
     documents: list[Document]
+    unreadable: int = 0
 
 
 QuestionKind = Literal["due", "eligibility", "progress", "documents"]
-QUESTIONS: dict[str, tuple[type[_Data], type[_Data]]] = {
+QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
     "progress": (ProgressQuestion, ProgressAnswer),
     "documents": (DocumentsQuestion, DocumentsAnswer),
+}
+_LISTS: dict[str, tuple[str, type[_Said]]] = {
+    "due": ("items", DueFact),
+    "progress": ("cases", CaseProgress),
+    "documents": ("documents", Document),
 }
 
 
@@ -135,7 +173,7 @@ class _QuestionWire(_Data, frozen=True):
     sealed: str
 
 
-class _AnswerWire(_Data, frozen=True):
+class _AnswerWire(msgspec.Struct, frozen=True):
     version: Literal[1]
     suite: str
     key: str
@@ -166,7 +204,7 @@ class Opener(NamedTuple):
         verify(_answer_text(self.kind, self.kiosk_id, self.key, sealed), form.signature, verify_key, self.suite)
         part = f"answer:{self.kind}"
         plain = unseal(sealed, self.private_key, kiosk_id=self.kiosk_id, key=self.key, part=part, suite=self.suite)
-        return decode(plain, QUESTIONS[self.kind][1])
+        return read_answer(self.kind, plain)
 
 
 class Asked(NamedTuple):
@@ -211,10 +249,38 @@ def open_question(kind: str, body: bytes, private_key: str) -> Asked:
     return Asked(kind, form.kiosk_id, form.key, question, inside.answer_key, form.suite)
 
 
-def seal_answer(asked: Asked, answer: _Data, hub_sign_key: str) -> bytes:
-    """The body of the answer, sealed to the asker and signed by the hub."""
+def read_answer(kind: str, plain: bytes) -> Any:
+    """The typed answer. An item that cannot be read is counted and left out, the others stay. Raises InvalidMessage."""
+    values = decode_json(plain)
+    name, item_type = _LISTS.get(kind, ("", _Said))
+    if isinstance(values, dict) and isinstance(items := values.get(name), list):
+        good = [item for item in items if _is_readable(item, item_type)]
+        values |= {name: good, "unreadable": len(items) - len(good)}
+    return typed(values, QUESTIONS[kind][1])
+
+
+def _is_readable(item: Any, item_type: type[_Said]) -> bool:
+    try:
+        typed(item, item_type)
+    except InvalidMessage:
+        return False
+    return True
+
+
+def write_answer(answer: _Said, version: int = VERSION) -> bytes:
+    """The plain bytes of an answer for an asker that reads this version."""
+    values = msgspec.to_builtins(answer)
+    if version < VERSION and isinstance(answer, ProgressAnswer):
+        for case in values["cases"]:
+            for state in case["states"]:
+                state.pop("reasons", None)
+    return msgspec.json.encode(values)
+
+
+def seal_answer(asked: Asked, answer: _Said, hub_sign_key: str, version: int = VERSION) -> bytes:
+    """The body of the answer, sealed to the asker, who reads this version, and signed by the hub."""
     place = {"kiosk_id": asked.kiosk_id, "key": asked.key, "part": f"answer:{asked.kind}", "suite": asked.suite}
-    sealed = seal(msgspec.json.encode(answer), asked.answer_key, **place)
+    sealed = seal(write_answer(answer, version), asked.answer_key, **place)
     signature = sign(_answer_text(asked.kind, asked.kiosk_id, asked.key, sealed), hub_sign_key, asked.suite)
     return msgspec.json.encode(_AnswerWire(1, asked.suite, asked.key, to_text(sealed), signature))
 

@@ -15,7 +15,10 @@ from hub.departments import DEPARTMENTS
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
+from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
+from kiosk.messages.requests import MESSAGES
+from kiosk.messages.seal import unseal
 from tests.hub.fixtures import PEOPLE, Machine, RunningHub, case_form, number_of
 from tests.waiting import eventually
 
@@ -83,8 +86,73 @@ def test_not_accepted_tells_all_reasons_and_promises_nothing(machine: Machine) -
     machine.file_case("chen", "T01", "T-refuse")
     machine.wait_for("T-refuse", "not_accepted")
     case = machine.ask("progress", receipt_number="T-refuse").cases[0]
-    assert case.states[-1].note == "violations_settled points_below_12 medical_recent"
+    assert case.states[-1].reasons == ["violations_settled", "points_below_12", "medical_recent"]
     assert case.promised_date is None
+
+
+def test_reasons_are_a_list_and_a_machine_of_before_still_reads_them(hub: RunningHub, machine: Machine) -> None:
+    sent = machine.file_case("chen", "T01", "T-list")
+    machine.wait_for("T-list", "not_accepted")
+    found = "select data->'reasons' from event where envelope_key = %s and data->>'state' = 'not_accepted'"
+    reasons = ["violations_settled", "points_below_12", "medical_recent"]
+    assert hub.sql(found, sent.key) == [(reasons,)]
+    for headers, told in (({}, None), ({MESSAGES: "2"}, reasons)):
+        body, opener = questions.seal_question(
+            "progress", {"receipt_number": "T-list"}, hub.said["seal_key"], machine.kiosk_id
+        )
+        answer = machine.call("POST", "/v1/questions/progress", body, headers)
+        last = opened(opener, answer.content)["cases"][0]["states"][-1]
+        assert (last.get("reasons"), last["note"]) == (told, ",".join(reasons))
+        assert set(last) <= {"state", "at", "by", "note", "reasons"}
+
+
+def opened(opener: questions.Opener, body: bytes) -> dict:
+    """What is inside an answer, as it travels."""
+    sealed = from_text(msgspec.json.decode(body)["sealed"])
+    place = {"kiosk_id": opener.kiosk_id, "key": opener.key, "part": f"answer:{opener.kind}"}
+    return msgspec.json.decode(unseal(sealed, opener.private_key, **place))
+
+
+def test_reasons_that_were_noted_as_one_text_are_still_told_one_by_one(hub: RunningHub, machine: Machine) -> None:
+    sent = machine.file_case("zhao", "T01", "T-old")
+    machine.wait_for("T-old", "accepted")
+    for noted in ('{"state": "not_accepted", "note": "medical_recent age"}', '{"state": "accepted", "note": ""}'):
+        hub.sql(
+            "insert into event (at, actor, kind, envelope_key, data) values (now(), 'traffic', 'case_state', %s, %s) "
+            "returning 1",
+            sent.key,
+            noted,
+        )
+    assert machine.ask("progress", receipt_number="T-old").cases[0].states[-2].reasons == ["medical_recent", "age"]
+
+
+def test_a_rating_is_filed_under_the_rated_cases_own_service(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("li", "H13", "H-rated")
+    machine.wait_for("H-rated", "accepted")
+    for number, said, service in (
+        ("H-rated", "", "H13"),
+        ("R-later", "C02", ""),
+        ("R-own", "E13", "E13"),
+    ):
+        sent = machine.envelope("rating", content.encode_content(content.Rating(number, said, 4)))
+        machine.deliver(sent)
+        eventually(lambda k=sent.key: bool(hub.sql("select 1 from rating where key = %s", k)), f"{number} is rated")
+        assert hub.sql("select service from rating where key = %s", sent.key) == [(service,)]
+    machine.file_case("zhao", "T01", "R-later")
+    machine.wait_for("R-later", "accepted")
+    assert hub.sql("select service from rating where receipt_number = 'R-later'") == [("T01",)]
+
+
+def test_a_form_that_says_more_than_this_hub_knows_is_still_read(hub: RunningHub, machine: Machine) -> None:
+    form = msgspec.json.decode(case_form("zhao", "T01", "T-more"))
+    form |= {"language": "ug", "of_tomorrow": [1], "applicant": form["applicant"] | {"of_tomorrow": "x"}}
+    machine.deliver(machine.envelope("case", msgspec.json.encode(form)))
+    machine.wait_for("T-more", "accepted")
+    sent = machine.envelope("complaint", b'{"text": "x", "kind": "of_tomorrow"}')
+    machine.deliver(sent)
+    kinds = "select kind from complaint where key = %s"
+    eventually(lambda: bool(hub.sql(kinds, sent.key)), "the complaint is there")
+    assert hub.sql(kinds, sent.key) == [("of_tomorrow",)]
 
 
 def test_department_down_the_case_stays_received_and_is_accepted_later_by_itself(
@@ -158,7 +226,7 @@ def test_natural_and_working_days_are_not_the_same(limit: Limit, day: date) -> N
 def test_a_card_or_an_age_that_the_service_does_not_take_is_among_the_reasons(machine: Machine) -> None:
     machine.file_case("ho", "H13", "H-kind")
     machine.wait_for("H-kind", "not_accepted")
-    assert machine.ask("progress", receipt_number="H-kind").cases[0].states[-1].note.startswith("card_kind ")
+    assert machine.ask("progress", receipt_number="H-kind").cases[0].states[-1].reasons[0] == "card_kind"
 
 
 def changed_form(person: str, service: str, receipt_number: str, **card: str) -> bytes:
@@ -187,7 +255,7 @@ def test_the_department_judges_the_card_again_by_the_citys_clock(
     number = f"H-{reason}-{len(card)}-{machine.kiosk_id}"
     machine.deliver(machine.envelope("case", changed_form("li", "H13", number, **card)))
     machine.wait_for(number, "not_accepted")
-    assert machine.ask("progress", receipt_number=number).cases[0].states[-1].note == reason
+    assert machine.ask("progress", receipt_number=number).cases[0].states[-1].reasons == [reason]
 
 
 @pytest.mark.parametrize("valid_to", ["长期", "20270112"])
@@ -200,7 +268,7 @@ def test_a_card_that_is_good_today_is_accepted(machine: Machine, valid_to: str) 
 def test_an_unknown_service_is_not_accepted(machine: Machine) -> None:
     machine.file_case("zhao", "X99", "X-unknown")
     machine.wait_for("X-unknown", "not_accepted")
-    assert machine.ask("progress", receipt_number="X-unknown").cases[0].states[-1].note == "service_unknown"
+    assert machine.ask("progress", receipt_number="X-unknown").cases[0].states[-1].reasons == ["service_unknown"]
 
 
 def test_a_part_that_cannot_be_opened_stays_received_for_a_person_to_look(hub: RunningHub, machine: Machine) -> None:

@@ -145,7 +145,7 @@ def test_combined_values_are_taken_apart() -> None:
     code = "[ABC][1-6]|[DEFMNP]"
     assert elements("A1A2D", code) == ["A1", "A2", "D"]
     assert elements("C1E D", code) == ["C1", "E", "D"]
-    assert elements("C9", code) == ["C", "9"]
+    assert elements("C9D", code) == ["C9", "D"]
     assert elements(["C1", "E"], code) == ["C1", "E"]
     assert elements("超分，逾期未检验") == ["超分", "逾期未检验"]
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import msgspec
 import pytest
 
+from kiosk.case_watch import word_of
 from kiosk.messages import content, envelope, questions, receipts, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
@@ -166,3 +167,65 @@ def test_a_rating_has_five_grades(grade: object, field: str) -> None:
     with pytest.raises(InvalidMessage) as refused:
         content.decode_content("rating", plain)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("note", "reasons"),
+    [
+        ("medical_recent age", ["medical_recent", "age"]),
+        ("medical_recent,age", ["medical_recent", "age"]),
+        ("age", ["age"]),
+        ("", []),
+        ("请到窗口", []),
+    ],
+)
+def test_reasons_of_a_hub_of_before_are_read_from_its_note(note: str, reasons: list[str]) -> None:
+    state = {"state": "not_accepted", "at": "2027-01-12T02:00:00Z", "by": "traffic", "note": note}
+    case = {"receipt_number": "R", "service": "T01", "masked_name": "*", "states": [state]}
+    read = questions.read_answer("progress", msgspec.json.encode({"cases": [case]}))
+    assert read.cases[0].states[0].reasons == reasons
+    word = word_of(read.cases[0])
+    assert word is not None
+    assert word.notes == tuple(reasons)
+
+
+def test_what_a_later_hub_says_is_taken_as_it_is() -> None:
+    state = {"state": "sent_to_moon", "at": "x", "by": "ministry", "reasons": ["of_tomorrow"], "colour": "blue"}
+    case = {"receipt_number": "R", "service": "Z99", "masked_name": "*", "states": [state], "colour": "blue"}
+    read = questions.read_answer("progress", msgspec.json.encode({"cases": [case], "colour": 1}))
+    told = read.cases[0].states[0]
+    assert (told.state, told.by, told.reasons) == ("sent_to_moon", "ministry", ["of_tomorrow"])
+    due = {"items": [{"service": "T01", "facts": {"n": 1, "x": None, "y": [2.5]}, "due_on": None}], "silent": ["rail"]}
+    assert questions.read_answer("due", msgspec.json.encode(due)).items[0].facts == {"n": 1, "x": None, "y": [2.5]}
+    checks = {"facts": {"a": None, "b": 1.5, "c": ["C1", "E"]}, "failed": ["of_tomorrow"]}
+    assert questions.read_answer("eligibility", msgspec.json.encode(checks)).facts == checks["facts"]
+
+
+def test_one_item_that_cannot_be_read_is_counted_and_the_others_stay() -> None:
+    good = {"service": "T01", "facts": {}, "due_on": "2027-02-01"}
+    bad = [{**good, "due_on": "next year"}, {**good, "service": None}, "nonsense", {"facts": {}}]
+    read = questions.read_answer("due", msgspec.json.encode({"items": [bad[0], good, *bad[1:]]}))
+    assert (len(read.items), read.items[0].service, read.unreadable) == (1, "T01", 4)
+    document = {"kind": "scroll", "number_masked": "1", "expires_on": "2030-01-01", "state": "torn", "endorsements": []}
+    answer = {"documents": [document, {**document, "expires_on": None}]}
+    told = questions.read_answer("documents", msgspec.json.encode(answer))
+    assert [(d.kind, d.state) for d in told.documents] == [("scroll", "torn")]
+    assert told.unreadable == 1
+
+
+@pytest.mark.parametrize("plain", [b"[]", b"{}", b'{"items": 1}', b"nonsense", b'{"items": [], "silent": 3}'])
+def test_an_answer_of_no_known_form_is_none(plain: bytes) -> None:
+    with pytest.raises(InvalidMessage):
+        questions.read_answer("due", plain)
+
+
+def test_an_asker_of_before_gets_nothing_that_it_would_refuse() -> None:
+    state = questions.ProgressState("not_accepted", "2027-01-12T02:00:00Z", "traffic", "a,b", ["a", "b"])
+    answer = questions.ProgressAnswer([questions.CaseProgress("R", "T01", "*", [state])])
+    told = msgspec.json.decode(questions.write_answer(answer, 1))
+    of_before = {"state", "at", "by", "note"}
+    assert set(told) == {"cases"}
+    assert set(told["cases"][0]) <= {"receipt_number", "service", "masked_name", "states", "promised_date"}
+    assert set(told["cases"][0]["states"][0]) == of_before
+    told = msgspec.json.decode(questions.write_answer(answer))
+    assert told["cases"][0]["states"][0]["reasons"] == ["a", "b"]
