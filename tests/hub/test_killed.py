@@ -1,0 +1,98 @@
+"""What may be killed at the city: all of PostgreSQL under a running hub, a hub between an effect and its mark."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from hub.postgres import OwnPostgres
+from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form, number_of
+from tests.waiting import eventually
+
+TAKEN = (200, 201)
+
+
+def kill_all_of(postgres: OwnPostgres) -> None:
+    """The postmaster and every backend, at once, with nothing written any more."""
+    postmaster = psutil.Process(postgres.pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=60)
+
+
+def put(machine: Machine, sent: Sealed) -> int:
+    """The status that the hub answers with; 0: it hung up."""
+    try:
+        return machine.put(sent).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def demo_works(hub: RunningHub) -> bool:
+    return httpx.delete(f"{hub.url}/demo/faults", timeout=60).is_success
+
+
+def test_all_of_postgres_is_killed_under_a_running_hub(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder: Path = tmp_path_factory.mktemp("pg")
+    with OwnPostgres(folder / "c") as postgres:
+        hub = RunningHub(postgres.dsn, folder / "hub")
+        hub.start()
+        machine = hub.machine()
+        machine.client.timeout = httpx.Timeout(60)
+        machine.file_case("li", "H13", "P-done")
+        machine.wait_for("P-done", "accepted")
+        hub.demo("POST", "faults", down=["traffic"])
+        machine.file_case("zhao", "T01", "P-waits")
+        machine.wait_for("P-waits", "delivered")
+        under_way = machine.envelope("case", case_form("wang", "H13", "P-under-way"))
+        kill_all_of(postgres)
+        assert put(machine, under_way) not in TAKEN, "no receipt without a commit"
+        assert httpx.get(f"{hub.url}/healthz", timeout=60).is_success, "the hub itself lives"
+        assert httpx.get(f"{hub.url}/readyz", timeout=60).status_code == 503
+        postgres.start()
+        eventually(lambda: demo_works(hub), "the hub reaches its database again")
+        eventually(lambda: put(machine, under_way) in TAKEN, "the machine's next try is taken")
+        for number, line in (("P-waits", "traffic"), ("P-under-way", "household"), ("P-done", "household")):
+            machine.wait_for(number, "accepted")
+            case = machine.ask("progress", receipt_number=number).cases[0]
+            assert [(s.state, s.by) for s in case.states] == [("delivered", "hub"), ("accepted", line)]
+        assert hub.sql("select count(*) from envelope") == [(3,)]
+        assert hub.sql("select count(*) from household.application") == [(2,)]
+        assert valid_to(hub, "li") == date(2028, 2, 5)
+        assert valid_to(hub, "wang") == date(2028, 1, 31)
+        assert hub.process is not None
+        assert hub.process.poll() is None
+        assert hub.stop() == 0
+
+
+def valid_to(hub: RunningHub, person: str) -> date:
+    rows = hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of(person))
+    return rows[0][0]
+
+
+def test_a_hub_killed_between_a_departments_effect_and_its_mark_does_it_once(hub: RunningHub) -> None:
+    machine = hub.machine()
+    before = valid_to(hub, "li")
+    hub.demo("POST", "faults", down=["household"])
+    sent = machine.file_case("li", "H13", "K-once")
+    opened = "select 1 from event where envelope_key = %s and kind = 'opened'"
+    eventually(lambda: bool(hub.sql(opened, sent.key)), "the case is opened")
+    done = "select 1 from household.application where case_key = %s and decision is not null"
+    with psycopg.connect(hub.dsn) as held:
+        # Whoever wants to mark the case waits here.
+        held.execute("select 1 from case_file where key = %s for update", [sent.key])
+        hub.demo("DELETE", "faults")
+        eventually(lambda: bool(hub.sql(done, sent.key)), "the department has acted")
+        assert machine.states("K-once") == ["delivered"]
+        hub.kill()
+    hub.start(int(hub.url.rsplit(":", 1)[1]))
+    machine.wait_for("K-once", "accepted")
+    assert machine.states("K-once") == ["delivered", "accepted"]
+    assert hub.sql("select count(*) from household.application where case_key = %s", sent.key) == [(1,)]
+    assert valid_to(hub, "li") == before.replace(year=before.year + 1), "one year more, not two"
