@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import zxingcpp
+from PIL import Image
 
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.paper import Code, read_code
 
 MAX_PIXELS = 100_000_000
+"""A larger picture is read reduced: phones make 108 and 200 million, a code needs a tenth of that."""
+
+MAX_FILE_PIXELS = 250_000_000
+MAX_FILE_BYTES = 256 * 1024 * 1024
+_REDUCED = ((1, cv2.IMREAD_GRAYSCALE), (2, cv2.IMREAD_REDUCED_GRAYSCALE_2), (4, cv2.IMREAD_REDUCED_GRAYSCALE_4))
+_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 _QR_ONLY = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
@@ -22,9 +30,7 @@ class NoPicture(ValueError):
 
 def codes_in(path: Path) -> list[Code]:
     """The recovery codes that a photograph shows, each once. Raises NoPicture, OSError."""
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
-    if picture is None or picture.size > MAX_PIXELS:
-        raise NoPicture("not a PNG or JPEG picture")
+    picture = _picture(path)
     found: dict[tuple[str, int], Code] = {}
     for view in _views(picture):
         for code in _read(view):
@@ -33,6 +39,38 @@ def codes_in(path: Path) -> list[Code]:
         if found and all(_complete(mark, found) for mark, _ in found):
             break
     return list(found.values())
+
+
+def _picture(path: Path) -> np.ndarray:
+    """The photograph in grey, reduced where it is very large. Raises NoPicture with the true reason, OSError."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise NoPicture(f"larger than {MAX_FILE_BYTES // 2**20} MB; save it smaller and try again")
+    raw = path.read_bytes()
+    pixels = _pixels(raw)
+    if pixels > MAX_FILE_PIXELS:
+        raise NoPicture(f"{pixels // 10**6} megapixels are too many; save it smaller and try again")
+    how = next(flag for factor, flag in _REDUCED if pixels <= MAX_PIXELS * factor**2)
+    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
+    if picture is None:
+        raise NoPicture("a damaged picture; photograph the slip again, or copy the file again")
+    return picture
+
+
+def _pixels(raw: bytes) -> int:
+    """How many pixels the file says it has. Raises NoPicture for what is none, by its own name."""
+    if not raw:
+        raise NoPicture("an empty file; copy it again")
+    if raw[4:8] == b"ftyp" and raw[8:12] in _HEIC:
+        raise NoPicture("a HEIC picture of a phone; save it as JPEG, or set the phone's camera to JPEG")
+    if raw.startswith(b"%PDF"):
+        raise NoPicture("a PDF, not a picture; save its page as PNG or JPEG")
+    try:
+        # Only the header is read here; the limit stands above, and in words of its own.
+        Image.MAX_IMAGE_PIXELS = None
+        with Image.open(io.BytesIO(raw)) as picture:
+            return picture.width * picture.height
+    except (OSError, ValueError, SyntaxError):
+        raise NoPicture("not a PNG or JPEG picture; save it as one of them") from None
 
 
 def _views(picture: np.ndarray) -> Iterator[np.ndarray]:

@@ -37,7 +37,8 @@ class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_f
     """Keys of ``[devices.camera]`` and ``[devices.document_camera]``."""
 
     source: int | str
-    """Device number or path (``/dev/video0``), clip, image sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
+    """Device number, device path or link (best a /dev/v4l/by-id name; followed anew at every open), clip, image
+    sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
     width_px: int = 640
     """Width asked of a local device; streams and clips come as they are."""
     height_px: int = 480
@@ -72,13 +73,28 @@ class OpenCvCamera:
         self._changed_at = 0.0
         self._next_frame_at = 0.0
         self._frozen = False
+        self._is_clip = False
         self._error: str | None = None
 
     @property
-    def local_index(self) -> int | None:
-        """The device number, when the source is one (``0``, ``"0"``, ``/dev/video0``)."""
-        text = str(self.settings.source).removeprefix("/dev/video")
-        return int(text) if text.isdecimal() else None
+    def local_device(self) -> Path | None:
+        """The character device that the source names at this moment, links followed; None for anything else.
+
+        A number, a path or a link (``/dev/v4l/by-id/…``): whatever leads to a character device is a camera, however
+        it is called. What the system names in ``/dev`` is one even while it is away.
+        """
+        path = self._path
+        if path is None:
+            return None
+        there = path.resolve()
+        return there if there.is_char_device() or path.is_relative_to("/dev") else None
+
+    @property
+    def _path(self) -> Path | None:
+        text = str(self.settings.source)
+        if text.isascii() and text.isdecimal():
+            return Path(f"/dev/video{text}")
+        return None if "://" in text or "%" in text else Path(text)
 
     def setup(self) -> None:
         """Open and see a picture. Raises TryAgain (absent, lost, still frozen) or Permanent (not a source)."""
@@ -123,13 +139,10 @@ class OpenCvCamera:
         return Completed(Completion.SUCCESS, self._read())
 
     def _reach(self) -> None:
-        source = str(self.settings.source)
-        if self.local_index is not None:
-            found = Path(f"/dev/video{self.local_index}").exists()
-        elif "://" in source:
-            found = self._answers(source)
+        if self._path is not None:
+            found = self._path.exists()
         else:
-            found = "%" in source or Path(source).exists()
+            found = not self._is_stream or self._answers(str(self.settings.source))
         if not found:
             raise TryAgain(status.ABSENT, "nothing at the configured source")
 
@@ -147,10 +160,12 @@ class OpenCvCamera:
 
     def _open(self) -> None:
         settings, cv2 = self.settings, _opencv()
-        if self.local_index is not None:
+        device = self.local_device
+        self._is_clip = device is None and not self._is_stream
+        if device is not None:
             wanted = [cv2.CAP_PROP_FRAME_WIDTH, settings.width_px, cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px,
                       cv2.CAP_PROP_FPS, settings.fps]  # fmt: skip
-            capture = cv2.VideoCapture(self.local_index, cv2.CAP_V4L2, wanted)
+            capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2, wanted)
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, settings.open_timeout_ms,
                       cv2.CAP_PROP_READ_TIMEOUT_MSEC, settings.read_timeout_ms]  # fmt: skip
@@ -164,10 +179,6 @@ class OpenCvCamera:
     @property
     def _is_stream(self) -> bool:
         return "://" in str(self.settings.source)
-
-    @property
-    def _is_clip(self) -> bool:
-        return self.local_index is None and not self._is_stream
 
     def _read(self) -> np.ndarray:
         assert self._capture is not None

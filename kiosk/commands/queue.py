@@ -26,6 +26,7 @@ from offline_cache.store import Store
 from offline_cache.values import Values
 
 _BATCH_TIMEOUT_S = 120.0
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"%PDF", b"RIFF")
 _WHOLE = ("key", "receipt_number")
 _COLUMNS = ["seq", "kind", *reversed(_WHOLE), "state", "attempts", "next_try_in_s", "error", "created_at", "bytes"]
 
@@ -113,6 +114,8 @@ def import_(config_path: str | None, file: Path, as_json: bool) -> None:
     The machine must be stopped. Each envelope is judged on its own. Exit code 0 all, 3 partly, 1 none.
     """
     config = loaded(config_path)
+    if _is_picture(file):
+        failed(f"{file}: is a picture or PDF; photographs of slips are read at the city, with hub restore")
     clock = Clock(config.demo.today)
     trouble: list[str] = []
     try:
@@ -126,6 +129,12 @@ def import_(config_path: str | None, file: Path, as_json: bool) -> None:
     if not lines and not trouble:
         trouble.append("there is nothing in it for this machine")
     _end(f"import of {file}", lines, trouble, as_json)
+
+
+def _is_picture(file: Path) -> bool:
+    with file.open("rb") as opened:
+        head = opened.read(12)
+    return head.startswith(_PICTURES) or head[4:8] == b"ftyp"
 
 
 def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: list[str]) -> list[transfer.Line]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import msgspec
 import numpy as np
 import pytest
 
+from devices.camera import driver as camera_driver
 from devices.camera import status
 from devices.camera.driver import CameraSettings, OpenCvCamera
 from devices.contract import Deadline, Permanent, TryAgain
@@ -241,3 +245,65 @@ def test_sim_plays_a_clip_and_returns_to_the_scene(sim, clip):
             break
     assert picture(camera)[200:300, 280:360].std() > 10
     camera.teardown()
+
+
+class Opened:
+    """What OpenCV is asked to open, in order; nothing opens."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[Any, Any]] = []
+        real = camera_driver._opencv()
+        stand_in = SimpleNamespace(**{name: getattr(real, name) for name in dir(real) if name.startswith("CAP_")})
+        stand_in.VideoCapture = self.video_capture
+        monkeypatch.setattr(camera_driver, "_opencv", lambda: stand_in)
+        self.v4l2 = real.CAP_V4L2
+
+    def video_capture(self, source: Any, backend: Any = None, *_: Any) -> Any:
+        self.asked.append((source, backend))
+        return SimpleNamespace(isOpened=lambda: False, release=lambda: None)
+
+
+def test_link_to_a_device_is_a_camera_and_is_followed_at_every_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No camera is here: terminals are character devices too, and a link is moved from one to the other."""
+    opened = Opened(monkeypatch)
+    first, second = os.openpty(), os.openpty()
+    link = tmp_path / "usb-camera-video-index0"
+    camera = driver(str(link))
+    with pytest.raises(TryAgain) as away:
+        camera.setup()
+    assert away.value.error == status.ABSENT
+    for pair in (first, second):
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(pair[1]))
+        with pytest.raises(TryAgain) as fault:
+            camera.setup()
+        assert fault.value.error == status.LOST
+        assert opened.asked.pop() == (os.ttyname(pair[1]), opened.v4l2)
+    assert opened.asked == [], "never tried as a clip"
+    link.unlink()
+    with pytest.raises(TryAgain) as gone:
+        camera.idle()
+    assert gone.value.error == status.ABSENT
+    for end in (*first, *second):
+        os.close(end)
+
+
+@pytest.mark.parametrize(
+    ("source", "device"),
+    [
+        (0, "/dev/video0"),
+        ("3", "/dev/video3"),
+        ("/dev/video7", "/dev/video7"),
+        ("/dev/v4l/by-id/usb-none-index0", "/dev/v4l/by-id/usb-none-index0"),
+        ("/dev/null", "/dev/null"),
+        ("３", None),
+        ("clip.avi", None),
+        ("seq/%04d.jpg", None),
+        ("http://127.0.0.1/x", None),
+    ],
+)
+def test_what_is_a_local_camera(source: Any, device: str | None) -> None:
+    found = driver(source).local_device
+    assert (str(found) if found else None) == device

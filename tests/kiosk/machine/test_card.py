@@ -12,7 +12,8 @@ from kiosk.citizen import Control
 from kiosk.hub_link.filing import Filing
 from kiosk.messages.content import Applicant, CaseForm, decode_content
 from kiosk.walk import ScriptedPresenter
-from tests.kiosk.machine.conftest import EVENTUALLY_S, World
+from tests.kiosk.machine.conftest import World
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_absent_reader_is_asked_again_when_it_is_back_and_not_before(world
     machine = world.machine(ScriptedPresenter())
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
-        with trio.fail_after(EVENTUALLY_S):
+        with trio.fail_after(HANG_S):
             while machine.peripherals.status("id_card_reader").device != "noDevice":
                 await trio.sleep(0.05)
         await trio.sleep(1.0)
@@ -86,7 +87,7 @@ async def test_absent_reader_is_asked_again_when_it_is_back_and_not_before(world
         assert len(world.of("command")) == asked, "nothing is done for ever"
         world.do("id_card_reader", "replug")
         world.do("id_card_reader", "place", card="wang")
-        with trio.fail_after(EVENTUALLY_S):
+        with trio.fail_after(HANG_S):
             while not any(line["code"] == "success" for line in world.of("command")):
                 await trio.sleep(0.05)
         nursery.cancel_scope.cancel()

@@ -1,0 +1,67 @@
+"""Photographs that are too large for one reading, and files that are none: read, or told with the true reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from zlib import crc32
+
+import cv2
+import numpy as np
+import pytest
+import segno
+
+from hub.photographs import NoPicture, codes_in
+from kiosk.messages.paper import to_codes
+
+
+def with_codes(width: int, height: int, dots: int) -> tuple[np.ndarray, set[str]]:
+    """A grey picture of so many dots with recovery codes in the middle."""
+    picture, texts = np.full((height, width), 230, np.uint8), to_codes(os.urandom(300))
+    top = height // 4
+    for text in texts:
+        modules = np.array(segno.make(text, error="m", micro=False).matrix, np.uint8)
+        code = np.repeat(np.repeat(np.where(modules, 20, 230).astype(np.uint8), dots, 0), dots, 1)
+        picture[top : top + code.shape[0], width // 3 : width // 3 + code.shape[1]] = code
+        top += code.shape[0] + 20 * dots
+    return picture, set(texts)
+
+
+@pytest.mark.parametrize(("ending", "size"), [(".jpg", (12000, 9000)), (".png", (12000, 9000)), (".jpg", (4000, 3000))])
+def test_photograph_of_108_megapixels_is_read(tmp_path: Path, ending: str, size: tuple[int, int]) -> None:
+    picture, texts = with_codes(*size, dots=size[0] // 1000)
+    path = tmp_path / f"slip{ending}"
+    assert cv2.imwrite(str(path), picture)
+    assert len(codes_in(path)) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"", "empty"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"hello", "not a PNG or JPEG"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 40, "not a PNG or JPEG"),
+    ],
+)
+def test_what_is_no_picture_is_named_as_what_it_is(tmp_path: Path, content: bytes, named: str) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(NoPicture, match=named):
+        codes_in(path)
+
+
+def test_cut_off_picture_and_a_bomb_have_their_own_words(tmp_path: Path) -> None:
+    _, png = cv2.imencode(".png", np.zeros((64, 64), np.uint8))
+    raw = bytearray(png.tobytes())
+    path = tmp_path / "photo.png"
+    path.write_bytes(raw[:33])
+    with pytest.raises(NoPicture, match=r"damaged|not a PNG"):
+        codes_in(path)
+    raw[16:24] = (60_000).to_bytes(4) * 2
+    raw[29:33] = crc32(raw[12:29]).to_bytes(4)
+    path.write_bytes(raw)
+    with pytest.raises(NoPicture, match="3600 megapixels"):
+        codes_in(path)
