@@ -450,6 +450,15 @@ def test_authorities_that_cannot_be_read(
     assert "ca_file" in told(kiosk(line, config))
 
 
+@pytest.mark.parametrize("head", [b"\x89PNG\r\n", b"\xff\xd8\xff\xe0", b"%PDF-1.7", b"\0\0\0\x18ftypheic"])
+def test_photograph_of_a_slip_is_sent_to_the_command_that_reads_it(
+    kiosk: Callable[..., Result], config_file: Callable[..., Path], tmp_path: Path, head: bytes
+) -> None:
+    photo = tmp_path / "photo"
+    photo.write_bytes(head + bytes(50))
+    assert "hub restore" in told(kiosk(f"queue import {photo}", config_file()))
+
+
 def test_whole_program_says_one_line_too(config_file: Callable[..., Path], tmp_path: Path) -> None:
     """As a process of its own, hardened: what C libraries and the interpreter would add is seen as well."""
     logs = tmp_path / "logs"

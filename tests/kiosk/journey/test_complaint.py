@@ -11,6 +11,7 @@ from kiosk.catalogue.loader import load
 from kiosk.journey.complaint import said
 from kiosk.journey.engine import Journey
 from kiosk.pages import Choices, Field, Receipt, Settings
+from kiosk.typed import digits
 from kiosk.visit import FiledCase, Visit
 from offline_cache.errors import StoreFull
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
@@ -126,9 +127,17 @@ async def test_a_wrong_phone_number_is_said_and_kept(counter: Counter, wrong: st
         await to_the_contact(counter)
         page = await counter.touch("next", "complaint_contact", phone=wrong)
         (field,) = [b for b in page.blocks if isinstance(b, Field)]
-        assert (field.value, field.error.zh) == (wrong, "手机号码是 11 位数字，请再核对一下。")
+        assert (field.value, field.error.zh) == (digits(wrong), "手机号码是 11 位数字，请再核对一下。")
         await counter.touch("anonymous", "complaint_done")
         counter.last("continue")
+
+
+async def test_a_number_in_full_width_digits_is_that_number(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("next", "complaint_done", phone="１３９ ００００ ０００１")
+        counter.last("continue")
+    assert len(counter.filed("complaint")) == 1
 
 
 async def test_nothing_chosen_is_said(counter: Counter) -> None:
