@@ -28,6 +28,7 @@ from hub.files import LOOK_S, Folder, Handled, told
 from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
 from hub.keys import load_keys, load_or_make_keys
+from hub.one_line import OneLineGroup
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_photographs
@@ -37,9 +38,10 @@ from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 
 DEMO_DAY = "2027-01-12"
+PORT = click.IntRange(0, 65535)
 
 
-@click.group()
+@click.group(cls=OneLineGroup)
 def main() -> None:
     """Run the city side: the inbox of all machines and the way to the departments."""
     structlog.configure(
@@ -57,7 +59,7 @@ def main() -> None:
 @main.command()
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8443, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=8443, show_default=True, help="0 takes a free one.")
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
 @click.option("--make-keys", is_flag=True, help="Make the keys that are missing.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate chain (PEM).")
@@ -138,7 +140,7 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=0, show_default=True, help="0 takes a free one.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
 @click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")

@@ -1,0 +1,50 @@
+"""Every failure of a ``hub`` command is one line: why, and what to do."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+import psycopg
+import structlog
+
+log = structlog.get_logger()
+
+
+class OneLineGroup(click.Group):
+    """A group of commands that end with one line on standard error, also by a failure that nobody foresaw."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The boundary of a command: what reaches it ends the command, and is told without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (click.UsageError, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except click.ClickException as error:
+            failed(error.format_message())
+        except Exception as error:
+            log.info("command_failed", error=type(error).__name__)
+            failed(why(error))
+
+
+def failed(reason: str) -> NoReturn:
+    """Exit 1 with one line."""
+    click.echo(f"hub: {' '.join(reason.split())}", err=True)
+    sys.exit(1)
+
+
+def why(error: BaseException) -> str:
+    """The one line for an error that ends a command."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, psycopg.Error):
+        return f"the database: {error}; check --dsn and that PostgreSQL runs"
+    if isinstance(error, OSError):
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror or error}; check that it is there and that this user may use it"
+    # Its message is not shown: it may quote what a person filed.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}"
+    return f"a fault in the program itself ({what}); nothing more was done, please report this line"
