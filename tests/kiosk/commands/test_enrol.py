@@ -50,7 +50,7 @@ def test_new_machine_with_next_to_nothing_is_enrolled_and_what_is_printed_makes_
     assert printed == {"url": ready["url"], "seal_key": ready["seal_key"], "verify_key": ready["verify_key"]}
     config.write_text(toml(tmp_path, hub=printed, store={"path": str(store)}))
     assert configuration.load(config).hub.seal_key == ready["seal_key"]
-    again = enrol("--hub", ready["url"], "--code", typed, config=config)
+    again = enrol("--hub", ready["url"], "--code", "ABCD-EFGH-JKLM", config=config)
     assert (again.exit_code, len(again.stderr.splitlines())) == (1, 1)
     assert "new code" in again.stderr
 
