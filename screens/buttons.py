@@ -6,7 +6,7 @@ from kiosk.pages import Action
 from screens import theme
 from screens.look import Look
 from screens.panel import Target
-from screens.words import icon
+from screens.words import Words, icon
 
 _STYLES = {
     "primary": (theme.BLUE, theme.WHITE),
@@ -19,7 +19,7 @@ _EDGES, _GAP = 36, 14
 
 def button(look: Look, action: Action, width: float, height: float | None = None, size: str = "medium") -> Target:
     """A button with its words in the middle, its icon before them, and, when disabled, the reason beneath."""
-    height = height or look.metrics.button
+    height = max(height or look.metrics.button, least_height(look, action, width, size))
     back, ink = _STYLES[action.style] if action.enabled else (theme.GREY_TINT, theme.DISABLED)
     made = Target(width, height, look.tap(action), enabled=action.enabled, label=look.say(action.label))
     if action.style == "primary" and action.enabled:
@@ -28,16 +28,26 @@ def button(look: Look, action: Action, width: float, height: float | None = None
         made.fill(back, 20)
     if action.style == "exit":
         made.frame(theme.rgb("#E6C4C1"), 20, 2)
-    caption = None
-    if not action.enabled and action.reason:
-        caption = look.words(
-            action.reason, "caption", colour=theme.DISABLED, width=width - 32, lines=1, floor="caption", align="center"
-        )
+    caption = _reason(look, action, width)
     _label(look, made, action, ink, size, caption.height if caption else 0)
     if caption:
         made.put(caption, (width - caption.width) / 2, height - caption.height - 6)
     made.finish(height)
     return made
+
+
+def least_height(look: Look, action: Action, width: float, size: str) -> float:
+    """What the words take, and beneath them the reason why it cannot be touched, px."""
+    caption = _reason(look, action, width)
+    return look.type(size) * 1.5 + caption.height + 6 if caption else 0
+
+
+def _reason(look: Look, action: Action, width: float) -> Words | None:
+    if action.enabled or not action.reason:
+        return None
+    return look.words(
+        action.reason, "caption", colour=theme.DISABLED, width=width - 32, lines=1, floor="caption", align="center"
+    )
 
 
 def room_beside(look: Look, action: Action, size: str) -> float:

@@ -1,8 +1,12 @@
-"""Icon names as pages use them, turned into glyphs. An unknown name gives a plain dot-in-circle, never an empty box."""
+"""Icon names as pages use them, turned into glyphs. An unknown name is logged and drawn as a dot, never as an empty box."""
 
 from __future__ import annotations
 
+import structlog
+
 from screens import fonts
+
+log = structlog.get_logger(__name__)
 
 # Words that pages use where the icon font has another name for it, or none of its own.
 _ALIASES = {
@@ -25,7 +29,8 @@ _ALIASES = {
     "money": "currency-cny", "phone-call": "phone", "help": "question", "qr": "qr-code",
     "due": "calendar-check", "calendar": "calendar-blank", "child": "baby", "edit": "pencil-simple",
     "retry": "arrow-clockwise", "out_of_service": "prohibit", "shield": "shield-check", "lock_board": "lock",
-    "lift-card": "hand-pointing", "mail": "envelope",
+    "lift-card": "hand-pointing", "mail": "envelope", "hand-tap": "hand-pointing", "mask-happy": "incognito",
+    "plugs": "power-plug",
 }  # fmt: skip
 _FALLBACK = "circle"
 _OUTLINED = {"magnifying-glass"}  # whose solid form is harder to read
@@ -41,6 +46,8 @@ def glyph(name: str, *, fill: bool = False, bold: bool = False) -> tuple[str, st
         + [f"{s}-bold" for s in spellings if bold]
         + spellings
     )
+    if not known(name):
+        log.warning("icon_unknown", icon=name)
     for candidate in (*wanted, f"{_FALLBACK}-fill"):
         found = fonts.icon(candidate)
         if found:

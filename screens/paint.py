@@ -68,9 +68,9 @@ def header(width: int, height: int, top: str, bottom: str, radii: tuple[int, int
     circles = Image.new("L", (width * 2, height * 2), 0)
     draw = ImageDraw.Draw(circles)
     reach = int(min(width, height) * 1.7)
-    draw.ellipse((width * 2 - reach, height * 2 - reach, width * 2 + reach // 2, height * 2 + reach // 2), fill=22)
+    draw.ellipse((width * 2 - reach, height * 2 - reach, width * 2 + reach // 2, height * 2 + reach // 2), fill=16)
     if width > 800:
-        draw.ellipse((-reach // 3, height, reach // 2, height + reach), fill=16)
+        draw.ellipse((-reach // 3, height, reach // 2, height + reach), fill=12)
     circles = circles.resize((width, height), Image.Resampling.LANCZOS)
     image = Image.composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image, circles)
     if any(radii):

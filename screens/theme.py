@@ -57,12 +57,13 @@ LEVELS = {"info": (BLUE, BLUE_TINT), "ok": (GREEN, GREEN_TINT), "warn": (AMBER, 
 LEVEL_ICONS = {"info": "info", "ok": "check-circle", "warn": "warning", "error": "warning-circle"}
 # Each police line: its colour, its tint, and the dark and light end of its header.
 LINES = {
-    "traffic": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
-    "household": (rgb("#06655D"), rgb("#E0F2F0"), "#053F3A", "#0A736A"),
-    "exit_entry": (rgb("#5A2FA8"), rgb("#EFE8FB"), "#34176B", "#6536B8"),
-    "common": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
-    "": (BLUE, BLUE_TINT, "#0A2A66", "#1B57C4"),
+    "traffic": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
+    "household": (rgb("#06655D"), rgb("#E0F2F0"), "#053F3A", "#086860"),
+    "exit_entry": (rgb("#5A2FA8"), rgb("#EFE8FB"), "#34176B", "#5C30AB"),
+    "common": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
+    "": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
 }
+OFF = ("#465167", "#566278")  # the header of a line that is not offered
 LINE_ICONS = {"traffic": "car", "household": "house", "exit_entry": "airplane-tilt", "common": "squares-four", "": ""}
 
 

@@ -31,7 +31,7 @@ def _framed(card: LineCard, look: Look, content: Panel, wide: int, height: float
     made.radius = _RADIUS
     made.card(radius=_RADIUS)
     made.put(content, 0, 0)
-    _, _, dark, light = theme.LINES[card.line] if card.action.enabled else ((), (), "#59667B", "#6B788D")
+    _, _, dark, light = theme.LINES[card.line] if card.action.enabled else ((), (), *theme.OFF)
     head = Panel(wide, _HEAD)
     head.picture(paint.header(wide, _HEAD, dark, light, (_RADIUS, _RADIUS, 0, 0)))
     made.put(_head(head, card, look), 0, 0)
@@ -77,7 +77,7 @@ def _stacked(block: LineCards, look: Look, width: float) -> Panel:
 
 def _row(card: LineCard, look: Look, width: float) -> Target:
     enabled = card.action.enabled
-    _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), "#59667B", "#6B788D")
+    _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), *theme.OFF)
     title = look.words(
         card.action.label, "title", colour=theme.WHITE, bold=True, width=width - 320, lines=1, floor="medium"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.pages import Action
 from screens import theme
-from screens.buttons import button, room_beside
+from screens.buttons import button, least_height, room_beside
 from screens.look import Look
 from screens.panel import Panel
 
@@ -28,10 +28,11 @@ def action_bar(look: Look) -> Panel | None:
     y = _PAD
     for row in rows:
         x = float(theme.MARGIN)
+        high = max(height, *(least_height(look, action, width, size) for action, width in row))
         for action, width in row:
-            bar.put(button(look, action, width, height, size), x, y)
+            bar.put(button(look, action, width, high, size), x, y)
             x += width + theme.GUTTER
-        y += height + theme.GUTTER
+        y += high + theme.GUTTER
     bar.finish(y - theme.GUTTER + _PAD)
     return bar
 

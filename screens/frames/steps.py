@@ -10,7 +10,7 @@ from screens.words import icon
 
 DOT = 60
 _DONE = theme.rgb("#128A58")
-_WAITING = theme.rgb("#FFFFFF", 0.16)
+_WAITING = theme.rgb("#04122E", 0.28)  # darker, not lighter: the number on it is white
 
 
 def dots(look: Look, width: float) -> Panel:
