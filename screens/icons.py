@@ -1,4 +1,4 @@
-"""Icon names as pages use them, turned into glyphs. An unknown name is logged and drawn as a dot, never as an empty box."""
+"""Icon names as pages use them, turned into glyphs. An unknown one is logged and drawn as a dot, never an empty box."""
 
 from __future__ import annotations
 

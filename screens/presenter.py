@@ -53,6 +53,7 @@ class KivyPresenter:
         self._open_frames = open_frames or _open_frames
         self._surface: Any = None
         self._fingers: Any = None
+        self._cover: Any = None
         self._window: Any = None
         self._frames = 0
         self._forgotten()
@@ -135,7 +136,7 @@ class KivyPresenter:
             self._drawn.ring.tick(left_s, total_s)
 
     def forget(self, then: Page | None = None) -> None:
-        """Drop every value, widget, texture and cached text of the visit, and collect; no empty frame is shown."""
+        """Drop every value, widget, texture and cached text of the visit; ``then`` or the cover takes its place."""
         self._forgotten()
         if self._surface is None:
             return
@@ -145,6 +146,8 @@ class KivyPresenter:
         self._surface.forget()
         if then is not None:
             self._put(then, Settings())
+        else:
+            self._surface.mount(self._cover, fresh=True)
         forget_everything()
 
     async def settled(self) -> None:
@@ -188,6 +191,7 @@ class KivyPresenter:
 
         EventLoop.ensure_window()
         from screens import theme
+        from screens.frames.cover import cover
         from screens.surface import Surface
         from screens.touch import Fingers
 
@@ -196,6 +200,7 @@ class KivyPresenter:
         self._fingers = Fingers.on(Window)
         self._surface = Surface(self._touched, now=self._clock.monotonic)
         Window.add_widget(self._surface)
+        self._cover = cover(self._metrics())
         Window.bind(on_flip=self._surface.seen)
         # What is there before the first visit stays: a full collection then takes 10 ms instead of 150.
         gc.collect()
@@ -205,13 +210,12 @@ class KivyPresenter:
         self._open()
         from screens.frames.page import draw
         from screens.look import Look
-        from screens.theme import Metrics
 
         assert self._page is not None
         look = Look(
             self._page,
             self._settings,
-            Metrics(self._glass.page_diagonal_in, self._glass.page_bottom_mm, elder=self._settings.elder),
+            self._metrics(),
             self._values,
             answer=self._answered,
             focus=self._focus,
@@ -222,6 +226,11 @@ class KivyPresenter:
         self._index = self._drawn.index
         self._surface.mount(self._drawn.root, fresh=fresh)
         self.tick(*self._left)
+
+    def _metrics(self) -> Any:
+        from screens.theme import Metrics
+
+        return Metrics(self._glass.page_diagonal_in, self._glass.page_bottom_mm, elder=self._settings.elder)
 
     def _answered(self, action: str) -> None:
         if self._waiting is None or self._answer is not None:

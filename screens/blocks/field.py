@@ -11,6 +11,7 @@ from screens.panel import Panel, Target
 from screens.words import Words, icon
 
 _PAD = 30
+_LONG = 12  # digits: more can only be read in groups
 _GROUPS = {"id_number": (6, 8, 4), "phone": (3, 4, 4), "receipt": (4,) * 12}
 
 
@@ -62,7 +63,12 @@ class Box(Panel):
         """Draw ``value``: grouped as people read it, hidden for a PIN."""
         if self._words is not None:
             self.remove_widget(self._words)
-        said = "●" * len(value) if self.block.keys == "pin" else grouped(value, self.block.keys)
+        long_number = self.block.keys == "digits" and self.block.max_length >= _LONG
+        said = (
+            "●" * len(value)
+            if self.block.keys == "pin"
+            else grouped(value, "receipt" if long_number else self.block.keys)
+        )
         room = self.width - 2 * _PAD
         self._words = Words(said, self._look.type("large"), width=room, lines=1, floor=self._look.type("caption"))
         if self._words.height > self.height:  # a long text: its end is what is being typed

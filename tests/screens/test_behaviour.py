@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import trio
 from msgspec.structs import replace
+from PIL import Image
 
 from kiosk.pages import Action, Answer, Field, Page, Preview, Settings
 from kiosk.text import Text, same
+from screens.words import Words
 from tests.screens.gallery import EXIT, NEXT, home, pages
 from tests.screens.harness import Showing, frames, middle, running, showing, tree
 
@@ -228,16 +230,47 @@ async def test_run_may_be_canceled_and_run_again(presenter):
             assert shown.answer.action == "exit"
 
 
-async def test_forget_leaves_nothing_on_the_glass(presenter, tmp_path):
+async def test_forget_leaves_nothing_of_anyone_on_the_glass_and_not_nothing(presenter, tmp_path):
+    presenter.forget()
+    presenter.screenshot(tmp_path / "before.png")
     async with showing(presenter, PAGES["review"]):
         presenter.forget()
         assert presenter.values() == {}
-        presenter.screenshot(tmp_path / "blank.png")
-    from PIL import Image
-
-    colours = Image.open(tmp_path / "blank.png").getcolors()
+        presenter.screenshot(tmp_path / "after.png")
+        assert not presenter._surface.targets
+    before, after = (Image.open(tmp_path / f"{name}.png") for name in ("before", "after"))
+    assert before.tobytes() == after.tobytes(), "the same for everybody"
+    colours = after.getcolors(1 << 20)
     assert colours is not None
-    assert len(colours) == 1
+    assert len(colours) > 100, "not an empty glass"
+    said = [w.text for w in tree(presenter._surface.page) if isinstance(w, Words)]
+    assert any("清除" in words for words in said)
+
+
+async def test_long_number_is_typed_with_digits_and_read_in_groups(presenter):
+    field = Field(name="n", label=same("回执编号"), keys="digits", max_length=24)
+    page = Page(kind="receipt_number", title=same("回执编号"), blocks=(field,), actions=(NEXT,))
+    async with showing(presenter, page) as shown:
+        for key in "990108":
+            await shown.tap(key)
+        assert presenter._surface.lives[-1]._words.text == "9901 08"
+        labels = {t.a11y_label for t in presenter._surface.targets}
+        assert not labels & set("QWERTYqwerty"), "digits get digits"
+
+
+async def test_update_reaches_every_kind_of_page(presenter):
+    """What changes while it is shown (a device comes back, the network goes) is drawn, whatever the page is made of."""
+    for name, page in PAGES.items():
+        async with showing(presenter, page):
+            grey = tuple(replace(action, enabled=False, reason=same("请稍候")) for action in page.actions)
+            presenter.update(replace(page, actions=grey))
+            await frames(2)
+            enabled = {t.a11y_label for t in presenter._surface.targets if t.enabled}
+            assert not enabled & {a.label.in_language("zh") for a in grey}, name
+            presenter.update(page)
+            await frames(2)
+            enabled = {t.a11y_label for t in presenter._surface.targets if t.enabled}
+            assert {a.label.in_language("zh") for a in page.actions} <= enabled, name
 
 
 async def test_after_forget_the_home_page_follows_without_an_empty_frame(presenter):
