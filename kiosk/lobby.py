@@ -9,7 +9,23 @@ from kiosk.catalogue.model import Service
 from kiosk.health import WORKS, Offer, offer
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact
-from kiosk.pages import Action, CardPrompt, Chip, DueItem, DueList, LineCard, LineCards, Notice, Page, Tile, Tiles
+from kiosk.pages import (
+    Action,
+    Block,
+    CardPrompt,
+    Chip,
+    DueItem,
+    DueList,
+    Fact,
+    Facts,
+    Hero,
+    LineCard,
+    LineCards,
+    Notice,
+    Page,
+    Tile,
+    Tiles,
+)
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import Visit, joined, settings_actions
 
@@ -26,14 +42,7 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
     closed = machine.out_of_service
     blocks: list = []
     if closed:
-        blocks.append(
-            Notice(
-                level="warn",
-                icon="wrench",
-                text=text("home.closed", reason=text(f"home.closed_{closed}")),
-                detail=text("home.closed_lead"),
-            )
-        )
+        blocks += _closed(machine)
     elif card_lies_there:
         blocks.append(
             Notice(
@@ -69,6 +78,19 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
         brand=Action(id="brand", label=text("home.title"), icon="shield-check"),
         timeout_s=0,
     )
+
+
+def _closed(machine: Machine) -> list[Block]:
+    """Why nothing can be done here, since when, and where it can be done instead."""
+    rows = [
+        Fact(label=text("home.closed_where"), value=text("home.closed_lead")),
+        Fact(label=text("home.closed_phone"), value=same(machine.catalogue.help_phone)),
+        Fact(label=text("home.closed_filed"), value=text("home.closed_filed_safe")),
+    ]
+    if machine.out_of_service_since:
+        rows.insert(0, Fact(label=text("home.closed_since"), value=same(machine.out_of_service_since)))
+    title = text("home.closed", reason=text(f"home.closed_{machine.out_of_service}"))
+    return [Hero(icon="wrench", level="warn", title=title, lead=text("home.closed_sorry")), Facts(rows=tuple(rows))]
 
 
 def chips(machine: Machine) -> tuple[Chip, ...]:

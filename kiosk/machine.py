@@ -20,7 +20,7 @@ from kiosk.case_watch import CaseWatch
 from kiosk.catalogue import loader
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import require_signed
-from kiosk.clock import Clock
+from kiosk.clock import Clock, local
 from kiosk.config import Config
 from kiosk.health import WORKS
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
@@ -96,6 +96,7 @@ class Machine:
         if camera:
             self.peripherals.publish("camera", DeviceStatus())
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
+        self.out_of_service_since = (self.values.get("machine", "out_of_service_since") or b"").decode()
         self.paper_in_doubt = False
         """Nobody knows what hangs in the printer: it is brought to a known state before the next sheet."""
         self.slip_in_doubt: tuple[int, str] | None = None
@@ -245,8 +246,10 @@ class Machine:
 
     async def set_out_of_service(self, reason: str) -> None:
         """Take the machine out of service ("" = back), durable over restarts."""
+        since = f"{local(self.clock.now()):%Y-%m-%d %H:%M}" if reason else ""
+        await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service_since", since.encode())
         await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service", reason.encode())
-        self.out_of_service = reason
+        self.out_of_service, self.out_of_service_since = reason, since
         self.publish("out_of_service", reason=reason)
 
     def filing_trouble(self) -> str:

@@ -42,10 +42,10 @@ def header(look: Look, clock: Clock) -> tuple[Panel, float]:
         y += chips.height + 20
     if look.settings.low_reach:
         y = max(y, look.metrics.reach_top)
-    band = Panel(theme.WIDTH, max(_BAND, y + 60))
+    band = Panel(theme.WIDTH, y if look.centred else max(_BAND, y + 60))  # nothing lies over it where a sign stands
     band.picture(paint.header(theme.WIDTH, int(band.height), _NAVY, _LIGHT))
     band.put(head.finish(y), 0, 0)
-    return band.finish(band.height), y
+    return band.finish(band.height), y + (30 if look.centred else 0)
 
 
 def settings_bar(look: Look) -> Panel | None:

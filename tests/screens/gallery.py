@@ -6,6 +6,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import trio
 from PIL import Image, ImageDraw
@@ -184,6 +185,13 @@ def pages() -> dict[str, Page]:
     return {
         "home": home(),
         "home_offline": home(Notice(level="warn", icon="offline", text=T("网络中断，可先受理，恢复后自动上报", "No network: you can still file, we send it later"))),
+        "home_closed": msgspec.structs.replace(home(), blocks=(
+            Hero(icon="wrench", level="warn", title=T("本机暂停服务：等待加纸", "Out of service: waiting for paper"), lead=T("给您添麻烦了，恢复后这里会自动开放。", "We are sorry. It opens again by itself as soon as it can.")),
+            Facts(rows=(
+                Fact(label=T("暂停时间", "Closed since"), value=same("2027-01-12 09:40")),
+                Fact(label=T("去哪里办", "Where to go"), value=T("请使用旁边的自助机，或到窗口办理。", "Please use the next machine or the counter.")),
+                Fact(label=T("咨询电话", "Advice"), value=same("12345")),
+                Fact(label=T("已提交的业务", "Already filed"), value=T("不受影响，会照常办理，结果凭回执编号可查。", "It is safe and goes on as usual; your slip's number shows how far it is.")))))),
         "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
         "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present")), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
         "card": step("card", T("读取身份证", "Reading your card"), 0, Hero(icon="id-card", level="info", busy=True, title=T("请将身份证平放在读卡区", "Lay your ID card flat on the reader"), lead=T("读完之前请不要拿开", "Please leave it there until it has been read")), actions=(EXIT,)),

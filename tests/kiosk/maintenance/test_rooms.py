@@ -131,7 +131,16 @@ async def test_out_of_service_stands_on_the_home_page_also_after_a_restart(
         assert "close:paper" not in {t.action.id for b in page.blocks if hasattr(b, "tiles") for t in b.tiles if
                                      t.action.enabled}  # fmt: skip
     again = open_desk()
-    assert "等待加纸" in said(lobby.home_page(again.machine, again.visit, card_lies_there=False))
+    home = lobby.home_page(again.machine, again.visit, card_lies_there=False)
+    for word in (
+        "等待加纸",
+        "暂停时间",
+        desk.machine.out_of_service_since,
+        "去哪里办",
+        again.machine.catalogue.help_phone,
+    ):
+        assert word
+        assert word in said(home)
     async with again.technician():
         await again.open_board()
         again.screen.touch("service_state")
