@@ -90,7 +90,7 @@ async def progress(hub: Hub, question: ProgressQuestion) -> ProgressAnswer:
         for key, receipt_number, service, name, promised_on in await rows.fetchall():
             states = await _states(conn, key)
             cases.append(CaseProgress(receipt_number, service, name, states, promised_on))
-        if question.receipt_number:
+        if question.receipt_number and not cases:
             cases += await _complaint(hub, conn, question.receipt_number)
     return ProgressAnswer(cases)
 

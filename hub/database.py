@@ -78,6 +78,7 @@ MIGRATIONS = (
                perform give_machine_number(machine.kiosk_id);
            end loop;
        end $$""",
+    "create index complaint_by_number on complaint (complaint_number)",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -120,6 +120,21 @@ def test_a_receipt_number_stands_on_one_line(presenter, name, look):
     assert number.replace("\N{NO-BREAK SPACE}", " ") == "9901 0100 0120 2701 1200 0017"
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_how_a_case_stands_is_never_cut_over_two_sheets(presenter, look):
+    (block,) = PAGES["progress"].blocks
+    blocks = tuple(msgspec.structs.replace(block, number=f"{n:024d}") for n in range(5))
+    page = msgspec.structs.replace(PAGES["progress"], blocks=blocks)
+    seen = 0
+    for surface in sheets(presenter, page, LOOKS[look]):
+        said = [w.text for w in tree(surface.page) if isinstance(w, Words)]
+        numbers = sum("0000" in text for text in said)
+        last = block.stages[-1].label.in_language(LOOKS[look].language)
+        assert numbers == said.count(last) > 0
+        seen += numbers
+    assert seen == len(blocks)
+
+
 @pytest.mark.parametrize("size", [30, 63, 120])
 def test_a_receipt_number_in_a_sentence_is_not_broken_either(presenter, size):
     number = "9901 0100 0120 2701 1200 0017".replace(" ", NO_BREAK)
