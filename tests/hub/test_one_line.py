@@ -22,7 +22,7 @@ NOBODY = "postgresql://127.0.0.1:1/nobody"
         "gaps --today x",
         "restore --keys FOLDER PHOTO",
         "restore --keys FOLDER --today x PHOTO",
-        "code --id k-0001",
+        "code --machine k-0001",
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, line: str, dsn: str) -> None:
