@@ -29,7 +29,7 @@ def draw(block: Receipt, look: Look, width: float) -> Panel:
     number = look.words(_unbroken(block.number), "title", bold=True)
     beside = number.width <= room
     if not beside:
-        number = number_words(look, block.number, "title", width - 2 * _PAD)
+        number = number_words(look, block.number, "large", width - 2 * _PAD)
     note = look.second(block.note, "body", width=room) if block.note else None
     y = pad
     for words in () if beside else (label, number):

@@ -121,7 +121,7 @@ async def test_back_goes_back_one_page_and_keeps_what_was_chosen(counter: Counte
     assert counter.filed("complaint") == []
 
 
-@pytest.mark.parametrize("wrong", ["", "1390000000", "139000000011", "１３９００００００１"[:11], "1390000000x"])
+@pytest.mark.parametrize("wrong", ["", "1390000000", "139000000011", "1390000000x"])
 async def test_a_wrong_phone_number_is_said_and_kept(counter: Counter, wrong: str) -> None:
     async with counter.doing("C03"):
         await to_the_contact(counter)
