@@ -11,13 +11,14 @@ import trio
 import trio.testing
 
 from devices.receipt_printer.job import Outcome as Ended
-from kiosk.case_watch import Word
+from kiosk.case_watch import Word, word_of
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.state import LinkState
 from kiosk.kept import kept_by_card
 from kiosk.messages.content import Identity
-from tests.kiosk.journey.conftest import LI, ZHAO, Counter, words
+from kiosk.messages.questions import ProgressState
+from tests.kiosk.journey.conftest import LI, ZHAO, Counter, told, words
 
 TODAY = date(2027, 1, 12)
 
@@ -87,6 +88,14 @@ async def test_two_reasons_of_a_refusal_show_two_on_page_and_paper(filing: Count
     assert "不予受理" in paper
     assert "领取新证" not in paper, "there is none to collect"
     assert "问题解决后可以重新办理" in paper
+
+
+@pytest.mark.parametrize("note", ["violations_settled age", "violations_settled,age"])
+def test_reasons_that_a_hub_joins_into_one_note_are_told_apart(note: str) -> None:
+    refused = ProgressState("not_accepted", "2027-01-12T02:30:00.000Z", "traffic", note)
+    word = word_of(told(1, "delivered", refused))
+    assert word is not None
+    assert word.notes == ("violations_settled", "age")
 
 
 async def test_a_refusal_without_a_reason_says_where_to_ask(filing: Counter) -> None:
