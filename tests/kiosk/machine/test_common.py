@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 import psycopg
+import trio
 
 from kiosk.citizen import Script
 from tests.kiosk.machine.conftest import World
-from tests.kiosk.machine.test_end_to_end import number_of
+from tests.kiosk.machine.test_end_to_end import Waiting, number_of
 from tests.waiting import comes_true
 
 HEAD = ("通办市公安局试点分局", "2027-01-12", "110 / 12367", "12389")
@@ -41,8 +42,13 @@ class Looking:
 
 
 async def in_the_city(world: World, statement: LiteralString, *values: Any) -> None:
+    """Until the city's database says so; the machine stands there meanwhile and sends what it still has."""
+    machine = world.machine(Waiting())
     with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
-        await comes_true(lambda: city.execute(statement, values).fetchone(), statement)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(machine.run)
+            await comes_true(lambda: city.execute(statement, values).fetchone(), statement)
+            machine.stop()
 
 
 async def test_without_network_the_card_finds_the_case_that_was_filed_here_before_a_restart(world: World) -> None:
