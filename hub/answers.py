@@ -77,14 +77,16 @@ async def documents(hub: Hub, question: DocumentsQuestion) -> DocumentsAnswer:
 
 async def progress(hub: Hub, question: ProgressQuestion) -> ProgressAnswer:
     """The states of cases with their proofs, from the event log; no department is needed for it."""
-    if (question.receipt_number is None) == (question.id_number is None):
-        raise InvalidMessage("question", "give receipt_number or id_number")
+    ways = (question.receipt_number is not None, question.id_number is not None, bool(question.receipt_numbers))
+    if sum(ways) != 1:
+        raise InvalidMessage("question", "give receipt_number, receipt_numbers or id_number")
+    numbers = question.receipt_numbers or [question.receipt_number]
     person_ref = hub.keys.person_ref(question.id_number) if question.id_number else None
     async with hub.pool.connection() as conn:
         rows = await conn.execute(
             "select key, receipt_number, service, masked_name, promised_on from case_file "
-            "where receipt_number = %s or person_ref = %s order by key desc limit %s",
-            [question.receipt_number, person_ref, MOST_CASES],
+            "where receipt_number = any(%s) or person_ref = %s order by key desc limit %s",
+            [numbers, person_ref, MOST_CASES],
         )
         cases = []
         for key, receipt_number, service, name, promised_on in await rows.fetchall():

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import msgspec
+import structlog
 import trio
 
 from kiosk.cases import CaseState
-from kiosk.hub_link.client import Answered, HubLink
-from kiosk.messages.questions import CaseProgress, ProgressQuestion
+from kiosk.hub_link.client import Answered, HubLink, Refused
+from kiosk.messages.questions import MOST_NUMBERS, CaseProgress, ProgressQuestion
+from offline_cache.errors import StoreError
 
-FIRST_LOOK_S = 0.4
+log = structlog.get_logger()
+
+FIRST_LOOK_S = 0.3
 SLOWER = 1.5
 SLOWEST_S = 60.0
 GIVE_UP_S = 3600.0
+TOGETHER_S = 1.0
+"""Who is due so soon is asked for in the same question."""
+_REMEMBERED = 1000
 _WAITING = frozenset({CaseState.STORED, CaseState.DELIVERED})
 
 
@@ -28,41 +35,126 @@ class Word(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class CaseWatch:
-    """One per machine. ``words`` holds receipt numbers and states, nothing of the person."""
+class _Followed(msgspec.Struct):
+    """A case that waits for its department; times are trio's."""
 
-    def __init__(self, link: HubLink, publish: Callable[..., None]) -> None:
+    number: str
+    case_id: str
+    due: float
+    pause_s: float
+    gives_up: float
+
+
+class CaseWatch:
+    """One per machine: one question for all cases that wait. ``words`` holds receipt numbers and states, no person.
+
+    ``number_of`` gives the receipt number of an envelope's key, from the store (called in a thread).
+    """
+
+    def __init__(self, link: HubLink, publish: Callable[..., None], number_of: Callable[[str], str | None]) -> None:
         self.words: dict[str, Word] = {}
         self._link = link
         self._publish = publish
-        self._send, self._receive = trio.open_memory_channel[tuple[str, str]](float("inf"))
+        self._number_of = number_of
+        self._fresh: list[tuple[str, str]] = []
+        self._followed: dict[str, _Followed] = {}
+        self._bell = trio.Event()
+        self._moved = trio.Event()
 
-    def delivered(self, receipt_number: str, case_id: str) -> None:
-        """The hub has this case: from now on its department is asked."""
-        self.words[receipt_number] = Word(CaseState.DELIVERED)
-        self._send.send_nowait((receipt_number, case_id))
+    def delivered(self, key: str, case_id: str) -> None:
+        """The hub has this envelope: from now on its department is asked."""
+        self._fresh.append((key, case_id))
+        self._bell.set()
+
+    def link_changed(self) -> None:
+        """Who waits for a word is told; with the hub back all that wait are asked for."""
+        if self._link.online:
+            for each in self._followed.values():
+                each.due, each.pause_s = trio.current_time(), FIRST_LOOK_S
+            self._bell.set()
+        self._tell()
+
+    async def next_word(self, number: str, known: CaseState) -> Word | None:
+        """Waits until something else than ``known`` is proved of a case; None when the hub goes away meanwhile."""
+        while True:
+            moved = self._moved
+            word = self.words.get(number)
+            if word is not None and word.state is not known:
+                return word
+            if not self._link.online:
+                return None
+            await moved.wait()
 
     async def run(self) -> None:
         """Follow every case that is told, until canceled."""
-        async with trio.open_nursery() as nursery:
-            async for number, case_id in self._receive:
-                nursery.start_soon(self._follow, number, case_id)
+        while True:
+            self._bell = trio.Event()
+            while self._fresh:
+                await self._begin(*self._fresh.pop(0))
+            now = trio.current_time()
+            soonest = sorted(self._followed.values(), key=lambda each: each.due)[:MOST_NUMBERS]
+            if soonest and soonest[0].due <= now:
+                await self._ask([each for each in soonest if each.due <= now + TOGETHER_S])
+                continue
+            with trio.move_on_at(soonest[0].due if soonest else math.inf):
+                await self._bell.wait()
 
-    async def _follow(self, number: str, case_id: str) -> None:
-        pause_s = FIRST_LOOK_S
-        with trio.move_on_after(GIVE_UP_S):
-            while (word := await self._look(number)) is None:
-                await trio.sleep(pause_s)
-                pause_s = min(pause_s * SLOWER, SLOWEST_S)
-            self.words[number] = word
-            self._publish("case", case_id=case_id, state=word.state)
+    async def _begin(self, key: str, case_id: str) -> None:
+        try:
+            number = await trio.to_thread.run_sync(self._number_of, key)
+        except StoreError as error:
+            log.error("case_watch.store", key=key, error=str(error))
+            return
+        if number is None:
+            return
+        now = trio.current_time()
+        self._followed[number] = _Followed(number, case_id, now + FIRST_LOOK_S, FIRST_LOOK_S, now + GIVE_UP_S)
+        self._know(number, Word(CaseState.DELIVERED))
 
-    async def _look(self, number: str) -> Word | None:
-        reply = await self._link.ask("progress", ProgressQuestion(receipt_number=number))
-        cases: list[Any] = reply.payload.cases if isinstance(reply, Answered) else []
-        found = next((c for c in cases if c.receipt_number == number and c.states), None)
-        word = word_of(found) if found else None
-        return None if word is None or word.state in _WAITING else word
+    async def _ask(self, due: list[_Followed]) -> None:
+        answered = await self._answers([each.number for each in due])
+        now = trio.current_time()
+        for each in due:
+            word = answered.get(each.number)
+            if word is not None and word.state not in _WAITING:
+                self._know(each.number, word)
+                self._publish("case", case_id=each.case_id, state=word.state)
+            if (word is not None and word.state not in _WAITING) or now >= each.gives_up:
+                self._followed.pop(each.number, None)
+                continue
+            each.due = now + each.pause_s
+            each.pause_s = min(each.pause_s * SLOWER, SLOWEST_S)
+
+    async def _answers(self, numbers: list[str]) -> dict[str, Word]:
+        """What the hub proves of these cases. One that is a version older is asked for each by itself."""
+        if len(numbers) == 1:
+            return await self._words(ProgressQuestion(receipt_number=numbers[0])) or {}
+        together = await self._words(ProgressQuestion(receipt_numbers=numbers))
+        if together is not None:
+            return together
+        found: dict[str, Word] = {}
+        for number in numbers:
+            found |= await self._words(ProgressQuestion(receipt_number=number)) or {}
+        return found
+
+    async def _words(self, question: ProgressQuestion) -> dict[str, Word] | None:
+        """None when the hub does not know this question."""
+        reply = await self._link.ask("progress", question)
+        if isinstance(reply, Refused):
+            return None
+        cases: list[CaseProgress] = reply.payload.cases if isinstance(reply, Answered) else []
+        words = {case.receipt_number: word_of(case) for case in cases if case.states}
+        return {number: word for number, word in words.items() if word is not None}
+
+    def _know(self, number: str, word: Word) -> None:
+        self.words[number] = word
+        while len(self.words) > _REMEMBERED:
+            del self.words[next(iter(self.words))]
+        self._tell()
+
+    def _tell(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()
 
 
 def word_of(case: CaseProgress) -> Word | None:

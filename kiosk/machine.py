@@ -103,7 +103,7 @@ class Machine:
         """Intent and ``ref`` of the sheet that this process handed over last, until the printer has said its end."""
         self.is_quiet = True
         """Nobody is being served."""
-        self.watch = CaseWatch(self.link, self.publish)
+        self.watch = CaseWatch(self.link, self.publish, self._receipt_number_of)
         self._brand_taps: list[float] = []
 
     def _open_store(self) -> None:
@@ -462,6 +462,7 @@ class Machine:
         self.publish("link", online=self.link.online, state=state)
         if self.link.online:
             self.forwarder.network_up()
+        self.watch.link_changed()
         self._refreshed()
 
     async def _hub_said(self, told: HeartbeatAnswer) -> None:
@@ -495,8 +496,11 @@ class Machine:
         self.publish("case", case_id=case_id, state=state)
         if state == "delivered":
             self.timekeeper.receipt_kept(self.outbox.proof(key))
-            for row in self.outbox.find(key=key):
-                self.watch.delivered(row.receipt_number or "", case_id)
+            self.watch.delivered(key, case_id)
+
+    def _receipt_number_of(self, key: str) -> str | None:
+        """From the store, in a thread."""
+        return next((row.receipt_number for row in self.outbox.find(key=key)), None)
 
     @contextmanager
     def refreshing(self, refresh: Callable[[], None]) -> Iterator[None]:

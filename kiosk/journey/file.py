@@ -28,7 +28,6 @@ ABOUT = About(
 )
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
-_LOOK_S = 0.1
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
@@ -97,14 +96,12 @@ async def _follow(journey: Journey) -> None:
     async def follow() -> None:
         with trio.move_on_after(FOLLOW_S):
             while journey.state in (CaseState.STORED, CaseState.DELIVERED):
-                await trio.sleep(_LOOK_S)
-                if not journey.machine.link.online:
+                word = await journey.machine.watch.next_word(journey.receipt_number, journey.state)
+                if word is None:
                     journey.offline = True
                     return
-                word = journey.machine.watch.words.get(journey.receipt_number)
-                if word is not None and word.state is not journey.state:
-                    journey.state, journey.promised_on, journey.notes = word.state, word.promised_on, word.notes
-                    journey.visit.update(page())
+                journey.state, journey.promised_on, journey.notes = word.state, word.promised_on, word.notes
+                journey.visit.update(page())
 
     await journey.visit.show_while(page(), follow)
 

@@ -83,11 +83,15 @@ class EligibilityAnswer(_Said, frozen=True):
     failed: list[str]
 
 
-class ProgressQuestion(_Data, frozen=True):
-    """By receipt number, or all cases of a person."""
+MOST_NUMBERS = 50
+
+
+class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
+    """By receipt number, by several, or all cases of a person. A hub that is one version older knows no several."""
 
     receipt_number: str | None = None
     id_number: str | None = None
+    receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
 
 
 class ProgressState(_Said, frozen=True):

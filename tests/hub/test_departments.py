@@ -368,3 +368,14 @@ def test_progress_by_plain_get_shows_no_name(machine: Machine) -> None:
 
 def test_every_department_is_found_by_its_file() -> None:
     assert set(DEPARTMENTS) == {"traffic", "household", "exit_entry"}
+
+
+def test_one_progress_question_names_several_cases(hub: RunningHub, machine: Machine) -> None:
+    numbers = [f"several-{n}" for n in range(3)]
+    for number in numbers:
+        machine.file_case("zhao", "E13", number)
+    for number in numbers:
+        machine.wait_for(number, "delivered")
+    cases = machine.ask("progress", receipt_numbers=[*numbers, "unknown"]).cases
+    assert sorted(case.receipt_number for case in cases) == numbers
+    assert all(case.states for case in cases)
