@@ -14,6 +14,7 @@ from kiosk.cases import CaseState
 from kiosk.hub_link.client import Answered, HubLink, Refused
 from kiosk.messages.questions import MOST_NUMBERS, CaseProgress, ProgressQuestion
 from offline_cache.errors import StoreError
+from offline_cache.outbox import Outbox
 
 log = structlog.get_logger()
 
@@ -48,14 +49,14 @@ class _Followed(msgspec.Struct):
 class CaseWatch:
     """One per machine: one question for all cases that wait. ``words`` holds receipt numbers and states, no person.
 
-    ``number_of`` gives the receipt number of an envelope's key, from the store (called in a thread).
+    The receipt number of an envelope is looked up in ``outbox``, in a thread.
     """
 
-    def __init__(self, link: HubLink, publish: Callable[..., None], number_of: Callable[[str], str | None]) -> None:
+    def __init__(self, link: HubLink, publish: Callable[..., None], outbox: Outbox) -> None:
         self.words: dict[str, Word] = {}
         self._link = link
         self._publish = publish
-        self._number_of = number_of
+        self._outbox = outbox
         self._fresh: list[tuple[str, str]] = []
         self._followed: dict[str, _Followed] = {}
         self._bell = trio.Event()
@@ -101,10 +102,11 @@ class CaseWatch:
 
     async def _begin(self, key: str, case_id: str) -> None:
         try:
-            number = await trio.to_thread.run_sync(self._number_of, key)
+            rows = await trio.to_thread.run_sync(lambda: self._outbox.find(key=key))
         except StoreError as error:
             log.error("case_watch.store", key=key, error=str(error))
             return
+        number = rows[0].receipt_number if rows else None
         if number is None:
             return
         now = trio.current_time()

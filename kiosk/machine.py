@@ -103,7 +103,7 @@ class Machine:
         """Intent and ``ref`` of the sheet that this process handed over last, until the printer has said its end."""
         self.is_quiet = True
         """Nobody is being served."""
-        self.watch = CaseWatch(self.link, self.publish, self._receipt_number_of)
+        self.watch = CaseWatch(self.link, self.publish, self.outbox)
         self._brand_taps: list[float] = []
 
     def _open_store(self) -> None:
@@ -208,9 +208,12 @@ class Machine:
         return await self.vision.snapshot(boxes=boxes) if self.vision else None
 
     async def ask(self, kind: str, question: Any) -> Answered | Unreachable | Refused:
-        """A live question to the city; how long it took is published, not what was asked."""
+        """A live question to the city; how long it took is published, not what was asked.
+
+        What is due only adds to a page, so nobody waits long for it.
+        """
         began = self.clock.monotonic()
-        reply = await self.link.ask(kind, question)
+        reply = await self.link.ask(kind, question, decorates=kind == "due")
         seconds = round(self.clock.monotonic() - began, 4)
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
@@ -497,10 +500,6 @@ class Machine:
         if state == "delivered":
             self.timekeeper.receipt_kept(self.outbox.proof(key))
             self.watch.delivered(key, case_id)
-
-    def _receipt_number_of(self, key: str) -> str | None:
-        """From the store, in a thread."""
-        return next((row.receipt_number for row in self.outbox.find(key=key)), None)
 
     @contextmanager
     def refreshing(self, refresh: Callable[[], None]) -> Iterator[None]:

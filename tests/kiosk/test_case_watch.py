@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 import trio
@@ -39,13 +40,24 @@ class Hub:
         return CaseProgress(number, "T01", "*", [ProgressState(state, "", "traffic")], date(2027, 1, 20))
 
 
+class Row(NamedTuple):
+    receipt_number: str
+
+
+class Rows:
+    """An outbox, as far as the watch reads it."""
+
+    def find(self, *, key: str) -> list[Row]:
+        return [Row(f"R{key}")]
+
+
 class Watching:
     def __init__(self) -> None:
         self.hub, self.said = Hub(), []
         self.watch = CaseWatch(
             self.hub,  # type: ignore[arg-type]
             lambda _event, **facts: self.said.append(facts["state"]),
-            lambda key: f"R{key}",
+            Rows(),  # type: ignore[arg-type]
         )
 
 

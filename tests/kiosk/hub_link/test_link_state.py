@@ -12,18 +12,20 @@ import msgspec
 import pytest
 import trio
 
-from kiosk.hub_link.client import HubLink
+from kiosk.hub_link import client
+from kiosk.hub_link.client import HubLink, Unreachable
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.state import PASSING, LinkState, state_of_answer
 from kiosk.messages.fleet import Command, sign_hub_keys
+from kiosk.messages.questions import DueQuestion
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.text import text
 from offline_cache.values import Values
 from tests.kiosk.hub_link.conftest import HTML
 from tests.matrix.link.namespaces import certificate
-from tests.waiting import comes_true
+from tests.waiting import HANG_S, comes_true
 
 OWN = {"content-type": "application/problem+json"}
 
@@ -255,3 +257,56 @@ def test_no_page_of_whatever_status_is_online(status: int) -> None:
     for headers in ({}, OWN, {"content-type": "text/html"}):
         for body in (b"", b"{}", HTML, b"[" * 5000, b"\xff"):
             assert state_of_answer(Answer(status, headers, body)) is not LinkState.ONLINE
+
+
+@asynccontextmanager
+async def hung_hub(settings, *, says: bytes = b"", heartbeats: bool = False) -> AsyncIterator[Any]:
+    """Accepts, reads, and never answers a question; ``says`` is all that comes. Heartbeats may be answered."""
+
+    async def serve(stream: trio.SocketStream) -> None:
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while asked := await stream.receive_some(65536):
+                if b"/v1/questions" not in asked[:200] and heartbeats:
+                    healthy = b'{"commands":[]}'
+                    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                    await stream.send_all(head % len(healthy) + healthy)
+                elif says:
+                    await stream.send_all(says)
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        yield settings._replace(url=f"http://127.0.0.1:{listener.socket.getsockname()[1]}", request_timeout_s=HANG_S)
+        nursery.cancel_scope.cancel()
+
+
+HEADERS_ONLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+
+
+@pytest.mark.parametrize("says", [b"", HEADERS_ONLY], ids=["nothing", "headers and never a body"])
+async def test_a_hung_hub_keeps_nobody_for_the_whole_limit_and_the_next_one_not_at_all(
+    kit, settings, monkeypatch, says: bytes
+) -> None:
+    """The limit of a request is as long as a hang here: what returns at all has not waited for it."""
+    monkeypatch.setattr(client, "DECORATION_S", 0.3)
+    monkeypatch.setattr(client, "_PROBE_TIMEOUT_S", 0.3)
+    async with hung_hub(settings, says=says) as place:
+        watched = Watched(kit, place)
+        assert await watched.link.ask("due", DueQuestion("x"), decorates=True) == Unreachable("timeout")
+        async with watched.running():
+            await watched.becomes(LinkState.SILENT)
+            assert await watched.link.ask("due", DueQuestion("x"), decorates=True) == Unreachable("offline")
+
+
+async def test_a_hub_that_hangs_in_questions_only_costs_the_next_one_a_moment(kit, settings, monkeypatch) -> None:
+    monkeypatch.setattr(client, "DECORATION_S", 0.3)
+    monkeypatch.setattr(client, "SLOW_DECORATION_S", 0.01)
+    async with hung_hub(settings, heartbeats=True) as place:
+        watched = Watched(kit, place)
+        async with watched.running():
+            await watched.becomes(LinkState.ONLINE)
+            assert watched.link._limit_s(decorates=True) == 0.3
+            assert await watched.link.ask("due", DueQuestion("x"), decorates=True) == Unreachable("timeout")
+            assert watched.link._limit_s(decorates=True) == 0.01
+            assert watched.link._limit_s(decorates=False) is None, "what matters still waits"
+            assert watched.link.online, "one slow answer proves no outage"

@@ -25,6 +25,8 @@ SHARES = {
     "5xx, not seen by the hub": 0.02,
     "5xx in place of the answer": 0.02,
     "portal": 0.01,
+    "page in place of the answer": 0.02,
+    "page, not seen by the hub": 0.02,
 }
 """Of all requests; ``refused`` is of all connections."""
 REFUSED = 0.08
@@ -102,6 +104,8 @@ class Proxy:
             raise _Cut
         if fault == "portal":
             client.write(PORTAL)
+        elif fault == "page, not seen by the hub":
+            client.write(self._page())
         elif fault == "5xx, not seen by the hub":
             client.write(self._server_error())
         else:
@@ -120,6 +124,8 @@ class Proxy:
             await asyncio.sleep(LATE_S)
         elif fault == "5xx in place of the answer":
             answer = self._server_error()
+        elif fault == "page in place of the answer":
+            answer = self._page()
         elif fault.startswith("twice"):
             second = await _exchange(request, upstream)
             answer = second if fault.endswith("second answer") else answer
@@ -147,6 +153,12 @@ class Proxy:
         task = asyncio.ensure_future(arrive(LATE_S + 2 * self._dice.random()))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _page(self) -> bytes:
+        """A gateway's refusal in words of its own, under whatever name."""
+        status = self._dice.choice((b"400 Bad Request", b"409 Conflict", b"413 Too Large", b"422 Unprocessable"))
+        kind = self._dice.choice((b"text/html", b"application/problem+json", b"application/json"))
+        return b"HTTP/1.1 " + status + b"\r\nContent-Type: " + kind + b"\r\nContent-Length: 9\r\n\r\n<p>No</p>"
 
     def _server_error(self) -> bytes:
         status = self._dice.choice((b"500 Internal Server Error", b"502 Bad Gateway", b"503 Service Unavailable"))
