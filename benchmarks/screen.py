@@ -72,6 +72,7 @@ async def measured(rows: list[tuple[str, str, list[float]]], runs: int) -> None:
     samples = pages()
     async with showing(presenter, samples["review"]) as shown:
         rows.append(("press to changed pixel", "ms", [await press(shown) for _ in range(runs)]))
+        rows.append(("draw a whole frame", "ms", [spent(lambda: whole_frame(presenter)) for _ in range(runs)]))
         rows.append(("build a page", "ms", [spent(presenter._draw) for _ in range(runs)]))
     for name, page in (("show home", home()), ("show a form", samples["form"])):
         rows.append((name + ", to the glass", "ms", [await shown_after(presenter, page) for _ in range(runs)]))
@@ -81,6 +82,13 @@ async def measured(rows: list[tuple[str, str, list[float]]], runs: int) -> None:
     async with showing(presenter, home()):
         rows.append(("idle on home, one core", "%", [await idle() for _ in range(3)]))
     rows.append(("resident memory", "MB", [resident()]))
+
+
+def whole_frame(presenter: KivyPresenter) -> None:
+    from kivy.graphics.opengl import glFinish
+
+    presenter._window.dispatch("on_draw")
+    glFinish()
 
 
 async def press(shown: Showing) -> float:

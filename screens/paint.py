@@ -71,7 +71,7 @@ def header(width: int, height: int, top: str, bottom: str, radii: tuple[int, int
     draw.ellipse((width * 2 - reach, height * 2 - reach, width * 2 + reach // 2, height * 2 + reach // 2), fill=16)
     if width > 800:
         draw.ellipse((-reach // 3, height, reach // 2, height + reach), fill=12)
-    circles = circles.resize((width, height), Image.Resampling.LANCZOS)
+    circles = circles.reduce(2)
     image = Image.composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image, circles)
     if any(radii):
         image.putalpha(_corners(width, height, radii))

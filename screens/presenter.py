@@ -140,6 +140,7 @@ class KivyPresenter:
         self._forgotten()
         if self._surface is None:
             return
+        from screens.frames.cover import cover
         from screens.wipe import forget_everything
 
         self._fingers.forget()
@@ -147,6 +148,7 @@ class KivyPresenter:
         if then is not None:
             self._put(then, Settings())
         else:
+            self._cover = self._cover or cover(self._metrics())
             self._surface.mount(self._cover, fresh=True)
         forget_everything()
 
@@ -191,7 +193,6 @@ class KivyPresenter:
 
         EventLoop.ensure_window()
         from screens import theme
-        from screens.frames.cover import cover
         from screens.surface import Surface
         from screens.touch import Fingers
 
@@ -200,7 +201,6 @@ class KivyPresenter:
         self._fingers = Fingers.on(Window)
         self._surface = Surface(self._touched, now=self._clock.monotonic)
         Window.add_widget(self._surface)
-        self._cover = cover(self._metrics())
         Window.bind(on_flip=self._surface.seen)
         # What is there before the first visit stays: a full collection then takes 10 ms instead of 150.
         gc.collect()

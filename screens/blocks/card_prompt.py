@@ -59,7 +59,7 @@ def _buttons(panel: Panel, block: CardPrompt, look: Look, y: float) -> float:
 
 @cache
 def _card_art(width: int, height: int) -> Texture:
-    over = 3
+    over = 2
     size = (width * over, height * over)
     card = Image.new("RGBA", size, (214, 227, 252, 0))  # no dark fringe when it is turned
     draw = ImageDraw.Draw(card)
@@ -76,10 +76,11 @@ def _card_art(width: int, height: int) -> Texture:
         (right - 60 * over, face + 46 * over, right - 10 * over, face + 106 * over), 180, 360, fill=(88, 136, 232, 255)
     )
     card = card.rotate(-7, Image.Resampling.BICUBIC)
-    alpha = card.getchannel("A").filter(ImageFilter.GaussianBlur(9 * over)).point(lambda a: a * 0.35)
-    shade = Image.new("RGBA", size, (16, 42, 120, 0))
+    card = card.reduce(over)
+    alpha = card.getchannel("A").filter(ImageFilter.GaussianBlur(9)).point(lambda a: a * 0.35)
+    shade = Image.new("RGBA", card.size, (16, 42, 120, 0))
     shade.putalpha(alpha)
-    base = Image.new("RGBA", size, (0, 0, 0, 0))
-    base.alpha_composite(shade, (0, 8 * over))
+    base = Image.new("RGBA", card.size, (0, 0, 0, 0))
+    base.alpha_composite(shade, (0, 8))
     base.alpha_composite(card)
-    return paint.texture(base.resize((width, height), Image.Resampling.LANCZOS))
+    return paint.texture(base)
