@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
+from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service
 from kiosk.health import WORKS, Offer, offer
+from kiosk.hub_link.client import Answered
+from kiosk.journey.identify import card_problem
 from kiosk.messages.masking import mask_name
-from kiosk.messages.questions import DueFact
+from kiosk.messages.questions import DueFact, DueQuestion
+from kiosk.next_card import READER
 from kiosk.pages import (
     Action,
     Block,
@@ -32,6 +39,7 @@ from kiosk.visit import Visit, joined, settings_actions
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
+log = structlog.get_logger()
 LINES = (("traffic", "car"), ("household", "house-line"), ("exit_entry", "airplane-tilt"))
 _SOON_DAYS = 30
 _TOP = 4
@@ -54,7 +62,7 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
         )
     elif trouble:
         blocks.append(Notice(level="warn", icon="warning", text=trouble))
-    elif machine.peripherals.status("id_card_reader").device not in WORKS:
+    elif machine.peripherals.status(READER).device not in WORKS:
         blocks.append(Notice(level="warn", icon="warning", text=text("card.reader_lost")))
     if not machine.link.online:
         blocks.append(
@@ -113,8 +121,8 @@ def _line_card(machine: Machine, line: str, icon: str) -> LineCard:
     )
 
 
-def _tiles(machine: Machine, services: list[Service]) -> tuple[Tile, ...]:
-    return tuple(tile(machine, s) for s in services)
+def _tiles(machine: Machine, services: list[Service], card: IdCard | None = None) -> tuple[Tile, ...]:
+    return tuple(tile(machine, s, card) for s in services)
 
 
 def _offer(machine: Machine, service: Service) -> Offer:
@@ -123,18 +131,26 @@ def _offer(machine: Machine, service: Service) -> Offer:
     return offer(service, machine.peripherals, online=online, knows_date=knows_date, filing_trouble=trouble)
 
 
-def tile(machine: Machine, service: Service) -> Tile:
-    """A service as a tile, grey with the reason when it cannot end."""
-    given = _offer(machine, service)
+def tile(machine: Machine, service: Service, card: IdCard | None = None) -> Tile:
+    """A service as a tile, grey with the reason when it cannot end or is not for the holder of ``card``."""
+    given = _given(machine, service, card)
     action = Action(
         id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available, reason=given.reason
     )
     return Tile(action=action, line=service.line, lead=given.hint or service.summary)
 
 
-def line_page(machine: Machine, line: str) -> Page:
+def _given(machine: Machine, service: Service, card: IdCard | None) -> Offer:
+    if card is not None and machine.clock.knows_date and any(s.kind == "identify" for s in service.steps):
+        problem = card_problem(card, service, machine.clock.today())
+        if problem:
+            return Offer(reason=problem[0])
+    return _offer(machine, service)
+
+
+def line_page(machine: Machine, visit: Visit, line: str) -> Page:
     """All services of one line."""
-    tiles = _tiles(machine, machine.catalogue.of_line(line))
+    tiles = _tiles(machine, machine.catalogue.of_line(line), visit.card)
     return Page(
         kind="line",
         title=text(f"line.{line}"),
@@ -150,32 +166,37 @@ def line_page(machine: Machine, line: str) -> Page:
     )
 
 
-def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent: list[str]) -> Page:
-    """After the tap: who this is (masked), what is due across the three lines, and everything else."""
-    today = machine.clock.today()
-    items = sorted(
-        (_due_item(machine, d, today) for d in due or [] if d.service in machine.catalogue.services),
-        key=lambda pair: pair[0],
-    )
-    blocks: list = []
-    if due is None:
-        blocks.append(
-            Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=text("todo.offline_lead"))
-        )
-    elif silent:
-        names = joined(*(text(f"line.{line}") for line in silent))
-        blocks.append(Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names)))
-    if due is not None:
-        blocks.append(
-            DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
-        )
-    others = [s for line, _ in LINES for s in machine.catalogue.of_line(line)]
-    blocks.append(
-        Tiles(title=text("todo.all"), tiles=_tiles(machine, others), columns=1 if len(others) < 4 else 2, wide=True)
-    )
-    blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.of_line("common")), columns=3))
+class Due(NamedTuple):
+    """What the city has said is due: None while it has said nothing. ``silent``: lines that did not answer in time."""
+
+    items: list[DueFact] | None = None
+    silent: Sequence[str] = ()
+    is_asked: bool = False
+
+
+ASKING = Due(is_asked=True)
+
+
+async def what_is_due(machine: Machine, id_number: str) -> Due:
+    """Asks the city."""
+    reply = await machine.ask("due", DueQuestion(id_number))
+    return Due(reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else Due()
+
+
+def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
+    """After the tap: who this is (masked), what is due across the three lines, and what this person can start."""
     card = visit.card
     name = same(mask_name(card.shown_name)) if card else NOTHING
+    every = _tiles(machine, [s for line, _ in LINES for s in machine.catalogue.of_line(line)], card)
+    open_, shut = [t for t in every if t.action.enabled], [t for t in every if not t.action.enabled]
+    blocks: list = [*_due_blocks(machine, due, card)]
+    if open_:
+        blocks.append(_wide(text("todo.all"), open_, len(every)))
+    else:
+        blocks.append(Notice(level="info", icon="info", text=text("todo.nothing"), detail=text("todo.nothing_lead")))
+    blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.of_line("common")), columns=3))
+    if shut:
+        blocks.append(_wide(text("todo.not_now"), shut, len(every)))
     return Page(
         kind="todo",
         title=text("todo.hello", name=name),
@@ -187,10 +208,28 @@ def todo_page(machine: Machine, visit: Visit, due: list[DueFact] | None, silent:
     )
 
 
-def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueItem]:
-    service = machine.catalogue.services[due.service]
-    given = _offer(machine, service)
-    reason = service.due.reason.filled(**due.facts) if service.due else service.summary
+def _wide(title: Text, tiles: list[Tile], of: int) -> Tiles:
+    return Tiles(title=title, tiles=tuple(tiles), columns=1 if of < 4 else 2, wide=True)
+
+
+def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Block]:
+    if due.items is None:
+        if due.is_asked:
+            yield Notice(level="info", icon="hourglass-medium", text=text("todo.asking"))
+        else:
+            yield Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=text("todo.offline_lead"))
+        return
+    if due.silent:
+        names = joined(*(text(f"line.{line}") for line in due.silent if line in dict(LINES)))
+        yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
+    known = [d for d in due.items if d.service in machine.catalogue.services]
+    items = sorted((_due_item(machine, d, card) for d in known), key=lambda pair: pair[0])
+    yield DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
+
+
+def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date, DueItem]:
+    today, service = machine.clock.today(), machine.catalogue.services[due.service]
+    given = _given(machine, service, card)
     urgency = _urgency(due.due_on, today)
     item = DueItem(
         action=Action(
@@ -201,11 +240,23 @@ def _due_item(machine: Machine, due: DueFact, today: date) -> tuple[date, DueIte
             reason=given.reason,
         ),
         line=service.line,
-        reason=reason,
+        reason=_due_reason(service, due),
         urgency=urgency,  # type: ignore[arg-type]
         urgency_label=_urgency_label(urgency, due.due_on, today),
     )
     return due.due_on or date.max, item
+
+
+def _due_reason(service: Service, due: DueFact) -> Text:
+    """The service's reason with the department's facts; without them where they are not those that it names."""
+    if service.due is None:
+        return service.summary
+    try:
+        return service.due.reason.filled(**due.facts)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        # The boundary of a foreign fact: it must not take the person's whole page away.
+        log.warning("due_fact_unexpected", service=service.key, error=type(error).__name__)
+        return service.summary
 
 
 def _urgency(due_on: date | None, today: date) -> str:

@@ -13,15 +13,14 @@ from typing import Any
 import structlog
 import trio
 
-from devices.id_card_reader.card import IdCard
-from devices.vocabulary import DeviceStatus
-from kiosk import doctor, hardening, lobby, maintenance, recovery, wipe
+from devices.vocabulary import DeviceState, DeviceStatus
+from kiosk import doctor, hardening, lobby, maintenance, recovery, visits, wipe
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue import loader
-from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import require_signed
 from kiosk.clock import Clock, local
 from kiosk.config import Config
+from kiosk.guide_calls import GuideCalls
 from kiosk.health import WORKS
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
@@ -31,17 +30,15 @@ from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
-from kiosk.journey import engine
-from kiosk.journey.identify import reading_trouble
+from kiosk.journey.engine import Outcome
 from kiosk.logs import place_of
 from kiosk.messages.fleet import Heartbeat, HeartbeatAnswer
-from kiosk.messages.questions import DueQuestion
-from kiosk.pages import Action, Answer, Chip, Hero, Page, Presenter, Settings
-from kiosk.peripherals import Peripherals, is_lost
+from kiosk.next_card import READER, NextCard
+from kiosk.pages import Chip, Page, Presenter, Settings
+from kiosk.peripherals import Peripherals
 from kiosk.refusals import not_filed
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
-from kiosk.text import NOTHING, text
 from kiosk.timekeeping import Timekeeper
 from kiosk.upkeep import Upkeep
 from kiosk.vision.client import Thresholds, VisionWorker
@@ -56,7 +53,7 @@ from offline_cache.values import Values
 
 log = structlog.get_logger()
 _SETTLE_S = 0.5
-BRAND_TAPS = 5
+_FIRST_LOOK_S = 2.0
 
 
 class Machine:
@@ -72,6 +69,7 @@ class Machine:
         """It ended itself to be started anew."""
         self._serving = trio.CancelScope()
         self._refresh: Callable[[], None] | None = None
+        self.came_online = trio.Event()
         self.clock = clock or Clock(config.demo.today)
         self.rng = random.Random()
         folder = Path(config.catalogue.path) if config.catalogue.path else None
@@ -86,6 +84,8 @@ class Machine:
         self.peripherals = Peripherals(configured, self.clock)
         self.peripherals.listen(self._device_changed)
         self.peripherals.on_command = self._device_did
+        self.guide_calls = GuideCalls(self.publish)
+        self.next_card = NextCard(self.peripherals, self.clock)
         maintenance.watch(self.peripherals, self.clock)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
         self.vision = (
@@ -104,7 +104,6 @@ class Machine:
         self.is_quiet = True
         """Nobody is being served."""
         self.watch = CaseWatch(self.link, self.publish, self.outbox)
-        self._brand_taps: list[float] = []
 
     def _open_store(self) -> None:
         store = self.config.store
@@ -256,8 +255,19 @@ class Machine:
         self.publish("out_of_service", reason=reason)
 
     def filing_trouble(self) -> str:
-        """Why nothing can be filed now: ``enrol`` (the hub has never accepted this machine); else ""."""
-        return "" if self.numbers.are_known else "enrol"
+        """Why nothing can be filed now; "" when it can.
+
+        ``enrol`` (the hub has never accepted this machine), ``key`` (not the hub's), ``full`` (below the free floor).
+        """
+        if not self.numbers.are_known:
+            return "enrol"
+        if self.hub_keys.trouble:
+            return "key"
+        return "" if self.store.has_room else "full"
+
+    def not_filed(self, error: StoreError) -> Page:
+        """What a person is told when the store fails a step."""
+        return not_filed(error)
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -317,6 +327,7 @@ class Machine:
 
     async def _serve(self, visits: int | None) -> None:
         served = 0
+        await self._reader_looked()
         while not self.is_stopping and (visits is None or served < visits):
             await self._one_visit()
             served += 1
@@ -326,11 +337,8 @@ class Machine:
         self.presenter.on_touch = visit.touched
         reason = "stopped"
         try:
-            first = await self._attract(visit)
-            self.is_quiet = False
-            self.publish("visit", visit=visit.id, state="start")
-            await self._welcome(visit, first)
-            del first
+            while await visits.from_home(self, visit) is Outcome.BACK:
+                pass
             reason = "done"
         except VisitEnded as ended:
             reason = ended.reason
@@ -346,6 +354,7 @@ class Machine:
             if stopped is not None:
                 raise stopped from None
         finally:
+            self.next_card.begin()
             # No limit cuts it: until it is done nobody is served.
             with trio.CancelScope(shield=True):
                 await self._wipe(visit, reason)
@@ -365,90 +374,10 @@ class Machine:
         self.publish("wiped", visit=visit.id)
         self.is_quiet = True
 
-    async def _attract(self, visit: Visit) -> IdCard | Answer:
-        """The home page until somebody touches it or puts a card down; one that lies there from before is not read."""
-        left_behind = [self._reader_sees_card()]
-        trouble = [NOTHING]
-
-        def home() -> Page:
-            return lobby.home_page(self, visit, card_lies_there=left_behind[0], trouble=trouble[0])
-
-        async def card() -> IdCard:
-            if left_behind[0]:
-                await self.peripherals.call("id_card_reader", "wait_removed", 3600.0)
-                left_behind[0] = False
-                visit.update(home())
-            while True:
-                done = await self.peripherals.call("id_card_reader", "read_card", 3600.0)
-                if done.ok:
-                    return done.value
-                lost = is_lost(done)
-                trouble[0] = NOTHING if lost else reading_trouble(done)
-                visit.update(home())
-                await self.settle(device_lost=lost)
-
-        with self.refreshing(lambda: visit.update(home())):
-            while True:
-                found = await visit.show_while(home, card)
-                if isinstance(found, Answer) and found.action == "brand" and not self._brand_tapped():
-                    continue
-                return found
-
-    def _reader_sees_card(self) -> bool:
-        return self.peripherals.status("id_card_reader").media == "present"
-
-    def _brand_tapped(self) -> bool:
-        """Five taps on the emblem within five seconds open the way in for technicians."""
-        now = trio.current_time()
-        self._brand_taps = [t for t in self._brand_taps if now - t < BRAND_TAPS] + [now]
-        return len(self._brand_taps) >= BRAND_TAPS
-
-    async def _welcome(self, visit: Visit, first: IdCard | Answer) -> None:
-        """From the first touch on: to maintenance, to a service, or to what is due."""
-        if isinstance(first, Answer):
-            if first.action == "brand":
-                await maintenance.enter(visit)
-                return
-            await self._chosen(visit, first.action)
-        else:
-            staff = await self.staff.find(first.number)
-            if staff and staff.role == "technician" and await maintenance.run(visit, staff):
-                return
-            if self.out_of_service:
-                return
-            visit.take(first)
-        del first
-        while visit.card is not None:
-            await self._todo(visit)
-
-    async def _todo(self, visit: Visit) -> None:
-        card = visit.card
-        if card is None:
-            return
-        hero = Hero(icon="magnifying-glass", level="info", title=text("todo.asking"), busy=True)
-        exit_ = Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out")
-        page = Page(kind="checking", title=text("todo.asking"), blocks=(hero,), actions=(exit_,), icon="user-circle")
-        reply = await visit.show_while(page, lambda: self.ask("due", DueQuestion(card.number)))
-        due, silent = (reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else (None, [])
-        with self.refreshing(lambda: visit.update(lobby.todo_page(self, visit, due, silent))):
-            answer = await visit.show(lambda: lobby.todo_page(self, visit, due, silent))
-        await self._chosen(visit, answer.action)
-
-    async def _chosen(self, visit: Visit, action: str) -> None:
-        what, _, key = action.partition(":")
-        if what == "line":
-            answer = await visit.show(lambda: lobby.line_page(self, key))
-            if answer.action.startswith("service:"):
-                await self._chosen(visit, answer.action)
-        elif what == "service" and key in self.catalogue.services:
-            await self._journey(visit, self.catalogue.services[key])
-
-    async def _journey(self, visit: Visit, service: Service) -> None:
-        try:
-            await engine.run(visit, service)
-        except StoreError as error:
-            log.error("store_failed", service=service.key, error=type(error).__name__)
-            await visit.tell(not_filed(error))
+    async def _reader_looked(self) -> None:
+        """A moment for the reader to see what lies there from before: that is not for the first visit."""
+        with trio.move_on_after(_FIRST_LOOK_S):
+            await self.peripherals.until(READER, frozenset(DeviceState) - {DeviceState.STARTING})
 
     # -- what changes by itself -------------------------------------------------------------------------------------
 
@@ -465,6 +394,8 @@ class Machine:
         self.publish("link", online=self.link.online, state=state)
         if self.link.online:
             self.forwarder.network_up()
+            self.came_online.set()
+            self.came_online = trio.Event()
         self.watch.link_changed()
         self._refreshed()
 

@@ -15,6 +15,7 @@ from kiosk.clock import Clock
 
 log = structlog.get_logger()
 _STOP_S = 1.0
+_BREATH_S = 0.2
 StatusListener = Callable[[str, DeviceStatus], None]
 _ANSWERS = frozenset({DeviceState.ONLINE, DeviceState.BUSY})
 _LOST = frozenset({Completion.DEVICE_NOT_READY, Completion.HARDWARE_ERROR})
@@ -99,6 +100,16 @@ class Peripherals:
             for listener in self._listeners:
                 listener(name, status)
 
+    async def ready(self, name: str) -> None:
+        """After a command that failed: a breath, then until the device takes commands. It is not asked meanwhile."""
+        await trio.sleep(_BREATH_S)
+        await self.until_online(name)
+
+    async def until(self, name: str, states: frozenset[DeviceState]) -> None:
+        """Until the device is in one of these states."""
+        while self.status(name).device not in states:
+            await self._changed.wait()
+
     async def call(self, name: str, command: str, timeout_s: float, **arguments: Any) -> Completed:
         """One command, one completion. Canceling the caller cancels the command in the device."""
         begun = self.begin(name, command, timeout_s, **arguments)
@@ -123,8 +134,7 @@ class Peripherals:
 
     async def until_online(self, name: str) -> None:
         """Until the device works again: nothing is tried on one that is away."""
-        while self.status(name).device not in _ANSWERS:
-            await self._changed.wait()
+        await self.until(name, _ANSWERS)
 
     async def until_change(self) -> None:
         """Until any device tells of a new state."""

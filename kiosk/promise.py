@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from math import ceil
 
 from kiosk.catalogue.model import Limit
 from kiosk.text import Text, text
@@ -19,4 +20,4 @@ def promise_words(promised_on: date, accepted_on: date, limit: Limit | None) -> 
     latest = text("promise.latest", date=day, weekday=text(f"promise.weekday_{promised_on.isoweekday()}"))
     if limit is None or not limit.n:
         return latest
-    return text("promise.counted", latest=latest, n=f"{limit.n:g}", unit=text(f"promise.unit_{limit.unit}"))
+    return text("promise.counted", latest=latest, span=text(f"promise.unit_{limit.unit}", n=ceil(limit.n)))

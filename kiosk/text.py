@@ -61,8 +61,22 @@ def plain(word: object) -> str:
     return " ".join(shown.split())[:_LONGEST_WORD]
 
 
+class _Count(int):
+    """A number that is written with its word: ``{n:day|days}`` gives "1 day" and "3 days"."""
+
+    def __format__(self, form: str) -> str:
+        one, bar, many = form.partition("|")
+        return f"{int(self)} {one if self == 1 else many}" if bar else format(int(self), form)
+
+
 def _fill(message: str, values: dict[str, object], language: str) -> str:
-    return message.format(**{k: v.in_language(language) if isinstance(v, Text) else v for k, v in values.items()})
+    return message.format(**{k: _in(language, v) for k, v in values.items()})
+
+
+def _in(language: str, value: object) -> object:
+    if isinstance(value, Text):
+        return value.in_language(language)
+    return _Count(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _lookup(language: str, key: str) -> str:

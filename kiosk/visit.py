@@ -59,28 +59,36 @@ class Visit:
         self.filed: list[FiledCase] = []
         self.rated: set[str] = set()
         """Receipt numbers: a case is rated once (一次一评)."""
-        self.guide_called = False
+        self.typed: dict[str, dict[str, str]] = {}
+        """What was typed and chosen, by service and field: leaving a page does not lose it."""
         self._touched = 0.0
+        self._felt = trio.Event()
         self._asking = False
+        self._drawn: Page | None = None
+        self._behind: Page | None = None
 
     async def show(self, page: Page | Callable[[], Page]) -> Answer:
         """Put ``page`` up and wait for the person. Settings, help, idling and leaving are dealt with here.
 
-        A page that depends on the settings or on device health is given as a function that makes it anew.
-        Raises VisitEnded when the person leaves or does not come back.
+        A page that depends on the settings or on device health is given as a function: it is made anew whenever these
+        change. Raises VisitEnded when the person leaves or does not come back.
         """
         make: Callable[[], Page] = (lambda: page) if isinstance(page, Page) else page
-        self.machine.published_page(make())
-        values: dict[str, Any] = {}
-        while True:
-            shown = make()
-            answer = await self._answered(restored(self._dressed(shown), values))
-            values = answer.values or values
-            if answer.action == "exit":
-                if await self._confirmed_exit(shown):
-                    raise VisitEnded("exit")
-            elif not await self._setting(answer.action):
-                return answer
+        self.machine.published_page(shown := make())
+        self._behind = None
+        kept = self.typed.setdefault(shown.service, {}) if shown.service else {}
+        values: dict[str, Any] = dict(kept)
+        with self.machine.refreshing(lambda: self._refresh(page)):
+            while True:
+                answer = await self._answered(self._dressed(shown), values)
+                values = answer.values or values
+                kept.update({name: value for name, value in answer.values.items() if isinstance(value, str)})
+                if answer.action == "exit":
+                    if await self._confirmed_exit(shown):
+                        raise VisitEnded("exit")
+                elif not await self._setting(answer.action):
+                    return answer
+                shown = make()
 
     async def show_while(self, page: Page | Callable[[], Page], work: Callable[[], Awaitable[T]]) -> Answer | T:
         """Show ``page`` while ``work`` runs; whichever ends first is the result, the other is canceled."""
@@ -105,9 +113,20 @@ class Visit:
         return outcome
 
     def update(self, page: Page) -> None:
-        """Replace what is shown without ending the wait, unless another page lies over it just now."""
-        if self._asking:
-            self.machine.presenter.update(self._dressed(page))
+        """Replace what is shown without ending the wait; beneath a page of the frame it waits for that one's end."""
+        dressed = self._dressed(page)
+        if not self._asking:
+            self._behind = dressed
+        elif dressed != self._drawn:
+            self._drawn = dressed
+            self.machine.presenter.update(dressed)
+
+    def _refresh(self, page: Page | Callable[[], Page]) -> None:
+        """A device or the network changed: the page is made anew, or at least its header tells the truth."""
+        if not isinstance(page, Page):
+            self.update(page())
+        elif self._drawn is not None:
+            self.update(self._drawn)
 
     async def tell(self, page: Page) -> None:
         """Show a page whose only answer is to go on."""
@@ -126,28 +145,46 @@ class Visit:
     def touched(self) -> None:
         """The person is here: the countdown begins anew."""
         self._touched = trio.current_time()
+        self._felt.set()
+        self._felt = trio.Event()
 
-    async def _answered(self, page: Page) -> Answer:
-        """The presenter's answer, with the countdown and its warning page."""
+    async def untouched(self, seconds: float) -> None:
+        """Until nobody has touched for so long."""
+        while (left_s := self._touched + seconds - trio.current_time()) > 0:
+            await trio.sleep(left_s)
+
+    async def touch(self) -> None:
+        """Until the next touch."""
+        await self._felt.wait()
+
+    async def _framed(self, page: Page) -> Answer:
+        """The answer to a page of the frame (help, leaving, guide), which lies over another one."""
+        self.machine.published_page(page)
+        return await self._answered(page, {}, is_frame=True)
+
+    async def _answered(self, page: Page, values: dict[str, Any], *, is_frame: bool = False) -> Answer:
+        """The presenter's answer, with the countdown and its warning page. A frame's page is not updated."""
         presenter = self.machine.presenter
-        values: dict[str, Any] = {}
         while True:
             self.touched()
-            answer = await self._before_idle(restored(page, values))
+            answer = await self._before_idle(page, values, is_frame=is_frame)
             if answer is not None:
                 return answer
             values = presenter.values()
             await self._still_there()
 
-    async def _before_idle(self, page: Page) -> Answer | None:
+    async def _before_idle(self, page: Page, values: dict[str, Any], *, is_frame: bool) -> Answer | None:
         answers: list[Answer] = []
         limit_s = self._limit_s(page)
 
         async def ask(scope: trio.CancelScope) -> None:
-            answers.append(await self.machine.presenter.show(page, self.settings))
+            shown = page
+            if not is_frame:
+                shown, self._behind = self._behind or page, None
+                self._asking, self._drawn = True, shown
+            answers.append(await self.machine.presenter.show(restored(shown, values), self.settings))
             scope.cancel()
 
-        self._asking = True
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ask, nursery.cancel_scope)
@@ -156,7 +193,7 @@ class Visit:
                 else:
                     self.machine.presenter.tick(0.0, 0.0)
         finally:
-            self._asking = False
+            self._asking, self._drawn = False, None
         return answers[0] if answers else None
 
     def _limit_s(self, page: Page) -> float:
@@ -210,6 +247,8 @@ class Visit:
             await trio.sleep(1.0)
 
     def _dressed(self, page: Page) -> Page:
+        if page.chips:
+            page = msgspec.structs.replace(page, chips=self.machine.chips())
         if page.layout == "home" or page.help is not None:
             return page
         return msgspec.structs.replace(page, help=Action(id="help", label=text("action.help"), icon="question"))
@@ -218,7 +257,7 @@ class Visit:
         """Leaving in the middle of something unfinished is asked once; everything else is free to leave."""
         if not page.steps or page.kind in ("result", "rate", "slip"):
             return True
-        answer = await self._answered(
+        answer = await self._framed(
             Page(
                 kind="confirm_exit",
                 layout="full",
@@ -241,7 +280,7 @@ class Visit:
             language = "en" if self.settings.language == "zh" else "zh"
             self.settings = msgspec.structs.replace(self.settings, language=language)
         elif action == "set:speech":
-            await self._answered(
+            await self._framed(
                 message("speech_later", "speaker-high", "info", text("speech.later_title"), text("speech.later_lead"))
             )
         elif action.startswith("set:") and action[4:] in _SETTINGS:
@@ -254,16 +293,15 @@ class Visit:
         return True
 
     async def call_guide(self) -> None:
-        """Ask a hall guide to come; the machine's status line is what the guide's desk sees."""
-        if not self.guide_called:
-            self.machine.publish("guide_called", visit=self.id)
-            self.guide_called = True
-        await self._answered(
-            message("guide_called", "headset", "ok", text("guide_called.title"), text("guide_called.lead"))
-        )
+        """Ask a hall guide to come, each time anew; the page says how long ago the last call was."""
+        before_s = self.machine.guide_calls.call(self.id)
+        lead = text("guide_called.lead")
+        if before_s is not None:
+            lead = joined(_called_before(before_s), lead)
+        await self._framed(message("guide_called", "headset", "ok", text("guide_called.title"), lead))
 
     async def _help(self) -> None:
-        while await self._setting((await self._answered(self._help_page())).action):
+        while await self._setting((await self._framed(self._help_page())).action):
             pass
 
     def _help_page(self) -> Page:
@@ -285,6 +323,14 @@ class Visit:
             self._added = None
         self.portrait = b""
         self.filed.clear()
+        self.typed.clear()
+        self._drawn = None
+
+
+def _called_before(seconds: float) -> Text:
+    if seconds < 60:
+        return text("guide_called.seconds_ago", seconds=max(1, round(seconds)))
+    return text("guide_called.minutes_ago", minutes=round(seconds / 60))
 
 
 def settings_actions(settings: Settings) -> tuple[Action, ...]:

@@ -16,7 +16,8 @@ from devices.id_card_reader import codec
 from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.module import SamModule
 from devices.id_card_reader.photo import PhotoDecoder
-from devices.id_card_reader.status import Meaning, Remedy, meaning
+from devices.id_card_reader.placement import EMPTY_LOOKS, Placement
+from devices.id_card_reader.status import CARD_LEFT, Meaning, Remedy, meaning
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 
 READ_ATTEMPTS = 3
@@ -75,7 +76,6 @@ class SamVReader:
     commands: ClassVar[frozenset[str]] = frozenset(
         {"read_card", "read_added_addresses", "wait_removed", "card_present", "self_test"}
     )
-    idle_interval_s: ClassVar[float] = 1.0
 
     def __init__(self, settings: SamVSettings, publish: Callable[[DeviceStatus], None]) -> None:
         self._settings, self._publish = settings, publish
@@ -92,7 +92,15 @@ class SamVReader:
         self._find_hides = settings.removal == "reread"
         self._found_since_read = settings.removal == "find"
         self._next_find = self._next_status = 0.0
-        self._gone_looks = 0
+        self._placement = Placement()
+        self._is_unnamed = False
+
+    @property
+    def idle_interval_s(self) -> float:
+        """A card that lies there is looked at at once and more often, so that a quick exchange is seen."""
+        if self._is_unnamed:
+            return 0.0
+        return 0.3 if self._media is MediaState.PRESENT else 1.0
 
     # -- driver contract -----------------------------------------------------------------------------------------
 
@@ -104,15 +112,15 @@ class SamVReader:
         frame = self._module.ask(codec.SAM_ID, Deadline(1.0))
         if frame is not None and frame.sw3 == codec.OK:
             self._sam_id = codec.show_sam_id(frame.data)
+        self._placement.forget()
+        self._is_unnamed = False
         self._say(MediaState.UNKNOWN)
 
     def idle(self) -> None:
-        """Notice an unplugged port at once, a removed card soon, a sick module now and then."""
+        """Notice an unplugged port at once, a card that comes or goes soon, a sick module now and then."""
         self._module.check_line()
-        if self._media is MediaState.PRESENT:
-            self._gone_looks = self._gone_looks + 1 if self._look(Deadline(LOOK_S)) is Seen.NONE else 0
-            if self._gone_looks >= 2:
-                self._removed()
+        for _ in range(EMPTY_LOOKS if self._media is MediaState.UNKNOWN else 1):
+            self._watch_place(Deadline(LOOK_S))
         if time.monotonic() >= self._next_status:
             self._judge(self._sam_status())
             self._say(self._media)
@@ -123,9 +131,11 @@ class SamVReader:
 
     # -- commands ------------------------------------------------------------------------------------------------
 
-    def read_card(self, deadline: Deadline) -> Completed:
+    def read_card(self, deadline: Deadline, put_down_after: float | None = None) -> Completed:
         """Wait for a card and read it; the value is an ``IdCard``, without the appended addresses.
 
+        With ``put_down_after`` (monotonic seconds) only one that was put down anew since then, by what was seen of it:
+        what lay there before, or when the reader was plugged in, is named ``card_left`` in the status and not read.
         Errors: ``lift_card`` (lift it and place it again), ``unknown_card``, ``select_failed`` (all ``userError``),
         ``no_card`` (``timeOut``), the module's own (``hardwareError``).
         """
@@ -139,8 +149,11 @@ class SamVReader:
             if found is None:
                 continue
             if found.sw3 != codec.CARD_FOUND:
-                if (refusal := self._not_found(found)) is not None:
+                if (refusal := self._not_found(found, deadline, told=put_down_after is not None)) is not None:
                     return refusal
+                continue
+            if put_down_after is not None and not self._put_down(put_down_after, deadline):
+                self._say(MediaState.PRESENT, CARD_LEFT)
                 continue
             if self._needs_lifting and time.monotonic() < patience_ends:
                 continue
@@ -251,7 +264,7 @@ class SamVReader:
             log.warning("card_implausible", doubts=list(card.doubts))
             return None
         self._found_since_read = self._settings.removal == "find"
-        self._needs_lifting, self._gone_looks, self._read_kind = False, 0, card.kind
+        self._needs_lifting, self._is_unnamed, self._read_kind = False, True, card.kind
         self._say(MediaState.PRESENT)
         portrait = self._photos.decode(card.photo) if self._photos else None
         return Completed(Completion.SUCCESS, value=replace(card, portrait=portrait))
@@ -272,20 +285,31 @@ class SamVReader:
 
     def _find(self, deadline: Deadline) -> codec.Frame | None:
         """Search once, no sooner after the former search than the module allows."""
+        if self._is_unnamed:
+            self._is_unnamed = False
+            self._name_chip(deadline)
         while not deadline.over and (wait_s := self._next_find - time.monotonic()) > 0:
             deadline.pause(wait_s)
         if deadline.over:
             return None
         self._next_find = time.monotonic() + self._settings.poll_interval_ms / 1000 + POLL_MARGIN_S
-        return self._module.ask(codec.FIND_CARD, deadline)
+        found = self._module.ask(codec.FIND_CARD, deadline)
+        if found is not None and found.sw3 == codec.CARD_FOUND:
+            self._placement.found()
+        elif found is None and not self._module.heard:
+            self._placement.forget()
+        return found
 
-    def _not_found(self, found: codec.Frame) -> Completed | None:
+    def _not_found(self, found: codec.Frame, deadline: Deadline, *, told: bool) -> Completed | None:
         means = meaning(found.sw3)
         if means.remedy in (Remedy.OTHER_CARD, Remedy.SERVICE):
             return self._refused(means)
         if found.sw3 == codec.NO_CARD:
             self._needs_lifting = False
-            if self._media is MediaState.UNKNOWN or self._found_since_read:
+            seen = self._nothing_found(deadline)
+            if seen is Seen.SAME and told:
+                self._say(MediaState.PRESENT, CARD_LEFT)
+            elif seen is not Seen.SAME and (self._media is MediaState.UNKNOWN or self._placement.is_empty):
                 self._say(MediaState.NOT_PRESENT)
         return None
 
@@ -309,12 +333,49 @@ class SamVReader:
             return Seen.UNSURE
         if found.sw3 == codec.CARD_FOUND:
             if self._find_hides:
+                self._compare_chip(deadline)
                 return Seen.FRESH
             self._found_since_read = True
             return Seen.SAME
         if found.sw3 != codec.NO_CARD:
             return Seen.UNSURE
-        return Seen.NONE if self._found_since_read else self._touch(deadline)
+        return self._nothing_found(deadline)
+
+    def _nothing_found(self, deadline: Deadline) -> Seen:
+        """After a search without a card: the place is empty, or a card that was read hides there."""
+        sure = self._found_since_read or self._media is MediaState.NOT_PRESENT
+        seen = Seen.NONE if sure else self._touch(deadline)
+        # Where nobody can tell, a card that is found later was put down in between: a hidden one is not found.
+        if seen in (Seen.NONE, Seen.UNKNOWABLE):
+            self._placement.empty()
+        return seen
+
+    def _watch_place(self, deadline: Deadline) -> None:
+        seen = self._look(deadline)
+        if seen in (Seen.SAME, Seen.FRESH) and self._media is not MediaState.PRESENT:
+            self._say(MediaState.PRESENT)
+        elif seen is Seen.NONE and self._placement.is_empty and self._media is not MediaState.NOT_PRESENT:
+            self._removed()
+
+    def _put_down(self, since_s: float, deadline: Deadline) -> bool:
+        """Whether the card that was found is new; a quick exchange shows by the chip where its number is told."""
+        self._compare_chip(deadline)
+        return self._placement.is_new(since_s)
+
+    def _compare_chip(self, deadline: Deadline) -> None:
+        if not self._placement.may_be_another:
+            return
+        selected = self._module.ask(codec.SELECT_CARD, deadline)
+        if selected is not None and selected.sw3 == codec.OK:
+            self._name_chip(deadline, hid=False)
+
+    def _name_chip(self, deadline: Deadline, *, hid: bool = True) -> None:
+        """The number of a chip that has just been read may be asked for without another search."""
+        if codec.READ_CHIP_NUMBER in self._unsupported:
+            return
+        frame = self._module.ask(codec.READ_CHIP_NUMBER, deadline)
+        if frame is not None and frame.sw3 == codec.OK:
+            self._placement.chip(frame.data, hid=hid)
 
     def _touch(self, deadline: Deadline) -> Seen:
         for command in (codec.READ_CHIP_NUMBER, codec.READ_ADDED_ADDRESS):
@@ -325,6 +386,8 @@ class SamVReader:
                 return Seen.UNSURE if self._module.heard or deadline.over else Seen.NONE
             if frame.sw3 in (codec.OK, codec.NO_CONTENT):
                 self._find_hides = True
+                if command is codec.READ_CHIP_NUMBER and frame.sw3 == codec.OK:
+                    self._placement.chip(frame.data, hid=True)
                 return Seen.SAME
             if frame.sw3 != codec.BAD_COMMAND:
                 return Seen.NONE
@@ -332,7 +395,7 @@ class SamVReader:
         return Seen.UNKNOWABLE
 
     def _removed(self) -> None:
-        self._needs_lifting, self._gone_looks, self._read_kind = False, 0, ""
+        self._needs_lifting, self._read_kind = False, ""
         self._say(MediaState.NOT_PRESENT)
 
     # -- module --------------------------------------------------------------------------------------------------
@@ -363,6 +426,7 @@ class SamVReader:
         """A module that fails its self-test is reset once; it may recover, so its status is asked again later."""
         if status.sw3 == codec.SELF_TEST_FAILED and not self._broken:
             self._module.ask(codec.RESET_SAM, Deadline(1.0))
+            self._placement.forget()
             status = self._module.ask(codec.SAM_STATUS, Deadline(1.0)) or status
         means = meaning(status.sw3)
         self._broken = means.error if status.sw3 != codec.OK and means.remedy is Remedy.SERVICE else ""

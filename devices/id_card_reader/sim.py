@@ -193,6 +193,10 @@ class Module:
         self.port.plug()
         return {"port": self.port.path}
 
+    def restart(self) -> None:
+        """Lose the power for a moment and forget the card that lies there, with the cable in its place."""
+        self._forget_card()
+
     def go_silent(self, on: bool = True) -> None:
         """Answer nothing, or answer again."""
         self.silent = on
@@ -296,7 +300,8 @@ class Module:
         return self._commands().get(command, partial(reply, 0x21))()
 
     def _commands(self) -> dict[tuple[int, int], Callable[[], bytes]]:
-        return {
+        extras = {(0x30, 0x03): self._added_address, (0x30, 0x05): self._chip_number}
+        return ({} if self.options.plain else extras) | {
             (0x10, 0xFF): partial(reply, 0x90),
             (0x11, 0xFF): partial(reply, 0x90),
             (0x12, 0xFF): partial(reply, 0x90, SAM_ID),
@@ -304,8 +309,6 @@ class Module:
             (0x20, 0x02): self._select,
             (0x30, 0x01): partial(self._read, finger=False),
             (0x30, 0x10): partial(self._read, finger=True),
-            (0x30, 0x03): self._added_address,
-            (0x30, 0x05): self._chip_number,
         }
 
     def _find(self) -> bytes:
@@ -392,6 +395,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--find-after-read", choices=("80", "9F"), default="80", help="what a search says until a read card is lifted"
     )
+    parser.add_argument("--plain", action="store_true", help="no command for chip number or appended address")
     parser.add_argument("--bad-xor", choices=("answer", "silent"), default="answer", help="on a damaged request")
     parser.add_argument("--photo", choices=("auto", "wlt", "none"), default="auto", help="what is in the photo block")
     parser.add_argument("--padding", choices=("space", "nul"), default="space", help="what fills fields up")
@@ -413,7 +417,7 @@ def main(argv: list[str]) -> int:
     if options.place:
         module.place(options.place)
     verbs = {
-        **{verb: getattr(module, verb) for verb in ("place", "lift", "unplug", "replug", "garble", "noise")},
+        **{verb: getattr(module, verb) for verb in ("place", "lift", "unplug", "replug", "restart", "garble", "noise")},
         **{verb: getattr(module, verb) for verb in ("truncate", "odd_timeout", "misread", "error")},
         "silent": module.go_silent,
     }

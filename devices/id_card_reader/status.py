@@ -8,6 +8,9 @@ from enum import Enum
 from devices.id_card_reader import codec
 from devices.vocabulary import Completion
 
+CARD_LEFT = "card_left"
+"""Error code of the status while a card lies there that is not read before it was lifted."""
+
 
 class Remedy(Enum):
     """What helps against a failure."""

@@ -11,12 +11,10 @@ from kiosk.kept import kept_by_number
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.messages.masking import mask_phone
 from kiosk.pages import Action, Choice, Choices, Field, Notice, Page, Receipt
-from kiosk.refusals import not_filed
 from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.typed import digits
 from kiosk.visit import message
-from offline_cache.errors import StoreError
 
 ABOUT = About(
     mark="",
@@ -42,17 +40,13 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 async def _file(journey: Journey) -> Outcome:
     chosen = journey.answers
     content = said(journey, chosen["kind"], chosen["subject"], chosen["contact"])
-    try:
-        await journey.machine.filing.file(
-            kind="complaint",
-            key=journey.case_id,
-            case_id=journey.case_id,
-            receipt_number=journey.receipt_number,
-            parts={"form": encode_content(content)},
-        )
-    except StoreError as error:
-        await journey.visit.tell(not_filed(error))
-        return Outcome.LEAVE
+    await journey.machine.filing.file(
+        kind="complaint",
+        key=journey.case_id,
+        case_id=journey.case_id,
+        receipt_number=journey.receipt_number,
+        parts={"form": encode_content(content)},
+    )
     journey.filed = True
     answer = await journey.visit.show(_thanks_page(journey))
     if answer.action == "print":

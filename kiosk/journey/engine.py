@@ -22,6 +22,7 @@ from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
+from offline_cache.errors import StoreError
 
 if TYPE_CHECKING:
     # By name only: maintenance reads cards through these steps and must not load what seals and opens.
@@ -117,8 +118,12 @@ def about(kind: str) -> About:
     return importlib.import_module(f"kiosk.journey.{kind}").ABOUT
 
 
-async def run(visit: Visit, service: Service) -> None:
-    """The whole journey. VisitEnded passes through; a surprise in a step leads to the safe page."""
+async def run(visit: Visit, service: Service) -> Outcome:
+    """The whole journey: BACK when the person left by its first page, else LEAVE.
+
+    VisitEnded passes through; a surprise or a failing store in a step leads to the safe page. Raises StoreError when
+    there is no number for it.
+    """
     number = await visit.machine.next_receipt_number() if files(service) else ""
     journey = Journey(visit, service, new_id(), number)
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
@@ -127,6 +132,11 @@ async def run(visit: Visit, service: Service) -> None:
         while journey.position < len(service.steps) and outcome is not Outcome.LEAVE:
             outcome = await _perform(journey, service.steps[journey.position])
             _move(journey, outcome)
+        if outcome is Outcome.BACK:
+            return outcome
+        if journey.filed or outcome is not Outcome.LEAVE:
+            visit.typed.pop(service.key, None)
+        return Outcome.LEAVE
     finally:
         visit.machine.publish("journey", service=service.key, visit=visit.id, state="end")
 
@@ -137,6 +147,10 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
         return await module.step(journey, spec)
     except VisitEnded:
         raise
+    except StoreError as error:
+        log.error("store_failed", step=spec.kind, service=journey.service.key, error=type(error).__name__)
+        await journey.visit.tell(_safe_page(journey) if journey.filed else journey.machine.not_filed(error))
+        return Outcome.LEAVE
     except Exception as error:
         # The step boundary: the one place where a surprise is caught, named by ids only, and answered with safety.
         log.error(

@@ -15,11 +15,9 @@ from kiosk.kept import owner_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Block, Fact, Facts, Hero, Page, Receipt
 from kiosk.promise import promise_words
-from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase
-from offline_cache.errors import StoreError
 
 ABOUT = About(
     mark="slip",
@@ -32,11 +30,7 @@ FOLLOW_S = 12.0
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
-    try:
-        await _store(journey)
-    except StoreError as error:
-        await journey.visit.tell(not_filed(error))
-        return Outcome.LEAVE
+    await _store(journey)
     journey.filed = True
     journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
     await _follow(journey)

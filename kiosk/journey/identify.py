@@ -10,7 +10,9 @@ from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.catalogue.rules import needs_date, unfit
+from kiosk.health import WORKS
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.next_card import READER
 from kiosk.pages import Answer, CardPrompt, Notice, Page
 from kiosk.peripherals import is_lost
 from kiosk.text import NOTHING, Text, text
@@ -21,8 +23,6 @@ ABOUT = About(
     jam="reader lost: the page says so and goes on by itself when it is back; the guide can be called",
 )
 _WORDS = {"card_kind": "card.kind_refused", "card_expired": "card.expired", "age": "card.age"}
-_READ_S = 3600.0
-"""A read waits for a card as long as the page is shown; leaving the page cancels it."""
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
@@ -53,16 +53,21 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
     """Show ``page`` and wait for a readable card; what goes wrong is said on the page in plain words."""
+    trouble = [NOTHING]
 
-    async def reading() -> IdCard:
-        while True:
-            done = await visit.machine.peripherals.call("id_card_reader", "read_card", _READ_S)
-            if done.ok:
-                return done.value
-            visit.update(_with_notice(page, reading_trouble(done)))
-            await visit.machine.settle(is_lost(done))
+    def shown() -> Page:
+        if visit.machine.peripherals.status(READER).device not in WORKS:
+            return _with_notice(page, text("card.reader_lost"))
+        if visit.machine.next_card.is_left:
+            return _with_notice(page, text("card.left"))
+        return _with_notice(page, trouble[0]) if trouble[0] else page
 
-    return await visit.show_while(page, reading)
+    def failed(done: Completed) -> None:
+        trouble[0] = NOTHING if is_lost(done) else reading_trouble(done)
+        visit.update(shown())
+
+    with visit.machine.refreshing(lambda: visit.update(shown())):
+        return await visit.show_while(shown, lambda: visit.machine.next_card.read(failed))
 
 
 def reading_trouble(done: Completed) -> Text:

@@ -9,10 +9,10 @@ import functools
 
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.identify import read_card
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Choice, Choices, Hero, Page, Preview
-from kiosk.peripherals import is_lost
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
 
@@ -21,7 +21,6 @@ ABOUT = About(
 )
 TRIES = 2
 _TRY_S = 40.0
-_READ_S = 3600.0
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
@@ -29,18 +28,19 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     visit = journey.visit
     if visit.identity is not None:
         return Outcome.SKIP
-    reason = NOTHING
     if not journey.machine.vision_ready() or not visit.card or not visit.card.portrait:
-        reason = text("face.unavailable")
-    else:
+        return await _by_guide(journey, text("face.unavailable"))
+    while True:
         answer = await visit.show(_notice_page(journey))
         if answer.action == "back":
             return Outcome.BACK
-        if answer.action == "next" and answer.values.get("way", "face") == "face":
+        outcome, reason = None, NOTHING
+        if answer.values.get("way", "face") == "face":
             outcome, reason = await _by_face(journey)
-            if outcome is not None:
-                return outcome
-    return await _by_guide(journey, reason)
+        if outcome is None:
+            outcome = await _by_guide(journey, reason)
+        if outcome is not Outcome.BACK:
+            return outcome
 
 
 def _notice_page(journey: Journey) -> Page:
@@ -120,20 +120,22 @@ async def _by_guide(journey: Journey, reason: Text) -> Outcome:
     """The guide taps the guide card, compares card and person with their own eyes, and says so."""
     visit = journey.visit
     lead = reason or text("guide.lead")
-    journey.machine.publish("guide_called", visit=visit.id)
+    journey.machine.guide_calls.call(visit.id)
     while True:
         prompt = CardPrompt(title=text("guide.tap"), lead=text("guide.tap_lead"))
         page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=journey.bar(NOTHING))
-        guide_ref = await visit.show_while(page, functools.partial(_guide_card, journey))
-        if isinstance(guide_ref, Answer):
+        card = await read_card(visit, page)
+        if isinstance(card, Answer):
             return Outcome.BACK
-        if not guide_ref:
+        staff = await journey.machine.staff.find(card.number)
+        del card
+        if staff is None or staff.role != "guide":
             lead = text("guide.not_a_guide")
             continue
         answer = await visit.show(_confirm_page(journey))
         if answer.action == "next":
-            visit.identity = Identity("guide", "confirmed", guide_ref=guide_ref)
-            await journey.machine.audit("guide_confirmed", guide=guide_ref, case_id=journey.case_id)
+            visit.identity = Identity("guide", "confirmed", guide_ref=staff.ref)
+            await journey.machine.audit("guide_confirmed", guide=staff.ref, case_id=journey.case_id)
             return Outcome.NEXT
         return Outcome.LEAVE
 
@@ -152,13 +154,3 @@ def _confirm_page(journey: Journey) -> Page:
         lead=text("guide.confirm_lead", person=person),
     )
     return journey.page("guide_confirm", text("guide.title"), hero, actions=actions)
-
-
-async def _guide_card(journey: Journey) -> str:
-    """The guide's reference from the next card, "" when the card is nobody's that may confirm."""
-    while True:
-        done = await journey.machine.peripherals.call("id_card_reader", "read_card", _READ_S)
-        if done.ok:
-            staff = await journey.machine.staff.find(done.value.number)
-            return staff.ref if staff and staff.role == "guide" else ""
-        await journey.machine.settle(is_lost(done))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from devices.simulation import ControlClient
 from kiosk import config as configuration
 from kiosk.machine import Machine
 from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Finger:
@@ -113,6 +118,26 @@ def config_file(tmp_path: Path) -> Callable[..., Path]:
 def accepted(machine: Machine) -> None:
     """As after its enrolment: the hub has said the machine's number."""
     machine.numbers.heard(Numbering(1))
+
+
+@pytest.fixture
+def start_sim(tmp_path: Path) -> Iterator[Callable[..., tuple[dict[str, Any], ControlClient]]]:
+    """Start a sim as its own process: what it said when ready, and its control."""
+    running: list[tuple[subprocess.Popen[str], ControlClient]] = []
+
+    def start(device: str, *arguments: str) -> tuple[dict[str, Any], ControlClient]:
+        control = tmp_path / f"{device}.control"
+        command = [sys.executable, "-m", f"devices.{device}.sim", "--control", str(control), *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        running.append((process, ControlClient(control)))
+        return json.loads(process.stdout.readline()), running[-1][1]
+
+    yield start
+    for process, client in running:
+        client.close()
+        process.terminate()
+        process.wait(5)
+        process.stdout.close()
 
 
 @pytest.fixture

@@ -291,13 +291,13 @@ def test_a_refused_case_has_all_its_reasons_on_paper():
             date(2027, 1, 19),
             Limit(n=5, unit="wd"),
             "最迟 2027-01-19（星期二）\n受理后 5 个工作日",
-            "2027-01-19 (Tue) at the latest\nwithin 5 working day(s)",
+            "2027-01-19 (Tue) at the latest\nwithin 5 working days",
         ),
         (
             date(2027, 3, 13),
             Limit(n=60, unit="d"),
             "最迟 2027-03-13（星期六）\n受理后 60 天（含休息日）",
-            "2027-03-13 (Sat) at the latest\nwithin 60 day(s), weekends counted",
+            "2027-03-13 (Sat) at the latest\nwithin 60 days, weekends counted",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def test_both_languages_have_the_same_keys_and_the_same_places_to_fill() -> None
         assert message, key
         assert en[key], key
         if key not in OWN_PLACES:
-            assert set(re.findall(r"\{(\w+)\}", message)) == set(re.findall(r"\{(\w+)\}", en[key])), key
+            assert set(re.findall(r"\{(\w+)[:}]", message)) == set(re.findall(r"\{(\w+)[:}]", en[key])), key
 
 
 def asked_keys() -> set[str]:
@@ -61,3 +61,28 @@ def test_an_unknown_key_is_an_error_and_not_a_blank() -> None:
 def test_values_fill_both_languages_and_a_text_brings_its_own_words() -> None:
     assert Text("{a}好", "hello {a}").filled(a=Text("你", "you")) == Text("你好", "hello you")
     assert same("7").in_language("en") == "7"
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "one", "three"),
+    [
+        ("eligibility.missing_title", "count", "Not possible yet: 1 point", "Not possible yet: 3 points"),
+        ("home.count", "n", "1 service", "3 services"),
+        ("todo.overdue", "days", "1 day overdue", "3 days overdue"),
+        ("todo.soon", "days", "1 day left", "3 days left"),
+        ("todo.later", "days", "in 1 day", "in 3 days"),
+        (
+            "guide_called.minutes_ago",
+            "minutes",
+            "the call before was 1 minute ago",
+            "the call before was 3 minutes ago",
+        ),
+    ],
+)
+def test_a_number_is_written_with_the_word_that_belongs_to_it(key: str, values: str, one: str, three: str) -> None:
+    assert one in text(key, **{values: 1}).en
+    assert three in text(key, **{values: 3}).en
+
+
+def test_no_english_text_leaves_the_plural_to_the_reader() -> None:
+    assert [key for key, message in catalogue("en").items() if "(s)" in message] == []

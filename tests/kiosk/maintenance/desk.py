@@ -23,6 +23,7 @@ from kiosk import maintenance
 from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.machine import Machine
+from kiosk.next_card import NextCard
 from kiosk.pages import Answer, Board, Page, Settings, Tiles
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import AuditRow
@@ -152,6 +153,11 @@ class Devices:
     def status(self, name: str) -> DeviceStatus:
         return self.statuses[name]
 
+    async def ready(self, name: str) -> None:
+        await trio.sleep(0.2)
+        while self.statuses[name].device is not DeviceState.ONLINE:
+            await self._changed.wait()
+
     async def call(self, name: str, command: str, timeout_s: float, **arguments: Any) -> Completed:
         self.calls.append((name, command))
         with trio.move_on_after(timeout_s):
@@ -186,6 +192,7 @@ class Desk:
         self.machine = Machine(config, self.screen)
         self.machine.staff._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.machine.peripherals = self.devices
+        self.machine.next_card = NextCard(self.devices, self.machine.clock)
         self.visit = Visit(self.machine, Settings())
         self.screen.on_touch = self.visit.touched
         self.ended: str | None = None

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 import trio
 
 from devices.simulation import ControlClient
@@ -23,26 +19,6 @@ ROOT = Path(__file__).resolve().parents[3]
 PEOPLE = ROOT / "hub" / "people" / "people.toml"
 NUMBERS = {p["id"]: p["card"]["number"] for p in tomllib.loads(PEOPLE.read_text(encoding="utf-8"))["person"]}
 Start = Callable[..., tuple[dict[str, Any], ControlClient]]
-
-
-@pytest.fixture
-def start_sim(tmp_path: Path) -> Iterator[Start]:
-    """Start a sim as its own process: what it said when ready, and its control."""
-    running: list[tuple[subprocess.Popen[str], ControlClient]] = []
-
-    def start(device: str, *arguments: str) -> tuple[dict[str, Any], ControlClient]:
-        control = tmp_path / f"{device}.control"
-        command = [sys.executable, "-m", f"devices.{device}.sim", "--control", str(control), *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        running.append((process, ControlClient(control)))
-        return json.loads(process.stdout.readline()), running[-1][1]
-
-    yield start
-    for process, client in running:
-        client.close()
-        process.terminate()
-        process.wait(5)
-        process.stdout.close()
 
 
 async def page(screen: Screen, kind: str) -> Any:

@@ -1,0 +1,312 @@
+"""The way through one visit, in virtual time: home and back, what is due, lines, and what the machine cannot do now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+import trio
+
+from devices.id_card_reader.card import IdCard
+from devices.vocabulary import DeviceState, DeviceStatus
+from kiosk import visits
+from kiosk.hub_link.client import Answered, Unreachable
+from kiosk.hub_link.state import LinkState
+from kiosk.messages.content import Identity
+from kiosk.messages.questions import DueAnswer, DueFact
+from kiosk.next_card import READER
+from kiosk.pages import Choices, DueList, Field, Page, Settings, Tiles
+from kiosk.visit import Visit, VisitEnded
+from offline_cache.errors import StoreFull
+
+GROWN = IdCard(kind="resident", name="测试甲", number="990101199001010027", birth=date(1990, 1, 1))
+
+
+class Person:
+    """Plays a visit; how it ended is in ``ended``."""
+
+    def __init__(self, machine: Any, finger: Any) -> None:
+        self.machine, self.finger = machine, finger
+        self.visit = Visit(machine, Settings())
+        self.lines: list[dict[str, Any]] = []
+        self.ended = ""
+        finger.on_touch = self.visit.touched
+        machine.status.publish = lambda event, /, **facts: self.lines.append({"type": event, **facts})
+        machine.peripherals.publish(READER, DeviceStatus(DeviceState.ONLINE))
+        machine.next_card.read = self._no_card
+
+    async def _no_card(self, _on_trouble: Any) -> IdCard:
+        return await trio.sleep_forever()
+
+    @asynccontextmanager
+    async def at(self, begin: Callable[[], Any]) -> AsyncIterator[None]:
+        async def play() -> None:
+            try:
+                await begin()
+                self.ended = "done"
+            except VisitEnded as ended:
+                self.ended = ended.reason
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def home(self) -> None:
+        while await visits.from_home(self.machine, self.visit) is visits.Outcome.BACK:
+            pass
+
+    async def touch(self, kind: str, action: str, /, **values: Any) -> Page:
+        """Touch something on the page of this kind; gives that page."""
+        with trio.fail_after(60):
+            page = await self.finger.until(kind)
+        self.finger.page = None
+        self.finger.touch(action, **values)
+        return page
+
+    async def page(self, kind: str) -> Page:
+        with trio.fail_after(60):
+            return await self.finger.until(kind)
+
+    async def page_of(self, *kinds: str) -> Page:
+        """The page that is up, which is of one of these kinds."""
+        with trio.fail_after(60):
+            while self.finger.page is None or self.finger.page.kind not in kinds:
+                await trio.sleep(0.01)
+        return self.finger.page
+
+
+@pytest.fixture
+def person(machine: Any, finger: Any) -> Person:
+    return Person(machine, finger)
+
+
+def tiles(page: Page) -> dict[str, Any]:
+    found = [t.action for b in page.blocks if isinstance(b, Tiles) for t in b.tiles]
+    return {a.id.removeprefix("service:"): a for a in found}
+
+
+def chosen(page: Page) -> str:
+    return next(b.selected for b in page.blocks if isinstance(b, Choices))
+
+
+# -- home ----------------------------------------------------------------------------------------------------------
+
+
+async def test_home_page_forgets_what_somebody_set_and_left(person: Person, autojump_clock: Any) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "set:language")
+        await person.touch("home", "set:elder")
+        await person.page("home")
+        await trio.sleep(29)
+        assert person.finger.settings == Settings(language="en", elder=True)
+        await trio.sleep(2)
+        assert person.finger.settings == Settings()
+        assert not person.ended, "nobody had begun anything"
+
+
+async def test_back_to_the_home_page_keeps_what_was_set_there_for_a_while(person: Person, autojump_clock: Any) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "set:language")
+        await person.touch("home", "set:low_reach")
+        await person.touch("home", "line:traffic")
+        await person.touch("line", "back")
+        await person.page("home")
+        assert person.finger.settings == Settings(language="en", low_reach=True)
+        await trio.sleep(29)
+        assert not person.ended
+        await trio.sleep(2)
+        assert person.ended == "timeout", "then the visit ends and is wiped like any other"
+
+
+async def test_every_call_for_a_guide_is_sent_and_says_how_long_ago_the_last_one_was(
+    person: Person, autojump_clock: Any
+) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "call_guide")
+        first = await person.touch("guide_called", "continue")
+        await trio.sleep(180)
+        await person.touch("home", "call_guide")
+        second = await person.touch("guide_called", "continue")
+    assert len([line for line in person.lines if line["type"] == "guide_called"]) == 2
+    assert "上一次呼叫是 3 分钟前" in second.blocks[0].lead.zh
+    assert "上一次" not in first.blocks[0].lead.zh
+
+
+# -- back ----------------------------------------------------------------------------------------------------------
+
+
+async def test_back_goes_one_page_and_loses_nothing_in_a_complaint(person: Person) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        await person.touch("complaint_kind", "next", kind="report")
+        await person.touch("complaint_subject", "next", subject="delay")
+        await person.touch("complaint_contact", "back", phone="139")
+        assert chosen(await person.touch("complaint_subject", "back", subject="delay")) == "delay"
+        assert chosen(await person.touch("complaint_kind", "next", kind="report")) == "report"
+        await person.touch("complaint_subject", "next", subject="delay")
+        page = await person.touch("complaint_contact", "back", phone="1390")
+        assert next(b.value for b in page.blocks if isinstance(b, Field)) == "139"
+        await person.touch("complaint_subject", "back")
+        await person.touch("complaint_kind", "back")
+        await person.touch("home", "service:C03")
+        assert chosen(await person.page("complaint_kind")) == "report"
+
+
+async def test_back_goes_one_page_when_a_case_is_looked_up(person: Person) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "service:C01")
+        await person.touch("progress_how", "number")
+        await person.touch("receipt_number", "back", number="9901")
+        await person.touch("progress_how", "number")
+        page = await person.touch("receipt_number", "back", number="9901")
+        assert next(b.value for b in page.blocks if isinstance(b, Field)) == "9901"
+        await person.touch("progress_how", "card")
+        await person.touch("card", "back")
+        await person.touch("progress_how", "back")
+        await person.page("home")
+
+
+async def test_form_keeps_what_was_typed_on_the_page_that_is_left(person: Person) -> None:
+    person.visit.card, person.visit.identity = GROWN, Identity("guide", "confirmed", guide_ref="guide-1")
+
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Unreachable("offline")
+
+    person.machine.ask = ask
+    service = next(s for s in person.machine.catalogue.services.values() if any(x.kind == "form" for x in s.steps))
+    form = next(x for x in service.steps if x.kind == "form")
+    name = form.fields[0].name
+
+    async with person.at(lambda: visits._chosen(person.machine, person.visit, f"service:{service.key}")):
+        while (page := await person.page_of("form", "offline_notice", "choose")).kind != "form":
+            option = next((b.options[0].id for b in page.blocks if isinstance(b, Choices)), "")
+            named = next((b.name for b in page.blocks if isinstance(b, Choices)), "x")
+            await person.touch(page.kind, "next", **{named: option})
+        await person.touch("form", "back", **{name: "13"})
+        page = await person.page_of("offline_notice", "choose")
+        await person.touch(page.kind, "next", **{b.name: b.selected for b in page.blocks if isinstance(b, Choices)})
+        page = await person.page("form")
+        assert next(b.value for b in page.blocks if isinstance(b, Field)) == "13"
+
+
+# -- what is due, and for whom ---------------------------------------------------------------------------------------
+
+
+def told(person: Person, card: IdCard, ask: Any) -> Callable[[], Any]:
+    person.machine.ask = ask
+    person.machine.link.state = LinkState.ONLINE
+    person.visit.card = card
+    return lambda: visits._todo(person.machine, person.visit)
+
+
+async def test_person_s_page_opens_while_the_hub_hangs_and_is_filled_in_when_it_answers(
+    person: Person, autojump_clock: Any
+) -> None:
+    async def ask(_kind: str, _question: Any) -> Any:
+        await trio.sleep(12)
+        return Answered(DueAnswer([DueFact("T01", {}, None)]))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page("todo")
+        assert "*" in page.title.zh
+        assert tiles(page)["T01"].enabled
+        assert not any(isinstance(b, DueList) for b in page.blocks)
+        await trio.sleep(13)
+        page = await person.page("todo")
+        assert [i.action.id for b in page.blocks if isinstance(b, DueList) for i in b.items] == ["service:T01"]
+
+
+async def test_unexpected_fact_of_one_due_item_takes_nothing_else_away(person: Person) -> None:
+    service = next(s for s in person.machine.catalogue.services.values() if s.due and "{" in s.due.reason.zh)
+    items = [DueFact(service.key, {"nobody": [1]}, None), DueFact("T01", {}, None), DueFact("X99", {}, None)]
+
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(DueAnswer(items))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page("todo")
+        while not any(isinstance(b, DueList) for b in page.blocks):
+            await trio.sleep(0.01)
+            page = await person.page("todo")
+        shown = {i.action.id for b in page.blocks if isinstance(b, DueList) for i in b.items}
+        assert shown == {f"service:{service.key}", "service:T01"}
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (IdCard(kind="resident", birth=date(1990, 1, 1), valid_to=date(2023, 1, 1)), "有效期"),
+        (IdCard(kind="resident", birth=date(2013, 6, 1)), "年龄"),
+        (IdCard(kind="foreigner_2023", birth=date(1990, 1, 1)), "证件"),
+    ],
+)
+async def test_only_what_this_person_can_start_is_offered_and_the_rest_says_why(
+    person: Person, card: IdCard, reason: str
+) -> None:
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(DueAnswer([]))
+
+    async with person.at(told(person, card, ask)):
+        page = await person.page("todo")
+    blocks = [b for b in page.blocks if isinstance(b, Tiles)]
+    shut = [t.action for t in blocks[-1].tiles]
+    assert shut
+    assert all(not a.enabled for a in shut)
+    assert any(reason in a.reason.zh for a in shut), [a.reason.zh for a in shut]
+    assert all(t.action.enabled for b in blocks[:-1] for t in b.tiles if t.action.id[8:9] != "C")
+
+
+# -- what the machine cannot do now ----------------------------------------------------------------------------------
+
+
+async def test_line_page_follows_a_reader_that_goes_and_comes_back(person: Person) -> None:
+    async with person.at(person.home):
+        person.machine.peripherals.publish(READER, DeviceStatus(DeviceState.NO_DEVICE))
+        await person.touch("home", "line:traffic")
+        assert not tiles(await person.page("line"))["T01"].enabled
+        person.machine.link.state = LinkState.ONLINE
+        person.machine.peripherals.publish(READER, DeviceStatus(DeviceState.ONLINE))
+        assert tiles(await person.page("line"))["T01"].enabled
+
+
+async def test_header_of_any_page_follows_the_network(person: Person) -> None:
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        assert (await person.page("complaint_kind")).chips[0].icon == "wifi-slash"
+        person.machine.link.state = LinkState.ONLINE
+        person.machine._link_changed(LinkState.ONLINE)
+        assert (await person.page("complaint_kind")).chips[0].icon == "wifi-high"
+
+
+@pytest.mark.parametrize("trouble", ["full", "key"])
+async def test_machine_that_can_keep_nothing_says_so_before_the_first_question(person: Person, trouble: str) -> None:
+    if trouble == "full":
+        person.machine.store._floor = 1 << 62
+    else:
+        person.machine.hub_keys.trouble = "seal_key"
+    person.machine.link.state = LinkState.ONLINE
+    async with person.at(person.home):
+        offered = tiles(await person.page("home"))
+        assert not offered["C03"].enabled
+        assert offered["C03"].reason
+        assert offered["C01"].enabled
+        await person.touch("home", "line:traffic")
+        assert not tiles(await person.page("line"))["T01"].enabled
+
+
+async def test_store_that_fails_in_any_step_is_told_with_what_is_safe(person: Person) -> None:
+    async def fails(**_: Any) -> None:
+        raise StoreFull("no room")
+
+    person.machine.filing.file = fails
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        await person.touch("complaint_kind", "next", kind="report")
+        await person.touch("complaint_subject", "next", subject="delay")
+        await person.touch("complaint_contact", "anonymous")
+        page = await person.touch("not_filed", "continue")
+        assert "没有提交" in page.blocks[0].lead.zh
