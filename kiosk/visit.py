@@ -75,7 +75,6 @@ class Visit:
         """
         make: Callable[[], Page] = (lambda: page) if isinstance(page, Page) else page
         self.machine.published_page(shown := make())
-        self._behind = None
         kept = self.typed.setdefault(shown.service, {}) if shown.service else {}
         values: dict[str, Any] = dict(kept)
         with self.machine.refreshing(lambda: self._refresh(page)):
@@ -107,6 +106,8 @@ class Visit:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(race, lambda: self.show(page), nursery.cancel_scope)
             nursery.start_soon(race, work, nursery.cancel_scope)
+        # What the work wanted to show last belongs to no later page.
+        self._behind = None
         outcome = found[0]
         if isinstance(outcome, VisitEnded):
             raise VisitEnded(outcome.reason)

@@ -15,12 +15,15 @@ from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Choice, Choices, Hero, Page, Preview
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
+from kiosk.visit import ELDER_PACE, joined
 
 ABOUT = About(
     mark="verify", jam="camera or models lost: the guide confirms with the guide card, never passed by itself"
 )
 TRIES = 2
 _TRY_S = 40.0
+_LATE = frozenset({"too_slow", "not_live", "no_face"})
+"""The time was over before there was anything to compare: nothing is said of the face."""
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
@@ -59,9 +62,11 @@ def _notice_page(journey: Journey) -> Page:
 
 async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
     """Two tries. Returns the step's outcome, or None and the reason why a guide must help."""
+    is_late = False
     for attempt in range(TRIES):
         async with journey.machine.camera_on():
-            result = await _one_try(journey, new_challenge(), attempt)
+            pace = ELDER_PACE if journey.visit.settings.elder else 1.0
+            result = await _one_try(journey, new_challenge(pace), attempt)
         if isinstance(result, Answer):
             return (Outcome.BACK if result.action == "back" else None), NOTHING
         if result.decision == "pass":
@@ -70,13 +75,14 @@ async def _by_face(journey: Journey) -> tuple[Outcome | None, Text]:
             return Outcome.NEXT, NOTHING
         if result.decision == "unavailable":
             return None, text("face.unavailable")
+        is_late = result.reason in _LATE
         if attempt + 1 < TRIES:
             answer = await journey.visit.show(_again_page(journey, result))
             if answer.action == "back":
                 return Outcome.BACK, NOTHING
             if answer.action == "guide":
                 return None, NOTHING
-    return None, text("face.two_tries")
+    return None, text("face.two_late" if is_late else "face.two_tries")
 
 
 async def _one_try(journey: Journey, challenge: Challenge, attempt: int) -> FaceResult | Answer:
@@ -87,16 +93,20 @@ async def _one_try(journey: Journey, challenge: Challenge, attempt: int) -> Face
     photo = card.portrait.png() if card and card.portrait else b""
 
     async def compare() -> FaceResult:
-        return await vision.verify_face(photo, challenge, lambda p: journey.visit.update(show(p)), _TRY_S)
+        limit_s = _TRY_S * challenge.pace
+        return await vision.verify_face(photo, challenge, lambda p: journey.visit.update(show(p)), limit_s)
 
     return await journey.visit.show_while(show(FaceProgress("look_straight", 0.0, None)), compare)
 
 
 def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgress) -> Page:
     arrow = {"turn_left": "left", "turn_right": "right"}.get(progress.instruction, "")
+    instruction = text(f"face.{progress.instruction}")
+    if progress.left_s is not None:
+        instruction = joined(instruction, text("face.seconds_left", seconds=progress.left_s))
     preview = Preview(
         frames=frames,
-        instruction=text(f"face.{progress.instruction}"),
+        instruction=instruction,
         progress=progress.progress,
         arrow=arrow,  # type: ignore[arg-type]
         show_box=True,
@@ -112,8 +122,9 @@ def _again_page(journey: Journey, result: FaceResult) -> Page:
     reason = result.reason if result.reason in known else "not_alike"
     exit_, _, again = journey.bar(text("face.again"))
     guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
-    hero = Hero(icon="user-focus", level="warn", title=text("face.again_title"), lead=text(f"face.why_{reason}"))
-    return journey.page("face_again", text("face.again_title"), hero, actions=(exit_, guide, again))
+    title = text("face.late_title") if reason in _LATE else text("face.again_title")
+    hero = Hero(icon="user-focus", level="warn", title=title, lead=text(f"face.why_{reason}"))
+    return journey.page("face_again", title, hero, actions=(exit_, guide, again))
 
 
 async def _by_guide(journey: Journey, reason: Text) -> Outcome:

@@ -6,6 +6,7 @@ reaching 15 degrees to a side asked at random, and coming back, is shown by a he
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,9 +52,13 @@ class TurnChallenge:
 
     def __init__(self, challenge: Challenge) -> None:
         self._sign = 1.0 if challenge.side == "left" else -1.0
+        limits = {Phase.TURN: TURN_LIMIT_S, Phase.BACK: BACK_LIMIT_S}
+        self._limits_s = {phase: limit_s * challenge.pace for phase, limit_s in limits.items()}
         self._ask: Instruction = "turn_left" if challenge.side == "left" else "turn_right"
         self.restarts = 0
         self.reason = ""
+        self.left_s: int | None = None
+        """Whole seconds that remain for what is asked now; None while it has no limit."""
         self._seen_at_s: float | None = None
         self._begin()
 
@@ -129,9 +134,14 @@ class TurnChallenge:
     def _hold(self, _at_s: float, yaw_deg: float) -> None:
         self.instruction = "hold_still" if abs(yaw_deg) < FRONTAL_DEG else "look_straight"
 
+    def _left_s(self, at_s: float) -> float | None:
+        limit_s = self._limits_s.get(self.phase)
+        return None if limit_s is None else self._since_s + limit_s - at_s
+
     def _watch_time(self, at_s: float) -> None:
-        limit = {Phase.TURN: TURN_LIMIT_S, Phase.BACK: BACK_LIMIT_S}.get(self.phase)
-        if limit is not None and at_s - self._since_s > limit:
+        left_s = self._left_s(at_s)
+        self.left_s = None if left_s is None else max(0, math.ceil(left_s))
+        if left_s is not None and left_s < 0:
             not_turned = "wrong_side" if self._went_wrong else "not_live"
             self.reason = not_turned if self.phase is Phase.TURN else "too_slow"
             self.phase = Phase.FAILED

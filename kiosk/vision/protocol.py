@@ -38,22 +38,24 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 
 class Challenge(msgspec.Struct, frozen=True):
-    """Which way to turn the head: the person's own left or right."""
+    """Which way to turn the head: the person's own left or right; ``pace`` stretches the time for it."""
 
     side: Side
+    pace: float = 1.0
 
 
-def new_challenge() -> Challenge:
+def new_challenge(pace: float = 1.0) -> Challenge:
     """A side that nobody can foresee."""
-    return Challenge(secrets.choice(("left", "right")))
+    return Challenge(secrets.choice(("left", "right")), pace)
 
 
 class FaceProgress(msgspec.Struct, frozen=True):
-    """What the person should do now, how far the check has come (0..1), where the face is."""
+    """What the person should do now, how far the check has come (0..1), where the face is, whole seconds left."""
 
     instruction: Instruction
     progress: float = 0.0
     box: Box | None = None
+    left_s: int | None = None
 
 
 class FaceResult(msgspec.Struct, frozen=True):

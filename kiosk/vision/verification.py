@@ -74,7 +74,9 @@ class Verification:
         if self._turn.restarts != self._restarts:
             self._restarts = self._turn.restarts
             self._drop_live()
-        self.progress = FaceProgress(self._turn.instruction, self._turn.progress, self._box(found, frame))
+        self.progress = FaceProgress(
+            self._turn.instruction, self._turn.progress, self._box(found, frame), self._turn.left_s
+        )
         if phase is Phase.FAILED:
             return FaceResult("fail", None, self._turn.reason, ENGINE, len(self._live))
         if len(found) != 1:

@@ -45,6 +45,24 @@ def test_no_turn_within_six_seconds_fails():
     assert (turn.phase, turn.reason) == (Phase.FAILED, "not_live")
 
 
+@pytest.mark.parametrize(("pace", "seconds"), [(1.0, 6.0), (3.0, 18.0)])
+def test_the_time_for_a_turn_goes_by_the_person_s_pace_and_is_counted_down(pace, seconds):
+    turn = TurnChallenge(Challenge("left", pace))
+    play("left", FRONT, turn=turn)
+    assert (turn.phase, turn.left_s) == (Phase.TURN, seconds)
+    play("left", [3.0] * round((seconds - 1) * 10), turn=turn)
+    assert (turn.phase, turn.left_s) == (Phase.TURN, 1)
+    play("left", [3.0] * 20, turn=turn)
+    assert turn.phase is Phase.FAILED
+
+
+def test_only_what_is_asked_in_time_is_counted_down():
+    turn = play("left", [0.0])
+    assert turn.left_s is None
+    turn = play("left", [*FRONT, 16.0, 20.0, 9.0, 3.0])
+    assert (turn.phase, turn.left_s) == (Phase.HOLD, None)
+
+
 def test_turn_without_coming_back_fails():
     turn = play("left", [*FRONT, *[20.0] * 80])
     assert (turn.phase, turn.reason) == (Phase.FAILED, "too_slow")

@@ -1,0 +1,107 @@
+"""The face step: its time by the person's pace, the countdown, and the true reason when it was late."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+
+from devices.id_card_reader.card import IdCard
+from kiosk.journey import verify
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.pages import Choices, Preview, Settings
+from kiosk.vision.client import FaceProgress, FaceResult
+from kiosk.visit import Visit
+
+PORTRAIT: Any = SimpleNamespace(png=lambda: b"")
+
+
+class Watcher:
+    """Stands for the vision process: shows one progress, then gives the next result."""
+
+    frames_name, missing_model = "", ""
+
+    def __init__(self, *results: FaceResult) -> None:
+        self.results, self.asked = list(results), []
+        self.go_on = trio.Event()
+
+    async def verify_face(self, _photo: bytes, challenge: Any, on_progress: Any, timeout_s: float) -> FaceResult:
+        self.asked.append((challenge.pace, timeout_s))
+        on_progress(FaceProgress("turn_left", 0.2, None, 5))
+        await self.go_on.wait()
+        return self.results.pop(0)
+
+    async def preview(self, on: bool) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def snapshot(self, *, boxes: bool = False) -> bytes | None:
+        return None
+
+
+@pytest.fixture
+def begun(machine: Any, finger: Any) -> Any:
+    """Starts the step before this watcher."""
+
+    def begin(watcher: Watcher, *, elder: bool = False) -> tuple[Journey, list[Outcome], Any]:
+        machine.vision, machine.vision_ready = watcher, lambda: True
+        visit = Visit(machine, Settings(elder=elder))
+        visit.card = IdCard(kind="resident", name="测试甲", number="990101199001010027", portrait=PORTRAIT)
+        service = machine.catalogue.services["T01"]
+        journey = Journey(visit, service, "case", "9" * 24)
+        ended: list[Outcome] = []
+
+        async def play() -> None:
+            ended.append(await verify.step(journey, service.steps[1]))
+
+        return journey, ended, play
+
+    return begin
+
+
+@pytest.mark.parametrize(("elder", "pace"), [(False, 1.0), (True, 3.0)])
+async def test_time_goes_by_the_pace_and_the_seconds_are_shown(
+    begun: Any, finger: Any, elder: bool, pace: float
+) -> None:
+    watcher = Watcher(FaceResult("pass", 0.3, "", "test", 4))
+    _, ended, play = begun(watcher, elder=elder)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        page = await finger.until("face")
+        while "5 秒" not in (shown := next(b for b in page.blocks if isinstance(b, Preview))).instruction.zh:
+            await finger._changed.wait()
+            page = await finger.until("face")
+        assert "5 seconds left" in shown.instruction.en
+        watcher.go_on.set()
+    assert ended == [Outcome.NEXT]
+    assert watcher.asked == [(pace, 40.0 * pace)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "title", "guide"),
+    [("not_live", "时间到了", "没来得及"), ("too_slow", "时间到了", "没来得及"), ("not_alike", "再试一次", "")],
+)
+async def test_who_was_late_is_told_so_and_may_try_again(
+    begun: Any, finger: Any, reason: str, title: str, guide: str
+) -> None:
+    watcher = Watcher(FaceResult("fail", None, reason), FaceResult("fail", None, reason))
+    watcher.go_on.set()
+    _, ended, play = begun(watcher)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        page = await finger.until("face_again")
+        assert title in page.title.zh
+        finger.touch("next")
+        page = await finger.until("guide")
+        assert guide in page.lead.zh
+        assert ("比对成功" in page.lead.zh) is (not guide)
+        finger.touch("back")
+        page = await finger.until("face_notice")
+        assert next(b.selected for b in page.blocks if isinstance(b, Choices)) == "face"
+        finger.touch("back")
+    assert ended == [Outcome.BACK]
