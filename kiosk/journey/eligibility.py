@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kiosk.catalogue.model import StepSpec
-from kiosk.hub_link.client import Answered
+from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.reasons import reason, sentence
+from kiosk.journey.under_way import UnderWay, under_way, under_way_page
 from kiosk.messages.questions import EligibilityQuestion
 from kiosk.pages import Action, Answer, Facts, Hero, Page
 from kiosk.printing import print_sheet
@@ -20,11 +21,18 @@ ABOUT = About(
 
 
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
-    """Ask the department; show all defects together, or go on."""
+    """Tell of the same case under way, ask the department; show all defects together, or go on."""
     question = EligibilityQuestion(journey.service.key, journey.visit.card.number if journey.visit.card else "")
     page = journey.page("checking", text("eligibility.checking"), _busy(), actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("eligibility", question))
-    if isinstance(reply, Answer):
+
+    async def ask() -> tuple[UnderWay | None, Answered | Unreachable | Refused]:
+        return await under_way(journey), await journey.machine.ask("eligibility", question)
+
+    found = await journey.visit.show_while(page, ask)
+    if isinstance(found, Answer):
+        return Outcome.BACK
+    same_case, reply = found
+    if same_case and (await journey.visit.show(under_way_page(journey, same_case))).action == "back":
         return Outcome.BACK
     if isinstance(reply, Answered):
         journey.offline = False
