@@ -11,7 +11,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from kiosk.messages.content import Identity
-from kiosk.pages import Action, Answer, Hero, Page, Settings, Tile, Tiles, restored
+from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
 
@@ -76,7 +76,7 @@ class Visit:
         make: Callable[[], Page] = (lambda: page) if isinstance(page, Page) else page
         self.machine.published_page(shown := make())
         kept = self.typed.setdefault(shown.service, {}) if shown.service else {}
-        values: dict[str, Any] = dict(kept)
+        values: dict[str, Any] = {name: kept[name] for name in _unfilled(shown) if name in kept}
         with self.machine.refreshing(lambda: self._refresh(page)):
             while True:
                 answer = await self._answered(self._dressed(shown), values)
@@ -326,6 +326,12 @@ class Visit:
         self.filed.clear()
         self.typed.clear()
         self._drawn = None
+
+
+def _unfilled(page: Page) -> list[str]:
+    """Names of the fields and choices that the page itself leaves empty."""
+    fields = [b.name for b in page.blocks if isinstance(b, Field) and not b.value]
+    return fields + [b.name for b in page.blocks if isinstance(b, Choices) and not b.selected]
 
 
 def _called_before(seconds: float) -> Text:
