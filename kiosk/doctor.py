@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 import trio
 
 from kiosk import hardening
@@ -16,6 +17,8 @@ from offline_cache.outbox import Outbox
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
+
+log = structlog.get_logger()
 
 
 def questions(machine: Machine) -> dict[str, Question]:
@@ -159,6 +162,14 @@ def versions(catalogue: str) -> dict[str, str]:
         "catalogue": catalogue,
         **found,
     }
+
+
+def say_whether_memory_is_safe(machine: Machine) -> None:
+    """One status line at the start, measured."""
+    safe = all(hardening.overwrites().values())
+    machine.publish("memory", overwritten=safe)
+    if not safe:
+        log.error("freed_memory_stays_readable")
 
 
 def memory_facts(machine: Machine) -> dict[str, Any]:

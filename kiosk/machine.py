@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ import structlog
 import trio
 
 from devices.vocabulary import DeviceState, DeviceStatus
-from kiosk import doctor, hardening, lobby, maintenance, recovery, visits, wipe
+from kiosk import doctor, lobby, maintenance, recovery, visits, wipe
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue import loader
 from kiosk.catalogue.signing import require_signed
@@ -274,7 +275,7 @@ class Machine:
     async def run(self, *, visits: int | None = None, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Serve visits until canceled, or ``visits`` of them. Everything built is taken down again."""
         self.status.questions.update(doctor.questions(self))
-        self._say_whether_memory_is_safe()
+        doctor.say_whether_memory_is_safe(self)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.status.run)
@@ -307,12 +308,6 @@ class Machine:
     def is_stopping(self) -> bool:
         """Whether the end has been asked for."""
         return self._serving.cancel_called
-
-    def _say_whether_memory_is_safe(self) -> None:
-        safe = all(hardening.overwrites().values())
-        self.publish("memory", overwritten=safe)
-        if not safe:
-            log.error("freed_memory_stays_readable")
 
     async def _present(self, *, task_status: Any) -> None:
         """Draw; when the window is closed by hand, or fails, the visit is wiped and the machine ends."""
@@ -355,7 +350,8 @@ class Machine:
                 raise stopped from None
         finally:
             self.next_card.begin()
-            # No limit cuts it: until it is done nobody is served.
+            # No limit cuts it: until it is done nobody is served. What ends the visit keeps where it came through.
+            wipe.let_go_of_frames(sys.exception())
             with trio.CancelScope(shield=True):
                 await self._wipe(visit, reason)
         if reason == "fault":

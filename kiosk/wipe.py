@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import traceback
 from typing import TYPE_CHECKING
 
 import structlog
@@ -33,6 +34,17 @@ async def wipe(machine: Machine, visit: Visit) -> list[str]:
         nursery.start_soon(_devices, machine, holding)
     gc.collect()
     return holding
+
+
+def let_go_of_frames(error: BaseException | None) -> None:
+    """An error that is under way keeps the frames that it came through, and so everything that stands in them."""
+    if error is None:
+        return
+    traceback.clear_frames(error.__traceback__)
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            let_go_of_frames(inner)
+    let_go_of_frames(error.__context__)
 
 
 def _dropped(machine: Machine, visit: Visit) -> list[str]:

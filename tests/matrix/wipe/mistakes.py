@@ -49,9 +49,9 @@ MISTAKES = (
         "typed values kept",
         "tests/screens/test_forget.py",
         "screens/presenter.py",
-        "        self._values: dict[str, Any] = {}\n",
-        "        self._typed = getattr(self, '_typed', []) + [getattr(self, '_values', {})]\n"
-        "        self._values: dict[str, Any] = {}\n",
+        "        self._values = {**_initial(page), **kept}\n",
+        "        self._typed = [*getattr(self, '_typed', ()), self._values]\n"
+        "        self._values = {**_initial(page), **kept}\n",
     ),
     Mistake(
         "the worker's forget not awaited",
