@@ -31,6 +31,7 @@ POLL_MARGIN_S = 0.01
 STATUS_EVERY_S = 5.0
 PROBE_S = 0.4
 LOOK_S = 10.0
+NAME_S = 1.0
 
 log = structlog.get_logger("devices")
 
@@ -93,13 +94,10 @@ class SamVReader:
         self._found_since_read = settings.removal == "find"
         self._next_find = self._next_status = 0.0
         self._placement = Placement()
-        self._is_unnamed = False
 
     @property
     def idle_interval_s(self) -> float:
-        """A card that lies there is looked at at once and more often, so that a quick exchange is seen."""
-        if self._is_unnamed:
-            return 0.0
+        """A card that lies there is looked at more often, so that a quick exchange is seen."""
         return 0.3 if self._media is MediaState.PRESENT else 1.0
 
     # -- driver contract -----------------------------------------------------------------------------------------
@@ -113,7 +111,6 @@ class SamVReader:
         if frame is not None and frame.sw3 == codec.OK:
             self._sam_id = codec.show_sam_id(frame.data)
         self._placement.forget()
-        self._is_unnamed = False
         self._say(MediaState.UNKNOWN)
 
     def idle(self) -> None:
@@ -264,7 +261,9 @@ class SamVReader:
             log.warning("card_implausible", doubts=list(card.doubts))
             return None
         self._found_since_read = self._settings.removal == "find"
-        self._needs_lifting, self._is_unnamed, self._read_kind = False, True, card.kind
+        self._needs_lifting, self._read_kind = False, card.kind
+        # Before anybody can lift it: the next card is known from this one, however soon it comes.
+        self._name_chip(Deadline(NAME_S))
         self._say(MediaState.PRESENT)
         portrait = self._photos.decode(card.photo) if self._photos else None
         return Completed(Completion.SUCCESS, value=replace(card, portrait=portrait))
@@ -285,9 +284,6 @@ class SamVReader:
 
     def _find(self, deadline: Deadline) -> codec.Frame | None:
         """Search once, no sooner after the former search than the module allows."""
-        if self._is_unnamed:
-            self._is_unnamed = False
-            self._name_chip(deadline)
         while not deadline.over and (wait_s := self._next_find - time.monotonic()) > 0:
             deadline.pause(wait_s)
         if deadline.over:
