@@ -74,7 +74,8 @@ def of_strokes(strokes: list[list[list[float]]]) -> Patterns:
     for n, (x, y) in enumerate(point for stroke in strokes for point in stroke):
         found |= {f"stroke {n} x": struct.pack("<d", x), f"stroke {n} y": struct.pack("<d", y)}
         found[f"stroke {n} json"] = json.dumps([x, y], separators=(",", ":")).encode()
-    return found | windows("signature file", drawn(strokes))
+    # Behind the head that every PNG has.
+    return found | windows("signature file", drawn(strokes)[48:])
 
 
 def windows(what: str, raw: bytes) -> Patterns:
