@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from kiosk.clock import Clock
 from kiosk.commands import running
 from kiosk.config import Config, ConfigError, DemoConfig, ScreenConfig
 from screens import presenter as presenting
@@ -86,7 +87,7 @@ def test_refused_panel_is_one_line_on_the_command_line():
 
     @click.command()
     def start() -> None:
-        running.presenter("kivy", cast("Config", config))
+        running.presenter("kivy", cast("Config", config), Clock())
 
     done = CliRunner().invoke(start)
     assert done.exit_code == 1

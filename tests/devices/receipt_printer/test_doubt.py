@@ -44,7 +44,7 @@ def assert_second_alone(bench) -> None:
 
 def lost_in_the_first(bench, after_bytes, count=0):
     """Two people's slips, one after the other; the line loses bytes of the first."""
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("lose", after_bytes=QUESTIONS_BYTES + after_bytes, count=count)
     first = driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
     bench.do("lose", count=1)
@@ -68,7 +68,7 @@ def test_bytes_lost_in_the_middle_of_a_picture(tcp_bench, count):
 
 
 def test_idle_machine_clears_the_printer_by_itself_and_says_meanwhile_that_it_is_out_of_service(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("lose", after_bytes=QUESTIONS_BYTES + 2500)
     assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
     with pytest.raises(TryAgain):
@@ -83,7 +83,7 @@ def test_idle_machine_clears_the_printer_by_itself_and_says_meanwhile_that_it_is
 
 def test_printer_that_confirms_nothing_any_more_is_out_of_service_until_it_does(make_bench):
     bench = make_bench("tcp", "--no-barrier")
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "no_barrier")
     driver.idle()
     assert (bench.status.device, bench.status.error) == (DeviceState.OFFLINE, "in_doubt")
@@ -93,7 +93,7 @@ def test_printer_that_confirms_nothing_any_more_is_out_of_service_until_it_does(
 
 def test_picture_whose_height_was_damaged_wants_more_than_one_flush(bench):
     """The line ate one byte of a picture's head: the printer waits for 768 rows instead of 64."""
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     job = PrintJob((Line(FIRST), Image(_bytes_png(b"\x03" * 72, 64)), Cut()))
     height = Paper().compose(job).index(b"\x1dv0\x00") + 6
     bench.do("lose", after_bytes=QUESTIONS_BYTES + height, count=1)
@@ -107,7 +107,7 @@ def test_picture_whose_height_was_damaged_wants_more_than_one_flush(bench):
 
 
 def test_job_that_was_canceled_in_the_middle_does_not_hang_over_the_next(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("stall", after_bytes=QUESTIONS_BYTES + 3000)
     deadline = Deadline(GENEROUS_S)
     thread, results = in_background(lambda: driver.print_job(deadline, slip("张*三", FIRST)))
@@ -121,7 +121,7 @@ def test_job_that_was_canceled_in_the_middle_does_not_hang_over_the_next(bench):
 
 
 def test_printer_that_lost_its_power_in_the_middle(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("stall", after_bytes=QUESTIONS_BYTES + 3000)
     thread, results = in_background(lambda: driver.print_job(Deadline(3.0), slip("张*三", FIRST)))
     bench.wait(lambda: bench.state["stalled"])
@@ -137,7 +137,7 @@ def test_printer_that_lost_its_power_in_the_middle(bench):
 
 def test_late_end_is_found_out_and_no_cut_is_wasted(bench):
     """Paper comes back after the job has been given up: it is printed whole, and the printer says so."""
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("out_after", lines=5)
     assert outcome(driver.print_job(Deadline(0.8), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "paper_out")
     assert driver.reset(Deadline(5)).error == "paper_out"
@@ -151,7 +151,7 @@ def test_late_end_is_found_out_and_no_cut_is_wasted(bench):
 
 
 def test_waiting_for_a_late_end_can_be_given_up(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("out_after", lines=5)
     driver.print_job(Deadline(0.8), slip("张*三", FIRST))
     deadline = Deadline(GENEROUS_S)
@@ -164,7 +164,7 @@ def test_waiting_for_a_late_end_can_be_given_up(bench):
 def test_printer_that_tells_nothing_and_prints_late(make_bench):
     """Neither status nor patience: only the barrier's late answer says how it ended."""
     bench = make_bench("pty", "--answers", "none")
-    driver = bench.driver(status="none", barrier_timeout_s=1.0)
+    driver = bench.driver(status="none", barrier_timeout_s=4.0)
     bench.do("out_after", lines=5)
     assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))) == (Outcome.UNKNOWN, "no_barrier")
     assert driver.reset(Deadline(0.5)).error == "in_doubt"
@@ -174,7 +174,7 @@ def test_printer_that_tells_nothing_and_prints_late(make_bench):
 
 
 def test_answer_to_the_flush_is_not_taken_for_the_lost_job(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("lose", after_bytes=QUESTIONS_BYTES + inside_qr(FIRST))
     driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
     bench.do("lose", count=1)
@@ -184,12 +184,12 @@ def test_answer_to_the_flush_is_not_taken_for_the_lost_job(bench):
 
 
 def test_reset_of_a_fresh_process_cuts_off_what_the_killed_one_left(bench):
-    bench.drivers.append(bench.driver(barrier_timeout_s=1.0))
+    bench.drivers.append(bench.driver(barrier_timeout_s=4.0))
     bench.do("lose", after_bytes=QUESTIONS_BYTES + 2500)
     bench.drivers[0].print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))
     bench.drivers[0].teardown()
     bench.do("lose", count=1)
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     assert driver.reset(Deadline(GENEROUS_S)).ok
     assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
     assert_second_alone(bench)
@@ -215,7 +215,7 @@ def test_without_a_barrier_each_job_is_parted_from_the_one_before(make_bench):
 
 
 def test_big_job_that_stalls_is_flushed_by_a_link_that_was_opened_anew(bench):
-    driver = bench.driver(barrier_timeout_s=1.0)
+    driver = bench.driver(barrier_timeout_s=4.0)
     bench.do("stall", after_bytes=3000)
     assert outcome(driver.print_job(Deadline(1.0), big_job())) == (Outcome.UNKNOWN, "stalled")
     assert driver.print_job(Deadline(1.0), slip("李*四", SECOND)).value.outcome is Outcome.NOT_PRINTED

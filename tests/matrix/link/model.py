@@ -127,7 +127,7 @@ def claim_and_send(setting: Setting, state: State) -> Iterator[State]:
         yield sent._replace(waiting=state.waiting | {item}, tries=tries, wire=state.wire | {request})
 
 
-@transition("hub.inbox:receive", "hub.inbox:_insert", "hub.inbox:_effect")
+@transition("hub.inbox:receive", "hub.inbox:_take")
 def hub_receives(setting: Setting, state: State) -> Iterator[State]:
     """Key, effect and receipt in one transaction; a known key gives the same receipt or 409."""
     known = dict(state.keys)
