@@ -355,23 +355,24 @@ class SamVReader:
 
     def _put_down(self, since_s: float, deadline: Deadline) -> bool:
         """Whether the card that was found is new; a quick exchange shows by the chip where its number is told."""
-        self._compare_chip(deadline)
+        if not self._placement.is_new(since_s):
+            self._compare_chip(deadline)
         return self._placement.is_new(since_s)
 
     def _compare_chip(self, deadline: Deadline) -> None:
-        if not self._placement.may_be_another:
+        if not self._placement.knows_chip:
             return
         selected = self._module.ask(codec.SELECT_CARD, deadline)
         if selected is not None and selected.sw3 == codec.OK:
-            self._name_chip(deadline, hid=False)
+            self._name_chip(deadline)
 
-    def _name_chip(self, deadline: Deadline, *, hid: bool = True) -> None:
+    def _name_chip(self, deadline: Deadline) -> None:
         """The number of a chip that has just been read may be asked for without another search."""
         if codec.READ_CHIP_NUMBER in self._unsupported:
             return
         frame = self._module.ask(codec.READ_CHIP_NUMBER, deadline)
         if frame is not None and frame.sw3 == codec.OK:
-            self._placement.chip(frame.data, hid=hid)
+            self._placement.chip(frame.data)
 
     def _touch(self, deadline: Deadline) -> Seen:
         for command in (codec.READ_CHIP_NUMBER, codec.READ_ADDED_ADDRESS):
@@ -383,7 +384,7 @@ class SamVReader:
             if frame.sw3 in (codec.OK, codec.NO_CONTENT):
                 self._find_hides = True
                 if command is codec.READ_CHIP_NUMBER and frame.sw3 == codec.OK:
-                    self._placement.chip(frame.data, hid=True)
+                    self._placement.chip(frame.data)
                 return Seen.SAME
             if frame.sw3 != codec.BAD_COMMAND:
                 return Seen.NONE

@@ -26,7 +26,6 @@ class Placement:
         self._empty_looks = 0
         self._put_down_at: float | None = None
         self._chip = b""
-        self._hid = False
 
     @property
     def is_empty(self) -> bool:
@@ -37,7 +36,7 @@ class Placement:
         """A look showed nothing, neither a card nor one that hides."""
         self._empty_looks += 1
         if self.is_empty:
-            self._put_down_at, self._chip, self._hid = None, b"", False
+            self._put_down_at, self._chip = None, b""
 
     def found(self) -> None:
         """A search found a card."""
@@ -46,13 +45,13 @@ class Placement:
         self._empty_looks = 0
 
     @property
-    def may_be_another(self) -> bool:
-        """Whether a card that a search finds now was hidden before: its chip tells whether it is the same."""
-        return self._hid
+    def knows_chip(self) -> bool:
+        """Whether the chip of a card that a search finds now can tell whether it is the same as before."""
+        return bool(self._chip)
 
-    def chip(self, number: bytes, *, hid: bool) -> None:
+    def chip(self, number: bytes) -> None:
         """The chip that lies there now: another one than before was put down in between. Only a digest is kept."""
-        self._empty_looks, self._hid = 0, hid
+        self._empty_looks = 0
         chip = hashlib.blake2b(number, key=self._salt, digest_size=16).digest()
         if self._chip and chip != self._chip:
             self._put_down_at = time.monotonic()

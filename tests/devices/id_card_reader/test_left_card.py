@@ -119,7 +119,9 @@ def test_card_on_a_reader_that_is_plugged_in_again_is_not_read(
     assert reader.status.error == "card_left"
 
 
-@pytest.mark.parametrize(("find_after_read", "away_s"), [("80", 0.0), ("80", 0.8), ("9F", 0.8), (READERS[2], 0.8)])
+@pytest.mark.parametrize(
+    ("find_after_read", "away_s"), [("80", 0.0), ("80", 0.8), ("9F", 0.0), ("9F", 0.8), (READERS[2], 0.8)]
+)
 def test_next_card_is_read_however_soon_it_comes(
     reader_sim: Start, make_reader: Start, find_after_read: str, away_s: float
 ) -> None:
@@ -137,6 +139,24 @@ def test_next_card_is_read_however_soon_it_comes(
     hand.start()
     assert read_new(reader, since_s).value.name == "何嘉敏"
     hand.join()
+
+
+def test_quick_exchange_that_the_reader_cannot_tell_is_asked_to_be_made_slower(
+    reader_sim: Start, make_reader: Start
+) -> None:
+    sim = reader_sim("--find-after-read", "9F", "--plain")
+    reader = make_reader()
+    since_s = first_visit(sim, reader)
+    assert read_new(reader, since_s, 1.5).code is Completion.TIME_OUT
+    sim.do("lift")
+    sim.do("place", card="ho")
+    assert read_new(reader, since_s, 1.5).code is Completion.TIME_OUT
+    assert reader.said[-1].error == "card_left"
+    sim.do("lift")
+    assert read_new(reader, since_s, 1.5).code is Completion.TIME_OUT
+    assert reader.said[-1].error == ""
+    sim.do("place", card="ho")
+    assert read_new(reader, since_s).value.name == "何嘉敏"
 
 
 def test_card_put_down_in_a_visit_that_did_not_ask_for_it_is_not_for_the_next(
