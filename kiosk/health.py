@@ -42,11 +42,20 @@ def offer(
         reader = peripherals.status("id_card_reader")
         if reader.device not in WORKS:
             return Offer(reason=text("health.no_reader"))
-    if "receipt_printer" in service.devices:
-        printer = peripherals.status("receipt_printer")
-        if printer.device not in WORKS or printer.supply is SupplyState.OUT:
-            return Offer(hint=text("health.no_slip"))
+    if wants_slip(service) and not can_print(peripherals):
+        return Offer(hint=text("health.no_slip"))
     return Offer()
+
+
+def wants_slip(service: Service) -> bool:
+    """Whether there is a slip at the end, in the form of a number on paper."""
+    return "receipt_printer" in service.devices or service.has_step("complaint")
+
+
+def can_print(peripherals: Peripherals) -> bool:
+    """Whether a slip would come out now, by the printer's last word."""
+    printer = peripherals.status("receipt_printer")
+    return printer.device in WORKS and printer.supply is not SupplyState.OUT
 
 
 def files(service: Service) -> bool:

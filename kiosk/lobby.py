@@ -167,10 +167,14 @@ def line_page(machine: Machine, visit: Visit, line: str) -> Page:
 
 
 class Due(NamedTuple):
-    """What the city has said is due: None while it has said nothing. ``silent``: lines that did not answer in time."""
+    """What the city has said is due: None while it has said nothing.
+
+    ``silent``: lines that did not answer in time; ``unreadable``: how many items this machine does not understand.
+    """
 
     items: list[DueFact] | None = None
     silent: Sequence[str] = ()
+    unreadable: int = 0
     is_asked: bool = False
 
 
@@ -180,7 +184,11 @@ ASKING = Due(is_asked=True)
 async def what_is_due(machine: Machine, id_number: str) -> Due:
     """Asks the city."""
     reply = await machine.ask("due", DueQuestion(id_number))
-    return Due(reply.payload.items, reply.payload.silent) if isinstance(reply, Answered) else Due()
+    if not isinstance(reply, Answered):
+        return Due()
+    told, services = reply.payload, machine.catalogue.services
+    known = [d for d in told.items if d.service in services]
+    return Due(known, told.silent, told.unreadable + len(told.items) - len(known))
 
 
 def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
@@ -222,9 +230,12 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Blo
     if due.silent:
         names = joined(*(text(f"line.{line}") for line in due.silent if line in dict(LINES)))
         yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
-    known = [d for d in due.items if d.service in machine.catalogue.services]
-    items = sorted((_due_item(machine, d, card) for d in known), key=lambda pair: pair[0])
-    yield DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
+    if due.unreadable:
+        more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
+        yield Notice(level="info", icon="info", text=more, detail=where)
+    items = sorted((_due_item(machine, d, card) for d in due.items), key=lambda pair: pair[0])
+    if items or not due.unreadable:
+        yield DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
 
 
 def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date, DueItem]:

@@ -341,6 +341,7 @@ class Machine:
             # The boundary of a visit: whatever went wrong around the steps, the wipe comes and the next visit begins.
             reason = "fault"
             log.error("visit_crashed", visit=visit.id, error=type(error).__name__, where=place_of(error))
+            await self._say_what_is_safe(visit)
         except BaseExceptionGroup as group:
             # The same while the machine is being stopped: of such a group only the cancellation goes on.
             stopped, faults = group.split(trio.Cancelled)
@@ -356,6 +357,17 @@ class Machine:
                 await self._wipe(visit, reason)
         if reason == "fault":
             await trio.sleep(_SETTLE_S)
+
+    async def _say_what_is_safe(self, visit: Visit) -> None:
+        if self.is_quiet:
+            return
+        try:
+            await visits.say_what_is_safe(visit)
+        except VisitEnded:
+            return
+        except Exception as error:
+            # The screen itself may be what failed: the visit ends all the same.
+            log.error("fault_not_told", visit=visit.id, error=type(error).__name__, where=place_of(error))
 
     async def _wipe(self, visit: Visit, reason: str) -> None:
         """Nothing that the visit knew stays (CONTRACTS §8); what only the machine's end can erase ends it."""
@@ -438,5 +450,10 @@ class Machine:
             self._refresh = before
 
     def _refreshed(self) -> None:
-        if self._refresh is not None:
+        if self._refresh is None:
+            return
+        try:
             self._refresh()
+        except Exception as error:
+            # The boundary of what changes by itself: the page stays as it was, and whoever told of the change goes on.
+            log.error("page_not_refreshed", error=type(error).__name__, where=place_of(error))

@@ -61,6 +61,8 @@ class Visit:
         """Receipt numbers: a case is rated once (一次一评)."""
         self.typed: dict[str, dict[str, str]] = {}
         """What was typed and chosen, by service and field: leaving a page does not lose it."""
+        self.knows_no_slip = False
+        """That nothing can be printed now has been told, and the person went on."""
         self._touched = 0.0
         self._felt = trio.Event()
         self._asking = False

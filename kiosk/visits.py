@@ -12,6 +12,7 @@ from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, MediaState
 from kiosk import lobby, maintenance
+from kiosk.cases import unbroken
 from kiosk.catalogue.model import Service
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
@@ -19,8 +20,8 @@ from kiosk.journey.identify import reading_trouble
 from kiosk.next_card import READER
 from kiosk.pages import Answer, Page, Settings
 from kiosk.refusals import not_filed
-from kiosk.text import NOTHING
-from kiosk.visit import Visit, VisitEnded
+from kiosk.text import NOTHING, text
+from kiosk.visit import Visit, VisitEnded, message
 from offline_cache.errors import StoreError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 BRAND_TAPS = 5
+_FAULT_S = 60.0
 HOME_RESTS_S = 30.0
 """After so long without a touch the home page is as if nobody had set anything."""
 
@@ -165,6 +167,13 @@ async def _line(machine: Machine, visit: Visit, line: str) -> Outcome:
         outcome = await _chosen(machine, visit, answer.action)
         if outcome is not Outcome.BACK:
             return outcome
+
+
+async def say_what_is_safe(visit: Visit) -> None:
+    """After a surprise outside every step: what is kept and what is not, before the visit ends and is wiped."""
+    numbers = " ".join(unbroken(case.receipt_number) for case in visit.filed)
+    lead = text("fault.filed", number=numbers) if numbers else text("fault.nothing_filed")
+    await visit.tell(message("fault", "warning-circle", "error", text("fault.title"), lead, timeout_s=_FAULT_S))
 
 
 async def _journey(visit: Visit, service: Service) -> Outcome:

@@ -18,6 +18,7 @@ import structlog
 from kiosk.cases import CaseState, new_id, unbroken
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.health import files
+from kiosk.journey import without_slip
 from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
 from kiosk.text import NOTHING, Text, text
@@ -129,6 +130,8 @@ async def run(visit: Visit, service: Service) -> Outcome:
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
     outcome = Outcome.NEXT
     try:
+        if not await without_slip.goes_on(journey):
+            return Outcome.BACK
         while journey.position < len(service.steps) and outcome is not Outcome.LEAVE:
             outcome = await _perform(journey, service.steps[journey.position])
             _move(journey, outcome)

@@ -29,6 +29,8 @@ class Found(msgspec.Struct, frozen=True):
 
     kept: list[Kept]
     cases: list[CaseProgress] | None
+    unreadable: int = 0
+    """How many cases the hub told of in a form that this machine cannot read."""
 
     @property
     def services(self) -> dict[str, str]:
@@ -116,7 +118,8 @@ async def _looked_up(journey: Journey, question: ProgressQuestion) -> str:
     if isinstance(reply, Answer):
         return "back"
     cases = reply.payload.cases if isinstance(reply, Answered) else None
-    found = Found(await _kept(journey, question, cases or []), cases)
+    unreadable = reply.payload.unreadable if isinstance(reply, Answered) else 0
+    found = Found(await _kept(journey, question, cases or []), cases, unreadable)
     slip = await _owed(journey, found)
     answer = await journey.visit.show(_page(journey, question, found, slip))
     if slip and answer.action == "reprint":
@@ -165,7 +168,11 @@ def blocks_of(journey: Journey, question: ProgressQuestion, found: Found) -> lis
     services, now = machine.catalogue.services, machine.clock.now()
     blocks: list[Block] = []
     offline = found.cases is None
-    if not found.services:
+    if found.unreadable:
+        left_out = text("progress.unreadable", n=found.unreadable)
+        lead = text("progress.unreadable_lead", phone=machine.catalogue.help_phone)
+        blocks.append(Notice(level="info", icon="info", text=left_out, detail=lead))
+    elif not found.services:
         name = "none_here" if offline else "none"
         title, lead = text(f"progress.{name}"), text(f"progress.{name}_lead")
         return [Hero(icon="magnifying-glass", level="info", title=title, lead=lead)]

@@ -146,6 +146,22 @@ async def test_next_person_s_card_is_read_at_once(hall: Open) -> None:
         await it.page("todo")
 
 
+async def test_exchange_too_quick_for_the_reader_is_answered_with_what_to_do(hall: Open) -> None:
+    async with hall("--find-after-read", "9F", "--plain") as it:
+        it.do("place", card="wang")
+        await it.page("todo")
+        await it.leave()
+        it.do("lift")
+        it.do("place", card="zhao")
+        await it.until("the word to take the card", it.asks_to_take_the_card)
+        notice = next(b for b in it.finger.page.blocks if isinstance(b, Notice) and b.icon == "identification-card")
+        assert "拿开一会儿" in notice.detail.zh
+        it.do("lift")
+        await it.until("that the card is away", lambda: not it.asks_to_take_the_card())
+        it.do("place", card="zhao")
+        await it.page("todo")
+
+
 async def test_lost_reader_is_not_asked_again_and_again(hall: Open) -> None:
     async with hall() as it:
         it.do("unplug")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
@@ -11,17 +12,18 @@ import pytest
 import trio
 
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import DeviceState, DeviceStatus
-from kiosk import visits
+from devices.vocabulary import DeviceState, DeviceStatus, SupplyState
+from kiosk import lobby, visits
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.hub_link.state import LinkState
 from kiosk.messages.content import Identity
-from kiosk.messages.questions import DueAnswer, DueFact
+from kiosk.messages.questions import DueAnswer, DueFact, read_answer
 from kiosk.next_card import READER
-from kiosk.pages import Choices, DueList, Field, Page, Settings, Tiles
+from kiosk.pages import Choices, DueList, Field, Notice, Page, Settings, Tiles
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.errors import StoreFull
 
+PRINTER = "receipt_printer"
 GROWN = IdCard(kind="resident", name="测试甲", number="990101199001010027", birth=date(1990, 1, 1))
 
 
@@ -70,6 +72,21 @@ class Person:
     async def page(self, kind: str) -> Page:
         with trio.fail_after(60):
             return await self.finger.until(kind)
+
+    async def page_with(self, kind: str, block: type, words: str = "") -> Page:
+        """The page of this kind once it has such a block, which says ``words`` where it has words."""
+        with trio.fail_after(60):
+            while True:
+                page = await self.page(kind)
+                if any(isinstance(b, block) and words in str(getattr(b, "text", words)) for b in page.blocks):
+                    return page
+                await trio.sleep(0.01)
+
+    async def ends(self) -> None:
+        """Until the visit is over."""
+        with trio.fail_after(60):
+            while not self.ended:
+                await trio.sleep(0.01)
 
     async def page_of(self, *kinds: str) -> Page:
         """The page that is up, which is of one of these kinds."""
@@ -260,6 +277,29 @@ async def test_only_what_this_person_can_start_is_offered_and_the_rest_says_why(
     assert all(t.action.enabled for b in blocks[:-1] for t in b.tiles if t.action.id[8:9] != "C")
 
 
+async def test_broken_item_of_the_hub_s_answer_leaves_the_others_and_is_told(person: Person) -> None:
+    good = {"service": "T01", "facts": {}, "due_on": "2027-02-01", "colour": "blue"}
+    broken = {**good, "service": "H13", "due_on": 20270201}
+
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(read_answer("due", json.dumps({"items": [broken, good]}).encode()))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page_with("todo", DueList)
+    assert [i.action.id for b in page.blocks if isinstance(b, DueList) for i in b.items] == ["service:T01"]
+    assert any("另有 1 项" in b.text.zh for b in page.blocks if isinstance(b, Notice))
+
+
+async def test_nothing_is_due_is_not_said_of_an_answer_that_cannot_be_read(person: Person) -> None:
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(read_answer("due", b'{"items": [{"service": 5}]}'))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page_with("todo", Notice, "另有 1 项")
+    assert not any(isinstance(b, DueList) for b in page.blocks)
+    assert tiles(page)["T01"].enabled
+
+
 # -- what the machine cannot do now ----------------------------------------------------------------------------------
 
 
@@ -310,3 +350,97 @@ async def test_store_that_fails_in_any_step_is_told_with_what_is_safe(person: Pe
         await person.touch("complaint_contact", "anonymous")
         page = await person.touch("not_filed", "continue")
         assert "没有提交" in page.blocks[0].lead.zh
+
+
+# -- no slip ---------------------------------------------------------------------------------------------------------
+
+NO_PAPER = DeviceStatus(DeviceState.ONLINE, supply=SupplyState.OUT)
+PAPER = DeviceStatus(DeviceState.ONLINE, supply=SupplyState.FULL)
+
+
+@pytest.mark.parametrize(
+    "status", [NO_PAPER, DeviceStatus(DeviceState.NO_DEVICE), DeviceStatus(DeviceState.USER_ERROR, error="cover_open")]
+)
+async def test_who_cannot_have_a_slip_is_told_before_the_first_question(person: Person, status: DeviceStatus) -> None:
+    person.machine.peripherals.publish(PRINTER, status)
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        await person.touch("no_slip", "back")
+        await person.touch("home", "service:C03")
+        await person.touch("no_slip", "next")
+        await person.touch("complaint_kind", "back")
+        await person.touch("home", "service:C03")
+        await person.page_of("complaint_kind")
+    assert person.finger.history.count("no_slip") == 2, "who went on once in a visit is not told again"
+
+
+async def test_who_waits_for_paper_goes_on_by_themselves_when_it_is_there(person: Person) -> None:
+    person.machine.peripherals.publish(PRINTER, NO_PAPER)
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        await person.page("no_slip")
+        person.machine.peripherals.publish(PRINTER, PAPER)
+        await person.page("complaint_kind")
+
+
+async def test_printer_that_works_is_not_talked_about(person: Person) -> None:
+    person.machine.peripherals.publish(PRINTER, PAPER)
+    async with person.at(person.home):
+        await person.touch("home", "service:C03")
+        await person.page_of("complaint_kind")
+        person.finger.touch("back")
+        await person.touch("home", "service:C01")
+        await person.page("progress_how")
+    assert "no_slip" not in person.finger.history
+
+
+# -- surprises outside every step ------------------------------------------------------------------------------------
+
+
+async def test_surprise_outside_every_step_says_what_is_safe_before_the_visit_ends(
+    person: Person, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprised(*_: Any) -> Page:
+        raise TypeError("an unexpected line")
+
+    monkeypatch.setattr(lobby, "line_page", surprised)
+    async with person.at(person.machine._one_visit):
+        await person.touch("home", "line:traffic")
+        page = await person.touch("fault", "continue")
+        assert "没有提交" in page.blocks[0].lead.zh
+        await person.ends()
+    assert [line["reason"] for line in person.lines if line.get("state") == "end"] == ["fault"]
+    assert any(line["type"] == "wiped" for line in person.lines)
+
+
+async def test_screen_that_fails_whatever_it_shows_ends_the_visit_and_wipes_it(
+    person: Person, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = person.finger.show
+
+    async def fails(page: Page, settings: Settings) -> Any:
+        if page.kind == "home":
+            return await show(page, settings)
+        raise RuntimeError("no screen")
+
+    monkeypatch.setattr(person.finger, "show", fails)
+    async with person.at(person.machine._one_visit):
+        await person.touch("home", "line:traffic")
+        await person.ends()
+    assert any(line["type"] == "wiped" for line in person.lines)
+
+
+async def test_page_that_cannot_be_made_anew_stays_and_takes_nobody_down(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with person.at(person.home):
+        await person.page("home")
+
+        def surprised(*_: Any, **__: Any) -> Page:
+            raise KeyError("an unexpected state")
+
+        monkeypatch.setattr(lobby, "home_page", surprised)
+        person.machine.peripherals.publish(READER, DeviceStatus(DeviceState.NO_DEVICE))
+        monkeypatch.undo()
+        await person.touch("home", "service:C01")
+        await person.page("progress_how")
