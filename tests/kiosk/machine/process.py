@@ -51,6 +51,12 @@ class KioskProcess:
             if all(line.get(k) == v for k, v in wanted.items()):
                 return line
 
+    def until_online(self, *names: str) -> None:
+        """Until each of these devices has said that it works, in whatever order they do."""
+        missing = set(names)
+        while missing:
+            missing.discard(self.until(type="device", device="online")["name"])
+
     def worker_pids(self) -> list[int]:
         """Child processes: the vision worker."""
         pid = self.process.pid

@@ -84,8 +84,7 @@ def test_killed_right_after_the_case_was_kept_it_reaches_the_hub_once_after_the_
 def test_doctor_and_queue_ask_the_running_machine_and_take_nothing_from_it(world: World, tmp_path: Path) -> None:
     kiosk = KioskProcess(world.stage, "walk", script(world, tmp_path))
     try:
-        for name in ("id_card_reader", "receipt_printer", "camera"):
-            kiosk.until(type="device", name=name, device="online")
+        kiosk.until_online("id_card_reader", "receipt_printer", "camera")
         report = json.loads(command(world, "doctor", "--json").stdout)
         assert {d["name"]: d["device"] for d in report["devices"]} == {
             "id_card_reader": "online",
