@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from devices.id_card_reader.card import IdCard
 from kiosk.cases import unbroken
+from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
-from kiosk.messages.questions import CaseProgress, ProgressAnswer, ProgressState
+from kiosk.messages.questions import CaseProgress, EligibilityAnswer, ProgressAnswer, ProgressState
 from kiosk.pages import Facts, Settings
 from kiosk.visit import FiledCase, Visit
+from tests.kiosk.journey.conftest import ZHAO, Counter, told, words
+from tests.kiosk.journey.conftest import number as receipt_number
 
 NUMBER = "9" * 24
 
@@ -57,3 +61,21 @@ async def test_offline_the_machine_s_own_queue_tells_of_it(machine: Any) -> None
     page = under_way_page(this, UnderWay(NUMBER, "stored"))
     rows = next(b.rows for b in page.blocks if isinstance(b, Facts))
     assert [r.value.zh for r in rows] == [unbroken(NUMBER), "已暂存"]
+
+
+@pytest.mark.parametrize("action", ["next", "back"])
+async def test_it_is_told_before_anything_is_asked_and_the_person_decides(counter: Counter, action: str) -> None:
+    services = counter.machine.catalogue.services
+    services["T01"] = msgspec.structs.replace(services["T01"], steps=(StepSpec(kind="eligibility"),))
+    counter.visit.card = ZHAO
+    counter.answers["progress"] = ProgressAnswer([told(7, "delivered", "accepted")])
+    counter.answers["eligibility"] = EligibilityAnswer({}, ["age"])
+    async with counter.doing("T01"):
+        page = await counter.first("under_way")
+        assert {unbroken(receipt_number(7)), "已受理"} <= set(words(page).splitlines())
+        if action == "next":
+            await counter.touch("next", "not_yet")
+            counter.last("leave")
+        else:
+            counter.last("back")
+    assert counter.finger.history[-1] == ("not_yet" if action == "next" else "under_way")
