@@ -223,9 +223,9 @@ def gaps(dsn: str, as_json: bool, today: str | None) -> None:
     if as_json:
         click.echo(msgspec.json.encode([each._asdict() for each in found]))
     elif found:
-        table = Table("machine", "what", "since", box=None)
+        table = Table("machine", "chain", "what", "since", box=None)
         for each in found:
-            table.add_row(each.kiosk_id, each.what, f"{local(each.since):%Y-%m-%d %H:%M}")
+            table.add_row(each.kiosk_id, str(each.chain), each.what, f"{local(each.since):%Y-%m-%d %H:%M}")
         Console().print(table)
     sys.exit(3 if found else 0)
 

@@ -79,6 +79,40 @@ MIGRATIONS = (
            end loop;
        end $$""",
     "create index complaint_by_number on complaint (complaint_number)",
+    # A new store (a replaced disk) begins a chain of its own at 1. Until now its envelopes contradicted those of the
+    # store before it. What is here belongs to the key that was the machine's when it came.
+    """drop function if exists take_envelope;
+       alter table kiosk add chain smallint not null default 1;
+       alter table kiosk_key add chain smallint not null default 1;
+       alter table envelope add chain smallint not null default 1, drop constraint envelope_kiosk_id_seq_key;
+       alter table paper_copy add chain smallint not null default 1;
+       alter table held_envelope add chain smallint not null default 1;
+       alter table gap_alarm add chain smallint not null default 1, drop constraint gap_alarm_pkey,
+           add primary key (kiosk_id, chain, first);
+       create table kiosk_chain (
+           kiosk_id text not null references kiosk,
+           chain smallint not null,
+           receipts_behind integer not null default 0,
+           sent_to bigint not null default 0,
+           sent_at timestamptz,
+           whole_to bigint not null default 0,
+           primary key (kiosk_id, chain)
+       );
+       update kiosk_key set chain = store from (
+           select kiosk_id, public_key, row_number() over (partition by kiosk_id, suite order by since) as store
+           from kiosk_key) counted
+           where (kiosk_key.kiosk_id, kiosk_key.public_key) = (counted.kiosk_id, counted.public_key);
+       update kiosk set chain = store from (select kiosk_id, max(chain) as store from kiosk_key group by 1) latest
+           where kiosk.kiosk_id = latest.kiosk_id;
+       update envelope set chain = coalesce((
+           select max(chain) from kiosk_key where kiosk_id = envelope.kiosk_id and since <= received_at), 1)
+           where kiosk_id in (select kiosk_id from kiosk where chain > 1);
+       alter table envelope add unique (kiosk_id, chain, seq);
+       insert into kiosk_chain (kiosk_id, chain) select kiosk_id, generate_series(1, chain) from kiosk;
+       update kiosk_chain set sent_to = kiosk.sent_to, sent_at = kiosk.sent_at,
+           whole_to = case when kiosk.chain > 1 then 0 else kiosk.whole_to end
+           from kiosk where (kiosk_chain.kiosk_id, kiosk_chain.chain) = (kiosk.kiosk_id, kiosk.chain);
+       alter table kiosk drop sent_to, drop sent_at, drop whole_to""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

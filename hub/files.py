@@ -18,6 +18,8 @@ from kiosk.messages.batch import (
     Member,
     batch_name,
     identity_of,
+    keys_in,
+    own_place,
     put_aside,
     take_away,
     write_batch,
@@ -105,7 +107,8 @@ class Folder:
                 write_batch(path, [answer for _, answer in said])
                 continue
             for seq, answer in said:
-                write_batch(self._in / batch_name(kiosk_id, seq, seq), [answer])
+                key = answer.name.removesuffix(".json")
+                write_batch(own_place(self._in, kiosk_id, seq, key, keys_in), [answer])
 
     async def _show(self, path: Path, taken_in: TakenIn) -> None:
         rejected = [f"{j.kiosk_id} {j.seq} {j.key}: {j.reason}" for j in taken_in.judged if j.result == "rejected"]

@@ -5,7 +5,8 @@
 create or replace function take_envelope(
     new_key uuid, new_hub_seq bigint, new_kiosk_id text, new_seq bigint, new_kind text, new_case_id text,
     new_header bytea, new_signature text, new_sha256 text, new_prev_sha256 text, new_received_at timestamptz,
-    new_receipt bytea, new_by_file boolean, known_paper text, said jsonb, is_new_case boolean
+    new_receipt bytea, new_by_file boolean, known_paper text, said jsonb, is_new_case boolean,
+    new_chain smallint
 ) returns boolean language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended(new_key::text, 0));
@@ -13,9 +14,9 @@ begin
         return false;
     end if;
     insert into envelope (key, hub_seq, kiosk_id, seq, kind, case_id, header, signature, sha256, prev_sha256,
-            received_at, receipt, by_file)
+            received_at, receipt, by_file, chain)
         values (new_key, new_hub_seq, new_kiosk_id, new_seq, new_kind, new_case_id, new_header, new_signature,
-            new_sha256, new_prev_sha256, new_received_at, new_receipt, new_by_file)
+            new_sha256, new_prev_sha256, new_received_at, new_receipt, new_by_file, new_chain)
         on conflict do nothing;
     if not found then
         return false;

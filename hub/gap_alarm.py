@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import structlog
 from psycopg import AsyncConnection
@@ -29,37 +30,47 @@ async def look(conn: AsyncConnection, now: datetime) -> None:
         found = await gaps(conn, now)
         opened, closed = _opened(found, alarms), _closed(found, alarms)
         for gap in opened:
-            await conn.execute("insert into gap_alarm values (%s, %s, %s, %s)", gap)
+            await conn.execute("insert into gap_alarm values (%s, %s, %s, %s, %s)", gap)
             await _record(conn, now, "gap_open", gap)
         for gap in closed:
-            await conn.execute("delete from gap_alarm where kiosk_id = %s and first = %s", gap[:2])
+            await conn.execute(
+                "delete from gap_alarm where kiosk_id = %s and chain = %s and first = %s",
+                [gap.kiosk_id, gap.chain, gap.first],
+            )
             await _record(conn, now, "gap_closed", gap)
         await note_breaks(conn, now)
         await settle(conn)
     for gap in opened:
-        _log.error("gap_open", kiosk_id=gap.kiosk_id, first=gap.first, last=gap.last)
+        _log.error("gap_open", **_told(gap))
     for gap in closed:
-        _log.info("gap_closed", kiosk_id=gap.kiosk_id, first=gap.first, last=gap.last)
+        _log.info("gap_closed", **_told(gap))
+
+
+def _told(gap: Gap) -> dict[str, Any]:
+    return {"kiosk_id": gap.kiosk_id, "chain": gap.chain, "first": gap.first, "last": gap.last}
+
+
+_ALARMS = "select kiosk_id, first, last, since, chain from gap_alarm order by kiosk_id, chain, first"
 
 
 async def _alarms(conn: AsyncConnection) -> list[Gap]:
     """The open ones, by machine and number."""
     async with conn.cursor(row_factory=class_row(Gap)) as cursor:
-        await cursor.execute("select kiosk_id, first, last, since from gap_alarm order by kiosk_id, first")
+        await cursor.execute(_ALARMS)
         return await cursor.fetchall()
 
 
 async def _record(conn: AsyncConnection, now: datetime, kind: str, gap: Gap) -> None:
-    await events.record(conn, now, actor="hub", kind=kind, kiosk_id=gap.kiosk_id, first=gap.first, last=gap.last)
+    await events.record(conn, now, actor="hub", kind=kind, **_told(gap))
 
 
 def _opened(found: Iterable[Gap], alarms: Iterable[Gap]) -> list[Gap]:
     """What no alarm tells yet."""
-    told = _by_machine(alarms)
+    told = _by_chain(alarms)
     opened = []
     for gap in found:
         first = gap.first
-        for alarm in told[gap.kiosk_id]:
+        for alarm in told[gap.kiosk_id, gap.chain]:
             if alarm.first <= first:
                 first = max(first, alarm.last + 1)
         if first <= gap.last:
@@ -69,15 +80,15 @@ def _opened(found: Iterable[Gap], alarms: Iterable[Gap]) -> list[Gap]:
 
 def _closed(found: Iterable[Gap], alarms: Iterable[Gap]) -> list[Gap]:
     """The alarms of which no number is missing any more."""
-    missing = _by_machine(found)
-    return [alarm for alarm in alarms if not any(_meet(alarm, gap) for gap in missing[alarm.kiosk_id])]
+    missing = _by_chain(found)
+    return [alarm for alarm in alarms if not any(_meet(alarm, gap) for gap in missing[alarm.kiosk_id, alarm.chain])]
 
 
-def _by_machine(all_gaps: Iterable[Gap]) -> defaultdict[str, list[Gap]]:
-    machines: defaultdict[str, list[Gap]] = defaultdict(list)
+def _by_chain(all_gaps: Iterable[Gap]) -> defaultdict[tuple[str, int], list[Gap]]:
+    chains: defaultdict[tuple[str, int], list[Gap]] = defaultdict(list)
     for gap in all_gaps:
-        machines[gap.kiosk_id].append(gap)
-    return machines
+        chains[gap.kiosk_id, gap.chain].append(gap)
+    return chains
 
 
 def _meet(one: Gap, other: Gap) -> bool:

@@ -62,6 +62,8 @@ class _Look(NamedTuple):
     """The receipt of another envelope that has this number."""
     paper: str | None
     """The digest of the envelope whose copy came back from paper before it."""
+    chain: int
+    """That of the store whose key signed it; each numbers on its own."""
 
 
 _LOOKS = 5
@@ -71,38 +73,45 @@ class _ContradictsPaper(Exception):
     pass
 
 
-def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> None:
-    """Raises BadSignature unless the machine with these keys (by suite) signed the envelope."""
+def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> str:
+    """Which of a machine's keys (by suite) signed the envelope. Raises BadSignature when none did."""
     key = public_keys.get(sent.header.suite)
     if key is None:
         raise BadSignature(f"the machine is not enrolled with a key of suite {sent.header.suite}")
     verify_header(sent.header_bytes, sent.signature, key, sent.header.suite)
+    return key
 
 
 async def receive(
-    hub: Hub, conn: AsyncConnection, sent: Submission, *, proof: Proof | None = None, by_file: bool = False
+    hub: Hub,
+    conn: AsyncConnection,
+    sent: Submission,
+    signed_by: str,
+    *,
+    proof: Proof | None = None,
+    by_file: bool = False,
 ) -> Received:
-    """Takes in an envelope whose signature was verified; ``proof`` of the request that brought it, if one did.
+    """Takes in an envelope that this public key has signed; ``proof`` of the request that brought it, if one did.
 
     Raises OtherHeld, ParcelsMissing, WrongSize, NotFresh.
     """
     try:
-        return await _receive(hub, conn, sent, proof, by_file=by_file)
+        return await _receive(hub, conn, sent, signed_by, proof, by_file=by_file)
     except _ContradictsPaper:
         header, now = sent.header, hub.clock.now()
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
         await events.record(conn, now, actor="hub", kind=paper_copies.CONTRADICTED, **said)
         raise OtherHeld("header.key", b"null") from None  # a paper copy has no receipt
     except OtherHeld as error:
-        await _hold(hub, conn, sent, error.field)
+        await _hold(hub, conn, sent, signed_by, error.field)
         raise
 
 
 async def _receive(
-    hub: Hub, conn: AsyncConnection, sent: Submission, proof: Proof | None, *, by_file: bool
+    hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str, proof: Proof | None, *, by_file: bool
 ) -> Received:
     for _ in range(_LOOKS):
-        look = await _look(conn, sent, proof if proof and not proof.is_taken else None)
+        look = await _look(conn, sent, signed_by, proof if proof and not proof.is_taken else None)
         if look.held is not None:
             return _repeat(sent, *look.held)
         if look.paper not in (None, sent.digest):
@@ -116,15 +125,17 @@ async def _receive(
     raise RuntimeError("what is held under a key changes again and again")
 
 
-async def _hold(hub: Hub, conn: AsyncConnection, sent: Submission, field: str) -> None:
+async def _hold(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str, field: str) -> None:
     """Keeps what contradicts the envelope that was here first, once: header and signature prove who said it."""
     header, now = sent.header, hub.clock.now()
     async with conn.transaction():
         fresh = await conn.execute(
-            "insert into held_envelope values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning key",
+            "insert into held_envelope select %s, %s, %s, %s, %s, %s, %s, %s, chain from kiosk_key "
+            "where kiosk_id = %s and public_key = %s on conflict do nothing returning key",
             [
                 *(sent.digest, header.kiosk_id, header.seq, header.key),
                 *(sent.header_bytes, sent.signature, field, now),
+                *(header.kiosk_id, signed_by),
             ],
         )
         if await fresh.fetchone():
@@ -138,31 +149,36 @@ def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:
     return Received(fresh=False, receipt=receipt)
 
 
-async def _look(conn: AsyncConnection, sent: Submission, proof: Proof | None) -> _Look:
+async def _look(conn: AsyncConnection, sent: Submission, signed_by: str, proof: Proof | None) -> _Look:
     header = sent.header
     asked = {
         "key": header.key,
         "from": header.kiosk_id,
+        "signed_by": signed_by,
         "seq": header.seq,
         "parcels": [part.sha256 for part in header.parts],
         **(proof.values() if proof else {}),
     }
     rows = await conn.execute(_LOOK_ONCE if proof else _LOOK, asked)
-    is_fresh, sha256, receipt, sizes, neighbours, hub_seq, number_held, paper = await rows.fetchone() or (None,) * 8
+    found = await rows.fetchone() or (None,) * 9
+    is_fresh, sha256, receipt, sizes, neighbours, hub_seq, number_held, paper, chain = found
     if proof:
         proof.count(bool(is_fresh))
     held = (sha256, receipt) if sha256 and receipt else None
-    return _Look(held, sizes or {}, neighbours or [], hub_seq or 0, number_held, paper)
+    return _Look(held, sizes or {}, neighbours or [], hub_seq or 0, number_held, paper, chain or 1)
 
 
-_SEEN = """with {}held as (select sha256, receipt from envelope where key = %(key)s)
+_SEEN = """with {}held as (select sha256, receipt from envelope where key = %(key)s),
+    own as (select chain from kiosk_key where kiosk_id = %(from)s and public_key = %(signed_by)s)
     select {}, (select sha256 from held), (select receipt from held),
         (select jsonb_object_agg(sha256, total) from parcel where complete and sha256 = any(%(parcels)s)),
         (select jsonb_agg(jsonb_build_array(seq, sha256, prev_sha256)) from envelope
-            where kiosk_id = %(from)s and seq in (%(seq)s - 1, %(seq)s + 1)),
+            where kiosk_id = %(from)s and chain = (select chain from own) and seq in (%(seq)s - 1, %(seq)s + 1)),
         case when exists (select from held) then 0 else nextval('hub_seq') end,
-        (select receipt from envelope where kiosk_id = %(from)s and seq = %(seq)s and key <> %(key)s),
-        (select sha256 from paper_copy where key = %(key)s)"""
+        (select receipt from envelope
+            where kiosk_id = %(from)s and chain = (select chain from own) and seq = %(seq)s and key <> %(key)s),
+        (select sha256 from paper_copy where key = %(key)s),
+        (select chain from own)"""
 _LOOK = SQL(_SEEN).format(SQL(""), True).as_bytes()
 _LOOK_ONCE = SQL(_SEEN).format(SQL("{}, ").format(FRESH), SQL("exists (select from fresh)")).as_bytes()
 
@@ -199,7 +215,7 @@ async def _take(hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, 
     return receipt
 
 
-_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 async def _is_taken(answer: AsyncCursor) -> bool:
@@ -212,7 +228,7 @@ def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, 
     return [
         *(header.key, look.hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
         *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file, look.paper),
-        *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None),
+        *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None, look.chain),
     ]
 
 
@@ -220,7 +236,7 @@ def _events(sent: Submission, look: _Look) -> list[dict[str, Any]]:
     """What the log says of it, in order: ``kind`` and the rest of its data."""
     header = sent.header
     said: list[dict[str, Any]] = [{"kind": "received", "what": header.kind, "seq": header.seq}]
-    said += [{"kind": CHAIN_BROKEN, "seq": seq} for seq in _broken_at(sent, look.neighbours)]
+    said += [{"kind": CHAIN_BROKEN, "seq": seq, "chain": look.chain} for seq in _broken_at(sent, look.neighbours)]
     if look.paper is not None:
         # The paper copy had the effect; what the paper could not hold (portrait, signature) is here now.
         said.append({"kind": paper_copies.ORIGINAL_ARRIVED})

@@ -51,12 +51,13 @@ async def take_in(hub: Hub, path: Path) -> TakenIn:
     found = await asyncio.to_thread(_envelopes, path, trouble)
     judged: list[Judged] = []
     async with hub.pool.connection() as conn:
-        sent = [each for each in found if await _is_believed(conn, each, judged)]
+        signed = {each.digest: await _signer(conn, each, judged) for each in found}
+        sent = [each for each in found if signed[each.digest]]
         wanted = {part.sha256 for each in sent for part in each.header.parts}
         async for content in _parcels(path, wanted):
             await _keep(conn, content)
         for each in sorted(sent, key=lambda each: (each.header.kiosk_id, each.header.seq)):
-            judged.append(await _receive(hub, conn, each))
+            judged.append(await _receive(hub, conn, each, signed[each.digest]))
     return TakenIn(judged, trouble)
 
 
@@ -77,16 +78,18 @@ def _envelopes(path: Path, trouble: list[str]) -> list[Submission]:
     return list(found.values())
 
 
-async def _is_believed(conn: AsyncConnection, sent: Submission, judged: list[Judged]) -> bool:
+async def _signer(conn: AsyncConnection, sent: Submission, judged: list[Judged]) -> str:
+    """The public key that signed an envelope which is to be taken in; empty for one that was judged already."""
     header = sent.header
     # A file may be older than the machine's present key.
     keys = await machines.every_key(conn, header.kiosk_id, header.suite)
-    reason = "" if any(_signed_by(sent, key) for key in keys) else "not signed by a machine that is enrolled"
+    signer = next((key for key in keys if _signed_by(sent, key)), "")
+    reason = "" if signer else "not signed by a machine that is enrolled"
     if not reason and any(part.bytes > parcels.MAX_PARCEL_BYTES for part in header.parts):
         reason = f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes"
     if reason:
         judged.append(Judged("rejected", reason, header.kiosk_id, header.seq, header.key, None))
-    return not reason
+    return "" if reason else signer
 
 
 def _signed_by(sent: Submission, public_key: str) -> bool:
@@ -123,11 +126,11 @@ async def _keep(conn: AsyncConnection, content: bytes) -> None:
         await parcels.put_chunk(conn, digest, 0, content, len(content))
 
 
-async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission) -> Judged:
+async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str) -> Judged:
     header = sent.header
     place = header.kiosk_id, header.seq, header.key
     try:
-        received = await inbox.receive(hub, conn, sent, by_file=True)
+        received = await inbox.receive(hub, conn, sent, signed_by, by_file=True)
     except inbox.OtherHeld as error:
         return _refused(hub, sent, 409, f"another envelope is held ({error.field})")
     except inbox.ParcelsMissing as error:

@@ -11,6 +11,15 @@ from psycopg.sql import SQL
 from kiosk.messages.requests import Stamp
 from kiosk.messages.suites import DEFAULT
 
+ROUND = 100_000
+"""The sequence in a receipt number has five digits."""
+NEW_STORE = 10_000
+"""So far behind what is known of a machine's last store a new one begins.
+
+The store that is lost may have given numbers that the hub has never heard of, and give more if it is found again. A
+number has its date, so both would have to file on one day, and one of them 10,000 unseen cases before.
+"""
+
 
 async def public_keys(conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | None:
     """The keys of a machine by suite, None for a machine that was never enrolled."""
@@ -86,8 +95,13 @@ async def take_nonce(conn: AsyncConnection, proof: Proof) -> None:
     proof.count(fresh=(await taken.fetchone() or (False,))[0])
 
 
-async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime) -> None:
-    """Makes a machine known, or replaces its key of this suite; that of the other suite stays good."""
+async def register(
+    conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime, last_seq: int | None = None
+) -> None:
+    """Makes a machine known, or replaces its key of this suite; that of the other suite stays good.
+
+    ``last_seq`` is what its store has used so far, None from a machine that does not say.
+    """
     keys = {DEFAULT: None, "gm": None, suite: public_key}
     await conn.execute(
         "insert into kiosk (kiosk_id, public_key, gm_public_key, enrolled_at) values (%s, %s, %s, %s) "
@@ -96,9 +110,55 @@ async def register(conn: AsyncConnection, kiosk_id: str, suite: str, public_key:
         "gm_public_key = coalesce(excluded.gm_public_key, kiosk.gm_public_key)",
         [kiosk_id, keys[DEFAULT], keys["gm"], at],
     )
-    await conn.execute(
-        "insert into kiosk_key values (%s, %s, %s, %s) on conflict do nothing", [kiosk_id, suite, public_key, at]
+    chain = await chain_of(conn, kiosk_id, public_key)
+    if chain is None:
+        chain = await _chain_of_new_key(conn, kiosk_id, suite, at, last_seq)
+        await conn.execute(
+            "insert into kiosk_key values (%s, %s, %s, %s, %s)", [kiosk_id, suite, public_key, at, chain]
+        )
+    await conn.execute("update kiosk set chain = %s where kiosk_id = %s", [chain, kiosk_id])
+
+
+async def chain_of(conn: AsyncConnection, kiosk_id: str, public_key: str) -> int | None:
+    """The chain of the store that has this key: 1 for a machine's first store. None for a key that is new here."""
+    rows = await conn.execute(
+        "select chain from kiosk_key where kiosk_id = %s and public_key = %s", [kiosk_id, public_key]
     )
+    row = await rows.fetchone()
+    return row[0] if row else None
+
+
+async def _chain_of_new_key(
+    conn: AsyncConnection, kiosk_id: str, suite: str, at: datetime, last_seq: int | None
+) -> int:
+    """The present chain goes on when its store has only changed its suite; any other new key is that of a new store."""
+    rows = await conn.execute(
+        "select chain, (select max(chain) from kiosk_chain where kiosk_id = kiosk.kiosk_id), exists (select "
+        "from kiosk_key own where own.kiosk_id = kiosk.kiosk_id and own.chain = kiosk.chain and suite = %s) "
+        "from kiosk where kiosk_id = %s",
+        [suite, kiosk_id],
+    )
+    present, newest, has_key = await rows.fetchone() or (1, None, False)
+    if newest is not None and last_seq != 0 and not has_key:
+        return present
+    behind = (await last_receipt(conn, kiosk_id, newest) + NEW_STORE) % ROUND if newest else 0
+    await _end_chain(conn, kiosk_id, present, at)
+    chain = (newest or 0) + 1
+    await conn.execute(
+        "insert into kiosk_chain (kiosk_id, chain, receipts_behind) values (%s, %s, %s)", [kiosk_id, chain, behind]
+    )
+    return chain
+
+
+async def _end_chain(conn: AsyncConnection, kiosk_id: str, chain: int, at: datetime) -> None:
+    """What the former store said to have used and did not bring is missing from now on; its late files end that."""
+    await conn.execute(
+        "update kiosk_chain own set sent_to = used, sent_at = %s from ("
+        "select kiosk_id, (heartbeat->>'last_seq')::bigint as used from kiosk) last "
+        "where own.kiosk_id = last.kiosk_id and own.kiosk_id = %s and chain = %s and sent_to < used",
+        [at, kiosk_id, chain],
+    )
+    await conn.execute("update kiosk set heartbeat = null where kiosk_id = %s", [kiosk_id])
 
 
 async def number_of(conn: AsyncConnection, kiosk_id: str) -> int | None:
@@ -111,17 +171,30 @@ async def number_of(conn: AsyncConnection, kiosk_id: str) -> int | None:
 
 _LAST_RECEIPT = """
     select substring(number from 19 for 5)::int from (
-        select receipt_number as number from case_file join envelope using (key) where kiosk_id = %(machine)s
-        union all select receipt_number from case_file join paper_copy using (key) where kiosk_id = %(machine)s
-        union all select complaint_number from complaint join envelope using (key) where kiosk_id = %(machine)s) given
+        select receipt_number as number from case_file join envelope using (key)
+            where kiosk_id = %(machine)s and chain = %(chain)s
+        union all select receipt_number from case_file join paper_copy using (key)
+            where kiosk_id = %(machine)s and chain = %(chain)s
+        union all select complaint_number from complaint join envelope using (key)
+            where kiosk_id = %(machine)s and chain = %(chain)s) given
     where number ~ '^[0-9]{24}$' order by substring(number from 11 for 8) desc, number desc limit 1"""
 
 
-async def last_receipt(conn: AsyncConnection, kiosk_id: str) -> int:
-    """The highest sequence of the last day in this machine's receipt numbers, as far as the hub knows; 0: none."""
-    rows = await conn.execute(_LAST_RECEIPT, {"machine": kiosk_id})
-    row = await rows.fetchone()
+async def last_receipt(conn: AsyncConnection, kiosk_id: str, chain: int) -> int:
+    """The highest sequence of the last day in the receipt numbers of this chain's store, as far as the hub knows.
+
+    Where it knows none: behind which the store may begin; 0 for a machine's first.
+    """
+    rows = await conn.execute(_LAST_RECEIPT, {"machine": kiosk_id, "chain": chain})
+    row = await rows.fetchone() or await _receipts_behind(conn, kiosk_id, chain)
     return row[0] if row else 0
+
+
+async def _receipts_behind(conn: AsyncConnection, kiosk_id: str, chain: int) -> tuple[int] | None:
+    rows = await conn.execute(
+        "select receipts_behind from kiosk_chain where kiosk_id = %s and chain = %s", [kiosk_id, chain]
+    )
+    return await rows.fetchone()
 
 
 async def every_key(conn: AsyncConnection, kiosk_id: str, suite: str) -> list[str]:

@@ -94,20 +94,21 @@ async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes) -> Row:
         copy = read_paper(payload)
     except InvalidMessage as error:
         return Row(mark_of(payload), Taken.REFUSED, str(error))
-    refusal = await _refusal(hub, conn, copy)
+    keys = await every_key(conn, copy.facts.kiosk_id, copy.facts.suite)
+    signer = next((key for key in keys if _signed_by(copy, key)), "")
+    refusal = _refusal(hub, copy, keys, signer)
     if refusal is not None:
         return refusal
     async with conn.transaction():
         await one_at_a_time(conn, copy.facts.key)
-        return await _keep(hub, conn, copy, payload)
+        return await _keep(hub, conn, copy, payload, signer)
 
 
-async def _refusal(hub: Hub, conn: AsyncConnection, copy: PaperCopy) -> Row | None:
+def _refusal(hub: Hub, copy: PaperCopy, keys: Sequence[str], signer: str) -> Row | None:
     number, kiosk_id = copy.facts.receipt_number, copy.facts.kiosk_id
-    keys = await every_key(conn, kiosk_id, copy.facts.suite)
     if not keys:
         return Row(number, Taken.NOT_OURS, f"the machine {kiosk_id} was never enrolled here")
-    if not any(_signed_by(copy, key) for key in keys):
+    if not signer:
         return Row(number, Taken.REFUSED, f"not signed by the machine {kiosk_id}")
     try:
         content_of(hub, copy)
@@ -126,13 +127,14 @@ def _signed_by(copy: PaperCopy, public_key: str) -> bool:
     return True
 
 
-async def _keep(hub: Hub, conn: AsyncConnection, copy: PaperCopy, payload: bytes) -> Row:
+async def _keep(hub: Hub, conn: AsyncConnection, copy: PaperCopy, payload: bytes, signer: str) -> Row:
     facts, now = copy.facts, hub.clock.now()
     case = {"actor": "hub", "key": facts.key, "kiosk_id": facts.kiosk_id}
     said = {**case, "seq": facts.seq, "sha256": facts.sha256}
     kept = await conn.execute(
-        "insert into paper_copy values (%s, %s, %s, %s, %s, %s) on conflict do nothing returning key",
-        [facts.key, facts.kiosk_id, facts.seq, facts.sha256, payload, now],
+        "insert into paper_copy select %s, %s, %s, %s, %s, %s, chain from kiosk_key "
+        "where kiosk_id = %s and public_key = %s on conflict do nothing returning key",
+        [facts.key, facts.kiosk_id, facts.seq, facts.sha256, payload, now, facts.kiosk_id, signer],
     )
     fresh = await kept.fetchone() is not None
     opened = await conn.execute(

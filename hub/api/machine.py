@@ -6,10 +6,12 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Annotated
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.openapi import ResponseSpec
+from litestar.params import Parameter
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
@@ -19,7 +21,7 @@ from hub.api.caller import Caller, forget_old_nonces, signed_answer, verify_stam
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
-from hub.machines import last_receipt, number_of, public_keys, register
+from hub.machines import chain_of, last_receipt, number_of, public_keys, register
 from kiosk.catalogue.loader import file_digests, shipped
 from kiosk.messages.encoding import canonical_json, decode, from_text
 from kiosk.messages.fleet import (
@@ -69,10 +71,13 @@ async def add_code(conn: AsyncConnection, now: datetime, kiosk_id: str | None) -
 
 
 @post("/v1/enrolments", responses={201: ResponseSpec(Enrolled, description="enrolled; signed")})
-async def enrol(request: Request, hub: Hub, numbering: bool = False) -> Response[bytes]:
+async def enrol(
+    request: Request, hub: Hub, numbering: bool = False, last_seq: Annotated[int, Parameter(ge=0)] | None = None
+) -> Response[bytes]:
     """Registers a machine's public key for a one-time code; the request is signed with that key.
 
     With ``numbering`` the answer also tells the machine's number; one that is a version older does not know of it.
+    ``last_seq``, what its store has used, tells a new store from one that has changed its suite.
     """
     body = await request.body()
     wish = decode(body, Enrolment)
@@ -88,19 +93,20 @@ async def enrol(request: Request, hub: Hub, numbering: bool = False) -> Response
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     async with hub.pool.connection() as conn, conn.transaction():
         if await _use_code(conn, hub, wish):
-            await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now())
+            await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now(), last_seq)
             await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
-        numbers = await _numbering(conn, wish.kiosk_id)
+        chain = await chain_of(conn, wish.kiosk_id, wish.public_key)
+        numbers = await _numbering(conn, wish.kiosk_id, chain or 1)
     keys = hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite)
     told = Enrolled(wish.kiosk_id, *keys, numbers if numbering else None)
     return signed_answer(hub, stamp, 201, told)
 
 
-async def _numbering(conn: AsyncConnection, kiosk_id: str) -> Numbering:
+async def _numbering(conn: AsyncConnection, kiosk_id: str, chain: int) -> Numbering:
     number = await number_of(conn, kiosk_id)
     if number is None:
         raise Problem(409, "numbers", "all 10,000 machine numbers of this hub are given", field="kiosk_id")
-    return Numbering(number, await last_receipt(conn, kiosk_id))
+    return Numbering(number, await last_receipt(conn, kiosk_id, chain))
 
 
 async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> bool:
@@ -143,15 +149,16 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
             "update kiosk set seen_at = %s, heartbeat = %s where kiosk_id = %s",
             [now, Jsonb(msgspec.to_builtins(beat)), caller.kiosk_id],
         )
+        chain = await chain_of(conn, caller.kiosk_id, caller.proof.public_key) or 1
         if not beat.queue_depth and not beat.held:
-            await note_all_sent(conn, caller.kiosk_id, beat.last_seq, now)
+            await note_all_sent(conn, caller.kiosk_id, chain, beat.last_seq, now)
         await _done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",
             [caller.kiosk_id],
         )
         commands = [Command(*row) for row in await rows.fetchall()]
-        numbers = await _numbering(conn, caller.kiosk_id) if numbering else None
+        numbers = await _numbering(conn, caller.kiosk_id, chain) if numbering else None
     await forget_old_nonces(hub)
     mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
     said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)

@@ -55,9 +55,9 @@ def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha25
 
 async def _receive(conn: AsyncConnection, key: str, caller: Caller, hub: Hub) -> Response[bytes]:
     sent = parse(caller.body)
-    _check_sender(sent, key, caller)
+    signed_by = _checked_sender(sent, key, caller)
     try:
-        received = await inbox.receive(hub, conn, sent, proof=caller.proof)
+        received = await inbox.receive(hub, conn, sent, signed_by, proof=caller.proof)
     except inbox.OtherHeld as error:
         held = msgspec.json.decode(error.receipt)
         raise Problem(409, "other_held", "another envelope is held", field=error.field, held=held) from error
@@ -68,13 +68,14 @@ async def _receive(conn: AsyncConnection, key: str, caller: Caller, hub: Hub) ->
     return Response(received.receipt, status_code=201 if received.fresh else 200, media_type="application/json")
 
 
-def _check_sender(sent: Submission, key: str, caller: Caller) -> None:
+def _checked_sender(sent: Submission, key: str, caller: Caller) -> str:
+    """The public key that signed it. Raises Problem."""
     if sent.header.key != key:
         raise Problem(422, "invalid", "not the key of the address", field="header.key")
     if sent.header.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="header.kiosk_id")
     try:
-        inbox.check_signature(sent, caller.public_keys)
+        return inbox.check_signature(sent, caller.public_keys)
     except BadSignature as error:
         raise Problem(422, "invalid", str(error), field="signature") from error
 

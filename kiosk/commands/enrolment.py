@@ -17,6 +17,7 @@ from kiosk.hub_link.address import address_fault
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, keep_enrolment
 from kiosk.messages.fleet import Enrolled
 from kiosk.typed import enrolment_code, plain
+from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
 
@@ -55,7 +56,8 @@ def _enrolled(known: Enrolling, url: str, code: str) -> Enrolled:
     store = Store.open(known.store, now=clock.now, ballast_mb=0, free_floor_mb=0)
     try:
         identity = Identity.load(Values(store), known.kiosk_id, known.suite)
-        answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, ca_file=known.ca_file))
+        used = Outbox(store).last_seq()
+        answer = trio.run(partial(enrolling.enrol, url, code, identity, clock, last_seq=used, ca_file=known.ca_file))
         keep_enrolment(store, known.kiosk_id, known.suite, answer)
         return answer
     except (EnrolmentFailed, ValueError) as error:

@@ -145,8 +145,9 @@ def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: l
 
     def foreign() -> Iterator[transfer.Whole]:
         for whole in transfer.envelopes_in(file, trouble):
-            if whole.sent.header.kiosk_id == config.machine.id:
-                own.append(transfer.own_line(outbox, whole))
+            # Those of the store that was in this machine before are foreign too.
+            if (line := transfer.own_line(outbox, whole)) is not None:
+                own.append(line)
             else:
                 yield whole
 

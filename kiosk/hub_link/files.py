@@ -17,8 +17,10 @@ from kiosk.messages.batch import (
     Member,
     batch_name,
     identity_of,
+    keys_in,
     members_of,
     named_machine,
+    own_place,
     put_aside,
     read_batch,
     take_away,
@@ -165,9 +167,9 @@ class FileCarrier:
         if not path.exists():
             self._write_file(path, batch)
         elif not self._keys_in(path).issuperset(each.key for each in batch):
-            # The name is taken by other envelopes between the same numbers; one number alone names one envelope.
+            # The name is taken by other envelopes between the same numbers.
             for each in batch:
-                self._write_file(self.out / batch_name(self._kiosk_id, each.seq, each.seq), [each])
+                self._write_file(own_place(self.out, self._kiosk_id, each.seq, each.key, self._keys_in), [each])
 
     def _write_file(self, path: Path, batch: list[_Waiting]) -> None:
         size = write_batch(path, (member for each in batch for member in each.members))
@@ -178,8 +180,7 @@ class FileCarrier:
         """The keys that a batch of ours was written with; from its member names after a restart."""
         known = self._keys_of.get(path.name)
         if known is None:
-            found = [member.name for member in read_batch(path, lambda _: None) if member.kind == "envelopes"]
-            known = self._keys_of[path.name] = frozenset(name.removesuffix(".json") for name in found)
+            known = self._keys_of[path.name] = keys_in(path)
         return known
 
     def _present(self) -> list[Path]:

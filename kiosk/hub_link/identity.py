@@ -80,16 +80,25 @@ def keep_enrolment(store: Store, kiosk_id: str, suite: str, told: Enrolled) -> N
 
 
 async def enrol(
-    hub_url: str, code: str, identity: Identity, clock: Clock, *, ca_file: str = "", timeout_s: float = 15
+    hub_url: str,
+    code: str,
+    identity: Identity,
+    clock: Clock,
+    *,
+    last_seq: int = 0,
+    ca_file: str = "",
+    timeout_s: float = 15,
 ) -> Enrolled:
     """Makes the machine known to the hub with a one-time code; the answer belongs into ``[hub]``.
+
+    ``last_seq`` is what the store has used: at 0 a new key begins a new chain at the hub, else it goes on with its own.
 
     Raises EnrolmentFailed, ValueError for an address that is not allowed.
     """
     http = HubHttp(hub_url, identity, clock, ca_file=ca_file, timeout_s=timeout_s)
     body = msgspec.json.encode(Enrolment(code, identity.kiosk_id, identity.public_key, identity.suite))
     try:
-        answer = await http.send("POST", "/v1/enrolments?numbering=true", body)
+        answer = await http.send("POST", f"/v1/enrolments?numbering=true&last_seq={last_seq}", body)
         if answer.status not in (200, 201):
             raise EnrolmentFailed(f"the hub refused the enrolment ({answer.problem}); ask the city for a new code")
         told = decode(answer.body, Enrolled)

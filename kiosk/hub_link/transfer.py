@@ -12,7 +12,17 @@ import trio
 
 from kiosk.hub_link.files import read_answers
 from kiosk.hub_link.http import HubHttp, NoAnswer
-from kiosk.messages.batch import BatchAnswer, BatchResult, Member, batch_name, members_of, read_batch, write_batch
+from kiosk.messages.batch import (
+    BatchAnswer,
+    BatchResult,
+    Member,
+    batch_name,
+    keys_in,
+    members_of,
+    own_place,
+    read_batch,
+    write_batch,
+)
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
 from kiosk.messages.envelope import Submission, parse, parse_header, wire
 from kiosk.messages.receipts import Receipt, parse_receipt, verify_answer, verify_receipt
@@ -153,18 +163,18 @@ def take_answers(outbox: Outbox, path: Path, verify_key: str, suite: str, troubl
     return lines
 
 
-def own_line(outbox: Outbox, whole: Whole) -> Line:
-    """What this machine's own store says to an envelope of its own: it needs no import."""
+def own_line(outbox: Outbox, whole: Whole) -> Line | None:
+    """What this store says to an envelope that it has filed itself: it needs no import. None for any other."""
     proof = outbox.proof(whole.sent.header.key)
     if proof is None:
-        return whole.line("rejected", "this machine has never filed it")
+        return None
     if proof.sha256 != whole.sent.digest:
         return whole.line("rejected", "not what this machine has filed under this key")
     return whole.line("already known", proof.state)
 
 
 class Forward(NamedTuple):
-    """How envelopes of another machine go on, unchanged and as that machine's: to the hub, or into a folder."""
+    """How envelopes of another store go on, unchanged and as that machine's: to the hub, or into a folder."""
 
     send: Callable[[list[Whole]], list[Line]]
     room: int = _CHUNK_BYTES
@@ -196,7 +206,7 @@ def into_folder(folder: Path, chunk: list[Whole]) -> list[Line]:
         path = out / batch_name(kiosk_id, min(numbers), max(numbers))
         batches = [(path, theirs)]
         if path.exists():
-            batches = [(out / batch_name(kiosk_id, w.sent.header.seq, w.sent.header.seq), [w]) for w in theirs]
+            batches = [(own_place(out, kiosk_id, w.sent.header.seq, w.sent.header.key, keys_in), [w]) for w in theirs]
         for place, content in batches:
             write_batch(place, (member for whole in content for member in whole.members))
     return [whole.line("accepted", "in the folder for the hub") for whole in chunk]

@@ -23,6 +23,7 @@ _MEMBER = re.compile(r"(?:\./)?(envelopes|parcels|receipts|refusals)/[^/]{1,80}"
 _NAME = re.compile(r"(?P<kiosk_id>[A-Za-z0-9_.-]{1,64})-(?P<first>\d{1,16})-(?P<last>\d{1,16})\.tbz")
 # The begin of a bzip2 stream and its first block's magic.
 _STREAM = re.compile(rb"BZh[1-9]1AY&SY")
+_DIGITS = 16
 _READ_BYTES = 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 # Sealed bytes do not compress: the least effort costs the least time and memory.
@@ -55,9 +56,29 @@ class Member(NamedTuple):
     content: bytes
 
 
-def batch_name(kiosk_id: str, first: int, last: int) -> str:
+def batch_name(kiosk_id: str, first: int | str, last: int | str) -> str:
     """``<kiosk_id>-<first seq>-<last seq>.tbz``."""
     return f"{kiosk_id}-{first}-{last}{SUFFIX}"
+
+
+def own_place(folder: Path, kiosk_id: str, seq: int, key: str, keys_in: Callable[[Path], Iterable[str]]) -> Path:
+    """Where one envelope, or the answer to it, goes by itself: under its number, with zeros before it if need be.
+
+    Each store that a machine had has its own number 1; a file that speaks of another key is not written over.
+    ``keys_in`` tells of which keys a file speaks. Raises OSError.
+    """
+    digits = len(str(seq))
+    for width in range(digits, _DIGITS):
+        place = folder / batch_name(kiosk_id, f"{seq:0{width}}", f"{seq:0{width}}")
+        if not place.exists() or set(keys_in(place)) <= {key}:
+            return place
+    raise FileExistsError(f"{folder} has {_DIGITS - digits} files for number {seq} of {kiosk_id}")
+
+
+def keys_in(path: Path) -> frozenset[str]:
+    """The keys of the envelopes, or of the answers, in a file, by the names of its members. Raises OSError."""
+    found = [member.name for member in read_batch(path, lambda _: None) if member.kind != "parcels"]
+    return frozenset(name.removesuffix(".json") for name in found)
 
 
 def named_machine(name: str) -> str | None:

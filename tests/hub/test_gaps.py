@@ -40,6 +40,7 @@ class Numbers:
 
     def __post_init__(self) -> None:
         self.sql("insert into kiosk (kiosk_id, public_key, enrolled_at) values (%s, 'key', %s)", self.kiosk_id, START)
+        self.sql("insert into kiosk_chain (kiosk_id, chain) values (%s, 1)", self.kiosk_id)
 
     def sql(self, query: str, *values: object) -> list[tuple]:
         done = self.conn.execute(query, values)
@@ -66,7 +67,7 @@ class Numbers:
         self.sql("insert into paper_copy values (%s, %s, %s, %s, '', %s)", *values)
 
     def all_sent(self, last_seq: int, came: float) -> None:
-        self.run(lambda conn: note_all_sent(conn, self.kiosk_id, last_seq, at(came)))
+        self.run(lambda conn: note_all_sent(conn, self.kiosk_id, 1, last_seq, at(came)))
 
     def open(self, now: float) -> list[Gap]:
         return [gap for gap in self.run(lambda conn: gaps(conn, at(now))) if gap.kiosk_id == self.kiosk_id]
@@ -188,7 +189,7 @@ def test_what_is_whole_is_not_read_again(numbers: Numbers) -> None:
     for seq in (1, 2, 4):
         numbers.online(seq, 0)
     numbers.look(0)
-    whole = "select whole_to from kiosk where kiosk_id = %s"
+    whole = "select whole_to from kiosk_chain where kiosk_id = %s"
     assert numbers.sql(whole, numbers.kiosk_id) == [(2,)]
     numbers.online(3, 1)
     numbers.look(1)
@@ -216,7 +217,7 @@ def test_an_alarm_is_an_error_in_the_log(numbers: Numbers) -> None:
         numbers.look(61)
     mine = [line for line in lines if line["kiosk_id"] == numbers.kiosk_id]
     assert mine == [
-        {"event": "gap_open", "log_level": "error", "kiosk_id": numbers.kiosk_id, "first": 1, "last": 1},
+        {"event": "gap_open", "log_level": "error", "kiosk_id": numbers.kiosk_id, "chain": 1, "first": 1, "last": 1},
     ]
 
 

@@ -322,7 +322,7 @@ def test_paper_and_original_at_once_are_one_case(
     codes = [read_code(code) for code in copy_of(machine, form, sent, sha256=sent.digest if agree else "ab" * 32).codes]
     payload = join_codes({code.number: code.piece for code in codes})
     doings: dict[str, Doing] = {
-        "original": lambda city, conn: inbox.receive(city, conn, parse(sent.wire)),
+        "original": lambda city, conn: inbox.receive(city, conn, parse(sent.wire), machine.keys.public),
         "paper": lambda city, conn: papers.take_in(city, conn, payload),
     }
     waits = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"

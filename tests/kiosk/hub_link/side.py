@@ -23,7 +23,8 @@ from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp
 from kiosk.hub_link.identity import Identity, enrol
 from kiosk.messages.envelope import new_key
-from offline_cache.outbox import Outbox
+from kiosk.messages.fleet import Enrolled
+from offline_cache.outbox import Outbox, Row
 from offline_cache.store import Store
 from offline_cache.values import Values
 from tests.hub.fixtures import ROOT, TODAY, RunningHub, case_form
@@ -70,10 +71,11 @@ class Side:
         await self.http.aclose()
         self.store.close()
 
-    async def enrol(self) -> None:
+    async def enrol(self) -> Enrolled:
         code = self.hub.demo("POST", "codes")["code"]
-        told = await enrol(self.hub.url, code, self.identity, self.clock)
+        told = await enrol(self.hub.url, code, self.identity, self.clock, last_seq=self.outbox.last_seq())
         assert (told.seal_key, told.verify_key) == (self.seal_key, self.verify_key)
+        return told
 
     def file(self, *, case: str | None = None, photo: bytes = b"photo") -> str:
         key = new_key()
@@ -83,6 +85,9 @@ class Side:
 
     def state(self, key: str) -> str:
         return self.outbox.proof(key).state
+
+    def row(self, key: str) -> Row:
+        return next(row for row in self.outbox.rows() if row.key == key)
 
     def states(self) -> list[str]:
         return [row.state for row in self.outbox.rows()]

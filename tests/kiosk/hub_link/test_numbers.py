@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from hub.api.machine import CODE_LIVES
+from hub.machines import NEW_STORE
 from kiosk.cases import is_receipt_number, receipt_number
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol, keep_enrolment
 from kiosk.hub_link.numbers import SKIPPED, NoNumber, ReceiptNumbers
@@ -125,7 +126,7 @@ async def test_a_replaced_disk_asks_the_hub_for_the_last_number(real_hub: Runnin
     await trio.to_thread.run_sync(former.wait_for, filed, "delivered")
     replaced = disk("second", "k-0077")
     await replaced.enrol(real_hub)
-    assert replaced.number() == ("0077", 45 + SKIPPED + 1)
+    assert replaced.number() == ("0077", 45 + NEW_STORE + SKIPPED + 1)
 
 
 async def test_a_code_is_for_one_machine_for_a_day_and_good_once(real_hub: RunningHub, disk) -> None:
