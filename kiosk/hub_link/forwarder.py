@@ -95,6 +95,8 @@ class Forwarder:
         self._no_answers = 0
         self._passes = 0
         self._first_error: dict[int, int] = {}
+        self._unanswered: dict[int, int] = {}
+        self._told_alone: set[int] = set()
         self._last_failed: int | None = None
         self._stranded: dict[int, str] = {}
         self._sent = SentByFile()
@@ -272,6 +274,8 @@ class Forwarder:
         self._passes += 1
         self._untidy = True
         self._first_error.pop(row.seq, None)
+        self._unanswered.pop(row.seq, None)
+        self._told_alone.discard(row.seq)
         self._sent.drop(row.seq)
         log.info("forwarder.delivered", seq=row.seq, key=row.key, attempts=row.attempts)
         self._on_change(row.case_id, row.key, row.kind, "delivered")
@@ -344,6 +348,8 @@ class Forwarder:
         wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, claimed.attempts - 1)
         wait_s = max(wait_s, outcome.retry_after_s or 0.0)
         self._judge_destination(way, outcome)
+        if outcome.meaning == "no_answer":
+            self._judge_alone(claimed, outcome)
         now = self._monotonic()
         fail = functools.partial(self._outbox.failed, server_error=outcome.server_error)
         await _in_thread(fail, claimed.seq, outcome.reason, wait_s, now)
@@ -366,6 +372,14 @@ class Forwarder:
             way.breaker.server_error(now, outcome.retry_after_s)
         else:
             way.breaker.bad(now)
+
+    def _judge_alone(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Once for each envelope that nobody takes while others pass: too large for a gateway, say, or not liked."""
+        first = self._first_error.setdefault(claimed.seq, self._passes)
+        tries = self._unanswered[claimed.seq] = self._unanswered.get(claimed.seq, 0) + 1
+        if tries >= ALARM_NO_ANSWERS and self._passes > first and claimed.seq not in self._told_alone:
+            self._told_alone.add(claimed.seq)
+            self._on_alarm("no_answer", f"number {claimed.seq}: {outcome.reason}")
 
     def _is_poison(self, claimed: Claimed) -> bool:
         first = self._first_error.setdefault(claimed.seq, self._passes)

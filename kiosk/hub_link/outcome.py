@@ -16,6 +16,7 @@ from kiosk.messages.receipts import HELD, Refusal, parse_receipt, refusal_in
 Meaning = Literal["receipt", "sent", "no_answer", "retry", "missing", "held", "paused"]
 _RETRY = {408, 425, 429}
 _PAUSED = {401, 403, 404}
+_TOO_LARGE = "413: larger than the hub, or a gateway before it, lets through"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -66,7 +67,8 @@ def _of_refusal(answer: Answer) -> Outcome:
     """Anybody on the way can answer with such a status; only the hub can sign what it means."""
     said = refusal_in(answer.body)
     if said is None or said.status not in HELD:
-        return Outcome("no_answer", f"{answer.problem}: no refusal signed by the hub")
+        unsigned = f"{answer.problem}: no refusal signed by the hub"
+        return Outcome("no_answer", _TOO_LARGE if answer.status == 413 else unsigned)
     return Outcome("held", f"{said.status} {said.reason}", refusal=said)
 
 

@@ -348,3 +348,17 @@ async def test_a_gm_machine_delivers_and_its_case_is_accepted(
 def accepted(side: Side, key: str) -> None:
     states = "select state from case_file where key = %s"
     eventually(lambda: side.hub.sql(states, key)[0][0] in ("accepted", "not_accepted"), "the department's word")
+
+
+@pytest.mark.parametrize("carrier", ["https"], indirect=True)
+async def test_an_envelope_above_the_hubs_limit_is_alarmed_after_three_tries_while_others_pass(side: Side) -> None:
+    """The server itself answers 413 before it reads anything: nobody can sign that."""
+    large = side.file(case="x" * 2_000_000)
+    for tries in range(1, 4):
+        await side.run_until(lambda tries=tries: side.row(large).attempts >= tries)
+        side.file()
+        await side.run_until(lambda: side.states().count("delivered") == tries)  # noqa: B023 - awaited at once
+    await side.run_until(lambda: side.alarms != [])
+    assert side.alarms == [("no_answer", f"number 1: {side.row(large).error}")]
+    assert side.row(large).error == "413: larger than the hub, or a gateway before it, lets through"
+    assert side.state(large) in ("stored", "sending"), "kept, and tried on"

@@ -243,6 +243,23 @@ async def test_three_answers_that_are_none_raise_one_alarm(run: Run, file, autoj
     assert run.alarms == ["no_answer"]
 
 
+async def test_one_that_nobody_takes_while_others_pass_raises_an_alarm_and_is_tried_on(
+    run: Run, file, autojump_clock
+) -> None:
+    """What passes in between hid it: no three in a row were unanswered."""
+    bad = file()
+    run.script.always = lambda key: NONSENSE if key == bad else None
+    for tries in range(1, 7):
+        await run.until(lambda tries=tries: len(run.script.times(bad)) >= tries)
+        good = file()
+        await run.until(lambda good=good: run.states()[good] == "delivered")
+    assert run.alarms == ["no_answer"]
+    assert run.states()[bad] == "stored"
+    run.script.always = lambda key: None
+    await run.drain()
+    assert run.states()[bad] == "delivered"
+
+
 @pytest.mark.parametrize("wrong", ["other key", "other digest", "signature", "other hub"])
 async def test_delivered_is_said_only_after_a_receipt_of_the_hub_for_these_bytes(
     run: Run, file, wrong, autojump_clock
