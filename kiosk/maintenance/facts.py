@@ -11,7 +11,7 @@ import trio
 from kiosk import doctor
 from kiosk.clock import local
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
-from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page
+from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice, Page
 from kiosk.text import Text, same, text
 
 _VERSIONS = ("tongban", "catalogue", "python")
@@ -44,6 +44,7 @@ def _page(stay: Stay, store: dict[str, Any]) -> Page:
     return stay.page(
         "maintenance_facts",
         text("maintenance.facts"),
+        *_trouble(stay),
         Facts(title=text("maintenance.store"), rows=_store(store)),
         Facts(title=text("maintenance.hub"), rows=_hub(stay)),
         Facts(
@@ -70,11 +71,18 @@ def _sync(store: dict[str, Any]) -> Text:
     return text(f"maintenance.disk_{store['disk'].replace(' ', '_')}", times=times)
 
 
+def _trouble(stay: Stay) -> tuple[Notice, ...]:
+    """What does not come right by itself stands first."""
+    link = stay.machine.link
+    words = Notice(level="error", icon="warning", text=text(f"link.{link.state}"))
+    return (words,) if link.needs_a_person else ()
+
+
 def _hub(stay: Stay) -> tuple[Fact, ...]:
     link = stay.machine.link
-    address = _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc))
-    seen = (_fact("link_seen", same(link.detail)),) if link.detail else ()
-    return (_fact("link", text(f"link.{link.state}")), *seen, address)
+    state = () if link.needs_a_person else (_fact("link", text(f"link.{link.state}")),)
+    seen = (_fact("link_seen", same(link.detail)),) if link.detail not in ("", link.state) else ()
+    return (*state, *seen, _fact("address", same(urlsplit(stay.machine.config.hub.url).netloc)))
 
 
 def _clock(stay: Stay) -> Text:

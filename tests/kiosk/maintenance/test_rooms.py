@@ -8,6 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from kiosk import lobby
+from kiosk.hub_link.state import LinkState
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Board, Facts, Page
 from tests.kiosk.maintenance.desk import TECHNICIAN, Desk, said
@@ -149,6 +150,21 @@ async def test_out_of_service_stands_on_the_home_page_also_after_a_restart(
     assert "等待加纸" not in said(lobby.home_page(again.machine, again.visit, card_lies_there=False))
     changes = [(r.actor, r.detail["reason"]) for r in again.audit() if r.event == "maintenance_service_state"]
     assert changes == [("tech-1", "paper"), ("tech-1", "in_service")]
+
+
+async def test_a_link_that_needs_a_person_stands_first_among_the_facts(
+    desk: Desk, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = desk.machine.link
+    async with desk.technician():
+        await desk.open_board()
+        monkeypatch.setattr(link, "_become", lambda *_: None)
+        link.state, link.detail = LinkState.NOT_A_HUB, "200, a web page"
+        desk.screen.touch("facts")
+        page = await desk.page("maintenance_facts")
+        assert (page.blocks[0].level, page.blocks[0].text.en[:14]) == ("error", "Something else")
+        assert "Link" not in facts(page)
+        assert facts(page)["What was seen"] == "200, a web page"
 
 
 async def test_facts_name_store_disk_hub_and_versions(desk: Desk, mock_clock: MockClock) -> None:
