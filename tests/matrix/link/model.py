@@ -28,6 +28,7 @@ Mistake = Literal[
     "sealed anew per try",
     "no order per case",
     "receipt not verified",
+    "a stranger's page holds",
     "sending not taken up at start",
 ]
 CAUGHT_AS: dict[Mistake, set[str]] = {
@@ -39,6 +40,7 @@ CAUGHT_AS: dict[Mistake, set[str]] = {
     "sealed anew per try": {"held", "stuck"},
     "no order per case": {"out of order"},
     "receipt not verified": {"lost"},
+    "a stranger's page holds": {"held"},
     "sending not taken up at start": {"stuck"},
 }
 """What each seeded mistake must be found as."""
@@ -53,7 +55,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``receipt``, ``conflict`` (409) or ``portal`` (something that is no hub)."""
+    """``receipt``, ``conflict`` (409) or ``page`` (a portal's or a gateway's, whatever its status)."""
 
     item: int
     said: str
@@ -127,7 +129,7 @@ def claim_and_send(setting: Setting, state: State) -> Iterator[State]:
         yield sent._replace(waiting=state.waiting | {item}, tries=tries, wire=state.wire | {request})
 
 
-@transition("hub.inbox:receive", "hub.inbox:_take")
+@transition("hub.inbox:receive", "hub.inbox:_look", "hub.inbox:_take")
 def hub_receives(setting: Setting, state: State) -> Iterator[State]:
     """Key, effect and receipt in one transaction; a known key gives the same receipt or 409."""
     known = dict(state.keys)
@@ -159,15 +161,16 @@ def hub_goes_on(setting: Setting, state: State) -> Iterator[State]:
 
 
 @transition("kiosk.hub_link.outcome:outcome_of")
-def portal_answers(_: Setting, state: State) -> Iterator[State]:
-    """Something on the way answers instead of the hub."""
+def stranger_answers(_: Setting, state: State) -> Iterator[State]:
+    """Something on the way answers instead of the hub: with a page, or in words like the hub's that it cannot sign."""
     for request in state.wire:
         if isinstance(request, Request):
-            yield _answered(state, request, "portal")
+            yield _answered(state, request, "page")
 
 
 @transition(
     "kiosk.hub_link.forwarder:Forwarder._checked",
+    "kiosk.hub_link.forwarder:Forwarder._check_refusal",
     "kiosk.hub_link.forwarder:Forwarder._settle",
     "offline_cache.outbox:Outbox.delivered",
     "offline_cache.outbox:Outbox.hold",
@@ -178,7 +181,8 @@ def kiosk_hears(setting: Setting, state: State) -> Iterator[State]:
         if not isinstance(answer, Answer) or answer.item not in state.waiting:
             continue
         believed = answer.said == "receipt" or setting.mistake == "receipt not verified"
-        row = DELIVERED if believed else HELD if answer.said == "conflict" else STORED
+        refused = answer.said == "conflict" or (answer.said == "page" and setting.mistake == "a stranger's page holds")
+        row = DELIVERED if believed else HELD if refused else STORED
         yield _settled(state, answer.item, row)
 
 
