@@ -90,7 +90,7 @@ MIGRATIONS = (
        alter table gap_alarm add chain smallint not null default 1, drop constraint gap_alarm_pkey,
            add primary key (kiosk_id, chain, first);
        create table kiosk_chain (
-           kiosk_id text not null references kiosk,
+           kiosk_id text not null references kiosk on delete cascade,
            chain smallint not null,
            receipts_behind integer not null default 0,
            sent_to bigint not null default 0,
