@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -259,14 +260,28 @@ def test_no_page_of_whatever_status_is_online(status: int) -> None:
             assert state_of_answer(Answer(status, headers, body)) is not LinkState.ONLINE
 
 
+def first_request(received: bytes) -> tuple[bytes, bytes]:
+    """The head of the first whole request, empty while there is none, and what is left behind it."""
+    head, end, rest = received.partition(b"\r\n\r\n")
+    told = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    length = int(told[1]) if told else 0
+    return (head, rest[length:]) if end and len(rest) >= length else (b"", received)
+
+
 @asynccontextmanager
 async def hung_hub(settings, *, says: bytes = b"", heartbeats: bool = False) -> AsyncIterator[Any]:
     """Accepts, reads, and never answers a question; ``says`` is all that comes. Heartbeats may be answered."""
 
     async def serve(stream: trio.SocketStream) -> None:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while asked := await stream.receive_some(65536):
-                if b"/v1/questions" not in asked[:200] and heartbeats:
+            received = b""
+            while more := await stream.receive_some(65536):
+                # Head and body of a request may come one after the other: it is answered once, when it is whole.
+                received += more
+                asked, received = first_request(received)
+                if not asked:
+                    continue
+                if b"/v1/questions" not in asked and heartbeats:
                     healthy = b'{"commands":[]}'
                     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
                     await stream.send_all(head % len(healthy) + healthy)
