@@ -43,6 +43,7 @@ log = structlog.get_logger()
 LINES = (("traffic", "car"), ("household", "house-line"), ("exit_entry", "airplane-tilt"))
 _SOON_DAYS = 30
 _TOP = 4
+_ROOM = 2  # due items that a person usually has: nothing moves under a finger when they arrive
 
 
 def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble: Text = NOTHING) -> Page:
@@ -223,19 +224,21 @@ def _wide(title: Text, tiles: list[Tile], of: int) -> Tiles:
 def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Block]:
     if due.items is None:
         if due.is_asked:
-            yield Notice(level="info", icon="hourglass-medium", text=text("todo.asking"))
+            yield Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=_ROOM)
         else:
-            yield Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=text("todo.offline_lead"))
+            lead = text("todo.offline_lead")
+            yield Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=lead, room=_ROOM)
         return
-    if due.silent:
-        names = joined(*(text(f"line.{line}") for line in due.silent if line in dict(LINES)))
-        yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
+    items = sorted((_due_item(machine, d, card) for d in due.items), key=lambda pair: pair[0])
+    if items or not due.unreadable:
+        shown = tuple(item for _, item in items)
+        yield DueList(title=text("todo.title"), items=shown, empty=text("todo.empty"), room=_ROOM)
     if due.unreadable:
         more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
         yield Notice(level="info", icon="info", text=more, detail=where)
-    items = sorted((_due_item(machine, d, card) for d in due.items), key=lambda pair: pair[0])
-    if items or not due.unreadable:
-        yield DueList(title=text("todo.title"), items=tuple(item for _, item in items), empty=text("todo.empty"))
+    if due.silent:
+        names = joined(*(text(f"line.{line}") for line in due.silent if line in dict(LINES)))
+        yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
 
 
 def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date, DueItem]:

@@ -92,20 +92,25 @@ class DueItem(Struct, frozen=True, kw_only=True):
 
 
 class DueList(Struct, tag=True, frozen=True, kw_only=True):
-    """我的待办."""
+    """我的待办. ``room``: for how many items it keeps place, so that what stands below stays where it is."""
 
     title: Text
     items: tuple[DueItem, ...]
     empty: Text = NOTHING
+    room: int = 0
 
 
 class Notice(Struct, tag=True, frozen=True, kw_only=True):
-    """A banner: state is never told by colour alone, so it always has an icon and words."""
+    """A banner: state is never told by colour alone, so it always has an icon and words.
+
+    ``room``: it stands where a list of so many due items will stand, and is as high as that.
+    """
 
     level: Level
     text: Text
     detail: Text = NOTHING
     icon: str = ""
+    room: int = 0
 
 
 class Paragraph(Struct, tag=True, frozen=True, kw_only=True):

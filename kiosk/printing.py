@@ -86,18 +86,20 @@ async def shown_printing(visit: Visit, job: PrintJob, ref: str, slip: Slip) -> t
     intent = await trio.to_thread.run_sync(begin_slip, visit.machine, ref, slip)
 
     def page() -> Page:
-        return _printing_page(visit)
+        return _printing_page(visit, is_filed=bool(slip.number))
 
     with visit.machine.refreshing(lambda: visit.update(page())):
         result = await visit.show_while(page, functools.partial(print_job, visit, job, ref, intent, slip))
     return ("unknown", "") if isinstance(result, Answer) else result
 
 
-def _printing_page(visit: Visit) -> Page:
-    """Shown while the printer works; no time limit runs."""
+def _printing_page(visit: Visit, *, is_filed: bool) -> Page:
+    """Shown while the printer works; no time limit runs. Only what ``is_filed`` is said to be safe."""
     status = visit.machine.peripherals.status("receipt_printer")
     stopped = status.error if status.error in ("paper_out", "cover_open", "stalled") else ""
     lead = text(f"print.waits_{stopped}") if stopped else text("print.wait")
+    if stopped and is_filed:
+        lead = text("print.waits_safe", lead=lead)
     title = text("print.printing")
     hero = Hero(icon="printer", level="warn" if stopped else "info", title=title, lead=lead, busy=True)
     return Page(kind="printing", layout="full", title=title, blocks=(hero,), timeout_s=0)
@@ -112,7 +114,9 @@ async def print_sheet(visit: Visit, title: Text, service: Service, sections: Seq
     if outcome == "printed":
         page = message("printed", "printer", "ok", text("print.sheet_done"), text("print.sheet_take"), timeout_s=30.0)
     else:
-        page = message("not_printed", "printer", "warn", text("print.sheet_failed"), trouble(error))
+        unknown = text("print.sheet_unknown"), text("print.sheet_unknown_lead")
+        told = unknown if outcome == "unknown" else (text("print.sheet_failed"), trouble(error))
+        page = message("not_printed", "printer", "warn", *told)
     await visit.tell(page)
 
 
@@ -125,16 +129,16 @@ def trouble_page(journey: Journey, number: str, outcome: Printed, error: str) ->
     """The case is safe, the number stands here; what to do about the paper."""
     receipt = Receipt(label=text("result.number"), number=number, qr=number, note=text("print.photo"))
     if outcome == "unknown":
-        title, lead = text("print.unknown_title"), text("print.unknown_lead")
+        header, title, lead = text("mark.slip"), text("print.unknown_title"), text("print.unknown_lead")
         actions = (
             Action(id="came", label=text("print.came"), style="secondary", icon="check-circle"),
             Action(id="again", label=text("print.copy"), style="primary", icon="printer"),
         )
     else:
-        title, lead = text("print.safe_title"), trouble(error)
+        header, title, lead = text("print.failed"), text("print.safe_title"), trouble(error)
         actions = (
             Action(id="without", label=text("print.without"), style="secondary"),
             Action(id="again", label=text("print.again"), style="primary", icon="printer"),
         )
     hero = Hero(icon="printer", level="warn", title=title, lead=lead)
-    return journey.page("slip_trouble", text("print.failed"), hero, receipt, lead=NOTHING, actions=actions)
+    return journey.page("slip_trouble", header, hero, receipt, lead=NOTHING, actions=actions)

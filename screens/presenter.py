@@ -123,7 +123,7 @@ class KivyPresenter:
             return
         if self._focused not in self._values:
             self._focused = _first_field(page, self._values)
-        self._draw()
+        self._draw(unasked=True)
 
     def values(self) -> dict[str, Any]:
         """What has been typed, chosen and signed so far."""
@@ -206,7 +206,7 @@ class KivyPresenter:
         gc.collect()
         gc.freeze()
 
-    def _draw(self, *, fresh: bool = False) -> None:
+    def _draw(self, *, fresh: bool = False, unasked: bool = False) -> None:
         self._open()
         from screens.frames.page import draw
         from screens.look import Look
@@ -224,7 +224,7 @@ class KivyPresenter:
         )
         self._drawn = draw(look, self._clock, self._index, self._turn)
         self._index = self._drawn.index
-        self._surface.mount(self._drawn.root, fresh=fresh)
+        self._surface.mount(self._drawn.root, fresh=fresh, unasked=unasked)
         self.tick(*self._left)
 
     def _metrics(self) -> Any:

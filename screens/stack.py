@@ -14,6 +14,7 @@ from screens.panel import Panel
 from screens.theme import Metrics
 
 _HERO_TYPE = 1.1  # no more, and nowhere else: large type must stay visibly larger than this
+_ONE_THING = 2  # a sign with its sentence, and what belongs to it
 _AIRY = (2.4, 1.7, 1.3)
 _SHRINKAGE = (0.75, 0.5)
 _FULL_SHARE = 0.97
@@ -96,7 +97,7 @@ def _grow(look: Look, blocks: tuple[Block, ...], width: float, height: float, sh
     """Larger type where a page says one thing, larger distances elsewhere, as far as everything still fits."""
     if look.metrics.airy < 1 or natural(look, blocks, width, share) > height * 0.93:
         return
-    if look.centred:
+    if look.centred and len(blocks) <= _ONE_THING:
         _try(look, replace(look.metrics, roomy=_HERO_TYPE), blocks, width, height, share)
         return
     for airy in _AIRY:

@@ -21,6 +21,7 @@ from screens.panel import Panel, Target, absolute
 _PRESSED = theme.rgb("#0A2A66", 0.2)
 _SAME_SPOT = 40  # px
 DEBOUNCE_S = 0.25
+_MOVED_S = 0.5  # a finger that was already on its way meant what stood there before
 
 
 class _Hold(NamedTuple):
@@ -43,6 +44,8 @@ class Surface(Widget):
         self._last_tap_s = -inf
         self._left_s = -inf  # the last tap on the page before
         self._seen_s = -inf
+        self._moved: set[Target] = set()
+        self._moved_s = -inf
         self._held: _Hold | None = None
         self._before: _Hold | None = None
         self._spot: tuple[float, float] | None = None
@@ -68,9 +71,13 @@ class Surface(Widget):
         self._fit()
         self.bind(size=self._fit)
 
-    def mount(self, page: Panel, *, fresh: bool = False) -> None:
-        """Show ``page`` instead of what is there; a ``fresh`` one takes no tap that was meant for the page before."""
+    def mount(self, page: Panel, *, fresh: bool = False, unasked: bool = False) -> None:
+        """Show ``page`` instead of what is there; a ``fresh`` one takes no tap that was meant for the page before.
+
+        One that came ``unasked`` takes none at first where something else stood.
+        """
         held, tapped = (None, None) if fresh else (self._held, self._tapped)
+        stood = {(t.a11y_label, t.box()) for t in self.targets}
         self.clear()
         if fresh:
             self._seen_s, self._left_s = inf, self._last_tap_s
@@ -90,7 +97,10 @@ class Surface(Widget):
                     self.targets += [p for p in walk(live) if isinstance(p, Target)]
                 if hasattr(live, "start"):
                     live.start()
+        self._moved = {t for t in self.targets if (t.a11y_label, t.box()) not in stood} if unasked else set()
+        self._moved_s = self._now()
         if held is not None and (same := self._same(held.target)):
+            self._moved.discard(same)
             self._held = held._replace(target=same)
             if same.drags is None:
                 self._press(same)
@@ -115,7 +125,7 @@ class Surface(Widget):
         if self.page is not None:
             self._paper.remove(self.page.canvas)
         self.page = None
-        self.targets, self.lives = [], []
+        self.targets, self.lives, self._moved = [], [], set()
 
     def seen(self, *_: object) -> None:
         """The glass shows what is mounted, and what is pressed."""
@@ -246,6 +256,8 @@ class Surface(Widget):
         # A trembling hand taps twice; keys are meant to be struck quickly, but not through the page before.
         now, last = self._now(), self._last_tap_s
         self._last_tap_s = now
+        if target in self._moved and now - self._moved_s < _MOVED_S:
+            return False
         return now - (self._left_s if target.rapid else max(last, self._seen_s)) >= DEBOUNCE_S
 
     def _at(self, x: float, y: float) -> Target | None:

@@ -58,7 +58,7 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
             broken += _break(parts, size, width)
         if size <= floor or (whole and (lines is None or len(broken) <= lines)):
             return "\n".join(broken), size
-        size = max(floor, size - 2)
+        size = max(floor, size - 1)
 
 
 def _unbroken_size(words: str, size: int, path: str, width: float) -> int:

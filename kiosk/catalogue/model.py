@@ -130,7 +130,7 @@ class StepSpec(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One service 事项."""
+    """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件)."""
 
     key: str
     line: Literal["traffic", "household", "exit_entry", "common"]
@@ -147,6 +147,7 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit_promise: Limit | None = None
     fees: tuple[Fee, ...] = ()
     result: Text = NOTHING
+    is_collected: bool = False
     offline: Literal["info", "register", "live"] = "live"
     devices: tuple[str, ...] = ()
     due: Due | None = None

@@ -57,7 +57,10 @@ def of_case(case: CaseProgress, service: Service | None, today: date, phone: str
 
 
 def _order(service: Service | None) -> Sequence[CaseState]:
-    return _COMPLAINT if service and service.has_step("complaint") else _USUAL
+    """Its usual way; of a service that we do not know, the longest."""
+    if service is None or service.is_collected:
+        return _USUAL
+    return _COMPLAINT if service.has_step("complaint") else _USUAL[:-1]
 
 
 def _said(state: ProgressState, service: Service | None) -> Text:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from kiosk.pages import DueItem, DueList
+from kiosk.pages import Action, DueItem, DueList
+from kiosk.text import same
 from screens import theme
 from screens.look import Look
 from screens.panel import Panel, Target
 from screens.words import icon
 
 _PAD = 28
+_BETWEEN = 20
+_SAMPLE = Action(id="", label=same("A"))
 _URGENCY = {
     "overdue": (theme.RED, theme.RED_TINT, "warning-circle"),
     "soon": (theme.AMBER, theme.AMBER_TINT, "clock"),
@@ -18,33 +21,43 @@ _URGENCY = {
 
 
 def draw(block: DueList, look: Look, width: float) -> Panel:
-    """A heading and one card per item."""
+    """A heading and one card per item; fewer items than it keeps ``room`` for share that room."""
     panel = Panel(width)
     title = look.words(block.title, "large", bold=True, width=width)
     panel.put(title, 4, 0)
     y = title.height + look.gap(14)
+    kept = place(block.room, look, width) - y if len(block.items) <= block.room else 0
     if not block.items:
-        y += _nothing(panel, block, look, y)
+        y += _nothing(panel, block, look, y, kept)
     for item in block.items:
-        card = _item(item, look, width)
+        card = _item(item, look, width, (kept + _BETWEEN) / len(block.items) - _BETWEEN)
         panel.put(card, 0, y)
-        y += card.height + 20
-    return panel.finish(y - 20)
+        y += card.height + _BETWEEN
+    return panel.finish(y - _BETWEEN)
 
 
-def _nothing(panel: Panel, block: DueList, look: Look, y: float) -> float:
+def place(room: int, look: Look, width: float) -> float:
+    """How high a list of ``room`` items is, each with a reason of two lines; 0 for none."""
+    if not room:
+        return 0
+    usual = DueItem(action=_SAMPLE, line="", reason=same("\n"), urgency="info", urgency_label=_SAMPLE.label)
+    title = look.words(_SAMPLE.label, "large", bold=True, width=width)
+    return title.height + look.gap(14) + room * (_item(usual, look, width).height + _BETWEEN) - _BETWEEN
+
+
+def _nothing(panel: Panel, block: DueList, look: Look, y: float, least: float) -> float:
     card = Panel(panel.width)
     card.card()
     sign = icon("check-circle", 64, theme.GREEN, fill=True)
     words = look.second(block.empty, "medium", width=panel.width - 3 * _PAD - sign.width)
-    height = max(sign.height, words.height) + 2 * look.gap(_PAD)
+    height = max(max(sign.height, words.height) + 2 * look.gap(_PAD), least)
     card.put(sign, _PAD, (height - sign.height) / 2)
     card.put(words, 2 * _PAD + sign.width, (height - words.height) / 2)
     panel.put(card.finish(height), 0, y)
-    return height + 20
+    return height + _BETWEEN
 
 
-def _item(item: DueItem, look: Look, width: float) -> Target:
+def _item(item: DueItem, look: Look, width: float, least: float = 0) -> Target:
     enabled = item.action.enabled
     made = Target(width, 0, look.tap(item.action), enabled=enabled, label=look.say(item.action.label))
     made.radius = 24
@@ -62,7 +75,9 @@ def _item(item: DueItem, look: Look, width: float) -> Target:
         item.reason if enabled or not item.action.reason else item.action.reason, "body", width=right - left
     )
     pad = look.gap(26)
-    y = pad
+    written = name.height + 4 + why.height + (pill.height + 8 if stacked else 0)
+    height = max(written + 2 * pad, side + 2 * pad, least)
+    y = (height - written) / 2
     if stacked:
         made.put(pill, left, y)
         y += pill.height + 8
@@ -70,7 +85,6 @@ def _item(item: DueItem, look: Look, width: float) -> Target:
         made.put(pill, right - pill.width, y + (name.height - pill.height) / 2)
     made.put(name, left, y)
     made.put(why, left, y + name.height + 4)
-    height = max(y + name.height + 4 + why.height, side + pad) + pad
     colour, tint = theme.LINES[item.line][:2] if enabled else (theme.DISABLED, theme.GREY_TINT)
     made.put(_sign(item, side, colour, tint), _PAD, (height - side) / 2)
     made.put(caret, width - _PAD - caret.width, (height - caret.height) / 2)

@@ -8,7 +8,7 @@ from screens.look import Look
 from screens.panel import Panel, Target
 from screens.words import icon
 
-_FACES = ("smiley-wink", "smiley", "smiley-meh", "smiley-sad", "smiley-x-eyes")
+_FACES = ("emoticon-excited", "smiley", "smiley-meh", "smiley-sad", "emoticon-frown")
 _COLOURS = (
     (theme.GREEN, theme.GREEN_TINT), (theme.GREEN, theme.GREEN_TINT), (theme.BLUE, theme.BLUE_TINT),
     (theme.AMBER, theme.AMBER_TINT), (theme.RED, theme.RED_TINT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kiosk.pages import Notice
 from screens import theme
+from screens.blocks.due_list import place
 from screens.look import Look
 from screens.panel import Panel
 from screens.words import icon
@@ -21,11 +22,12 @@ def draw(block: Notice, look: Look, width: float) -> Panel:
     panel = Panel(width)
     panel.fill(tint, 20)
     words = look.words(block.text, "medium", colour=theme.INK, bold=bool(block.detail), width=room)
-    panel.put(words, left, pad)
-    bottom = pad + words.height
-    if block.detail:
-        detail = look.words(block.detail, "body", colour=theme.INK, width=room)
-        panel.put(detail, left, bottom + 8)
-        bottom += 8 + detail.height
-    panel.put(sign, pad, pad + (words.height - sign.height) / 2 if not block.detail else pad)
-    return panel.finish(max(bottom, pad + sign.height) + pad)
+    detail = look.words(block.detail, "body", colour=theme.INK, width=room) if block.detail else None
+    written = words.height + (8 + detail.height if detail else 0)
+    height = max(max(written, sign.height) + 2 * pad, place(block.room, look, width))
+    top = (height - written) / 2 if block.room else pad
+    panel.put(words, left, top)
+    if detail:
+        panel.put(detail, left, top + words.height + 8)
+    panel.put(sign, pad, top if detail else top + (words.height - sign.height) / 2)
+    return panel.finish(height)

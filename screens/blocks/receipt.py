@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import segno
@@ -15,35 +16,43 @@ from screens.words import NO_BREAK, Words
 
 _PAD = 34
 _QR = 236
-_LEAST = "caption"
+_GAP, _LINE_GAP = 30, 8
+_EASY, _LEAST = "body", "caption"
 
 
 def draw(block: Receipt, look: Look, width: float) -> Panel:
-    """The number on one line, as large as it fits; label and note beside the QR code."""
+    """The number on one line; beside the QR code if it can stand there in type that is easily read, else above it."""
     panel = Panel(width)
     panel.card()
     pad = look.gap(_PAD)
     qr = _code(block.qr, round(_QR * look.metrics.roomy)) if block.qr else None
-    room = width - 2 * _PAD - (qr.width + 30 if qr else 0)
-    label = look.second(block.label, "body", width=room)
-    number = look.words(_unbroken(block.number), "title", bold=True)
-    beside = number.width <= room
-    if not beside:
-        number = number_words(look, block.number, "large", width - 2 * _PAD)
+    whole = width - 2 * _PAD
+    room = whole - (qr.width + _GAP if qr else 0)
+    beside = look.words(_unbroken(block.number), _EASY, bold=True).width <= room
+    number = number_words(look, block.number, "title" if beside else "large", room if beside else whole)
+    label = look.second(block.label, "body", width=room if beside else whole)
     note = look.second(block.note, "body", width=room) if block.note else None
-    y = pad
-    for words in () if beside else (label, number):
-        panel.put(words, _PAD, y)
-        y += words.height + 8
-    top = y
-    for words in (label, number, note) if beside else (note,):
-        if words:
-            panel.put(words, _PAD, y)
-            y += words.height + 8
-    high = max(y - 8 - top, qr.height if qr else 0)
+    y = pad if beside else pad + _column(panel, (label, number), _PAD, pad) + _GAP / 2
+    words = [w for w in ((label, number, note) if beside else (note,)) if w]
+    high = max(_high(words), qr.height if qr else 0)
+    # Beneath the number code and note stand together at its beginning; beside it the code stands at the card's end.
+    left = _PAD if beside or not qr else _PAD + qr.width + _GAP
+    _column(panel, words, left, y + (high - _high(words)) / 2)
     if qr:
-        panel.put(qr, width - _PAD - qr.width, top + (high - qr.height) / 2)
-    return panel.finish(top + high + pad)
+        panel.put(qr, width - _PAD - qr.width if beside else _PAD, y + (high - qr.height) / 2)
+    return panel.finish(y + high + pad)
+
+
+def _column(panel: Panel, words: Sequence[Words], x: float, y: float) -> float:
+    """Put ``words`` one beneath the other; how high they are."""
+    for each in words:
+        panel.put(each, x, y)
+        y += each.height + _LINE_GAP
+    return _high(words)
+
+
+def _high(words: Sequence[Words]) -> float:
+    return sum(w.height + _LINE_GAP for w in words) - _LINE_GAP if words else 0
 
 
 def number_words(look: Look, number: str, size: str, width: float) -> Words:

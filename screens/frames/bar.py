@@ -11,7 +11,7 @@ from screens.panel import Panel
 _ORDER = {"exit": 0, "secondary": 1, "plain": 1, "primary": 2}
 _PAD = 32
 _HUGE = 190
-_SIZE, _LEAST = "large", "body"
+_SIZE = "large"
 
 
 def action_bar(look: Look) -> Panel | None:
@@ -41,11 +41,16 @@ def _rows(look: Look, actions: list[Action]) -> list[list[tuple[Action, float]]]
     """Three in a row at most, and no more than can be read on one line each; the primary then has a row of its own."""
     for fitting in (3, 2, 1):
         rows = [_widths(row) for row in _cut(actions, fitting)]
-        if all(
-            look.words(a.label, _LEAST).width <= wide - room_beside(look, a, _LEAST) for row in rows for a, wide in row
-        ):
+        if all(_fits(look, action, wide) for row in rows for action, wide in row):
             break
     return rows
+
+
+def _fits(look: Look, action: Action, width: float) -> bool:
+    """Whether it can be read there; large type stays visibly larger."""
+    least = "medium" if look.metrics.elder else "body"
+    words = look.words(action.label, least, bold=action.style == "primary")
+    return words.width <= width - room_beside(look, action, least)
 
 
 def _cut(actions: list[Action], fitting: int) -> list[list[Action]]:

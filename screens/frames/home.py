@@ -22,10 +22,7 @@ def header(look: Look, clock: Clock) -> tuple[Panel, float]:
     time = Time(look, clock)
     left = theme.MARGIN + _BADGE + 24
     room = theme.WIDTH - theme.MARGIN - time.width - 24 - left
-    lines = 2 if look.metrics.elder else 1
-    title = look.words(
-        look.page.title, "display", colour=theme.WHITE, bold=True, width=room, lines=lines, floor="large"
-    )
+    title = look.words(look.page.title, "display", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large")
     place = look.second(look.page.lead, "caption", dark=True, width=room)
     high = max(title.height + place.height, time.height, _BADGE)
     top = 34.0
@@ -96,7 +93,8 @@ class Time(Panel):
         widest = max(
             look.second(_date(look, month, 28, day), "caption").width for month in (9, 12) for day in range(1, 8)
         )
-        super().__init__(max(330, widest), look.type("display") * 1.45 + look.type("caption") * 1.5)
+        hours = Words("00:00", look.type("display"), bold=True).width
+        super().__init__(max(hours, widest), look.type("display") * 1.45 + look.type("caption") * 1.5)
         self._look = look
         self._clock = clock
         self._ticking = None

@@ -13,6 +13,7 @@ from screens.words import icon
 
 _SIGN = 88
 _HELP = 112
+_LEAST_LARGE = 0.92
 
 
 def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
@@ -28,8 +29,10 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
     room = right - 24 - left
     top = 34.0
     line = look.second(look.ui(f"line_{page.line}"), "caption", dark=True, width=room) if page.line else None
+    # Large type takes a second line rather than becoming small again.
+    least = round(look.type("title") * _LEAST_LARGE) if look.metrics.elder else "large"
     title = (
-        look.words(page.title, "title", colour=theme.WHITE, bold=True, width=room, lines=1, floor="large")
+        look.words(page.title, "title", colour=theme.WHITE, bold=True, width=room, lines=1, floor=least)
         if titled
         else None
     )

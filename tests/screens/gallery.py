@@ -42,7 +42,7 @@ from kiosk.pages import (
     Tile,
     Tiles,
 )  # fmt: skip
-from kiosk.text import NOTHING, same
+from kiosk.text import NOTHING, same, text
 from kiosk.text import Text as T  # noqa: N817 - the word stands two hundred times on these pages
 
 EXIT = Action(id="exit", label=T("退出", "Exit"), style="exit")
@@ -179,6 +179,57 @@ def picture() -> bytes:
     return stream.getvalue()
 
 
+def refused(reason: T) -> Tiles:
+    """A line's services when none of them can be started, each with the same reason."""
+    names = (("T01", "驾驶证有效期满换证", "Renew driving licence"), ("T02", "罚款缴纳", "Pay a fine"))
+    tiles = tuple(tile(key, zh, en, "car", "traffic", enabled=False, reason=reason) for key, zh, en in names)
+    return Tiles(tiles=tiles, columns=1, wide=True)
+
+
+def case(number: str, *states: str) -> Stages:
+    """A case that has come as far as the last state."""
+    line = [Stage(label=text(f"state.{s}"), detail=T("2027-01-12 10:05", "12 Jan 10:05"), state="done") for s in states]
+    line[-1] = msgspec.structs.replace(line[-1], state="now")
+    coming = Stage(label=text("state.decided"), detail=NOTHING, state="waiting")
+    return Stages(title=T("居住证签注 · 王*明", "Residence permit, Wang *ming"), number=number, stages=(*line, coming))
+
+
+def trouble_pages(traffic: T) -> dict[str, Page]:
+    """What is shown when something is not as usual, in the machine's own words."""
+    number = "990101000120270112000017"
+    turning = T(
+        f"{text('face.turn_left').zh}\n{text('face.seconds_left', seconds=12).zh}",
+        f"{text('face.turn_left').en}\n{text('face.seconds_left', seconds=12).en}",
+    )
+    under_way = Facts(
+        rows=(
+            Fact(
+                label=text("under_way.number"),
+                value=same("9901 0100 0120 2701 1200 0017".replace(" ", "\N{NO-BREAK SPACE}")),
+            ),
+            Fact(label=text("under_way.state"), value=text("state.accepted")),
+        )
+    )
+    slip = Receipt(label=text("result.number"), number=number, qr=number, note=text("print.photo"))
+    came = (
+        action("came", "已经拿到了", "I have it", style="secondary", icon="check-circle"),
+        action("again", "没有，打印副本", "No: print a copy", style="primary", icon="printer"),
+    )
+    return {
+        "home_card_left": home(Notice(level="warn", icon="identification-card", text=text("home.take_card"), detail=text("home.take_card_lead"))),
+        "never_accepted": step("line", T("交通管理", "Traffic"), 0, refused(text("health.not_filed_enrol")), steps=(), actions=(EXIT, BACK)),
+        "no_date": step("line", T("交通管理", "Traffic"), 0, refused(text("health.no_date")), steps=(), actions=(EXIT, BACK)),
+        "date_refused": Page(kind="no_date", layout="full", title=text("date.title"), blocks=(Hero(icon="clock", level="warn", title=text("date.title"), lead=text("date.lead")),), actions=(NEXT,)),
+        "under_way": step("under_way", text("under_way.title"), 2, under_way, lead=text("under_way.lead"), actions=(EXIT, BACK, action("next", "仍要再申请一次", "File again all the same", style="primary"))),
+        "face_turning": step("face", T("人脸核验", "Face check"), 1, Preview(frames="", instruction=turning, progress=0.4, arrow="left"), lead=text("face.lead"), actions=(EXIT, BACK, action("guide", "请引导员核对", "Ask a guide", style="secondary", icon="headset"))),
+        "face_late": step("face_again", text("face.late_title"), 1, Hero(icon="user-focus", level="warn", title=text("face.late_title"), lead=text("face.why_too_slow")), actions=(EXIT, action("guide", "请引导员核对", "Ask a guide", style="secondary", icon="headset"), NEXT)),
+        "complaint_done": Page(kind="complaint_done", layout="full", title=text("complaint.thanks"), blocks=(Hero(icon="check-circle", level="ok", title=text("complaint.thanks"), lead=text("complaint.thanks_lead_offline")), Receipt(label=text("complaint.number"), number=number, qr=number, note=text("complaint.keep")), Notice(level="info", icon="info", text=text("complaint.answered_nobody"))), actions=(action("continue", "不需要凭条", "No slip", style="secondary"), action("print", "打印凭条", "Print a slip", style="primary", icon="printer"))),
+        "many_cases": step("progress", T("办理进度", "Progress"), 0, *(case(f"99010100012027011200{n:04d}", *("stored", "delivered", "accepted")[: n % 3 + 1]) for n in range(7)), steps=(), actions=(EXIT, BACK)),
+        "print_unknown": step("slip_trouble", text("mark.slip"), 4, Hero(icon="printer", level="warn", title=text("print.unknown_title"), lead=text("print.unknown_lead")), slip, actions=came),
+        "print_waits": Page(kind="printing", layout="full", title=text("print.printing"), blocks=(Hero(icon="printer", level="warn", busy=True, title=text("print.printing"), lead=text("print.waits_safe", lead=text("print.waits_stalled"))),)),
+    }  # fmt: skip
+
+
 def pages() -> dict[str, Page]:
     """Every sample page by name."""
     traffic = T("驾驶证有效期满换证", "Renew driving licence")
@@ -192,8 +243,10 @@ def pages() -> dict[str, Page]:
                 Fact(label=T("去哪里办", "Where to go"), value=T("请使用旁边的自助机，或到窗口办理。", "Please use the next machine or the counter.")),
                 Fact(label=T("咨询电话", "Advice"), value=same("12345")),
                 Fact(label=T("已提交的业务", "Already filed"), value=T("不受影响，会照常办理，结果凭回执编号可查。", "It is safe and goes on as usual; your slip's number shows how far it is.")))))),
-        "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
-        "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present")), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
+        "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE, room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
+        "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present"), room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
+        "due_asking": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
+        "due_one": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE[1:2], room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
         "card": step("card", T("读取身份证", "Reading your card"), 0, Hero(icon="id-card", level="info", busy=True, title=T("请将身份证平放在读卡区", "Lay your ID card flat on the reader"), lead=T("读完之前请不要拿开", "Please leave it there until it has been read")), actions=(EXIT,)),
         "face": step("face", T("人脸核验", "Face check"), 1, Preview(frames="", instruction=T("请缓慢向左转头", "Slowly turn your head to the left"), progress=0.4, arrow="left"), actions=(EXIT, action("other", "换一种方式", "Another way", style="secondary"))),
         "eligibility": step("eligibility", traffic, 2, Notice(level="warn", text=T("还缺 3 项，今天不能办理", "Three things are missing today"), detail=T("一次为您列全，备齐后再来即可", "This is the whole list; come back with all of it")),
@@ -232,6 +285,7 @@ def pages() -> dict[str, Page]:
             BoardRow(icon="printer", name=T("回执打印机", "Slip printer"), state=T("纸将尽", "Paper low"), level="warn", detail=T("约剩 15 米", "About 15 m left"), actions=(action("test_print", "试打", "Test print"),)),
             BoardRow(icon="camera", name=T("摄像头", "Camera"), state=T("未连接", "Offline"), level="error", detail=T("10:31 起没有图像，已重试 14 次", "No picture since 10:31, tried 14 times"), actions=(action("picture", "看图像", "Picture"),)),
             BoardRow(icon="stack", name=T("待发队列", "Queue"), state=T("3 件", "3 waiting"), level="info", detail=T("最早 10:12，无滞留", "Oldest 10:12, none held")))),), actions=(EXIT, action("out", "暂停服务", "Out of service", style="secondary"))),
+        **trouble_pages(traffic),
         "picture": Page(kind="maintenance_camera", title=T("摄像头", "Camera"), icon="camera", blocks=(Picture(data=picture(), label=T("样张", "Sample")),), actions=(BACK,)),
         "many_steps": step("form", traffic, 4, Paragraph(text=T("请稍候。", "One moment.")), steps=steps(4, 9), chips=(Chip(icon="offline", text=T("离线受理", "Filing offline"), level="warn"),)),
     }  # fmt: skip

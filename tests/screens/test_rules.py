@@ -121,6 +121,26 @@ def test_a_receipt_number_stands_on_one_line(presenter, name, look):
 
 
 @pytest.mark.parametrize("look", LOOKS)
+def test_beside_the_code_of_a_receipt_no_white_is_left(presenter, look):
+    (surface,) = sheets(presenter, PAGES["result"], LOOKS[look])
+    (number,) = [w for w in tree(surface.page) if isinstance(w, Words) and "1200" in w.text]
+    card = number.parent
+    (code,) = [w for w in card.children if isinstance(w, Panel)]
+    if look != "elder":
+        assert code.y < number.center_y < code.top, "the number stands beside its code"
+    else:
+        (note,) = [w for w in card.children if isinstance(w, Words) and abs(w.center_y - code.center_y) < 2]
+        assert 0 < note.x - code.right < 60, "the words stand beside the code"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_name_of_the_machine_stands_on_one_line(presenter, look):
+    surface = next(sheets(presenter, PAGES["home"], LOOKS[look]))
+    title = PAGES["home"].title.in_language(LOOKS[look].language)
+    assert title in [w.text for w in tree(surface.page) if isinstance(w, Words)]
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_how_a_case_stands_is_never_cut_over_two_sheets(presenter, look):
     (block,) = PAGES["progress"].blocks
     blocks = tuple(msgspec.structs.replace(block, number=f"{n:024d}") for n in range(5))

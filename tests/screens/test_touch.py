@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kiosk.pages import Field, Page, Settings
 from kiosk.text import Text, same
-from tests.screens.gallery import NEXT, home, pages
+from tests.screens.gallery import LOOKS, NEXT, home, pages
 from tests.screens.harness import Showing, frames, middle, running, showing
 
 PAGES = pages()
@@ -139,6 +139,36 @@ async def test_page_drawn_anew_under_the_finger_does_not_lose_the_tap(presenter)
         shown.hand.up(x, y)
         await frames(3)
         assert shown.answer is not None
+
+
+async def test_what_comes_by_itself_takes_no_tap_that_was_meant_for_what_stood_there(presenter):
+    page = PAGES["due_asking"]
+    tiles = page.blocks[-1]
+    longer = replace(PAGES["due"].blocks[0], items=(*PAGES["due"].blocks[0].items * 2,))
+    async with showing(presenter, page) as shown:
+        x, y = middle(shown.target("罚款缴纳"))
+        presenter.update(replace(page, blocks=(longer, tiles)))
+        await frames(3)
+        assert shown.presenter._surface._at(x, y).a11y_label != "罚款缴纳"
+        shown.hand.down(x, y)
+        shown.hand.up(x, y)
+        await frames(3)
+        assert shown.answer is None
+        await shown.tap_after_a_moment("退出")
+        assert shown.answer is not None, "what has not moved answers at once"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_what_is_due_comes_in_without_moving_what_stands_below(presenter, look):
+    page = PAGES["due_asking"]
+    due, tiles = PAGES["due"].blocks[0], page.blocks[-1]
+    async with showing(presenter, page, LOOKS[look]) as shown:
+        before = [t.box() for t in shown.presenter._surface.targets]
+        for count in range(due.room + 1):
+            presenter.update(replace(page, blocks=(replace(due, items=due.items[1 : count + 1]), tiles)))
+            await frames(3)
+            now = [t.box() for t in shown.presenter._surface.targets]
+            assert set(before) <= set(now), f"{count} items"
 
 
 async def test_finger_held_over_from_the_page_before_answers_nothing(presenter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import trio
 
 from devices.receipt_printer.job import Outcome as Ended
+from kiosk import printing
 from kiosk.catalogue.model import StepSpec
 from kiosk.messages.questions import Document, DocumentsAnswer, Endorsement
 from kiosk.pages import Facts
@@ -96,6 +98,29 @@ async def test_without_network_the_reason_is_told_and_nothing_is_shown(only_the_
     async with only_the_step.doing("E13"):
         await only_the_step.first("needs_network")
         only_the_step.last("continue")
+
+
+@pytest.mark.parametrize("stopped", ["paper_out", "cover_open", "stalled"])
+async def test_while_a_sheet_waits_nothing_is_called_filed_that_was_not(counter: Counter, stopped: str) -> None:
+    status = replace(counter.machine.peripherals.status("receipt_printer"), error=stopped)
+    counter.machine.peripherals.status = lambda _name: status  # type: ignore[method-assign]
+    sheet, slip = (printing._printing_page(counter.visit, is_filed=filed) for filed in (False, True))
+    for language, safe in (("zh", "已保存好"), ("en", "safe")):
+        assert safe not in words(sheet, language)
+        assert safe in words(slip, language)
+
+
+async def test_a_sheet_whose_end_nobody_knows_is_asked_for_and_not_called_missing(only_the_step: Counter) -> None:
+    counter = only_the_step
+    counter.answers["documents"] = DocumentsAnswer([PERMIT])
+    counter.printer = Ended.UNKNOWN
+    async with counter.doing("E13"):
+        await counter.first("documents")
+        page = await counter.touch("print", "not_printed")
+        assert "打印出来了吗" in words(page)
+        assert "没有打印出来" not in words(page)
+        await counter.touch("continue", "documents")
+        counter.last("next")
 
 
 async def test_a_printer_that_fails_is_named_and_the_page_stays(only_the_step: Counter) -> None:

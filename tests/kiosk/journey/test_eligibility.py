@@ -39,14 +39,17 @@ async def test_all_that_is_missing_stands_on_the_page_and_on_a_sheet_with_its_he
     assert ZHAO.number not in paper
 
 
-async def test_a_sheet_that_does_not_come_is_said(only_the_step: Counter) -> None:
+@pytest.mark.parametrize(
+    ("end", "said"), [(Ended.NOT_PRINTED, "单据没有打印出来"), (Ended.UNKNOWN, "单据打印出来了吗")]
+)
+async def test_a_sheet_that_does_not_come_is_said(only_the_step: Counter, end: Ended, said: str) -> None:
     counter = only_the_step
-    counter.printer = Ended.UNKNOWN
+    counter.printer = end
     counter.answers["eligibility"] = EligibilityAnswer({}, ["age"])
     async with counter.doing("T01"):
         await counter.first("not_yet")
         page = await counter.touch("print", "not_printed")
-        assert "单据没有打印出来" in words(page)
+        assert said in words(page)
         await counter.touch("continue", "not_yet")
         counter.last("leave")
 

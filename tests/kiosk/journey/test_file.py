@@ -121,6 +121,7 @@ async def test_a_slip_that_nobody_knows_of_is_copied_and_marked(filing: Counter)
         await filing.first("result")
         page = await filing.touch("next", "slip_trouble")
         assert "回执打印出来了吗" in words(page)
+        assert "没有打印出来" not in words(page), "nobody knows that"
         filing.printer = Ended.PRINTED
         await filing.touch("again", "slip")
         filing.last("next")

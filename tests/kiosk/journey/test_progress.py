@@ -65,6 +65,15 @@ def test_what_was_sent_back_and_forth_is_told_once_and_stands_where_it_stands_no
     assert [s.state for s in shown] == ["done", "done", "done", "done", "now", "waiting", "waiting"]
 
 
+@pytest.mark.parametrize(("key", "last"), [("T01", "已取件"), ("H13", "已办结")])
+def test_only_where_something_is_collected_is_that_still_to_come(counter: Counter, key: str, last: str) -> None:
+    service = counter.machine.catalogue.services[key]
+    shown = line_up.of_case(told(1, "delivered", "accepted", service=key), service, TODAY, "12389").stages
+    assert shown[-1].label.zh == last
+    (*_, taken) = line_up.of_case(told(1, "decided", "collected", service=key), service, TODAY, "12389").stages
+    assert taken.label.zh == "已取件", "what the hub proves is shown all the same"
+
+
 @pytest.mark.parametrize("stop", ["not_accepted", "refused", "withdrawn", "uncollected"])
 def test_after_a_stop_nothing_is_promised(stop: str) -> None:
     shown = line_up.of_case(told(1, "delivered", stop), None, TODAY, "12389").stages
