@@ -35,7 +35,7 @@ SIGNATURE = [
     [[0.72, 0.20], [0.71, 0.50], [0.70, 0.80]],
 ]
 _VALUES = {"phone": "13900000001"}
-_OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit"}
+_OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit", "under_way": "next"}
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"arguments": "with"}):
