@@ -294,13 +294,15 @@ class Supervisor:
                     self._changed.wait(self._next_due_s())
             for ticket in late:
                 ticket.give_up()
-            if hung is not None and hung.give_up():
+            gave_up = hung is not None and hung.give_up()
+            if hung is not None and gave_up:
                 log.error("driver_hangs", device=self.name, command=hung.command)
                 self._down(DeviceState.OFFLINE, "not_responding", "the driver overran its deadline")
-            elif hung is not None:
+            was_late, late, hung = hung is not None and not gave_up, [], None
+            if was_late:
+                # Completed meanwhile: what it read is held by nobody here while the driver is left to come back.
                 with self._changed:
                     self._changed.wait(GRACE_S)
-            late, hung = [], None
 
     def _next_due_s(self) -> float | None:
         now = time.monotonic()

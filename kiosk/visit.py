@@ -327,7 +327,7 @@ class Visit:
         self.portrait = b""
         self.filed.clear()
         self.typed.clear()
-        self._drawn = None
+        self._drawn = self._behind = None
 
 
 def _unfilled(page: Page) -> list[str]:

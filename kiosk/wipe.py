@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 IN_TIME_S = 1.7
+_ON_ITS_WAY_S = 0.005
 PATIENCE_S = 1.5
 """How much longer than in time a device may take to let go, with an alarm, before the machine is ended for it."""
 
@@ -28,6 +29,10 @@ async def wipe(machine: Machine, visit: Visit) -> list[str]:
 
     The vision worker is ended when it does not confirm. A thread of a device and the screen live in this process.
     """
+    if machine.vision is not None:
+        # It forgets in a process of its own, while the screen is drawn anew in this one.
+        machine.vision.begin_forgetting()
+        await trio.sleep(_ON_ITS_WAY_S)
     holding = _dropped(machine, visit)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_vision, machine, holding)
@@ -51,6 +56,7 @@ def _dropped(machine: Machine, visit: Visit) -> list[str]:
     """Drop what hangs on the visit and on the screen, where the home page follows at once."""
     holding = []
     home = _home(machine)
+    machine.presenter.on_touch = _nobody
     for name, drop in (("visit", visit.forget), ("screen", lambda: machine.presenter.forget(home))):
         try:
             drop()
@@ -59,6 +65,10 @@ def _dropped(machine: Machine, visit: Visit) -> list[str]:
             log.error("not_forgotten", part=name, error=type(error).__name__, where=place_of(error))
             holding.append(name)
     return holding
+
+
+def _nobody() -> None:
+    """Who is told of a touch between two visits."""
 
 
 def _home(machine: Machine) -> Page | None:

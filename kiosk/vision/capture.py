@@ -25,7 +25,7 @@ LINGER_S = 3.0
 
 
 class CameraThread(threading.Thread):
-    """One camera. ``want`` and ``forget`` are called from other threads; pictures are taken with ``newer_than``."""
+    """One camera. ``want`` and what forgets are called from other threads; pictures are taken with ``newer_than``."""
 
     def __init__(self, settings: CameraSettings, preview: FrameWriter, publish: Callable[[DeviceStatus], None]) -> None:
         super().__init__(name="camera", daemon=True)
@@ -35,7 +35,7 @@ class CameraThread(threading.Thread):
         self._turn = threading.Condition()
         self._wanted: set[str] = set()
         self._wanted_until = 0.0
-        self._forgetting = False
+        self._forgetting = self._nobody_waits = False
         self._number, self._frame = 0, np.empty((0, 0, 3), np.uint8)
         self._frame_at = float("-inf")
         self._backoff_s = BACKOFF_S[0]
@@ -52,17 +52,31 @@ class CameraThread(threading.Thread):
 
     def newer_than(self, number: int, timeout_s: float) -> tuple[int, np.ndarray] | None:
         """Number and picture (not mirrored; a copy of the caller's own) that came after ``number``."""
-        with self._turn:
-            if not self._turn.wait_for(lambda: self._number > number and self._frame.size, timeout_s):
-                return None
-            return self._number, self._frame.copy()
 
-    def forget(self, timeout_s: float) -> bool:
-        """Close the camera and overwrite its pictures; whether that was done in time."""
+        def is_there() -> bool:
+            return self._number > number and self._frame.size > 0
+
+        with self._turn:
+            self._turn.wait_for(lambda: self._nobody_waits or is_there(), timeout_s)
+            return (self._number, self._frame.copy()) if is_there() and not self._nobody_waits else None
+
+    def let_waiting_go(self) -> None:
+        """No picture is waited for any more, until the camera has forgotten."""
+        with self._turn:
+            self._nobody_waits = True
+            self._turn.notify_all()
+
+    def begin_forgetting(self) -> None:
+        """Close the camera and overwrite its pictures as soon as the read under way comes back."""
         with self._turn:
             self._wanted.clear()
             self._forgetting = True
             self._turn.notify_all()
+
+    def forgotten(self, timeout_s: float) -> bool:
+        """Wait for what ``begin_forgetting`` began; whether that was done in time."""
+        with self._turn:
+            self._nobody_waits = False
             return self._turn.wait_for(lambda: not self._forgetting, timeout_s)
 
     def run(self) -> None:

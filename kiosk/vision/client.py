@@ -73,6 +73,7 @@ class VisionWorker:
         self._number = 0
         self._preview_on = False
         self._knows = False
+        self._forgetting: _Asked | None = None
         self._dead = trio.Event()
         self._dead.set()
         self.pid: int | None = None
@@ -157,7 +158,7 @@ class VisionWorker:
     def _end_life(self, process: trio.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
-        self.pid, self._outgoing, self._ready = None, None, trio.Event()
+        self.pid, self._outgoing, self._ready, self._forgetting = None, None, trio.Event(), None
         if self._segment is not None:
             self._segment.clear()
         asked, self._asked = self._asked, {}
@@ -240,14 +241,23 @@ class VisionWorker:
         answer = await self._answer(p.Snapshot(self._next_number(), boxes), _Asked(), SNAPSHOT_TIMEOUT_S)
         return answer.picture if answer else None
 
-    async def forget(self) -> bool:
-        """Have every picture and number of the visit overwritten; returns when that is true.
-
-        False: the worker did not confirm in time, it was ended by force, and its end was waited for.
-        """
+    def begin_forgetting(self) -> None:
+        """Tell the worker at once; ``forget`` waits for its word."""
         self._preview_on = False
         for request in self._asked.values():
             request.on_progress = None
+        if self._knows and self._forgetting is None and self._ready.is_set():
+            request, asked = p.Forget(self._next_number()), _Asked()
+            if self._send(request):
+                self._forgetting = self._asked[request.id] = asked
+
+    async def forget(self) -> bool:
+        """Have every picture and number of the visit overwritten; returns when that is true.
+
+        False: the worker did not confirm in time, it was ended by force, and its end was waited for. The time counts
+        from here, not from ``begin_forgetting``: this loop may have been too busy meanwhile to hear it.
+        """
+        self.begin_forgetting()
         pid, dead, confirmed = self.pid, self._dead, True
         if pid is not None and self._knows:
             confirmed = await self._confirmed()
@@ -265,17 +275,19 @@ class VisionWorker:
         return confirmed
 
     async def _confirmed(self) -> bool:
+        asked = None
         with trio.move_on_after(FORGET_TIMEOUT_S):
-            answer = await self._answer(p.Forget(self._next_number()), _Asked(), FORGET_TIMEOUT_S)
-            if answer is not None:
-                self._knows = False
-                return True
-        return False
+            await self._ready.wait()
+            self.begin_forgetting()
+            asked, self._forgetting = self._forgetting, None
+            if asked is not None:
+                await asked.done.wait()
+        confirmed = asked is not None and asked.answer is not None
+        self._knows = self._knows and not confirmed
+        return confirmed
 
-    async def _answer(
-        self, request: p.Verify | p.Snapshot | p.Forget, asked: _Asked, timeout_s: float
-    ) -> p.Answered | None:
-        with trio.move_on_after(START_GRACE_S if not isinstance(request, p.Forget) else timeout_s):
+    async def _answer(self, request: p.Verify | p.Snapshot, asked: _Asked, timeout_s: float) -> p.Answered | None:
+        with trio.move_on_after(START_GRACE_S):
             await self._ready.wait()
         if not self._ready.is_set():
             return None

@@ -115,6 +115,7 @@ class Worker:
                 self._canceled.add(number)
             case p.Forget():
                 self._stop_looking.set()
+                self._camera.let_waiting_go()
                 self._jobs.put(message)
             case p.Verify() | p.Snapshot():
                 self._jobs.put(message)
@@ -222,12 +223,14 @@ class Worker:
     def _forget(self) -> None:
         """Everything that a visit showed is overwritten: pictures, the nets' insides, the camera's buffers."""
         assert self._camera is not None
-        if not self._camera.forget(FORGET_WAIT_S):
+        self._camera.begin_forgetting()
+        # The nets run once while the camera closes: of the two seconds of a wipe each takes its part.
+        if self._nets is not None:
+            self._nets.forget()
+        if not self._camera.forgotten(FORGET_WAIT_S):
             log.error("camera_not_closed_in_time")
             os._exit(_NOT_FORGOTTEN)
         self._preview.clear()
-        if self._nets is not None:
-            self._nets.forget()
         self._canceled.clear()
         self._stop_looking.clear()
         gc.collect()

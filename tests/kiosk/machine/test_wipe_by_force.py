@@ -16,10 +16,15 @@ import trio
 from devices.contract import Completed, Deadline, DriverSettings
 from devices.supervisor import Supervisor
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
+from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.machine import Machine
+from kiosk.text import text
+from kiosk.vision.frames import FrameReader
+from kiosk.visit import message
 from tests.kiosk.conftest import Finger
 from tests.kiosk.machine.conftest import World
+from tests.matrix.wipe import knowledge, memory
 
 LONGEST_S = 120.0
 """For anything that must come on a busy machine."""
@@ -87,18 +92,24 @@ async def test_hung_vision_worker_is_killed_and_only_then_the_visit_counts_as_wi
     assert machine.failure == ""
 
 
-async def test_stalled_camera_takes_the_vision_worker_with_it_when_it_cannot_be_closed(world: World) -> None:
+async def test_stalled_camera_takes_the_vision_worker_with_it_when_it_cannot_be_closed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in hardening.environment().items():
+        monkeypatch.setenv(name, value)
     finger = Finger()
     async with running(world, finger) as machine:
         await at_the_face_check(world, finger)
         while machine.peripherals.status("camera").device is not DeviceState.ONLINE:
             await trio.sleep(0.02)
         pid = machine.vision.pid
-        world.do("camera", "stall")
+        pictures = await shown_at_last(world, machine)
+        assert what_is_left(pid, pictures), "the search must be able to find"
         await leave(finger)
         await said(world, "wiped")
         forced = "wipe_forced" in order(world, "wipe_forced")
         assert forced == (not Path(f"/proc/{pid}").exists()), "confirmed, or ended: nothing in between"
+        assert not what_is_left(pid, pictures), "what was confirmed is true"
 
 
 async def test_next_citizen_is_not_let_in_before_the_last_one_is_wiped(world: World) -> None:
@@ -112,6 +123,45 @@ async def test_next_citizen_is_not_let_in_before_the_last_one_is_wiped(world: Wo
         await finger.until("home")
         kinds = [line["type"] for line in world.lines if line["type"] in ("wiped", "visit")]
         assert kinds[:3] == ["visit", "visit", "wiped"], "start, end, wiped; then the next"
+
+
+async def shown_at_last(world: World, machine: Machine) -> knowledge.Patterns:
+    """The camera stalls; the last picture that it gave, as the screen and the worker have it."""
+    reader = FrameReader(machine.vision.frames_name)
+    while (picture := reader.latest()) is None:
+        await trio.sleep(0.02)
+    world.do("camera", "stall")
+    while (latest := reader.latest()) is None or latest[0] != picture[0]:
+        picture = latest or picture
+        await trio.sleep(0.2)
+    return knowledge.of_picture("picture", picture[1])
+
+
+def what_is_left(pid: int, patterns: knowledge.Patterns) -> memory.Hits:
+    """Where a process has any of it, the picture that it shares with the screen aside."""
+    found = memory.Copy({"worker": pid}).found(memory.Search(patterns)).get("worker", {})
+    return {"worker": {kind: names for kind, names in found.items() if "tongban-frames" not in kind}} if found else {}
+
+
+async def test_what_still_points_to_a_visit_when_it_is_wiped_finds_it_empty(machine: Machine, finger: Finger) -> None:
+    seen: list[tuple[object, object]] = []
+
+    def publish(event: str, /, **_facts: Any) -> None:
+        if event == "wiped":
+            seen.append((getattr(finger.on_touch, "__self__", None), visit._behind))
+
+    machine.status.publish = publish  # type: ignore[method-assign]
+    with trio.fail_after(LONGEST_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(machine.run)
+            await finger.until("home")
+            visit = finger.on_touch.__self__  # type: ignore[attr-defined]
+            finger.touch("service:C03")
+            await finger.until("complaint_kind")
+            visit._behind = message("late", "info", "info", text("help.title"))
+            machine.stop()
+            await machine.ended.wait()
+    assert seen == [(None, None)]
 
 
 class HangingSettings(DriverSettings, frozen=True, kw_only=True):
@@ -138,7 +188,7 @@ class HangingReader:
     def teardown(self) -> None:
         """Nothing to close."""
 
-    def read_card(self, deadline: Deadline) -> Completed:
+    def read_card(self, deadline: Deadline, **_arguments: Any) -> Completed:
         del deadline
         self._release.wait()
         return Completed(Completion.SUCCESS, True)
