@@ -39,7 +39,7 @@ def line(row: Row) -> str:
         f"unseen in the middle: {', '.join(row.unseen) or '-'}",
     )
     names = sorted({name for hits in row.hits.values() for found in hits.values() for name in found})
-    return "  ".join(parts) + (f"\n    {found}\n    {names[:40]}" if found else "")
+    return "  ".join(parts) + ("\n    ".join(("", str(found), str(names[:40]), *row.around)) if found else "")
 
 
 if __name__ == "__main__":

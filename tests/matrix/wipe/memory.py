@@ -13,6 +13,8 @@ _CHUNK = 1 << 18
 _WORD, _LEAST = 4, 6
 _SPREAD, _OTHER = np.uint32(2654435761), np.uint32(2246822519)
 _SMALL, _FINE = np.uint32(16), np.uint32(10)
+_ZEROS = 64
+Hits = dict[str, dict[str, set[str]]]
 
 
 class Search:
@@ -61,38 +63,50 @@ def _mixed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first * _SPREAD ^ second * _OTHER) * _SPREAD >> _FINE
 
 
-def in_process(pid: int, search: Search) -> dict[str, set[str]]:
-    """Pattern names by the kind of mapping they were found in. Only what the process can write is looked at."""
+class Copy:
+    """What stood in some processes and files at one moment, taken quickly and searched afterwards.
+
+    Of a process only what it can write is taken, without what it never touched.
+    """
+
+    def __init__(self, pids: Mapping[str, int], folders: Iterable[Path] = ()) -> None:
+        self._processes = {name: list(_regions(pid)) for name, pid in pids.items()}
+        paths = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+        self._files = [(f"{path.parent.name}/{path.name}", path.read_bytes()) for path in paths]
+
+    def found(self, search: Search) -> Hits:
+        """Where anything is found: process or "files", then mapping or file, then names of patterns."""
+        places = {**self._processes, "files": self._files}
+        hits = {name: _found(regions, search) for name, regions in places.items()}
+        return {name: found for name, found in hits.items() if found}
+
+    def after(self, name: str, head: bytes, count: int = 6000) -> list[bytes]:
+        """What follows each ``head`` in a process, ``count`` bytes at most."""
+        found = []
+        for _, raw in self._processes[name]:
+            at = raw.find(head)
+            while at >= 0:
+                found.append(raw[at : at + count])
+                at = raw.find(head, at + len(head))
+        return found
+
+    def around(self, pattern: bytes, count: int = 48) -> list[bytes]:
+        """The bytes around each place of ``pattern``, to see what kept it."""
+        everything = [*(region for regions in self._processes.values() for region in regions), *self._files]
+        return [raw[max(0, at - count) : at + count] for _, raw in everything if (at := raw.find(pattern)) >= 0]
+
+
+def _found(regions: Iterable[tuple[str, bytes]], search: Search) -> dict[str, set[str]]:
     hits: dict[str, set[str]] = defaultdict(set)
-    for kind, chunk in _memory(pid, search.longest):
-        for name in search.found(chunk):
-            hits[kind].add(name)
+    for kind, raw in regions:
+        for at in range(0, len(raw), _CHUNK):
+            for name in search.found(raw[at : at + _CHUNK + search.longest]):
+                hits[kind].add(name)
     return dict(hits)
 
 
-def after(pid: int, head: bytes, count: int = 6000) -> list[bytes]:
-    """What follows each ``head`` in the process, ``count`` bytes at most, up to the end of the piece it is found in."""
-    found = []
-    for _, chunk in _memory(pid, count):
-        at = chunk.find(head)
-        while at >= 0:
-            found.append(chunk[at : at + count])
-            at = chunk.find(head, at + len(head))
-    return found
-
-
-def in_files(folders: Iterable[Path], search: Search) -> dict[str, set[str]]:
-    """The same for every file under ``folders``, by file name."""
-    hits = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and (found := search.found(path.read_bytes())):
-                hits[str(path.relative_to(folder))] = found
-    return hits
-
-
-def _memory(pid: int, overlap: int) -> Iterator[tuple[str, bytes]]:
-    """Kind of mapping and contents, of everything that the process may write."""
+def _regions(pid: int) -> Iterator[tuple[str, bytes]]:
+    """Kind of mapping and contents; a stretch that was never touched parts two regions."""
     try:
         lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
         memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
@@ -103,20 +117,24 @@ def _memory(pid: int, overlap: int) -> Iterator[tuple[str, bytes]]:
             where, rights, *_, last = line.split()
             if rights.startswith("rw"):
                 start, end = (int(x, 16) for x in where.split("-"))
-                for chunk in _chunks(memory, start, end, overlap):
-                    yield last if "/" in last or "[" in last else "anonymous", chunk
+                for raw in _touched(memory, start, end):
+                    yield last if "/" in last or "[" in last else "anonymous", raw
     finally:
         os.close(memory)
 
 
-def _chunks(memory: int, start: int, end: int, overlap: int) -> Iterator[bytes]:
-    at = start
-    while at < end:
+def _touched(memory: int, start: int, end: int) -> Iterator[bytes]:
+    whole = bytearray()
+    for at in range(start, end, _CHUNK):
         try:
             chunk = os.pread(memory, min(_CHUNK, end - at), at)
         except OSError:
-            return
-        if not chunk:
-            return
-        yield chunk
-        at += len(chunk) if at + len(chunk) >= end else max(1, len(chunk) - overlap)
+            chunk = b""
+        if chunk.strip(b"\0"):
+            whole += chunk
+        elif whole:
+            # What ends in zeros may reach into the stretch that was never touched.
+            yield bytes(whole + bytes(_ZEROS))
+            whole = bytearray()
+    if whole:
+        yield bytes(whole)

@@ -68,6 +68,13 @@ MISTAKES = (
         "            if False:\n",
     ),
     Mistake(
+        "a camera that hangs counts as closed",
+        f"{_FORCE}::test_stalled_camera_takes_the_vision_worker_with_it_when_it_cannot_be_closed",
+        "kiosk/vision/capture.py",
+        "            return self._turn.wait_for(lambda: not self._forgetting, timeout_s)\n",
+        "            return True\n",
+    ),
+    Mistake(
         "a device thread that holds on counts as wiped",
         f"{_FORCE}::test_machine_ends_itself_for_a_device_thread_that_holds_on",
         "kiosk/wipe.py",

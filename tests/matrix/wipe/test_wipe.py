@@ -26,7 +26,7 @@ def test_nothing_of_any_visit_stays_readable_in_any_process_or_file() -> None:
     with staged(folder, lambda _what: None) as stage, walks(stage, screen=True) as machine:
         for plan in SHORT:
             row = machine.visit(plan)
-            assert row.hits == {}, f"after visit {row.number} ({row.end})"
+            assert row.hits == {}, f"after visit {row.number} ({row.end}): {row.around}"
             assert row.exit_code in (None, 0)
             _assert_planted(row)
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,5 +51,5 @@ def test_search_finds_each_of_many_patterns_wherever_it_stands() -> None:
 
 def test_search_looks_into_this_process() -> None:
     kept = "".join(chr(c) for c in (0x20BB7, 0x4DAE, 0x9FB1, 0x738B))
-    found = memory.in_process(os.getpid(), memory.Search(knowledge.forms("secret", kept)))
-    assert "secret utf-32-le" in set().union(*found.values())
+    found = memory.Copy({"this": os.getpid()}).found(memory.Search(knowledge.forms("secret", kept)))
+    assert "secret utf-32-le" in set().union(*found["this"].values())

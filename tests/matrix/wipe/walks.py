@@ -27,6 +27,7 @@ from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.child import Coming
 
 ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = ("kiosk", "devices", "offline_cache", "screens")
 WAIT_S = 120.0
 """For anything that must come on a busy machine."""
 PICTURES_S = 20.0
@@ -66,6 +67,7 @@ PLANS = (
         **_GUIDE,
     ),
     Plan(person="zhou", end="a step fails", at="face_notice", breaks="step", camera=False),
+    Plan(person="li", end="the visit crashes", at="todo", breaks="step", camera=False),
     Plan(person="ho", end="stalled camera", **_LEAVES_AT_FACE),
     Plan(
         person="technician",
@@ -98,6 +100,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds of patterns of which nothing was found in the middle of the visit."""
     searched: int
     hits: dict[str, dict[str, list[str]]]
+    around: tuple[str, ...]
+    """The bytes around the first hits."""
     alarms: tuple[str, ...]
     exit_code: int | None
     """Of the machine, when the visit's end was its end."""
@@ -118,7 +122,7 @@ class Walks:
         self._known: knowledge.Patterns = {}
         self._planted: knowledge.Patterns = {}
         self._rows = self._start = 0
-        self._guide_here = False
+        self._guide_here = True
         self._before: set[bytes] = set()
         self._watch = MachineWatch(stage.status_socket)
         self._door = socket.socket(socket.AF_UNIX)
@@ -131,8 +135,18 @@ class Walks:
         config = stage.folder / "wipe.toml"
         config.write_text(f"{stage.config.read_text('utf-8')}\n[screen]\nidle_timeout_s = {IDLE_S}\n", encoding="utf-8")
         argv = [sys.executable, "-m", "tests.matrix.wipe.child", str(path), "walk", str(script), "--count", "99"]
-        surroundings = {"TONGBAN_CONFIG": str(config), "SDL_VIDEODRIVER": "offscreen"}
-        self._log = (stage.folder / "wipe-child.log").open("wb")
+        self._folders = [stage.folder / name for name in ("state", "logs", "home", "tmp", "said")]
+        for folder in self._folders:
+            folder.mkdir(exist_ok=True)
+        *_, home, temporary, said = map(str, self._folders)
+        surroundings = {
+            "TONGBAN_CONFIG": str(config),
+            "SDL_VIDEODRIVER": "offscreen",
+            "HOME": home,
+            "TMPDIR": temporary,
+        }
+        self._said = Path(said) / "child.log"
+        self._log = self._said.open("wb")
         self.process = subprocess.Popen(
             [*argv, *(["--screen"] if screen else [])],
             env={**os.environ, **hardening.environment(), **surroundings},
@@ -178,14 +192,16 @@ class Walks:
         self._wait("page", start, kind="todo" if plan.services else "maintenance_offer")
         if plan.services:
             self._do("id_card_reader", "lift")
-        unseen = self._middle(plan, start)
+        middle = self._middle(plan)
         self._end(plan)
         ended = self._wait("visit", start, state="end")
-        wiped = self._wiped(plan, start)
+        wiped = self._wait("wiped", start)
+        after = self._copy()
+        self._after(plan)
         self._rows += 1
+        unseen = self._unseen(middle)
         self._known |= {f"{self._rows} {n}": raw for n, raw in self._planted.items()}
-        search = memory.Search(self._known)
-        hits = self._everywhere(search)
+        hits = after.found(memory.Search(self._known))
         return Row(
             number=self._rows,
             person=plan.person,
@@ -195,6 +211,7 @@ class Walks:
             unseen=unseen,
             searched=len(self._known),
             hits={where: {k: sorted(v) for k, v in found.items()} for where, found in hits.items()},
+            around=tuple(str(raw) for name in sorted(_names(hits))[:5] for raw in after.around(self._known[name])),
             alarms=tuple(x["what"] for x in self._watch.lines[start:] if x["type"] == "alarm"),
             exit_code=self._exit_code() if plan.end in LAST else None,
             wiped_s=round(wiped["mono"] - ended["mono"], 3),
@@ -203,10 +220,16 @@ class Walks:
     # -- before ---------------------------------------------------------------------------------------------------
 
     def _first_look(self) -> None:
-        """What stands in a machine that has served nobody betrays nobody: pieces of its own pictures, common words."""
+        """What stands in a machine that has served nobody betrays nobody, nor what the program brings along.
+
+        Pieces of its own pictures, common words, the words that its compression begins with.
+        """
         everybody = {n: raw for who in self._people for n, raw in self._card(who).items()}
-        known = _names(self._everywhere(memory.Search(everybody)))
-        self._before = {everybody[name] for name in known} | set(self._pictures_in_memory().values())
+        copy, search = self._copy(), memory.Search(everybody)
+        program = memory.Copy({}, (ROOT / name for name in PROGRAM))
+        known = _names(copy.found(search)) | _names(program.found(search))
+        self._signal(signal.SIGCONT)
+        self._before = {everybody[name] for name in known} | set(self._pictures_in(copy).values())
 
     def _card(self, who: str) -> knowledge.Patterns:
         person = self._people[who]
@@ -225,19 +248,23 @@ class Walks:
 
     # -- in the middle --------------------------------------------------------------------------------------------
 
-    def _middle(self, plan: Plan, start: int) -> tuple[str, ...]:
+    def _middle(self, plan: Plan) -> memory.Copy:
         if plan.camera:
-            self._wait("page", start, kind="face")
+            self._wait("page", self._start, kind="face")
             self._camera_pictures()
+        self._guide_here = False
         self._expect(plan.at)
-        # The machine stands still meanwhile: a face check would be over before everything has been looked at.
-        self._signal(signal.SIGSTOP)
-        self._planted |= self._pictures_in_memory()
         if not self._guide_here:
             self._planted = {n: raw for n, raw in self._planted.items() if not n.startswith("guide")}
-        found = _names(self._everywhere(memory.Search(self._planted)))
-        kinds = {_kind(name) for name in self._planted}
-        return tuple(sorted(kinds - {_kind(name) for name in found}))
+        # Whoever asks for a guide from now on is on the way out.
+        self._guide_here = True
+        copy = self._copy()
+        self._planted |= self._pictures_in(copy)
+        return copy
+
+    def _unseen(self, middle: memory.Copy) -> tuple[str, ...]:
+        found = _names(middle.found(memory.Search(self._planted)))
+        return tuple(sorted({_kind(name) for name in self._planted} - {_kind(name) for name in found}))
 
     def _camera_pictures(self) -> None:
         """What the camera shows now, as the machine shares it with its screen."""
@@ -249,9 +276,9 @@ class Walks:
         if latest is not None:
             self._planted |= knowledge.of_picture("picture", latest[1])
 
-    def _pictures_in_memory(self) -> knowledge.Patterns:
+    def _pictures_in(self, copy: memory.Copy) -> knowledge.Patterns:
         """The pictures that the machine has taken itself are known to nobody else."""
-        raw = memory.after(self.process.pid, JPEG_HEAD)
+        raw = copy.after("machine", JPEG_HEAD)
         pieces = [knowledge.windows(f"snapshot {n}", each[JPEG_TABLES:]) for n, each in enumerate(raw)]
         return {n: raw for each in pieces for n, raw in each.items() if raw not in self._before}
 
@@ -272,27 +299,18 @@ class Walks:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _wiped(self, plan: Plan, start: int) -> dict[str, Any]:
-        wiped = self._wait("wiped", start)
-        if plan.end in LAST:
-            # It would be gone before it could be looked at.
-            self.process.send_signal(signal.SIGSTOP)
-        self._do("camera", "thaw")
-        self._do("camera", "nobody")
-        self._do("id_card_reader", "lift")
-        return wiped
+    def _copy(self) -> memory.Copy:
+        """The machine, its children, the files that it may write. They stand still from then on, as at that moment."""
+        self._signal(signal.SIGSTOP)
+        below = {f"child {n}": pid for n, pid in enumerate(children(self.process.pid), 1)}
+        return memory.Copy({"machine": self.process.pid, **below}, self._folders)
 
-    def _everywhere(self, search: memory.Search) -> dict[str, dict[str, set[str]]]:
-        """Where anything is found: the machine, its children, the files it may write."""
-        places = {"machine": self.process.pid}
-        places |= {f"child {n}": pid for n, pid in enumerate(children(self.process.pid), 1)}
-        found = {name: memory.in_process(pid, search) for name, pid in places.items()}
-        folders = [self._stage.folder / name for name in ("state", "logs")]
-        found["files"] = memory.in_files(folders, search)
-        return {name: hits for name, hits in found.items() if hits}
+    def _after(self, plan: Plan) -> None:
+        self._signal(signal.SIGCONT)
+        for device, verb in (("camera", "thaw"), ("camera", "nobody"), ("id_card_reader", "lift")):
+            self._do(device, verb)
 
     def _exit_code(self) -> int:
-        self._signal(signal.SIGCONT)
         return self.process.wait(WAIT_S)
 
     # -- talk -----------------------------------------------------------------------------------------------------
@@ -334,7 +352,7 @@ class Walks:
         self._line.sendall(b"{}\n")
 
     def _errors(self) -> str:
-        return (self._stage.folder / "wipe-child.log").read_text(errors="replace")[-800:]
+        return self._said.read_text(errors="replace")[-800:]
 
 
 @contextmanager
