@@ -20,7 +20,7 @@ def main(screen: bool) -> int:
     bad = 0
     with staged(folder, lambda _what: None) as stage:
         for plans in (PLANS, *((plan,) for plan in AND_BESIDES)):
-            with walks(stage, screen=screen) as machine:
+            with walks(stage, plans, screen=screen) as machine:
                 for plan in plans:
                     row = machine.visit(plan)
                     bad += bool(row.hits)

@@ -107,3 +107,6 @@ def _texts(what: str, value: Any) -> Iterator[tuple[str, str]]:
         yield what, value.isoformat()
     elif isinstance(value, str):
         yield what, value
+        if len(value) == 8 and value.isdecimal():
+            for sign in "-.":
+                yield f"{what} with {sign}", sign.join((value[:4], value[4:6], value[6:]))

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -116,9 +116,10 @@ class Stuck(Exception):
 class Walks:
     """One machine process on ``stage``, with the environment that ``kiosk run`` gives itself."""
 
-    def __init__(self, stage: Stage, *, screen: bool, root: Path = ROOT, seed: int = 0) -> None:
+    def __init__(self, stage: Stage, plans: Iterable[Plan], *, screen: bool, root: Path = ROOT, seed: int = 0) -> None:
         self._stage, self._clock, self._chance = stage, Clock(), random.Random(seed)
         self._people = {p["id"]: p for p in stage_people(stage)}
+        self._expected = {plan.person for plan in plans} | {"guide"}
         self._known: knowledge.Patterns = {}
         self._planted: knowledge.Patterns = {}
         self._rows = self._start = 0
@@ -224,7 +225,7 @@ class Walks:
 
         Pieces of its own pictures, common words, the words that its compression begins with.
         """
-        everybody = {n: raw for who in self._people for n, raw in self._card(who).items()}
+        everybody = {n: raw for who in self._expected for n, raw in self._card(who).items()}
         copy, search = self._copy(), memory.Search(everybody)
         program = memory.Copy({}, (ROOT / name for name in PROGRAM))
         known = _names(copy.found(search)) | _names(program.found(search))
@@ -356,9 +357,9 @@ class Walks:
 
 
 @contextmanager
-def walks(stage: Stage, *, screen: bool, root: Path = ROOT) -> Iterator[Walks]:
+def walks(stage: Stage, plans: Iterable[Plan], *, screen: bool, root: Path = ROOT) -> Iterator[Walks]:
     """A machine for some visits."""
-    found = Walks(stage, screen=screen, root=root)
+    found = Walks(stage, plans, screen=screen, root=root)
     try:
         yield found
     finally:
