@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import traceback
 from typing import TYPE_CHECKING
 
 import structlog
@@ -42,14 +41,18 @@ async def wipe(machine: Machine, visit: Visit) -> list[str]:
 
 
 def let_go_of_frames(error: BaseException | None) -> None:
-    """An error that is under way keeps the frames that it came through, and so everything that stands in them."""
-    if error is None:
-        return
-    traceback.clear_frames(error.__traceback__)
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            let_go_of_frames(inner)
-    let_go_of_frames(error.__context__)
+    """An error that is under way keeps the frames that it came through, and so everything that stands in them.
+
+    They are let go and not cleared: to clear the frame of a coroutine that only waits would end it.
+    """
+    left, seen = [error], set[int]()
+    while left:
+        each = left.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        left += [each.__context__, each.__cause__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ())]
 
 
 def _dropped(machine: Machine, visit: Visit) -> list[str]:

@@ -44,7 +44,7 @@ async def under_way(journey: Journey) -> UnderWay | None:
 
 
 def under_way_page(journey: Journey, case: UnderWay) -> Page:
-    """Its number and state. To leave it at that is the obvious choice; to file another one all the same is the other."""
+    """Its number and state. To leave it at that is the obvious choice, to file another one all the same the other."""
     state: Text = worded("state.", case.state, same(case.state))
     rows = (
         Fact(label=text("under_way.number"), value=same(unbroken(case.number))),
@@ -54,4 +54,6 @@ def under_way_page(journey: Journey, case: UnderWay) -> Page:
     go_on = Action(id="next", label=text("under_way.go_on"), style="secondary")
     leave = Action(id="back", label=text("under_way.leave"), style="primary", icon="check")
     title = text("under_way.title")
-    return journey.page("under_way", title, Facts(rows=rows), lead=text("under_way.lead"), actions=(exit_, go_on, leave))
+    return journey.page(
+        "under_way", title, Facts(rows=rows), lead=text("under_way.lead"), actions=(exit_, go_on, leave)
+    )

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 import trio
 
-from kiosk.citizen import Control
+from kiosk.citizen import Control, Script
 from kiosk.commands.walking import Walking
 from tests.kiosk.machine.conftest import World, hub_cases
-from tests.waiting import comes_true
+from tests.waiting import HANG_S, comes_true
 
 WANG = "王𠮷䶮㛃"
 
@@ -122,17 +122,7 @@ async def test_camera_unplugged_leads_to_the_guide_and_never_to_passed(world: Wo
     )
     await _with_guide(world)
     script = world.script("wang", "H13", control=control)
-    # The card comes when the camera is known to be gone.
-    walking = Walking(msgspec.structs.replace(script, control=script.control[1:]), None, None)
-    machine = world.machine(walking)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(machine.run, visits=1))
-        gone = ("camera", "noDevice")
-        await comes_true(
-            lambda: gone in [(line["name"], line["device"]) for line in world.of("device")], "the camera is gone"
-        )
-        world.do("id_card_reader", "place", card="wang")
-        await machine.ended.wait()
+    walking = await walked_when(world, script, id_card_reader="online", camera="noDevice")
     assert walking.unfinished == 0
     assert "face" not in world.pages()
     assert world.pages().count("guide_confirm") == 1
@@ -193,8 +183,8 @@ async def test_paper_runs_out_during_the_slip_and_after_the_refill_there_is_no_s
 
 
 async def test_garbled_reader_is_read_again_without_anybody_noticing(world: World) -> None:
-    world.do("id_card_reader", "garble", count=2)
-    walking = await world.walk(world.script("wang", "E13"))
+    script = world.script("wang", "E13")
+    walking = await walked_when(world, script, ("id_card_reader", "garble", {"count": 2}), id_card_reader="online")
     assert walking.unfinished == 0
 
 
@@ -216,6 +206,23 @@ async def test_hub_that_answers_too_late_still_has_the_case_once(world: World) -
         cases = await hub_cases(machine, number_of(world.slips()[0]))
         nursery.cancel_scope.cancel()
     assert [c.service for c in cases] == ["H13"]
+
+
+async def walked_when(world: World, script: Script, *first: tuple[str, str, dict[str, Any]], **states: str) -> Walking:
+    """A walk whose card is put down when the devices are in these states; ``first`` is done to the emulators before."""
+    control = tuple(c for c in script.control if c.do != "place" or c.page != "home")
+    walking = Walking(msgspec.structs.replace(script, control=control), None, None)
+    machine = world.machine(walking)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(machine.run, visits=1))
+        seen = machine.peripherals.statuses
+        await comes_true(lambda: all(seen[name].device == state for name, state in states.items()), f"{states}")
+        for name, verb, arguments in first:
+            world.do(name, verb, **arguments)
+        world.do("id_card_reader", "place", card="wang")
+        with trio.fail_after(HANG_S):
+            await machine.ended.wait()
+    return walking
 
 
 class Waiting:

@@ -217,9 +217,11 @@ class Desk:
         return await self.until(lambda: self.ended)
 
     async def pass_time(self, seconds: float) -> None:
-        """Let virtual time go by, then let everybody react."""
+        """Let everybody react to what has happened, then virtual time go by, then everybody react to that."""
+        for _ in range(20):
+            await breath()
         self.mock.jump(seconds)
-        for _ in range(10):
+        for _ in range(20):
             await breath()
 
     async def tap(self, kind: str, action: str, **values: Any) -> None:
