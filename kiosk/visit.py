@@ -105,11 +105,13 @@ class Visit:
                 found.append(outcome)
             scope.cancel()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(race, lambda: self.show(page), nursery.cancel_scope)
-            nursery.start_soon(race, work, nursery.cancel_scope)
-        # What the work wanted to show last belongs to no later page.
-        self._behind = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(race, lambda: self.show(page), nursery.cancel_scope)
+                nursery.start_soon(race, work, nursery.cancel_scope)
+        finally:
+            # What the work wanted to show last belongs to no later page, however it ended.
+            self._behind = None
         outcome = found[0]
         if isinstance(outcome, VisitEnded):
             raise VisitEnded(outcome.reason)
