@@ -35,7 +35,7 @@ from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp
 from kiosk.hub_link.identity import Identity, enrol
-from kiosk.messages.envelope import new_key, wire
+from kiosk.messages.envelope import Kind, new_key, wire
 from kiosk.messages.requests import sign_request
 from offline_cache.outbox import Claimed, Outbox
 from offline_cache.store import Store
@@ -67,7 +67,7 @@ class Hub:
     def code(self) -> str:
         async def make() -> str:
             async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as conn:
-                return await add_code(conn, Clock().now())
+                return await add_code(conn, Clock().now(), None)
 
         return asyncio.run(make())
 
@@ -87,7 +87,7 @@ class Machine:
         trio.run(enrol, hub.url, hub.code(), self.identity, self.clock)
         self._filing = Filing(self.outbox, self.identity, seal_key=hub.said["seal_key"], clock=self.clock)
 
-    def file(self, count: int, photo_bytes: int, kind: str = "finding") -> None:
+    def file(self, count: int, photo_bytes: int, kind: Kind = "finding") -> None:
         """A finding is received like a case; nobody opens it afterwards, which would be measured too."""
         for _ in range(count):
             parts = {"form": os.urandom(FORM_BYTES)}

@@ -28,6 +28,7 @@ import structlog
 
 from benchmarks.drain import Hub, Machine, prepare, signed
 from hub.postgres import OwnPostgres, binaries
+from kiosk.messages.envelope import Kind
 
 MACHINES = 4
 CONNECTIONS = 4
@@ -134,7 +135,7 @@ def _in_child(work: Callable[[], None]) -> Iterator[None]:
     assert os.waitpid(pid, 0)[1] == 0
 
 
-def case_scripts(machines: list[Machine], cases: int, kind: str) -> list[list[bytes]]:
+def case_scripts(machines: list[Machine], cases: int, kind: Kind) -> list[list[bytes]]:
     """Prepared requests of ``cases`` cases, one script a connection."""
     share = cases // (len(machines) * CONNECTIONS)
     scripts = []
