@@ -14,6 +14,7 @@ from kiosk.config import ScreenConfig
 from kiosk.pages import Action, Answer, Field, Page, Settings, StepMark
 from kiosk.text import same
 from kiosk.visit import Visit, VisitEnded
+from tests.waiting import HANG_S
 
 FORM = Page(
     kind="form",
@@ -218,3 +219,26 @@ async def test_idling_out_while_work_runs_ends_the_visit(machine: Any, finger: A
 async def _touch_after(finger: Any, seconds: float) -> None:
     await trio.sleep(seconds)
     finger.touch("back")
+
+
+async def test_what_a_canceled_page_wanted_to_show_last_is_shown_under_no_later_page(machine: Any, finger: Any) -> None:
+    visit = Visit(machine, Settings())
+    busy = msgspec.structs.replace(FORM, kind="busy")
+
+    async def late_update() -> None:
+        await finger.until("busy")
+        finger.touch("help")
+        await finger.until("help")
+        visit.update(busy)  # beneath the page of the frame
+        nursery.cancel_scope.cancel()
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        await visit.show_while(busy, late_update)
+
+    async def play() -> None:
+        with trio.fail_after(HANG_S):
+            await finger.until("form")
+        finger.touch("next")
+
+    assert await shown(visit, FORM, play) == Answer(action="next", values={})
