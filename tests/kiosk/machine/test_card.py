@@ -68,7 +68,9 @@ async def test_what_could_not_be_read_any_more_is_said_and_the_case_goes_on(
 
 
 async def test_card_without_appended_addresses(world: World, filed: list[Applicant]) -> None:
-    await world.walk(world.script("zhao", "T01", values={"delivery": "window"}))
+    script = world.script("zhao", "T01", values={"delivery": "window"})
+    lift = Control(page="review", socket=world.socket("id_card_reader"), do="lift")
+    await world.walk(msgspec.structs.replace(script, control=(*script.control[:2], lift)))
     (applicant,) = filed
     assert applicant.address == "通办市试点区演示路12号3单元401室"
     assert (applicant.first_address, applicant.added_addresses_unread) == ("", False)

@@ -25,6 +25,7 @@ from kiosk.demo.watch import MachineWatch
 from kiosk.vision.frames import FrameReader
 from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.child import Coming
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ("kiosk", "devices", "offline_cache", "screens")
@@ -189,6 +190,8 @@ class Walks:
         coming = Coming(script=script, hold=(plan.at,), breaks=plan.breaks)
         self._line.sendall(msgspec.json.encode(coming) + b"\n")
         self._do("camera", "person", id=plan.person)
+        if plan.camera:
+            eventually(self._camera_works, "the camera works")
         self._do("id_card_reader", "place", card=plan.person)
         self._wait("page", start, kind="todo" if plan.services else "maintenance_offer")
         if plan.services:
@@ -310,6 +313,10 @@ class Walks:
         self._signal(signal.SIGCONT)
         for device, verb in (("camera", "thaw"), ("camera", "nobody"), ("id_card_reader", "lift")):
             self._do(device, verb)
+
+    def _camera_works(self) -> bool:
+        said = [x["device"] for x in self._watch.lines if (x["type"], x.get("name")) == ("device", "camera")]
+        return said[-1:] == ["online"]
 
     def _exit_code(self) -> int:
         return self.process.wait(WAIT_S)
