@@ -1,5 +1,22 @@
-"""``python -m kiosk``: the same as the command ``kiosk``."""
+"""The command ``kiosk``, also as ``python -m kiosk``."""
 
-from kiosk.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+from kiosk import hardening
+
+_KNOWS_PERSONS = {"run", "walk"}
+
+
+def main() -> None:
+    """What will know persons starts in hardened memory, before anything large is loaded: it would be loaded twice."""
+    if _KNOWS_PERSONS & set(sys.argv[1:]):
+        hardening.restart_hardened(sys.argv[1:])
+    from kiosk.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,6 @@ log = structlog.get_logger()
 def run(config_path: str | None) -> None:
     """Run the machine until SIGTERM; prints one JSON line when it is ready."""
     config = loaded(config_path)
-    hardening.restart_hardened(sys.argv[1:])
     hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
     clock = Clock(config.demo.today)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -30,7 +29,6 @@ def walk(config_path: str | None, script: Path, count: int, screen: bool, shots:
     except ValueError as error:
         failed(str(error))
     config = loaded(config_path)
-    hardening.restart_hardened(sys.argv[1:])
     hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
     if shots:

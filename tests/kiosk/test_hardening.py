@@ -51,3 +51,25 @@ def test_the_library_alone_leaves_what_pythons_own_allocator_keeps() -> None:
 
 def test_glibcs_own_overwriting_is_found_out_where_its_thread_cache_keeps_blocks() -> None:
     assert measured(PYTHONMALLOC="malloc", GLIBC_TUNABLES="glibc.malloc.perturb=165")["freed"] is False
+
+
+_RESTART = """
+import os, sys
+def told(program, arguments, environment):
+    large = [each for each in ("structlog", "trio", "kiosk.config") if each in sys.modules]
+    print(arguments[1:], environment["LD_PRELOAD"] != "", large)
+    os._exit(0)
+os.execve = told
+from kiosk.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "walk"])
+def test_what_will_know_persons_is_restarted_before_anything_large_is_loaded(command: str) -> None:
+    plain = {key: value for key, value in os.environ.items() if key not in hardening.environment()}
+    asked = ["--config", "kiosk.toml", command]
+    done = subprocess.run(
+        [sys.executable, "-c", _RESTART, *asked], env=plain, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{['-m', 'kiosk', *asked]} True []\n"

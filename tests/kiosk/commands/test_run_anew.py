@@ -47,7 +47,6 @@ def _first_life() -> None:
     running.loaded = lambda _path: config  # type: ignore[assignment]
     running.presenter = lambda *_arguments: config  # type: ignore[assignment]
     running.serve = serve  # type: ignore[assignment]
-    hardening.restart_hardened = lambda _arguments: None
     logs.to_folder = lambda *_arguments: None  # type: ignore[assignment]
     running.run.callback.__wrapped__(None)  # type: ignore[union-attr]
 

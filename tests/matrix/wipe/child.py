@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import trio
 
-from kiosk import hardening
 from kiosk.citizen import Citizen, Script
 from kiosk.commands import walking
 from kiosk.pages import Answer, Page, Settings
@@ -114,5 +113,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     SOCKET = sys.argv[1]
-    hardening.restart_hardened = lambda _arguments: None  # the parent has set the environment
     main()
