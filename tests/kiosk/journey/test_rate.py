@@ -13,6 +13,7 @@ from kiosk.messages.questions import ProgressAnswer
 from kiosk.recovery import Slip, begin_slip
 from kiosk.text import text
 from kiosk.visit import FiledCase
+from offline_cache.errors import StoreFull
 from tests.kiosk.journey.conftest import Counter, number, told, words
 
 
@@ -130,3 +131,20 @@ async def test_who_does_not_want_to_rate_is_not_counted(counter: Counter, said: 
 def test_every_grade_and_reason_has_words() -> None:
     for key in (*(f"grade_{n}" for n, _ in rate.GRADES), *(f"reason_{r}" for r in rate.REASONS)):
         assert text(f"rate.{key}")
+
+
+async def test_a_rating_that_the_disk_refuses_is_no_fault_of_the_machine_and_counts_as_not_given(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(**_: Any) -> None:
+        raise StoreFull("no room")
+
+    counter.answers["progress"] = ProgressAnswer([told(1, "delivered", service="H13")])
+    monkeypatch.setattr(counter.machine.filing, "file", full)
+    async with counter.doing("C02"):
+        await counter.first("receipt_number")
+        await counter.touch("next", "rate", number=number(1))
+        page = await counter.touch("grade:5", "not_filed")
+        counter.last("continue")
+    assert str(text("file.full_title").zh) in words(page)
+    assert number(1) not in counter.visit.rated, "it may be given again"
