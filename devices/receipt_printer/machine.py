@@ -21,6 +21,9 @@ PIECE_BYTES = 32
 XON, XOFF = b"\x11", b"\x13"
 XOFF_ROOM, XON_ROOM = 256, 1024
 """Less room than this and it says XOFF; as much again and it says XON."""
+ON_THE_WAY_BYTES = 4096
+"""What a computer's line may hold that left before XOFF could be heard. A printer hears each byte as it comes and
+says XOFF at that byte; this one is a process that may be late, and nobody else is to blame for that."""
 
 
 class SwitchedOff(Exception):
@@ -59,6 +62,7 @@ class PrinterMachine:
         self._dots_to_line = 0
         self.silent = False
         self._flow, self._off = flow, False
+        self._on_the_way = self._spare = 0
         self._changed = threading.Condition()
         self._buffer: deque[int] = deque()
         self._auto_mask, self._pending, self._generation = 0, bytearray(), 0
@@ -81,16 +85,24 @@ class PrinterMachine:
 
     @property
     def _free_bytes(self) -> int:
-        return max(0, self._buffer_bytes - len(self._buffer))
+        return max(0, self._buffer_bytes + self._spare - len(self._buffer))
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host."""
         self.counts["bytes"] += len(data)
-        self.counts["bytes_after_xoff"] += len(data) if self._off else 0
         for at in range(0, len(data), PIECE_BYTES):
             self._take(data[at : at + PIECE_BYTES])
 
+    def line_is_empty(self) -> None:
+        """Nothing is on the way any more: what comes from now on left after XOFF was said."""
+        self._on_the_way = 0
+
     def _take(self, piece: bytes) -> None:
+        if self._off:
+            before = min(len(piece), self._on_the_way)
+            self._on_the_way -= before
+            self._spare += before
+            self.counts["bytes_after_xoff"] += len(piece) - before
         fits = piece[: self._free_bytes]
         self.counts["lost_bytes"] += len(piece) - len(fits)
         for byte in fits:
@@ -107,10 +119,10 @@ class PrinterMachine:
         if self._flow != "xonxoff":
             return
         if not self._off and self._free_bytes < XOFF_ROOM:
-            self._off = True
+            self._off, self._on_the_way = True, ON_THE_WAY_BYTES
             self._reply(XOFF)
         elif self._off and self._free_bytes >= XON_ROOM:
-            self._off = False
+            self._off, self._spare = False, 0
             self._reply(XON)
 
     def _watch_real_time(self, byte: int, *, in_data: bool) -> None:

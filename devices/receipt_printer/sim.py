@@ -293,6 +293,7 @@ class PrinterSim:
                 if self._on.is_set():
                     self.machine.receive(data)
             else:
+                self.machine.line_is_empty()
                 self._on.set()
 
     def _without_lost(self, data: bytes) -> bytes:
