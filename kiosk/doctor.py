@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Awaitable
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import structlog
 import trio
+from msgspec import Meta
 
 from kiosk import hardening
-from kiosk.status_socket import Question
+from kiosk.messages.envelope import Seq
+from kiosk.status_socket import CannotAnswer, Question
 from kiosk.text import text
+from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
+T = TypeVar("T")
 log = structlog.get_logger()
+
+
+class _OneOrAll(msgspec.Struct, frozen=True):
+    seq: Seq | None = None
+
+
+class _One(msgspec.Struct, frozen=True):
+    seq: Seq
+
+
+class _Ref(msgspec.Struct, frozen=True):
+    ref: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 def questions(machine: Machine) -> dict[str, Question]:
@@ -28,24 +45,34 @@ def questions(machine: Machine) -> dict[str, Question]:
         return await examine(machine)
 
     async def queue(request: dict[str, Any]) -> dict[str, Any]:
-        return {"queue": await queue_facts(machine), "rows": await queue_rows(machine, request.get("seq"))}
+        rows = await _told(queue_rows(machine, msgspec.convert(request, _OneOrAll).seq))
+        return {"queue": await queue_facts(machine), "rows": rows}
 
     async def release(request: dict[str, Any]) -> dict[str, Any]:
-        freed = await trio.to_thread.run_sync(machine.outbox.release, int(request["seq"]))
+        seq = msgspec.convert(request, _One).seq
+        freed = await _told(trio.to_thread.run_sync(machine.outbox.release, seq))
         machine.forwarder.nudge()
-        await machine.audit("released", actor="operator", seq=int(request["seq"]), freed=freed)
+        await machine.audit("released", actor="operator", seq=seq, freed=freed)
         return {"released": freed}
 
     async def staff(_request: dict[str, Any]) -> dict[str, Any]:
         return {"staff": msgspec.to_builtins(await trio.to_thread.run_sync(machine.staff.known))}
 
     async def staff_remove(request: dict[str, Any]) -> dict[str, Any]:
-        ref = str(request.get("ref", ""))
+        ref = msgspec.convert(request, _Ref).ref
         removed = await trio.to_thread.run_sync(machine.staff.remove, ref)
         await machine.audit("staff_removed", actor="operator", ref=ref, cards=removed)
         return {"removed": removed}
 
     return {"doctor": doctor, "queue": queue, "release": release, "staff": staff, "staff_remove": staff_remove}
+
+
+async def _told(answer: Awaitable[T]) -> T:
+    """What the store refuses is told to whoever asked."""
+    try:
+        return await answer
+    except StoreError as error:
+        raise CannotAnswer(f"{error}; kiosk queue list shows all") from error
 
 
 async def examine(machine: Machine) -> dict[str, Any]:
@@ -147,7 +174,7 @@ async def queue_rows(machine: Machine, seq: int | None) -> list[dict[str, Any]]:
     """The rows of ``queue list --json``."""
     now = machine.clock.monotonic()
     rows = await trio.to_thread.run_sync(
-        lambda: machine.outbox.rows(now) if seq is None else [machine.outbox.row(int(seq), now)]
+        lambda: machine.outbox.rows(now) if seq is None else [machine.outbox.row(seq, now)]
     )
     return [msgspec.to_builtins(r) for r in rows]
 

@@ -1,14 +1,13 @@
 """The status socket (CONTRACTS §3): JSON lines without personal data, and answers to requests.
 
 Whoever connects first receives the present page, link and device lines as they were said (their ``mono`` tells when),
-then every event line; a line ``{"ask": "doctor"}`` is answered by one line
-``{"type": "answer", "ask": "doctor", ...}``.
+then every event line; a line ``{"ask": "doctor"}`` is answered by a line ``{"type": "answer", "ask": "doctor", ...}``,
+or by further ones (kiosk/status_lines.py). What cannot be answered is told too, with ``error``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,26 @@ import structlog
 import trio
 
 from kiosk.logs import place_of
+from kiosk.status_lines import LINE_BYTES, LineCutter, NotALine, join, line_of, lines_of, read_request
 
 log = structlog.get_logger()
 Question = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+MOST_CONNECTIONS = 64
+SLOWEST_READER_S = 10.0
+"""Who does not take a line in this time is dropped."""
 _BACKLOG = 256
+_QUESTIONS_AT_ONCE = 4
+"""They work in threads, of which the machine's own work needs some."""
 _STATES = frozenset({"page", "link", "device", "out_of_service", "memory"})
 """Lines that describe a state, which is still true when somebody connects later."""
+
+
+class CannotAnswer(Exception):
+    """A question's own refusal, told to whoever asked: one line, why and what to do."""
+
+
+class NoAnswer(Exception):
+    """A machine is there and gave no answer to a command's question: why, and what to do."""
 
 
 class StatusSocket:
@@ -33,11 +46,12 @@ class StatusSocket:
         self._monotonic = monotonic
         self._readers: set[trio.MemorySendChannel[bytes]] = set()
         self._present: dict[tuple[str, str], bytes] = {}
+        self._asking = trio.Semaphore(_QUESTIONS_AT_ONCE)
         self.questions: dict[str, Question] = {}
 
     def publish(self, event: str, /, **facts: Any) -> None:
         """One event line. ``facts`` never name a person."""
-        line = msgspec.json.encode({"type": event, "mono": round(self._monotonic(), 6), **facts}) + b"\n"
+        line = line_of({"type": event, "mono": round(self._monotonic(), 6), **facts})
         if event in _STATES:
             self._present[event, str(facts.get("name", ""))] = line
         for channel in list(self._readers):
@@ -80,73 +94,143 @@ class StatusSocket:
         return listener
 
     async def _serve(self, stream: trio.SocketStream) -> None:
+        """One connection, whatever comes from it: it ends alone."""
+        try:
+            async with stream:
+                if len(self._readers) >= MOST_CONNECTIONS:
+                    await _send(stream, line_of({"type": "answer", "error": "too many connections; close one"}))
+                else:
+                    await self._talk(_Talk(stream))
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            pass
+        except* Exception as error:
+            # The boundary of a connection: no line from outside ends the machine.
+            log.error("status_socket_failed", error=type(error).__name__, where=place_of(error))
+
+    async def _talk(self, talk: _Talk) -> None:
         send, receive = trio.open_memory_channel[bytes](_BACKLOG)
-        for line in self._present.values():
-            send.send_nowait(line)
+        present = list(self._present.values())
         self._readers.add(send)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, stream, receive, nursery.cancel_scope)
-                await self._read(stream, send)
-                nursery.cancel_scope.cancel()
-        except* (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+                nursery.start_soon(self._write, talk, [*present], receive, nursery.cancel_scope)
+                await self._hear(talk)
+                # Nobody asks any more: what was said until now still arrives.
+                self._readers.discard(send)
+                send.close()
         finally:
             self._readers.discard(send)
             send.close()
-            await trio.aclose_forcefully(stream)
+            receive.close()
+
+    async def _hear(self, talk: _Talk) -> None:
+        cutter = LineCutter()
+        async for chunk in talk.stream:
+            for line in cutter.feed(chunk):
+                await self._answer(talk, line)
+            if cutter.is_endless:
+                return
+        for line in cutter.rest():
+            await self._answer(talk, line)
 
     @staticmethod
     async def _write(
-        stream: trio.SocketStream, lines: trio.MemoryReceiveChannel[bytes], scope: trio.CancelScope
+        talk: _Talk, present: list[bytes], lines: trio.MemoryReceiveChannel[bytes], scope: trio.CancelScope
     ) -> None:
+        for line in present:
+            await talk.say(line)
         async for line in lines:
-            await stream.send_all(line)
+            await talk.say(line)
         scope.cancel()
 
-    async def _read(self, stream: trio.SocketStream, send: trio.MemorySendChannel[bytes]) -> None:
-        pending = b""
-        async for chunk in stream:
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                if line.strip():
-                    await send.send(await self._answer(line) + b"\n")
+    async def _answer(self, talk: _Talk, line: bytes | None) -> None:
+        """None stands for a line that was too long."""
+        try:
+            kind, request = read_request(line) if line is not None else _too_long()
+            question = self.questions[kind]
+        except NotALine as error:
+            await talk.say(line_of({"type": "answer", "error": str(error)}))
+            return
+        except KeyError:
+            await talk.say(line_of({"type": "answer", "error": "unknown request", "known": sorted(self.questions)}))
+            return
+        head = {"type": "answer", "ask": kind}
+        async with self._asking:
+            answer = await self._answered(kind, question, request)
+        for each in lines_of(head, answer):
+            await talk.say(each)
 
-    async def _answer(self, line: bytes) -> bytes:
+    @staticmethod
+    async def _answered(kind: str, question: Question, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            request = msgspec.json.decode(line, type=dict[str, Any])
-            question = self.questions[request["ask"]]
-        except (msgspec.DecodeError, KeyError):
-            known = sorted(self.questions)
-            return msgspec.json.encode({"type": "answer", "error": "unknown request", "known": known})
-        try:
-            return msgspec.json.encode({"type": "answer", "ask": request["ask"], **await question(request)})
+            return await question(request)
+        except CannotAnswer as error:
+            return {"error": str(error)}
+        except msgspec.ValidationError as error:
+            return {"error": f"not how {kind} is asked: {error}"}
         except Exception as error:
             # The boundary of a question: whoever asks wrongly, or about what fails, ends nothing here.
-            log.error("question_failed", ask=request["ask"], error=type(error).__name__, where=place_of(error))
-            return msgspec.json.encode({"type": "answer", "ask": request["ask"], "error": type(error).__name__})
+            log.error("question_failed", ask=kind, error=type(error).__name__, where=place_of(error))
+            return {"error": f"{type(error).__name__}; see the log"}
 
 
-async def ask(path: str, question: str, timeout_s: float = 5.0, **arguments: Any) -> dict[str, Any] | None:
-    """The running machine's answer, or None where no machine listens at ``path``."""
-    with trio.move_on_after(timeout_s):
-        try:
-            stream = await trio.open_unix_socket(path)
-        except OSError:
-            return None
-        with suppress(trio.BrokenResourceError, msgspec.DecodeError):
-            return await _answered(stream, question, arguments)
-    return None
+class _Talk:
+    """One connection's way out: event lines and answers, each whole."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self._one_at_a_time = trio.Lock()
+
+    async def say(self, line: bytes) -> None:
+        """Raises TooSlowError when nobody reads."""
+        async with self._one_at_a_time:
+            await _send(self.stream, line)
 
 
-async def _answered(stream: trio.SocketStream, question: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+async def _send(stream: trio.SocketStream, line: bytes) -> None:
+    with trio.fail_after(SLOWEST_READER_S):
+        await stream.send_all(line)
+
+
+def _too_long() -> tuple[str, dict[str, Any]]:
+    raise NotALine(f"a line has at most {LINE_BYTES} bytes")
+
+
+async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: Any) -> dict[str, Any] | None:
+    """The running machine's answer, or None where no machine listens at ``path``.
+
+    Raises NoAnswer when one listens and says why it cannot answer, or nothing that is an answer.
+    """
+    try:
+        stream = await trio.open_unix_socket(path)
+    except OSError:
+        return None
+    asked = line_of({"ask": question, **arguments})
+    try:
+        with trio.fail_after(timeout_s):
+            answer = await _answer_to(stream, asked)
+    except trio.TooSlowError:
+        raise NoAnswer(f"the machine at {path} does not answer; look at its log, or restart it") from None
+    except (trio.BrokenResourceError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NoAnswer(f"what listens at {path} does not answer as a machine does; restart it") from None
+    if "error" in answer:
+        raise NoAnswer(str(answer["error"]))
+    return answer
+
+
+async def _answer_to(stream: trio.SocketStream, asked: bytes) -> dict[str, Any]:
+    """Raises BrokenResourceError where none comes."""
+    answer: dict[str, Any] = {}
     async with stream:
-        await stream.send_all(msgspec.json.encode({"ask": question, **arguments}) + b"\n")
-        pending = b""
+        await stream.send_all(asked)
+        cutter = LineCutter()
         async for chunk in stream:
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                answer = msgspec.json.decode(line, type=dict[str, Any])
-                if answer.get("type") == "answer":
-                    return None if "error" in answer else answer
-    return None
+            for line in cutter.feed(chunk):
+                said = msgspec.json.decode(line or b"", type=dict[str, Any])
+                if said.get("type") != "answer":
+                    continue
+                join(answer, said)
+                if not said.get("more"):
+                    answer.pop("more", None)
+                    return answer
+    raise trio.BrokenResourceError

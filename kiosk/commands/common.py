@@ -15,6 +15,7 @@ from kiosk import config as configuration
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.config import Config, ConfigError
 from kiosk.logs import place_of
+from kiosk.status_socket import NoAnswer
 from offline_cache.errors import StoreBusy, StoreDamaged, StoreError
 
 log = structlog.get_logger()
@@ -60,7 +61,7 @@ def why(error: BaseException) -> str:
         return f"{error}; it was left as it is: keep a copy of it, then take what can be read with kiosk queue export"
     if isinstance(error, StoreError):
         return f"the store cannot be opened: {error}"
-    if isinstance(error, (ConfigError, CatalogueError)):
+    if isinstance(error, (ConfigError, CatalogueError, NoAnswer)):
         return str(error)
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""

@@ -126,18 +126,3 @@ def test_list_and_remove_in_a_machine_that_stands(staff: Callable[..., Result], 
     assert staff("remove", "--ref", "g-1").exit_code == 0
     assert found(tmp_path, CARD) is None
     assert "g-1" not in staff("list").stdout
-
-
-async def test_no_question_ends_a_machine(machine: Machine) -> None:
-    async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
-        path = machine.config.machine.status_socket
-        for question, arguments in (
-            ("release", {"seq": "x"}),
-            ("release", {}),
-            ("queue", {"seq": []}),
-            ("nothing", {}),
-        ):
-            assert await ask(path, question, **arguments) is None
-        assert (await ask(path, "doctor"))["queue"]["depth"] == 0
-        nursery.cancel_scope.cancel()
