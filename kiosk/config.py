@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,8 @@ import msgspec
 from devices.contract import DriverSettings
 from devices.drivers import SettingsError, settings_for
 from kiosk.hub_link.address import address_fault, is_loopback
-from kiosk.messages.encoding import InvalidMessage, from_text
-from kiosk.messages.suites import PUBLIC_KEY_BYTES
+from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.seal import require_seal_key, require_sign_key
 from kiosk.toml_file import TomlTrouble, read_toml
 from kiosk.typed import plain
 
@@ -232,8 +233,8 @@ def _problems(config: Config) -> list[str]:
         found.append(f"[hub] url: {fault}")
     if config.demo.today is not None and not is_loopback(config.hub.url):
         found.append("[demo] today: refused with a real hub; remove it or use a hub on loopback")
-    for name in ("seal_key", "verify_key"):
-        if not _is_key(getattr(config.hub, name), config.hub.suite):
+    for name, require in (("seal_key", require_seal_key), ("verify_key", require_sign_key)):
+        if not _is_key(getattr(config.hub, name), config.hub.suite, require):
             found.append(
                 f"[hub] {name}: not a key of suite {config.hub.suite}; copy it from kiosk enrol or from the hub"
             )
@@ -246,11 +247,12 @@ def _problems(config: Config) -> list[str]:
     return found
 
 
-def _is_key(text: str, suite: str) -> bool:
+def _is_key(text: str, suite: str, require: Callable[[str, str], None]) -> bool:
     try:
-        return len(from_text(text)) == PUBLIC_KEY_BYTES[suite]
+        require(text, suite)
     except InvalidMessage:
         return False
+    return True
 
 
 def _id_fault(kiosk_id: str) -> str:

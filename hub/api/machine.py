@@ -23,7 +23,7 @@ from hub.context import Hub
 from hub.gaps import note_all_sent
 from hub.machines import chain_of, last_receipt, number_of, public_keys, register
 from kiosk.catalogue.loader import file_digests, shipped
-from kiosk.messages.encoding import canonical_json, decode, from_text
+from kiosk.messages.encoding import canonical_json, decode
 from kiosk.messages.fleet import (
     Command,
     Enrolled,
@@ -42,8 +42,7 @@ from kiosk.messages.questions import (
     suite_of_question,
 )
 from kiosk.messages.requests import MESSAGES, read_stamp
-from kiosk.messages.seal import sign
-from kiosk.messages.suites import PUBLIC_KEY_BYTES
+from kiosk.messages.seal import require_sign_key, sign
 
 MAX_SEQ = 2**53 - 1
 CODE_LIVES = timedelta(hours=24)
@@ -83,8 +82,7 @@ async def enrol(
     wish = decode(body, Enrolment)
     if wish.suite not in hub.keys.private:
         raise Problem(422, "invalid", f"this hub has {', '.join(hub.keys.private)}", field="suite")
-    if len(from_text(wish.public_key, "public_key")) != PUBLIC_KEY_BYTES[wish.suite]:
-        raise Problem(422, "invalid", f"not a public key of suite {wish.suite}", field="public_key")
+    require_sign_key(wish.public_key, wish.suite, "public_key")
     stamp = read_stamp(request.headers)
     if stamp.suite != wish.suite:
         raise Problem(422, "invalid", "not the suite that signed the request", field="suite")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.encoding import BadSignature, canonical_json
+from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json
 from kiosk.messages.envelope import KioskId
-from kiosk.messages.seal import sign, verify
+from kiosk.messages.seal import require_seal_key, require_sign_key, sign, verify
 from kiosk.messages.suites import DEFAULT
 
 
@@ -99,8 +99,10 @@ def sign_hub_keys(
 def is_stated(said: KeyStatement, kiosk_id: str, suite: str = DEFAULT) -> bool:
     """Whether the key that is named has signed this for this machine; what does not verify states nothing."""
     try:
+        require_seal_key(said.seal_key, suite)
+        require_sign_key(said.verify_key, suite)
         verify(_keys_text(kiosk_id, said.seal_key, said.verify_key), said.signature, said.verify_key, suite)
-    except BadSignature:
+    except (BadSignature, InvalidMessage):
         return False
     return True
 

@@ -26,7 +26,7 @@ from kiosk.messages.encoding import (
     typed,
 )
 from kiosk.messages.envelope import Key, KioskId, new_key
-from kiosk.messages.seal import new_seal_key, seal, sign, unseal, verify
+from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
 
 Fact = str | int | bool
@@ -247,6 +247,7 @@ def open_question(kind: str, body: bytes, private_key: str) -> Asked:
     part = f"question:{kind}"
     plain = unseal(sealed, private_key, kiosk_id=form.kiosk_id, key=form.key, part=part, suite=form.suite)
     inside = decode(plain, _Inside)
+    require_seal_key(inside.answer_key, form.suite, "answer_key")
     if kind not in QUESTIONS:
         raise InvalidMessage("kind", "unknown question")
     question = decode(msgspec.json.encode(inside.question), QUESTIONS[kind][0])

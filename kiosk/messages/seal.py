@@ -53,6 +53,26 @@ def public_seal_key(private_key: str, suite: str = DEFAULT) -> str:
     return to_text(suite_named(suite).public_of_seal_key(from_text(private_key)))
 
 
+def require_seal_key(public_key: str, suite: str = DEFAULT, field: str = "") -> None:
+    """Raises InvalidMessage naming ``field`` for a key that nobody may seal to: not of the suite, or of small order."""
+    try:
+        suite_named(suite).check_seal_key(from_text(public_key, field))
+    except InvalidMessage:
+        raise
+    except ValueError as error:
+        raise InvalidMessage(field, f"not a public key of suite {suite}") from error
+
+
+def require_sign_key(public_key: str, suite: str = DEFAULT, field: str = "") -> None:
+    """Raises InvalidMessage naming ``field`` for a key that proves nobody: not of the suite, or of small order."""
+    try:
+        suite_named(suite).check_sign_key(from_text(public_key, field))
+    except InvalidMessage:
+        raise
+    except ValueError as error:
+        raise InvalidMessage(field, f"not a public key of suite {suite}") from error
+
+
 def sign(message: bytes, private_key: str, suite: str = DEFAULT) -> str:
     """Signature over exactly these bytes, base64url without padding."""
     return to_text(suite_named(suite).sign(message, from_text(private_key)))

@@ -17,6 +17,9 @@ _DIGEST = 32
 _KEY = 16
 _NONCE = 12
 _TAG = 16
+_P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+_B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+"""The curve of GB/T 32918.5: y² = x³ − 3x + b (mod p). Its points are all of one large prime order."""
 _WRAPPED = 1 + 2 * _COORDINATE + _DIGEST + _KEY
 OVERHEAD_BYTES = _WRAPPED + _NONCE + _TAG
 
@@ -50,6 +53,15 @@ class GmSuite:
         return _POINT + _halves(private)[1]
 
     public_of_sign_key = public_of_seal_key
+
+    def check_seal_key(self, public: bytes) -> None:
+        """Raises ValueError for what is no point of the curve."""
+        point = _point(public)
+        x, y = (int.from_bytes(half) for half in (point[:_COORDINATE], point[_COORDINATE:]))
+        if max(x, y) >= _P or (y * y - x * x * x + 3 * x - _B) % _P:
+            raise ValueError("not a point of the SM2 curve")
+
+    check_sign_key = check_seal_key
 
     def seal(self, plain: bytes, public: bytes, info: bytes) -> bytes:
         key, nonce = secrets.token_bytes(_KEY), secrets.token_bytes(_NONCE)

@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 _HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_P = 2**255 - 19
+_BYTES = 32
 
 
 class StandardSuite:
@@ -26,6 +28,19 @@ class StandardSuite:
 
     def public_of_sign_key(self, private: bytes) -> bytes:
         return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+    def check_seal_key(self, public: bytes) -> None:
+        """Raises ValueError for a key that seals to everybody: of small order (RFC 7748 §6.1), or of another length."""
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public))
+
+    def check_sign_key(self, public: bytes) -> None:
+        """Raises ValueError for a key under which anybody signs: of small order, or not in its one form (RFC 8032)."""
+        y = int.from_bytes(public, "little") & (2**255 - 1)
+        if len(public) != _BYTES or y >= _P:
+            raise ValueError("not an Ed25519 public key")
+        # The same point on the curve of X25519 (RFC 7748 §4.1), where small orders are refused.
+        u = (1 + y) * pow(1 - y, -1, _P) % _P if y != 1 else 0
+        self.check_seal_key(u.to_bytes(_BYTES, "little"))
 
     def seal(self, plain: bytes, public: bytes, info: bytes) -> bytes:
         return _HPKE.encrypt(plain, X25519PublicKey.from_public_bytes(public), info=info)
