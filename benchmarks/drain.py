@@ -149,7 +149,8 @@ def prepare(machine: Machine, count: int) -> list[bytes]:
 
 def signed(machine: Machine, path: str, body: bytes, method: str = "PUT") -> bytes:
     who, now = machine.identity, int(machine.clock.now().timestamp())
-    stamp = sign_request(method, path, body, kiosk_id=who.kiosk_id, private_key=who.private_key, time_s=now)
+    who_signs = {"kiosk_id": who.kiosk_id, "private_key": who.private_key}
+    stamp = sign_request(method, path, body, **who_signs, time_s=now, host="hub")
     headers = {"Host": "hub", "Content-Length": str(len(body)), "Content-Type": "application/octet-stream", **stamp}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body

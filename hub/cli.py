@@ -62,10 +62,18 @@ def main() -> None:
 @click.option("--port", type=PORT, default=8443, show_default=True, help="0 takes a free one.")
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
 @click.option("--make-keys", is_flag=True, help="Make the keys that are missing.")
+@click.option("--name", "names", multiple=True, help="host[:port] by which machines know this hub; others are refused.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its private key (PEM).")
 def serve(
-    dsn: str, host: str, port: int, keys: Path, make_keys: bool, tls_cert: Path | None, tls_key: Path | None
+    dsn: str,
+    host: str,
+    port: int,
+    keys: Path,
+    make_keys: bool,
+    names: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
 ) -> None:
     """Serve on a PostgreSQL that is there."""
     if (tls_cert is None) != (tls_key is None):
@@ -75,7 +83,7 @@ def serve(
         hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
         prepare(dsn)
         listener = listen(host, port)
-        hub = make_hub(dsn, hub_keys, Clock(), Extras())
+        hub = make_hub(dsn, hub_keys, Clock(), Extras(), names)
     except (OSError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
 

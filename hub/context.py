@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from procrastinate import App
@@ -25,6 +26,8 @@ class Hub:
     gateway: Gateway
     jobs: App
     machines: KnownKeys = field(default_factory=KnownKeys)
+    names: Sequence[str] = ()
+    """The hosts (``host[:port]``) by which machines know this hub; none: whatever ``Host`` a request names."""
 
     def stamp(self) -> str:
         """Now, as RFC 3339 in UTC."""

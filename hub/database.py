@@ -113,6 +113,8 @@ MIGRATIONS = (
            whole_to = case when kiosk.chain > 1 then 0 else kiosk.whole_to end
            from kiosk where (kiosk_chain.kiosk_id, kiosk_chain.chain) = (kiosk.kiosk_id, kiosk.chain);
        alter table kiosk drop sent_to, drop sent_at, drop whole_to""",
+    # The newest form of request signatures that each key was seen to use: an older one is refused from then on.
+    "alter table kiosk_key add form smallint not null default 1",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

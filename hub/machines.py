@@ -70,6 +70,7 @@ class Proof:
             "time_s": self.stamp.time_s,
             "kiosk_id": self.stamp.kiosk_id,
             "public_key": self.public_key,
+            "form": self.stamp.form,
         }
 
     def count(self, fresh: bool) -> None:
@@ -80,8 +81,9 @@ class Proof:
 
 
 FRESH = SQL("""fresh as (
-    insert into nonce select kiosk_id, %(nonce)s, %(time_s)s from kiosk
-        where kiosk_id = %(kiosk_id)s and %(public_key)s in (public_key, gm_public_key)
+    insert into nonce select kiosk_id, %(nonce)s, %(time_s)s from kiosk join kiosk_key as own using (kiosk_id)
+        where kiosk_id = %(kiosk_id)s and own.public_key = %(public_key)s
+        and own.public_key in (kiosk.public_key, gm_public_key) and form <= %(form)s
     on conflict do nothing returning nonce)""")
 """Takes the nonce of a ``Proof`` in the same statement as the work: a row, or none and the work must not be done."""
 
@@ -93,6 +95,24 @@ async def take_nonce(conn: AsyncConnection, proof: Proof) -> None:
     """Takes it without any work. Raises NotFresh."""
     taken = await conn.execute(_TAKE_NONCE, proof.values())
     proof.count(fresh=(await taken.fetchone() or (False,))[0])
+
+
+async def least_form(conn: AsyncConnection, kiosk_id: str, public_key: str) -> int:
+    """The oldest form of signatures that is still taken from this key: it goes up with what the machine can."""
+    rows = await conn.execute(
+        "select form from kiosk_key where kiosk_id = %s and public_key = %s", [kiosk_id, public_key]
+    )
+    row = await rows.fetchone()
+    return row[0] if row else 1
+
+
+async def note_form(conn: AsyncConnection, proof: Proof) -> None:
+    """A machine that has once signed in a newer form does so for ever: nobody brings it back to the older one."""
+    await conn.execute(
+        "update kiosk_key set form = %(form)s where kiosk_id = %(kiosk_id)s and public_key = %(public_key)s "
+        "and form < %(form)s",
+        proof.values(),
+    )
 
 
 async def register(

@@ -28,7 +28,7 @@ from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
 from kiosk.catalogue.loader import load
 from kiosk.clock import Clock
-from kiosk.messages.requests import TIME
+from kiosk.messages.requests import FORM, NEWEST_FORM, TIME
 
 _log = structlog.get_logger()
 ROUTES = [
@@ -49,14 +49,14 @@ class Extras:
     faults: Callable[[Hub], Callable[[], Awaitable[Faults]]] = field(default=lambda _: no_faults)
 
 
-def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras) -> Hub:
+def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras, names: Sequence[str] = ()) -> Hub:
     """The context of one process; its pool is not yet open."""
     pool = open_pool(dsn)
 
     async def faults() -> Faults:
         return await extras.faults(hub)()
 
-    hub = Hub(pool, keys, clock, load(), Gateway(pool, faults), work.make_jobs(dsn))
+    hub = Hub(pool, keys, clock, load(), Gateway(pool, faults), work.make_jobs(dsn), names=names)
     return hub
 
 
@@ -95,14 +95,15 @@ def make_app(hub: Hub, extras: Extras) -> Litestar:
 
 
 def _tell_time(hub: Hub) -> Callable[[ASGIApp], ASGIApp]:
-    """Every answer tells the hub's time, so that a machine with a wrong clock can sign again."""
+    """Every answer tells the hub's time, and the form of signatures that it reads: who signed otherwise signs again."""
+    form = FORM.lower().encode(), str(NEWEST_FORM).encode()
 
     def layer(app: ASGIApp) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             async def send_with_time(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     stamp = str(int(hub.clock.now().timestamp())).encode()
-                    message["headers"] = [*message["headers"], (TIME.lower().encode(), stamp)]
+                    message["headers"] = [*message["headers"], (TIME.lower().encode(), stamp), form]
                 await send(message)
 
             await app(scope, receive, send_with_time)

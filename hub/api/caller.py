@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,10 +12,20 @@ from psycopg import AsyncConnection
 
 from hub.api.problems import Problem
 from hub.context import Hub
-from hub.machines import NotFresh, Proof, take_nonce
+from hub.machines import NotFresh, Proof, least_form, take_nonce
 from kiosk.messages.encoding import BadSignature, sha256_hex
 from kiosk.messages.fleet import Enrolled, HeartbeatAnswer
-from kiosk.messages.requests import ANSWER, WINDOW_S, Stamp, WrongTime, read_stamp, sign_answer, verify_request
+from kiosk.messages.requests import (
+    ANSWER,
+    NEWEST_FORM,
+    WINDOW_S,
+    Call,
+    Stamp,
+    WrongTime,
+    read_stamp,
+    sign_answer,
+    verify_request,
+)
 
 
 class Caller(NamedTuple):
@@ -69,8 +80,14 @@ async def fresh(conn: AsyncConnection, request: Request, hub: Hub, caller: Calle
         try:
             await take_nonce(conn, caller.proof)
         except NotFresh:
-            raise Problem(401, "replayed", "this request was received before; sign it afresh") from None
+            raise await _not_served(conn, caller) from None
     return caller
+
+
+async def _not_served(conn: AsyncConnection, caller: Caller) -> Problem:
+    if await least_form(conn, caller.kiosk_id, caller.proof.public_key) > caller.stamp.form:
+        return Problem(401, "old_form", f"this machine has signed in form {NEWEST_FORM} before; sign in that form")
+    return Problem(401, "replayed", "this request was received before; sign it afresh")
 
 
 def _verified(request: Request, hub: Hub, stamp: Stamp, body: bytes, keys: dict[str, str] | None) -> Caller:
@@ -86,13 +103,21 @@ def verify_stamp(request: Request, hub: Hub, stamp: Stamp, body: bytes, public_k
     """Raises BadSignature, or Problem 401 for a wrong clock: the answer's ``Tongban-Time`` tells the right one."""
     query = request.scope["query_string"]
     path = request.scope["raw_path"] + (b"?" + query if query else b"")
+    said = [request.headers.get(name, "") for name in ("host", "content-range")]
+    call = Call(request.method, path.decode("latin-1"), sha256_hex(body), *said)
     now_s = int(hub.clock.now().timestamp())
     try:
-        verify_request(
-            stamp, request.method, path.decode("latin-1"), sha256_hex(body), public_key=public_key, now_s=now_s
-        )
+        _verify_as_any(stamp, [call._replace(host=name) for name in hub.names] or [call], public_key, now_s)
     except WrongTime as error:
         raise Problem(401, "wrong_time", str(error), hub_time=now_s) from error
+
+
+def _verify_as_any(stamp: Stamp, calls: Sequence[Call], public_key: str, now_s: int) -> None:
+    *others, last = calls
+    for call in others:
+        with contextlib.suppress(BadSignature):
+            return verify_request(stamp, call, public_key=public_key, now_s=now_s)
+    return verify_request(stamp, last, public_key=public_key, now_s=now_s)
 
 
 def signed_answer(hub: Hub, stamp: Stamp, status: int, answer: Enrolled | HeartbeatAnswer) -> Response[bytes]:

@@ -21,7 +21,7 @@ from hub.api.caller import Caller, forget_old_nonces, signed_answer, verify_stam
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
-from hub.machines import chain_of, last_receipt, number_of, public_keys, register
+from hub.machines import Proof, chain_of, last_receipt, note_form, number_of, public_keys, register
 from kiosk.catalogue.loader import file_digests, shipped
 from kiosk.messages.encoding import canonical_json, decode
 from kiosk.messages.fleet import (
@@ -93,6 +93,7 @@ async def enrol(
         if await _use_code(conn, hub, wish):
             await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now(), last_seq)
             await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
+        await note_form(conn, Proof(stamp, wish.public_key))
         chain = await chain_of(conn, wish.kiosk_id, wish.public_key)
         numbers = await _numbering(conn, wish.kiosk_id, chain or 1)
     keys = hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite)
@@ -150,6 +151,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
         chain = await chain_of(conn, caller.kiosk_id, caller.proof.public_key) or 1
         if not beat.queue_depth and not beat.held:
             await note_all_sent(conn, caller.kiosk_id, chain, beat.last_seq, now)
+        await note_form(conn, caller.proof)
         await _done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",

@@ -113,6 +113,7 @@ class HubHttp:
         self._timeout_s = timeout_s
         self._hub_told: tuple[int, float] | None = None
         self._prefix = urlsplit(url).path.rstrip("/")
+        self._form = requests.NEWEST_FORM
         self.on_outcome: Callable[[str | None], None] = lambda _reason: None
         """Told after every request: None, or why no hub answered."""
         self._client = httpx.AsyncClient(
@@ -155,13 +156,14 @@ class HubHttp:
     async def _accepted(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> Answer:
-        """Signs anew where only the stamp was not taken: a wrong clock, or a gateway that repeats requests.
+        """Signs anew where only the stamp was not taken: a wrong clock, a hub of before, a gateway that repeats.
 
         Neither is a refusal of this machine. Raises NoAnswer.
         """
         for _ in range(_SIGNINGS):
             answer = await self._send(method, path, body, headers, timeout_s)
-            if answer.status != 401 or not (self._learn_time(answer) or answer.problem_type == REPLAYED):
+            learned = self._learn_form(answer) or self._learn_time(answer)
+            if answer.status != 401 or not (learned or answer.problem_type == REPLAYED):
                 return answer
         raise NoAnswer(REPLAYED)
 
@@ -173,7 +175,10 @@ class HubHttp:
             kiosk_id=self._identity.kiosk_id,
             private_key=self._identity.private_key,
             time_s=self._unix_s(),
+            host=self._client.base_url.netloc.decode("ascii"),
+            content_range=headers.get("Content-Range", ""),
             suite=self._identity.suite,
+            form=self._form,
         )
         kind = {"Content-Type": "application/json"} if body else {}
         try:
@@ -202,6 +207,16 @@ class HubHttp:
             return int(self._clock.now().timestamp())
         told_s, at_s = self._hub_told
         return told_s + int(self._clock.monotonic() - at_s)
+
+    def _learn_form(self, answer: Answer) -> bool:
+        """True when the hub reads another form of signatures than we write: one that names none is of before.
+
+        Who makes us sign in the older form gains nothing: a hub that has seen the newer one of us refuses the older.
+        """
+        named = requests.FORM.lower() in answer.headers
+        form = requests.NEWEST_FORM if named else 1 if answer.status == 401 else self._form
+        learned, self._form = form != self._form, form
+        return learned
 
     def _learn_time(self, answer: Answer) -> bool:
         """True when the hub's clock is far from ours: the request is worth a second try with the hub's time."""

@@ -18,6 +18,12 @@ MESSAGES = "Tongban-Messages"
 """The version of answers that the asker reads; not signed: without it the answer says less."""
 SUITE = "Tongban-Suite"
 """Named by machines of another suite than ``std``."""
+FORM = "Tongban-Form"
+"""The form of the signed text; without it form 1, of machines that are one version older. A hub names the newest."""
+BODY = "Tongban-Body"
+"""The SHA-256 of the body (form 2), so that a signature can be judged before the body is read."""
+NEWEST_FORM = 2
+"""Form 1 covers neither the machine's id nor the host nor ``Content-Range``."""
 ANSWER = "Tongban-Answer"
 """The hub's signature of its answer to an enrolment or a heartbeat."""
 WINDOW_S = 300
@@ -31,28 +37,60 @@ class Stamp(NamedTuple):
     nonce: str
     signature: str
     suite: str = DEFAULT
+    form: int = 1
+    body_sha256: str = ""
+    """As the machine says it (form 2)."""
+
+
+class Call(NamedTuple):
+    """What a signature is over, besides machine, time and nonce. ``path`` is as sent, with its query."""
+
+    method: str
+    path: str
+    body_sha256: str
+    host: str = ""
+    """As in the header ``Host``, in lower case."""
+    content_range: str = ""
+    """As in the header of that name, "" without."""
 
 
 class WrongTime(BadSignature):
     """A rightly signed request from a clock too far from ours."""
 
 
-def signed_text(method: str, path: str, body_sha256: str, time_s: int, nonce: str) -> bytes:
-    """What is signed: six lines joined by a line feed. ``path`` is as sent, with its query."""
-    return "\n".join(("tongban-request/1", method.upper(), path, body_sha256, str(time_s), nonce)).encode()
+def signed_text(call: Call, kiosk_id: str, time_s: int, nonce: str, form: int) -> bytes:
+    """What is signed: nine lines joined by a line feed; six in form 1."""
+    method, path, body_sha256, host, content_range = call
+    if form == 1:
+        lines = ("tongban-request/1", method.upper(), path, body_sha256)
+    else:
+        lines = ("tongban-request/2", kiosk_id, method.upper(), host.lower(), path, content_range, body_sha256)
+    return "\n".join((*lines, str(time_s), nonce)).encode()
 
 
 def sign_request(
-    method: str, path: str, body: bytes, *, kiosk_id: str, private_key: str, time_s: int, suite: str = DEFAULT
+    method: str,
+    path: str,
+    body: bytes,
+    *,
+    kiosk_id: str,
+    private_key: str,
+    time_s: int,
+    host: str,
+    content_range: str = "",
+    suite: str = DEFAULT,
+    form: int = NEWEST_FORM,
 ) -> dict[str, str]:
     """The headers of one request; a repeated request is signed afresh.
 
     ``time_s`` is Unix seconds; add the hub's offset when the clocks differ: each answer of the hub carries its own
     time in ``Tongban-Time``.
     """
-    nonce = secrets.token_urlsafe(18)
-    text = signed_text(method, path, sha256_hex(body), time_s, nonce)
+    nonce, digest = secrets.token_urlsafe(18), sha256_hex(body)
+    text = signed_text(Call(method, path, digest, host, content_range), kiosk_id, time_s, nonce, form)
     named = {} if suite == DEFAULT else {SUITE: suite}
+    if form > 1:
+        named |= {FORM: str(form), BODY: digest}
     return {KIOSK: kiosk_id, TIME: str(time_s), NONCE: nonce, SIGNATURE: sign(text, private_key, suite), **named}
 
 
@@ -66,7 +104,16 @@ def read_stamp(headers: Mapping[str, str]) -> Stamp:
     suite = headers.get(SUITE) or headers.get(SUITE.lower()) or DEFAULT
     if suite not in SUITES:
         raise BadSignature(f"header {SUITE} names a suite that this hub does not have")
-    return Stamp(kiosk_id, int(time_s), nonce, signature, suite)
+    return Stamp(kiosk_id, int(time_s), nonce, signature, suite, *_form(headers))
+
+
+def _form(headers: Mapping[str, str]) -> tuple[int, str]:
+    named = headers.get(FORM) or headers.get(FORM.lower())
+    if named is None:
+        return 1, ""
+    if named != str(NEWEST_FORM):
+        raise BadSignature(f"header {FORM} names a form that this hub does not know")
+    return NEWEST_FORM, _header(headers, BODY)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -76,9 +123,11 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     return value
 
 
-def verify_request(stamp: Stamp, method: str, path: str, body_sha256: str, *, public_key: str, now_s: int) -> None:
+def verify_request(stamp: Stamp, call: Call, *, public_key: str, now_s: int) -> None:
     """Raises BadSignature, or WrongTime outside ±300 s. Whether the nonce was seen before is the receiver's to know."""
-    text = signed_text(method, path, body_sha256, stamp.time_s, stamp.nonce)
+    if stamp.form > 1 and stamp.body_sha256 != call.body_sha256:
+        raise BadSignature("the body is not the one that was signed")
+    text = signed_text(call, stamp.kiosk_id, stamp.time_s, stamp.nonce, stamp.form)
     verify(text, stamp.signature, public_key, stamp.suite)
     if abs(stamp.time_s - now_s) > WINDOW_S:
         raise WrongTime(f"the request's time is more than {WINDOW_S} s away from the hub's")

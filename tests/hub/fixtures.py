@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -103,15 +105,15 @@ class Machine:
     def call(
         self, method: str, path: str, body: bytes = b"", extra: dict | None = None, **sign: object
     ) -> httpx.Response:
-        return self.client.request(
-            method, path, content=body, headers={**self.signed(method, path, body, **sign), **(extra or {})}
-        )
+        chunk = {"content_range": extra["Content-Range"]} if extra and "Content-Range" in extra else {}
+        headers = {**self.signed(method, path, body, **chunk, **sign), **(extra or {})}
+        return self.client.request(method, path, content=body, headers=headers)
 
-    def signed(self, method: str, path: str, body: bytes, shift_s: int = 0) -> dict[str, str]:
+    def signed(self, method: str, path: str, body: bytes, shift_s: int = 0, **more: Any) -> dict[str, str]:
+        """The headers of a request; ``more`` as ``sign_request`` has it."""
         now_s = int(self.clock.now().timestamp()) + shift_s
-        return requests.sign_request(
-            method, path, body, kiosk_id=self.kiosk_id, private_key=self.keys.private, time_s=now_s
-        )
+        who = {"kiosk_id": self.kiosk_id, "private_key": self.keys.private, "host": urlsplit(self.hub.url).netloc}
+        return requests.sign_request(method, path, body, **{**who, "time_s": now_s, **more})
 
     def enrol(self, code: str) -> httpx.Response:
         body = msgspec.json.encode(Enrolment(code, self.kiosk_id, self.keys.public))

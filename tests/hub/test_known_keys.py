@@ -42,6 +42,10 @@ def replaced_elsewhere(hub: RunningHub, machine: Machine) -> KeyPair:
     """Another process has taken a new key of this machine; gives it."""
     fresh = seal.new_sign_key()
     hub.sql("update kiosk set public_key = %s where kiosk_id = %s returning 1", fresh.public, machine.kiosk_id)
+    hub.sql(
+        "insert into kiosk_key (kiosk_id, suite, public_key, since) values (%s, 'std', %s, now()) returning 1",
+        *(machine.kiosk_id, fresh.public),
+    )
     return fresh
 
 

@@ -50,6 +50,7 @@ class SmallHub:
         self.receipts: dict[str, bytes] = {}
         self.order: list[str] = []
         self.requests: list[tuple[str, str]] = []
+        self.forms: list[int] = []
         self.bodies: list[bytes] = []
         self.faults: list[tuple[str, str]] = []
         self.nonces: set[str] = set()
@@ -59,6 +60,8 @@ class SmallHub:
         self.damage: Callable[[bytes], bytes] = lambda content: content
         """What the way does to a signed answer."""
         self.clock_offset_s = 0
+        self.form = requests.NEWEST_FORM
+        """Of request signatures that it reads; 1: a hub that is one version older."""
         self.commands: list[Command] = []
         self.connections: list[socket.socket] = []
         self._server: ThreadingHTTPServer | None = None
@@ -111,6 +114,7 @@ class SmallHub:
 
     def answer(self, call: BaseHTTPRequestHandler, body: bytes) -> None:
         self.requests.append((call.command, call.path))
+        self.forms.append(int(call.headers.get(requests.FORM, "1")))
         if call.command == "PUT":
             self.bodies.append(body)
         fault = self.fault(f"{call.command} {call.path}")
@@ -128,6 +132,7 @@ class SmallHub:
         if fault.startswith(("page ", "signed ", "forged ")):
             return self._reply(call, *self._page(fault, body))
         status, content, headers = self._serve(call, body)
+        headers |= {requests.FORM: str(self.form)} if self.form > 1 else {}
         if fault == "cut answer":
             return self._cut(call)
         if fault == "late":
@@ -170,8 +175,11 @@ class SmallHub:
                 )
             key = self.machines[stamp.kiosk_id] = told["public_key"]
         try:
-            digest = sha256(body).hexdigest()
-            requests.verify_request(stamp, call.command, call.path, digest, public_key=key or "", now_s=now)
+            said = (call.headers.get(name, "") for name in ("Host", "Content-Range"))
+            signed = requests.Call(call.command, call.path, sha256(body).hexdigest(), *said)
+            if stamp.form > self.form:
+                raise BadSignature("form")
+            requests.verify_request(stamp, signed, public_key=key or "", now_s=now)
             if stamp.nonce in self.nonces:
                 raise BadSignature("nonce")
         except BadSignature:

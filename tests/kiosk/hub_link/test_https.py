@@ -16,6 +16,7 @@ from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp, require_safe
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol
 from kiosk.hub_link.state import LinkState
+from kiosk.messages import requests
 from kiosk.messages.envelope import parse
 from kiosk.messages.fleet import Command
 from kiosk.messages.questions import ProgressQuestion
@@ -93,6 +94,20 @@ async def test_a_large_parcel_goes_on_where_it_stopped(hub, kit, file, forwarder
     chunks = [path for method, path in hub.requests if method == "PUT" and digest in path]
     assert 5 <= len(chunks) <= 6
     assert hub.order == [key]
+
+
+async def test_a_hub_of_before_gets_signatures_in_its_form_and_the_newer_one_after_its_upgrade(
+    hub, kit, file, forwarder
+) -> None:
+    hub.form = 1
+    first = file(b"the form")
+    await drain(forwarder, kit)
+    hub.form = requests.NEWEST_FORM
+    second = file(b"another form")
+    await drain(forwarder, kit)
+    assert hub.order == [first, second]
+    forms = [form for (method, path), form in zip(hub.requests, hub.forms, strict=True) if "envelopes" in path]
+    assert forms == [1, requests.NEWEST_FORM]
 
 
 async def test_a_hub_that_lost_a_parcel_gets_just_that_one_again(hub, kit, file, forwarder) -> None:

@@ -45,14 +45,15 @@ def test_what_is_no_receipt_is_none(body: bytes) -> None:
 
 
 def stamped(**sign: object) -> requests.Stamp:
-    words = {"kiosk_id": "K-1", "private_key": KIOSK.private, "time_s": 1000} | sign
+    words = {"kiosk_id": "K-1", "private_key": KIOSK.private, "time_s": 1000, "host": "hub:8443"} | sign
     return requests.read_stamp(requests.sign_request("PUT", "/v1/x?y=1", b"body", **words))
 
 
-def check(
-    stamp: requests.Stamp, method: str = "PUT", path: str = "/v1/x?y=1", body: bytes = b"body", now_s: int = 1000
-) -> None:
-    requests.verify_request(stamp, method, path, sha256_hex(body), public_key=KIOSK.public, now_s=now_s)
+SIGNED = requests.Call("PUT", "/v1/x?y=1", sha256_hex(b"body"), "HUB:8443")
+
+
+def check(stamp: requests.Stamp, now_s: int = 1000, **change: str) -> None:
+    requests.verify_request(stamp, SIGNED._replace(**change), public_key=KIOSK.public, now_s=now_s)
 
 
 def test_a_signed_request_verifies_within_the_window() -> None:
@@ -65,16 +66,46 @@ def test_a_signed_request_verifies_within_the_window() -> None:
     assert stamped().nonce != stamped().nonce
 
 
-@pytest.mark.parametrize("change", [{"method": "POST"}, {"path": "/v1/x"}, {"body": b"b"}])
+OTHERS = [
+    {"method": "POST"},
+    {"path": "/v1/x"},
+    {"body_sha256": sha256_hex(b"b")},
+    {"host": "other:8443"},
+    {"content_range": "bytes 0-3/8"},
+]
+
+
+@pytest.mark.attack(7)
+@pytest.mark.parametrize("change", OTHERS, ids=lambda change: next(iter(change)))
 def test_another_request_than_the_signed_one_is_refused(change: dict) -> None:
     with pytest.raises(BadSignature):
         check(stamped(), **change)
 
 
-@pytest.mark.parametrize("header", [requests.KIOSK, requests.TIME, requests.NONCE, requests.SIGNATURE])
+@pytest.mark.attack(7)
+@pytest.mark.parametrize("change", [{"kiosk_id": "K-2"}, {"form": 1}, {"body_sha256": sha256_hex(b"b")}])
+def test_another_stamp_than_the_signed_one_is_refused(change: dict) -> None:
+    with pytest.raises(BadSignature):
+        check(stamped()._replace(**change))
+
+
+def test_a_machine_of_before_signs_in_form_1() -> None:
+    stamp = stamped(form=1)
+    assert (stamp.form, stamp.body_sha256) == (1, "")
+    check(stamp)
+
+
+@pytest.mark.parametrize("form", ["0", "1", "3", "", "two"])
+def test_a_form_that_is_not_known_is_named(form: str) -> None:
+    headers = requests.sign_request("GET", "/", b"", kiosk_id="K", private_key=KIOSK.private, time_s=1, host="h")
+    with pytest.raises(BadSignature, match=requests.FORM):
+        requests.read_stamp(headers | {requests.FORM: form or "-"})
+
+
+@pytest.mark.parametrize("header", [requests.KIOSK, requests.TIME, requests.NONCE, requests.SIGNATURE, requests.BODY])
 @pytest.mark.parametrize("value", [None, "", "é" * 20, "x" * 600])
 def test_a_request_without_a_proper_header_is_refused(header: str, value: str | None) -> None:
-    headers = requests.sign_request("GET", "/", b"", kiosk_id="K", private_key=KIOSK.private, time_s=1)
+    headers = requests.sign_request("GET", "/", b"", kiosk_id="K", private_key=KIOSK.private, time_s=1, host="h")
     with pytest.raises(BadSignature, match=header):
         requests.read_stamp({k: v for k, v in (headers | {header: value}).items() if v is not None})
 
