@@ -64,7 +64,11 @@ def questions(machine: Machine) -> dict[str, Question]:
         await machine.audit("staff_removed", actor="operator", ref=ref, cards=removed)
         return {"removed": removed}
 
-    return {"doctor": doctor, "queue": queue, "release": release, "staff": staff, "staff_remove": staff_remove}
+    async def audit(_request: dict[str, Any]) -> dict[str, Any]:
+        return {"audit": await trio.to_thread.run_sync(machine.audit_proof.examine)}
+
+    asked = {"doctor": doctor, "queue": queue, "release": release, "audit": audit}
+    return asked | {"staff": staff, "staff_remove": staff_remove}
 
 
 async def _told(answer: Awaitable[T]) -> T:
@@ -76,7 +80,7 @@ async def _told(answer: Awaitable[T]) -> T:
 
 
 async def examine(machine: Machine) -> dict[str, Any]:
-    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, protection of a visit."""
+    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, memory, audit."""
     return {
         "devices": device_rows(machine),
         "store": await trio.to_thread.run_sync(store_facts, machine),
@@ -85,6 +89,7 @@ async def examine(machine: Machine) -> dict[str, Any]:
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
         "memory": await trio.to_thread.run_sync(memory_facts, machine),
+        "audit": {"entries": machine.audit_log.head()[0], "differs_from_hub": machine.audit_is_doubted},
         "out_of_service": machine.out_of_service,
     }
 

@@ -23,9 +23,11 @@ from kiosk.clock import Clock, local
 from kiosk.config import Config
 from kiosk.guide_calls import GuideCalls
 from kiosk.health import WORKS
+from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
+from kiosk.hub_link.http import Answer
 from kiosk.hub_link.identity import Identity, keep_suite
 from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.numbers import ReceiptNumbers
@@ -33,7 +35,7 @@ from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.journey.engine import Outcome
 from kiosk.logs import place_of
-from kiosk.messages.fleet import Heartbeat, HeartbeatAnswer
+from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat, HeartbeatAnswer
 from kiosk.next_card import READER, NextCard
 from kiosk.pages import Chip, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
@@ -132,6 +134,10 @@ class Machine:
         """Since this start: a store that was put back from a copy has its numbers set right too."""
         keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
         self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self.alarm)
+        who = {"kiosk_id": self.config.machine.id, "suite": hub.suite, "verify_key": hub.verify_key}
+        self.audit_proof = AuditProof(self.values, self.audit_log, **who)
+        self.audit_is_doubted = False
+        """The hub has signed another audit chain than the one that is here."""
         self.link = HubLink(
             hub,
             self.identity,
@@ -407,9 +413,11 @@ class Machine:
         self.watch.link_changed()
         self._refreshed()
 
-    async def _hub_said(self, told: HeartbeatAnswer) -> None:
+    async def _hub_said(self, told: HeartbeatAnswer, answer: Answer) -> None:
         """In the hub's own signed words."""
         self.timekeeper.hub_says(told.now)
+        if told.audit_proved is not None:
+            await self._audit_was_proved(told.audit_proved, answer)
         if told.numbering is None:
             return
         try:
@@ -417,6 +425,17 @@ class Machine:
             self._numbering_told = True
         except StoreError as error:
             log.error("numbers_not_kept", error=str(error))
+
+    async def _audit_was_proved(self, proved: AuditProved, answer: Answer) -> None:
+        try:
+            is_ours = await trio.to_thread.run_sync(self.audit_proof.keep, proved, answer)
+        except StoreError as error:
+            log.error("audit_proof_not_kept", error=str(error))
+            return
+        if not is_ours and not self.audit_is_doubted:
+            log.error("audit_chain_differs", entries=proved.entries)
+            self.alarm("audit", f"the hub has another audit chain of {proved.entries} entries; keep the store's file")
+        self.audit_is_doubted = not is_ours
 
     def _heartbeat(self) -> Heartbeat:
         waiting = self.outbox.counts()
@@ -429,6 +448,7 @@ class Machine:
             software_version=metadata.version("tongban"),
             in_service=not self.out_of_service,
             devices={name: status.device.value for name, status in self.peripherals.statuses.items()},
+            audit_head=AuditHead(*self.audit_log.head()),
         )
 
     def _case_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:

@@ -72,6 +72,13 @@ class Audit:
             expected, prev = expected + 1, digest
         return None if expected - 1 >= given else expected
 
+    def digest_of(self, seq: int) -> str | None:
+        """What the row of this number holds as its digest; of number 0 the 64 zeros; None: there is no such row."""
+        if seq == 0:
+            return FIRST_PREV
+        found = self._store.query("SELECT sha256 FROM audit WHERE seq = ?", seq)
+        return found[0]["sha256"] if found else None
+
     def _last(self) -> dict[str, Any] | None:
         return next(iter(self._store.query("SELECT * FROM audit ORDER BY seq DESC LIMIT 1")), None)
 

@@ -14,8 +14,10 @@ from kiosk import hardening, status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.hub_link.audit_proof import AuditProof
 from offline_cache.audit import Audit
 from offline_cache.store import Store
+from offline_cache.values import Values
 
 _SETTLE_S = 8.0
 
@@ -27,7 +29,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
     """Name every device and its state, the store, the hub, the queue, the versions.
 
     Exit 3: a device does not work, an envelope is held, a key of [hub] is wrong, the hub does not take this machine, or
-    freed memory stays readable, or its clock is not believed.
+    freed memory stays readable, its clock is not believed, or the hub has another audit chain.
     """
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor"))
@@ -65,16 +67,35 @@ def audit() -> None:
 @audit.command()
 @click.pass_obj
 def verify(config_path: str | None) -> None:
-    """Check every link of the audit chain."""
+    """Check every link of the audit chain, and say how far the hub vouches for it, and since when.
+
+    The hub hears the chain's head with each heartbeat and signs what it has: who rewrites, cuts or empties the chain
+    contradicts that signature, which is kept beside it. Works beside a running machine.
+    """
     config = loaded(config_path)
+    answer = trio.run(partial(_ask, config, "audit"))
+    found = answer["audit"] if answer else _audit_alone(config)
+    if bad := found["broken_at"]:
+        failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
+    click.echo(f"audit chain: unbroken, {found['entries']} entries")
+    click.echo(_proved(found, config.hub.url))
+
+
+def _audit_alone(config: Config) -> dict[str, Any]:
     store = Store.peek(config.store.path, now=Clock().now)
+    who = {"kiosk_id": config.machine.id, "suite": config.hub.suite, "verify_key": config.hub.verify_key}
     try:
-        bad = Audit(store).verify()
+        return AuditProof(Values(store), Audit(store), **who).examine()
     finally:
         store.close()
-    if bad is not None:
-        failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
-    click.echo("audit chain: unbroken")
+
+
+def _proved(found: dict[str, Any], hub_url: str) -> str:
+    entries, at, by = found["proved_entries"], found["proved_at"], found["proved_by"]
+    if by == "nobody":
+        return "proved by nobody: no hub has signed it yet, so its owner may have written all of it anew"
+    whose = f"the hub at {hub_url}" if by == "hub" else "a hub with another key than [hub] verify_key"
+    return f"entries 1 to {entries} are proved since {at} by {whose}"
 
 
 async def _ask(config: Config, question: str) -> dict[str, Any] | None:
@@ -104,7 +125,8 @@ def _is_well(report: dict[str, Any]) -> bool:
     clock = report.get("clock", {})
     is_right = clock.get("knows_date", True) and not clock.get("doubted", False)
     is_ours = not hub["wrong_key"] and not hub["needs_a_person"]
-    return devices and safe and is_right and is_ours and not report["queue"]["held"]
+    is_whole = not report.get("audit", {}).get("differs_from_hub", False)
+    return devices and safe and is_right and is_ours and is_whole and not report["queue"]["held"]
 
 
 def _settled(machine: Any) -> bool:
@@ -115,7 +137,7 @@ def _settled(machine: Any) -> bool:
 
 def _print_report(report: dict[str, Any]) -> None:
     _print_devices(report["devices"])
-    for part in ("store", "hub", "clock", "queue", "memory", "versions"):
+    for part in ("store", "hub", "clock", "queue", "audit", "memory", "versions"):
         print_table(part, ["", ""], [[k, v] for k, v in report.get(part, {}).items()])
 
 

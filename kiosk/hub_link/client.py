@@ -69,7 +69,7 @@ class HubLink:
     """One per machine. ``run`` keeps ``state`` true to the facts; ``ask`` works with or without it.
 
     ``known_keys`` hears what the hub says of its keys; ``describe`` gives the next heartbeat (called in a thread);
-    ``on_told`` gets each answer that the hub has signed, ``on_command`` does one command of the city;
+    ``on_told`` gets each answer that the hub has signed, read and as it came; ``on_command`` does one command;
     ``asks_numbering``: whether the next heartbeat asks for the machine's number. ``on_change`` is told when ``state``
     changes (the forwarder's ``network_up`` belongs there); ``on_alarm(what, reason)`` asks for a person, once for each
     state between two times online.
@@ -84,7 +84,7 @@ class HubLink:
         on_change: Callable[[LinkState], None] = lambda _state: None,
         on_alarm: Callable[[str, str], None] = lambda *_: None,
         describe: Callable[[], Heartbeat] = Heartbeat,
-        on_told: Callable[[HeartbeatAnswer], Awaitable[None]] | None = None,
+        on_told: Callable[[HeartbeatAnswer, Answer], Awaitable[None]] | None = None,
         asks_numbering: Callable[[], bool] = lambda: False,
         on_command: Callable[[Command], Awaitable[None]] | None = None,
         rng: random.Random | None = None,
@@ -215,7 +215,7 @@ class HubLink:
         state, told = await self._judged(answer)
         # Before anybody hears of it: who is online has its number, and knows the time.
         if told is not None and self._on_told is not None:
-            await self._on_told(told)
+            await self._on_told(told, answer)
         self._become(state, detail_of(answer, state))
         for command in told.commands if told is not None else []:
             await self._obey(command)

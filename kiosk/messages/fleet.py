@@ -50,6 +50,24 @@ class KeyStatement(msgspec.Struct, frozen=True):
     signature: str
 
 
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class AuditHead(msgspec.Struct, frozen=True):
+    """Where a machine's audit chain ends: how many entries, and the digest of the last (64 zeros: none)."""
+
+    entries: Annotated[int, Meta(ge=0, le=2**53)]
+    sha256: Digest
+
+
+class AuditProved(msgspec.Struct, frozen=True):
+    """The highest head that the hub has of a machine's audit chain, and since when (RFC 3339 UTC)."""
+
+    entries: Annotated[int, Meta(ge=0, le=2**53)]
+    sha256: Digest
+    at: str
+
+
 class Heartbeat(msgspec.Struct, frozen=True):
     """``POST /v1/heartbeats``. ``last_seq`` is the highest ``seq`` committed (0: none); no personal data.
 
@@ -65,6 +83,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     in_service: bool = True
     devices: dict[str, str] = {}
     done_commands: list[str] = []
+    audit_head: AuditHead | None = None
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -87,6 +106,7 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     now: str = ""
     hub_keys: KeyStatement | None = None
     numbering: Numbering | None = None
+    audit_proved: AuditProved | None = None
 
 
 def sign_hub_keys(
