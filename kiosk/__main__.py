@@ -10,7 +10,11 @@ _KNOWS_PERSONS = {"run", "walk"}
 
 
 def main() -> None:
-    """What will know persons starts in hardened memory, before anything large is loaded: it would be loaded twice."""
+    """What will know persons starts in hardened memory, before anything large is loaded: it would be loaded twice.
+
+    No command may be looked into: each may hold a PIN, a code or the machine's key.
+    """
+    hardening.no_core_dumps()
     if _KNOWS_PERSONS & set(sys.argv[1:]):
         hardening.restart_hardened(sys.argv[1:])
     from kiosk.cli import main as command

@@ -20,6 +20,7 @@ _COMMANDS = {
     "journeys": "kiosk.commands.catalogue",
     "sim": "kiosk.commands.sim",
     "enrol": "kiosk.commands.enrolment",
+    "seal": "kiosk.commands.enrolment",
     "staff": "kiosk.commands.staff",
     "audit": "kiosk.commands.looking",
 }

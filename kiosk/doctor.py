@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Awaitable
 from importlib import metadata
@@ -80,7 +81,7 @@ async def _told(answer: Awaitable[T]) -> T:
 
 
 async def examine(machine: Machine) -> dict[str, Any]:
-    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, memory, audit."""
+    """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, protection, audit."""
     return {
         "devices": device_rows(machine),
         "store": await trio.to_thread.run_sync(store_facts, machine),
@@ -89,6 +90,7 @@ async def examine(machine: Machine) -> dict[str, Any]:
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
         "memory": await trio.to_thread.run_sync(memory_facts, machine),
+        "protection": protection_facts(machine),
         "audit": {"entries": machine.audit_log.head()[0], "differs_from_hub": machine.audit_is_doubted},
         "out_of_service": machine.out_of_service,
     }
@@ -202,6 +204,23 @@ def say_whether_memory_is_safe(machine: Machine) -> None:
     machine.publish("memory", overwritten=safe)
     if not safe:
         log.error("freed_memory_stays_readable")
+
+
+def protection_facts(machine: Machine) -> dict[str, Any]:
+    """What protects keys and visits, and what of it is missing.
+
+    ``secrets`` is what binds the store's secrets to this computer: ``tpm2``, ``host`` (its host key), ``none``: they
+    lie in clear. ``missing``: ``sealing``, ``closed_memory`` (another process of this user may read the machine's),
+    ``closed_vision``, ``own_user`` (the machine is run by root).
+    """
+    vision = machine.vision.is_closed if machine.vision else None
+    lacks = {
+        "sealing": machine.vault.kind == "none",
+        "closed_memory": not hardening.is_closed(),
+        "closed_vision": vision is False,
+        "own_user": os.geteuid() == 0,
+    }
+    return {"secrets": machine.vault.kind, "missing": [name for name, is_so in lacks.items() if is_so]}
 
 
 def memory_facts(machine: Machine) -> dict[str, Any]:

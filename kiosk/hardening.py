@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 _MARK = "TONGBAN_HARDENED"
+_PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _SIZES = (200, 3_000, 40_000)
 _ROUNDS, _TOGETHER = 4, 8
 _HEAD = 64
@@ -42,10 +43,18 @@ def start_anew(arguments: list[str]) -> NoReturn:
 
 
 def no_core_dumps() -> None:
-    """A crash must not write a visit to the disk, nor may another user's process read this one."""
+    """A crash must not write a visit to the disk, nor may another process of the same user read this one.
+
+    Each program begins without it (execve(2)): every process that knows persons or keys asks for itself.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pr_set_dumpable = 4
-    ctypes.CDLL(None).prctl(pr_set_dumpable, 0 if os.geteuid() != 0 else 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def is_closed() -> bool:
+    """Whether ``no_core_dumps`` is in force in this process, by the system's own word."""
+    is_undumpable = ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+    return is_undumpable and resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 
 
 def overwrites() -> dict[str, bool]:

@@ -53,6 +53,7 @@ from offline_cache.journal import Journal
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
+from offline_cache.vault import open_vault
 
 log = structlog.get_logger()
 _SETTLE_S = 0.5
@@ -81,7 +82,12 @@ class Machine:
         self.catalogue = loader.load(folder)
         self.status = StatusSocket(config.machine.status_socket, self.clock.monotonic)
         self._open_store()
-        self._build_hub_link()
+        try:
+            self.vault = open_vault(self.store)
+            self._build_hub_link()
+        except StoreError:
+            self.store.close()
+            raise
         configured = config.device_settings()
         camera: Any = configured.pop("camera", None)
         self.peripherals = Peripherals(configured, self.clock)
@@ -119,16 +125,12 @@ class Machine:
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self._refreshed)
-        self.staff = StaffBook(self.values, self.clock.now)
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub
-        try:
-            keep_suite(self.values, self.outbox, hub.suite)
-        except StoreError:
-            self.store.close()
-            raise
-        self.identity = Identity.load(self.values, self.config.machine.id, hub.suite)
+        keep_suite(self.values, self.outbox, hub.suite)
+        self.staff = StaffBook(self.values, self.clock.now)
+        self.identity = Identity.load(self.vault, self.config.machine.id, hub.suite)
         self.numbers = ReceiptNumbers(self.values, self.counters, self.config.machine.id)
         self._numbering_told = False
         """Since this start: a store that was put back from a copy has its numbers set right too."""

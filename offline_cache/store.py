@@ -96,7 +96,7 @@ class Store:
                 _refuse_foreign(path)
                 store._fresh()
                 migrate(store.db)
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
                 ballast.fill(keep_free_bytes=store._floor)
             except BaseException:
                 store.close()
@@ -415,7 +415,7 @@ def _promised(path: Path, version: int) -> bool:
     return found is not None and found[0] <= len(MIGRATIONS)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new file's name is durable only after its folder is."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

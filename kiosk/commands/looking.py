@@ -14,6 +14,7 @@ from kiosk import hardening, status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.hub_link.address import is_loopback
 from kiosk.hub_link.audit_proof import AuditProof
 from offline_cache.audit import Audit
 from offline_cache.store import Store
@@ -29,7 +30,8 @@ def doctor(config_path: str | None, as_json: bool) -> None:
     """Name every device and its state, the store, the hub, the queue, the versions.
 
     Exit 3: a device does not work, an envelope is held, a key of [hub] is wrong, the hub does not take this machine, or
-    freed memory stays readable, its clock is not believed, or the hub has another audit chain.
+    freed memory stays readable, its clock is not believed, the hub has another audit chain, or, with a hub that is not
+    on this computer, a protection is missing.
     """
     config = loaded(config_path)
     report = trio.run(partial(_ask, config, "doctor"))
@@ -125,8 +127,10 @@ def _is_well(report: dict[str, Any]) -> bool:
     clock = report.get("clock", {})
     is_right = clock.get("knows_date", True) and not clock.get("doubted", False)
     is_ours = not hub["wrong_key"] and not hub["needs_a_person"]
+    is_protected = is_loopback(hub["url"]) or not report.get("protection", {}).get("missing")
     is_whole = not report.get("audit", {}).get("differs_from_hub", False)
-    return devices and safe and is_right and is_ours and is_whole and not report["queue"]["held"]
+    is_closed = is_protected and safe
+    return devices and is_closed and is_right and is_ours and is_whole and not report["queue"]["held"]
 
 
 def _settled(machine: Any) -> bool:
@@ -137,7 +141,7 @@ def _settled(machine: Any) -> bool:
 
 def _print_report(report: dict[str, Any]) -> None:
     _print_devices(report["devices"])
-    for part in ("store", "hub", "clock", "queue", "audit", "memory", "versions"):
+    for part in ("store", "hub", "clock", "queue", "audit", "protection", "memory", "versions"):
         print_table(part, ["", ""], [[k, v] for k, v in report.get(part, {}).items()])
 
 

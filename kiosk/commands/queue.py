@@ -23,7 +23,7 @@ from kiosk.hub_link.identity import Identity
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
-from offline_cache.values import Values
+from offline_cache.vault import open_vault
 
 _BATCH_TIMEOUT_S = 120.0
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"%PDF", b"RIFF")
@@ -139,7 +139,7 @@ def _is_picture(file: Path) -> bool:
 
 def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: list[str]) -> list[transfer.Line]:
     outbox = Outbox(store)
-    identity = Identity.load(Values(store), config.machine.id, config.hub.suite)
+    identity = Identity.load(open_vault(store), config.machine.id, config.hub.suite)
     lines = transfer.take_answers(outbox, file, config.hub.verify_key, config.hub.suite, trouble)
     own = []
 

@@ -31,7 +31,6 @@ log = structlog.get_logger()
 def run(config_path: str | None) -> None:
     """Run the machine until SIGTERM; prints one JSON line when it is ready."""
     config = loaded(config_path)
-    hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
     clock = Clock(config.demo.today)
     if serve(config, presenter("kivy", config, clock), clock=clock).must_restart:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk import hardening, logs
+from kiosk import logs
 from kiosk.citizen import Citizen, Script, read_script
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
@@ -29,7 +29,6 @@ def walk(config_path: str | None, script: Path, count: int, screen: bool, shots:
     except ValueError as error:
         failed(str(error))
     config = loaded(config_path)
-    hardening.no_core_dumps()
     logs.to_folder(config.machine.log_folder)
     if shots:
         shots.mkdir(parents=True, exist_ok=True)

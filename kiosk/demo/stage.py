@@ -106,6 +106,24 @@ def staged(folder: Path, report: Report) -> Iterator[Stage]:
     """A stage that is up, configured and enrolled; ended on the way out. Raises ChildError."""
     stage = Stage(folder)
     stage.slips.mkdir(parents=True, exist_ok=True)
+    with _own_host_key(folder):
+        yield from _set_up(stage, report)
+
+
+@contextmanager
+def _own_host_key(folder: Path) -> Iterator[None]:
+    """The secrets of this stage are sealed with a key that lies in its folder: a demo leaves nothing in the system."""
+    name = "SYSTEMD_CREDENTIAL_SECRET"
+    before = os.environ.get(name)
+    os.environ[name] = before or str(folder / "host.secret")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
+def _set_up(stage: Stage, report: Report) -> Iterator[Stage]:
     try:
         report("hub")
         _start_hub(stage)

@@ -19,6 +19,7 @@ from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.values import Values
+from offline_cache.vault import Vault
 
 _NAMESPACE = "identity"
 
@@ -35,13 +36,13 @@ class Identity(NamedTuple):
         return f"Identity({self.kiosk_id}, {self.public_key})"
 
     @classmethod
-    def load(cls, values: Values, kiosk_id: str, suite: str = DEFAULT) -> Identity:
+    def load(cls, secrets: Vault | Values, kiosk_id: str, suite: str = DEFAULT) -> Identity:
         """The machine's key from the store; made and kept durably when there is none yet."""
         name = f"sign_key_{suite}"
-        kept = values.get(_NAMESPACE, name)
+        kept = secrets.get(_NAMESPACE, name)
         if kept is None:
             kept = new_sign_key(suite).private.encode("ascii")
-            values.put(_NAMESPACE, name, kept)
+            secrets.put(_NAMESPACE, name, kept)
         private = kept.decode("ascii")
         return cls(kiosk_id, private, public_sign_key(private, suite), suite)
 

@@ -53,6 +53,7 @@ def _page(stay: Stay, store: dict[str, Any]) -> Page:
                 *(_fact(name, same(versions[name])) for name in _VERSIONS),
                 _fact("clock", _clock(stay)),
                 _fact("memory", text("maintenance.memory_on" if safe else "maintenance.memory_off")),
+                *_protection(doctor.protection_facts(stay.machine)),
             ),
         ),
         actions=(LEAVE, BACK, again),
@@ -69,6 +70,12 @@ def _sync(store: dict[str, Any]) -> Text:
         return text("maintenance.sync_unknown")
     times = f"{store['sync_p50_ms']:.2f} / {store['sync_p99_ms']:.2f} ms"
     return text(f"maintenance.disk_{store['disk'].replace(' ', '_')}", times=times)
+
+
+def _protection(found: dict[str, Any]) -> tuple[Fact, ...]:
+    """What the secrets are sealed with, and one row for each protection that is missing."""
+    lacks = (_fact("lacks", text(f"maintenance.lacks_{name}")) for name in found["missing"] if name != "sealing")
+    return (_fact("secrets", text(f"maintenance.secrets_{found['secrets']}")), *lacks)
 
 
 def _trouble(stay: Stay) -> tuple[Notice, ...]:

@@ -80,6 +80,8 @@ class VisionWorker:
         self.missing_model = ""
         self.overwrites: bool | None = None
         """Whether memory that the worker frees is overwritten, by its own measurement; None before it has said."""
+        self.is_closed: bool | None = None
+        """Whether no other process may read the worker, by its own word; None before it has said."""
         self.status = DeviceStatus()
 
     @property
@@ -190,8 +192,8 @@ class VisionWorker:
 
     def _take(self, message: p.ToClient) -> None:
         match message:
-            case p.Ready(missing, overwrites):
-                self.missing_model, self.overwrites = missing, overwrites
+            case p.Ready(missing, overwrites, is_closed):
+                self.missing_model, self.overwrites, self.is_closed = missing, overwrites, is_closed
                 self._ready.set()
             case p.CameraChanged(device, error, detail):
                 self._publish(DeviceState(device), error, detail)

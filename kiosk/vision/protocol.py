@@ -116,11 +116,13 @@ class Forget(Message, frozen=True):
 class Ready(Message, frozen=True):
     """The worker runs. ``missing`` names a model file that is not there ("" when complete).
 
-    ``overwrites``: whether memory that it frees is overwritten, as measured.
+    ``overwrites``: whether memory that it frees is overwritten, as measured. ``is_closed``: no other process of the
+    same user may read it.
     """
 
     missing: str
     overwrites: bool
+    is_closed: bool
 
 
 class CameraChanged(Message, frozen=True):

@@ -127,7 +127,7 @@ class Worker:
 
     def _look(self) -> None:
         self._load()
-        self._send(p.Ready(self._missing, all(hardening.overwrites().values())))
+        self._send(p.Ready(self._missing, all(hardening.overwrites().values()), hardening.is_closed()))
         while True:
             job = self._jobs.get()
             try:
@@ -250,6 +250,7 @@ class Worker:
 
 def main(argv: list[str] | None = None) -> int:
     """Serve one machine over the inherited socket; ends at once when the other end closes."""
+    hardening.no_core_dumps()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket-fd", type=int, required=True)
     parser.add_argument("--frames-fd", type=int, required=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from kiosk import hardening
+from kiosk.vision.frames import FrameSegment
+from tests.waiting import eventually
 
 _MEASURE = "import json; from kiosk import hardening; print(json.dumps(hardening.overwrites()))"
 _CLAIMS = {"MALLOC_CONF": "junk:free", "TONGBAN_HARDENED": "1"}
@@ -51,6 +54,50 @@ def test_the_library_alone_leaves_what_pythons_own_allocator_keeps() -> None:
 
 def test_glibcs_own_overwriting_is_found_out_where_its_thread_cache_keeps_blocks() -> None:
     assert measured(PYTHONMALLOC="malloc", GLIBC_TUNABLES="glibc.malloc.perturb=165")["freed"] is False
+
+
+_WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+"""A stranger of the same user, who is in a test root: without this right even root is one."""
+_OPEN = "import sys; print('up', flush=True); sys.stdin.read()"
+_CLOSED = "from kiosk import hardening; hardening.no_core_dumps(); " + _OPEN
+
+
+def reads_memory(pid: int) -> bool:
+    """Whether a stranger of the same user opens this process's memory."""
+    look = [*_WITHOUT_PTRACE, sys.executable, "-c", f"open('/proc/{pid}/mem', 'rb').close()"]
+    return subprocess.run(look, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.attack(12)
+@pytest.mark.parametrize(("program", "is_read"), [(_OPEN, True), (_CLOSED, False)], ids=["as it begins", "closed"])
+def test_stranger_of_the_same_user_cannot_look_into_a_closed_process(program: str, is_read: bool) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*_WITHOUT_PTRACE, sys.executable, "-c", program], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout.readline() == b"up\n"
+        assert reads_memory(process.pid) is is_read
+        process.stdin.close()
+
+
+@pytest.mark.attack(12)
+def test_vision_worker_is_closed_after_exec() -> None:
+    ours, theirs = socket.socketpair()
+    segment = FrameSegment()
+    fds = theirs.fileno(), segment.fd
+    words = ["-m", "kiosk.vision.worker", "--socket-fd", str(fds[0]), "--frames-fd", str(fds[1])]
+    with ours, subprocess.Popen([*_WITHOUT_PTRACE, sys.executable, *words], pass_fds=fds) as process:
+        theirs.close()
+        eventually(lambda: not reads_memory(process.pid), "the worker's memory is closed to strangers")
+        assert process.poll() is None, "it runs"
+        ours.close()
+    segment.close()
+
+
+@pytest.mark.attack(12)
+def test_every_command_is_closed_before_it_reads_anything() -> None:
+    program = "from kiosk import hardening; import kiosk.__main__ as m; import kiosk.cli\n"
+    program += "kiosk.cli.main = lambda: print(hardening.is_closed())\nm.main()"
+    done = subprocess.run([sys.executable, "-c", program, "staff"], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 _RESTART = """

@@ -167,4 +167,4 @@ def test_a_machine_that_its_hub_does_not_know_learns_it_from_doctor(world: World
 
 def test_audit_chain_is_checked_beside_no_machine(world: World) -> None:
     done = command(world, "audit", "verify")
-    assert (done.returncode, done.stdout.strip()) == (0, "audit chain: unbroken")
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "audit chain: unbroken")
