@@ -24,7 +24,7 @@ from hub.api.machine import add_code
 from hub.context import Hub
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
-from hub.files import LOOK_S, Folder, Handled, told
+from hub.files import LOOK_S, Folder, Handled, told, unless
 from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
 from hub.keys import load_keys, load_or_make_keys
@@ -136,9 +136,14 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
         if not once:
             _say(folder=str(folder.path))
         while not stop.is_set():
-            handled = await folder.handle_all()
+            found = await unless(stop, folder.handle_all())
+            if found is None:
+                return 3 if once else 0
+            handled = found
             for each in handled:
                 click.echo(msgspec.json.encode(told(*each)))
+            if once and folder.trouble:
+                raise click.ClickException(f"{folder.path}: {folder.trouble}")
             if once:
                 break
             with contextlib.suppress(TimeoutError):

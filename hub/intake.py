@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from psycopg import AsyncConnection
 
 from hub import inbox, machines, parcels
 from hub.context import Hub
-from kiosk.messages.batch import Member, read_batch
+from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
+from kiosk.messages.foreign import shown
 from kiosk.messages.receipts import refusal_bytes, sign_refusal
 
 Result = Literal["accepted", "known", "rejected"]
+Source = Path | BinaryIO
+UNSIGNED_TOLD = 100
+_REASON_CHARACTERS = 300
+_UNSIGNED = "not signed by a machine that is enrolled"
 
 
 class Judged(NamedTuple):
@@ -41,30 +47,58 @@ class TakenIn(NamedTuple):
         return not self.trouble and all(each.result != "rejected" for each in self.judged)
 
 
-async def take_in(hub: Hub, path: Path) -> TakenIn:
+class _Stopped(Exception):
+    """Nobody waits for what this thread reads any more."""
+
+
+async def take_in(hub: Hub, source: Source) -> TakenIn:
     """Takes in a batch file: first what was signed, then only the parcels that it names, then each envelope.
 
     A batch that came over HTTPS counts as by file too: another machine brings it, its own may be away for long.
-    Raises OSError when the disk fails and psycopg.Error when the database does: then it can be taken in again.
+    Canceled, it ends soon, whatever it reads. Raises Refused for a path that is no file, OSError when the disk fails
+    and psycopg.Error when the database does: then it can be taken in again.
     """
+    stopped = threading.Event()
+
+    def pause() -> None:
+        if stopped.is_set():
+            raise _Stopped
+
+    try:
+        return await _take_in(hub, source, pause)
+    finally:
+        stopped.set()
+
+
+async def _take_in(hub: Hub, source: Source, pause: Callable[[], None]) -> TakenIn:
     trouble: list[str] = []
-    found = await asyncio.to_thread(_envelopes, path, trouble)
+    found = await asyncio.to_thread(_envelopes, source, trouble, pause)
     judged: list[Judged] = []
     async with hub.pool.connection() as conn:
         signed = {each.digest: await _signer(conn, each, judged) for each in found}
         sent = [each for each in found if signed[each.digest]]
         wanted = {part.sha256 for each in sent for part in each.header.parts}
-        async for content in _parcels(path, wanted):
+        async for content in _parcels(source, wanted, pause):
             await _keep(conn, content)
         for each in sorted(sent, key=lambda each: (each.header.kiosk_id, each.header.seq)):
             judged.append(await _receive(hub, conn, each, signed[each.digest]))
-    return TakenIn(judged, trouble)
+    return TakenIn(_without_many_unsigned(judged, trouble), trouble)
 
 
-def _envelopes(path: Path, trouble: list[str]) -> list[Submission]:
+def _without_many_unsigned(judged: list[Judged], trouble: list[str]) -> list[Judged]:
+    """Anybody can write thousands of them: a few are told one by one."""
+    unsigned = [each for each in judged if each.reason == _UNSIGNED]
+    if len(unsigned) <= UNSIGNED_TOLD:
+        return judged
+    trouble.append(f"{len(unsigned) - UNSIGNED_TOLD} more envelopes are {_UNSIGNED}")
+    return unsigned[:UNSIGNED_TOLD] + [each for each in judged if each.reason != _UNSIGNED]
+
+
+def _envelopes(source: Source, trouble: list[str], pause: Callable[[], None]) -> list[Submission]:
     found: dict[str, Submission] = {}
     empty = True
-    for member in read_batch(path, trouble.append):
+    unreadable = 0
+    for member in read_batch(source, trouble.append, pause):
         empty = False
         if member.kind != "envelopes":
             continue
@@ -72,7 +106,11 @@ def _envelopes(path: Path, trouble: list[str]) -> list[Submission]:
             sent = parse(member.content)
             found[sent.digest] = sent
         except InvalidMessage as error:
-            trouble.append(f"{member.name[:80]}: {error}")
+            unreadable += 1
+            if unreadable <= TROUBLES_TOLD:
+                trouble.append(shown(f"{shown(member.name)}: {error}", _REASON_CHARACTERS))
+    if unreadable > TROUBLES_TOLD:
+        trouble.append(f"{unreadable - TROUBLES_TOLD} more are no envelopes")
     if empty and not trouble:
         trouble.append("nothing is in it")
     return list(found.values())
@@ -84,7 +122,7 @@ async def _signer(conn: AsyncConnection, sent: Submission, judged: list[Judged])
     # A file may be older than the machine's present key.
     keys = await machines.every_key(conn, header.kiosk_id, header.suite)
     signer = next((key for key in keys if _signed_by(sent, key)), "")
-    reason = "" if signer else "not signed by a machine that is enrolled"
+    reason = "" if signer else _UNSIGNED
     if not reason and any(part.bytes > parcels.MAX_PARCEL_BYTES for part in header.parts):
         reason = f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes"
     if reason:
@@ -100,20 +138,25 @@ def _signed_by(sent: Submission, public_key: str) -> bool:
     return True
 
 
-async def _parcels(path: Path, wanted: set[str]) -> AsyncIterator[bytes]:
+async def _parcels(source: Source, wanted: set[str], pause: Callable[[], None]) -> AsyncIterator[bytes]:
     """The parcels in the file that are wanted, one at a time: together they may be large."""
-    members = _wanted(path, wanted)
+    members = _wanted(source, wanted, pause)
     while (content := await asyncio.to_thread(next, members, None)) is not None:
         yield content
 
 
-def _wanted(path: Path, wanted: Iterable[str]) -> Iterator[bytes]:
+def _wanted(source: Source, wanted: Iterable[str], pause: Callable[[], None]) -> Iterator[bytes]:
     left = set(wanted)
-    for member in read_batch(path, lambda _: None):
+    # Without this a batch whose parcels are known, or of nobody, would be read for nothing.
+    if not left:
+        return
+    for member in read_batch(source, lambda _: None, pause):
         digest = sha256_hex(member.content) if member.kind == "parcels" else ""
         if digest in left:
             left.remove(digest)
             yield member.content
+            if not left:
+                return
 
 
 async def _keep(conn: AsyncConnection, content: bytes) -> None:

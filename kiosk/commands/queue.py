@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import click
 import msgspec
@@ -20,6 +20,9 @@ from kiosk.doctor import waiting_facts
 from kiosk.hub_link import transfer
 from kiosk.hub_link.http import HubHttp
 from kiosk.hub_link.identity import Identity
+from kiosk.messages import foreign
+from kiosk.messages.batch import FILE_BYTES
+from kiosk.messages.foreign import Refused
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
@@ -114,16 +117,19 @@ def import_(config_path: str | None, file: Path, as_json: bool) -> None:
     The machine must be stopped. Each envelope is judged on its own. Exit code 0 all, 3 partly, 1 none.
     """
     config = loaded(config_path)
-    if _is_picture(file):
-        failed(f"{file}: is a picture or PDF; photographs of slips are read at the city, with hub restore")
     clock = Clock(config.demo.today)
     trouble: list[str] = []
     try:
-        store = Store.open(config.store.path, now=clock.now, ballast_mb=0, free_floor_mb=0)
-        try:
-            lines = _taken_in(config, store, clock, file, trouble)
-        finally:
-            store.close()
+        with foreign.opened(file, FILE_BYTES) as opened:
+            if _is_picture(opened):
+                failed(f"{file}: is a picture or PDF; photographs of slips are read at the city, with hub restore")
+            store = Store.open(config.store.path, now=clock.now, ballast_mb=0, free_floor_mb=0)
+            try:
+                lines = _taken_in(config, store, clock, opened, trouble)
+            finally:
+                store.close()
+    except Refused as error:
+        failed(f"{file}: {error}; name the batch file itself, copied as a file of its own")
     except (StoreError, OSError) as error:
         failed(f"{error}; nothing more was taken in, import again")
     if not lines and not trouble:
@@ -131,13 +137,12 @@ def import_(config_path: str | None, file: Path, as_json: bool) -> None:
     _end(f"import of {file}", lines, trouble, as_json)
 
 
-def _is_picture(file: Path) -> bool:
-    with file.open("rb") as opened:
-        head = opened.read(12)
+def _is_picture(opened: BinaryIO) -> bool:
+    head = opened.read(12)
     return head.startswith(_PICTURES) or head[4:8] == b"ftyp"
 
 
-def _taken_in(config: Config, store: Store, clock: Clock, file: Path, trouble: list[str]) -> list[transfer.Line]:
+def _taken_in(config: Config, store: Store, clock: Clock, file: BinaryIO, trouble: list[str]) -> list[transfer.Line]:
     outbox = Outbox(store)
     identity = Identity.load(open_vault(store), config.machine.id, config.hub.suite)
     lines = transfer.take_answers(outbox, file, config.hub.verify_key, config.hub.suite, trouble)

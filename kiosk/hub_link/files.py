@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 import trio
@@ -12,22 +13,21 @@ import trio
 from kiosk.hub_link.carriers import Outgoing
 from kiosk.hub_link.outcome import Outcome
 from kiosk.messages.batch import (
+    FILE_BYTES,
     SUFFIX,
-    FileIdentity,
+    TROUBLES_TOLD,
     Member,
     batch_name,
-    identity_of,
-    keys_in,
+    keys_below,
     members_of,
     named_machine,
     own_place,
-    put_aside,
     read_batch,
-    take_away,
-    write_batch,
+    write_below,
 )
 from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.envelope import Header, wire
+from kiosk.messages.foreign import FileIdentity, OpenFolder, Refused, shown
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt
 
 log = structlog.get_logger()
@@ -46,13 +46,20 @@ class Reply(NamedTuple):
     content: bytes
 
 
-class Arrived(NamedTuple):
-    """A file from ``in/``. ``trouble`` are the things in it that could not be read."""
+class Said(NamedTuple):
+    """The answers of a file, and the things in it that could not be read."""
 
-    path: Path
     replies: list[Reply]
     trouble: list[str]
+
+
+class Arrived(NamedTuple):
+    """A file from ``in/`` and what it says."""
+
+    name: str
     identity: FileIdentity
+    replies: list[Reply]
+    trouble: list[str]
 
 
 class _Waiting(NamedTuple):
@@ -79,7 +86,7 @@ class FileCarrier:
         look_s: float = LOOK_S,
         again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
-        self.out, self.incoming, self.aside = (Path(folder) / name for name in ("out", "in", "aside"))
+        self._folder = Path(folder)
         self.again_after_s = again_after_s
         self._kiosk_id = kiosk_id
         self._monotonic = monotonic
@@ -90,6 +97,7 @@ class FileCarrier:
         self._written: dict[str, float] = {}
         self._keys_of: dict[str, frozenset[str]] = {}
         self._settled: dict[str, FileIdentity] = {}
+        self._told: dict[str, str] = {}
 
     async def deliver(self, envelope: Outgoing) -> Outcome:
         """``sent`` once the batch with this envelope is in ``out/`` and synced. A folder that is away is ``retry``."""
@@ -120,13 +128,10 @@ class FileCarrier:
 
         None when nothing came.
         """
-        try:
-            for path in await trio.to_thread.run_sync(self._present):
-                return await trio.to_thread.run_sync(read_answers, path)
-        except OSError as error:
-            log.warning("files.unreadable", error=type(error).__name__)
-        await trio.sleep(self._look_s)
-        return None
+        found = await trio.to_thread.run_sync(self._next)
+        if found is None:
+            await trio.sleep(self._look_s)
+        return found
 
     async def settled(self, arrived: Arrived, trouble: list[str]) -> None:
         """Takes a file away whose answers are kept; with ``trouble`` it is put aside beside its reason."""
@@ -138,7 +143,11 @@ class FileCarrier:
 
     def count_aside(self) -> int:
         """How many files wait in ``aside/`` for a person. A folder that is away has none."""
-        return len(list(self.aside.glob(f"*{SUFFIX}")))
+        try:
+            with OpenFolder.at(self._folder) as folder, folder.open_aside() as aside:
+                return sum(1 for _ in aside.names(".txt"))
+        except (Refused, OSError):
+            return 0
 
     def _take(self) -> list[_Waiting]:
         batch, self._batch, self._bytes = self._batch, [], 0
@@ -154,78 +163,125 @@ class FileCarrier:
             await trio.to_thread.run_sync(self._write_now, batch)
             outcome = Outcome("sent")
             self._written |= dict.fromkeys((each.key for each in batch), self._monotonic())
-        except OSError as error:
-            outcome = Outcome("retry", f"the folder cannot be written: {error.strerror or type(error).__name__}")
+        except (Refused, OSError) as error:
+            outcome = Outcome("retry", f"the folder cannot be written: {_why(error)}")
         finally:
             for each in batch:
                 each.done.append(outcome)
                 each.written.set()
 
     def _write_now(self, batch: list[_Waiting]) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
-        path = self.out / batch_name(self._kiosk_id, *_span(batch))
-        if not path.exists():
-            self._write_file(path, batch)
-        elif not self._keys_in(path).issuperset(each.key for each in batch):
-            # The name is taken by other envelopes between the same numbers.
-            for each in batch:
-                self._write_file(own_place(self.out, self._kiosk_id, each.seq, each.key, self._keys_in), [each])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with OpenFolder.at(self._folder) as folder, folder.below("out", make_mode=0o777) as out:
+            name = batch_name(self._kiosk_id, *_span(batch))
+            keys = partial(self._keys_in, out)
+            if out.identity(name) is None:
+                self._write_file(out, name, batch)
+            elif not keys(name).issuperset(each.key for each in batch):
+                # The name is taken by other envelopes between the same numbers.
+                for each in batch:
+                    self._write_file(out, own_place(out, self._kiosk_id, each.seq, each.key, keys), [each])
 
-    def _write_file(self, path: Path, batch: list[_Waiting]) -> None:
-        size = write_batch(path, (member for each in batch for member in each.members))
-        self._keys_of[path.name] = frozenset(each.key for each in batch)
-        log.info("files.written", file=path.name, envelopes=len(batch), bytes=size)
+    def _write_file(self, out: OpenFolder, name: str, batch: list[_Waiting]) -> None:
+        size = write_below(out, name, (member for each in batch for member in each.members))
+        self._keys_of[name] = frozenset(each.key for each in batch)
+        log.info("files.written", file=name, envelopes=len(batch), bytes=size)
 
-    def _keys_in(self, path: Path) -> frozenset[str]:
+    def _keys_in(self, out: OpenFolder, name: str) -> frozenset[str]:
         """The keys that a batch of ours was written with; from its member names after a restart."""
-        known = self._keys_of.get(path.name)
+        known = self._keys_of.get(name)
         if known is None:
-            known = self._keys_of[path.name] = keys_in(path)
+            known = self._keys_of[name] = keys_below(out, name, trio.from_thread.check_cancelled)
         return known
 
-    def _present(self) -> list[Path]:
+    def _next(self) -> Arrived | None:
+        """The first file of answers that can be read, and what it says; whatever is wrong with others."""
+        try:
+            with OpenFolder.at(self._folder) as folder, folder.below("in") as incoming:
+                self._tell("", "")
+                for name, identity in self._present(incoming):
+                    if (said := self._read(incoming, name)) is not None:
+                        return Arrived(name, identity, *said)
+        except FileNotFoundError:
+            return None
+        except (Refused, OSError) as error:
+            self._tell("", _why(error))
+        return None
+
+    def _present(self, incoming: OpenFolder) -> list[tuple[str, FileIdentity]]:
         """Files of answers that are whole, oldest name first; those for other machines are theirs."""
-        if not self.incoming.is_dir():
-            return []
-        ours = (None, self._kiosk_id)
-        found = sorted(p for p in self.incoming.glob(f"*{SUFFIX}") if named_machine(p.name) in ours)
-        return [p for p in found if self._settled.get(p.name) != identity_of(p)]
+        names = [name for name in incoming.names(SUFFIX) if named_machine(name) in (None, self._kiosk_id)]
+        present = {name: at for name in names if (at := incoming.identity(name)) is not None}
+        self._settled = {name: at for name, at in self._settled.items() if present.get(name) == at}
+        self._told = {name: why for name, why in self._told.items() if not name or name in present}
+        return sorted((name, at) for name, at in present.items() if name not in self._settled)
+
+    def _read(self, incoming: OpenFolder, name: str) -> Said | None:
+        """The boundary of one foreign file. None: it stays, and is looked at again."""
+        try:
+            with incoming.open_file(name, FILE_BYTES) as file:
+                return read_answers(file, trio.from_thread.check_cancelled)
+        except FileNotFoundError:
+            return None
+        except Refused as error:
+            if not error.may_pass:
+                return Said([], [str(error)])
+            self._tell(name, str(error))
+        except OSError as error:
+            self._tell(name, _why(error))
+        except Exception as error:
+            # What no rule foresaw must not be met again at every start.
+            log.exception("files.crashed", file=shown(name))
+            return Said([], [f"could not be judged ({type(error).__name__})"])
+        return None
+
+    def _tell(self, name: str, reason: str) -> None:
+        """Once for each file, or with "" for the folder itself, as long as nothing changes."""
+        if reason and self._told.get(name) != reason:
+            log.warning("files.unreadable", file=shown(name), reason=shown(reason))
+        self._told[name] = reason
 
     def _settle(self, arrived: Arrived, trouble: list[str]) -> None:
-        path = arrived.path
-        self._settled[path.name] = arrived.identity
+        name, identity = arrived.name, arrived.identity
+        self._settled[name] = identity
         try:
-            if trouble:
-                put_aside(path, self.aside, trouble)
-            take_away(path, arrived.identity)
-        except OSError as error:
-            log.warning("files.stays", file=path.name, error=type(error).__name__)
+            with OpenFolder.at(self._folder) as folder, folder.below("in") as incoming:
+                if trouble:
+                    with folder.open_aside() as aside:
+                        incoming.put_aside(name, identity, aside, trouble)
+                else:
+                    incoming.remove(name, identity)
+        except (Refused, OSError) as error:
+            log.warning("files.stays", file=shown(name), reason=_why(error))
 
     def _clear_out(self, is_delivered: Callable[[str], bool]) -> None:
-        if not self.out.is_dir():
+        try:
+            with OpenFolder.at(self._folder) as folder, folder.below("out") as out:
+                ours = [name for name in out.names(SUFFIX) if named_machine(name) == self._kiosk_id]
+                for name in ours:
+                    self._clear_one(out, name, is_delivered)
+        except (Refused, FileNotFoundError, NotADirectoryError):
             return
-        for path in self.out.glob(f"*{SUFFIX}"):
-            if named_machine(path.name) != self._kiosk_id:
-                continue
-            try:
-                keys = self._keys_in(path)
-                if keys and all(map(is_delivered, keys)):
-                    path.unlink(missing_ok=True)
-                    self._keys_of.pop(path.name, None)
-            except OSError as error:
-                log.warning("files.stays", file=path.name, error=type(error).__name__)
+
+    def _clear_one(self, out: OpenFolder, name: str, is_delivered: Callable[[str], bool]) -> None:
+        try:
+            identity, keys = out.identity(name), self._keys_in(out, name)
+            if identity is not None and keys and all(map(is_delivered, keys)):
+                out.remove(name, identity)
+                self._keys_of.pop(name, None)
+        except OSError as error:
+            log.warning("files.stays", file=name, error=type(error).__name__)
 
 
-def read_answers(path: Path) -> Arrived:
-    """The answers of a file, each judged on its own. Raises OSError when it cannot be read at all."""
+def read_answers(source: Path | BinaryIO, pause: Callable[[], None] = lambda: None) -> Said:
+    """The answers of a file, each judged on its own. Raises Refused, OSError when it cannot be read at all."""
     trouble: list[str] = []
-    identity = identity_of(path)
-    return Arrived(path, list(_replies(path, trouble)), trouble, identity)
+    return Said(list(_replies(source, trouble, pause)), trouble)
 
 
-def _replies(path: Path, trouble: list[str]) -> Iterator[Reply]:
+def _replies(source: Path | BinaryIO, trouble: list[str], pause: Callable[[], None]) -> Iterator[Reply]:
     seen = set()
-    for member in read_batch(path, trouble.append):
+    for member in read_batch(source, trouble.append, pause):
         if member.kind not in ("receipts", "refusals") or member in seen:
             continue
         seen.add(member)
@@ -233,7 +289,12 @@ def _replies(path: Path, trouble: list[str]) -> Iterator[Reply]:
             said = parse_receipt(member.content) if member.kind == "receipts" else decode(member.content, Refusal)
             yield Reply(said, member.content)
         except InvalidMessage as error:
-            trouble.append(f"{member.kind[:-1]}: {error}")
+            if len(trouble) <= TROUBLES_TOLD:
+                trouble.append(shown(f"{member.kind[:-1]}: {error}", 300))
+
+
+def _why(error: Refused | OSError) -> str:
+    return str(error) if isinstance(error, Refused) else error.strerror or type(error).__name__
 
 
 def _span(batch: list[_Waiting]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from kiosk.hub_link.outcome import Outcome
 from kiosk.hub_link.sent import SentByFile
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import wire
+from kiosk.messages.foreign import shown
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt, verify_answer, verify_receipt, verify_refusal
 from kiosk.messages.suites import DEFAULT
 from offline_cache.errors import ParcelDamaged, StoreError
@@ -299,9 +300,14 @@ class Forwarder:
                 log.error("forwarder.store", error=str(error))
                 await trio.sleep(_STORE_PAUSE_S)  # the file stays and is read again
                 continue
+            except Exception as error:
+                # The boundary of one foreign file (DESIGN §3): the next one has its turn.
+                log.exception("forwarder.answers_crashed", file=shown(arrived.name))
+                trouble.append(f"could not be judged ({type(error).__name__})")
+                await files.settled(arrived, trouble)
             if trouble:
-                log.warning("files.trouble", file=arrived.path.name, reasons=trouble[:10])
-                self._on_alarm("file", f"{arrived.path.name}: {trouble[0]}")
+                log.warning("files.trouble", file=shown(arrived.name), reasons=trouble[:10])
+                self._on_alarm("file", f"{shown(arrived.name)}: {trouble[0]}")
             self._bell.set()
 
     def _is_done(self, key: str) -> bool:

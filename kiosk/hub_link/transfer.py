@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 import trio
@@ -17,19 +18,23 @@ from kiosk.messages.batch import (
     BatchResult,
     Member,
     batch_name,
-    keys_in,
+    keys_below,
     members_of,
     own_place,
     read_batch,
     write_batch,
+    write_below,
 )
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode, sha256_hex
 from kiosk.messages.envelope import Submission, parse, parse_header, wire
+from kiosk.messages.foreign import OpenFolder, shown
 from kiosk.messages.receipts import Receipt, parse_receipt, verify_answer, verify_receipt
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Kept, Outbox
 
 _CHUNK_BYTES = 16 * 1024 * 1024
+HELD_BYTES = 256 * 1024 * 1024
+"""Parcels of envelopes that are not yet complete, held in memory."""
 
 
 class Line(NamedTuple):
@@ -106,27 +111,36 @@ def _whole(kept: Kept) -> Whole:
 # -- in ---------------------------------------------------------------------------------------------------------------
 
 
-def envelopes_in(path: Path, trouble: list[str]) -> Iterator[Whole]:
-    """The envelopes of a file, each as soon as its parcels are there, the incomplete ones last. Raises OSError."""
+def envelopes_in(source: Path | BinaryIO, trouble: list[str]) -> Iterator[Whole]:
+    """The envelopes of a file, each as soon as its parcels are there, the incomplete ones last.
+
+    Raises Refused, OSError.
+    """
     open_: dict[str, Whole] = {}
-    for member in read_batch(path, trouble.append):
+    for member in read_batch(source, trouble.append):
         if member.kind != "envelopes":
             continue
         try:
             sent = parse(member.content)
             open_[sent.digest] = Whole(sent, {}, [])
         except InvalidMessage as error:
-            trouble.append(f"{member.name[:80]}: {error}")
+            trouble.append(shown(f"{shown(member.name)}: {error}", 300))
     wanted: dict[str, list[Whole]] = {}
     for whole in open_.values():
         for part in whole.sent.header.parts:
             wanted.setdefault(part.sha256, []).append(whole)
-    for member in read_batch(path, lambda _: None):
+    held_bytes = 0
+    for member in read_batch(source, lambda _: None):
         name = sha256_hex(member.content) if member.kind == "parcels" else ""
         for whole in wanted.pop(name, []):
+            held_bytes += len(member.content)
             whole.parcels[name] = member.content
             if _is_complete(whole):
+                held_bytes -= whole.bytes
                 yield open_.pop(whole.sent.digest)
+        if held_bytes > HELD_BYTES:
+            trouble.append(f"more than {HELD_BYTES // 2**20} MB of parts lie far from their envelopes")
+            break
     for whole in open_.values():
         missing = [part.name for part in whole.sent.header.parts if part.sha256 not in whole.parcels]
         yield whole._replace(missing=missing)
@@ -136,10 +150,12 @@ def _is_complete(whole: Whole) -> bool:
     return all(part.sha256 in whole.parcels for part in whole.sent.header.parts)
 
 
-def take_answers(outbox: Outbox, path: Path, verify_key: str, suite: str, trouble: list[str]) -> list[Line]:
-    """Receipts and refusals from a file into this machine's own store. Raises OSError, StoreError."""
+def take_answers(
+    outbox: Outbox, source: Path | BinaryIO, verify_key: str, suite: str, trouble: list[str]
+) -> list[Line]:
+    """Receipts and refusals from a file into this machine's own store. Raises Refused, OSError, StoreError."""
     lines = []
-    arrived = read_answers(path)
+    arrived = read_answers(source)
     trouble += arrived.trouble
     for reply in arrived.replies:
         proof = outbox.proof(reply.said.key)
@@ -199,17 +215,21 @@ def into_folder(folder: Path, chunk: list[Whole]) -> list[Line]:
     machines: dict[str, list[Whole]] = {}
     for whole in chunk:
         machines.setdefault(whole.sent.header.kiosk_id, []).append(whole)
-    out = folder / "out"
-    out.mkdir(parents=True, exist_ok=True)
-    for kiosk_id, theirs in machines.items():
-        numbers = [whole.sent.header.seq for whole in theirs]
-        path = out / batch_name(kiosk_id, min(numbers), max(numbers))
-        batches = [(path, theirs)]
-        if path.exists():
-            batches = [(own_place(out, kiosk_id, w.sent.header.seq, w.sent.header.key, keys_in), [w]) for w in theirs]
-        for place, content in batches:
-            write_batch(place, (member for whole in content for member in whole.members))
+    folder.mkdir(parents=True, exist_ok=True)
+    with OpenFolder.at(folder) as exchange, exchange.below("out", make_mode=0o777) as out:
+        for kiosk_id, theirs in machines.items():
+            _into(out, kiosk_id, theirs)
     return [whole.line("accepted", "in the folder for the hub") for whole in chunk]
+
+
+def _into(out: OpenFolder, kiosk_id: str, theirs: list[Whole]) -> None:
+    numbers = [whole.sent.header.seq for whole in theirs]
+    batches = [(batch_name(kiosk_id, min(numbers), max(numbers)), theirs)]
+    if out.identity(batches[0][0]) is not None:
+        keys_in = partial(keys_below, out)
+        batches = [(own_place(out, kiosk_id, w.sent.header.seq, w.sent.header.key, keys_in), [w]) for w in theirs]
+    for name, content in batches:
+        write_below(out, name, (member for whole in content for member in whole.members))
 
 
 def to_hub(http: HubHttp, verify_key: str, suite: str, chunk: list[Whole]) -> list[Line]:
