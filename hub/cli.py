@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.api.machine import add_code
+from hub.api.strangers import Doors, is_loopback
+from hub.connections import Connections, Limits
 from hub.context import Hub
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
@@ -32,13 +35,28 @@ from hub.one_line import OneLineGroup
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_photographs
-from hub.running import Certificate, address, listen, run
+from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 
 DEMO_DAY = "2027-01-12"
 PORT = click.IntRange(0, 65535)
+
+
+class Address(click.ParamType):
+    """An IP address, in its one form."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            self.fail(f"{value} is no IP address", param, ctx)
+
+
+ADDRESS = Address()
 
 
 @click.group(cls=OneLineGroup)
@@ -65,6 +83,10 @@ def main() -> None:
 @click.option("--name", "names", multiple=True, help="host[:port] by which machines know this hub; others are refused.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its private key (PEM).")
+@click.option("--behind", type=ADDRESS, multiple=True, help="Address from which a TLS front brings requests.")
+@click.option("--monitor", type=ADDRESS, multiple=True, help="Address that may read /metrics and /schema.")
+@click.option("--connections", type=click.IntRange(64), default=Limits().in_all, show_default=True, help="In all.")
+@click.option("--connections-by-address", type=click.IntRange(8), default=Limits().by_address, show_default=True)
 def serve(
     dsn: str,
     host: str,
@@ -74,12 +96,19 @@ def serve(
     names: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
+    behind: tuple[str, ...],
+    monitor: tuple[str, ...],
+    connections: int,
+    connections_by_address: int,
 ) -> None:
     """Serve on a PostgreSQL that is there."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
-    tls = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
+    if tls_cert is None and not behind and not is_loopback(host):
+        raise click.ClickException(f"{host} is beyond this computer: give --tls-cert and --tls-key, or --behind FRONT")
+    guard = Connections(Limits(in_all=connections, by_address=connections_by_address), frozenset(behind))
     try:
+        tls = tls_context(Certificate(tls_cert, tls_key)) if tls_cert and tls_key else None
         hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
         prepare(dsn)
         listener = listen(host, port)
@@ -88,9 +117,9 @@ def serve(
         raise click.ClickException(f"{error}".strip()) from error
 
     async def ready() -> None:
-        _say(url=address(listener, tls), **hub_keys.public())
+        _say(url=address(listener, tls=tls is not None), **hub_keys.public())
 
-    run(make_app(hub, Extras()), listener, ready, tls)
+    run(make_app(hub, Extras(), Doors(frozenset(behind), frozenset(monitor))), listener, ready, guard, tls)
 
 
 @main.command()
@@ -179,7 +208,7 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
                 fresh = await add_code(conn, hub.clock.now(), None)
             _say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh, dsn=place)
 
-        run(make_app(hub, extras), listener, ready)
+        run(make_app(hub, extras), listener, ready, Connections(Limits()))
 
 
 @main.command()

@@ -114,14 +114,14 @@ async def make_code(hub: Hub) -> dict[str, str]:
         return {"code": await add_code(conn, hub.clock.now(), None)}
 
 
-def faulty(app: ASGIApp) -> ASGIApp:
+def faulty(hub: Hub, app: ASGIApp) -> ASGIApp:
     """A layer around the API that answers ``/v1`` as the switched-on faults say."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await app(scope, receive, send)
             return
-        faults = await current_faults(scope["litestar_app"].state.hub)
+        faults = await current_faults(hub)
         await asyncio.sleep(faults.slow_s)
         if not faults.network:
             await _hang_up(send)
@@ -169,4 +169,4 @@ def demo_extras(people: Path) -> Extras:
         return current
 
     routes = [get_faults, set_faults, clear_faults, set_network, make_code, reset]
-    return Extras(routes, [faulty], faults)
+    return Extras(routes, faulty, faults)

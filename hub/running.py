@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
 import uvloop
-from litestar import Litestar
+from litestar.types import ASGIApp
+
+from hub.connections import BACKLOG, Connections, Guarded
 
 Ready = Callable[[], Awaitable[None]]
 
@@ -33,7 +37,7 @@ class Certificate(NamedTuple):
     key: Path
 
 
-def address(listener: socket.socket, tls: Certificate | None = None) -> str:
+def address(listener: socket.socket, *, tls: bool = False) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     scheme = "https" if tls else "http"
@@ -51,27 +55,50 @@ class _Server(uvicorn.Server):
             await self._ready()
 
 
-async def _serve(app: Litestar, listener: socket.socket, ready: Ready, tls: Certificate | None) -> None:
+async def _serve(
+    app: ASGIApp, listener: socket.socket, ready: Ready, connections: Connections, tls: ssl.SSLContext | None
+) -> None:
     config = uvicorn.Config(
-        app,
+        app,  # type: ignore[arg-type]
+        http=partial(Guarded, guard=connections, tls=tls),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="on",
         proxy_headers=False,
+        backlog=BACKLOG,
+        # The connections have limits of their own.
+        timeout_keep_alive=3600,
         timeout_graceful_shutdown=3,
-        ssl_certfile=tls.chain if tls else None,
-        ssl_keyfile=tls.key if tls else None,
     )
     server = _Server(config, ready)
-    await server.serve(sockets=[listener])
+    watch = asyncio.create_task(connections.watch())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watch.cancel()
     if not server.started:
         raise RuntimeError("the hub could not start, see the log")
 
 
-def run(app: Litestar, listener: socket.socket, ready: Ready, tls: Certificate | None = None) -> None:
+def tls_context(certificate: Certificate) -> ssl.SSLContext:
+    """Raises OSError when the files are no certificate and its key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate.chain, certificate.key)
+    return context
+
+
+def run(
+    app: ASGIApp,
+    listener: socket.socket,
+    ready: Ready,
+    connections: Connections,
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT, then ends cleanly."""
     # uvicorn stops on these and raises them again afterwards; without a handler that would skip our own ending.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, listener, ready, tls))
+        runner.run(_serve(app, listener, ready, connections, tls))

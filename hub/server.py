@@ -10,25 +10,26 @@ from typing import Any
 
 import psycopg
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
 from hub import gap_alarm, work
 from hub.api import health, machine, messages
 from hub.api.caller import signed_caller, verified_caller
+from hub.api.front import BODY_BYTES, Front
 from hub.api.problems import HANDLERS
+from hub.api.strangers import NOBODY_ELSE, Doors, monitors_only
 from hub.context import Hub
 from hub.database import open_pool
 from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
 from kiosk.catalogue.loader import load
 from kiosk.clock import Clock
-from kiosk.messages.requests import FORM, NEWEST_FORM, TIME
 
 _log = structlog.get_logger()
 ROUTES = [
@@ -42,10 +43,10 @@ _GAPS_EVERY_S = 15
 
 @dataclass(frozen=True)
 class Extras:
-    """What ``hub demo`` adds to a hub: routes, layers around the application, and where faults come from."""
+    """What ``hub demo`` adds to a hub: routes, a layer around the application, and where faults come from."""
 
     routes: Sequence[Any] = ()
-    layers: Sequence[Any] = ()
+    layer: Callable[[Hub, ASGIApp], ASGIApp] = field(default=lambda _, app: app)
     faults: Callable[[Hub], Callable[[], Awaitable[Faults]]] = field(default=lambda _: no_faults)
 
 
@@ -60,7 +61,7 @@ def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras, names: Seque
     return hub
 
 
-def make_app(hub: Hub, extras: Extras) -> Litestar:
+def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     """The ASGI application."""
 
     @contextlib.asynccontextmanager
@@ -71,46 +72,27 @@ def make_app(hub: Hub, extras: Extras) -> Litestar:
             for task in work_tasks:
                 task.cancel()
 
-    return Litestar(
+    routes = Litestar(
         [*ROUTES, *extras.routes],
         state=State({"hub": hub}),
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "caller": Provide(signed_caller),
-            "sender": Provide(verified_caller),
+            "sender": Provide(verified_caller, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=[lifespan],
-        middleware=[_tell_time(hub), *extras.layers],
         openapi_config=OpenAPIConfig(
             "Tongban hub",
             "1",
-            path="/schema",
+            openapi_router=Router("/schema", route_handlers=[], guards=[monitors_only]),
             render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
             use_handler_docstrings=True,
         ),
         logging_config=None,
-        request_max_body_size=1024 * 1024,
+        request_max_body_size=BODY_BYTES,
     )
-
-
-def _tell_time(hub: Hub) -> Callable[[ASGIApp], ASGIApp]:
-    """Every answer tells the hub's time, and the form of signatures that it reads: who signed otherwise signs again."""
-    form = FORM.lower().encode(), str(NEWEST_FORM).encode()
-
-    def layer(app: ASGIApp) -> ASGIApp:
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            async def send_with_time(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    stamp = str(int(hub.clock.now().timestamp())).encode()
-                    message["headers"] = [*message["headers"], (TIME.lower().encode(), stamp), form]
-                await send(message)
-
-            await app(scope, receive, send_with_time)
-
-        return answer
-
-    return layer
+    return extras.layer(hub, Front(hub, routes, doors))
 
 
 async def _worker(hub: Hub) -> None:

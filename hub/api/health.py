@@ -9,6 +9,7 @@ from litestar import Response, get
 
 from hub import events
 from hub.api.problems import Problem
+from hub.api.strangers import monitors_only
 from hub.context import Hub
 from hub.gaps import gaps
 
@@ -42,7 +43,7 @@ async def readyz(hub: Hub) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+@get("/metrics", guards=[monitors_only], media_type="text/plain; version=0.0.4; charset=utf-8")
 async def metrics(hub: Hub) -> Response[str]:
     """Figures in Prometheus text format."""
     lines: list[str] = []

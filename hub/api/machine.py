@@ -17,13 +17,13 @@ from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.answers import ANSWERS, progress
-from hub.api.caller import Caller, forget_old_nonces, signed_answer, verify_stamp
+from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, verify_head
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
 from hub.machines import Proof, chain_of, last_receipt, note_form, number_of, public_keys, register
 from kiosk.catalogue.loader import file_digests, shipped
-from kiosk.messages.encoding import canonical_json, decode
+from kiosk.messages.encoding import canonical_json, decode, sha256_hex
 from kiosk.messages.fleet import (
     Command,
     Enrolled,
@@ -41,7 +41,7 @@ from kiosk.messages.questions import (
     seal_answer,
     suite_of_question,
 )
-from kiosk.messages.requests import MESSAGES, read_stamp
+from kiosk.messages.requests import MESSAGES
 from kiosk.messages.seal import require_sign_key, sign
 
 MAX_SEQ = 2**53 - 1
@@ -83,10 +83,11 @@ async def enrol(
     if wish.suite not in hub.keys.private:
         raise Problem(422, "invalid", f"this hub has {', '.join(hub.keys.private)}", field="suite")
     require_sign_key(wish.public_key, wish.suite, "public_key")
-    stamp = read_stamp(request.headers)
+    head = read_head(request.scope).over(sha256_hex(body))  # type: ignore[arg-type]
+    stamp = head.stamp
     if stamp.suite != wish.suite:
         raise Problem(422, "invalid", "not the suite that signed the request", field="suite")
-    verify_stamp(request, hub, stamp, body, wish.public_key)
+    verify_head(hub, head, wish.public_key)
     if stamp.kiosk_id != wish.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     async with hub.pool.connection() as conn, conn.transaction():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
-import tempfile
-from pathlib import Path
 
 import msgspec
-from litestar import Request, Response, head, post, put
+from litestar import Response, head, post, put
 from litestar.openapi import ResponseSpec
 from psycopg import AsyncConnection
 
@@ -36,15 +33,15 @@ _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is hel
     responses={200: ResponseSpec(Receipt, description="repeat"), 201: ResponseSpec(Receipt, description="received")},
     description=_DESCRIPTION,
 )
-async def put_envelope(key: str, request: Request, sender: Caller, hub: Hub) -> Response[bytes]:
+async def put_envelope(key: str, sender: Caller, hub: Hub) -> Response[bytes]:
     """Receives an envelope."""
     async with hub.pool.connection() as conn:
         try:
             return await _receive(conn, key, sender, hub)
         except NotFresh:
-            return await _receive(conn, key, await fresh(conn, request, hub, sender), hub)
+            return await _receive(conn, key, await fresh(conn, hub, sender), hub)
         except (Problem, InvalidMessage) as error:
-            await fresh(conn, request, hub, sender)
+            await fresh(conn, hub, sender)
             raise _refused(error, hub, sender, sha256=digest_of_wire(sender.body), key=key) from error
 
 
@@ -80,13 +77,10 @@ def _checked_sender(sent: Submission, key: str, caller: Caller) -> str:
         raise Problem(422, "invalid", str(error), field="signature") from error
 
 
-@post("/v1/batches", status_code=200, request_max_body_size=BATCH_BYTES)
+@post("/v1/batches", status_code=200)
 async def post_batch(caller: Caller, hub: Hub) -> BatchAnswer:
     """Receives a batch file that one machine brings for others; each envelope is judged by its own signature."""
-    with tempfile.TemporaryDirectory(prefix="tongban-batch-") as folder:
-        path = Path(folder) / "batch.tbz"
-        await asyncio.to_thread(path.write_bytes, caller.body)
-        judged, trouble = await take_in(hub, path)
+    judged, trouble = await take_in(hub, caller.sent.path)
     return BatchAnswer([_result(each) for each in judged], trouble)
 
 
@@ -106,31 +100,30 @@ async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]: 
 
 @put(
     "/v1/parcels/{sha256:str}",
-    request_max_body_size=CHUNK_BYTES + 1024,
     description="The whole sealed part, or a chunk (`Content-Range`). 202: more must come, 416: wrong offset",
 )
-async def put_parcel(sha256: str, request: Request, sender: Caller, hub: Hub) -> Response[None]:
+async def put_parcel(sha256: str, sender: Caller, hub: Hub) -> Response[None]:
     """Receives a sealed part."""
     async with hub.pool.connection() as conn:
         try:
-            return await _keep(conn, sha256, request, sender, hub)
+            return await _keep(conn, sha256, sender, hub)
         except NotFresh:
-            return await _keep(conn, sha256, request, await fresh(conn, request, hub, sender), hub)
+            return await _keep(conn, sha256, await fresh(conn, hub, sender), hub)
         except Problem as error:
-            await fresh(conn, request, hub, sender)
+            await fresh(conn, hub, sender)
             raise _refused(error, hub, sender, sha256=sha256) from error
 
 
-async def _keep(conn: AsyncConnection, sha256: str, request: Request, sender: Caller, hub: Hub) -> Response[None]:
+async def _keep(conn: AsyncConnection, sha256: str, sender: Caller, hub: Hub) -> Response[None]:
     _check_digest(sha256)
     body = sender.body
-    start, total = _range(request.headers.get("content-range"), len(body))
+    start, total = _range(sender.head.headers.get("content-range"), len(body))
     if len(body) == total and not sender.proof.is_taken:
         with contextlib.suppress(parcels.WrongDigest):
             if (new := await parcels.put_whole(conn, sender.proof, sha256, body)) is not None:
                 whole = parcels.Progress(total, total, complete=True)
                 return Response(None, status_code=201 if new else 200, headers=_offset(whole))
-    await fresh(conn, request, hub, sender)
+    await fresh(conn, hub, sender)
     return await _keep_chunk(conn, sha256, start, body, total)
 
 

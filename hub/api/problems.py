@@ -42,12 +42,22 @@ class Problem(Exception):
         return self
 
 
+def not_found() -> Problem:
+    """As for any address that there is not."""
+    return Problem(404, "request", "Not Found")
+
+
 def problem_of(error: InvalidMessage) -> Problem:
     """What does not keep the contract, with the field that it names."""
     return Problem(422 if error.field else 400, "invalid", error.reason, field=error.field)
 
 
-def _answer(problem: Problem) -> Response[bytes]:
+def answer_of(error: Exception, method: str, route: str) -> Response[bytes]:
+    """The answer that tells of what a request ended with. A surprise is logged: the client may try again."""
+    problem = error if isinstance(error, Problem) else _problem_of(error)
+    if problem is None:
+        _log.error("request_failed", method=method, route=route, error=repr(error), exc_info=error)
+        problem = Problem(500, "internal", "the hub failed, try again")
     body = {
         "type": f"urn:tongban:problem:{problem.kind}",
         "title": HTTPStatus(problem.status).phrase,
@@ -60,44 +70,21 @@ def _answer(problem: Problem) -> Response[bytes]:
     )
 
 
-def _problem(_: Request, error: Problem) -> Response[bytes]:
-    return _answer(error)
+def _problem_of(error: Exception) -> Problem | None:
+    if isinstance(error, InvalidMessage):
+        return problem_of(error)
+    if isinstance(error, SealBroken):
+        return Problem(422, "sealed_to_another", str(error), field="sealed")
+    if isinstance(error, BadSignature):
+        return Problem(401, "signature", str(error))
+    if isinstance(error, DepartmentDown):
+        wait = {"Retry-After": "5"}
+        return Problem(503, "department_down", "the department does not answer", headers=wait, line=str(error))
+    return Problem(error.status_code, "request", error.detail) if isinstance(error, HTTPException) else None
 
 
-def _invalid(_: Request, error: InvalidMessage) -> Response[bytes]:
-    return _answer(problem_of(error))
+def _handled(request: Request, error: Exception) -> Response[bytes]:
+    return answer_of(error, request.method, str(request.scope.get("path_template", "")))
 
 
-def _unreadable(_: Request, error: SealBroken) -> Response[bytes]:
-    return _answer(Problem(422, "sealed_to_another", str(error), field="sealed"))
-
-
-def _unsigned(_: Request, error: BadSignature) -> Response[bytes]:
-    return _answer(Problem(401, "signature", str(error)))
-
-
-def _away(_: Request, error: DepartmentDown) -> Response[bytes]:
-    return _answer(
-        Problem(503, "department_down", "the department does not answer", headers={"Retry-After": "5"}, line=str(error))
-    )
-
-
-def _http(_: Request, error: HTTPException) -> Response[bytes]:
-    return _answer(Problem(error.status_code, "request", error.detail))
-
-
-def _surprise(request: Request, error: Exception) -> Response[bytes]:
-    # The outermost boundary of a request: whatever it was, the client may try again.
-    _log.exception("request_failed", method=request.method, route=request.scope["path_template"], error=repr(error))
-    return _answer(Problem(500, "internal", "the hub failed, try again"))
-
-
-HANDLERS: dict[Any, Any] = {
-    Problem: _problem,
-    InvalidMessage: _invalid,
-    SealBroken: _unreadable,
-    BadSignature: _unsigned,
-    DepartmentDown: _away,
-    HTTPException: _http,
-    Exception: _surprise,
-}
+HANDLERS: dict[Any, Any] = {HTTPException: _handled, Exception: _handled}

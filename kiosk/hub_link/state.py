@@ -24,7 +24,7 @@ class LinkState(StrEnum):
     FAILING = "failing"
     NOT_ENROLLED = "not_enrolled"
     OTHER_MACHINE_KEY = "other_machine_key"
-    """The hub knows this machine by another signing key: the store was replaced."""
+    """No machine of this id is enrolled with this key: it never was, or its store was replaced."""
     REFUSED = "refused"
     OTHER_HUB = "other_hub"
     """A hub with other keys than those in ``[hub]``."""

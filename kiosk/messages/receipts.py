@@ -25,7 +25,9 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def receipt_text(key: str, sha256: str, hub_seq: int, received_at: str) -> bytes:
     """What the hub signs: canonical JSON of the receipt's other four fields."""
-    return canonical_json({"key": key, "sha256": sha256, "hub_seq": hub_seq, "received_at": received_at})
+    return msgspec.json.encode(
+        {"key": key, "sha256": sha256, "hub_seq": hub_seq, "received_at": received_at}, order="sorted"
+    )
 
 
 def sign_receipt(
@@ -38,7 +40,7 @@ def sign_receipt(
 
 def receipt_bytes(receipt: Receipt) -> bytes:
     """The body of the answer, the same bytes on every repeat."""
-    return canonical_json(msgspec.to_builtins(receipt))
+    return msgspec.json.encode(receipt, order="sorted")
 
 
 def parse_receipt(body: bytes) -> Receipt:

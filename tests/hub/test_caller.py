@@ -50,7 +50,7 @@ def test_the_signature_covers_method_path_query_and_body(machine: Machine) -> No
 
 def test_an_unknown_machine_is_refused(hub: RunningHub) -> None:
     stranger = Machine(hub, "K-stranger")
-    assert stranger.call(*BEAT).status_code == 403
+    assert stranger.call(*BEAT).status_code == 401
 
 
 def test_another_machines_name_does_not_help(hub: RunningHub, machine: Machine) -> None:
@@ -84,7 +84,7 @@ def test_a_code_enrols_once(hub: RunningHub) -> None:
         "verify_key": hub.said["verify_key"],
     }
     assert second.enrol(code).status_code == 403
-    assert second.call(*BEAT).status_code == 403
+    assert second.call(*BEAT).status_code == 401
     assert first.call(*BEAT).status_code == 200
 
 

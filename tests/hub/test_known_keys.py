@@ -74,7 +74,7 @@ def test_a_machine_that_was_removed_elsewhere_is_unknown_at_once(
     call = make(machine)
     hub.sql("delete from kiosk_key where kiosk_id = %s returning 1", machine.kiosk_id)
     hub.sql("delete from kiosk where kiosk_id = %s returning 1", machine.kiosk_id)
-    assert machine.call(*call).status_code == 403
+    assert machine.call(*call).status_code == 401
 
 
 def test_the_very_same_request_is_served_once(

@@ -55,7 +55,7 @@ def test_health_ready_metrics_and_schema_need_no_signature(hub: RunningHub) -> N
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(hub: RunningHub) -> None:
-    for answer, status in ((httpx.get(f"{hub.url}/v2"), 404), (httpx.get(f"{hub.url}/v1/enrolments"), 405)):
+    for answer, status in ((httpx.get(f"{hub.url}/v2"), 404), (httpx.post(f"{hub.url}/healthz"), 405)):
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 

@@ -158,7 +158,7 @@ def test_a_machine_that_its_hub_does_not_know_learns_it_from_doctor(world: World
     examined = command(world, "--config", str(config), "doctor", "--json")
     assert examined.returncode == 3
     said = json.loads(examined.stdout)["hub"]
-    assert (said["online"], said["state"]) == (False, "not_enrolled")
+    assert (said["online"], said["state"]) == (False, "other_machine_key")
     assert "kiosk enrol" in said["reason"]
     world.do("network", "nonsense")
     examined = command(world, "--config", str(config), "doctor", "--json")

@@ -1,0 +1,252 @@
+"""Who shows no signature costs little, holds nothing, and learns nothing (door 4, and 401/403 of door 12)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from hub.api.machine import add_code
+from hub.database import prepare
+from kiosk.clock import Clock
+from kiosk.messages import seal
+from tests.hub.fixtures import ROOT, Machine, RunningHub
+from tests.waiting import HANG_S, eventually
+
+pytestmark = pytest.mark.attack(4)
+MB = 1024 * 1024
+
+
+def connect(hub: RunningHub, host: str = "") -> socket.socket:
+    """A connection to the hub, from an address of this computer's own choice."""
+    place = urlsplit(hub.url)
+    return socket.create_connection(
+        (place.hostname, place.port), timeout=HANG_S, source_address=(host, 0) if host else None
+    )
+
+
+def start_request(line: socket.socket, method: str, path: str, headers: dict[str, str]) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"host": "hub", **headers}.items())
+    line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
+
+
+def answer(line: socket.socket) -> bytes:
+    """What comes back before the connection is silent for long or closed."""
+    with contextlib.suppress(ConnectionError):
+        return line.recv(65536)
+    return b""
+
+
+@pytest.fixture(scope="module")
+def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A ``hub serve`` behind a front on this computer, beside the demonstration on the same database."""
+    folder = tmp_path_factory.mktemp("serve")
+    prepare(database)
+    arguments = ["--dsn", database, "--port", "0", "--keys", str(folder / "keys"), "--make-keys"]
+    arguments += ["--behind", "127.0.0.9", "--monitor", "192.0.2.7", "--connections", "256"]
+    hub = RunningHub(database, folder / "data")
+    with (folder / "hub.log").open("wb") as log:
+        command = [sys.executable, "-m", "hub", "serve", *arguments]
+        hub.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+    hub.said = msgspec.json.decode(hub.process.stdout.readline())
+    yield hub
+    assert hub.stop() == 0
+    assert (folder / "hub.log").stat().st_size < 20_000
+
+
+def enrolled(hub: RunningHub) -> Machine:
+    async def make() -> str:
+        async with await psycopg.AsyncConnection.connect(hub.dsn, autocommit=True) as conn:
+            return await add_code(conn, Clock().now(), None)
+
+    machine = Machine(hub, f"K-{uuid4().hex[:8]}")
+    machine.clock = Clock()
+    assert machine.enrol(asyncio.run(make())).status_code == 201
+    return machine
+
+
+def peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def is_closed(line: socket.socket) -> bool:
+    line.setblocking(False)
+    try:
+        return line.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+LARGE = {"content-length": str(120 * MB)}
+
+
+@pytest.mark.parametrize(
+    "case", ["no_headers", "wrong_signature", "unknown_machine", "wrong_time", "enrolment", "too_long"]
+)
+def test_who_proves_nothing_is_answered_before_a_body_is_read(hub: RunningHub, machine: Machine, case: str) -> None:
+    method, path, headers = "POST", "/v1/batches", {}
+    if case == "wrong_signature":
+        headers = machine.signed(method, path, b"another") | {"Tongban-Body": "a" * 64}
+    elif case == "unknown_machine":
+        headers = Machine(hub, "K-nobody").signed(method, path, b"x")
+    elif case == "wrong_time":
+        headers = machine.signed(method, path, b"x", shift_s=4000)
+    elif case == "enrolment":
+        path, headers = "/v1/enrolments", machine.signed(method, "/v1/enrolments", b"x")
+    elif case == "too_long":
+        headers = {**machine.signed(method, path, b"x"), "content-length": str(129 * MB)}
+    with connect(hub) as line:
+        start_request(line, method, path, {**LARGE, "host": urlsplit(hub.url).netloc, **headers})
+        status = answer(line).split(b" ", 2)[1]
+    assert status == {"enrolment": b"413", "too_long": b"413"}.get(case, b"401")
+
+
+def test_eight_bodies_of_120_mb_from_strangers_are_not_held(hub: RunningHub, record_property: object) -> None:
+    """Unsigned bodies of before: form 1 told the digest by nothing but the body."""
+    before = peak_mb(hub.process.pid)
+    lines = [connect(hub) for _ in range(8)]
+    stranger = Machine(hub, "K-nobody")
+
+    def send(line: socket.socket) -> None:
+        headers = stranger.signed("POST", "/v1/batches", b"", form=1)
+        with contextlib.suppress(OSError):
+            start_request(line, "POST", "/v1/batches", {**LARGE, **headers})
+            for _ in range(120):
+                line.sendall(bytes(MB))
+
+    threads = [threading.Thread(target=send, args=[line], daemon=True) for line in lines]
+    for each in threads:
+        each.start()
+    said = [answer(line) for line in lines]
+    record_property("peak_mb", peak_mb(hub.process.pid))
+    for each in (*lines, *threads):
+        each.close() if isinstance(each, socket.socket) else each.join(HANG_S)
+    assert all(each.split(b" ", 2)[1] in (b"503", b"401") for each in said)
+    assert peak_mb(hub.process.pid) - before < 60
+    assert hub.machine().call("POST", "/v1/heartbeats", b"{}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["//v1/heartbeats", "/v1//heartbeats", "/%76%31//heartbeats", "//v1/enrolments", "//"])
+def test_no_other_spelling_of_an_address_leads_past_the_front(machine: Machine, path: str) -> None:
+    assert machine.call("POST", path, b"{}").status_code == 404
+
+
+def test_a_body_that_is_not_the_signed_one_is_refused(machine: Machine) -> None:
+    headers = machine.signed("POST", "/v1/heartbeats", b"{}")
+    told = machine.client.post("/v1/heartbeats", content=b'{"held":1}', headers=headers)
+    assert (told.status_code, told.json()["detail"]) == (401, "the body is not the one that was signed")
+
+
+def test_10000_idle_connections_cost_an_honest_machine_nothing(serving: RunningHub) -> None:
+    """From 100 addresses. More than there may be: those that came first went."""
+    machine = enrolled(serving)
+    machine.call("POST", "/v1/heartbeats", b"{}")
+    lines = [connect(serving, f"127.0.1.{1 + i % 100}") for i in range(10_000)]
+    before = cpu_s(serving.process.pid)
+    try:
+        for _ in range(20):
+            # One connection that is kept, and one that is new, in the middle of them.
+            assert machine.call("POST", "/v1/heartbeats", b"{}").status_code == 200
+            with httpx.Client(base_url=serving.url, timeout=HANG_S) as client:
+                headers = machine.signed("POST", "/v1/heartbeats", b"{}")
+                assert client.post("/v1/heartbeats", content=b"{}", headers=headers).status_code == 200
+        spent = cpu_s(serving.process.pid) - before
+        assert sum(not is_closed(line) for line in lines) <= 256
+    finally:
+        for line in lines:
+            line.close()
+    assert spent < 2
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_one_address_has_its_share_only(serving: RunningHub) -> None:
+    lines = [connect(serving, "127.0.2.1") for _ in range(300)]
+    eventually(lambda: sum(not is_closed(line) for line in lines) <= 128, "the others are closed")
+    assert not is_closed(lines[-1])
+    for line in lines:
+        line.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"PUT /v1/envelopes/x HTTP/1.1\r\n", b"PUT /v1/envelopes/x HTTP/1.1\r\nA: "])
+def test_a_head_that_never_ends_is_not_waited_for(serving: RunningHub, said: bytes) -> None:
+    with connect(serving) as line:
+        line.sendall(said)
+        eventually(lambda: is_closed(line), "the hub closes it")
+
+
+def test_a_head_without_end_is_cut_off(serving: RunningHub) -> None:
+    with connect(serving) as line, contextlib.suppress(OSError):
+        line.sendall(b"PUT / HTTP/1.1\r\n")
+        for _ in range(100):
+            line.sendall(b"A: " + b"a" * 30_000 + b"\r\n")
+        assert answer(line)[:12] in (b"", b"HTTP/1.1 400")
+
+
+def test_a_kept_connection_of_a_machine_outlives_a_crowd(serving: RunningHub) -> None:
+    machine = enrolled(serving)
+    with connect(serving) as line:
+        for _ in range(2):
+            headers = machine.signed("POST", "/v1/heartbeats", b"{}") | {"content-length": "2"}
+            start_request(line, "POST", "/v1/heartbeats", {"host": urlsplit(serving.url).netloc, **headers})
+            line.sendall(b"{}")
+            said = answer(line)
+            while b"numbering" not in said:
+                said += answer(line)
+            assert said.startswith(b"HTTP/1.1 200")
+            crowd = [connect(serving, f"127.0.3.{1 + i % 100}") for i in range(600)]
+            for each in crowd:
+                each.close()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/schema", "/schema/openapi.json", "//metrics", "/metrics/"])
+def test_figures_and_schema_are_for_monitoring_only(serving: RunningHub, path: str) -> None:
+    def told(client: str, forwarded: dict[str, str]) -> int:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=client)) as http:
+            return http.get(f"{serving.url}{path}", headers=forwarded).status_code
+
+    known = 404 if path.startswith("//") else 200  # there is no such address, for nobody
+    assert told("127.0.0.1", {}) == known
+    assert told("127.0.0.1", {"X-Forwarded-For": "203.0.113.1"}) == known, "only the front's word counts"
+    assert told("127.0.0.9", {"X-Forwarded-For": "203.0.113.1"}) == 404
+    assert told("127.0.0.9", {"X-Forwarded-For": "127.0.0.1, 203.0.113.1"}) == 404
+    assert told("127.0.0.9", {}) == 404
+    assert told("127.0.0.9", {"X-Forwarded-For": "203.0.113.1, 192.0.2.7"}) == known
+
+
+def test_who_is_not_enrolled_hears_nothing_about_ids(hub: RunningHub, machine: Machine) -> None:
+    thief = Machine(hub, machine.kiosk_id)
+    stranger = Machine(hub, "K-nobody")
+    gm = seal.new_sign_key("gm").private
+    said = [each.call("PUT", "/v1/envelopes/x", b"{}") for each in (thief, stranger)]
+    said += [each.call("PUT", "/v1/envelopes/x", b"{}", suite="gm", private_key=gm) for each in (thief, stranger)]
+    said += [each.call("PUT", "/v1/envelopes/x", b"{}", form=1) for each in (thief, stranger)]
+    said += [each.call("PUT", "/v1/envelopes/x", b"{}", shift_s=9000) for each in (thief, stranger)]
+    assert {(each.status_code, each.content) for each in said} == {(401, said[0].content)}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_serving_beyond_this_computer_without_tls_or_a_front_is_refused(host: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hub", "serve", "--host", host, "--dsn", "x", "--keys", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"hub: {host} is beyond this computer: give --tls-cert and --tls-key, or --behind FRONT\n"
