@@ -2,95 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import httpx
-import msgspec
-import psycopg
 import pytest
 
-from hub.api.machine import add_code
-from hub.database import prepare
-from kiosk.clock import Clock
 from kiosk.messages import seal
 from tests.hub.fixtures import ROOT, Machine, RunningHub
+from tests.hub.strangers import answer, connect, crowd, enrolled, is_closed, start_request
 from tests.waiting import HANG_S, eventually
 
 pytestmark = pytest.mark.attack(4)
 MB = 1024 * 1024
 
 
-def connect(hub: RunningHub, host: str = "") -> socket.socket:
-    """A connection to the hub, from an address of this computer's own choice."""
-    place = urlsplit(hub.url)
-    return socket.create_connection(
-        (place.hostname, place.port), timeout=HANG_S, source_address=(host, 0) if host else None
-    )
-
-
-def start_request(line: socket.socket, method: str, path: str, headers: dict[str, str]) -> None:
-    head = "".join(f"{name}: {value}\r\n" for name, value in {"host": "hub", **headers}.items())
-    line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
-
-
-def answer(line: socket.socket) -> bytes:
-    """What comes back before the connection is silent for long or closed."""
-    with contextlib.suppress(ConnectionError):
-        return line.recv(65536)
-    return b""
-
-
-@pytest.fixture(scope="module")
-def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    """A ``hub serve`` behind a front on this computer, beside the demonstration on the same database."""
-    folder = tmp_path_factory.mktemp("serve")
-    prepare(database)
-    arguments = ["--dsn", database, "--port", "0", "--keys", str(folder / "keys"), "--make-keys"]
-    arguments += ["--behind", "127.0.0.9", "--monitor", "192.0.2.7", "--connections", "256"]
-    hub = RunningHub(database, folder / "data")
-    with (folder / "hub.log").open("wb") as log:
-        command = [sys.executable, "-m", "hub", "serve", *arguments]
-        hub.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
-    hub.said = msgspec.json.decode(hub.process.stdout.readline())
-    yield hub
-    assert hub.stop() == 0
-    assert (folder / "hub.log").stat().st_size < 20_000
-
-
-def enrolled(hub: RunningHub) -> Machine:
-    async def make() -> str:
-        async with await psycopg.AsyncConnection.connect(hub.dsn, autocommit=True) as conn:
-            return await add_code(conn, Clock().now(), None)
-
-    machine = Machine(hub, f"K-{uuid4().hex[:8]}")
-    machine.clock = Clock()
-    assert machine.enrol(asyncio.run(make())).status_code == 201
-    return machine
-
-
 def peak_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text("ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def is_closed(line: socket.socket) -> bool:
-    line.setblocking(False)
-    try:
-        return line.recv(1) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
 
 
 LARGE = {"content-length": str(120 * MB)}
@@ -157,7 +92,7 @@ def test_10000_idle_connections_cost_an_honest_machine_nothing(serving: RunningH
     """From 100 addresses. More than there may be: those that came first went."""
     machine = enrolled(serving)
     machine.call("POST", "/v1/heartbeats", b"{}")
-    lines = [connect(serving, f"127.0.1.{1 + i % 100}") for i in range(10_000)]
+    lines = crowd(serving, "127.0.1", 10_000)
     before = cpu_s(serving.process.pid)
     try:
         for _ in range(20):
@@ -180,7 +115,7 @@ def cpu_s(pid: int) -> float:
 
 
 def test_one_address_has_its_share_only(serving: RunningHub) -> None:
-    lines = [connect(serving, "127.0.2.1") for _ in range(300)]
+    lines = crowd(serving, "127.0.2", 300, 1)
     eventually(lambda: sum(not is_closed(line) for line in lines) <= 128, "the others are closed")
     assert not is_closed(lines[-1])
     for line in lines:
@@ -213,8 +148,8 @@ def test_a_kept_connection_of_a_machine_outlives_a_crowd(serving: RunningHub) ->
             while b"numbering" not in said:
                 said += answer(line)
             assert said.startswith(b"HTTP/1.1 200")
-            crowd = [connect(serving, f"127.0.3.{1 + i % 100}") for i in range(600)]
-            for each in crowd:
+            others = crowd(serving, "127.0.3", 600)
+            for each in others:
                 each.close()
 
 
