@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 LOCAL = ZoneInfo("Asia/Shanghai")
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 """No machine runs this program earlier; raised with a release. It proves no date, it only shows that one is wrong."""
@@ -93,6 +95,10 @@ class Clock:
     def monotonic(self) -> float:
         """Seconds that only go forward; for every timer and duration."""
         return time.monotonic()
+
+    def since_boot(self) -> tuple[str, float]:
+        """The name that the system gave to this start of the computer, and the seconds since, which nobody can set."""
+        return _BOOT.read_text().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def read(self) -> Reading:
         """The wall time with what it rests on."""

@@ -129,7 +129,7 @@ class Machine:
     def _build_hub_link(self) -> None:
         hub = self.config.hub
         keep_suite(self.values, self.outbox, hub.suite)
-        self.staff = StaffBook(self.values, self.clock.now)
+        self.staff = StaffBook(self.values, self.vault, self.clock.since_boot, self.alarm)
         self.identity = Identity.load(self.vault, self.config.machine.id, hub.suite)
         self.numbers = ReceiptNumbers(self.values, self.counters, self.config.machine.id)
         self._numbering_told = False

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime
+from itertools import pairwise
 
 from stdnum.iso7064 import mod_11_2
 
-SHORTEST_PIN = 4
+SHORTEST_PIN = 6
+_DIFFERENT = 4
+_DATES = ("%y%m%d", "%d%m%y", "%m%d%y", "%y%d%m", "%Y%m", "%m%Y", "%Y%m%d", "%Y%d%m", "%d%m%Y", "%m%d%Y")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2099
 
 
 class WronglyTyped(ValueError):
@@ -39,12 +44,31 @@ def card_number(text: str) -> str:
     return number
 
 
-def pin(text: str, longest: int) -> str:
-    """A PIN that can be typed at the machine: ASCII digits. Raises WronglyTyped."""
+def pin(text: str, longest: int, card: str = "") -> str:
+    """A PIN that can be typed at the machine and is not among the first guesses. Raises WronglyTyped.
+
+    ASCII digits, at least four different ones, no even steps (123456, 864208), no date in any usual order, no part of
+    the number of the ``card`` that it belongs to, forwards or backwards.
+    """
     typed = digits(text)
     if not re.fullmatch("[0-9]+", typed) or not SHORTEST_PIN <= len(typed) <= longest:
         raise WronglyTyped(f"PIN: not {SHORTEST_PIN} to {longest} digits; the machine has keys for digits only")
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(typed)}
+    if len(steps) == 1 or len(set(typed)) < _DIFFERENT:
+        raise WronglyTyped("PIN: a row or too few different digits, guessed first; choose another")
+    if any(_is_date(typed, form) for form in _DATES):
+        raise WronglyTyped("PIN: can be read as a date, guessed first; choose another")
+    if typed in card or typed[::-1] in card:
+        raise WronglyTyped("PIN: stands in the number of the card; choose another")
     return typed
+
+
+def _is_date(typed: str, form: str) -> bool:
+    try:
+        # Also without the zero of a day or a month, as 1990115.
+        return _FIRST_YEAR <= datetime.strptime(typed, form).year <= _LAST_YEAR  # noqa: DTZ007 - of no place
+    except ValueError:
+        return False
 
 
 def enrolment_code(text: str) -> str:

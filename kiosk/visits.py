@@ -110,7 +110,7 @@ async def _welcome(machine: Machine, visit: Visit, first: IdCard | Answer) -> Ou
             return Outcome.LEAVE
         outcome = await _chosen(machine, visit, first.action)
     else:
-        staff = await machine.staff.find(first.number)
+        staff = await machine.staff.find(first)
         if staff and staff.role == "technician" and await maintenance.run(visit, staff):
             return Outcome.LEAVE
         if machine.out_of_service:

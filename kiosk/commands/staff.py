@@ -1,4 +1,4 @@
-"""``kiosk staff``: who may confirm people and open the machine; known by a digest of their card's number."""
+"""``kiosk staff``: who may confirm people and open the machine; known by their card and a PIN."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
-from kiosk.maintenance.sign_in import MAX_DIGITS
-from kiosk.staff import StaffBook
+from kiosk.staff import MAX_DIGITS, StaffBook
 from kiosk.typed import WronglyTyped, card_number, pin, reference
 from offline_cache.store import Store
 from offline_cache.values import Values
+from offline_cache.vault import open_vault
 
 
 @click.group()
@@ -31,20 +31,21 @@ def staff() -> None:
 @click.option("--ref", required=True, help="Reference that stands in the audit log; not a name.")
 @click.pass_obj
 def add(config_path: str | None, role: str, ref: str) -> None:
-    """Enrol a member of staff. Standard input: the card number, and for a technician the PIN on a second line.
+    """Enrol a member of staff. Standard input: the card number, on a second line the PIN of 6 to 12 digits.
 
-    The machine must be stopped. The same card again replaces what was known of it.
+    The machine must be stopped. The same card again replaces what was known of it: also for a card that was renewed
+    under the same number, and for a PIN that was forgotten.
     """
     lines = [line for line in sys.stdin.read(4096).splitlines() if line.strip()]
-    if len(lines) != (2 if role == "technician" else 1):
-        failed("standard input must hold the card number, and for a technician the PIN on a second line")
+    if len(lines) != 2:
+        failed("standard input must hold the card number, and the PIN on a second line")
     try:
-        known = card_number(lines[0]), reference(ref), *(pin(line, MAX_DIGITS) for line in lines[1:])
+        number, ref = card_number(lines[0]), reference(ref)
+        secret = pin(lines[1], MAX_DIGITS, number)
     except WronglyTyped as error:
         failed(str(error))
     config = loaded(config_path)
-    number, ref, *secret = known
-    _in_store(config, lambda book: book.enrol(number, role, ref, *secret))  # type: ignore[arg-type]
+    _in_store(config, lambda book: book.enrol(number, role, ref, secret))  # type: ignore[arg-type]
     click.echo(f"{role} {ref} is known to {config.machine.id}")
 
 
@@ -52,14 +53,19 @@ def add(config_path: str | None, role: str, ref: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 @click.pass_obj
 def list_(config_path: str | None, as_json: bool) -> None:
-    """Everybody this machine knows: reference, role, how many cards. Works beside a running machine."""
+    """Everybody this machine knows: reference, role, how many cards. Works beside a running machine.
+
+    PIN ``old``: of a version before, too short for today; ``none``: a guide without one, who confirms nobody. Both need
+    ``kiosk staff add``. ``seen``: how many of the cards have been signed in with; no other card of their number counts.
+    """
     config = loaded(config_path)
     answer = trio.run(partial(status_socket.ask, config.machine.status_socket, "staff"))
     rows = answer["staff"] if answer else _looked_up(config)
     if as_json:
         click.echo(msgspec.json.encode(rows))
     else:
-        print_table("staff", ["ref", "role", "cards"], [[r["ref"], r["role"], r["cards"]] for r in rows])
+        columns = ["ref", "role", "cards", "pin", "seen"]
+        print_table("staff", columns, [[row[column] for column in columns] for row in rows])
 
 
 @staff.command()
@@ -77,18 +83,19 @@ def remove(config_path: str | None, ref: str) -> None:
 
 
 def _in_store(config: Config, work: Any) -> Any:
-    now = Clock(config.demo.today).now
-    store = Store.open(config.store.path, now=now, ballast_mb=0, free_floor_mb=0)
+    clock = Clock(config.demo.today)
+    store = Store.open(config.store.path, now=clock.now, ballast_mb=0, free_floor_mb=0)
     try:
-        return work(StaffBook(Values(store), now))
+        return work(StaffBook(Values(store), open_vault(store), clock.since_boot))
     finally:
         store.close()
 
 
 def _looked_up(config: Config) -> list[dict[str, Any]]:
-    now = Clock(config.demo.today).now
-    store = Store.peek(config.store.path, now=now)
+    clock = Clock(config.demo.today)
+    store = Store.peek(config.store.path, now=clock.now)
     try:
-        return msgspec.to_builtins(StaffBook(Values(store), now).known())
+        values = Values(store)
+        return msgspec.to_builtins(StaffBook(values, values, clock.since_boot).known())
     finally:
         store.close()

@@ -205,7 +205,7 @@ def _enrol(stage: Stage) -> None:
     _kiosk(stage, "enrol", "--hub", stage.ready["network"]["url"], "--code", hub["enrolment_code"])
     for person in tomllib.loads(stage.people.read_text(encoding="utf-8"))["person"]:
         if role := person.get("staff"):
-            secrets = [person["card"]["number"], *([person["pin"]] if role == "technician" else [])]
+            secrets = [person["card"]["number"], person["pin"]]
             _kiosk(stage, "staff", "add", "--role", role, "--ref", person["id"], said="\n".join(secrets))
 
 

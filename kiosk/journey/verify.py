@@ -8,17 +8,16 @@ from __future__ import annotations
 import functools
 
 from kiosk.catalogue.model import StepSpec
+from kiosk.journey import guide
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.journey.identify import read_card
 from kiosk.messages.content import Identity
-from kiosk.messages.masking import mask_name
-from kiosk.pages import Action, Answer, CardPrompt, Choice, Choices, Hero, Page, Preview
-from kiosk.text import NOTHING, Text, same, text
+from kiosk.pages import Action, Answer, Choice, Choices, Hero, Page, Preview
+from kiosk.text import NOTHING, Text, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
 from kiosk.visit import ELDER_PACE, joined
 
 ABOUT = About(
-    mark="verify", jam="camera or models lost: the guide confirms with the guide card, never passed by itself"
+    mark="verify", jam="camera or models lost: the guide confirms with the guide card and PIN, never passed by itself"
 )
 TRIES = 2
 _TRY_S = 40.0
@@ -32,7 +31,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     if visit.identity is not None:
         return Outcome.SKIP
     if not journey.machine.vision_ready() or not visit.card or not visit.card.portrait:
-        return await _by_guide(journey, text("face.unavailable"))
+        return await guide.confirm(journey, text("face.unavailable"))
     while True:
         answer = await visit.show(_notice_page(journey))
         if answer.action == "back":
@@ -41,7 +40,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         if answer.values.get("way", "face") == "face":
             outcome, reason = await _by_face(journey)
         if outcome is None:
-            outcome = await _by_guide(journey, reason)
+            outcome = await guide.confirm(journey, reason)
         if outcome is not Outcome.BACK:
             return outcome
 
@@ -125,43 +124,3 @@ def _again_page(journey: Journey, result: FaceResult) -> Page:
     title = text("face.late_title") if reason in _LATE else text("face.again_title")
     hero = Hero(icon="user-focus", level="warn", title=title, lead=text(f"face.why_{reason}"))
     return journey.page("face_again", title, hero, actions=(exit_, guide, again))
-
-
-async def _by_guide(journey: Journey, reason: Text) -> Outcome:
-    """The guide taps the guide card, compares card and person with their own eyes, and says so."""
-    visit = journey.visit
-    lead = reason or text("guide.lead")
-    journey.machine.guide_calls.call(visit.id)
-    while True:
-        prompt = CardPrompt(title=text("guide.tap"), lead=text("guide.tap_lead"))
-        page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=journey.bar(NOTHING))
-        card = await read_card(visit, page)
-        if isinstance(card, Answer):
-            return Outcome.BACK
-        staff = await journey.machine.staff.find(card.number)
-        del card
-        if staff is None or staff.role != "guide":
-            lead = text("guide.not_a_guide")
-            continue
-        answer = await visit.show(_confirm_page(journey))
-        if answer.action == "next":
-            visit.identity = Identity("guide", "confirmed", guide_ref=staff.ref)
-            await journey.machine.audit("guide_confirmed", guide=staff.ref, case_id=journey.case_id)
-            return Outcome.NEXT
-        return Outcome.LEAVE
-
-
-def _confirm_page(journey: Journey) -> Page:
-    card = journey.visit.card
-    person = same(mask_name(card.shown_name)) if card else NOTHING
-    actions = (
-        Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
-        Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),
-    )
-    hero = Hero(
-        icon="identification-badge",
-        level="info",
-        title=text("guide.confirm_title"),
-        lead=text("guide.confirm_lead", person=person),
-    )
-    return journey.page("guide_confirm", text("guide.title"), hero, actions=actions)

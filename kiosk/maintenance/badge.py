@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from devices.contract import Completed
+from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion
 from kiosk.health import WORKS
 from kiosk.staff import Staff
@@ -77,13 +78,13 @@ class Badge:
         with trio.move_on_after(BACK_WITHIN_S):
             while True:
                 done = await self._machine.peripherals.call(READER, "read_card", BACK_WITHIN_S)
-                if done.ok and await self._is_own(done.value.number):
+                if done.ok and await self._is_own(done.value):
                     return True
                 await self._machine.settle(device_lost=not done.ok)
         return False
 
-    async def _is_own(self, card_number: str) -> bool:
-        found = await self._machine.staff.find(card_number)
+    async def _is_own(self, card: IdCard) -> bool:
+        found = await self._machine.staff.find(card)
         return found is not None and found.ref == self._staff.ref
 
     async def _reader_works(self) -> None:

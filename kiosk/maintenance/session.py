@@ -29,7 +29,7 @@ async def enter(visit: Visit) -> None:
     )
     if isinstance(found, Answer):
         return
-    staff = await visit.machine.staff.find(found.number)
+    staff = await visit.machine.staff.find(found)
     del found
     if staff is None or staff.role != "technician":
         await visit.machine.audit("maintenance_refused")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import trio
 
 from kiosk.maintenance.stay import LEAVE, Stay
 from kiosk.maintenance.words import duration
 from kiosk.pages import Action, Field, Hero, Page
+from kiosk.staff import MAX_DIGITS
 from kiosk.text import NOTHING, Text, text
-
-MAX_DIGITS = 12
 
 
 async def ask_pin(stay: Stay) -> None:
@@ -24,7 +25,7 @@ async def ask_pin(stay: Stay) -> None:
             continue
         # A try that was begun is written down to its end, whoever lifts the card meanwhile.
         with trio.CancelScope(shield=True):
-            await _try(stay, pin)
+            await stay.show_while(_checking_page(stay), partial(_try, stay, pin))
         error = text("maintenance.pin_wrong")
 
 
@@ -60,6 +61,11 @@ def _pin_page(stay: Stay, error: Text) -> Page:
         lead=text("maintenance.pin_lead"),
         actions=(LEAVE, go_on),
     )
+
+
+def _checking_page(stay: Stay) -> Page:
+    hero = Hero(icon="lock", level="info", title=text("staff.checking"), busy=True)
+    return stay.page("maintenance_checking", text("maintenance.pin_title"), hero, actions=())
 
 
 def _locked_page(stay: Stay, left_s: float) -> Page:

@@ -13,14 +13,19 @@ import pytest
 import trio
 from click.testing import CliRunner, Result
 
+from devices.id_card_reader.card import IdCard
 from kiosk.cli import main
+from kiosk.clock import Clock
 from kiosk.machine import Machine
 from kiosk.staff import StaffBook
 from kiosk.status_socket import ask
+from kiosk.typed import WronglyTyped, pin
 from offline_cache.store import Store
 from offline_cache.values import Values
+from offline_cache.vault import open_vault
 
 CARD = "990101199001150513"
+PIN = "246810"
 
 
 @pytest.fixture
@@ -37,7 +42,8 @@ def found(folder: Path, number: str) -> Any:
     """Whom the machine would know by this card."""
     store = Store.open(folder / "store.sqlite", now=lambda: datetime.now(UTC), ballast_mb=0, free_floor_mb=0)
     try:
-        return trio.run(StaffBook(Values(store), lambda: datetime.now(UTC)).find, number)
+        book = StaffBook(Values(store), open_vault(store), Clock().since_boot)
+        return trio.run(book.find, IdCard(kind="resident", name="高技术", number=number))
     finally:
         store.close()
 
@@ -63,7 +69,7 @@ X_CARD = next(n for n in (with_check_digit(f"99010219850506{k:03d}") for k in ra
     ],
 )
 def test_number_is_brought_into_the_form_of_the_card(staff: Callable[..., Result], tmp_path: Path, typed: str) -> None:
-    done = staff("add", "--role", "guide", "--ref", "g-1", said=typed + "\n")
+    done = staff("add", "--role", "guide", "--ref", "g-1", said=f"{typed}\n{PIN}\n")
     assert done.exit_code == 0, done.output
     assert found(tmp_path, X_CARD).ref == "g-1", "the card itself works at the machine"
 
@@ -81,7 +87,7 @@ def test_number_is_brought_into_the_form_of_the_card(staff: Callable[..., Result
 def test_number_that_no_card_has_is_refused_and_not_repeated(
     staff: Callable[..., Result], tmp_path: Path, typed: str, named: str
 ) -> None:
-    done = staff("add", "--role", "guide", "--ref", "g-1", said=typed + "\n")
+    done = staff("add", "--role", "guide", "--ref", "g-1", said=f"{typed}\n{PIN}\n")
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, named in line, typed in line) == (1, True, False)
     assert not (tmp_path / "store.sqlite").exists()
@@ -96,24 +102,61 @@ def test_pin_can_be_typed_at_the_machine(staff: Callable[..., Result], typed: st
     assert typed not in done.stderr
 
 
+@pytest.mark.attack(9)
+@pytest.mark.parametrize("role", ["guide", "technician"])
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        *((pin, "6 to 12") for pin in ("", "2468", "24681", "1234567890123", "24681a", "٢٤٦٨١٠", "-24681")),
+        *((pin, "a row") for pin in ("123456", "654321", "890123", "321098", "135791", "864208", "012345678")),
+        *((pin, "a row") for pin in ("111111", "00000000", "121212", "112233", "999888", "１１１１１１")),
+        *((pin, "a date") for pin in ("900115", "150190", "011590", "198703", "031987", "290204")),
+        *(
+            (pin, "a date")
+            for pin in ("19900115", "15011990", "01151990", "20270112", "1990 01 15", "1990-01-15", "1990115")
+        ),
+        *((pin, "number of the card") for pin in (X_CARD[5:11], X_CARD[4:12], X_CARD[10:4:-1])),
+    ],
+)
+def test_pin_that_is_guessed_first_is_refused_and_not_repeated(
+    staff: Callable[..., Result], tmp_path: Path, role: str, typed: str, named: str
+) -> None:
+    done = staff("add", "--role", role, "--ref", "t-1", said=f"{X_CARD}\n{typed}\n")
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, not typed or typed not in line) == (1, True), line
+    assert named in line or not typed
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+def test_most_pins_are_taken() -> None:
+    def is_taken(typed: str) -> bool:
+        try:
+            return pin(typed, 12, CARD) == typed
+        except WronglyTyped:
+            return False
+
+    sample = [f"{number:06d}" for number in range(0, 1_000_000, 997)]
+    assert 0.75 < sum(map(is_taken, sample)) / len(sample) < 0.95
+
+
 async def test_list_and_remove_work_beside_a_running_machine(
     machine: Machine, config_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    machine.staff.enrol(CARD, "guide", "g-1")
-    machine.staff.enrol(X_CARD, "guide", "g-1")
-    machine.staff.enrol("990101199506010421", "technician", "t-1", "246810")
+    machine.staff.enrol(CARD, "guide", "g-1", PIN)
+    machine.staff.enrol(X_CARD, "guide", "g-1", PIN)
+    machine.staff.enrol("990101199506010421", "technician", "t-1", PIN)
     run = partial(CliRunner().invoke, main)
     config = ["--config", str(tmp_path / "kiosk.toml"), "staff"]
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
         listed = await trio.to_thread.run_sync(run, [*config, "list", "--json"])
         assert json.loads(listed.stdout) == [
-            {"ref": "g-1", "role": "guide", "cards": 2},
-            {"ref": "t-1", "role": "technician", "cards": 1},
+            {"ref": "g-1", "role": "guide", "cards": 2, "pin": "good", "seen": 0},
+            {"ref": "t-1", "role": "technician", "cards": 1, "pin": "good", "seen": 0},
         ]
         done = await trio.to_thread.run_sync(run, [*config, "remove", "--ref", "g-1"])
         assert done.exit_code == 0, done.output
-        assert await machine.staff.find(CARD) is None
+        assert await machine.staff.find(IdCard(kind="resident", number=CARD)) is None
         again = await trio.to_thread.run_sync(run, [*config, "remove", "--ref", "g-1"])
         assert (again.exit_code, "staff list" in again.stderr) == (1, True)
         assert (await ask(machine.config.machine.status_socket, "staff"))["staff"][0]["ref"] == "t-1"
@@ -121,7 +164,7 @@ async def test_list_and_remove_work_beside_a_running_machine(
 
 
 def test_list_and_remove_in_a_machine_that_stands(staff: Callable[..., Result], tmp_path: Path) -> None:
-    staff("add", "--role", "guide", "--ref", "g-1", said=CARD + "\n")
+    staff("add", "--role", "guide", "--ref", "g-1", said=f"{CARD}\n{PIN}\n")
     assert "g-1" in staff("list").stdout
     assert staff("remove", "--ref", "g-1").exit_code == 0
     assert found(tmp_path, CARD) is None

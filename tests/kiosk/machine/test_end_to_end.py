@@ -16,6 +16,7 @@ from tests.kiosk.machine.conftest import World, hub_cases
 from tests.waiting import HANG_S, comes_true
 
 WANG = "王𠮷䶮㛃"
+BY_GUIDE = {"guide_pin": "135790"}
 
 
 def number_of(slip: str) -> str:
@@ -121,7 +122,7 @@ async def test_camera_unplugged_leads_to_the_guide_and_never_to_passed(world: Wo
         Control(page="guide_confirm", socket=reader, do="lift"),
     )
     await _with_guide(world)
-    script = world.script("wang", "H13", control=control)
+    script = world.script("wang", "H13", control=control, values=BY_GUIDE)
     walking = await walked_when(world, script, id_card_reader="online", camera="noDevice")
     assert walking.unfinished == 0
     assert "face" not in world.pages()
@@ -137,7 +138,7 @@ async def test_wrong_person_before_the_camera_fails_twice_and_then_a_guide_decid
         Control(page="guide_confirm", socket=reader, do="lift"),
     )
     await _with_guide(world)
-    await world.walk(world.script("wang", "H13", control=control, actions={"guide_confirm": "leave"}))
+    await world.walk(world.script("wang", "H13", control=control, values=BY_GUIDE, actions={"guide_confirm": "leave"}))
     assert world.pages().count("face") == 2
     assert world.pages().count("guide_confirm") == 1
     assert world.of("case") == [], "the guide said no: nothing is filed"
@@ -254,7 +255,7 @@ class Waiting:
 async def _with_guide(world: World) -> None:
     """Make the guide known to this machine, as the demo does by ``kiosk staff add``."""
     machine = world.machine(Waiting())
-    machine.staff.enrol("990101199506010428", "guide", "guide-1")
+    machine.staff.enrol("990101199506010428", "guide", "guide-1", BY_GUIDE["guide_pin"])
     machine.store.close()
 
 

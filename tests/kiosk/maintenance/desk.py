@@ -51,6 +51,14 @@ class VirtualClock(Clock):
     def monotonic(self) -> float:
         return self._mock.current_time()
 
+    def since_boot(self) -> tuple[str, float]:
+        return "boot", self._mock.current_time()
+
+
+def card_of(number: str, name: str = "高技术", kind: str = "resident") -> IdCard:
+    """What the reader gives for a card."""
+    return IdCard(kind=kind, name=name, number=number)
+
 
 class Screen:
     """A presenter whose person is the test."""
@@ -132,7 +140,7 @@ class Devices:
 
     def place(self, number: str, name: str = "高技术", kind: str = "resident") -> None:
         """A card is laid on the reader."""
-        self._card, self._unread = IdCard(kind=kind, name=name, number=number), True
+        self._card, self._unread = card_of(number, name, kind), True
         self.say(READER, media=MediaState.PRESENT)
 
     def lift(self) -> None:
@@ -239,7 +247,7 @@ class Desk:
     async def technician(self, number: str = TECHNICIAN) -> AsyncIterator[None]:
         """A technician's card has just been read on the home page."""
         self.devices.lie_read(number)
-        staff = await self.machine.staff.find(number)
+        staff = await self.machine.staff.find(card_of(number))
 
         async def run() -> None:
             try:

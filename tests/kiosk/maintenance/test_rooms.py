@@ -11,7 +11,7 @@ from kiosk import lobby
 from kiosk.hub_link.state import LinkState
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Board, Facts, Page
-from tests.kiosk.maintenance.desk import TECHNICIAN, Desk, said
+from tests.kiosk.maintenance.desk import TECHNICIAN, Desk, card_of, said
 
 CASE = "01890000-0000-7000-8000-000000000001"
 RECEIPT = "990101270112000100000017"
@@ -86,7 +86,7 @@ async def test_release_that_cannot_be_audited_does_not_happen(
 ) -> None:
     seq = file_case(desk)
     desk.machine.outbox.hold(seq, "409")
-    stay = Stay(desk.visit, await desk.machine.staff.find(TECHNICIAN))
+    stay = Stay(desk.visit, await desk.machine.staff.find(card_of(TECHNICIAN)))
 
     def broken(*_args: object) -> None:
         raise RuntimeError

@@ -247,6 +247,7 @@ class Walks:
         self._planted |= knowledge.forms("typed phone", phone) | knowledge.of_strokes(strokes)
         pin = self._people[plan.person].get("pin", "")
         values: dict[str, Any] = {"phone": phone, "signature": strokes, "pin": pin, **plan.values}
+        values["guide_pin"] = self._people["guide"]["pin"]
         turn = str(self._stage.folder / "camera.control")
         return Script(services=plan.services, values=values, actions={"rate": "skip", **plan.actions}, turn=turn)
 
