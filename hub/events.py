@@ -24,8 +24,17 @@ async def record(
     """Adds one event, in the caller's transaction."""
     await conn.execute(
         "insert into event (at, actor, kind, envelope_key, kiosk_id, data) values (%s, %s, %s, %s, %s, %s)",
-        [at, actor, kind, key, kiosk_id, Jsonb(data)],
+        [at, actor, kind, key, kiosk_id, Jsonb(_storable(data))],
     )
+
+
+def _storable(value: Any) -> Any:
+    """As the log can hold it: no U+0000 and no half of a surrogate pair, which a file's name may have."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 async def case_states(conn: AsyncConnection) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection, AsyncCursor, Rollback
+from psycopg import AsyncConnection, AsyncCursor, DataError, Rollback
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
@@ -14,7 +14,7 @@ from hub.context import Hub
 from hub.gaps import CHAIN_BROKEN, HELD
 from hub.machines import FRESH, Proof
 from hub.work import OPENED_KINDS, open_later
-from kiosk.messages.encoding import BadSignature
+from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, verify_header
 from kiosk.messages.receipts import receipt_bytes, sign_receipt
 
@@ -93,7 +93,7 @@ async def receive(
 ) -> Received:
     """Takes in an envelope that this public key has signed; ``proof`` of the request that brought it, if one did.
 
-    Raises OtherHeld, ParcelsMissing, WrongSize, NotFresh.
+    Raises OtherHeld, ParcelsMissing, WrongSize, NotFresh, InvalidMessage.
     """
     try:
         return await _receive(hub, conn, sent, signed_by, proof, by_file=by_file)
@@ -102,6 +102,9 @@ async def receive(
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
         await events.record(conn, now, actor="hub", kind=paper_copies.CONTRADICTED, **said)
         raise OtherHeld("header.key", b"null") from None  # a paper copy has no receipt
+    except DataError as error:
+        # The bounds of the header's type should not let it come so far; if they do, this one is judged alone.
+        raise InvalidMessage("header", "holds what the database cannot") from error
     except OtherHeld as error:
         await _hold(hub, conn, sent, signed_by, error.field)
         raise

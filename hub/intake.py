@@ -180,6 +180,8 @@ async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by:
         return _refused(hub, sent, 424, str(error))
     except inbox.WrongSize as error:
         return _refused(hub, sent, 422, f"not the parcel's length ({error.field})")
+    except InvalidMessage as error:
+        return _refused(hub, sent, 422, str(error))
     answer = Member("receipts", f"{header.key}.json", received.receipt)
     return Judged("accepted" if received.fresh else "known", "", *place, answer)
 

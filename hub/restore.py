@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, DataError
 
 from hub import events
 from hub.context import Hub
@@ -85,7 +85,10 @@ async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mappin
     payload = join_codes({number: code.piece for number, code in codes.items()})
     if mark_of(payload) != mark:
         return Row(mark, Taken.REFUSED, "its codes do not belong together")
-    return await take_in(hub, conn, payload)
+    try:
+        return await take_in(hub, conn, payload)
+    except DataError:
+        return Row(mark, Taken.REFUSED, "holds what the database cannot")
 
 
 async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes) -> Row:

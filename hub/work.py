@@ -9,9 +9,10 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
+import psycopg
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -21,8 +22,8 @@ from hub.context import Hub
 from hub.department import Application, Decision
 from hub.gateway import DepartmentDown
 from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
-from kiosk.messages.encoding import InvalidMessage
-from kiosk.messages.envelope import Header
+from kiosk.messages.encoding import InvalidMessage, decode_json
+from kiosk.messages.envelope import parse_header
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
@@ -33,10 +34,27 @@ _ASK = "ask_department"
 _log = structlog.get_logger()
 
 
-class UntilItAnswers(BaseRetryStrategy):
-    """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day."""
+MAX_FORM_BYTES = 1024 * 1024
+_AWAY = (DepartmentDown, psycopg.OperationalError, ConnectorException, OSError, TimeoutError)
+"""What passes by itself."""
+_TRIES = 20
+_UNREADABLE = (SealBroken, InvalidMessage, psycopg.DataError, UnicodeError, RecursionError)
+"""One envelope's own fault: the next try would end the same way."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+
+class UntilItAnswers(BaseRetryStrategy):
+    """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day.
+
+    What fails for another reason is given up after some tries, so that it cannot keep the workers busy for ever; it
+    stays in the queue as failed, for a person.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if not isinstance(exception, _AWAY) and job.attempts >= _TRIES:
+            _log.error(
+                "job_given_up", task=job.task_name, key=job.task_kwargs.get("key"), error=type(exception).__name__
+            )
+            return None
         wait_s = min(60.0, 0.5 * 2 ** min(job.attempts, 10)) * random.uniform(0.5, 1)
         return RetryDecision(retry_in={"milliseconds": int(wait_s * 1000)})
 
@@ -63,21 +81,26 @@ class _Opened(NamedTuple):
 
 async def _open_envelope(context: JobContext, key: str) -> None:
     hub = _hub(context)
-    async with hub.pool.connection() as conn, conn.transaction():
-        rows = await conn.execute("select 1 from event where envelope_key = %s and kind = any(%s)", [key, _DONE])
-        if await rows.fetchone():
-            return
+    async with hub.pool.connection() as conn:
         try:
-            opened = await _open(hub, conn, key)
-        except (SealBroken, InvalidMessage) as error:
-            # It stays as received: a person must look, nothing is thrown away.
-            _log.warning("envelope_unreadable", key=key)
-            await events.record(
-                conn, hub.clock.now(), actor="hub", kind="unreadable", key=key, why=type(error).__name__
-            )
-            return
-        await _take_in(hub, conn, opened)
-        await events.record(conn, hub.clock.now(), actor="hub", kind="opened", key=key)
+            async with conn.transaction():
+                if await _is_done(conn, key):
+                    return
+                await _take_in(hub, conn, await _open(hub, conn, key))
+                await events.record(conn, hub.clock.now(), actor="hub", kind="opened", key=key)
+        except _UNREADABLE as error:
+            await _set_aside(hub, conn, key, error)
+
+
+async def _is_done(conn: AsyncConnection, key: str) -> bool:
+    rows = await conn.execute("select 1 from event where envelope_key = %s and kind = any(%s)", [key, _DONE])
+    return await rows.fetchone() is not None
+
+
+async def _set_aside(hub: Hub, conn: AsyncConnection, key: str, error: BaseException) -> None:
+    """It stays as received: a person must look, nothing is thrown away, and the others go on."""
+    _log.warning("envelope_unreadable", key=key, error=type(error).__name__)
+    await events.record(conn, hub.clock.now(), actor="hub", kind="unreadable", key=key, why=type(error).__name__)
 
 
 _DONE = ["opened", "unreadable"]
@@ -88,10 +111,12 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     row = await rows.fetchone()
     if row is None and (paper := await paper_copies.form_of(hub, conn, key)):
         return _Opened(paper.kiosk_id, key, paper.form)
-    header = msgspec.json.decode(row[0] if row else b"", type=Header)
+    header = parse_header(decode_json(row[0] if row else b""))
     form = next((part for part in header.parts if part.name == FORM_PART), None)
     if form is None:
         raise InvalidMessage("header.parts", f"no part {FORM_PART}")
+    if form.bytes > MAX_FORM_BYTES:
+        raise InvalidMessage("header.parts", f"a form has at most {MAX_FORM_BYTES} bytes")
     sealed = await parcels.content(conn, form.sha256)
     place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
     plain = unseal(sealed, hub.keys.seal_private(header.suite), **place)
@@ -157,10 +182,17 @@ async def _rated_service(hub: Hub, conn: AsyncConnection, rating: Rating) -> str
 async def _ask_department(context: JobContext, key: str) -> None:
     hub = _hub(context)
     async with hub.pool.connection() as conn:
-        opened = await _open(hub, conn, key)
+        try:
+            opened = await _open(hub, conn, key)
+        except _UNREADABLE as error:
+            await _set_aside(hub, conn, key, error)
+            return
     if not isinstance(opened.content, CaseForm):
         return
-    decision, line = await _decision(hub, key, opened.content)
+    try:
+        decision, line = await _decision(hub, key, opened.content)
+    except psycopg.DataError:
+        decision, line = Decision(accepted=False, reasons=["data_invalid"]), "hub"
     async with hub.pool.connection() as conn, conn.transaction():
         state = "accepted" if decision.accepted else "not_accepted"
         rows = await conn.execute(

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -77,6 +78,9 @@ def _problem_of(error: Exception) -> Problem | None:
         return Problem(422, "sealed_to_another", str(error), field="sealed")
     if isinstance(error, BadSignature):
         return Problem(401, "signature", str(error))
+    if isinstance(error, psycopg.DataError):
+        # The types of the messages bound what comes in; what slips through is the sender's, who need not try again.
+        return Problem(422, "invalid", "holds what the database cannot")
     if isinstance(error, DepartmentDown):
         wait = {"Retry-After": "5"}
         return Problem(503, "department_down", "the department does not answer", headers=wait, line=str(error))

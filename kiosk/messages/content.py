@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import Line, Lines, Word, check_values
 from kiosk.messages.encoding import decode
 
 FORM_PART = "form"
@@ -27,27 +28,27 @@ class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
     card was lifted before its appended addresses were read, so the register has to say.
     """
 
-    kind: str
-    name: str
-    sex: str
-    birth: str
-    number: str
-    nation: str = ""
-    address: str = ""
-    authority: str = ""
-    valid_from: str = ""
-    valid_to: str = ""
-    english_name: str = ""
-    pass_number: str = ""
-    raw_name: str = ""
-    first_address: str = ""
-    added_addresses: tuple[str, ...] = ()
+    kind: Word
+    name: Line
+    sex: Word
+    birth: Word
+    number: Word
+    nation: Line = ""
+    address: Line = ""
+    authority: Line = ""
+    valid_from: Word = ""
+    valid_to: Word = ""
+    english_name: Line = ""
+    pass_number: Word = ""
+    raw_name: Line = ""
+    first_address: Line = ""
+    added_addresses: Annotated[tuple[Line, ...], Meta(max_length=32)] = ()
     added_addresses_unread: bool = False
-    nation_code: str = ""
-    nationality: str = ""
-    times_issued: str = ""
-    old_number_link: str = ""
-    card_version: str = ""
+    nation_code: Word = ""
+    nationality: Word = ""
+    times_issued: Word = ""
+    old_number_link: Word = ""
+    card_version: Word = ""
 
     @property
     def shown_name(self) -> str:
@@ -59,24 +60,27 @@ class Identity(msgspec.Struct, frozen=True):
     """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``)."""
 
     method: Literal["face", "guide"]
-    decision: str
+    decision: Word
     distance: float | None = None
-    engine: str = ""
-    guide_ref: str = ""
+    engine: Line = ""
+    guide_ref: Word = ""
 
 
 class CaseForm(msgspec.Struct, frozen=True):
     """One case as filed. ``answers`` are the service's own fields by key."""
 
-    service: str
-    catalogue_version: str
-    receipt_number: str
+    service: Word
+    catalogue_version: Word
+    receipt_number: Word
     applicant: Applicant
-    answers: dict[str, Any]
+    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
     identity: Identity
     filed_at: datetime
     offline: bool = False
-    language: str = "zh"
+    language: Word = "zh"
+
+    def __post_init__(self) -> None:
+        check_values(self.answers)
 
 
 class Rating(msgspec.Struct, frozen=True):
@@ -85,30 +89,32 @@ class Rating(msgspec.Struct, frozen=True):
     ``service`` is that of the rated case, "" when the machine does not know it.
     """
 
-    receipt_number: str
-    service: str
+    receipt_number: Word
+    service: Word
     grade: Annotated[int, Meta(ge=1, le=5)]
-    reasons: list[str] = []
-    catalogue_version: str = ""
+    reasons: Annotated[list[Word], Meta(max_length=64)] = []
+    catalogue_version: Word = ""
 
 
 class Complaint(msgspec.Struct, frozen=True):
     """``kind`` complaint 投诉, report 举报, praise 表扬 or suggestion 建议. An anonymous one has no contact."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=2000)]
-    kind: str
-    contact: str | None = None
+    text: Annotated[Lines, Meta(min_length=1)]
+    kind: Word
+    contact: Line | None = None
     anonymous: bool = False
-    complaint_number: str = ""
-    receipt_number: str = ""
+    complaint_number: Word = ""
+    receipt_number: Word = ""
 
 
 CONTENT: dict[str, type[CaseForm | Rating | Complaint]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint}
 
 
 def encode_content(content: CaseForm | Rating | Complaint) -> bytes:
-    """The plain bytes of a ``form`` part."""
-    return msgspec.json.encode(content)
+    """The plain bytes of a ``form`` part. Raises InvalidMessage for what the hub would not read."""
+    plain = msgspec.json.encode(content)
+    decode(plain, type(content))
+    return plain
 
 
 def decode_content(kind: str, plain: bytes) -> CaseForm | Rating | Complaint:

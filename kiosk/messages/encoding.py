@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 import rfc8785
 
+from kiosk.messages.bounds import MAX_DEPTH, is_deep
+
 T = TypeVar("T")
-_PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")
 _NAMED = re.compile(r"(?:missing required|unknown) field `(?P<name>[^`]*)`")
 
 
@@ -59,11 +61,14 @@ def canonical_json(value: Any) -> bytes:
 
 
 def decode_json(body: bytes) -> Any:
-    """Plain values of a JSON body. Raises InvalidMessage."""
+    """Plain values of a JSON body, whoever sent it. Raises InvalidMessage."""
     try:
-        return msgspec.json.decode(body)
+        values = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage("", f"not JSON: {error}") from error
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and is_deep(values):
+        raise InvalidMessage("", f"nested deeper than {MAX_DEPTH}")
+    return values
 
 
 def typed(value: Any, kind: type[T], prefix: str = "") -> T:

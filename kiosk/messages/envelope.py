@@ -15,6 +15,7 @@ import msgspec
 import uuid6
 from msgspec import Meta
 
+from kiosk.messages.bounds import END, Moment, Named, Signed, Word
 from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json, sha256_hex, typed
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, suite_named
@@ -23,10 +24,10 @@ KINDS = ("case", "rating", "complaint", "device_event", "audit_head", "finding")
 Kind = Literal["case", "rating", "complaint", "device_event", "audit_head", "finding"]
 FIRST_PREV = "0" * 64
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{64}}{END}")]
 KEY = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-Key = Annotated[str, Meta(pattern=f"^{KEY}$")]
-KioskId = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
+Key = Annotated[str, Meta(pattern=f"^{KEY}{END}")]
+KioskId = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_.-]{{1,64}}{END}")]
 Seq = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
@@ -34,7 +35,7 @@ Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sealed part: digest and length of the sealed bytes."""
 
-    name: Annotated[str, Meta(pattern="^[a-z0-9_.-]{1,64}$")]
+    name: Annotated[str, Meta(pattern=f"^[a-z0-9_.-]{{1,64}}{END}")]
     sha256: Sha256
     bytes: Size
 
@@ -43,13 +44,13 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is signed. ``created_at`` is RFC 3339 and informative only; order is ``seq``."""
 
     version: Literal[1]
-    suite: str
+    suite: Word
     kiosk_id: KioskId
     seq: Seq
     key: Key
     kind: Kind
-    case_id: Annotated[str, Meta(max_length=64)] | None
-    created_at: str
+    case_id: Named | None
+    created_at: Moment
     parts: Annotated[list[Part], Meta(max_length=64)]
     prev_sha256: Sha256
 
@@ -68,7 +69,7 @@ class Submission(NamedTuple):
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True):
     header: dict[str, Any]
-    signature: Annotated[str, Meta(min_length=1, max_length=512)]
+    signature: Signed
 
 
 def new_key() -> str:
@@ -129,8 +130,6 @@ def parse(body: bytes) -> Submission:
     """An envelope from its wire form; the signature is not yet verified. Raises InvalidMessage naming the field."""
     form = typed(decode_json(body), _Wire)
     header = parse_header(form.header)
-    if not form.signature.isascii():
-        raise InvalidMessage("signature", "not base64url without padding")
     return Submission(header, canonical(header), form.signature)
 
 
@@ -139,7 +138,7 @@ def digest_of_wire(body: bytes) -> str:
     try:
         form = typed(decode_json(body), _Wire)
         return digest(canonical_json(form.header), form.signature)
-    except (InvalidMessage, UnicodeEncodeError):
+    except InvalidMessage:
         return sha256_hex(body)
 
 

@@ -7,19 +7,23 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import Count, Named, Signed, Word, check_values
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json
-from kiosk.messages.envelope import KioskId
+from kiosk.messages.envelope import KioskId, Sha256
 from kiosk.messages.seal import require_seal_key, require_sign_key, sign, verify
 from kiosk.messages.suites import DEFAULT
+
+MOST_COMMANDS = 100
+"""That wait for one machine at a time."""
 
 
 class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``POST /v1/enrolments``, signed with the key that it brings; ``code`` is good once."""
 
-    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    code: Named
     kiosk_id: KioskId
-    public_key: str
-    suite: str = DEFAULT
+    public_key: Signed
+    suite: Word = DEFAULT
 
 
 class Numbering(msgspec.Struct, frozen=True):
@@ -36,36 +40,33 @@ class Numbering(msgspec.Struct, frozen=True):
 class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer: what goes into ``[hub]``, of the machine's suite. A hub of another version may say less, or more."""
 
-    kiosk_id: str
-    seal_key: str
-    verify_key: str
+    kiosk_id: KioskId
+    seal_key: Signed
+    verify_key: Signed
     numbering: Numbering | None = None
 
 
 class KeyStatement(msgspec.Struct, frozen=True):
     """Which keys the hub has for this machine's suite, signed for this machine by the very key that it names."""
 
-    seal_key: str
-    verify_key: str
-    signature: str
-
-
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    seal_key: Signed
+    verify_key: Signed
+    signature: Signed
 
 
 class AuditHead(msgspec.Struct, frozen=True):
     """Where a machine's audit chain ends: how many entries, and the digest of the last (64 zeros: none)."""
 
-    entries: Annotated[int, Meta(ge=0, le=2**53)]
-    sha256: Digest
+    entries: Count
+    sha256: Sha256
 
 
 class AuditProved(msgspec.Struct, frozen=True):
     """The highest head that the hub has of a machine's audit chain, and since when (RFC 3339 UTC)."""
 
-    entries: Annotated[int, Meta(ge=0, le=2**53)]
-    sha256: Digest
-    at: str
+    entries: Count
+    sha256: Sha256
+    at: Word
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -74,24 +75,27 @@ class Heartbeat(msgspec.Struct, frozen=True):
     A machine of another version may say less, or more.
     """
 
-    last_seq: Annotated[int, Meta(ge=0)] = 0
-    queue_depth: Annotated[int, Meta(ge=0)] = 0
-    held: Annotated[int, Meta(ge=0)] = 0
-    oldest_age_s: float | None = None
-    catalogue_version: str = ""
-    software_version: str = ""
+    last_seq: Count = 0
+    queue_depth: Count = 0
+    held: Count = 0
+    oldest_age_s: Annotated[float, Meta(ge=0, le=2**53)] | None = None
+    catalogue_version: Word = ""
+    software_version: Word = ""
     in_service: bool = True
-    devices: dict[str, str] = {}
-    done_commands: list[str] = []
+    devices: Annotated[dict[Word, Word], Meta(max_length=64)] = {}
+    done_commands: Annotated[list[Word], Meta(max_length=MOST_COMMANDS)] = []
     audit_head: AuditHead | None = None
 
 
 class Command(msgspec.Struct, frozen=True):
     """Something the city asks of a machine; executed once, by its id."""
 
-    id: str
-    do: str
-    arguments: dict[str, Any] = {}
+    id: Named
+    do: Named
+    arguments: Annotated[dict[Word, Any], Meta(max_length=64)] = {}
+
+    def __post_init__(self) -> None:
+        check_values(self.arguments)
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
@@ -102,8 +106,8 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     ``numbering`` is told to a machine that asks for it (``POST /v1/heartbeats?numbering=true``).
     """
 
-    commands: list[Command]
-    now: str = ""
+    commands: Annotated[list[Command], Meta(max_length=MOST_COMMANDS)]
+    now: Word = ""
     hub_keys: KeyStatement | None = None
     numbering: Numbering | None = None
     audit_proved: AuditProved | None = None

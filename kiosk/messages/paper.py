@@ -20,6 +20,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import Named, Word
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
 from kiosk.messages.envelope import KioskId, Seq
 from kiosk.messages.seal import seal, sign, unseal, verify
@@ -89,12 +90,12 @@ class Code(NamedTuple):
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     version: Literal[1]
-    suite: Annotated[str, Meta(max_length=16)]
+    suite: Word
     kiosk_id: KioskId
     seq: Seq
     sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     key: Annotated[bytes, Meta(min_length=16, max_length=16)]
-    case_id: Annotated[str, Meta(max_length=64)] | Literal[True] | None  # True: the same as the key
+    case_id: Named | Literal[True] | None  # True: the same as the key
     receipt_number: Annotated[bytes, Meta(min_length=10, max_length=10)]
     created_at: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     sealed: bytes
@@ -134,7 +135,7 @@ def read_paper(payload: bytes) -> PaperCopy:
         outer = msgspec.msgpack.decode(payload, type=_Payload)
         found = msgspec.msgpack.decode(outer.signed, type=_Signed)
         created_at = datetime.fromtimestamp(found.created_at / _MILLISECOND, UTC)
-    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, ValueError) as error:
+    except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise InvalidMessage("paper", f"not a copy of a case: {error}") from error
     key = str(UUID(bytes=found.key))
     facts = PaperFacts(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import Base64, Line, Lines, Named, Signed, Word, check_values
 from kiosk.messages.encoding import (
     BadSignature,
     InvalidMessage,
@@ -32,8 +33,10 @@ from kiosk.messages.suites import DEFAULT
 Fact = str | int | bool
 VERSION = 2
 """Of what we read (``Tongban-Messages``); an asker that names none reads version 1: reasons joined by commas only."""
+MOST_ITEMS = 1000
+"""In any list of an answer."""
+Facts = Annotated[dict[Word, Any], Meta(max_length=200)]
 _CODES = re.compile(r"[a-z][a-z0-9_]*(?:[ ,]+[a-z][a-z0-9_]*)*")
-Named = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,9 +56,12 @@ class DueQuestion(_Data, frozen=True):
 class DueFact(_Said, frozen=True):
     """One due service: ``facts`` fill the service's own reason text; ``due_on`` orders the list."""
 
-    service: str
-    facts: dict[str, Any]
+    service: Word
+    facts: Facts
     due_on: date | None = None
+
+    def __post_init__(self) -> None:
+        check_values(self.facts)
 
 
 class DueAnswer(_Said, frozen=True):
@@ -64,8 +70,8 @@ class DueAnswer(_Said, frozen=True):
     ``unreadable``, here and below: how many items were in a form that this version cannot read; never sent.
     """
 
-    items: list[DueFact]
-    silent: list[str] = []
+    items: Annotated[list[DueFact], Meta(max_length=MOST_ITEMS)]
+    silent: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
     unreadable: int = 0
 
 
@@ -79,8 +85,11 @@ class EligibilityQuestion(_Data, frozen=True):
 class EligibilityAnswer(_Said, frozen=True):
     """``facts`` are what the rules were applied to; ``failed`` ALL check ids that do not hold (一次性告知)."""
 
-    facts: dict[str, Any]
-    failed: list[str]
+    facts: Facts
+    failed: Annotated[list[Word], Meta(max_length=MOST_ITEMS)]
+
+    def __post_init__(self) -> None:
+        check_values(self.facts)
 
 
 MOST_NUMBERS = 50
@@ -89,8 +98,8 @@ MOST_NUMBERS = 50
 class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     """By receipt number, by several, or all cases of a person. A hub that is one version older knows no several."""
 
-    receipt_number: str | None = None
-    id_number: str | None = None
+    receipt_number: Named | None = None
+    id_number: Named | None = None
     receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
 
 
@@ -101,11 +110,11 @@ class ProgressState(_Said, frozen=True):
     ``note`` only, joined by blanks or commas; ``reasons`` are read from it.
     """
 
-    state: str
-    at: str
-    by: str
-    note: str = ""
-    reasons: list[str] = []
+    state: Word
+    at: Word
+    by: Word
+    note: Lines = ""
+    reasons: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
 
     def __post_init__(self) -> None:
         if not self.reasons and _CODES.fullmatch(self.note):
@@ -115,15 +124,15 @@ class ProgressState(_Said, frozen=True):
 class CaseProgress(_Said, frozen=True):
     """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance."""
 
-    receipt_number: str
-    service: str
-    masked_name: str
-    states: list[ProgressState]
+    receipt_number: Word
+    service: Word
+    masked_name: Line
+    states: Annotated[list[ProgressState], Meta(max_length=MOST_ITEMS)]
     promised_date: date | None = None
 
 
 class ProgressAnswer(_Said, frozen=True):
-    cases: list[CaseProgress]
+    cases: Annotated[list[CaseProgress], Meta(max_length=MOST_ITEMS)]
     unreadable: int = 0
 
 
@@ -136,22 +145,22 @@ class DocumentsQuestion(_Data, frozen=True):
 class Endorsement(_Said, frozen=True):
     """``type`` L, G, S …; ``place`` ``hong_kong`` or ``macao``; ``remaining`` entries (−1: unlimited)."""
 
-    type: str
-    place: str
-    remaining: int
+    type: Word
+    place: Word
+    remaining: Annotated[int, Meta(ge=-1, le=2**31)]
     valid_until: date
 
 
 class Document(_Said, frozen=True):
-    kind: str
-    number_masked: str
+    kind: Word
+    number_masked: Word
     expires_on: date
-    state: str
-    endorsements: list[Endorsement]
+    state: Word
+    endorsements: Annotated[list[Endorsement], Meta(max_length=MOST_ITEMS)]
 
 
 class DocumentsAnswer(_Said, frozen=True):
-    documents: list[Document]
+    documents: Annotated[list[Document], Meta(max_length=MOST_ITEMS)]
     unreadable: int = 0
 
 
@@ -171,22 +180,22 @@ _LISTS: dict[str, tuple[str, type[_Said]]] = {
 
 class _QuestionWire(_Data, frozen=True):
     version: Literal[1]
-    suite: str
+    suite: Word
     kiosk_id: KioskId
     key: Key
-    sealed: str
+    sealed: Base64
 
 
 class _AnswerWire(msgspec.Struct, frozen=True):
     version: Literal[1]
-    suite: str
-    key: str
-    sealed: str
-    signature: str
+    suite: Word
+    key: Key
+    sealed: Base64
+    signature: Signed
 
 
 class _Inside(_Data, frozen=True):
-    answer_key: str
+    answer_key: Signed
     question: dict[str, Any]
 
 

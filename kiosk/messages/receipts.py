@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import END, Line, Signed, Word, one_line
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, decode_json, typed
 from kiosk.messages.envelope import KEY, Key, Seq, Sha256
 from kiosk.messages.seal import sign, verify
@@ -19,8 +20,8 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Key
     sha256: Sha256
     hub_seq: Seq
-    received_at: str
-    signature: str
+    received_at: Word
+    signature: Signed
 
 
 def receipt_text(key: str, sha256: str, hub_seq: int, received_at: str) -> bytes:
@@ -68,11 +69,11 @@ class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is named by its digest.
     """
 
-    key: Annotated[str, Meta(pattern=f"^({KEY})?$")]
+    key: Annotated[str, Meta(pattern=f"^({KEY})?{END}")]
     sha256: Sha256
     status: Status
-    reason: Annotated[str, Meta(max_length=500)]
-    signature: str
+    reason: Line
+    signature: Signed
 
 
 def refusal_text(key: str, sha256: str, status: int, reason: str) -> bytes:
@@ -84,6 +85,7 @@ def sign_refusal(
     key: str, sha256: str, *, status: Status, reason: str, private_key: str, suite: str = DEFAULT
 ) -> Refusal:
     """The refusal, signed by the hub's key."""
+    reason = one_line(reason)
     return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -27,6 +28,8 @@ NEWEST_FORM = 2
 ANSWER = "Tongban-Answer"
 """The hub's signature of its answer to an enrolment or a heartbeat."""
 WINDOW_S = 300
+_KIOSK_ID = re.compile("[A-Za-z0-9_.-]{1,64}")
+_NONCE = re.compile("[!-~]{16,64}")
 
 
 class Stamp(NamedTuple):
@@ -97,9 +100,11 @@ def sign_request(
 def read_stamp(headers: Mapping[str, str]) -> Stamp:
     """The signing headers of a request. Raises BadSignature naming the one that is missing or malformed."""
     kiosk_id, time_s, nonce, signature = (_header(headers, name) for name in (KIOSK, TIME, NONCE, SIGNATURE))
+    if not _KIOSK_ID.fullmatch(kiosk_id):
+        raise BadSignature(f"header {KIOSK} is no machine's name")
     if not time_s.isdigit() or len(time_s) > 12:
         raise BadSignature(f"header {TIME} is not Unix seconds")
-    if not 16 <= len(nonce) <= 64:
+    if not _NONCE.fullmatch(nonce):
         raise BadSignature(f"header {NONCE} must have 16 to 64 characters")
     suite = headers.get(SUITE) or headers.get(SUITE.lower()) or DEFAULT
     if suite not in SUITES:

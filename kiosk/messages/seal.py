@@ -16,11 +16,17 @@ def seal_info(kiosk_id: str, key: str, part: str) -> bytes:
 
 
 def seal(plain: bytes, hub_key: str, *, kiosk_id: str, key: str, part: str, suite: str = DEFAULT) -> bytes:
-    """``plain`` sealed to the hub's public key ``hub_key`` (base64url).
+    """``plain`` sealed to the public key ``hub_key`` (base64url). Raises InvalidMessage for one that is none.
 
     Each call uses a fresh ephemeral key: seal once, keep the bytes, send the same bytes.
     """
-    return suite_named(suite).seal(plain, from_text(hub_key, "seal_key"), seal_info(kiosk_id, key, part))
+    raw = from_text(hub_key, "seal_key")
+    try:
+        return suite_named(suite).seal(plain, raw, seal_info(kiosk_id, key, part))
+    except InvalidMessage:
+        raise
+    except ValueError as error:
+        raise InvalidMessage("seal_key", f"no public key of suite {suite}") from error
 
 
 def unseal(sealed: bytes, private_key: str, *, kiosk_id: str, key: str, part: str, suite: str = DEFAULT) -> bytes:
