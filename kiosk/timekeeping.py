@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 LOOK_S = 10.0
 KEEP_S = 600.0
+_LAST_YEAR = 2200
 _SPACE, _NAME = "clock", "last"
 
 
@@ -117,4 +118,5 @@ def _moment(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return at if at.tzinfo is not None else None
+    # Later than anybody will read it: adding to it would leave the calendar.
+    return at if at.tzinfo is not None and at.year < _LAST_YEAR else None

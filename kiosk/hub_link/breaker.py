@@ -60,8 +60,11 @@ class Breaker:
             self.bad(now, retry_after_s)
 
     def bad(self, now: float, at_least_s: float | None = None) -> None:
-        """Nobody is there: the next try is a single probe after a while. Others that were under way count once."""
-        self._asked_until = max(self._asked_until, now + (at_least_s or 0.0))
+        """Nobody is there: the next try is a single probe after a while. Others that were under way count once.
+
+        Whoever answers may ask to be left alone for a while (``at_least_s``), up to the cap.
+        """
+        self._asked_until = max(self._asked_until, now + min(at_least_s or 0.0, self._cap_s))
         if self.is_open and not self._probing:
             return
         wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, self._failures)

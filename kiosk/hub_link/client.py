@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -11,21 +12,22 @@ import structlog
 import trio
 
 from kiosk.clock import Clock
-from kiosk.hub_link.http import Answer, HubHttp, NoAnswer
+from kiosk.hub_link.http import LONG_ANSWER_BYTES, Answer, HubHttp, NoAnswer
 from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.known_keys import KnownKeys
 from kiosk.hub_link.state import ANSWERING, PASSING, LinkState, detail_of, state_of_answer, state_of_reason
-from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
-from kiosk.messages.fleet import Command, Heartbeat, HeartbeatAnswer
+from kiosk.logs import place_of
+from kiosk.messages.encoding import decode
+from kiosk.messages.fleet import MOST_COMMANDS, Command, Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import VERSION, seal_question
 from kiosk.messages.requests import MESSAGES
-from kiosk.messages.seal import SealBroken
 
 log = structlog.get_logger()
 
 HEARTBEAT_S = 20.0
 PROBE_S = 3.0
 _PROBE_TIMEOUT_S = 3.0
+_DONE_KEPT = 10 * MOST_COMMANDS
 DECORATION_S = 6.0
 """The limit of a question that only adds to a page: longer than the hub waits for its departments."""
 SLOW_DECORATION_S = 1.0
@@ -110,7 +112,7 @@ class HubLink:
         self._alarmed: set[LinkState] = set()
         self._doubted = False
         self._decorations_are_slow = False
-        self._done: set[str] = set()
+        self._done: deque[str] = deque(maxlen=_DONE_KEPT)
         self._bell = trio.Event()
         self._known_keys = known_keys
 
@@ -155,7 +157,8 @@ class HubLink:
         try:
             reads = {MESSAGES: str(VERSION)}
             path, limit_s = f"/v1/questions/{kind}", self._limit_s(decorates)
-            answer = await self.http.send("POST", path, body, headers=reads, timeout_s=limit_s)
+            long = {"timeout_s": limit_s, "limit_bytes": LONG_ANSWER_BYTES}
+            answer = await self.http.send("POST", path, body, headers=reads, **long)
         except NoAnswer as error:
             if decorates and error.reason == "timeout":
                 self._decorations_are_slow = True
@@ -170,7 +173,8 @@ class HubLink:
             return Refused(answer.problem)
         try:
             return Answered(opener.open(answer.body, self._settings.verify_key))
-        except (BadSignature, InvalidMessage, SealBroken) as error:
+        except Exception as error:
+            # BadSignature, InvalidMessage, SealBroken; and the boundary of foreign bytes for what nobody foresaw.
             log.warning("hub.nonsense", kind=kind, status=answer.status, error=type(error).__name__)
             self._noted("nonsense")
             return Unreachable("nonsense")
@@ -188,7 +192,7 @@ class HubLink:
     async def catalogue(self) -> bytes | None:
         """The signed catalogue as the hub has it; None when it does not answer. The reader checks the signature."""
         try:
-            answer = await self.http.send("GET", "/v1/catalogue")
+            answer = await self.http.send("GET", "/v1/catalogue", limit_bytes=LONG_ANSWER_BYTES)
         except NoAnswer:
             return None
         return answer.body if answer.status == 200 else None
@@ -212,10 +216,16 @@ class HubLink:
             answer = await self.http.send("POST", f"/v1/heartbeats{asked}", msgspec.json.encode(beat))
         except NoAnswer:
             return
-        state, told = await self._judged(answer)
-        # Before anybody hears of it: who is online has its number, and knows the time.
-        if told is not None and self._on_told is not None:
-            await self._on_told(told, answer)
+        try:
+            state, told = await self._judged(answer)
+            # Before anybody hears of it: who is online has its number, and knows the time.
+            if told is not None and self._on_told is not None:
+                await self._on_told(told, answer)
+        except Exception as error:
+            # The boundary of foreign bytes: what the machine makes of an answer cannot end it.
+            log.error("hub.heartbeat_failed", error=type(error).__name__, where=place_of(error))
+            self._noted("nonsense")
+            return
         self._become(state, detail_of(answer, state))
         for command in told.commands if told is not None else []:
             await self._obey(command)
@@ -244,7 +254,7 @@ class HubLink:
     async def _obey(self, command: Command) -> None:
         if self._on_command is None or command.id in self._done:
             return
-        self._done.add(command.id)
+        self._done.append(command.id)
         await self._on_command(command)
 
     def _noted(self, reason: str | None) -> None:

@@ -352,7 +352,7 @@ class Forwarder:
             await self._hold(claimed, f"{POISON_SERVER_ERRORS} server errors while others pass: {outcome.reason}")
             return
         wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, claimed.attempts - 1)
-        wait_s = max(wait_s, outcome.retry_after_s or 0.0)
+        wait_s = max(wait_s, min(outcome.retry_after_s or 0.0, self._cap_s))
         self._judge_destination(way, outcome)
         if outcome.meaning == "no_answer":
             self._judge_alone(claimed, outcome)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 import structlog
 import trio
 
 from kiosk.clock import Clock
 from kiosk.hub_link.address import address_fault
+from kiosk.logs import place_of
 from kiosk.messages import requests
-from kiosk.messages.encoding import BadSignature
+from kiosk.messages.encoding import BadSignature, InvalidMessage, decode_json
 
 if TYPE_CHECKING:
     from kiosk.hub_link.identity import Identity
 
 log = structlog.get_logger()
 
-ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+ANSWER_LIMIT_BYTES = 1024 * 1024
+"""Of an answer that says little; whoever expects a long one says so."""
+LONG_ANSWER_BYTES = 16 * 1024 * 1024
+_AS_IT_IS = ("", "identity")
 # Servers commonly close idle connections after 5 s; a request on one that is just closing would count as an outage.
 _KEEPALIVE_S = 3.0
 
@@ -32,9 +37,10 @@ _SIGNINGS = 5
 
 
 class NoAnswer(Exception):
-    """No hub answered: ``no_connection``, ``untrusted``, ``timeout``, ``broken``, ``too_long`` or ``replayed``.
+    """No hub answered, and why.
 
-    ``untrusted``: nobody vouches for its certificate · ``replayed``: to every signing anew.
+    ``no_connection``, ``timeout``, ``broken``, ``too_long`` · ``untrusted``: nobody vouches for its certificate ·
+    ``packed``: compressed, which nobody asked for · ``replayed``: to every signing anew.
     """
 
     def __init__(self, reason: str) -> None:
@@ -89,9 +95,10 @@ class Answer(NamedTuple):
 
     def _told(self) -> dict[str, Any]:
         try:
-            return msgspec.json.decode(self.body, type=dict) if self.is_problem else {}
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            told = decode_json(self.body) if self.is_problem else {}
+        except InvalidMessage:
             return {}
+        return told if isinstance(told, dict) else {}
 
 
 class HubHttp:
@@ -123,6 +130,9 @@ class HubHttp:
             timeout=None,  # noqa: S113 - one limit over the whole request, below
             trust_env=False,
             limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
+            # Unpacked, a few bytes can be gigabytes; and nothing that answers is remembered.
+            headers={"Accept-Encoding": "identity"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             transport=transport,
         )
 
@@ -134,13 +144,17 @@ class HubHttp:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:
         """One signed request. Raises NoAnswer. A wrong wall clock is made up for by the hub's own time.
+
+        The limits are those of the whole answer: of its time, however slowly it drips, and of its body.
 
         That a shorter limit than the configured one has passed is for its caller to judge: ``on_outcome`` is not told.
         """
         try:
-            answer = await self._accepted(method, path, body, headers or {}, timeout_s or self._timeout_s)
+            limits = timeout_s or self._timeout_s, limit_bytes
+            answer = await self._accepted(method, path, body, headers or {}, limits)
         except NoAnswer as error:
             if error.reason != "timeout" or timeout_s is None:
                 self.on_outcome(error.reason)
@@ -154,20 +168,23 @@ class HubHttp:
             await self._client.aclose()
 
     async def _accepted(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], limits: tuple[float, int]
     ) -> Answer:
         """Signs anew where only the stamp was not taken: a wrong clock, a hub of before, a gateway that repeats.
 
         Neither is a refusal of this machine. Raises NoAnswer.
         """
         for _ in range(_SIGNINGS):
-            answer = await self._send(method, path, body, headers, timeout_s)
+            answer = await self._send(method, path, body, headers, limits)
             learned = self._learn_form(answer) or self._learn_time(answer)
             if answer.status != 401 or not (learned or answer.problem_type == REPLAYED):
                 return answer
         raise NoAnswer(REPLAYED)
 
-    async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
+    async def _send(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], limits: tuple[float, int]
+    ) -> Answer:
+        timeout_s, limit_bytes = limits
         signed = requests.sign_request(
             method,
             self._prefix + path,
@@ -183,21 +200,30 @@ class HubHttp:
         kind = {"Content-Type": "application/json"} if body else {}
         try:
             with trio.fail_after(timeout_s):
-                return await self._exchange(method, path, body, {**kind, **headers, **signed})
+                return await self._exchange(method, path, body, {**kind, **headers, **signed}, limit_bytes)
         except trio.TooSlowError:
             raise NoAnswer("timeout") from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NoAnswer("untrusted" if _is_untrusted(error) else "no_connection") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NoAnswer("broken") from error
+        except NoAnswer:
+            raise
+        except Exception as error:
+            # The boundary of foreign bytes: no answer, whatever a library makes of it, ends the machine.
+            log.error("hub.answer_not_understood", error=type(error).__name__, where=place_of(error))
+            raise NoAnswer("broken") from error
 
-    async def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str], limit_bytes: int) -> Answer:
         async with self._client.stream(method, path, content=body, headers=headers) as response:
+            if response.headers.get("content-encoding", "").strip().lower() not in _AS_IT_IS:
+                raise NoAnswer("packed")
             received = bytearray()
-            async for chunk in response.aiter_bytes():
-                received += chunk
-                if len(received) > ANSWER_LIMIT_BYTES:
-                    raise NoAnswer("too_long")
+            async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
+                async for chunk in chunks:
+                    received += chunk
+                    if len(received) > limit_bytes:
+                        raise NoAnswer("too_long")
             nonce = headers[requests.NONCE]
             return Answer(response.status_code, dict(response.headers), bytes(received), nonce)
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
-
-import msgspec
+from typing import Literal, NamedTuple
 
 from kiosk.hub_link.http import Answer
-from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.encoding import InvalidMessage, decode_json
 from kiosk.messages.receipts import HELD, Refusal, parse_receipt, refusal_in
 
 Meaning = Literal["receipt", "sent", "no_answer", "retry", "missing", "held", "paused"]
 _RETRY = {408, 425, 429}
 _PAUSED = {401, 403, 404}
 _TOO_LARGE = "413: larger than the hub, or a gateway before it, lets through"
+_LONGEST_DATE = 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -75,20 +74,23 @@ def _of_refusal(answer: Answer) -> Outcome:
 def _missing(body: bytes) -> frozenset[str]:
     """Every digest that the problem names, wherever it names it; empty means: not told."""
     try:
-        told: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        decode_json(body)
+    except InvalidMessage:
         return frozenset()
-    return frozenset(_SHA256.findall(msgspec.json.encode(told).decode()))
+    return frozenset(_SHA256.findall(body.decode()))
 
 
 def retry_after_s(value: str, now: datetime) -> float | None:
-    """Seconds of a ``Retry-After`` (RFC 9110 §10.2.3: a number or a date); None for none or nonsense."""
-    value = value.strip()
+    """Seconds of a ``Retry-After`` (RFC 9110 §10.2.3: a number or a date); None for none or nonsense.
+
+    As it was asked for: how long is waited at most is for whoever waits.
+    """
+    value = value.strip()[:_LONGEST_DATE]
     if value.isascii() and value.isdigit() and len(value) <= 9:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

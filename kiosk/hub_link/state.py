@@ -38,6 +38,7 @@ _NO_ANSWERS = {
     "timeout": LinkState.SILENT,
     "untrusted": LinkState.UNTRUSTED,
     "too_long": LinkState.NOT_A_HUB,
+    "packed": LinkState.NOT_A_HUB,
     "nonsense": LinkState.NOT_A_HUB,
     "replayed": LinkState.NOT_A_HUB,
     "server_error": LinkState.FAILING,

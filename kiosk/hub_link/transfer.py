@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from kiosk.hub_link.files import read_answers
-from kiosk.hub_link.http import HubHttp, NoAnswer
+from kiosk.hub_link.http import LONG_ANSWER_BYTES, HubHttp, NoAnswer
 from kiosk.messages.batch import (
     BatchAnswer,
     BatchResult,
@@ -244,7 +244,8 @@ def to_hub(http: HubHttp, verify_key: str, suite: str, chunk: list[Whole]) -> li
 
     async def send() -> BatchAnswer:
         try:
-            answer = await http.send("POST", "/v1/batches", body, headers={"Content-Type": "application/octet-stream"})
+            kind = {"Content-Type": "application/octet-stream"}
+            answer = await http.send("POST", "/v1/batches", body, headers=kind, limit_bytes=LONG_ANSWER_BYTES)
         finally:
             await http.aclose()
         if answer.status != 200:
