@@ -2,8 +2,10 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SHOTS := demo-output
+COUNT := 1000000
+SEED := 1
 
-.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +53,9 @@ kill-matrix: setup ## the machine is killed at every point of every service
 
 wipe: setup ## ten visits of one machine, each with another end; what of any of them stays readable anywhere
 	$(BIN)/python -m tests.matrix.wipe
+
+fuzz: setup ## every parser of foreign bytes with many inputs: make fuzz COUNT=1000000 SEED=1
+	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 shots: setup ## the scripted demo on a virtual screen; pictures into demo-output/
 	$(BIN)/kiosk demo --scripted --output $(SHOTS)
