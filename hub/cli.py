@@ -39,9 +39,11 @@ from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
+from kiosk.messages.ours import read_ours
 
 DEMO_DAY = "2027-01-12"
 PORT = click.IntRange(0, 65535)
+TLS_FILE_BYTES = 1024 * 1024
 
 
 class Address(click.ParamType):
@@ -108,6 +110,9 @@ def serve(
         raise click.ClickException(f"{host} is beyond this computer: give --tls-cert and --tls-key, or --behind FRONT")
     guard = Connections(Limits(in_all=connections, by_address=connections_by_address), frozenset(behind))
     try:
+        for file in (tls_cert, tls_key):
+            if file:
+                read_ours(file, TLS_FILE_BYTES)
         tls = tls_context(Certificate(tls_cert, tls_key)) if tls_cert and tls_key else None
         hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
         prepare(dsn)

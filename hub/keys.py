@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
+from kiosk.messages.foreign import OpenFolder, Refused
+from kiosk.messages.ours import NotOurs, read_ours
 from kiosk.messages.seal import new_seal_key, new_sign_key, public_seal_key, public_sign_key
 from kiosk.messages.suites import DEFAULT, SUITES
+
+_FILE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,24 @@ class HubKeys:
 
 
 def load_keys(folder: Path) -> HubKeys:
-    """The keys in ``folder``. Raises OSError when one is missing; a further suite without its files is just absent."""
+    """The keys in ``folder``; a further suite without its files is just absent.
+
+    Raises OSError when one is missing, or when others may read or write it.
+    """
     private = {suite: _pair(folder, suite) for suite in SUITES if suite == DEFAULT or _file(folder, suite).exists()}
-    return HubKeys(private, from_text((folder / "person.key").read_text("ascii").strip()))
+    return HubKeys(private, from_text(_secret(folder / "person.key")))
 
 
 def _pair(folder: Path, suite: str) -> tuple[str, str]:
-    seal_private, sign_private = (_file(folder, suite, use).read_text("ascii").strip() for use in ("seal", "sign"))
+    seal_private, sign_private = (_secret(_file(folder, suite, use)) for use in ("seal", "sign"))
     return seal_private, sign_private
+
+
+def _secret(path: Path) -> str:
+    try:
+        return read_ours(path, _FILE_BYTES, secret=True).decode("ascii", "replace").strip()
+    except Refused as error:
+        raise NotOurs(f"{path}: {error}") from None
 
 
 def _file(folder: Path, suite: str, use: str = "seal") -> Path:
@@ -79,6 +93,6 @@ def load_or_make_keys(folder: Path) -> HubKeys:
         makers[_file(folder, suite, "sign")] = lambda suite=suite: new_sign_key(suite).private
     for path, make in makers.items():
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(make() + "\n", "ascii")
+            with OpenFolder.at(folder) as there:
+                there.write(path.name, [f"{make()}\n".encode("ascii")])
     return load_keys(folder)

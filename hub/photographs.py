@@ -11,7 +11,9 @@ import numpy as np
 import zxingcpp
 from PIL import Image
 
+from kiosk.messages import foreign
 from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.foreign import Refused
 from kiosk.messages.paper import Code, read_code
 
 MAX_PIXELS = 100_000_000
@@ -21,6 +23,7 @@ MAX_FILE_PIXELS = 250_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 _REDUCED = ((1, cv2.IMREAD_GRAYSCALE), (2, cv2.IMREAD_REDUCED_GRAYSCALE_2), (4, cv2.IMREAD_REDUCED_GRAYSCALE_4))
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _QR_ONLY = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
@@ -43,9 +46,10 @@ def codes_in(path: Path) -> list[Code]:
 
 def _picture(path: Path) -> np.ndarray:
     """The photograph in grey, reduced where it is very large. Raises NoPicture with the true reason, OSError."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise NoPicture(f"larger than {MAX_FILE_BYTES // 2**20} MB; save it smaller and try again")
-    raw = path.read_bytes()
+    try:
+        raw = foreign.read(path, MAX_FILE_BYTES)
+    except Refused as error:
+        raise NoPicture(f"{error}; save the picture as a file of its own, and smaller if it is large") from None
     pixels = _pixels(raw)
     if pixels > MAX_FILE_PIXELS:
         raise NoPicture(f"{pixels // 10**6} megapixels are too many; save it smaller and try again")
@@ -67,7 +71,7 @@ def _pixels(raw: bytes) -> int:
     try:
         # Only the header is read here; the limit stands above, and in words of its own.
         Image.MAX_IMAGE_PIXELS = None
-        with Image.open(io.BytesIO(raw)) as picture:
+        with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
             return picture.width * picture.height
     except (OSError, ValueError, SyntaxError):
         raise NoPicture("not a PNG or JPEG picture; save it as one of them") from None

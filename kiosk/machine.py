@@ -76,16 +76,13 @@ class Machine:
         self.came_online = trio.Event()
         self.clock = clock or Clock(config.demo.today)
         self.rng = random.Random()
-        folder = Path(config.catalogue.path) if config.catalogue.path else None
-        if folder:
-            require_signed(folder, config.hub.verify_key, config.hub.suite)
-        self.catalogue = loader.load(folder)
         self.status = StatusSocket(config.machine.status_socket, self.clock.monotonic)
         self._open_store()
         try:
+            self._read_catalogue()
             self.vault = open_vault(self.store)
             self._build_hub_link()
-        except StoreError:
+        except (StoreError, loader.CatalogueError):
             self.store.close()
             raise
         configured = config.device_settings()
@@ -125,6 +122,17 @@ class Machine:
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self._refreshed)
+
+    def _read_catalogue(self) -> None:
+        """As the city has signed it, and none older than this machine has had."""
+        path, hub = self.config.catalogue.path, self.config.hub
+        if not path:
+            self.catalogue = loader.load()
+            return
+        newest = (self.values.get("catalogue", "version") or b"").decode()
+        self.catalogue = require_signed(Path(path), hub.verify_key, hub.suite, newest=newest)
+        if self.catalogue.version != newest:
+            self.values.put("catalogue", "version", self.catalogue.version.encode())
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub

@@ -30,6 +30,8 @@ CONFIGURATION_HEAD = """# Configuration: `kiosk.toml`
 
 The file is named by `--config PATH`, then by `TONGBAN_CONFIG`, then it is `/etc/tongban/kiosk.toml`. Every key is
 typed; an unknown, missing or ill-typed key refuses the start with one line that names the key and the fix.
+The file and the folder in which it lies belong to root or to the user who runs the machine, and nobody else, no group
+either, may write them: else the start is refused. The same holds for a catalogue folder and for the hub's key files.
 Keys without a default must be given.
 """
 DEVICES_HEAD = """

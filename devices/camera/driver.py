@@ -162,6 +162,9 @@ class OpenCvCamera:
         settings, cv2 = self.settings, _opencv()
         device = self.local_device
         self._is_clip = device is None and not self._is_stream
+        if device is None and self._path is not None and not self._path.is_file():
+            # A pipe in place of a clip would hold the worker for ever.
+            raise TryAgain(status.LOST, "the source is neither a camera nor a clip")
         if device is not None:
             wanted = [cv2.CAP_PROP_FRAME_WIDTH, settings.width_px, cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px,
                       cv2.CAP_PROP_FPS, settings.fps]  # fmt: skip

@@ -22,7 +22,7 @@ from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
 from hub.machines import Proof, chain_of, last_receipt, note_form, number_of, public_keys, register
-from kiosk.catalogue.loader import file_digests, shipped
+from kiosk.catalogue.loader import digests_of, read_folder, shipped
 from kiosk.messages.encoding import canonical_json, decode, sha256_hex, typed
 from kiosk.messages.fleet import (
     Command,
@@ -212,10 +212,9 @@ async def catalogue(request: Request, caller: Caller, hub: Hub) -> Response[byte
 
 @cache
 def _catalogue(version: str, sign_private: str, suite: str) -> tuple[bytes, str]:
-    folder = shipped()
-    digests = file_digests(folder)
-    manifest = {"version": version, "files": digests}
+    files = read_folder(shipped())
+    manifest = {"version": version, "files": digests_of(files)}
     signed = {**manifest, "signature": sign(canonical_json(manifest), sign_private, suite)}
-    texts = {name: (folder / name).read_text("utf-8") for name in digests}
+    texts = {name: raw.decode() for name, raw in files.items()}
     content = canonical_json({"manifest": signed, "files": texts})
     return content, f'"{hashlib.sha256(content).hexdigest()}"'

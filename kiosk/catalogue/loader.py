@@ -1,29 +1,43 @@
-"""Reads a catalogue folder: ``catalogue.toml`` (version, phones) and ``<line>/<key>.toml``, with a signed manifest."""
+"""Reads a catalogue folder: ``catalogue.toml`` (version, phones) and ``<line>/<key>.toml``, with a signed manifest.
+
+A folder is read once: what is judged, hashed and parsed are the same bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from kiosk.catalogue.model import Catalogue, Service
-from kiosk.toml_file import TomlTrouble, read_toml
+from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
+from kiosk.messages.ours import NotOurs, judge
+from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
 
 MANIFEST = "manifest.json"
+HEAD = "catalogue.toml"
+FILES = 2000
+TOTAL_BYTES = 64 * 1024 * 1024
 
 
 class CatalogueError(Exception):
     """The catalogue cannot be used; one line that names the file, the key and the fix."""
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was signed: the version and the SHA-256 of every file, by relative path."""
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was signed: the version and the SHA-256 of every file, by relative path.
+
+    ``instead_of``: the newer version that this one takes the place of, when the city goes back.
+    """
 
     version: str
     files: dict[str, str]
     signature: str
+    instead_of: str = ""
 
 
 def shipped() -> Path:
@@ -34,36 +48,86 @@ def shipped() -> Path:
 def load(folder: Path | None = None) -> Catalogue:
     """The catalogue in ``folder`` (the shipped one by default). Raises CatalogueError."""
     folder = folder or shipped()
-    head = _toml(folder / "catalogue.toml")
+    return parse(folder, read_folder(folder))
+
+
+def read_folder(folder: Path, *, private: bool = False) -> dict[str, bytes]:
+    """Every TOML file, and the manifest, by relative path, in order. Raises CatalogueError.
+
+    ``private``: refused when anybody else may write the folder or a file of it.
+    """
+    if folder == shipped():
+        # A part of the program: installers may have made links of its files.
+        return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.toml"))}
+    found: dict[str, bytes] = {}
+    try:
+        with OpenFolder.at(folder) as top:
+            _read_into(found, folder, top, "", private=private)
+            for line in sorted(top.folders()):
+                with top.below(line) as below:
+                    _read_into(found, folder, below, f"{line}/", private=private)
+    except NotOurs as error:
+        raise CatalogueError(str(error)) from None
+    except Refused as error:
+        raise CatalogueError(f"{folder}: {error}; put the folder itself there") from None
+    except OSError as error:
+        raise CatalogueError(f"{folder}: {error.strerror or error}; name the folder of the catalogue") from error
+    return dict(sorted(found.items()))
+
+
+def _read_into(found: dict[str, bytes], folder: Path, there: OpenFolder, line: str, *, private: bool) -> None:
+    if private:
+        judge(folder / line, there.about())
+    names = [*there.names(".toml"), *([] if line else there.names(MANIFEST))]
+    for name in sorted(names):
+        place = folder / f"{line}{name}"
+        try:
+            with there.open_file(name, LIMIT_BYTES) as file:
+                if private:
+                    judge(place, os.fstat(file.fileno()))
+                found[f"{line}{name}"] = read_at_most(file, LIMIT_BYTES)
+        except Refused as error:
+            raise CatalogueError(f"{shown(str(place), 200)}: {error}; put the file itself there") from None
+        if len(found) > FILES or sum(map(len, found.values())) > TOTAL_BYTES:
+            raise CatalogueError(
+                f"{folder}: more than {FILES} files or {TOTAL_BYTES // 2**20} MB; this is no catalogue"
+            )
+
+
+def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
+    """The catalogue of these files; ``folder`` names them. Raises CatalogueError."""
+    if HEAD not in files:
+        raise CatalogueError(f"{folder / HEAD}: no such file; name the folder of the catalogue")
+    head = _toml(folder / HEAD, files[HEAD])
     services = {}
-    for path in sorted(folder.glob("*/*.toml")):
-        service = _service(path)
+    for name in files:
+        path = folder / name
+        if "/" not in name:
+            continue
+        service = _service(path, files[name])
         if service.line != path.parent.name or service.key != path.stem:
             raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
         services[service.key] = service
     try:
         return msgspec.convert({**head, "services": services}, Catalogue)
     except msgspec.ValidationError as error:
-        raise CatalogueError(f"{folder / 'catalogue.toml'}: {error}") from error
+        raise CatalogueError(f"{folder / HEAD}: {error}") from error
 
 
-def _service(path: Path) -> Service:
+def _service(path: Path, raw: bytes) -> Service:
     try:
-        return msgspec.convert(_toml(path), Service)
+        return msgspec.convert(_toml(path, raw), Service)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path}: {error}") from error
 
 
-def _toml(path: Path) -> dict:
+def _toml(path: Path, raw: bytes) -> dict:
     try:
-        return read_toml(path)
+        return parse_toml(path, raw)
     except TomlTrouble as error:
         raise CatalogueError(str(error)) from error
 
 
-def file_digests(folder: Path) -> dict[str, str]:
+def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of every catalogue file by relative path, as a manifest lists them."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.toml"))
-    }
+    return {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items() if name != MANIFEST}

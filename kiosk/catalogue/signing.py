@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, Manifest, file_digests, load
+from kiosk.catalogue.loader import MANIFEST, CatalogueError, Manifest, digests_of, parse, read_folder
+from kiosk.catalogue.model import Catalogue
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode
+from kiosk.messages.foreign import OpenFolder
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT
 
 
-def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT) -> None:
-    """Write the manifest beside the files it lists."""
-    version, files = load(folder).version, file_digests(folder)
-    signature = sign(_signed_bytes(version, files), private_key, suite)
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(Manifest(version, files, signature))))
+def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT, *, instead_of: str = "") -> None:
+    """Write the manifest beside the files it lists. ``instead_of``: the newer version that machines are to give up."""
+    files = read_folder(folder)
+    version, digests = parse(folder, files).version, digests_of(files)
+    signature = sign(_signed_bytes(version, digests, instead_of), private_key, suite)
+    manifest = msgspec.json.format(msgspec.json.encode(Manifest(version, digests, signature, instead_of)))
+    with OpenFolder.at(folder) as there:
+        there.write(MANIFEST, [manifest], mode=0o644)
 
 
-def require_signed(folder: Path, verify_key: str, suite: str = DEFAULT) -> None:
-    """Refuse a folder that was not signed as it is now. Raises CatalogueError naming the first difference."""
-    try:
-        manifest = decode((folder / MANIFEST).read_bytes(), Manifest)
-        verify(_signed_bytes(manifest.version, manifest.files), manifest.signature, verify_key, suite)
-    except FileNotFoundError:
-        raise CatalogueError(f"{folder}: not signed; sign it with kiosk catalogue sign") from None
-    except (BadSignature, InvalidMessage) as error:
-        raise CatalogueError(f"{folder / MANIFEST}: {error}; fetch the catalogue again") from error
-    found = file_digests(folder)
+def require_signed(folder: Path, verify_key: str, suite: str = DEFAULT, *, newest: str = "") -> Catalogue:
+    """The catalogue of a folder, as it was signed. Raises CatalogueError naming the first difference.
+
+    ``newest``: the version that this machine has had; an older one is taken only when it was signed to take its place.
+    """
+    files = read_folder(folder, private=True)
+    manifest = _manifest(folder, files, verify_key, suite)
+    found = digests_of(files)
     for name in sorted(found.keys() | manifest.files.keys()):
         if found.get(name) != manifest.files.get(name):
             raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
+    catalogue = parse(folder, files)
+    if catalogue.version != manifest.version:
+        raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
+    if newest and manifest.instead_of != newest and is_older(catalogue.version, newest):
+        raise CatalogueError(
+            f"{folder}: version {catalogue.version} is older than {newest}, which this machine has had; take the newer "
+            f"one, or let the city sign this one for going back (kiosk catalogue sign --instead-of {newest})"
+        )
+    return catalogue
 
 
-def _signed_bytes(version: str, files: dict[str, str]) -> bytes:
-    return canonical_json({"version": version, "files": files})
+def is_older(version: str, than: str) -> bool:
+    """By the numbers and words in them: 2027.9 is older than 2027.10."""
+    return _parts(version) < _parts(than)
+
+
+def _parts(version: str) -> list[tuple[int, int, str]]:
+    found = re.findall(r"([0-9]{1,18})|([^\W\d_]+)", version)
+    return [(0, int(digits), "") if digits else (1, 0, word) for digits, word in found]
+
+
+def _manifest(folder: Path, files: dict[str, bytes], verify_key: str, suite: str) -> Manifest:
+    if MANIFEST not in files:
+        raise CatalogueError(f"{folder}: not signed; sign it with kiosk catalogue sign")
+    try:
+        manifest = decode(files[MANIFEST], Manifest)
+        signed = _signed_bytes(manifest.version, manifest.files, manifest.instead_of)
+        verify(signed, manifest.signature, verify_key, suite)
+    except (BadSignature, InvalidMessage) as error:
+        raise CatalogueError(f"{folder / MANIFEST}: {error}; fetch the catalogue again") from error
+    return manifest
+
+
+def _signed_bytes(version: str, files: dict[str, str], instead_of: str) -> bytes:
+    signed = {"version": version, "files": files}
+    return canonical_json({**signed, "instead_of": instead_of} if instead_of else signed)

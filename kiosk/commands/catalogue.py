@@ -12,6 +12,8 @@ from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.commands.common import failed, print_table
 from kiosk.journey.engine import about
+from kiosk.messages.foreign import Refused
+from kiosk.messages.ours import read_ours
 
 _KEY_BYTES = 4096
 
@@ -60,14 +62,18 @@ def export(folder: Path | None) -> None:
     required=True,
     help="File with the Ed25519 signing key (base64url).",
 )
-def sign(folder: Path, key_file: Path) -> None:
+@click.option("--instead-of", default="", metavar="VERSION", help="Going back: machines give up this newer version.")
+def sign(folder: Path, key_file: Path, instead_of: str) -> None:
     """Write FOLDER/manifest.json: version, digest of every file, signature."""
     from kiosk.catalogue.signing import sign_folder
 
     _loaded(folder)
-    key = key_file.read_bytes()[:_KEY_BYTES].decode("ascii", "replace").strip()
     try:
-        sign_folder(folder, key)
+        key = read_ours(key_file, _KEY_BYTES).decode("ascii", "replace").strip()
+    except Refused as error:
+        failed(f"{key_file}: {error}; name the file that holds the city's key")
+    try:
+        sign_folder(folder, key, instead_of=instead_of)
     except ValueError:
         failed(f"{key_file}: not an Ed25519 signing key in base64url; name the file that holds the city's key")
     click.echo(f"signed {folder / loader.MANIFEST}")

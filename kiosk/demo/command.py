@@ -99,7 +99,7 @@ def _until_closed(machine: Child, stage: Stage) -> int:
 def _runtime_folder(wanted: Path | None) -> Iterator[Path]:
     # Short, because a Unix socket's path may have 107 bytes only. Kept when something failed: it holds the logs.
     if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
+        wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield wanted.resolve()
         return
     place = Path(tempfile.mkdtemp(prefix="tongban-"))

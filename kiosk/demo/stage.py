@@ -130,6 +130,7 @@ def _set_up(stage: Stage, report: Report) -> Iterator[Stage]:
         report("devices")
         _start_around(stage)
         report("enrol")
+        stage.config.touch(mode=0o600)
         stage.config.write_text(kiosk_toml(stage), encoding="utf-8")
         _enrol(stage)
         yield stage

@@ -124,12 +124,23 @@ class OpenFolder:
             raise
         return os.fdopen(handle, "rb")
 
-    def write(self, name: str, pieces: Iterable[bytes]) -> int:
+    def folders(self) -> Iterator[str]:
+        """The names of its folders, and of links, which ``below`` refuses."""
+        with os.scandir(self._handle) as entries:
+            yield from (each.name for each in entries if each.is_symlink() or each.is_dir(follow_symlinks=False))
+
+    def about(self) -> os.stat_result:
+        """Owner and rights."""
+        return os.fstat(self._handle)
+
+    def write(self, name: str, pieces: Iterable[bytes], *, mode: int = 0o600) -> int:
         """A file that is whole or not there, synced, its folder too; gives its bytes. Raises OSError.
 
-        Only its owner reads it; in a folder with the set-group-ID bit its group does too.
+        Only its owner reads it; in a folder with the set-group-ID bit its group does too. What root writes belongs to
+        the folder's owner.
         """
-        mode = 0o640 if os.fstat(self._handle).st_mode & stat.S_ISGID else 0o600
+        folder = self.about()
+        mode |= 0o040 if folder.st_mode & stat.S_ISGID else 0
         temporary = f"{secrets.token_hex(12)}.tmp"
         handle = os.open(temporary, _MAKE, 0o600, dir_fd=self._handle)
         try:
@@ -137,6 +148,8 @@ class OpenFolder:
                 for piece in pieces:
                     file.write(piece)
                 file.flush()
+                if folder.st_uid != os.geteuid() == 0 and _keeps_owners(folder.st_dev):
+                    os.fchown(handle, folder.st_uid, folder.st_gid)
                 if mode != 0o600:
                     os.fchmod(handle, mode)
                 os.fsync(handle)

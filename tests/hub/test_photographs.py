@@ -13,6 +13,7 @@ import segno
 
 from hub.photographs import NoPicture, codes_in
 from kiosk.messages.paper import to_codes
+from tests.kiosk.messages.test_foreign import MAKERS
 
 
 def with_codes(width: int, height: int, dots: int) -> tuple[np.ndarray, set[str]]:
@@ -65,3 +66,22 @@ def test_cut_off_picture_and_a_bomb_have_their_own_words(tmp_path: Path) -> None
     path.write_bytes(raw)
     with pytest.raises(NoPicture, match="3600 megapixels"):
         codes_in(path)
+
+
+@pytest.mark.attack(1)
+@pytest.mark.parametrize("what", MAKERS)
+def test_a_photograph_is_a_file_of_its_own(tmp_path: Path, what: str) -> None:
+    (tmp_path / "brought").mkdir()
+    (tmp_path / "ours.key").write_bytes(b"a key of ours")
+    MAKERS[what](tmp_path / "brought" / "photo.jpg")
+    with pytest.raises(NoPicture, match=r"not a regular file|larger than"):
+        codes_in(tmp_path / "brought" / "photo.jpg")
+
+
+@pytest.mark.attack(2)
+@pytest.mark.parametrize("magic", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"8BPS\0\1", b"GIF89a", b"\0\0\1\0", b"#?RADIANCE\n"])
+def test_only_pictures_of_cameras_are_opened(tmp_path: Path, magic: bytes) -> None:
+    """Every further format is a further parser that a stranger's bytes come to."""
+    (tmp_path / "photo.jpg").write_bytes(magic + bytes(500))
+    with pytest.raises(NoPicture, match="not a PNG or JPEG"):
+        codes_in(tmp_path / "photo.jpg")

@@ -307,3 +307,13 @@ def test_link_to_a_device_is_a_camera_and_is_followed_at_every_open(
 def test_what_is_a_local_camera(source: Any, device: str | None) -> None:
     found = driver(source).local_device
     assert (str(found) if found else None) == device
+
+
+@pytest.mark.attack(1)
+def test_a_pipe_in_place_of_a_clip_does_not_hold_the_worker(tmp_path):
+    os.mkfifo(tmp_path / "clip.mp4")
+    with pytest.raises(TryAgain):
+        driver(str(tmp_path / "clip.mp4")).setup()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(TryAgain):
+        driver(str(tmp_path / "folder")).setup()

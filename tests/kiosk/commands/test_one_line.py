@@ -132,7 +132,7 @@ def loop(path: Path) -> None:
         (huge, "larger than"),
         (deep, "nested too deeply"),
         (pipe, "not a regular file"),
-        (writable_by_all, "chmod o-w"),
+        (writable_by_all, "chmod o-w,g-w"),
         (loop, "cannot be opened"),
     ],
 )

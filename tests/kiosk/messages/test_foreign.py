@@ -175,6 +175,16 @@ def test_a_folder_with_the_group_bit_gives_its_files_to_its_group_to_read(folder
     assert stat.S_IMODE((folder / "a.tbz").stat().st_mode) == 0o640
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for another user")
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(folder: Path) -> None:
+    """``kiosk queue import`` runs as root and writes into the folder of the machine's user, who must read it."""
+    os.chown(folder, 12345, 12345)
+    with OpenFolder.at(folder) as there:
+        there.write("a.tbz", [b"content"])
+    about = (folder / "a.tbz").stat()
+    assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (12345, 12345, 0o600)
+
+
 def test_aside_is_ours_alone(folder: Path) -> None:
     (folder / "aside").mkdir()
     (folder / "aside").chmod(0o777)
