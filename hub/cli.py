@@ -31,7 +31,7 @@ from hub.files import LOOK_S, Folder, Handled, told, unless
 from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
 from hub.keys import load_keys, load_or_make_keys
-from hub.one_line import OneLineGroup
+from hub.one_line import DSN_HELP, OneLineGroup, no_password
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_photographs
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=PORT, default=8443, show_default=True, help="0 takes a free one.")
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
@@ -128,7 +128,7 @@ def serve(
 
 
 @main.command()
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--machine", "kiosk_id", help="Name of the machine ([machine] id); else of the one that uses it first.")
 def code(dsn: str, kiosk_id: str | None) -> None:
     """Make an enrolment code for one machine and print it: good once, for 24 hours."""
@@ -145,7 +145,7 @@ def code(dsn: str, kiosk_id: str | None) -> None:
 
 
 @main.command()
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Exchange folder.")
 @click.option("--once", is_flag=True, help="Take what is there and end; exit code 0 all, 3 partly, 1 none.")
@@ -191,7 +191,7 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
 @click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
 @click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
-@click.option("--dsn", help="A PostgreSQL that is there, instead of our own.")
+@click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
 def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None) -> None:
     """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
     with ExitStack() as stack:
@@ -218,7 +218,7 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
 
 @main.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @click.option("--today", help="The wall date of a demonstration.", hidden=True)
@@ -249,7 +249,7 @@ def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool, today
 
 
 @main.command()
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", help="PostgreSQL connection string.")
+@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @click.option("--today", help="The wall date of a demonstration.", hidden=True)
 def gaps(dsn: str, as_json: bool, today: str | None) -> None:

@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 import click
 import psycopg
+import psycopg.conninfo
 import structlog
+from click.core import ParameterSource
 
 log = structlog.get_logger()
 
@@ -27,6 +29,24 @@ class OneLineGroup(click.Group):
         except Exception as error:
             log.info("command_failed", error=type(error).__name__)
             failed(why(error))
+
+
+DSN_HELP = "PostgreSQL connection string, without a password: that belongs into TONGBAN_HUB_DSN or PGPASSFILE."
+
+
+def no_password(ctx: click.Context, param: click.Parameter, dsn: str | None) -> str | None:
+    """Refuses a connection string whose password every user of the computer could read in the list of processes."""
+    said_how = ctx.get_parameter_source(param.name or "")
+    if dsn and said_how is ParameterSource.COMMANDLINE and _has_password(dsn):
+        raise click.UsageError("--dsn holds a password, which every user can read; put it into TONGBAN_HUB_DSN")
+    return dsn
+
+
+def _has_password(dsn: str) -> bool:
+    try:
+        return "password" in psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return "password" in dsn
 
 
 def failed(reason: str) -> NoReturn:

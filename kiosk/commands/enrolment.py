@@ -6,6 +6,7 @@ They need no more of kiosk.toml than there can be by then.
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -29,14 +30,17 @@ from offline_cache.vault import SealedAway
 
 @click.command()
 @click.option("--hub", "url", required=True, help="Address of the hub.")
-@click.option("--code", required=True, help="One-time code from the city.")
+@click.option("--code", help="The code, where nobody else uses this computer: arguments can be read by all.")
 @click.option("--id", "kiosk_id", help="Name of this machine, while there is no kiosk.toml that says it.")
 @click.option("--store", help="Path of the store, while there is no kiosk.toml that says it.")
 @click.option("--new-key", is_flag=True, help="The sealed keys do not open any more: make new ones.")
 @click.pass_obj
-def enrol(config_path: str | None, url: str, code: str, kiosk_id: str | None, store: str | None, new_key: bool) -> None:
+def enrol(
+    config_path: str | None, url: str, code: str | None, kiosk_id: str | None, store: str | None, *, new_key: bool
+) -> None:
     """Make this machine and its store known to the hub; prints what belongs into [hub].
 
+    Standard input: the one-time code from the city.
     The first command of a new machine: [hub] url and its keys, devices and hall may still be missing.
     """
     url = plain(url)
@@ -47,7 +51,7 @@ def enrol(config_path: str | None, url: str, code: str, kiosk_id: str | None, st
         known = configuration.for_enrolment(path, kiosk_id, store)
     except ConfigError as error:
         failed(str(error))
-    answer = _enrolled(known, url, enrolment_code(code), new_key)
+    answer = _enrolled(known, url, enrolment_code(code or _typed_code()), new_key)
     click.echo(f"enrolled as {known.kiosk_id}; the store is {known.store}")
     click.echo(f'\n[hub]\nurl = "{url}"\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"\n')
     if known.keys in ((), (answer.seal_key, answer.verify_key)):
@@ -76,6 +80,15 @@ def seal(config_path: str | None, store: str | None) -> None:
         vault.make(path)
     click.echo(f"{path} is sealed with: {vault.kind_of(path)}")
     click.echo(f"\n[Service]\nLoadCredentialEncrypted={vault.CREDENTIAL}:{path.absolute()}")
+
+
+def _typed_code() -> str:
+    """The code from standard input: neither the list of processes nor the history of a shell has it."""
+    if sys.stdin.isatty():
+        return click.prompt("code", hide_input=True, err=True)
+    if not (line := sys.stdin.readline(256).strip()):
+        failed("standard input must hold the one-time code from the city")
+    return line
 
 
 def _enrolled(known: Enrolling, url: str, code: str, new_key: bool) -> Enrolled:

@@ -203,7 +203,7 @@ def _keys(values: dict[str, Any]) -> str:
 
 def _enrol(stage: Stage) -> None:
     hub = stage.ready["hub"]
-    _kiosk(stage, "enrol", "--hub", stage.ready["network"]["url"], "--code", hub["enrolment_code"])
+    _kiosk(stage, "enrol", "--hub", stage.ready["network"]["url"], said=hub["enrolment_code"])
     for person in tomllib.loads(stage.people.read_text(encoding="utf-8"))["person"]:
         if role := person.get("staff"):
             secrets = [person["card"]["number"], person["pin"]]

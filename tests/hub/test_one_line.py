@@ -41,3 +41,15 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path, line: str, dsn: str) ->
 def test_port_that_is_none_is_a_matter_of_usage() -> None:
     done = CliRunner().invoke(main, ["demo", "--port", "99999999"])
     assert (done.exit_code, "0<=x<=65535" in done.stderr) == (2, True)
+
+
+@pytest.mark.attack(12)
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://hub:geheim@db/hub", "host=db password=geheim", "postgresql://db/hub?password=geheim"]
+)
+def test_password_as_an_argument_is_refused_and_not_repeated(dsn: str) -> None:
+    done = CliRunner().invoke(main, ["code", "--dsn", dsn])
+    assert (done.exit_code, "TONGBAN_HUB_DSN" in done.output, "geheim" in done.output) == (2, True, False)
+    # From the environment it is taken: nobody is there.
+    done = CliRunner(env={"TONGBAN_HUB_DSN": "host=/nowhere password=geheim"}).invoke(main, ["code"])
+    assert (done.exit_code, "geheim" in done.output) == (1, False)

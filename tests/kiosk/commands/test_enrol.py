@@ -81,3 +81,12 @@ def test_address_that_is_none(config_file: Callable[..., Path], url: str) -> Non
     done = enrol("--hub", url, "--code", "x", config=config_file())
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, "--hub" in line) == (1, True)
+
+
+@pytest.mark.attack(12)
+@pytest.mark.parametrize(("said", "named"), [("ABCD-EFGH-JKLM\n", "did not answer"), ("\n", "one-time code")])
+def test_code_comes_by_standard_input(config_file: Callable[..., Path], said: str, named: str) -> None:
+    words = ["--config", str(config_file()), "enrol", "--hub", "http://127.0.0.1:9"]
+    done = CliRunner().invoke(main, words, input=said)
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, named in line, "ABCD" in line) == (1, True, False)

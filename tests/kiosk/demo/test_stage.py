@@ -45,7 +45,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_stage_has_hub_network_and_devices_and_leaves_no_process_behind(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrol = stand_in(tmp_path / "kiosk", f'echo "$@" "$TONGBAN_CONFIG" >> {tmp_path}/asked')
+    enrol = stand_in(tmp_path / "kiosk", f'echo "$@" "$TONGBAN_CONFIG" >> {tmp_path}/asked; cat >> {tmp_path}/said')
     own_command = stage_module.command
     monkeypatch.setattr(stage_module, "command", lambda name: enrol if name == "kiosk" else own_command(name))
     said: list[str] = []
@@ -57,7 +57,8 @@ def test_stage_has_hub_network_and_devices_and_leaves_no_process_behind(
         code = stage.ready["hub"]["enrolment_code"]
         asked = (tmp_path / "asked").read_text().split("\n")
         assert asked[1].startswith("staff add --role guide --ref guide")
-        assert asked[0].split() == ["enrol", "--hub", config.hub.url, "--code", code, str(stage.config)]
+        assert asked[0].split() == ["enrol", "--hub", config.hub.url, str(stage.config)]
+        assert (tmp_path / "said").read_text().startswith(code), "no secret is an argument"
         assert stage.controls["id_card_reader"].do("place", card="zhao")["card"] == "zhao"
         assert len(processes_of(folder)) >= 5
     assert processes_of(folder) == []
