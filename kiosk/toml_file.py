@@ -50,11 +50,22 @@ def parse_toml(path: Path, raw: bytes) -> dict[str, Any]:
     if _LONG_KEY.search(text):
         raise TomlTrouble(f"{path}: nested too deeply; correct it")
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
+        fits = _fits(tables)
     except RecursionError:
         raise TomlTrouble(f"{path}: nested too deeply; correct it") from None
     except ValueError as error:
-        raise TomlTrouble(f"{path}: not TOML: {error}; correct it there") from error
+        raise TomlTrouble(f"{path}: not TOML: {str(error)[:200]}; correct it there") from error
+    if not fits:
+        raise TomlTrouble(f"{path}: a number has more than 64 bits; correct it")
+    return tables
+
+
+def _fits(value: Any) -> bool:
+    """Whether every number is one that TOML 1.0 has to hold."""
+    if isinstance(value, (dict, list)):
+        return all(map(_fits, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def _decoded(path: Path, raw: bytes) -> str:
