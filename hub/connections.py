@@ -8,10 +8,13 @@ whoever speaks nothing, however many they are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import resource
+import socket
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import structlog
@@ -140,47 +143,16 @@ def _room_for_files() -> int:
 class Guarded(HttpToolsProtocol):
     """One connection, counted from its first byte on: TLS, where it is asked for, comes after that."""
 
-    def __init__(self, *args: Any, guard: Connections, tls: ssl.SSLContext | None, **words: Any) -> None:
-        super().__init__(*args, **words)
+    def __init__(self, *, guard: Connections, origin: str, line: socket.socket, **words: Any) -> None:
+        super().__init__(**words)
         self._guard = guard
         self._limits = guard.limits
-        self._tls = tls
-        self._line: asyncio.Transport | None = None
-        self._early = bytearray()
+        self._line = line
         self._head_bytes = 0
         self._is_whole = True
         self._in_head = False
-        self.origin = ""
+        self.origin = origin
         self.deadline = self.loop.time() + self._limits.head_s
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        peer = transport.get_extra_info("peername")
-        self.origin = origin_of(str(peer[0])) if peer else ""
-        if not self._guard.admit(self):
-            transport.abort()
-            return
-        self._line = transport
-        if self._tls is None:
-            super().connection_made(transport)
-        else:
-            transport.pause_reading()
-            self.tasks.add(task := self.loop.create_task(self._secure(transport, self._tls)))
-            task.add_done_callback(self.tasks.discard)
-
-    async def _secure(self, line: asyncio.Transport, tls: ssl.SSLContext) -> None:
-        try:
-            limit_s = self._limits.head_s
-            secured = await self.loop.start_tls(line, self, tls, server_side=True, ssl_handshake_timeout=limit_s)
-        except (OSError, TimeoutError):
-            secured = None
-        if secured is None or line.is_closing():
-            self.abort()
-            self._guard.leave(self)
-            return
-        super().connection_made(secured)
-        if early := bytes(self._early):
-            self._early.clear()
-            self.data_received(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._guard.leave(self)
@@ -189,17 +161,18 @@ class Guarded(HttpToolsProtocol):
 
     def abort(self) -> None:
         """Closes it without another word."""
-        if self._line is not None:
-            self._line.abort()
+        if self.transport is not None:
+            self.transport.abort()
+        else:
+            # In the middle of its handshake, which ends with this.
+            with contextlib.suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def is_proved(self) -> None:
         """It is an enrolled machine's."""
         self._guard.prove(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport is None:
-            self._early += data
-            return
         super().data_received(data)
         self._head_bytes += len(data)
         if self._in_head and self._head_bytes > self._limits.head_bytes:
@@ -232,3 +205,40 @@ class Guarded(HttpToolsProtocol):
         super().on_response_complete()
         # What was refused before its body had come: the rest is read and thrown away, so that the answer arrives.
         self.deadline = self.loop.time() + (self._limits.idle_s if self._is_whole else self._limits.head_s)
+
+
+Make = Callable[[str, socket.socket], Guarded]
+
+
+async def accept(listener: socket.socket, guard: Connections, make: Make, tls: ssl.SSLContext | None) -> None:
+    """Takes connections in for ever. One is judged before anything is done for it."""
+    loop = asyncio.get_running_loop()
+    listener.setblocking(False)
+    listener.listen(BACKLOG)
+    tasks: set[asyncio.Task[None]] = set()
+    while True:
+        try:
+            line, peer = await loop.sock_accept(listener)
+        except OSError as error:
+            # Gone again before it was accepted, or the whole computer has no more files.
+            log.debug("not_accepted", error=type(error).__name__)
+            await asyncio.sleep(0.01)
+            continue
+        new = make(origin_of(peer[0]), line)
+        if guard.admit(new):
+            task = loop.create_task(_open(new, line, guard, tls))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        else:
+            line.close()
+
+
+async def _open(new: Guarded, line: socket.socket, guard: Connections, tls: ssl.SSLContext | None) -> None:
+    limit_s = guard.limits.head_s if tls else None
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: new, line, ssl=tls, ssl_handshake_timeout=limit_s
+        )
+    except (OSError, TimeoutError):
+        guard.leave(new)
+        line.close()

@@ -15,9 +15,10 @@ import uvicorn
 import uvloop
 from litestar.types import ASGIApp
 
-from hub.connections import BACKLOG, Connections, Guarded
+from hub.connections import Connections, Guarded, accept
 
 Ready = Callable[[], Awaitable[None]]
+Make = Callable[[Connections, str, socket.socket], Guarded]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,34 +46,47 @@ def address(listener: socket.socket, *, tls: bool = False) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Ready) -> None:
+    """uvicorn, but for the taking in of connections: that is hub/connections.py's."""
+
+    def __init__(self, config: uvicorn.Config, ready: Ready, take_in: Callable[[Make], Awaitable[None]]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._take_in = take_in
+        self._taking_in: asyncio.Future[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
         if self.started:
+            self._taking_in = asyncio.ensure_future(self._take_in(self._make))
             await self._ready()
+
+    def _make(self, guard: Connections, origin: str, line: socket.socket) -> Guarded:
+        shared = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
+        return Guarded(guard=guard, origin=origin, line=line, **shared)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._taking_in:
+            self._taking_in.cancel()
+        await super().shutdown(sockets)
 
 
 async def _serve(
-    app: ASGIApp, listener: socket.socket, ready: Ready, connections: Connections, tls: ssl.SSLContext | None
+    app: ASGIApp, listener: socket.socket, ready: Ready, guard: Connections, tls: ssl.SSLContext | None
 ) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=partial(Guarded, guard=connections, tls=tls),  # type: ignore[arg-type]
+        http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
         lifespan="on",
         proxy_headers=False,
-        backlog=BACKLOG,
         # The connections have limits of their own.
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=3,
     )
-    server = _Server(config, ready)
-    watch = asyncio.create_task(connections.watch())
+    server = _Server(config, ready, lambda make: accept(listener, guard, partial(make, guard), tls))
+    watch = asyncio.create_task(guard.watch())
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import msgspec
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hub.api.machine import add_code
 from hub.database import prepare
@@ -61,13 +70,11 @@ def is_closed(line: socket.socket) -> bool:
         return True
 
 
-@pytest.fixture(scope="module")
-def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    """A ``hub serve`` behind a front on this computer, beside the demonstration on the same database."""
-    folder = tmp_path_factory.mktemp("serve")
+@contextlib.contextmanager
+def hub_serve(database: str, folder: Path, *options: str) -> Iterator[RunningHub]:
+    """A ``hub serve`` of its own; its log stays small whatever comes."""
     prepare(database)
-    arguments = ["--dsn", database, "--port", "0", "--keys", str(folder / "keys"), "--make-keys"]
-    arguments += ["--behind", "127.0.0.9", "--monitor", "192.0.2.7", "--connections", "256"]
+    arguments = ["--dsn", database, "--port", "0", "--keys", str(folder / "keys"), "--make-keys", *options]
     hub = RunningHub(database, folder / "data")
     with (folder / "hub.log").open("wb") as log:
         command = [sys.executable, "-m", "hub", "serve", *arguments]
@@ -78,12 +85,50 @@ def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert (folder / "hub.log").stat().st_size < 20_000
 
 
-def enrolled(hub: RunningHub) -> Machine:
+@pytest.fixture(scope="module")
+def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """Behind a front at 127.0.0.9, with few connections."""
+    options = ("--behind", "127.0.0.9", "--monitor", "192.0.2.7", "--connections", "256")
+    with hub_serve(database, tmp_path_factory.mktemp("serve"), *options) as hub:
+        yield hub
+
+
+def certificate(path: Path) -> None:
+    """A certificate of our own for 127.0.0.1, with its key behind it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hub")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(Encoding.PEM)
+    path.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def secured(line: socket.socket) -> ssl.SSLSocket:
+    """The line after its TLS handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(line)
+
+
+def enrolled(hub: RunningHub, client: httpx.Client | None = None) -> Machine:
+    """A machine of a ``hub serve``, which makes no codes for strangers."""
+
     async def make() -> str:
         async with await psycopg.AsyncConnection.connect(hub.dsn, autocommit=True) as conn:
             return await add_code(conn, Clock().now(), None)
 
     machine = Machine(hub, f"K-{uuid4().hex[:8]}")
     machine.clock = Clock()
+    machine.client = client or machine.client
     assert machine.enrol(asyncio.run(make())).status_code == 201
     return machine

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.hub.fixtures import ROOT, Machine, RunningHub
-from tests.hub.strangers import answer, connect, crowd, enrolled, is_closed, start_request
+from tests.hub.strangers import answer, certificate, connect, crowd, enrolled, is_closed, secured, start_request
 from tests.waiting import HANG_S, eventually
 
 pytestmark = [
@@ -28,26 +20,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is a Debian package of packages.txt"),
 ]
 MB = 1024 * 1024
-
-
-def certificate(path: Path) -> None:
-    """A certificate of our own for 127.0.0.1, with its key behind it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hub")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(Encoding.PEM)
-    path.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def free_port() -> int:
@@ -97,12 +69,6 @@ def machine(serving: RunningHub, front: RunningHub) -> Machine:
     known.hub = front
     known.client = httpx.Client(base_url=front.url, verify=False, timeout=HANG_S)
     return known
-
-
-def secured(line: socket.socket) -> ssl.SSLSocket:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(line)
 
 
 def test_a_machine_passes_with_all_it_says(machine: Machine) -> None:
