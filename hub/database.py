@@ -115,6 +115,34 @@ MIGRATIONS = (
        alter table kiosk drop sent_to, drop sent_at, drop whole_to""",
     # The newest form of request signatures that each key was seen to use: an older one is refused from then on.
     "alter table kiosk_key add form smallint not null default 1",
+    # An upload is its machine's own. unclaimed_parcel: whole, and named by no envelope yet; it goes after a day. What
+    # has come whole before is left as it is; what had not begins again.
+    """drop function if exists take_envelope;
+       delete from parcel where not complete;
+       create table upload (
+           kiosk_id text not null references kiosk on delete cascade,
+           sha256 text not null,
+           total bigint not null,
+           received bigint not null default 0,
+           at timestamptz not null default now(),
+           primary key (kiosk_id, sha256)
+       );
+       create table upload_chunk (
+           kiosk_id text not null,
+           sha256 text not null,
+           start bigint not null,
+           content bytea not null,
+           primary key (kiosk_id, sha256, start),
+           foreign key (kiosk_id, sha256) references upload on delete cascade
+       );
+       alter table upload_chunk alter column content set storage external;
+       create table unclaimed_parcel (
+           sha256 text primary key references parcel on delete cascade,
+           kiosk_id text not null references kiosk on delete cascade,
+           bytes bigint not null,
+           at timestamptz not null default now()
+       );
+       create index unclaimed_parcel_of on unclaimed_parcel (kiosk_id)""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -218,7 +218,7 @@ async def _take(hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, 
     return receipt
 
 
-_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 async def _is_taken(answer: AsyncCursor) -> bool:
@@ -232,6 +232,7 @@ def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, 
         *(header.key, look.hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
         *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file, look.paper),
         *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None, look.chain),
+        [part.sha256 for part in header.parts],
     ]
 
 

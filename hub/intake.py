@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
@@ -77,9 +78,12 @@ async def _take_in(hub: Hub, source: Source, pause: Callable[[], None]) -> Taken
     async with hub.pool.connection() as conn:
         signed = {each.digest: await _signer(conn, each, judged) for each in found}
         sent = [each for each in found if signed[each.digest]]
-        wanted = {part.sha256 for each in sent for part in each.header.parts}
-        async for content in _parcels(source, wanted, pause):
-            await _keep(conn, content)
+        wanted = {part.sha256: each.header.kiosk_id for each in sent for part in each.header.parts}
+        async for content in _parcels(source, set(wanted), pause):
+            # Without its parcels an envelope is refused, and comes again.
+            with contextlib.suppress(parcels.QuotaReached):
+                digest = sha256_hex(content)
+                await parcels.put_whole(conn, wanted[digest], digest, content, None)
         for each in sorted(sent, key=lambda each: (each.header.kiosk_id, each.header.seq)):
             judged.append(await _receive(hub, conn, each, signed[each.digest]))
     return TakenIn(_without_many_unsigned(judged, trouble), trouble)
@@ -157,16 +161,6 @@ def _wanted(source: Source, wanted: Iterable[str], pause: Callable[[], None]) ->
             yield member.content
             if not left:
                 return
-
-
-async def _keep(conn: AsyncConnection, content: bytes) -> None:
-    digest = sha256_hex(content)
-    try:
-        await parcels.put_chunk(conn, digest, 0, content, len(content))
-    except parcels.WrongDigest:
-        # What an upload had begun was spoiled; this is the whole.
-        await parcels.forget(conn, digest)
-        await parcels.put_chunk(conn, digest, 0, content, len(content))
 
 
 async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str) -> Judged:

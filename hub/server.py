@@ -18,7 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
-from hub import gap_alarm, work
+from hub import gap_alarm, parcels, work
 from hub.api import health, machine, messages
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
@@ -39,6 +39,7 @@ ROUTES = [
 ]
 _STALLED_EVERY_S = 30
 _GAPS_EVERY_S = 15
+_ORPHANS_EVERY_S = 600
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps)]
+            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps, _orphans)]
             yield
             for task in work_tasks:
                 task.cancel()
@@ -124,3 +125,14 @@ async def _gaps(hub: Hub) -> None:
             # The database may be away for a while; what is missing is still missing afterwards.
             _log.error("gaps_unknown", error=type(error).__name__)
         await asyncio.sleep(_GAPS_EVERY_S)
+
+
+async def _orphans(hub: Hub) -> None:
+    while True:
+        try:
+            async with hub.pool.connection() as conn:
+                if collected := await parcels.collect_orphans(conn):
+                    _log.warning("orphans_collected", count=collected)
+        except psycopg.Error as error:
+            _log.error("orphans_unknown", error=type(error).__name__)
+        await asyncio.sleep(_ORPHANS_EVERY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 
@@ -23,6 +24,9 @@ from kiosk.messages.receipts import Receipt
 
 CHUNK_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 128 * 1024 * 1024
+SMALL_BYTES = 1024 * 1024
+_LARGE = asyncio.Semaphore(2)
+"""Of what is larger, so many at a time are in memory on their way from a file to the database."""
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
@@ -93,11 +97,11 @@ def _result(judged: Judged) -> BatchResult:
 
 
 @head("/v1/parcels/{sha256:str}", description="`Upload-Offset` tells how many bytes are there, 0 for none.")
-async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]:  # noqa: ARG001 - must be signed
+async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]:
     """Tells where an upload goes on."""
     _check_digest(sha256)
     async with hub.pool.connection() as conn:
-        there = await parcels.progress(conn, sha256)
+        there = await parcels.progress(conn, caller.kiosk_id, sha256)
     return Response(None, headers=_offset(there or parcels.Progress(0, 0, complete=False)))
 
 
@@ -107,7 +111,8 @@ async def head_parcel(sha256: str, caller: Caller, hub: Hub) -> Response[None]: 
 )
 async def put_parcel(sha256: str, sender: Caller, hub: Hub) -> Response[None]:
     """Receives a sealed part."""
-    async with hub.pool.connection() as conn:
+    in_memory = _LARGE if sender.sent.length > SMALL_BYTES else contextlib.nullcontext()
+    async with in_memory, hub.pool.connection() as conn:
         try:
             return await _keep(conn, sha256, sender, hub)
         except NotFresh:
@@ -119,29 +124,34 @@ async def put_parcel(sha256: str, sender: Caller, hub: Hub) -> Response[None]:
 
 async def _keep(conn: AsyncConnection, sha256: str, sender: Caller, hub: Hub) -> Response[None]:
     _check_digest(sha256)
-    body = sender.body
-    start, total = _range(sender.head.headers.get("content-range"), len(body))
-    if len(body) == total and not sender.proof.is_taken:
-        with contextlib.suppress(parcels.WrongDigest):
-            if (new := await parcels.put_whole(conn, sender.proof, sha256, body)) is not None:
-                whole = parcels.Progress(total, total, complete=True)
-                return Response(None, status_code=201 if new else 200, headers=_offset(whole))
-    await fresh(conn, hub, sender)
-    return await _keep_chunk(conn, sha256, start, body, total)
-
-
-async def _keep_chunk(conn: AsyncConnection, sha256: str, start: int, chunk: bytes, total: int) -> Response[None]:
-    before = await parcels.progress(conn, sha256)
+    start, total = _range(sender.head.headers.get("content-range"), sender.sent.length)
     try:
-        there = await parcels.put_chunk(conn, sha256, start, chunk, total)
+        if sender.sent.length == total:
+            new = await parcels.put_whole(conn, sender.kiosk_id, sha256, sender.body, sender.proof)
+            return _kept(parcels.Progress(total, total, complete=True), 201 if new else 200)
+        return await _keep_chunk(conn, sha256, start, await fresh(conn, hub, sender), total)
+    except parcels.QuotaReached:
+        reason = f"this machine has brought {parcels.QUOTA_BYTES} bytes that no envelope names"
+        raise Problem(429, "quota", reason, headers={"Retry-After": "3600"}) from None
+    except parcels.WrongDigest as error:
+        raise Problem(422, "invalid", str(error), field="sha256") from error
+
+
+async def _keep_chunk(conn: AsyncConnection, sha256: str, start: int, sender: Caller, total: int) -> Response[None]:
+    before = await parcels.progress(conn, sender.kiosk_id, sha256)
+    try:
+        there = await parcels.put_chunk(conn, sender.kiosk_id, sha256, start, sender.body, total)
     except parcels.WrongOffset as error:
         headers = {"Upload-Offset": str(error.offset)}
         raise Problem(416, "wrong_offset", str(error), headers=headers, offset=error.offset) from error
-    except parcels.WrongDigest as error:
-        await parcels.forget(conn, sha256)
-        raise Problem(422, "invalid", str(error), field="sha256") from error
+    except parcels.WrongDigest:
+        await parcels.forget(conn, sender.kiosk_id, sha256)
+        raise
     known = before is not None and before.complete
-    status = 200 if known else 201 if there.complete else 202
+    return _kept(there, 200 if known else 201 if there.complete else 202)
+
+
+def _kept(there: parcels.Progress, status: int) -> Response[None]:
     return Response(None, status_code=status, headers=_offset(there))
 
 
