@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
+import msgspec
 from psycopg import AsyncConnection
 
-from hub import events
+from hub import events, tries
 from hub.context import Hub
 from hub.gateway import DepartmentDown
 from kiosk.catalogue.model import Service
@@ -75,26 +76,64 @@ async def documents(hub: Hub, question: DocumentsQuestion) -> DocumentsAnswer:
     return DocumentsAnswer(found)
 
 
-async def progress(hub: Hub, question: ProgressQuestion) -> ProgressAnswer:
-    """The states of cases with their proofs, from the event log; no department is needed for it."""
-    ways = (question.receipt_number is not None, question.id_number is not None, bool(question.receipt_numbers))
-    if sum(ways) != 1:
-        raise InvalidMessage("question", "give receipt_number, receipt_numbers or id_number")
-    numbers = question.receipt_numbers or [question.receipt_number]
-    person_ref = hub.keys.person_ref(question.id_number) if question.id_number else None
+async def progress(hub: Hub, question: ProgressQuestion, kiosk_id: str) -> ProgressAnswer:
+    """The states of cases with their proofs, from the event log; no department is needed for it.
+
+    ``receipt_numbers``, by which machines of before followed their cases, tells nothing: numbers can be guessed.
+    """
+    ways = (question.receipt_number, question.id_number, question.receipt_numbers, question.keys)
+    if sum(bool(way) for way in ways) != 1 or (question.slip_code and not question.receipt_number):
+        raise InvalidMessage("question", "give id_number, keys, or receipt_number with slip_code")
     async with hub.pool.connection() as conn:
-        rows = await conn.execute(
-            "select key, receipt_number, service, masked_name, promised_on from case_file "
-            "where receipt_number = any(%s) or person_ref = %s order by key desc limit %s",
-            [numbers, person_ref, MOST_CASES],
-        )
-        cases = []
-        for key, receipt_number, service, name, promised_on in await rows.fetchall():
-            states = await _states(conn, key)
-            cases.append(CaseProgress(receipt_number, service, name, states, promised_on))
-        if question.receipt_number and not cases:
-            cases += await _complaint(hub, conn, question.receipt_number)
-    return ProgressAnswer(cases)
+        if question.receipt_number:
+            return await _by_number(hub, conn, kiosk_id, question.receipt_number, question.slip_code or "")
+        if question.keys:
+            return ProgressAnswer([_bare(case) for case in await _cases(conn, _OF_KEYS, question.keys, kiosk_id)])
+        if not question.id_number:
+            return ProgressAnswer([])
+        person_ref = hub.keys.person_ref(question.id_number)
+        return ProgressAnswer(await _cases(conn, _OF_PERSON, person_ref, MOST_CASES))
+
+
+def _bare(case: CaseProgress) -> CaseProgress:
+    """What a machine needs to follow what it has filed itself: nothing of whose it is."""
+    return msgspec.structs.replace(case, service="", masked_name="")
+
+
+async def _by_number(hub: Hub, conn: AsyncConnection, kiosk_id: str, number: str, code: str) -> ProgressAnswer:
+    """One case or complaint to who has its slip; to anybody else only whether it is known, and not too often."""
+    this, wait_s = await tries.begin(hub, conn, kiosk_id, number, with_code=bool(code))
+    if wait_s:
+        return ProgressAnswer([], wait_s=wait_s)
+    rows = await conn.execute(
+        "select key, slip_ref, true from case_file where receipt_number = %s "
+        "union all select key, slip_ref, false from complaint where complaint_number = %s",
+        [number, number],
+    )
+    found, wanted = await rows.fetchall(), hub.keys.slip_ref(number, code)
+    opened = [(key, is_case) for key, slip_ref, is_case in found if wanted is not None and slip_ref == wanted]
+    if not opened:
+        return ProgressAnswer([], known=bool(found))
+    await tries.forget(conn, this)
+    cases = await _cases(conn, _OF_SLIP, [key for key, is_case in opened if is_case])
+    return ProgressAnswer(cases or await _complaint(hub, conn, number))
+
+
+_CASES = "select key, case_file.receipt_number, service, masked_name, promised_on from case_file "
+_OF_PERSON: LiteralString = _CASES + "where person_ref = %s order by key desc limit %s"
+_OF_SLIP: LiteralString = _CASES + "where key = any(%s)"
+_OF_KEYS: LiteralString = (
+    _CASES + "left join envelope using (key) left join paper_copy using (key) where key = any(%s::uuid[]) "
+    "and case_file.receipt_number is not null and coalesce(envelope.kiosk_id, paper_copy.kiosk_id) = %s order by key"
+)
+
+
+async def _cases(conn: AsyncConnection, query: LiteralString, *values: Any) -> list[CaseProgress]:
+    rows = await conn.execute(query, values)
+    return [
+        CaseProgress(number, service, name, await _states(conn, key), promised_on)
+        for key, number, service, name, promised_on in await rows.fetchall()
+    ]
 
 
 async def _complaint(hub: Hub, conn: AsyncConnection, number: str) -> list[CaseProgress]:
@@ -131,5 +170,14 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "due": due,
     "eligibility": eligibility,
     "documents": documents,
-    "progress": progress,
 }
+"""What needs no more than the question; ``progress`` counts the tries of the machine that asks."""
+
+KINDS = (*ANSWERS, "progress")
+
+
+async def answer(hub: Hub, kind: str, question: Any, kiosk_id: str) -> Any:
+    """The answer to a question of one of ``KINDS``. Raises InvalidMessage, DepartmentDown."""
+    if kind == "progress":
+        return await progress(hub, question, kiosk_id)
+    return await ANSWERS[kind](hub, question)

@@ -143,6 +143,21 @@ MIGRATIONS = (
            at timestamptz not null default now()
        );
        create index unclaimed_parcel_of on unclaimed_parcel (kiosk_id)""",
+    # Receipt numbers can be guessed: what opens a case besides the card is a code on its slip, kept as a keyed digest.
+    """alter table case_file add slip_ref text;
+       alter table complaint add slip_ref text;
+       alter table rating add person_ref text, add slip_ref text;
+       create index rating_by_number on rating (receipt_number);
+       create table slip_try (
+           id bigint generated always as identity primary key,
+           kiosk_id text not null,
+           receipt_number text not null,
+           with_code boolean not null,
+           at timestamptz not null
+       );
+       create index slip_try_of_machine on slip_try (kiosk_id, at);
+       create index slip_try_of_case on slip_try (receipt_number, at);
+       create index slip_try_by_age on slip_try (at)""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

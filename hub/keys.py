@@ -58,6 +58,11 @@ class HubKeys:
         """A name for a person that only the holder of the keys can make from the number."""
         return hmac.new(self.person_secret, id_number.encode(), hashlib.sha256).hexdigest()
 
+    def slip_ref(self, number: str, code: str) -> str | None:
+        """What the hub keeps of a slip's code; None without one. With the tables alone nobody can try codes."""
+        slip = f"slip|{number}|{code}"
+        return hmac.new(self.person_secret, slip.encode(), hashlib.sha256).hexdigest() if code else None
+
 
 def load_keys(folder: Path) -> HubKeys:
     """The keys in ``folder``; a further suite without its files is just absent.

@@ -6,7 +6,6 @@ Every job may run twice (a process may die in the middle), so each one looks fir
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,9 +14,8 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
-from hub import events, paper_copies, parcels
+from hub import events, paper_copies, parcels, ratings
 from hub.context import Hub
 from hub.department import Application, Decision
 from hub.gateway import DepartmentDown
@@ -128,55 +126,30 @@ async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
     match opened.content:
         case CaseForm() as form:
             await conn.execute(
-                "update case_file set service = %s, receipt_number = %s, person_ref = %s, masked_name = %s "
-                "where key = %s",
+                "update case_file set service = %s, receipt_number = %s, person_ref = %s, masked_name = %s, "
+                "slip_ref = %s where key = %s",
                 [
                     *(form.service, form.receipt_number, hub.keys.person_ref(form.applicant.number)),
-                    *(mask_name(form.applicant.shown_name), key),
+                    *(mask_name(form.applicant.shown_name), hub.keys.slip_ref(form.receipt_number, form.slip_code)),
+                    key,
                 ],
             )
-            await conn.execute(
-                "update rating set service = %s where receipt_number = %s and refused = ''",
-                [form.service, form.receipt_number],
-            )
+            await ratings.judge(hub, conn, form.receipt_number)
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
-            await _take_in_rating(hub, conn, key, rating)
+            await ratings.take_in(hub, conn, key, rating)
         case Complaint() as complaint:
             await conn.execute(
-                "insert into complaint values (%s, %s, %s, %s, %s, %s, %s)",
+                "insert into complaint "
+                "(key, complaint_number, kind, receipt_number, anonymous, contact, words, slip_ref) "
+                "values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     *(key, complaint.complaint_number, complaint.kind, complaint.receipt_number, complaint.anonymous),
                     *(None if complaint.anonymous else complaint.contact, complaint.text),
+                    hub.keys.slip_ref(complaint.complaint_number, complaint.slip_code),
                 ],
             )
-
-
-async def _take_in_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
-    service = await _rated_service(hub, conn, rating)
-    values: Sequence[Any] = [key, rating.receipt_number, service, rating.grade, Jsonb(rating.reasons)]
-    rows = await conn.execute(
-        "insert into rating (key, receipt_number, service, grade, reasons) values (%s, %s, %s, %s, %s) "
-        "on conflict do nothing returning key",
-        values,
-    )
-    if await rows.fetchone() is None:
-        await conn.execute("insert into rating values (%s, %s, %s, %s, %s, 'already_rated')", values)
-        await events.record(conn, hub.clock.now(), actor="hub", kind="rating_refused", key=key, why="already_rated")
-
-
-async def _rated_service(hub: Hub, conn: AsyncConnection, rating: Rating) -> str:
-    """The case's own service; for a case that is not here yet what the machine said, "" when it did not know.
-
-    A machine of before names the rating service itself (好差评) for a number that was typed in.
-    """
-    rows = await conn.execute(
-        "select service from case_file where receipt_number = %s and service is not null", [rating.receipt_number]
-    )
-    if row := await rows.fetchone():
-        return row[0]
-    named = hub.catalogue.services.get(rating.service)
-    return "" if named is not None and all(step.kind == "rate" for step in named.steps) else rating.service
+            await ratings.judge(hub, conn, complaint.complaint_number)
 
 
 async def _ask_department(context: JobContext, key: str) -> None:

@@ -40,6 +40,7 @@ class _Followed(msgspec.Struct):
     """A case that waits for its department; times are trio's."""
 
     number: str
+    key: str
     case_id: str
     due: float
     pause_s: float
@@ -110,11 +111,11 @@ class CaseWatch:
         if number is None:
             return
         now = trio.current_time()
-        self._followed[number] = _Followed(number, case_id, now + FIRST_LOOK_S, FIRST_LOOK_S, now + GIVE_UP_S)
+        self._followed[number] = _Followed(number, key, case_id, now + FIRST_LOOK_S, FIRST_LOOK_S, now + GIVE_UP_S)
         self._know(number, Word(CaseState.DELIVERED))
 
     async def _ask(self, due: list[_Followed]) -> None:
-        answered = await self._answers([each.number for each in due])
+        answered = await self._answers(due)
         now = trio.current_time()
         for each in due:
             word = answered.get(each.number)
@@ -127,17 +128,12 @@ class CaseWatch:
             each.due = now + each.pause_s
             each.pause_s = min(each.pause_s * SLOWER, SLOWEST_S)
 
-    async def _answers(self, numbers: list[str]) -> dict[str, Word]:
-        """What the hub proves of these cases. One that is a version older is asked for each by itself."""
-        if len(numbers) == 1:
-            return await self._words(ProgressQuestion(receipt_number=numbers[0])) or {}
-        together = await self._words(ProgressQuestion(receipt_numbers=numbers))
-        if together is not None:
-            return together
-        found: dict[str, Word] = {}
-        for number in numbers:
-            found |= await self._words(ProgressQuestion(receipt_number=number)) or {}
-        return found
+    async def _answers(self, due: list[_Followed]) -> dict[str, Word]:
+        """What the hub proves of these cases. One that is a version older knows them by their numbers only."""
+        words = await self._words(ProgressQuestion(keys=[each.key for each in due]))
+        if words is None:
+            words = await self._words(ProgressQuestion(receipt_numbers=[each.number for each in due]))
+        return words or {}
 
     async def _words(self, question: ProgressQuestion) -> dict[str, Word] | None:
         """None when the hub does not know this question."""

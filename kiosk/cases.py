@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date
 from enum import StrEnum
 
@@ -50,6 +51,21 @@ def receipt_number(division: str, machine_id: str, day: date, sequence: int) -> 
 def is_receipt_number(number: str) -> bool:
     """Whether the length and the check digit are right: a typing mistake is told at once."""
     return len(number) == 24 and number.isascii() and number.isdigit() and luhn.is_valid(number)
+
+
+SLIP_CODE_DIGITS = 8
+"""Seven by chance and the Luhn check digit: one in 10 million, at the pace of ``kiosk.slip_code`` and ``hub.tries``."""
+
+
+def new_slip_code() -> str:
+    """What a slip has besides its number, which can be guessed: digits only, for people who seldom type."""
+    body = f"{secrets.randbelow(10 ** (SLIP_CODE_DIGITS - 1)):0{SLIP_CODE_DIGITS - 1}d}"
+    return body + luhn.calc_check_digit(body)
+
+
+def is_slip_code(code: str) -> bool:
+    """Whether the length and the check digit are right: a typing mistake is no try."""
+    return len(code) == SLIP_CODE_DIGITS and code.isascii() and code.isdigit() and luhn.is_valid(code)
 
 
 def grouped(number: str) -> str:

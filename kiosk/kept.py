@@ -3,6 +3,9 @@
 While a case waits here for the network its row carries a mark made from the person's card. The mark needs the picture
 block of the card's chip, which nobody can guess: whoever takes the disk, with the key that lies on it, cannot find out
 whose a case is by trying numbers, only by holding a reading of that very card. It is erased when the case is delivered.
+
+Receipt numbers can be guessed, so a slip has a code besides. Of it only a slow digest stays here: whoever takes the
+disk needs days for one code, and learns with it what the disk tells without.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import trio
+from argon2.low_level import Type, hash_secret_raw
 
 from devices.id_card_reader.card import IdCard
 from kiosk.recovery import PRINT, WITH_SLIP, Slip
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from kiosk.machine import Machine
 
 _KEY_BYTES = 32
+_SALT_BYTES = 16
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -43,6 +48,29 @@ async def owner_mark(machine: Machine, card: IdCard) -> bytes:
         return b""
     key = await trio.to_thread.run_sync(_key, machine)
     return hmac.digest(key, card.number.encode() + b"\0" + card.photo, "sha256")
+
+
+async def paper_mark(code: str) -> bytes:
+    """What stays here of a slip's code: salt and argon2id digest."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    return salt + await trio.to_thread.run_sync(_slow_digest, code, salt)
+
+
+async def has_slip(machine: Machine, number: str, code: str) -> bool:
+    """Whether a case or complaint that was filed here has this code on its slip. Raises StoreError."""
+    return await trio.to_thread.run_sync(partial(_has_slip, machine, number, code))
+
+
+def _has_slip(machine: Machine, number: str, code: str) -> bool:
+    rows = [row for row in machine.outbox.find(receipt_number=number) if row.kind in WITH_SLIP]
+    marks = [mark for row in rows if (mark := machine.outbox.marks.on_paper(row.seq))]
+    return any(hmac.compare_digest(_slow_digest(code, m[:_SALT_BYTES]), m[_SALT_BYTES:]) for m in marks)
+
+
+def _slow_digest(code: str, salt: bytes) -> bytes:
+    return hash_secret_raw(
+        code.encode(), salt, time_cost=3, memory_cost=32 * 1024, parallelism=1, hash_len=32, type=Type.ID
+    )
 
 
 async def kept_by_number(machine: Machine, number: str) -> list[Kept]:

@@ -40,6 +40,7 @@ from kiosk.next_card import READER, NextCard
 from kiosk.pages import Chip, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
 from kiosk.refusals import not_filed
+from kiosk.slip_tries import SlipTries
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
 from kiosk.timekeeping import Timekeeper
@@ -110,6 +111,7 @@ class Machine:
         self.is_quiet = True
         """Nobody is being served."""
         self.watch = CaseWatch(self.link, self.publish, self.outbox)
+        self.slip_tries = SlipTries(self.clock.monotonic)
 
     def _open_store(self) -> None:
         store = self.config.store

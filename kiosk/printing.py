@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import trio
 
 from devices.receipt_printer.job import PrintJob, Qr, result_of
+from kiosk.cases import unbroken
 from kiosk.catalogue.model import Service
 from kiosk.journey.engine import Journey
 from kiosk.messages.masking import mask_name
@@ -125,9 +126,10 @@ def trouble(error: str) -> Text:
     return text(f"print.{error}") if error in _KNOWN_TROUBLE else text("print.other")
 
 
-def trouble_page(journey: Journey, number: str, outcome: Printed, error: str) -> Page:
-    """The case is safe, the number stands here; what to do about the paper."""
-    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=text("print.photo"))
+def trouble_page(journey: Journey, number: str, code: str, outcome: Printed, error: str) -> Page:
+    """The case is safe; number and code of the missing paper stand here; what to do about it."""
+    note = text("print.photo_code", code=unbroken(code)) if code else text("print.photo")
+    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=note)
     if outcome == "unknown":
         header, title, lead = text("mark.slip"), text("print.unknown_title"), text("print.unknown_lead")
         actions = (

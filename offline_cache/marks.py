@@ -1,13 +1,14 @@
-"""Whose an envelope is, for as long as it waits: an opaque mark, written and erased with its row.
+"""Whose an envelope is: opaque marks that say nothing to who does not hold what they were made from.
 
-The mark says nothing to who does not hold what it was made from; the store only compares it.
+One tells the owner, is compared by the store, and is erased when the envelope is delivered. The other is the digest of
+what the owner has on paper; it stays, and only who made it can compare it.
 """
 
 from __future__ import annotations
 
 from offline_cache.store import Store
 
-_NAMESPACE = "mark"
+_NAMESPACE, _PAPER = "mark", "paper_mark"
 
 
 class Marks:
@@ -16,10 +17,17 @@ class Marks:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, seq: int, mark: bytes) -> None:
-        self._store.db.execute(
-            "INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?)", (_NAMESPACE, str(seq), mark, self._store.stamp())
-        )
+    def add(self, seq: int, mark: bytes, on_paper: bytes = b"") -> None:
+        for namespace, each in ((_NAMESPACE, mark), (_PAPER, on_paper)):
+            if each:
+                self._store.db.execute(
+                    "INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?)", (namespace, str(seq), each, self._store.stamp())
+                )
+
+    def on_paper(self, seq: int) -> bytes:
+        """The digest of what its owner has on paper; b"" where there is none."""
+        rows = self._store.query("SELECT value FROM value WHERE namespace = ? AND name = ?", _PAPER, str(seq))
+        return rows[0]["value"] if rows else b""
 
     def drop(self, seq: int) -> None:
         self._store.db.execute("DELETE FROM value WHERE namespace = ? AND name = ?", (_NAMESPACE, str(seq)))

@@ -119,10 +119,11 @@ class Outbox:
         parts: Iterable[tuple[str, bytes]],
         stamp: Stamp,
         mark: bytes = b"",
+        paper_mark: bytes = b"",
     ) -> Proof:
         """Keeps the sealed ``parts`` in one transaction; returns after its sync.
 
-        ``mark`` tells whose it is until it is delivered.
+        ``mark`` tells whose it is until it is delivered, ``paper_mark`` who has its paper (``Marks``).
         ``stamp(seq, prev_sha256, digests)`` gives the header's bytes and its signature. The same key with the same
         parts gives what is there. Raises KeyTaken (with what is there), StoreFull (nothing kept) or StoreBroken
         (unknown: put again with the same key).
@@ -144,8 +145,7 @@ class Outbox:
             header, signature = stamp(seq, prev, digests.all())
             kept = Proof(seq, key, "stored", envelope_digest(header, signature), digests.all(), None)
             self._insert(kept, prev, kind, case_id, receipt_number, header, signature)
-            if mark:
-                self.marks.add(seq, mark)
+            self.marks.add(seq, mark, paper_mark)
             return kept
 
         return self._store.write(action, essential=False)

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub import events
-from hub.answers import ANSWERS, progress
+from hub.answers import KINDS, answer, progress
 from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, verify_head
 from hub.api.problems import Problem
 from hub.context import Hub
@@ -184,21 +184,21 @@ async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datet
 @post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress or documents")
 async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Answers a live question; question and answer are sealed."""
-    if kind not in ANSWERS:
-        raise Problem(422, "invalid", f"known questions are {', '.join(ANSWERS)}", field="kind")
+    if kind not in KINDS:
+        raise Problem(422, "invalid", f"known questions are {', '.join(KINDS)}", field="kind")
     asked = open_question(kind, caller.body, hub.keys.seal_private(suite_of_question(caller.body)))
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
-    answer = await ANSWERS[kind](hub, asked.question)
+    said = await answer(hub, kind, asked.question, caller.kiosk_id)
     version = VERSION if request.headers.get(MESSAGES) else 1
-    body = seal_answer(asked, answer, hub.keys.sign_private(asked.suite), version)
+    body = seal_answer(asked, said, hub.keys.sign_private(asked.suite), version)
     return Response(body, media_type="application/json")
 
 
 @get("/v1/progress/{receipt_number:str}")
-async def get_progress(receipt_number: str, caller: Caller, hub: Hub) -> ProgressAnswer:  # noqa: ARG001 - signed
-    """States of one case, masked, by its receipt number."""
-    return await progress(hub, typed({"receipt_number": receipt_number}, ProgressQuestion))
+async def get_progress(receipt_number: str, caller: Caller, hub: Hub) -> ProgressAnswer:
+    """Whether a case is known; a path is no place for the code of its slip, which opens more."""
+    return await progress(hub, typed({"receipt_number": receipt_number}, ProgressQuestion), caller.kiosk_id)
 
 
 @get("/v1/catalogue")

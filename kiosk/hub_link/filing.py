@@ -57,16 +57,19 @@ class Filing:
         receipt_number: str | None,
         parts: Mapping[str, bytes],
         mark: bytes = b"",
+        paper_mark: bytes = b"",
     ) -> Filed:
         """Seals each part to the hub and keeps all in one transaction; returns after its sync and not before.
 
-        ``mark`` tells whose it is while it waits here (``kiosk.kept``).
+        ``mark`` tells whose it is while it waits here, ``paper_mark`` who has its slip (``kiosk.kept``).
 
         The same key again gives what was filed (a second tap). Once begun it cannot be canceled. Raises StoreFull,
         StoreBroken (not known to be kept), KeyTaken (the key was used for other parts) or WrongHubKey (nothing was
         sealed).
         """
-        filed = await trio.to_thread.run_sync(self.file_now, kind, key, case_id, receipt_number, parts, mark)
+        filed = await trio.to_thread.run_sync(
+            self.file_now, kind, key, case_id, receipt_number, parts, mark, paper_mark
+        )
         self._on_filed()
         return filed
 
@@ -78,6 +81,7 @@ class Filing:
         receipt_number: str | None,
         parts: Mapping[str, bytes],
         mark: bytes = b"",
+        paper_mark: bytes = b"",
     ) -> Filed:
         """The same in the calling thread."""
         wrong = self._key_trouble()
@@ -92,6 +96,7 @@ class Filing:
                 parts=self._sealed(key, parts),
                 stamp=lambda seq, prev, digests: self._stamp(kind, key, case_id, seq, prev, digests),
                 mark=mark,
+                paper_mark=paper_mark,
             )
         except KeyTaken as taken:
             if not _could_be(taken.known.parts, parts):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from kiosk.cases import unbroken
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.slip import paper, until_out
-from kiosk.kept import kept_by_number
+from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.messages.masking import mask_phone
 from kiosk.pages import Action, Choice, Choices, Field, Notice, Page, Receipt
@@ -46,6 +47,7 @@ async def _file(journey: Journey) -> Outcome:
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
         parts={"form": encode_content(content)},
+        paper_mark=await paper_mark(journey.slip_code),
     )
     journey.filed = True
     answer = await journey.visit.show(_thanks_page(journey))
@@ -65,6 +67,7 @@ def said(journey: Journey, kind: str, subject: str, contact: str) -> Complaint:
         anonymous=not contact,
         complaint_number=journey.receipt_number,
         receipt_number=about,
+        slip_code=journey.slip_code,
     )
 
 
@@ -140,7 +143,8 @@ def _contact_page(journey: Journey, value: str, error: Text) -> Page:
 def _thanks_page(journey: Journey) -> Page:
     """The number, and what it is good for: an anonymous one leads to nobody, so nobody can be answered."""
     number = journey.receipt_number
-    receipt = Receipt(label=text("complaint.number"), number=number, qr=number, note=text("complaint.keep"))
+    note = text("complaint.keep", code=unbroken(journey.slip_code))
+    receipt = Receipt(label=text("complaint.number"), number=number, qr=number, note=note)
     lead = text("complaint.thanks_lead" if journey.machine.link.online else "complaint.thanks_lead_offline")
     who = Notice(level="info", icon="info", text=_answered(journey))
     done = Action(id="continue", label=text("complaint.no_slip"), style="secondary")
@@ -181,6 +185,7 @@ def _slip(journey: Journey, state: str, copy: int) -> SlipModel:
             Row(text("complaint.contact_label"), contact),
         ),
         receipt_number=journey.receipt_number,
+        slip_code=journey.slip_code,
         state=state,
         what_next=(_answered(journey),),
         copy_number=copy,

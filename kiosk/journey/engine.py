@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from kiosk.cases import CaseState, new_id, unbroken
+from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.health import files
 from kiosk.journey import without_slip
@@ -58,6 +58,7 @@ class Journey:
     service: Service
     case_id: str
     receipt_number: str
+    slip_code: str = ""
     answers: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Text] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +127,7 @@ async def run(visit: Visit, service: Service) -> Outcome:
     there is no number for it.
     """
     number = await visit.machine.next_receipt_number() if files(service) else ""
-    journey = Journey(visit, service, new_id(), number)
+    journey = Journey(visit, service, new_id(), number, new_slip_code() if number else "")
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
     outcome = Outcome.NEXT
     try:

@@ -11,7 +11,7 @@ from kiosk.catalogue.model import StepSpec
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.reasons import sentence
-from kiosk.kept import owner_mark
+from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Block, Fact, Facts, Hero, Page, Receipt
 from kiosk.promise import promise_words
@@ -51,6 +51,7 @@ async def _store(journey: Journey) -> None:
         receipt_number=journey.receipt_number,
         parts=parts,
         mark=await owner_mark(journey.machine, journey.visit.card) if journey.visit.card else b"",
+        paper_mark=await paper_mark(journey.slip_code),
     )
     journey.second_copy = second_copy(
         form,
@@ -77,6 +78,7 @@ def _form(journey: Journey, applicant: Applicant) -> CaseForm:
         filed_at=journey.machine.clock.now(),
         offline=journey.offline,
         language=journey.visit.settings.language,
+        slip_code=journey.slip_code,
     )
 
 

@@ -1,21 +1,21 @@
-"""Progress 进度查询: by card or by receipt number; each state only with its proof, and as of when."""
+"""Progress 进度查询: by card or by slip; each state only with its proof, and as of when."""
 
 from __future__ import annotations
 
 import msgspec
 
+from devices.id_card_reader.card import IdCard
 from kiosk.cases import CaseState, unbroken
 from kiosk.catalogue.model import StepSpec
 from kiosk.clock import local
 from kiosk.hub_link.client import Answered
 from kiosk.journey import line_up
-from kiosk.journey.asking import ask_receipt_number
+from kiosk.journey.by_number import ask_card, ask_city, by_number
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.journey.identify import read_card
 from kiosk.journey.slip import reprint
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
-from kiosk.pages import Action, Answer, Block, CardPrompt, Hero, Notice, Page, Tile, Tiles
+from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles
 from kiosk.paper_doubt import settle
 from kiosk.recovery import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
@@ -29,6 +29,8 @@ class Found(msgspec.Struct, frozen=True):
 
     kept: list[Kept]
     cases: list[CaseProgress] | None
+    code: str = ""
+    """Of the slip that opened it; "" when the card did."""
     unreadable: int = 0
     """How many cases the hub told of in a form that this machine cannot read."""
 
@@ -53,30 +55,27 @@ class Found(msgspec.Struct, frozen=True):
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     """Ask how, look it up, show it; a number can be tried after that. "Back" leads to the page before."""
     asked_by_card = journey.visit.card is not None
-    question = await _question(journey)
-    while question is not None:
-        answer = await _looked_up(journey, question)
+    found = await _by_card(journey) if asked_by_card else await _asked(journey)
+    while found is not None:
+        answer = await _shown(journey, found)
         if answer == "number":
-            question = await _by_number(journey)
+            found = await _by_number(journey)
         elif answer == "back" and not asked_by_card:
-            question = await _question(journey)
+            found = await _asked(journey)
         else:
             return Outcome.BACK if answer == "back" else Outcome.NEXT
     return Outcome.BACK
 
 
-async def _question(journey: Journey) -> ProgressQuestion | None:
-    """By the card that was read, or as the person wishes; None for back."""
-    visit = journey.visit
-    if visit.card is not None:
-        return ProgressQuestion(id_number=visit.card.number)
+async def _asked(journey: Journey) -> Found | None:
+    """By the card or the slip, as the person wishes; None for back."""
     while True:
-        answer = await visit.show(_how_page(journey))
+        answer = await journey.visit.show(_how_page(journey))
         if answer.action not in ("number", "card"):
             return None
-        question = await (_by_number(journey) if answer.action == "number" else _by_card(journey))
-        if question is not None:
-            return question
+        found = await (_by_number(journey) if answer.action == "number" else _by_card(journey))
+        if found is not None:
+            return found
 
 
 def _how_page(journey: Journey) -> Page:
@@ -95,49 +94,45 @@ def _how_page(journey: Journey) -> Page:
     )
 
 
-async def _by_card(journey: Journey) -> ProgressQuestion | None:
-    prompt = CardPrompt(title=text("card.title"), lead=text("card.lead"))
-    page = journey.page("card", text("card.title"), prompt, actions=journey.bar(NOTHING))
-    card = await read_card(journey.visit, page)
-    if isinstance(card, Answer):
+async def _by_number(journey: Journey) -> Found | None:
+    found = await by_number(journey, text("progress.enter"), card_opens=journey.visit.card is None)
+    if found is None:
         return None
-    journey.visit.take(card)
-    return ProgressQuestion(id_number=card.number)
+    if found.verdict == "closed":
+        return await _by_card(journey)
+    cases = found.cases if found.verdict == "open" else None if found.verdict == "offline" else []
+    return Found(found.kept, cases, found.code, found.unreadable)
 
 
-async def _by_number(journey: Journey) -> ProgressQuestion | None:
-    number = await ask_receipt_number(journey, text("progress.enter"))
-    return ProgressQuestion(receipt_number=number) if number else None
-
-
-async def _looked_up(journey: Journey, question: ProgressQuestion) -> str:
-    """Ask the hub and this machine, show both; the id of the last action."""
-    hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
-    page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
+async def _by_card(journey: Journey) -> Found | None:
+    """All that hub and machine have of this person; None for back."""
+    card = await ask_card(journey)
+    if card is None:
+        return None
+    reply = await ask_city(journey, ProgressQuestion(id_number=card.number))
     if isinstance(reply, Answer):
-        return "back"
+        return None
     cases = reply.payload.cases if isinstance(reply, Answered) else None
     unreadable = reply.payload.unreadable if isinstance(reply, Answered) else 0
-    found = Found(await _kept(journey, question, cases or []), cases, unreadable)
-    slip = await _owed(journey, found)
-    answer = await journey.visit.show(_page(journey, question, found, slip))
-    if slip and answer.action == "reprint":
-        await reprint(journey, slip, found.state(slip.number), found.case(slip.number))
-    return answer.action
+    return Found(await _kept(journey, card, cases or []), cases, unreadable=unreadable)
 
 
-async def _kept(journey: Journey, question: ProgressQuestion, cases: list[CaseProgress]) -> list[Kept]:
+async def _kept(journey: Journey, card: IdCard, cases: list[CaseProgress]) -> list[Kept]:
     """What this machine keeps that the hub did not tell of, each once."""
-    machine, visit = journey.machine, journey.visit
-    if question.receipt_number:
-        found = await kept_by_number(machine, question.receipt_number)
-    else:
-        found = await kept_by_card(machine, visit.card) if visit.card else []
-        for filed in reversed(visit.filed):
-            found += await kept_by_number(machine, filed.receipt_number)
+    found = await kept_by_card(journey.machine, card)
+    for filed in reversed(journey.visit.filed):
+        found += await kept_by_number(journey.machine, filed.receipt_number)
     known = {c.receipt_number for c in cases}
     return list({k.number: k for k in found if k.number not in known}.values())
+
+
+async def _shown(journey: Journey, found: Found) -> str:
+    """The id of the last action."""
+    slip = await _owed(journey, found)
+    answer = await journey.visit.show(_page(journey, found, slip))
+    if slip and answer.action == "reprint":
+        await reprint(journey, slip, found.state(slip.number), found.case(slip.number), found.code)
+    return answer.action
 
 
 async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
@@ -147,9 +142,9 @@ async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
     return next((slip for slip in owed if slip.service in machine.catalogue.services), None)
 
 
-def _page(journey: Journey, question: ProgressQuestion, found: Found, slip: OpenSlip | None) -> Page:
+def _page(journey: Journey, found: Found, slip: OpenSlip | None) -> Page:
     actions = [*journey.bar(NOTHING, back=False), Action(id="next", label=text("action.done"), style="primary")]
-    blocks = blocks_of(journey, question, found)
+    blocks = blocks_of(journey, found)
     if not found.services:
         enter = Action(id="number", label=text("progress.by_number"), style="secondary", icon="hash")
         actions.insert(1, enter)
@@ -162,7 +157,7 @@ def _page(journey: Journey, question: ProgressQuestion, found: Found, slip: Open
     return journey.page("progress", journey.service.name, *blocks, actions=tuple(actions))
 
 
-def blocks_of(journey: Journey, question: ProgressQuestion, found: Found) -> list[Block]:
+def blocks_of(journey: Journey, found: Found) -> list[Block]:
     """What has not reached the hub yet, and the hub's cases; all of them, the screen turns the pages."""
     machine = journey.machine
     services, now = machine.catalogue.services, machine.clock.now()
@@ -177,7 +172,7 @@ def blocks_of(journey: Journey, question: ProgressQuestion, found: Found) -> lis
         title, lead = text(f"progress.{name}"), text(f"progress.{name}_lead")
         return [Hero(icon="magnifying-glass", level="info", title=title, lead=lead)]
     if offline:
-        by_card = "_card" if question.id_number else ""
+        by_card = "" if found.code else "_card"
         notice = text("progress.offline", time=f"{local(now):%H:%M}")
         detail = text(f"progress.offline{by_card}_lead")
         blocks.append(Notice(level="warn", icon="wifi-slash", text=notice, detail=detail))

@@ -5,16 +5,18 @@ Source: 国办发〔2019〕51号, GB/T 39734-2020 (一次一评). Nobody there m
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from kiosk.cases import new_id, unbroken
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
-from kiosk.journey.asking import ask_receipt_number
+from kiosk.journey.by_number import ByNumber, ask_card, ask_city, by_number
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.kept import kept_by_number
+from kiosk.kept import kept_by_card
 from kiosk.messages.content import Rating, encode_content
 from kiosk.messages.questions import ProgressQuestion
-from kiosk.pages import Action, Answer, Choice, Choices, Grades, Hero, Page
-from kiosk.text import NOTHING, Text, text
+from kiosk.pages import Action, Choice, Choices, Grades, Page
+from kiosk.text import NOTHING, text
 from kiosk.visit import FiledCase, message
 
 ABOUT = About(mark="", offline="goes on: the rating is kept in the outbox")
@@ -22,18 +24,26 @@ GRADES = ((5, "smiley-wink"), (4, "smiley"), (3, "smiley-meh"), (2, "smiley-sad"
 REASONS = ("slow", "unclear", "machine", "refused", "other")
 
 
+class Rated(NamedTuple):
+    """The case that is rated, and what proves that it is the person's: neither in the visit that filed it."""
+
+    case: FiledCase
+    slip_code: str = ""
+    id_number: str = ""
+
+
 async def step(journey: Journey, _spec: StepSpec) -> Outcome:
-    """Rate what this visit filed or asked; from the home page, what a receipt number names."""
-    case = await _what(journey)
-    if case is None:
+    """Rate what this visit filed or asked; from the home page, what a slip or a card opens."""
+    rated = await _what(journey)
+    if rated is None:
         return Outcome.BACK
-    answer = await journey.visit.show(_page(journey, case))
+    answer = await journey.visit.show(_page(journey, rated.case))
     if not answer.action.startswith("grade:"):
         return Outcome.NEXT
     grade = int(answer.action.removeprefix("grade:"))
     reasons = await _reasons(journey) if grade <= 2 else []
-    await _file(journey, case, grade, reasons)
-    journey.visit.rated.add(case.receipt_number)
+    await _file(journey, rated, grade, reasons)
+    journey.visit.rated.add(rated.case.receipt_number)
     await journey.visit.tell(
         message("rated", "heart", "ok", text("rate.thanks"), text("rate.thanks_lead"), timeout_s=30.0)
     )
@@ -58,23 +68,24 @@ def _grades() -> tuple[Action, ...]:
     return tuple(Action(id=f"grade:{n}", label=text(f"rate.grade_{n}"), icon=icon) for n, icon in GRADES)
 
 
-async def _what(journey: Journey) -> FiledCase | None:
-    """The case of this journey; in the service 好差评 itself, what this visit filed, or a number that is entered."""
+async def _what(journey: Journey) -> Rated | None:
+    """The case of this journey; in the service 好差评 itself, what this visit filed, or one that is opened."""
     if any(s.kind != "rate" for s in journey.service.steps):
-        return FiledCase(journey.case_id, journey.receipt_number, journey.service.key)
+        return Rated(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
     rated = journey.visit.rated
     if unrated := [filed for filed in journey.visit.filed if filed.receipt_number not in rated]:
-        return unrated[-1]
+        return Rated(unrated[-1])
     if journey.visit.filed and (await journey.visit.show(_all_rated_page())).action != "number":
         return None
     error = NOTHING
-    while number := await ask_receipt_number(journey, text("rate.which"), error):
-        if number in rated:
+    while found := await by_number(journey, text("rate.which"), error):
+        if found.number in rated:
             error = text("rate.already")
             continue
-        service, error = await _service_of(journey, number)
-        if service is not None:
-            return FiledCase(new_id(), number, service)
+        opened = await _opened(journey, found)
+        if opened is not None:
+            return opened
+        error = text("rate.not_found" if found.verdict == "unknown" else "rate.not_yours")
     return None
 
 
@@ -84,19 +95,27 @@ def _all_rated_page() -> Page:
     return message("all_rated", "heart", "ok", text("rate.all"), text("rate.all_lead"), another, done)
 
 
-async def _service_of(journey: Journey, number: str) -> tuple[str | None, Text]:
-    """The key of the service that a number belongs to, "" where only the hub could tell now; or None and why not."""
-    hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
-    page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
-    question = ProgressQuestion(receipt_number=number)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
-    if isinstance(reply, Answer):
-        return None, NOTHING
-    told = [c.service for c in reply.payload.cases if c.receipt_number == number] if isinstance(reply, Answered) else []
-    kept = [k.service for k in await kept_by_number(journey.machine, number)]
-    if isinstance(reply, Answered) and not told and not kept:
-        return None, text("rate.not_found")
-    return next((service for service in (*told, *kept) if service), ""), NOTHING
+async def _opened(journey: Journey, found: ByNumber) -> Rated | None:
+    """The case with the key of its service, "" where only the hub could tell now; None: there is nothing to rate."""
+    if found.verdict == "closed":
+        return await _by_card(journey, found.number)
+    if found.verdict == "unknown" or not found.code:
+        return None
+    told = [*(case.service for case in found.cases or []), *(kept.service for kept in found.kept)]
+    service = next((each for each in told if each), "")
+    return Rated(FiledCase(new_id(), found.number, service), slip_code=found.code)
+
+
+async def _by_card(journey: Journey, number: str) -> Rated | None:
+    card = await ask_card(journey)
+    if card is None:
+        return None
+    reply = await ask_city(journey, ProgressQuestion(id_number=card.number))
+    told = {c.receipt_number: c.service for c in reply.payload.cases} if isinstance(reply, Answered) else {}
+    mine = {k.number: k.service for k in await kept_by_card(journey.machine, card)} | told
+    if number not in mine:
+        return None
+    return Rated(FiledCase(new_id(), number, mine[number]), id_number=card.number)
 
 
 async def _reasons(journey: Journey) -> list[str]:
@@ -116,13 +135,16 @@ async def _reasons(journey: Journey) -> list[str]:
     return [chosen] if answer.action == "next" and chosen else []
 
 
-async def _file(journey: Journey, case: FiledCase, grade: int, reasons: list[str]) -> None:
+async def _file(journey: Journey, rated: Rated, grade: int, reasons: list[str]) -> None:
+    case = rated.case
     rating = Rating(
         receipt_number=case.receipt_number,
         service=case.service,
         grade=grade,
         reasons=reasons,
         catalogue_version=journey.machine.catalogue.version,
+        slip_code=rated.slip_code,
+        id_number=rated.id_number,
     )
     await journey.machine.filing.file(
         kind="rating",

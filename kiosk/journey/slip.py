@@ -34,8 +34,11 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
     return Outcome.NEXT
 
 
-async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgress | None) -> None:
-    """A slip that is owed, as a copy if it may be in somebody's hand already. ``case``: what the hub told of it."""
+async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgress | None, code: str) -> None:
+    """A slip that is owed, as a copy if it may be in somebody's hand already.
+
+    ``case``: what the hub told of it; ``code``: what was typed from the slip, "" when the card opened it.
+    """
     service = journey.machine.catalogue.services[slip.service]
 
     def model(copy: int) -> SlipModel:
@@ -44,6 +47,7 @@ async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgre
             service,
             case.masked_name if case else "",
             receipt_number=slip.number,
+            slip_code=code,
             state=state,
             reasons=tuple(sentence(service, code) for code in last_reasons(case)),
             accepted_at=accepted_at(case) if case else None,
@@ -66,7 +70,7 @@ async def until_out(
         outcome, error = await shown_printing(visit, job, case_id, told)
         if outcome == "printed":
             break
-        page = trouble_page(journey, sheet.receipt_number, outcome, error)
+        page = trouble_page(journey, sheet.receipt_number, sheet.slip_code, outcome, error)
         if outcome == "unknown":
             answer = await visit.show_while(page, partial(late_end, machine))
             if answer is None:
@@ -94,6 +98,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         service,
         mask_name(card.shown_name) if card else "",
         receipt_number=journey.receipt_number,
+        slip_code=journey.slip_code,
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=promise_words(promised_on, machine.clock.today(), service.limit_promise) if promised_on else NOTHING,

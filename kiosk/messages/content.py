@@ -67,7 +67,11 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class CaseForm(msgspec.Struct, frozen=True):
-    """One case as filed. ``answers`` are the service's own fields by key."""
+    """One case as filed. ``answers`` are the service's own fields by key.
+
+    ``slip_code`` is what its slip has besides the number; "" from machines of before: the card opens such a case. Its
+    name is short on the wire because the second copy on paper has little room.
+    """
 
     service: Word
     catalogue_version: Word
@@ -78,6 +82,7 @@ class CaseForm(msgspec.Struct, frozen=True):
     filed_at: datetime
     offline: bool = False
     language: Word = "zh"
+    slip_code: Word = msgspec.field(default="", name="code")
 
     def __post_init__(self) -> None:
         check_values(self.answers)
@@ -86,7 +91,8 @@ class CaseForm(msgspec.Struct, frozen=True):
 class Rating(msgspec.Struct, frozen=True):
     """好差评 of one case: 5 is very satisfied, 1 very dissatisfied; ``reasons`` are keys, asked for grades 1 and 2.
 
-    ``service`` is that of the rated case, "" when the machine does not know it.
+    ``service`` is that of the rated case, "" when the machine does not know it. A case of another visit is rated with
+    the code of its slip or the number of its person's card.
     """
 
     receipt_number: Word
@@ -94,6 +100,8 @@ class Rating(msgspec.Struct, frozen=True):
     grade: Annotated[int, Meta(ge=1, le=5)]
     reasons: Annotated[list[Word], Meta(max_length=64)] = []
     catalogue_version: Word = ""
+    slip_code: Word = ""
+    id_number: Word = ""
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -105,6 +113,7 @@ class Complaint(msgspec.Struct, frozen=True):
     anonymous: bool = False
     complaint_number: Word = ""
     receipt_number: Word = ""
+    slip_code: Word = ""
 
 
 CONTENT: dict[str, type[CaseForm | Rating | Complaint]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint}

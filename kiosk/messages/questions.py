@@ -96,11 +96,17 @@ MOST_NUMBERS = 50
 
 
 class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
-    """By receipt number, by several, or all cases of a person. A hub that is one version older knows no several."""
+    """All cases of a person; one by its receipt number; or several by their envelopes' keys, which nobody guesses.
+
+    Receipt numbers can be guessed: one is answered with the code of its slip, without it only whether it is known.
+    ``receipt_numbers`` (machines one version older) tells nothing any more; a hub that old knows no ``keys``.
+    """
 
     receipt_number: Named | None = None
     id_number: Named | None = None
     receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
+    keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
+    slip_code: Annotated[str, Meta(pattern="^[0-9]{8}$")] | None = None
 
 
 class ProgressState(_Said, frozen=True):
@@ -132,8 +138,12 @@ class CaseProgress(_Said, frozen=True):
 
 
 class ProgressAnswer(_Said, frozen=True):
+    """``known``: the number is known, its code is missing or wrong; ``wait_s``: too many tries, nothing was judged."""
+
     cases: Annotated[list[CaseProgress], Meta(max_length=MOST_ITEMS)]
     unreadable: int = 0
+    known: bool = False
+    wait_s: Annotated[int, Meta(ge=0, le=7 * 86400)] = 0
 
 
 class DocumentsQuestion(_Data, frozen=True):

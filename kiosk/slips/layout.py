@@ -154,6 +154,13 @@ def _number(model: SlipModel, language: str) -> Iterator[Element]:
     yield Feed()
     yield Code128(model.receipt_number)
     yield Feed()
+    if model.copy_number and not model.slip_code:
+        yield Line(_say("no_code", language), align="center")
+    if not model.slip_code:
+        return
+    yield Line(_say("code", language), align="center")
+    yield Line(grouped(model.slip_code), "tall", bold=True, align="center")
+    yield Feed()
 
 
 def _next(model: SlipModel, language: str) -> Iterator[Element]:

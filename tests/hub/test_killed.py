@@ -60,7 +60,7 @@ def test_all_of_postgres_is_killed_under_a_running_hub(tmp_path_factory: pytest.
         eventually(lambda: put(machine, under_way) in TAKEN, "the machine's next try is taken")
         for number, line in (("P-waits", "traffic"), ("P-under-way", "household"), ("P-done", "household")):
             machine.wait_for(number, "accepted")
-            case = machine.ask("progress", receipt_number=number).cases[0]
+            case = machine.case(number)
             assert [(s.state, s.by) for s in case.states] == [("delivered", "hub"), ("accepted", line)]
         assert hub.sql("select count(*) from envelope") == [(3,)]
         assert hub.sql("select count(*) from household.application") == [(2,)]

@@ -21,7 +21,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.online = True
-        self.knows_several = True
+        self.knows_keys = True
         self.states: dict[str, str] = {}
         self.asked: list[tuple[float, list[str]]] = []
 
@@ -29,9 +29,9 @@ class Hub:
         await trio.lowlevel.checkpoint()
         if not self.online:
             return Unreachable("offline")
-        numbers = question.receipt_numbers or [question.receipt_number or ""]
+        numbers = [f"R{key}" for key in question.keys] or question.receipt_numbers
         self.asked.append((trio.current_time(), numbers))
-        if question.receipt_numbers and not self.knows_several:
+        if question.keys and not self.knows_keys:
             return Refused("422")
         return Answered(ProgressAnswer([self._case(number) for number in numbers]))
 
@@ -130,8 +130,8 @@ async def test_who_waits_is_told_when_the_hub_goes_away_and_is_followed_when_it_
     assert watching.said == ["accepted"]
 
 
-async def test_a_hub_one_version_older_is_asked_for_each(watching: Watching, autojump_clock) -> None:
-    watching.hub.knows_several = False
+async def test_a_hub_one_version_older_is_asked_by_the_numbers(watching: Watching, autojump_clock) -> None:
+    watching.hub.knows_keys = False
     for n in range(3):
         watching.watch.delivered(str(n), "case")
         watching.hub.states[f"R{n}"] = "accepted"

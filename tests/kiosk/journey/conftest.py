@@ -36,6 +36,10 @@ ZHAO = IdCard(kind="resident", name="赵德福", number="990101195801200016", bi
 LI = IdCard(kind="resident", name="李小䶮", number="990101199003070027", birth=date(1990, 3, 7), photo=b"WLg" * 300)
 
 
+CODE = "20270112"
+"""Of the slips of these cases."""
+
+
 class Counter:
     """A person at the machine. ``answers``: what the hub says to each kind of question; nothing there = no network.
 

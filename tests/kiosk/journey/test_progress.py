@@ -11,11 +11,11 @@ import pytest
 from devices.receipt_printer.job import Outcome as Ended
 from kiosk.cases import unbroken
 from kiosk.journey import line_up
-from kiosk.kept import kept_by_card, owner_mark
+from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
 from kiosk.recovery import Slip, begin_slip, hand_over
-from tests.kiosk.journey.conftest import LI, ZHAO, Counter, number, told, words
+from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 
 
 def state(name: str, note: str = "", at: str = "2027-01-12T02:30:00.000Z", by: str = "traffic") -> ProgressState:
@@ -47,6 +47,7 @@ async def keep(counter: Counter, at: int, kind: str = "case", card: Any = ZHAO, 
         receipt_number=number(at),
         parts={"form": b"sealed"},
         mark=mark,
+        paper_mark=await paper_mark(CODE),
     )
     intent = begin_slip(machine, key, Slip(number=number(at), service=service))
     machine.journal.resolve(intent, "printed")
@@ -176,7 +177,8 @@ async def test_without_network_and_without_a_case_here_the_number_can_be_tried_a
         assert "本机没有查到" in words(page)
         assert "没有查到办件" not in words(page), "the city was not asked"
         await counter.touch("number", "receipt_number")
-        page = await counter.touch("next", "progress", number=number(1))
+        await counter.touch("next", "slip_code", number=number(1))
+        page = await counter.touch("next", "progress", slip_code=CODE)
         assert [b.number for b in page.blocks if isinstance(b, Stages)] == [number(1)]
         counter.last("next")
 
@@ -217,7 +219,12 @@ async def test_a_number_is_typed_as_digits_and_forgiven_its_gaps(counter: Counte
         page = await counter.touch("next", "receipt_number", number="9" * 24)
         assert "编号不对" in words(page)
         wide = unbroken(number(1)).translate({ord("0") + n: ord("０") + n for n in range(10)})
-        page = await counter.touch("next", "progress", number=wide)
+        page = await counter.touch("next", "slip_code", number=wide)
+        (field,) = [b for b in page.blocks if isinstance(b, Field)]
+        assert field.keys == "digits"
+        page = await counter.touch("next", "slip_code", slip_code="2027")
+        assert "现在是 4 位" in words(page)
+        page = await counter.touch("next", "progress", slip_code="2027 0112")
         assert number(1) in [b.number for b in page.blocks if isinstance(b, Stages)]
         counter.last("next")
 
@@ -227,7 +234,8 @@ async def test_a_number_that_the_city_does_not_have_is_not_found(counter: Counte
     async with counter.doing("C01"):
         await counter.first("progress_how")
         await counter.touch("number", "receipt_number")
-        page = await counter.touch("next", "progress", number=number(1))
+        await counter.touch("next", "slip_code", number=number(1))
+        page = await counter.touch("next", "progress", slip_code=CODE)
         assert "没有查到办件" in words(page)
         await counter.touch("number", "receipt_number")
         counter.last("back")
@@ -256,7 +264,8 @@ async def test_a_complaint_is_found_by_its_number_with_and_without_network(count
         async with counter.doing("C01"):
             await counter.first("progress_how")
             await counter.touch("number", "receipt_number")
-            page = await counter.touch("next", "progress", number=number(1))
+            await counter.touch("next", "slip_code", number=number(1))
+            page = await counter.touch("next", "progress", slip_code=CODE)
             counter.last("next")
         (stages,) = [b for b in page.blocks if isinstance(b, Stages)]
         assert (stages.title.zh, stages.number) == ("投诉建议", number(1))

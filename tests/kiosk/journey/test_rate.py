@@ -8,13 +8,14 @@ import pytest
 
 from kiosk.cases import unbroken
 from kiosk.journey import rate
+from kiosk.kept import paper_mark
 from kiosk.messages.content import Rating
 from kiosk.messages.questions import ProgressAnswer
 from kiosk.recovery import Slip, begin_slip
 from kiosk.text import text
 from kiosk.visit import FiledCase
 from offline_cache.errors import StoreFull
-from tests.kiosk.journey.conftest import Counter, number, told, words
+from tests.kiosk.journey.conftest import CODE, Counter, number, told, words
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ async def rated(counter: Counter, receipt_number: str, grade: str = "grade:5") -
     """The words of the question about this number."""
     async with counter.doing("C02"):
         await counter.first("receipt_number")
-        page = await counter.touch("next", "rate", number=receipt_number)
+        await counter.touch("next", "slip_code", number=receipt_number)
+        page = await counter.touch("next", "rate", slip_code=CODE)
         await counter.touch(grade, "rated")
         counter.last("continue")
     return words(page)
@@ -48,7 +50,8 @@ async def test_the_rated_service_has_its_name_and_its_key(counter: Counter, said
 async def test_without_network_a_case_of_this_machine_has_its_name_too(counter: Counter, said: list[Rating]) -> None:
     machine, key = counter.machine, "0197c9a0-0000-7000-8000-000000000001"
     parts = {"form": b"sealed"}
-    await machine.filing.file(kind="case", key=key, case_id=key, receipt_number=number(1), parts=parts)
+    kept = {"key": key, "case_id": key, "receipt_number": number(1), "paper_mark": await paper_mark(CODE)}
+    await machine.filing.file(kind="case", parts=parts, **kept)
     begin_slip(machine, key, Slip(number=number(1), service="T01"))
     assert "驾驶证有效期满换证" in await rated(counter, number(1))
     assert [r.service for r in said] == ["T01"]
@@ -73,7 +76,8 @@ async def test_a_number_that_the_city_does_not_have_is_not_rated(counter: Counte
     counter.answers["progress"] = ProgressAnswer([])
     async with counter.doing("C02"):
         await counter.first("receipt_number")
-        page = await counter.touch("next", "receipt_number", number=number(1))
+        await counter.touch("next", "slip_code", number=number(1))
+        page = await counter.touch("next", "receipt_number", slip_code=CODE)
         assert "没有查到这个编号的办件" in words(page)
         counter.last("back")
     assert said == []
@@ -93,7 +97,8 @@ async def test_a_case_is_rated_once_in_a_visit(counter: Counter, said: list[Rati
         page = await counter.first("all_rated")
         assert "这次办理的业务都已评价" in words(page)
         await counter.touch("number", "receipt_number")
-        page = await counter.touch("next", "receipt_number", number=number(1))
+        await counter.touch("next", "slip_code", number=number(1))
+        page = await counter.touch("next", "receipt_number", slip_code=CODE)
         assert "已经评价过了" in words(page)
         counter.last("back")
     counter.finger.history.clear()
@@ -143,7 +148,8 @@ async def test_a_rating_that_the_disk_refuses_is_no_fault_of_the_machine_and_cou
     monkeypatch.setattr(counter.machine.filing, "file", full)
     async with counter.doing("C02"):
         await counter.first("receipt_number")
-        await counter.touch("next", "rate", number=number(1))
+        await counter.touch("next", "slip_code", number=number(1))
+        await counter.touch("next", "rate", slip_code=CODE)
         page = await counter.touch("grade:5", "not_filed")
         counter.last("continue")
     assert str(text("file.full_title").zh) in words(page)

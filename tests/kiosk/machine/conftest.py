@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import tomllib
@@ -105,9 +106,18 @@ class World:
         return [line["kind"] for line in self.of("page")]
 
 
-async def hub_cases(machine: Machine, number: str) -> list[Any]:
-    """What the city holds under this receipt number, by the live question."""
-    reply = await machine.link.ask("progress", ProgressQuestion(receipt_number=number))
+def code_of(slip: str) -> str:
+    """What a slip has besides its number."""
+    found = re.search(r"查询码（[^\n]*\n\s*(\d{4}) (\d{4})\n", slip)
+    assert found, "every slip of a case carries its code"
+    return found[1] + found[2]
+
+
+async def hub_cases(machine: Machine, slip: str) -> list[Any]:
+    """What the city tells to who has this slip, by the live question."""
+    found = re.search(r"\[CODE128 (\d{24})\]", slip)
+    assert found
+    reply = await machine.link.ask("progress", ProgressQuestion(receipt_number=found[1], slip_code=code_of(slip)))
     return reply.payload.cases if isinstance(reply, Answered) else []
 
 

@@ -8,7 +8,7 @@ import psycopg
 import trio
 
 from kiosk.citizen import Script
-from tests.kiosk.machine.conftest import World
+from tests.kiosk.machine.conftest import World, code_of
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
 from tests.waiting import comes_true
 
@@ -70,7 +70,8 @@ async def test_a_complaint_has_a_slip_and_is_found_by_its_number(world: World) -
         assert wanted in slip
     number = number_of(slip)
     looking = Looking(world, "progress")
-    asked = Script(services=("C01",), anonymous=True, values={"number": number}, actions={"progress_how": "number"})
+    typed = {"number": number, "slip_code": code_of(slip)}
+    asked = Script(services=("C01",), anonymous=True, values=typed, actions={"progress_how": "number"})
     await world.walk(asked)
     await in_the_city(world, "select 1 from complaint where complaint_number = %s", number)
     await world.walk(asked)
@@ -79,10 +80,12 @@ async def test_a_complaint_has_a_slip_and_is_found_by_its_number(world: World) -
 
 async def test_a_rating_by_number_asks_about_the_service_and_is_counted_for_it(world: World) -> None:
     await world.walk(world.script("wang", "H13"))
-    number = number_of(world.slips()[0])
+    (slip,) = world.slips()
+    number = number_of(slip)
     await in_the_city(world, "select 1 from case_file where receipt_number = %s", number)
     looking = Looking(world, "rate")
-    rate = Script(services=("C02",), anonymous=True, values={"number": number}, actions={"rate": "grade:4"})
+    typed = {"number": number, "slip_code": code_of(slip)}
+    rate = Script(services=("C02",), anonymous=True, values=typed, actions={"rate": "grade:4"})
     await world.walk(rate)
     (page,) = looking.found
     assert "居住证签注" in page.blocks[0].label.zh

@@ -64,7 +64,7 @@ async def test_network_pulled_before_the_visit_files_offline_and_is_accepted_by_
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
         await comes_true(lambda: "accepted" in [line["state"] for line in world.of("case")], "the acceptance")
-        cases = await hub_cases(machine, number_of(slip))
+        cases = await hub_cases(machine, slip)
         nursery.cancel_scope.cancel()
     assert len(cases) == 1, "at the city once"
     assert cases[0].states[-1].state == "accepted"
@@ -204,7 +204,7 @@ async def test_hub_that_answers_too_late_still_has_the_case_once(world: World) -
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
         await comes_true(lambda: machine.link.online and not machine.outbox.depth(), "the hub has what was filed")
-        cases = await hub_cases(machine, number_of(world.slips()[0]))
+        cases = await hub_cases(machine, world.slips()[0])
         nursery.cancel_scope.cancel()
     assert [c.service for c in cases] == ["H13"]
 

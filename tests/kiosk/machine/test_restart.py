@@ -16,7 +16,7 @@ from kiosk.machine import Machine
 from kiosk.peripherals import Peripherals
 from kiosk.recovery import Slip
 from offline_cache.sealed import parcel_id
-from tests.kiosk.machine.conftest import World
+from tests.kiosk.machine.conftest import World, code_of
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
 from tests.waiting import comes_true
 
@@ -67,7 +67,7 @@ async def test_what_was_never_handed_to_the_printer_is_not_printed_and_said_so_o
         machine.store.close()
 
 
-async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_copy_by_its_number(world: World) -> None:
+async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_copy_by_its_person(world: World) -> None:
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
     world.lines.clear()
@@ -75,7 +75,7 @@ async def test_a_slip_in_doubt_stays_with_the_technician_and_is_offered_as_a_cop
     (line,) = world.of("recovered")
     assert (line["outcome"], line["ref"]) == ("doubt", case_id)
     world.lines.clear()
-    await world.walk(by_number(number))
+    await world.walk(by_card(world))
     assert [line["outcome"] for line in world.of("recovered")] == ["doubt"], "shown at every start until it is settled"
     (slip,) = written(world)
     assert COPY in slip
@@ -105,7 +105,7 @@ async def test_while_it_is_not_known_what_hangs_in_the_printer_nothing_is_printe
 
     monkeypatch.setattr(Peripherals, "call", not_ready_once)
     world.lines.clear()
-    await world.walk(by_number(number))
+    await world.walk(by_card(world))
     paper = [each for each in asked if each in ("reset", "print_job")]
     assert paper[-2:] == ["reset", "print_job"]
     assert paper.count("print_job") == 1, "only after a reset that went well"
@@ -118,7 +118,7 @@ async def test_while_it_is_not_known_what_hangs_in_the_printer_nothing_is_printe
 async def test_a_copy_in_doubt_is_followed_by_the_next_copy(world: World) -> None:
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13", copy=1), handed=True)
-    await world.walk(by_number(number))
+    await world.walk(by_card(world))
     (slip,) = written(world)
     assert f"{COPY}" in slip
     assert "2" in next(line for line in slip.split("\n") if COPY in line)
@@ -128,25 +128,25 @@ async def test_without_network_the_copy_names_no_person_and_no_date(world: World
     world.do("network", "cut")
     case_id, number = await filed_without_paper(world)
     await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
-    await world.walk(by_number(number))
+    await world.walk(by_card(world))
     (slip,) = written(world)
     assert COPY in slip
     assert "承诺办结" not in slip
     assert "王" not in slip
 
 
-async def test_who_had_no_slip_gets_the_first_one_later_by_the_number_or_the_card(world: World) -> None:
+async def test_who_had_no_slip_gets_the_first_one_later_by_the_card(world: World) -> None:
     """The machine died before it printed, or the citizen left without it."""
     _, number = await filed_without_paper(world, "zhao", "T01")
     with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
         opened = "select 1 from case_file where receipt_number = %s and state = 'accepted'"
         await comes_true(lambda: city.execute(opened, [number]).fetchone(), "the city knows the number")
-    await world.walk(world.script("zhao", "C01", actions={"progress": "reprint"}))
+    await world.walk(by_card(world, "zhao"))
     (slip,) = written(world)
     assert number_of(slip) == number
     assert COPY not in slip, "nothing had come out before"
     assert "驾驶证有效期满换证" in slip
-    await world.walk(by_number(number))
+    await world.walk(by_card(world, "zhao"))
     assert len(written(world)) == 1, "it is not owed any more"
 
 
@@ -157,7 +157,7 @@ async def test_a_slip_that_did_not_come_out_for_want_of_paper_is_owed_without_a_
     await world.walk(world.script("li", "T01", actions=actions))
     number = next(row.receipt_number for row in queued(world) if row.kind == "case" and row.state != "delivered")
     world.do("receipt_printer", "paper", state="full")
-    await world.walk(by_number(number))
+    await world.walk(by_card(world, "li"))
     (slip,) = written(world)
     assert number_of(slip) == number
     assert COPY not in slip
@@ -175,7 +175,8 @@ def queued(world: World) -> list[Any]:
 async def test_a_slip_that_is_known_to_be_out_is_not_offered_again(world: World) -> None:
     await world.walk(world.script("zhao", "T01"))
     (slip,) = written(world)
-    await world.walk(by_number(number_of(slip)))
+    await world.walk(by_slip(slip))
+    assert "progress" in world.pages()
     assert len(written(world)) == 1
 
 
@@ -211,12 +212,17 @@ def set_parcel(machine: Machine, seq: int, sealed: bytes) -> None:
     machine.store.write(lambda: machine.store.db.execute(sql, (sealed, parcel_id(seq, 0))))
 
 
-def by_number(number: str) -> Script:
-    """Somebody who has only the number, and wants the slip."""
+def by_card(world: World, person: str = "wang") -> Script:
+    """Somebody who comes back with the card, and wants the slip."""
+    return world.script(person, "C01", actions={"progress": "reprint"})
+
+
+def by_slip(slip: str) -> Script:
+    """Somebody who has only the slip, and wants another one."""
     return Script(
         services=("C01",),
         anonymous=True,
-        values={"number": number},
+        values={"number": number_of(slip), "slip_code": code_of(slip)},
         actions={"progress_how": "number", "progress": "reprint"},
     )
 

@@ -40,7 +40,7 @@ async def test_case_of_a_lost_machine_is_accepted_from_its_slip_and_is_one_case_
     async with trio.open_nursery() as nursery:
         await nursery.start(machine.run)
         await comes_true(lambda: "accepted" in [line["state"] for line in world.of("case")], "the acceptance")
-        cases = await hub_cases(machine, number)
+        cases = await hub_cases(machine, slip)
         nursery.cancel_scope.cancel()
     assert [[state.state for state in case.states] for case in cases] == [["delivered", "accepted"]], "once"
     assert await restored(world, shot) == [{"slip": number, "taken": "already known", "why": ""}]

@@ -22,6 +22,7 @@ from kiosk.demo.stage import Stage
 from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
+from tests.matrix.kill.child import SLIP_CODE
 from tests.matrix.kill.evidence import After, judge
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -235,7 +236,7 @@ class Sweep:
         ]
         return self._toml(
             [service.removesuffix(OFFLINE)] if service else [],
-            {"number": self.rated_number},
+            {"number": self.rated_number, "slip_code": SLIP_CODE},
             actions,
             [] if anonymous or not service else control,
             anonymous=anonymous,
@@ -243,7 +244,7 @@ class Sweep:
 
     def _reprint_script(self, number: str) -> Path:
         actions = {"progress_how": "number", "progress": "reprint"}
-        return self._toml(["C01"], {"number": number}, actions, [], anonymous=True)
+        return self._toml(["C01"], {"number": number, "slip_code": SLIP_CODE}, actions, [], anonymous=True)
 
     def _toml(
         self,

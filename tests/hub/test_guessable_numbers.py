@@ -1,0 +1,227 @@
+"""Receipt numbers can be guessed: the hub tells by one whether it is known, opens with the slip's code, and counts."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from hub.tries import OF_A_MACHINE, WRONG_CODES_OF_A_CASE
+from kiosk.cases import new_slip_code
+from kiosk.messages import content
+from kiosk.messages.questions import ProgressAnswer
+from tests.hub.fixtures import CODE, Machine, RunningHub, Sealed, case_form, number_of
+from tests.waiting import eventually
+
+WRONG = "27182818"
+NOTHING_MORE = {"cases": [], "known": True}
+
+
+@pytest.fixture(autouse=True)
+def day_one(hub: RunningHub) -> None:
+    hub.demo("POST", "reset")
+
+
+def filed(machine: Machine, person: str = "li", service: str = "H13") -> str:
+    """The number of a case that the department has accepted."""
+    number = f"G-{uuid4().hex[:12]}"
+    machine.file_case(person, service, number)
+    machine.wait_for(number, "accepted")
+    return number
+
+
+def ask(machine: Machine, **how: object) -> ProgressAnswer:
+    answer = machine.ask("progress", **how)
+    assert isinstance(answer, ProgressAnswer)
+    return answer
+
+
+@pytest.mark.attack(11)
+@pytest.mark.parametrize("asks", ["the machine that filed it", "another machine"])
+@pytest.mark.parametrize(
+    ("how", "known"),
+    [
+        ({"receipt_number": "{number}"}, True),
+        ({"receipt_number": "{number}", "slip_code": WRONG}, True),
+        ({"receipt_number": "{number}", "slip_code": "{other_code}"}, True),
+        ({"receipt_numbers": ["{number}"]}, False),
+        ({"receipt_numbers": ["{number}", "{other}"]}, False),
+    ],
+)
+def test_a_number_alone_tells_only_that_it_is_known(
+    hub: RunningHub, machine: Machine, asks: str, how: dict, known: bool
+) -> None:
+    number, other = filed(machine), filed(machine, "wang")
+    asker = machine if asks.startswith("the") else hub.machine()
+    words = {"number": number, "other": other, "other_code": new_slip_code()}
+    filled = {
+        name: [each.format(**words) for each in value] if isinstance(value, list) else value.format(**words)
+        for name, value in how.items()
+    }
+    assert ask(asker, **filled) == ProgressAnswer([], known=known)
+
+
+@pytest.mark.attack(11)
+def test_a_path_tells_no_more(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    for asker in (machine, hub.machine()):
+        assert asker.call("GET", f"/v1/progress/{number}").json() == NOTHING_MORE
+        assert asker.call("GET", f"/v1/progress/{number}?slip_code={CODE}").json() == NOTHING_MORE
+    assert machine.call("GET", "/v1/progress/no-such-number").json() == {"cases": []}
+
+
+@pytest.mark.attack(11)
+def test_a_slip_of_before_has_no_code_and_none_opens_it(hub: RunningHub, machine: Machine) -> None:
+    form = content.decode_content("case", case_form("li", "H13", number := f"G-{uuid4().hex[:12]}"))
+    plain = content.encode_content(form).replace(f',"code":"{CODE}"'.encode(), b"")
+    assert CODE.encode() not in plain
+    machine.deliver(machine.envelope("case", plain))
+    machine.wait_for(number, "accepted")
+    assert ask(hub.machine(), receipt_number=number, slip_code=CODE) == ProgressAnswer([], known=True)
+    assert number in [case.receipt_number for case in ask(machine, id_number=number_of("li")).cases]
+
+
+def test_the_code_of_the_slip_opens_it_everywhere_and_so_does_the_card(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    elsewhere = hub.machine()
+    for how in ({"receipt_number": number, "slip_code": CODE}, {"id_number": number_of("li")}):
+        case = ask(elsewhere, **how).cases[0]
+        assert (case.receipt_number, case.service, case.masked_name) == (number, "H13", "李*兰")
+        assert [state.state for state in case.states] == ["delivered", "accepted"]
+    assert ask(elsewhere, receipt_number="unknown", slip_code=CODE) == ProgressAnswer([])
+
+
+@pytest.mark.attack(11)
+@pytest.mark.parametrize("code", [None, WRONG])
+def test_a_machine_that_tries_numbers_waits_and_the_others_do_not(
+    hub: RunningHub, machine: Machine, code: str | None
+) -> None:
+    number, thief = filed(machine), hub.machine()
+    how = {"slip_code": code} if code else {}
+    for n in range(OF_A_MACHINE):
+        assert ask(thief, receipt_number=f"G-none-{n}", **how) == ProgressAnswer([])
+    told = ask(thief, receipt_number=number, slip_code=CODE)
+    assert (told.cases, told.known) == ([], False), "not even whether it is known"
+    assert 3000 < told.wait_s <= 3600
+    assert ask(machine, receipt_number=number, slip_code=CODE).cases, "who has the slip goes to another machine"
+    assert ask(thief, id_number=number_of("li")).cases, "and who has the card need not"
+    tries = hub.sql("select count(*) from slip_try where kiosk_id = %s", thief.kiosk_id)
+    assert tries == [(OF_A_MACHINE,)], "waiting is no try: it ends"
+
+
+@pytest.mark.attack(11)
+def test_many_machines_that_try_codes_of_one_case_wait_together(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    thieves = [hub.machine() for _ in range(2)]
+    for n in range(WRONG_CODES_OF_A_CASE):
+        assert ask(thieves[n % 2], receipt_number=number, slip_code=WRONG).known
+    for asker in (*thieves, machine):
+        told = ask(asker, receipt_number=number, slip_code=CODE)
+        assert (told.cases, told.known, told.wait_s > 80_000) == ([], False, True)
+    assert ask(machine, id_number=number_of("li")).cases, "the card opens it all the same"
+
+
+@pytest.mark.attack(11)
+def test_tries_at_the_same_moment_are_counted_like_others(hub: RunningHub, machine: Machine) -> None:
+    number, thief = filed(machine), hub.machine()
+    with ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda _: ask(thief, receipt_number=number, slip_code=WRONG), range(40)))
+    assert 0 < sum(answer.known for answer in answers) <= WRONG_CODES_OF_A_CASE
+
+
+def test_what_opens_is_no_try(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    for _ in range(OF_A_MACHINE + 1):
+        assert ask(machine, receipt_number=number, slip_code=CODE).cases
+    assert hub.sql("select count(*) from slip_try where receipt_number = %s", number) == [(0,)]
+
+
+def test_the_wait_ends(hub: RunningHub, machine: Machine) -> None:
+    number, thief = filed(machine), hub.machine()
+    for n in range(OF_A_MACHINE):
+        ask(thief, receipt_number=f"G-none-{n}")
+    later = "update slip_try set at = at - interval '61 minutes' where kiosk_id = %s returning 1"
+    hub.sql(later, thief.kiosk_id)
+    assert ask(thief, receipt_number=number, slip_code=CODE).cases
+
+
+@pytest.mark.attack(11)
+def test_the_tables_hold_no_code_and_nothing_to_try_codes_at(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    ((ref,),) = hub.sql("select slip_ref from case_file where receipt_number = %s", number)
+    assert len(ref) == 64
+    assert CODE not in ref
+    others = hub.sql("select count(*) from case_file where slip_ref = %s", ref)
+    assert others == [(1,)], "the same code of another slip looks different"
+
+
+# -- ratings --------------------------------------------------------------------------------------------------------
+
+
+def rate(machine: Machine, number: str, grade: int, **proof: str) -> Sealed:
+    rating = content.Rating(number, "", grade, **proof)
+    sent = machine.envelope("rating", content.encode_content(rating))
+    machine.deliver(sent)
+    return sent
+
+
+def ratings(hub: RunningHub, number: str) -> dict[int, str]:
+    """Grade to why it does not count."""
+    return dict(hub.sql("select grade, refused from rating where receipt_number = %s", number))
+
+
+@pytest.mark.attack(11)
+@pytest.mark.parametrize("proof", [{}, {"slip_code": WRONG}, {"id_number": "990101199001010018"}])
+def test_who_guesses_a_number_does_not_rate_the_case(hub: RunningHub, machine: Machine, proof: dict) -> None:
+    number, elsewhere = filed(machine), hub.machine()
+    rate(elsewhere, number, 1, **proof)
+    eventually(lambda: ratings(hub, number) == {1: "not_proved"}, "the stranger's is refused")
+    rate(elsewhere, number, 5, slip_code=CODE)
+    eventually(lambda: ratings(hub, number) == {1: "not_proved", 5: ""}, "the one with the slip counts")
+
+
+@pytest.mark.attack(11)
+def test_who_rates_a_number_before_its_case_comes_does_not_keep_the_place(hub: RunningHub, machine: Machine) -> None:
+    number, elsewhere = f"G-{uuid4().hex[:12]}", hub.machine()
+    rate(elsewhere, number, 1)
+    eventually(lambda: ratings(hub, number) == {1: ""}, "nobody can tell yet")
+    rate(elsewhere, number, 4, slip_code=CODE)
+    rate(elsewhere, number, 3, slip_code=CODE)
+    eventually(lambda: len(ratings(hub, number)) == 3, "all have come")
+    machine.file_case("li", "H13", number)
+    eventually(lambda: ratings(hub, number)[1] == "not_proved", "the case has come, and the stranger's does not count")
+    assert sorted(ratings(hub, number).values()) == ["", "already_rated", "not_proved"]
+    counts = hub.sql("select service, grade from rating where receipt_number = %s and refused = ''", number)
+    assert counts in ([("H13", 4)], [("H13", 3)])
+
+
+@pytest.mark.parametrize("proof", [{"slip_code": CODE}, {"id_number": number_of("li")}, {}])
+def test_slip_card_and_the_machine_of_the_case_prove_a_rating(hub: RunningHub, machine: Machine, proof: dict) -> None:
+    number = filed(machine)
+    asker = hub.machine() if proof else machine
+    rate(asker, number, 5, **proof)
+    eventually(lambda: ratings(hub, number) == {5: ""}, "it counts")
+    rate(asker, number, 2, **proof)
+    eventually(lambda: ratings(hub, number) == {5: "", 2: "already_rated"}, "once for each case")
+
+
+def test_a_complaint_is_rated_with_its_slip(hub: RunningHub, machine: Machine) -> None:
+    number = f"G-{uuid4().hex[:12]}"
+    words = content.Complaint("等了很久", "complaint", complaint_number=number, slip_code=CODE)
+    machine.deliver(machine.envelope("complaint", content.encode_content(words)))
+    eventually(lambda: hub.sql("select 1 from complaint where complaint_number = %s", number), "it is there")
+    elsewhere = hub.machine()
+    rate(elsewhere, number, 1)
+    rate(elsewhere, number, 5, slip_code=CODE)
+    eventually(lambda: ratings(hub, number) == {1: "not_proved", 5: ""}, "only the one with the slip")
+    assert ask(elsewhere, receipt_number=number).known
+    assert [c.service for c in ask(elsewhere, receipt_number=number, slip_code=CODE).cases] == ["C03"]
+
+
+def test_tries_that_are_a_day_old_are_forgotten(hub: RunningHub, machine: Machine) -> None:
+    columns = "insert into slip_try (kiosk_id, receipt_number, with_code, at)"
+    hub.sql(f"{columns} values ('K-old', 'N', true, %s) returning 1", datetime(2020, 1, 1, tzinfo=UTC))
+    ask(machine, receipt_number="unknown")
+    assert hub.sql("select 1 from slip_try where kiosk_id = 'K-old'") == []
