@@ -27,7 +27,7 @@ import psycopg
 import structlog
 import trio
 
-from hub.api.machine import add_code
+from hub.enrolment import add_code
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier
@@ -149,8 +149,7 @@ def prepare(machine: Machine, count: int) -> list[bytes]:
 
 def signed(machine: Machine, path: str, body: bytes, method: str = "PUT") -> bytes:
     who, now = machine.identity, int(machine.clock.now().timestamp())
-    who_signs = {"kiosk_id": who.kiosk_id, "private_key": who.private_key}
-    stamp = sign_request(method, path, body, **who_signs, time_s=now, host="hub")
+    stamp = sign_request(method, path, body, kiosk_id=who.kiosk_id, private_key=who.private_key, time_s=now, host="hub")
     headers = {"Host": "hub", "Content-Length": str(len(body)), "Content-Type": "application/octet-stream", **stamp}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body

@@ -21,20 +21,22 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from hub.api.machine import add_code
 from hub.api.strangers import Doors, is_loopback
 from hub.connections import Connections, Limits
 from hub.context import Hub
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
+from hub.ended_keys import Leave
+from hub.enrolment import add_code
 from hub.files import LOOK_S, Folder, Handled, told, unless
 from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
 from hub.keys import load_keys, load_or_make_keys
+from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
 from hub.postgres import OwnPostgres, PostgresError
 from hub.restore import Row, exit_code
-from hub.restore import restore as restore_photographs
+from hub.restore import restore as restore_files
 from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
@@ -74,6 +76,10 @@ def main() -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     logging.basicConfig(level=logging.ERROR)
+
+
+main.add_command(code)
+main.add_command(machine)
 
 
 @main.command()
@@ -129,23 +135,6 @@ def serve(
 
 @main.command()
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
-@click.option("--machine", "kiosk_id", help="Name of the machine ([machine] id); else of the one that uses it first.")
-def code(dsn: str, kiosk_id: str | None) -> None:
-    """Make an enrolment code for one machine and print it: good once, for 24 hours."""
-
-    async def make() -> str:
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
-            return await add_code(conn, Clock().now(), kiosk_id)
-
-    try:
-        prepare(dsn)
-        click.echo(asyncio.run(make()))
-    except psycopg.Error as error:
-        raise click.ClickException(f"{error}".strip()) from error
-
-
-@main.command()
-@click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--keys", required=True, type=click.Path(path_type=Path), help="Folder of the hub's keys.")
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Exchange folder.")
 @click.option("--once", is_flag=True, help="Take what is there and end; exit code 0 all, 3 partly, 1 none.")
@@ -155,7 +144,7 @@ def files(dsn: str, keys: Path, folder: Path, once: bool, today: str | None) -> 
     try:
         hub_keys = load_keys(keys)
         prepare(dsn)
-        hub = make_hub(dsn, hub_keys, _clock(today), Extras())
+        hub = make_hub(dsn, hub_keys, clock_of(today), Extras())
         sys.exit(asyncio.run(_serve_files(hub, Folder(hub, folder), once=once)))
     except (OSError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
@@ -217,21 +206,27 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
 
 
 @main.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--ended", multiple=True, help="Machine whose key has ended: what it sealed before that may come in.")
+@BY
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @click.option("--today", help="The wall date of a demonstration.", hidden=True)
-def restore(photos: tuple[Path, ...], dsn: str, keys: Path, as_json: bool, today: str | None) -> None:
-    """Take in cases from photographs of their slips, when the machine that filed them is lost.
+def restore(
+    files: tuple[Path, ...], ended: tuple[str, ...], by: str, dsn: str, keys: Path, as_json: bool, today: str | None
+) -> None:
+    """Take in cases from photographs of their slips, or from batch files, when the machine that filed them is lost.
+
+    What was signed by a key that was revoked or replaced comes in only with --ended MACHINE, by a supervisor's word.
 
     Exit code 0: every slip is in the inbox; 3: some are, the table says what to do for the others; 1: none is.
     """
 
     async def take_in() -> list[Row]:
-        hub = make_hub(dsn, load_keys(keys), _clock(today), Extras())
-        async with hub.pool:
-            return await restore_photographs(hub, photos)
+        hub = make_hub(dsn, load_keys(keys), clock_of(today), Extras())
+        async with hub.pool, hub.jobs.open_async():
+            return await restore_files(hub, files, Leave(frozenset(ended), by))
 
     try:
         prepare(dsn)
@@ -260,7 +255,7 @@ def gaps(dsn: str, as_json: bool, today: str | None) -> None:
 
     async def look() -> list[Finding]:
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
-            return await findings(conn, _clock(today).now())
+            return await findings(conn, clock_of(today).now())
 
     try:
         prepare(dsn)
@@ -275,10 +270,6 @@ def gaps(dsn: str, as_json: bool, today: str | None) -> None:
             table.add_row(each.kiosk_id, str(each.chain), each.what, f"{local(each.since):%Y-%m-%d %H:%M}")
         Console().print(table)
     sys.exit(3 if found else 0)
-
-
-def _clock(today: str | None) -> Clock:
-    return Clock(date.fromisoformat(today) if today else None)
 
 
 def _say(**facts: str) -> None:

@@ -158,6 +158,28 @@ MIGRATIONS = (
        create index slip_try_of_machine on slip_try (kiosk_id, at);
        create index slip_try_of_case on slip_try (receipt_number, at);
        create index slip_try_by_age on slip_try (at)""",
+    # A key ends: by itself (valid_to), because another store took the machine's place, or by a supervisor's word. Until
+    # now what a replaced store had signed stayed good for ever. Codes have a name by which wrong ones are slowed.
+    """alter table kiosk_key add valid_to timestamptz, add ended text check (ended in ('replaced', 'revoked'));
+       update kiosk_key own set ended = 'replaced', valid_to = (
+           select min(since) from kiosk_key later
+           where later.kiosk_id = own.kiosk_id and later.chain <> own.chain and later.since > own.since)
+           from kiosk where kiosk.kiosk_id = own.kiosk_id and own.chain <> kiosk.chain;
+       update kiosk_key set valid_to = now() where ended is not null and valid_to is null;
+       update kiosk set gm_public_key = null where gm_public_key in (
+           select public_key from kiosk_key own where own.kiosk_id = kiosk.kiosk_id and ended is not null);
+       update kiosk set public_key = null where public_key in (
+           select public_key from kiosk_key own where own.kiosk_id = kiosk.kiosk_id and ended is not null);
+       alter table enrolment_code add name text, add replaces boolean not null default false, add valid_days integer;
+       create index open_code_by_name on enrolment_code (name) where used_at is null;
+       create unlogged table wrong_code (
+           address text not null,
+           name text not null,
+           tries integer not null,
+           since timestamptz not null,
+           last_at timestamptz not null,
+           primary key (address, name)
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -20,10 +20,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from psycopg.types.json import Jsonb
 
 from hub import work
-from hub.api.machine import add_code
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.departments import DEPARTMENTS
+from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.server import Extras
 from kiosk.messages.encoding import decode
@@ -107,11 +107,19 @@ async def set_network(request: Request, hub: Hub) -> Faults:
     return await _set(hub, msgspec.structs.replace(await current_faults(hub), network=wish.up))
 
 
+class CodeWish(msgspec.Struct, forbid_unknown_fields=True):
+    """For which machine (None: the one that uses it first), and whether it may take the place of an enrolled store."""
+
+    machine: str | None = None
+    replace: bool = False
+
+
 @post("/demo/codes", guards=[_loopback_only], status_code=201, include_in_schema=False)
-async def make_code(hub: Hub) -> dict[str, str]:
+async def make_code(request: Request, hub: Hub) -> dict[str, str]:
     """Makes one more one-time enrolment code."""
+    wish = decode(await request.body() or b"{}", CodeWish)
     async with hub.pool.connection() as conn:
-        return {"code": await add_code(conn, hub.clock.now(), None)}
+        return {"code": await add_code(conn, hub.clock.now(), wish.machine, replaces=wish.replace)}
 
 
 def faulty(hub: Hub, app: ASGIApp) -> ASGIApp:

@@ -82,6 +82,12 @@ def check_signature(sent: Submission, public_keys: Mapping[str, str]) -> str:
     return key
 
 
+async def is_known(conn: AsyncConnection, sent: Submission) -> bool:
+    """Whether exactly this envelope is here."""
+    rows = await conn.execute("select 1 from envelope where key = %s and sha256 = %s", [sent.header.key, sent.digest])
+    return await rows.fetchone() is not None
+
+
 async def receive(
     hub: Hub,
     conn: AsyncConnection,

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from psycopg import AsyncConnection
 
-from hub import inbox, machines, parcels
+from hub import inbox, parcels
 from hub.context import Hub
+from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
+from hub.machines import MachineKey
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
@@ -23,7 +26,6 @@ Result = Literal["accepted", "known", "rejected"]
 Source = Path | BinaryIO
 UNSIGNED_TOLD = 100
 _REASON_CHARACTERS = 300
-_UNSIGNED = "not signed by a machine that is enrolled"
 
 
 class Judged(NamedTuple):
@@ -52,10 +54,11 @@ class _Stopped(Exception):
     """Nobody waits for what this thread reads any more."""
 
 
-async def take_in(hub: Hub, source: Source) -> TakenIn:
+async def take_in(hub: Hub, source: Source, leave: Leave = NO_LEAVE) -> TakenIn:
     """Takes in a batch file: first what was signed, then only the parcels that it names, then each envelope.
 
-    A batch that came over HTTPS counts as by file too: another machine brings it, its own may be away for long.
+    A batch that came over HTTPS counts as by file too: another machine brings it, its own may be away for long. With a
+    supervisor's ``leave`` it may be signed by keys that have ended.
     Canceled, it ends soon, whatever it reads. Raises Refused for a path that is no file, OSError when the disk fails
     and psycopg.Error when the database does: then it can be taken in again.
     """
@@ -66,17 +69,17 @@ async def take_in(hub: Hub, source: Source) -> TakenIn:
             raise _Stopped
 
     try:
-        return await _take_in(hub, source, pause)
+        return await _take_in(hub, source, leave, pause)
     finally:
         stopped.set()
 
 
-async def _take_in(hub: Hub, source: Source, pause: Callable[[], None]) -> TakenIn:
+async def _take_in(hub: Hub, source: Source, leave: Leave, pause: Callable[[], None]) -> TakenIn:
     trouble: list[str] = []
     found = await asyncio.to_thread(_envelopes, source, trouble, pause)
     judged: list[Judged] = []
     async with hub.pool.connection() as conn:
-        signed = {each.digest: await _signer(conn, each, judged) for each in found}
+        signed = {each.digest: await _signer(hub, conn, each, judged, leave) for each in found}
         sent = [each for each in found if signed[each.digest]]
         wanted = {part.sha256: each.header.kiosk_id for each in sent for part in each.header.parts}
         async for content in _parcels(source, set(wanted), pause):
@@ -91,11 +94,11 @@ async def _take_in(hub: Hub, source: Source, pause: Callable[[], None]) -> Taken
 
 def _without_many_unsigned(judged: list[Judged], trouble: list[str]) -> list[Judged]:
     """Anybody can write thousands of them: a few are told one by one."""
-    unsigned = [each for each in judged if each.reason == _UNSIGNED]
+    unsigned = [each for each in judged if each.reason == UNSIGNED]
     if len(unsigned) <= UNSIGNED_TOLD:
         return judged
-    trouble.append(f"{len(unsigned) - UNSIGNED_TOLD} more envelopes are {_UNSIGNED}")
-    return unsigned[:UNSIGNED_TOLD] + [each for each in judged if each.reason != _UNSIGNED]
+    trouble.append(f"{len(unsigned) - UNSIGNED_TOLD} more envelopes are {UNSIGNED}")
+    return unsigned[:UNSIGNED_TOLD] + [each for each in judged if each.reason != UNSIGNED]
 
 
 def _envelopes(source: Source, trouble: list[str], pause: Callable[[], None]) -> list[Submission]:
@@ -120,23 +123,28 @@ def _envelopes(source: Source, trouble: list[str], pause: Callable[[], None]) ->
     return list(found.values())
 
 
-async def _signer(conn: AsyncConnection, sent: Submission, judged: list[Judged]) -> str:
+async def _signer(hub: Hub, conn: AsyncConnection, sent: Submission, judged: list[Judged], leave: Leave) -> str:
     """The public key that signed an envelope which is to be taken in; empty for one that was judged already."""
-    header = sent.header
-    # A file may be older than the machine's present key.
-    keys = await machines.every_key(conn, header.kiosk_id, header.suite)
-    signer = next((key for key in keys if _signed_by(sent, key)), "")
-    reason = "" if signer else _UNSIGNED
+    header, now = sent.header, hub.clock.now()
+    written_at = datetime.fromisoformat(header.created_at)
+    who = {"written_at": written_at, "now": now, "leave": leave}
+    found = await signer_of(conn, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
+    reason = found.refusal
+    if found.key and reason and await inbox.is_known(conn, sent):
+        reason = ""  # It came while its key was good; this is a second copy, and its receipt is there.
     if not reason and any(part.bytes > parcels.MAX_PARCEL_BYTES for part in header.parts):
         reason = f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes"
-    if reason:
+    if reason or found.key is None:
         judged.append(Judged("rejected", reason, header.kiosk_id, header.seq, header.key, None))
-    return "" if reason else signer
+        return ""
+    if found.by_leave:
+        await note_taken(conn, now, leave, header.kiosk_id, [header.key])
+    return found.key.public_key
 
 
-def _signed_by(sent: Submission, public_key: str) -> bool:
+def _signed_by(sent: Submission, key: MachineKey) -> bool:
     try:
-        inbox.check_signature(sent, {sent.header.suite: public_key})
+        inbox.check_signature(sent, {key.suite: key.public_key})
     except BadSignature:
         return False
     return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
+from psycopg.rows import class_row
 from psycopg.sql import SQL
 
+from kiosk.messages.encoding import sha256_hex
 from kiosk.messages.requests import Stamp
 from kiosk.messages.suites import DEFAULT
 
@@ -22,10 +24,51 @@ number has its date, so both would have to file on one day, and one of them 10,0
 
 
 async def public_keys(conn: AsyncConnection, kiosk_id: str) -> dict[str, str] | None:
-    """The keys of a machine by suite, None for a machine that was never enrolled."""
+    """The keys by suite that a machine may sign with; None for one that has none: never enrolled, or revoked."""
     rows = await conn.execute("select public_key, gm_public_key from kiosk where kiosk_id = %s", [kiosk_id])
-    row = await rows.fetchone()
-    return {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key} if row else None
+    row = await rows.fetchone() or (None, None)
+    return {suite: key for suite, key in zip((DEFAULT, "gm"), row, strict=True) if key} or None
+
+
+async def is_known(conn: AsyncConnection, kiosk_id: str) -> bool:
+    """Whether a machine was ever enrolled under this name."""
+    rows = await conn.execute("select 1 from kiosk where kiosk_id = %s", [kiosk_id])
+    return await rows.fetchone() is not None
+
+
+class MachineKey(NamedTuple):
+    """A key that a machine enrolled with. ``ended``: ``replaced`` or ``revoked``, None while nobody ended it."""
+
+    public_key: str
+    suite: str
+    chain: int
+    since: datetime
+    valid_to: datetime | None
+    ended: str | None
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether it signs anything at ``now``."""
+        return self.ended is None and (self.valid_to is None or now < self.valid_to)
+
+
+async def keys_of(conn: AsyncConnection, kiosk_id: str) -> list[MachineKey]:
+    """All keys that a machine ever enrolled with, the oldest first."""
+    async with conn.cursor(row_factory=class_row(MachineKey)) as cursor:
+        await cursor.execute(
+            "select public_key, suite, chain, since, valid_to, ended from kiosk_key where kiosk_id = %s order by since",
+            [kiosk_id],
+        )
+        return await cursor.fetchall()
+
+
+async def key_of(conn: AsyncConnection, kiosk_id: str, public_key: str) -> MachineKey | None:
+    """One key of a machine, whether it is good or not."""
+    return next((key for key in await keys_of(conn, kiosk_id) if key.public_key == public_key), None)
+
+
+def key_name(public_key: str) -> str:
+    """A short name of a public key, for people and events."""
+    return sha256_hex(public_key.encode())[:16]
 
 
 class KnownKeys:
@@ -84,6 +127,7 @@ FRESH = SQL("""fresh as (
     insert into nonce select kiosk_id, %(nonce)s, %(time_s)s from kiosk join kiosk_key as own using (kiosk_id)
         where kiosk_id = %(kiosk_id)s and own.public_key = %(public_key)s
         and own.public_key in (kiosk.public_key, gm_public_key) and form <= %(form)s
+        and coalesce(own.valid_to > to_timestamp(%(time_s)s), true)
     on conflict do nothing returning nonce)""")
 """Takes the nonce of a ``Proof`` in the same statement as the work: a row, or none and the work must not be done."""
 
@@ -116,27 +160,51 @@ async def note_form(conn: AsyncConnection, proof: Proof) -> None:
 
 
 async def register(
-    conn: AsyncConnection, kiosk_id: str, suite: str, public_key: str, at: datetime, last_seq: int | None = None
+    conn: AsyncConnection,
+    kiosk_id: str,
+    suite: str,
+    public_key: str,
+    at: datetime,
+    last_seq: int | None = None,
+    valid_to: datetime | None = None,
 ) -> None:
-    """Makes a machine known, or replaces its key of this suite; that of the other suite stays good.
+    """Makes a machine known, or lets another store take its place: the keys of all others end with it.
 
-    ``last_seq`` is what its store has used so far, None from a machine that does not say.
+    A store that has only changed its suite keeps the key of the other one. ``last_seq`` is what the store has used so
+    far, None from a machine that does not say; ``valid_to`` when this key ends by itself.
     """
-    keys = {DEFAULT: None, "gm": None, suite: public_key}
     await conn.execute(
-        "insert into kiosk (kiosk_id, public_key, gm_public_key, enrolled_at) values (%s, %s, %s, %s) "
-        "on conflict (kiosk_id) do update set enrolled_at = excluded.enrolled_at, "
-        "public_key = coalesce(excluded.public_key, kiosk.public_key), "
-        "gm_public_key = coalesce(excluded.gm_public_key, kiosk.gm_public_key)",
-        [kiosk_id, keys[DEFAULT], keys["gm"], at],
+        "insert into kiosk (kiosk_id, enrolled_at) values (%s, %s) "
+        "on conflict (kiosk_id) do update set enrolled_at = excluded.enrolled_at",
+        [kiosk_id, at],
     )
     chain = await chain_of(conn, kiosk_id, public_key)
     if chain is None:
         chain = await _chain_of_new_key(conn, kiosk_id, suite, at, last_seq)
-        await conn.execute(
-            "insert into kiosk_key values (%s, %s, %s, %s, %s)", [kiosk_id, suite, public_key, at, chain]
-        )
+    await conn.execute(
+        "insert into kiosk_key (kiosk_id, suite, public_key, since, chain, valid_to) values (%s, %s, %s, %s, %s, %s) "
+        "on conflict (kiosk_id, public_key) do update set valid_to = excluded.valid_to, ended = null",
+        [kiosk_id, suite, public_key, at, chain, valid_to],
+    )
     await conn.execute("update kiosk set chain = %s where kiosk_id = %s", [chain, kiosk_id])
+    await conn.execute(
+        "update kiosk_key set ended = 'replaced', valid_to = least(valid_to, %s) "
+        "where kiosk_id = %s and chain <> %s and ended is null",
+        [at, kiosk_id, chain],
+    )
+    await point_at_good_keys(conn, kiosk_id)
+
+
+async def point_at_good_keys(conn: AsyncConnection, kiosk_id: str) -> None:
+    """Lets requests count that the keys of the present store sign, as far as nobody ended them, and no others."""
+    await conn.execute(
+        "update kiosk set public_key = present.std, gm_public_key = present.gm from ("
+        "select max(own.public_key) filter (where suite = 'std') as std, "
+        "max(own.public_key) filter (where suite = 'gm') as gm "
+        "from kiosk_key own join kiosk using (kiosk_id, chain) where kiosk_id = %s and ended is null) present "
+        "where kiosk_id = %s",
+        [kiosk_id, kiosk_id],
+    )
 
 
 async def chain_of(conn: AsyncConnection, kiosk_id: str, public_key: str) -> int | None:
@@ -215,9 +283,3 @@ async def _receipts_behind(conn: AsyncConnection, kiosk_id: str, chain: int) -> 
         "select receipts_behind from kiosk_chain where kiosk_id = %s and chain = %s", [kiosk_id, chain]
     )
     return await rows.fetchone()
-
-
-async def every_key(conn: AsyncConnection, kiosk_id: str, suite: str) -> list[str]:
-    """All keys of this suite that a machine ever enrolled with: what it signed before it was replaced stays its own."""
-    rows = await conn.execute("select public_key from kiosk_key where kiosk_id = %s and suite = %s", [kiosk_id, suite])
-    return [row[0] for row in await rows.fetchall()]

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection, DataError
 
-from hub import events
+from hub import events, intake
 from hub.context import Hub
-from hub.machines import every_key
+from hub.ended_keys import NO_LEAVE, Leave, note_taken, signer_of
+from hub.machines import MachineKey, is_known
 from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of, one_at_a_time
 from hub.photographs import NoPicture, codes_in
 from hub.work import open_later
+from kiosk.messages.batch import SUFFIX
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.paper import Code, PaperCopy, join_codes, mark_of, missing_codes, read_paper
 from kiosk.messages.seal import SealBroken
@@ -51,13 +53,27 @@ def exit_code(rows: Iterable[Row]) -> int:
     return 0 if good == {True} else 3 if True in good else 1
 
 
-async def restore(hub: Hub, photographs: Sequence[Path]) -> list[Row]:
-    """Reads all photographs together, then takes in each slip in a transaction of its own."""
-    slips, rows = gather(photographs)
+async def restore(hub: Hub, files: Sequence[Path], leave: Leave = NO_LEAVE) -> list[Row]:
+    """Reads all photographs together, then takes in each slip in a transaction of its own; then each batch file.
+
+    With a supervisor's ``leave`` they may be signed by keys that have ended.
+    """
+    slips, rows = gather([path for path in files if path.suffix != SUFFIX])
     async with hub.pool.connection() as conn:
         for mark, codes in slips.items():
-            rows.append(await _restore_one(hub, conn, mark, codes))
+            rows.append(await _restore_one(hub, conn, mark, codes, leave))
+    for path in files:
+        if path.suffix == SUFFIX:
+            rows += _rows(path, await intake.take_in(hub, path, leave))
     return rows
+
+
+_TAKEN = {"accepted": Taken.RESTORED, "known": Taken.KNOWN, "rejected": Taken.REFUSED}
+
+
+def _rows(path: Path, taken_in: intake.TakenIn) -> list[Row]:
+    told = [Row(f"{each.kiosk_id} {each.seq}", _TAKEN[each.result], each.reason) for each in taken_in.judged]
+    return [*told, *(Row(path.name, Taken.REFUSED, trouble) for trouble in taken_in.trouble)]
 
 
 def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], list[Row]]:
@@ -77,7 +93,7 @@ def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], lis
     return slips, rows
 
 
-async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[int, Code]) -> Row:
+async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[int, Code], leave: Leave) -> Row:
     if missing := missing_codes(codes.values()):
         total = next(iter(codes.values())).total
         numbers = ", ".join(map(str, missing))
@@ -86,33 +102,49 @@ async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mappin
     if mark_of(payload) != mark:
         return Row(mark, Taken.REFUSED, "its codes do not belong together")
     try:
-        return await take_in(hub, conn, payload)
+        return await take_in(hub, conn, payload, leave)
     except DataError:
         return Row(mark, Taken.REFUSED, "holds what the database cannot")
 
 
-async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes) -> Row:
+async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes, leave: Leave = NO_LEAVE) -> Row:
     """One whole copy: judged, then kept with its effect in one transaction."""
     try:
         copy = read_paper(payload)
     except InvalidMessage as error:
         return Row(mark_of(payload), Taken.REFUSED, str(error))
-    keys = await every_key(conn, copy.facts.kiosk_id, copy.facts.suite)
-    signer = next((key for key in keys if _signed_by(copy, key)), "")
-    refusal = _refusal(hub, copy, keys, signer)
+    facts, now = copy.facts, hub.clock.now()
+    if not await is_known(conn, facts.kiosk_id):
+        return Row(facts.receipt_number, Taken.NOT_OURS, f"the machine {facts.kiosk_id} was never enrolled here")
+    who = {"written_at": facts.created_at, "now": now, "leave": leave}
+    signer = await signer_of(conn, facts.kiosk_id, lambda key: _signed_by(copy, key), **who)
+    if signer.key is None:
+        return Row(facts.receipt_number, Taken.REFUSED, f"not signed by the machine {facts.kiosk_id}")
+    if signer.refusal and not await _is_here(conn, copy):
+        return Row(facts.receipt_number, Taken.REFUSED, signer.refusal)
+    refusal = _refusal(hub, copy)
     if refusal is not None:
         return refusal
     async with conn.transaction():
-        await one_at_a_time(conn, copy.facts.key)
-        return await _keep(hub, conn, copy, payload, signer)
+        await one_at_a_time(conn, facts.key)
+        if signer.by_leave:
+            await note_taken(conn, now, leave, facts.kiosk_id, [facts.key])
+        return await _keep(hub, conn, copy, payload, signer.key.public_key)
 
 
-def _refusal(hub: Hub, copy: PaperCopy, keys: Sequence[str], signer: str) -> Row | None:
-    number, kiosk_id = copy.facts.receipt_number, copy.facts.kiosk_id
-    if not keys:
-        return Row(number, Taken.NOT_OURS, f"the machine {kiosk_id} was never enrolled here")
-    if not signer:
-        return Row(number, Taken.REFUSED, f"not signed by the machine {kiosk_id}")
+async def _is_here(conn: AsyncConnection, copy: PaperCopy) -> bool:
+    """Whether the envelope that this is a copy of came while its key was good, or the copy itself did."""
+    said = [copy.facts.key, copy.facts.sha256]
+    rows = await conn.execute(
+        "select 1 from envelope where key = %s and sha256 = %s "
+        "union all select 1 from paper_copy where key = %s and sha256 = %s",
+        [*said, *said],
+    )
+    return await rows.fetchone() is not None
+
+
+def _refusal(hub: Hub, copy: PaperCopy) -> Row | None:
+    number = copy.facts.receipt_number
     try:
         content_of(hub, copy)
     except SealBroken:
@@ -122,9 +154,11 @@ def _refusal(hub: Hub, copy: PaperCopy, keys: Sequence[str], signer: str) -> Row
     return None
 
 
-def _signed_by(copy: PaperCopy, public_key: str) -> bool:
+def _signed_by(copy: PaperCopy, key: MachineKey) -> bool:
+    if key.suite != copy.facts.suite:
+        return False
     try:
-        copy.check(public_key)
+        copy.check(key.public_key)
     except (BadSignature, InvalidMessage):
         return False
     return True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Annotated
 
@@ -15,13 +14,13 @@ from litestar.params import Parameter
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub import events
+from hub import enrolment, events
 from hub.answers import KINDS, answer, progress
 from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, verify_head
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
-from hub.machines import Proof, chain_of, last_receipt, note_form, number_of, public_keys, register
+from hub.machines import Proof, chain_of, key_name, last_receipt, note_form, number_of, register
 from kiosk.catalogue.loader import digests_of, read_folder, shipped
 from kiosk.messages.encoding import canonical_json, decode, sha256_hex, typed
 from kiosk.messages.fleet import (
@@ -41,31 +40,10 @@ from kiosk.messages.questions import (
     seal_answer,
     suite_of_question,
 )
-from kiosk.messages.requests import MESSAGES
+from kiosk.messages.requests import MESSAGES, Stamp
 from kiosk.messages.seal import require_sign_key, sign
 
-CODE_LIVES = timedelta(hours=24)
-
-
-def new_code() -> str:
-    """A one-time code that a technician can type."""
-    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(3))
-
-
-def code_digest(code: str) -> str:
-    """What the hub keeps of a code."""
-    return hashlib.sha256(code.strip().upper().encode()).hexdigest()
-
-
-async def add_code(conn: AsyncConnection, now: datetime, kiosk_id: str | None) -> str:
-    """Makes a one-time enrolment code for one machine; None: for the one that uses it first."""
-    code = new_code()
-    await conn.execute(
-        "insert into enrolment_code (code_sha256, made_at, bound_to) values (%s, %s, %s)",
-        [code_digest(code), now, kiosk_id],
-    )
-    return code
+MAX_SEQ = 2**53 - 1
 
 
 @post(
@@ -94,16 +72,35 @@ async def enrol(
     verify_head(hub, head, wish.public_key)
     if stamp.kiosk_id != wish.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
-    async with hub.pool.connection() as conn, conn.transaction():
-        if await _use_code(conn, hub, wish):
-            await register(conn, wish.kiosk_id, wish.suite, wish.public_key, hub.clock.now(), last_seq)
-            await events.record(conn, hub.clock.now(), actor="hub", kind="enrolled", kiosk_id=wish.kiosk_id)
-        await note_form(conn, Proof(stamp, wish.public_key))
-        chain = await chain_of(conn, wish.kiosk_id, wish.public_key)
-        numbers = await _numbering(conn, wish.kiosk_id, chain or 1)
+    numbers = await _enrolled(hub, wish, stamp, request.client.host if request.client else "", last_seq)
     keys = hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite)
     told = Enrolled(wish.kiosk_id, *keys, numbers if numbering else None)
     return signed_answer(hub, stamp, 201, told)
+
+
+async def _enrolled(hub: Hub, wish: Enrolment, stamp: Stamp, client: str, last_seq: int | None) -> Numbering:
+    """Raises Problem for a code that does not let it in; a wrong one is counted."""
+    now, address = hub.clock.now(), enrolment.network_of(client)
+    async with hub.pool.connection() as conn:
+        await enrolment.require_pace(conn, wish.code, address, now)
+        try:
+            async with conn.transaction():
+                await _take_in(conn, wish, now, last_seq)
+                await note_form(conn, Proof(stamp, wish.public_key))
+                chain = await chain_of(conn, wish.kiosk_id, wish.public_key)
+                return await _numbering(conn, wish.kiosk_id, chain or 1)
+        except enrolment.WrongCode as error:
+            await enrolment.note_wrong(conn, wish, address, now, str(error))
+            raise Problem(403, "code", str(error), field="code") from error
+
+
+async def _take_in(conn: AsyncConnection, wish: Enrolment, now: datetime, last_seq: int | None) -> None:
+    used = await enrolment.use_code(conn, wish, now)
+    if used.again:
+        return
+    await register(conn, wish.kiosk_id, wish.suite, wish.public_key, now, last_seq, used.valid_to)
+    kind = "machine_replaced" if used.replaced else "enrolled"
+    await events.record(conn, now, actor="hub", kind=kind, kiosk_id=wish.kiosk_id, sign_key=key_name(wish.public_key))
 
 
 async def _numbering(conn: AsyncConnection, kiosk_id: str, chain: int) -> Numbering:
@@ -113,35 +110,7 @@ async def _numbering(conn: AsyncConnection, kiosk_id: str, chain: int) -> Number
     return Numbering(number, await last_receipt(conn, kiosk_id, chain))
 
 
-async def _use_code(conn: AsyncConnection, hub: Hub, wish: Enrolment) -> bool:
-    """False when the same machine has used it with the same key: its answer was lost on the way."""
-    now = hub.clock.now()
-    rows = await conn.execute(
-        "select made_at, used_at, coalesce(bound_to, kiosk_id) from enrolment_code where code_sha256 = %s for update",
-        [code_digest(wish.code)],
-    )
-    made_at, used_at, machine = await rows.fetchone() or (None, None, None)
-    if made_at is None:
-        raise Problem(403, "code", "the code is unknown", field="code")
-    if machine not in (None, wish.kiosk_id):
-        raise Problem(403, "code", "the code is for another machine", field="code")
-    if abs(now - made_at) > CODE_LIVES:
-        raise Problem(403, "code", "the code is older than 24 hours", field="code")
-    if used_at is not None:
-        if wish.public_key != (await public_keys(conn, wish.kiosk_id) or {}).get(wish.suite):
-            raise Problem(403, "code", "the code was used", field="code")
-        return False
-    await conn.execute(
-        "update enrolment_code set used_at = %s, kiosk_id = %s where code_sha256 = %s",
-        [now, wish.kiosk_id, code_digest(wish.code)],
-    )
-    return True
-
-
-@post(
-    "/v1/heartbeats",
-    responses={200: ResponseSpec(HeartbeatAnswer, generate_examples=False, description="heard; signed")},
-)
+@post("/v1/heartbeats", responses={200: ResponseSpec(HeartbeatAnswer, description="heard; signed")})
 async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Response[bytes]:
     """Notes that a machine lives; the answer carries commands until they are reported as done.
 

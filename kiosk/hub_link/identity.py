@@ -101,7 +101,8 @@ async def enrol(
     try:
         answer = await http.send("POST", f"/v1/enrolments?numbering=true&last_seq={last_seq}", body)
         if answer.status not in (200, 201):
-            raise EnrolmentFailed(f"the hub refused the enrolment ({answer.problem}); ask the city for a new code")
+            fix = "wait, then enrol with the same code" if answer.status == 429 else "ask the city for a new code"
+            raise EnrolmentFailed(f"the hub refused the enrolment ({answer.problem}); {fix}")
         told = decode(answer.body, Enrolled)
         # A hub that is one version older does not sign; what is signed and does not verify was damaged on the way.
         if answer.signature and not answer.is_said_by(told.verify_key, identity):

@@ -86,9 +86,13 @@ class RunningHub:
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             return conn.execute(query, values).fetchall()
 
+    def code(self, machine: str | None = None, *, replace: bool = False) -> str:
+        """A fresh enrolment code."""
+        return self.demo("POST", "codes", machine=machine, replace=replace)["code"]
+
     def machine(self, kiosk_id: str | None = None) -> Machine:
         machine = Machine(self, kiosk_id or f"K-{uuid4().hex[:8]}")
-        machine.enrol(self.demo("POST", "codes")["code"])
+        assert machine.enrol(self.code()).status_code == 201
         return machine
 
 

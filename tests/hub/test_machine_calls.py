@@ -112,7 +112,7 @@ def test_hub_serve_has_no_switches_and_enrols_by_code(database: str, tmp_path: P
     process = run("serve", "--dsn", database, "--port", "0", "--keys", str(tmp_path), "--make-keys")
     running = RunningHub(database, tmp_path, process, msgspec.json.decode(process.stdout.readline()))
     assert httpx.post(f"{running.url}/demo/faults", json={}).status_code == 404
-    code = run("code", "--dsn", database).communicate(timeout=HANG_S)[0].decode().strip()
+    code = run("code", "--dsn", database, "--machine", "K-serve").communicate(timeout=HANG_S)[0].decode().strip()
     machine = Machine(running, "K-serve")
     # A production hub knows no demonstration day.
     assert machine.enrol(code).status_code == 401

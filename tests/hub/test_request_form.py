@@ -83,7 +83,7 @@ def test_a_hub_that_has_names_is_no_other_whatever_the_request_says(database: st
     names = ["--name", "hub.city.example", "--name", "10.1.1.1:8443"]
     process = run("serve", "--dsn", database, "--port", "0", "--keys", str(tmp_path), "--make-keys", *names)
     running = RunningHub(database, tmp_path, process, msgspec.json.decode(process.stdout.readline()))
-    code = run("code", "--dsn", database).communicate(timeout=HANG_S)[0].decode().strip()
+    code = run("code", "--dsn", database, "--machine", "K-named").communicate(timeout=HANG_S)[0].decode().strip()
     machine = Machine(running, "K-named")
     machine.clock = Clock()
     body = msgspec.json.encode({"code": code, "kiosk_id": machine.kiosk_id, "public_key": machine.keys.public})

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 import trio
 
-from hub.api.machine import CODE_LIVES
+from hub.enrolment import CODE_LIVES
 from hub.machines import NEW_STORE
 from kiosk.cases import is_receipt_number, receipt_number
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol, keep_enrolment
@@ -43,7 +43,7 @@ class Disk:
         return given[6:10], int(given[18:23])
 
     async def enrol(self, hub: RunningHub, code: str = "") -> Enrolled:
-        code = code or hub.demo("POST", "codes")["code"]
+        code = code or hub.code(replace=True)
         identity = Identity.load(Values(self.store), self.kiosk_id)
         told = await enrol(hub.url, code, identity, self.clock)
         keep_enrolment(self.store, self.kiosk_id, "std", told)

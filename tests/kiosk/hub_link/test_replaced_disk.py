@@ -15,6 +15,7 @@ import trio
 from hub import database as tables
 from hub import restore as papers
 from hub.context import Hub
+from hub.ended_keys import Leave
 from hub.gaps import Finding, findings
 from hub.keys import load_keys
 from hub.machines import NEW_STORE
@@ -33,6 +34,7 @@ from offline_cache.counters import Counters
 from offline_cache.values import Values
 from tests.hub.fixtures import RunningHub, case_form, cluster, database
 from tests.hub.fixtures import hub as real_hub
+from tests.hub.test_restore import ends_tomorrow
 from tests.kiosk.hub_link.side import Side
 from tests.waiting import eventually
 
@@ -75,7 +77,7 @@ class Disk(Side):
         self.suite = suite
         self.seal_key, self.verify_key = self.hub.said[f"{suite}_seal_key"], self.hub.said[f"{suite}_verify_key"]
         self.open()
-        code = self.hub.demo("POST", "codes")["code"]
+        code = self.hub.code(replace=True)
         path = "/v1/enrolments" + ("" if last_seq is None else f"?last_seq={last_seq}")
         body = msgspec.json.encode(Enrolment(code, self.kiosk_id, self.identity.public_key, suite))
         assert (await self.http.send("POST", path, body)).status == 201
@@ -88,6 +90,16 @@ class Disk(Side):
                 return await doing(hub, conn)
 
         return asyncio.run(run())
+
+    def let_in(self, *files: Path) -> list[tuple[str, str]]:
+        """What a supervisor does with what a replaced store has left: result and reason for each case."""
+
+        async def run() -> list[papers.Row]:
+            hub = make_hub(self.hub.dsn, load_keys(self.hub.data / "keys"), self.clock, Extras())
+            async with hub.pool, hub.jobs.open_async():
+                return await papers.restore(hub, files, Leave(frozenset({self.kiosk_id}), "chief"))
+
+        return [(row.taken.value, row.why) for row in asyncio.run(run())]
 
     def missing(self) -> list[Finding]:
         async def look() -> list[Finding]:
@@ -142,10 +154,7 @@ async def test_a_new_store_delivers_and_the_lost_case_is_alarmed_and_taken_when_
 
     file = old.folder / "late.tbz"
     transfer.export(old.outbox, file)
-    (new.exchange / "out").mkdir(parents=True)
-    file.rename(new.exchange / "out" / file.name)
-    code, told = await trio.to_thread.run_sync(new.hub_files)
-    assert (code, told[0]["accepted"], told[0]["rejected"]) == (0, 1, [])
+    assert await trio.to_thread.run_sync(new.let_in, file) == [("restored", "")]
     await trio.to_thread.run_sync(eventually, lambda: len(new.gap_alarms()) == 2, "the end of the alarm")
     assert new.gap_alarms()[1] == ("gap_closed", 1, 4, 4)
     assert new.once_each([key for key, _ in [*filed, lost, *fresh]])
@@ -166,8 +175,13 @@ async def test_the_slip_of_the_lost_case_restores_it_and_the_new_store_never_not
     filed = Filed(proof.seq, proof.sha256)
     copy = second_copy(form, filed, case_id=key, key=key, identity=old.identity, seal_key=old.seal_key)
     codes = [read_code(code) for code in copy.codes]
+    ends_tomorrow(new.hub, new.kiosk_id)
     payload = join_codes({code.number: code.piece for code in codes})
     row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in(hub, conn, payload))
+    assert (row.taken, key in new.at_hub()) == (papers.Taken.REFUSED, False), "its key was replaced"
+    assert f"hub restore --ended {old.kiosk_id}" in row.why
+    leave = Leave(frozenset({old.kiosk_id}), "chief")
+    row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in(hub, conn, payload, leave))
     assert (row.slip, row.taken) == (number, papers.Taken.RESTORED)
     assert new.missing() == [], "its number is known, and those of the new store are others"
     assert len(new.at_hub()) == 1 + len(fresh)
@@ -180,10 +194,14 @@ async def test_batches_and_answers_of_both_stores_lie_in_one_folder(disks: Disks
     await old.export()
     new = await disks("file")
     fresh = new.file_numbered()[0]
-    assert {key for path in await new.export() for key in keys_in(path)} == {lost, fresh}
+    batches = await new.export()
+    assert {key for path in batches for key in keys_in(path)} == {lost, fresh}
     await trio.to_thread.run_sync(new.hub_files)
+    assert new.once_each([fresh]), "the other one's key was replaced: it is put aside for a supervisor"
+    assert {key for path in (new.exchange / "in").iterdir() for key in keys_in(path)} == {fresh}
+    [aside] = (new.exchange / "aside").glob("*.tbz")
+    assert await trio.to_thread.run_sync(new.let_in, aside) == [("restored", "")]
     assert new.once_each([lost, fresh])
-    assert {key for path in (new.exchange / "in").iterdir() for key in keys_in(path)} == {lost, fresh}
     await new.deliver()
     assert new.state(fresh) == "delivered"
 
@@ -214,7 +232,10 @@ async def test_the_former_stores_export_goes_to_the_city_through_the_machine_its
     assert transfer.own_line(new.outbox, whole) is None
     assert transfer.own_line(old.outbox, whole).result == "already known"
     [line] = await trio.to_thread.run_sync(transfer.to_hub, new.http, new.verify_key, new.suite, [whole])
-    assert (line.result, new.at_hub()) == ("accepted", [lost])
+    assert (line.result, new.at_hub()) == ("rejected", [])
+    assert f"hub restore --ended {old.kiosk_id}" in line.reason
+    assert await trio.to_thread.run_sync(new.let_in, old.folder / file) == [("restored", "")]
+    assert new.at_hub() == [lost]
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["says last_seq", "of another make"])
@@ -261,8 +282,7 @@ async def test_a_late_case_of_the_old_store_moves_no_number_of_the_new_one(disks
     first = new.numbers.take("990101", DAY)
     file = old.folder / "late.tbz"
     transfer.export(old.outbox, file)
-    whole = next(transfer.envelopes_in(file, []))
-    await trio.to_thread.run_sync(transfer.to_hub, new.http, new.verify_key, new.suite, [whole])
+    await trio.to_thread.run_sync(new.let_in, file)
     await trio.to_thread.run_sync(eventually, lambda: new.numbered(filed[1]), "the case's number at the hub")
     await new.enrol_with_numbers()
     assert int(new.numbers.take("990101", DAY)[18:23]) - int(first[18:23]) < SKIPPED

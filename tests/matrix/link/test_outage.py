@@ -109,7 +109,7 @@ class FarKiosk:
 
 @pytest.fixture
 def far_kiosk(cable: Cable, far_hub: FarHub, tmp_path: Path) -> Iterator[FarKiosk]:
-    command = [PYTHON, "-m", "hub", "code", "--dsn", far_hub.dsn]
+    command = [PYTHON, "-m", "hub", "code", "--dsn", far_hub.dsn, "--machine", "far-0001"]
     code = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     said = far_hub.said
     plan = Plan(

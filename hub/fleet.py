@@ -1,0 +1,86 @@
+"""What a supervisor decides about machines: their keys are ended and given back, and each decision is an event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from hub import events
+from hub.machines import is_known, point_at_good_keys
+
+
+class CannotBe(Exception):
+    """What was asked for cannot be done; one line, why and what to do."""
+
+
+class MachineRow(msgspec.Struct, frozen=True):
+    """One machine. ``state``: good, revoked, or expired; ``trouble`` is for a person, "" without."""
+
+    kiosk_id: str
+    number: int
+    state: str
+    enrolled_at: datetime
+    seen_at: datetime | None
+    valid_to: datetime | None
+    trouble: str = ""
+
+
+_MACHINES = """
+    select kiosk_id, coalesce(number, 0) as number, enrolled_at, seen_at, own.valid_to,
+        case when own.ended is not null then own.ended when own.valid_to <= %(now)s then 'expired'
+            when own.public_key is null then 'revoked' else 'good' end as state
+    from kiosk left join lateral (
+        select public_key, valid_to, ended from kiosk_key
+        where (kiosk_key.kiosk_id, kiosk_key.chain) = (kiosk.kiosk_id, kiosk.chain)
+        order by ended is not null, since desc limit 1) own on true
+    order by kiosk_id"""
+
+
+async def machines(conn: AsyncConnection, now: datetime) -> list[MachineRow]:
+    """All machines that were ever enrolled, by name."""
+    async with conn.cursor(row_factory=class_row(MachineRow)) as cursor:
+        await cursor.execute(_MACHINES, {"now": now})
+        return await cursor.fetchall()
+
+
+async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str, since: datetime | None = None) -> int:
+    """Ends the keys of a machine that are not ended yet, as of ``since``; how many. Raises CannotBe."""
+    await _require_known(conn, kiosk_id)
+    if since is not None and since > now:
+        raise CannotBe("--since is in the future; a key that ends later is made with hub code --valid-days")
+    ended = await conn.execute(
+        "update kiosk_key set ended = 'revoked', valid_to = least(valid_to, %s) where kiosk_id = %s and ended is null",
+        [since or now, kiosk_id],
+    )
+    await point_at_good_keys(conn, kiosk_id)
+    as_of = (since or now).isoformat(timespec="seconds")
+    await _say(conn, now, "machine_revoked", kiosk_id, by, since=as_of, keys=ended.rowcount)
+    return ended.rowcount
+
+
+async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str) -> int:
+    """Makes the revoked keys of a machine's present store good again; how many. Raises CannotBe."""
+    await _require_known(conn, kiosk_id)
+    again = await conn.execute(
+        "update kiosk_key own set ended = null, valid_to = null from kiosk "
+        "where own.kiosk_id = %s and ended = 'revoked' and (kiosk.kiosk_id, kiosk.chain) = (own.kiosk_id, own.chain)",
+        [kiosk_id],
+    )
+    if not again.rowcount:
+        raise CannotBe(f"no key of {kiosk_id} was revoked since it was enrolled last; hub machine list shows them")
+    await point_at_good_keys(conn, kiosk_id)
+    await _say(conn, now, "machine_restored", kiosk_id, by, keys=again.rowcount)
+    return again.rowcount
+
+
+async def _say(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, by: str, **data: Any) -> None:
+    await events.record(conn, now, actor=f"supervisor:{by}", kind=kind, kiosk_id=kiosk_id, **data)
+
+
+async def _require_known(conn: AsyncConnection, kiosk_id: str) -> None:
+    if not await is_known(conn, kiosk_id):
+        raise CannotBe(f"no machine {kiosk_id} was ever enrolled; hub machine list shows their names")
