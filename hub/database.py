@@ -180,6 +180,16 @@ MIGRATIONS = (
            last_at timestamptz not null,
            primary key (address, name)
        )""",
+    # Heads of audit chains, each as it came first.
+    """create table audit_head (
+           kiosk_id text not null references kiosk on delete cascade,
+           chain smallint not null,
+           entries bigint not null,
+           sha256 text not null,
+           at timestamptz not null,
+           primary key (kiosk_id, chain, entries)
+       );
+       alter table kiosk_chain add audit_trouble text, add audit_trouble_at timestamptz""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

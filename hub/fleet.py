@@ -9,7 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from hub import events
+from hub import audit_heads, events
 from hub.machines import is_known, point_at_good_keys
 
 
@@ -31,9 +31,10 @@ class MachineRow(msgspec.Struct, frozen=True):
 
 _MACHINES = """
     select kiosk_id, coalesce(number, 0) as number, enrolled_at, seen_at, own.valid_to,
+        coalesce(audit_trouble, '') as trouble,
         case when own.ended is not null then own.ended when own.valid_to <= %(now)s then 'expired'
             when own.public_key is null then 'revoked' else 'good' end as state
-    from kiosk left join lateral (
+    from kiosk left join kiosk_chain using (kiosk_id, chain) left join lateral (
         select public_key, valid_to, ended from kiosk_key
         where (kiosk_key.kiosk_id, kiosk_key.chain) = (kiosk.kiosk_id, kiosk.chain)
         order by ended is not null, since desc limit 1) own on true
@@ -75,6 +76,14 @@ async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: st
     await point_at_good_keys(conn, kiosk_id)
     await _say(conn, now, "machine_restored", kiosk_id, by, keys=again.rowcount)
     return again.rowcount
+
+
+async def accept_audit(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str) -> None:
+    """The machine's audit chain counts from now on as it is. Raises CannotBe."""
+    await _require_known(conn, kiosk_id)
+    if not await audit_heads.begin_anew(conn, kiosk_id):
+        raise CannotBe(f"nothing is wrong with the audit chain of {kiosk_id}")
+    await _say(conn, now, "audit_accepted", kiosk_id, by)
 
 
 async def _say(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, by: str, **data: Any) -> None:

@@ -130,5 +130,16 @@ def restore(kiosk_id: str, dsn: str, by: str, clock: Clock) -> None:
     _ended(at_database(dsn, give_back), f"{kiosk_id} may sign again")
 
 
+@machine.command("accept-audit")
+@NAME
+@DSN
+@BY
+@TODAY
+def accept_audit(kiosk_id: str, dsn: str, by: str, clock: Clock) -> None:
+    """Say that a person has looked at an audit chain that was cut or written anew: it counts from now on as it is."""
+    at_database(dsn, lambda conn: fleet.accept_audit(conn, kiosk_id, clock.now(), by=by))
+    click.echo(f"{kiosk_id}: what its next heartbeat says of its audit chain is believed")
+
+
 def _ended(count: Any, said: str) -> None:
     click.echo(f"{said} ({count} key{'s' if count != 1 else ''})")

@@ -461,6 +461,7 @@ class Machine:
             in_service=not self.out_of_service,
             devices={name: status.device.value for name, status in self.peripherals.statuses.items()},
             audit_head=AuditHead(*self.audit_log.head()),
+            audit_base=self.audit_proof.base(),
         )
 
     def _case_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:

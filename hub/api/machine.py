@@ -14,7 +14,7 @@ from litestar.params import Parameter
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub import enrolment, events
+from hub import audit_heads, enrolment, events
 from hub.answers import KINDS, answer, progress
 from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, verify_head
 from hub.api.problems import Problem
@@ -127,6 +127,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
         if not beat.queue_depth and not beat.held:
             await note_all_sent(conn, caller.kiosk_id, chain, beat.last_seq, now)
         await note_form(conn, caller.proof)
+        proved = await audit_heads.hear(conn, caller.kiosk_id, chain, beat, now)
         await _done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",
@@ -137,7 +138,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
     await forget_old_nonces(hub)
     mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
     said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)
-    return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said, numbers))
+    return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said, numbers, proved))
 
 
 async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:

@@ -9,8 +9,8 @@ import msgspec
 from kiosk.hub_link.http import Answer
 from kiosk.messages import requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
-from kiosk.messages.fleet import AuditProved, HeartbeatAnswer
-from offline_cache.audit import Audit
+from kiosk.messages.fleet import AuditHead, AuditProved, HeartbeatAnswer
+from offline_cache.audit import FIRST_PREV, Audit
 from offline_cache.values import Values
 
 _NAMESPACE, _NAME = "audit_proof", "hub"
@@ -48,6 +48,13 @@ class AuditProof:
             self._values.put(_NAMESPACE, _NAME, msgspec.json.encode(kept))
             self._last = proved, self._verify_key
         return self._audit.digest_of(proved.entries) == proved.sha256
+
+    def base(self) -> AuditHead | None:
+        """What our chain holds where the hub's ends, as told since this start; 64 zeros for a row that is gone."""
+        if self._last is None:
+            return None
+        entries = self._last[0].entries
+        return AuditHead(entries, self._audit.digest_of(entries) or FIRST_PREV)
 
     def examine(self) -> dict[str, Any]:
         """The chain as far as it can be judged here.

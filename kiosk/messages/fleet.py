@@ -85,6 +85,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     devices: Annotated[dict[Word, Word], Meta(max_length=64)] = {}
     done_commands: Annotated[list[Word], Meta(max_length=MOST_COMMANDS)] = []
     audit_head: AuditHead | None = None
+    audit_base: AuditHead | None = None
+    """What the row holds up to which the hub last said to have the chain: only with it a longer one continues that."""
 
 
 class Command(msgspec.Struct, frozen=True):
