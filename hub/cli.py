@@ -35,6 +35,7 @@ from hub.keys import load_keys, load_or_make_keys
 from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
 from hub.postgres import OwnPostgres, PostgresError
+from hub.question_commands import limits, questions
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_files
 from hub.running import Certificate, address, listen, run, tls_context
@@ -80,6 +81,8 @@ def main() -> None:
 
 main.add_command(code)
 main.add_command(machine)
+main.add_command(questions)
+main.add_command(limits)
 
 
 @main.command()

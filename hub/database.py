@@ -190,6 +190,25 @@ MIGRATIONS = (
            primary key (kiosk_id, chain, entries)
        );
        alter table kiosk_chain add audit_trouble text, add audit_trouble_at timestamptz""",
+    # Who asked about whom: person_ref is an HMAC, its key is not here. question_alarm: when each was raised last.
+    """create table question (
+           id bigint generated always as identity primary key,
+           at timestamptz not null,
+           kiosk_id text not null,
+           visit text not null,
+           kind text not null,
+           person_ref text not null,
+           refused boolean not null
+       );
+       create index question_of_machine on question (kiosk_id, at);
+       create index question_about_person on question (person_ref, at);
+       create index question_by_time on question using brin (at);
+       create table question_alarm (
+           kiosk_id text not null,
+           kind text not null,
+           at timestamptz not null,
+           primary key (kiosk_id, kind)
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

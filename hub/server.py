@@ -18,7 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
-from hub import gap_alarm, parcels, work
+from hub import gap_alarm, parcels, question_log, work
 from hub.api import health, machine, messages
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
@@ -121,6 +121,7 @@ async def _gaps(hub: Hub) -> None:
         try:
             async with hub.pool.connection() as conn:
                 await gap_alarm.look(conn, hub.clock.now())
+                await question_log.forget_old(conn, hub.clock.now())
         except psycopg.Error as error:
             # The database may be away for a while; what is missing is still missing afterwards.
             _log.error("gaps_unknown", error=type(error).__name__)

@@ -36,6 +36,7 @@ from kiosk.hub_link.ways import carriers_for
 from kiosk.journey.engine import Outcome
 from kiosk.logs import place_of
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat, HeartbeatAnswer
+from kiosk.messages.visits import LIVES_S, VisitKey, introduce
 from kiosk.next_card import READER, NextCard
 from kiosk.pages import Chip, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
@@ -110,6 +111,7 @@ class Machine:
         """Intent and ``ref`` of the sheet that this process handed over last, until the printer has said its end."""
         self.is_quiet = True
         """Nobody is being served."""
+        self._visit: Visit | None = None
         self.watch = CaseWatch(self.link, self.publish, self.outbox)
         self.slip_tries = SlipTries(self.clock.monotonic)
 
@@ -228,13 +230,24 @@ class Machine:
     async def ask(self, kind: str, question: Any) -> Answered | Unreachable | Refused:
         """A live question to the city; how long it took is published, not what was asked.
 
-        What is due only adds to a page, so nobody waits long for it.
+        What is due only adds to a page, so nobody waits long for it. One about a person carries the visit's key.
         """
         began = self.clock.monotonic()
-        reply = await self.link.ask(kind, question, decorates=kind == "due")
+        reply = await self.link.ask(kind, question, decorates=kind == "due", visit=self._visit_key())
         seconds = round(self.clock.monotonic() - began, 4)
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
+
+    def _visit_key(self) -> VisitKey | None:
+        """The key by which the visit asks about the person whose card was read; None before that."""
+        visit = self._visit
+        if visit is None or visit.card is None:
+            return None
+        now_s = int(self.clock.now().timestamp())
+        if visit.key is None or abs(now_s - visit.key.introduction.read_at_s) > LIVES_S // 2:
+            who = {"kiosk_id": self.identity.kiosk_id, "machine_key": self.identity.private_key}
+            visit.key = introduce(visit.id, visit.card.number, **who, read_at_s=now_s, suite=self.identity.suite)
+        return visit.key
 
     async def settle(self, device_lost: bool, device: str = "id_card_reader") -> None:
         """A breath before a device is asked again; one that is away is asked when it is back."""
@@ -346,7 +359,7 @@ class Machine:
             served += 1
 
     async def _one_visit(self) -> None:
-        visit = Visit(self, Settings())
+        visit = self._visit = Visit(self, Settings())
         self.presenter.on_touch = visit.touched
         reason = "stopped"
         try:
@@ -369,6 +382,7 @@ class Machine:
                 raise stopped from None
         finally:
             self.next_card.begin()
+            self._visit = None
             # No limit cuts it: until it is done nobody is served. What ends the visit keeps where it came through.
             wipe.let_go_of_frames(sys.exception())
             with trio.CancelScope(shield=True):

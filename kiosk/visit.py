@@ -11,6 +11,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from kiosk.messages.content import Identity
+from kiosk.messages.visits import VisitKey
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
@@ -54,6 +55,8 @@ class Visit:
         self.settings = settings
         self.card: IdCard | None = None
         self._added: Begun | None = None
+        self.key: VisitKey | None = None
+        """Asks the hub about the person of ``card`` and about nobody else; the machine makes it."""
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
@@ -139,7 +142,7 @@ class Visit:
 
     def take(self, card: IdCard) -> None:
         """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
-        self.card = card
+        self.card, self.key = card, None
         self._added = self.machine.peripherals.begin("id_card_reader", "read_added_addresses", ADDED_ADDRESSES_S)
 
     async def added_addresses(self) -> tuple[str, ...] | None:
@@ -322,7 +325,7 @@ class Visit:
 
     def forget(self) -> None:
         """Let go of everything personal. What is freed is overwritten by the allocator (CONTRACTS §8)."""
-        self.card = self.identity = None
+        self.card = self.identity = self.key = None
         if self._added is not None:
             self._added.cancel()
             self._added = None

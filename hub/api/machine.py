@@ -14,7 +14,7 @@ from litestar.params import Parameter
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub import audit_heads, enrolment, events
+from hub import audit_heads, enrolment, events, question_log
 from hub.answers import KINDS, answer, progress
 from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, verify_head
 from hub.api.problems import Problem
@@ -159,6 +159,7 @@ async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response
     asked = open_question(kind, caller.body, hub.keys.seal_private(suite_of_question(caller.body)))
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
+    await question_log.admit(hub, caller, asked)
     said = await answer(hub, kind, asked.question, caller.kiosk_id)
     version = VERSION if request.headers.get(MESSAGES) else 1
     body = seal_answer(asked, said, hub.keys.sign_private(asked.suite), version)

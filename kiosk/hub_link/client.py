@@ -21,6 +21,7 @@ from kiosk.messages.encoding import decode
 from kiosk.messages.fleet import MOST_COMMANDS, Command, Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import VERSION, seal_question
 from kiosk.messages.requests import MESSAGES
+from kiosk.messages.visits import VisitKey
 
 log = structlog.get_logger()
 
@@ -143,17 +144,20 @@ class HubLink:
         finally:
             await self.http.aclose()
 
-    async def ask(self, kind: str, payload: Any, *, decorates: bool = False) -> Answered | Unreachable | Refused:
+    async def ask(
+        self, kind: str, payload: Any, *, decorates: bool = False, visit: VisitKey | None = None
+    ) -> Answered | Unreachable | Refused:
         """One live question; the answer's type is that of ``QUESTIONS[kind]``. Expected faults are values.
+
+        One about a person is asked with the key of the ``visit`` in which the card was read.
 
         One that only ``decorates`` a page waits for seconds, not for the whole limit of a request; that it was not
         answered in time proves no outage, but the hub is looked at, and the next one waits for a moment only.
         """
         if self.state not in (LinkState.STARTING, LinkState.ONLINE):
             return Unreachable("offline")
-        body, opener = seal_question(
-            kind, payload, self._settings.seal_key, self._identity.kiosk_id, self._identity.suite
-        )
+        who = self._settings.seal_key, self._identity.kiosk_id, self._identity.suite
+        body, opener = seal_question(kind, payload, *who, visit if self.http.hub_knows_visits else None)
         try:
             reads = {MESSAGES: str(VERSION)}
             path, limit_s = f"/v1/questions/{kind}", self._limit_s(decorates)

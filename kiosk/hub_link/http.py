@@ -136,6 +136,11 @@ class HubHttp:
             transport=transport,
         )
 
+    @property
+    def hub_knows_visits(self) -> bool:
+        """Whether the hub, as far as it was heard, reads the key of a visit: one of before refuses it."""
+        return self._form >= requests.NEWEST_FORM
+
     async def send(
         self,
         method: str,

@@ -29,6 +29,7 @@ from kiosk.messages.encoding import (
 from kiosk.messages.envelope import Key, KioskId, new_key
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
+from kiosk.messages.visits import Introduction, VisitKey
 
 Fact = str | int | bool
 VERSION = 2
@@ -204,9 +205,11 @@ class _AnswerWire(msgspec.Struct, frozen=True):
     signature: Signed
 
 
-class _Inside(_Data, frozen=True):
+class _Inside(_Data, frozen=True, omit_defaults=True):
     answer_key: Signed
     question: dict[str, Any]
+    visit: Introduction | None = None
+    signature: str = ""
 
 
 class Opener(NamedTuple):
@@ -239,16 +242,29 @@ class Asked(NamedTuple):
     question: Any
     answer_key: str
     suite: str
+    question_bytes: bytes = b""
+    visit: Introduction | None = None
+    """As the asker says it, and the signature of its key: nothing of it is proved yet."""
+    visit_signature: str = ""
 
 
 def seal_question(
-    kind: str, payload: _Data | dict[str, Any], hub_seal_key: str, kiosk_id: str, suite: str = DEFAULT
+    kind: str,
+    payload: _Data | dict[str, Any],
+    hub_seal_key: str,
+    kiosk_id: str,
+    suite: str = DEFAULT,
+    visit: VisitKey | None = None,
 ) -> tuple[bytes, Opener]:
-    """The body of ``POST /v1/questions/{kind}`` and the opener of its answer. Raises InvalidMessage."""
+    """The body of ``POST /v1/questions/{kind}`` and the opener of its answer. Raises InvalidMessage.
+
+    ``visit``: the key of the visit that asks, for a question about the person whose card was read.
+    """
     values = payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
     msgspec.convert(values, QUESTIONS[kind][0])
-    key, pair = new_key(), new_seal_key(suite)
-    inside = msgspec.json.encode(_Inside(pair.public, values))
+    key, pair, question = new_key(), new_seal_key(suite), canonical_json(values)
+    proof = (visit.introduction, visit.sign(kiosk_id, kind, key, question)) if visit else (None, "")
+    inside = msgspec.json.encode(_Inside(pair.public, values, *proof))
     sealed = seal(inside, hub_seal_key, kiosk_id=kiosk_id, key=key, part=f"question:{kind}", suite=suite)
     body = msgspec.json.encode(_QuestionWire(1, suite, kiosk_id, key, to_text(sealed)))
     return body, Opener(kind, kiosk_id, key, pair.private, suite)
@@ -269,8 +285,10 @@ def open_question(kind: str, body: bytes, private_key: str) -> Asked:
     require_seal_key(inside.answer_key, form.suite, "answer_key")
     if kind not in QUESTIONS:
         raise InvalidMessage("kind", "unknown question")
-    question = decode(msgspec.json.encode(inside.question), QUESTIONS[kind][0])
-    return Asked(kind, form.kiosk_id, form.key, question, inside.answer_key, form.suite)
+    question_bytes = canonical_json(inside.question)
+    question = decode(question_bytes, QUESTIONS[kind][0])
+    asked = Asked(kind, form.kiosk_id, form.key, question, inside.answer_key, form.suite)
+    return asked._replace(question_bytes=question_bytes, visit=inside.visit, visit_signature=inside.signature)
 
 
 def read_answer(kind: str, plain: bytes) -> Any:

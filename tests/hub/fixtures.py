@@ -22,7 +22,7 @@ import pytest
 
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
-from kiosk.messages import content, envelope, questions, receipts, requests, seal
+from kiosk.messages import content, envelope, questions, receipts, requests, seal, visits
 from kiosk.messages.fleet import Enrolment
 from tests.waiting import HANG_S, eventually
 
@@ -168,10 +168,18 @@ class Machine:
         return sent
 
     def ask(self, kind: str, **payload: object) -> object:
-        body, opener = questions.seal_question(kind, payload, self.hub.said["seal_key"], self.kiosk_id)
+        person = payload.get("id_number")
+        asks = {"visit": self.visit(str(person))} if person else {}
+        body, opener = questions.seal_question(kind, payload, self.hub.said["seal_key"], self.kiosk_id, **asks)
         answer = self.call("POST", f"/v1/questions/{kind}", body)
         assert answer.status_code == 200, answer.text
         return opener.open(answer.content, self.hub.said["verify_key"])
+
+    def visit(self, person: str, shift_s: int = 0, visit: str = "") -> visits.VisitKey:
+        """The key of a visit in which this person's card was read."""
+        who = {"kiosk_id": self.kiosk_id, "machine_key": self.keys.private}
+        read_at_s = int(self.clock.now().timestamp()) + shift_s
+        return visits.introduce(visit or uuid4().hex[:8], person, **who, read_at_s=read_at_s)
 
     def states(self, receipt_number: str) -> list[str]:
         case = self.case(receipt_number)

@@ -1,0 +1,178 @@
+"""Who asked about whom, when and in which visit; how much one machine may ask; and the alarm for what no hall needs.
+
+A person stands here as an HMAC whose key is not in the database (``HubKeys.person_ref``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from msgspec import Meta
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub import events
+from hub.api.caller import Caller
+from hub.api.problems import Problem
+from hub.context import Hub
+from kiosk.clock import local
+from kiosk.messages.encoding import BadSignature
+from kiosk.messages.questions import Asked
+from kiosk.messages.visits import check_introduction, check_question
+
+KEPT = timedelta(days=190)
+"""Half a year and a week: network logs are kept for six months at least (Cybersecurity Law, article 21)."""
+MANY, OUTSIDE, REFUSED = "many_persons", "outside_hours", "questions_refused"
+_FORM_WITH_VISITS = 2
+_SETTING = "question_limits"
+_log = structlog.get_logger()
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+Hour = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """``hub limits``. Persons are counted by machine over the last hour; hours are local and the same every day."""
+
+    questions_per_visit: Count = 200
+    persons_per_hour: Count = 60
+    alarm_at_persons: Count = 30
+    opens: Hour = "07:00"
+    closes: Hour = "21:00"
+
+
+async def limits(conn: AsyncConnection) -> Limits:
+    """As the city has set them."""
+    rows = await conn.execute("select value from setting where name = %s", [_SETTING])
+    row = await rows.fetchone()
+    return msgspec.convert(row[0], Limits) if row else Limits()
+
+
+async def set_limits(conn: AsyncConnection, wanted: Limits, now: datetime, by: str) -> None:
+    """Raises msgspec.ValidationError for what is no limit."""
+    values = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(wanted), Limits))
+    await conn.execute(
+        "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
+        [_SETTING, Jsonb(values)],
+    )
+    await events.record(conn, now, actor=f"supervisor:{by}", kind="limits_set", **values)
+
+
+async def admit(hub: Hub, caller: Caller, asked: Asked) -> None:
+    """Judges a question about a person and writes it down, before it is answered.
+
+    Raises Problem: 422 without its visit, 429 above the city's limits. A question about no person passes.
+    """
+    person = getattr(asked.question, "id_number", None)
+    if not person:
+        return
+    visit = _proven_visit(hub, caller, asked, person)
+    ref, now = hub.keys.person_ref(person), hub.clock.now()
+    async with hub.pool.connection() as conn:
+        allowed = await limits(conn)
+        of_visit, persons = await _counts(conn, caller.kiosk_id, visit, ref, now)
+        refused = of_visit >= allowed.questions_per_visit or persons > allowed.persons_per_hour
+        await conn.execute(
+            "insert into question (at, kiosk_id, visit, kind, person_ref, refused) values (%s, %s, %s, %s, %s, %s)",
+            [now, caller.kiosk_id, visit, asked.kind, ref, refused],
+        )
+        await _alarm(conn, caller.kiosk_id, now, allowed, persons, refused=refused)
+    if refused:
+        what = "this visit" if of_visit >= allowed.questions_per_visit else "this machine"
+        raise Problem(429, "too_many_questions", f"{what} has asked too much", headers={"Retry-After": "60"})
+
+
+def _proven_visit(hub: Hub, caller: Caller, asked: Asked, person: str) -> str:
+    """The id of the visit; "" from a machine that is one version older and has never signed in the newer form."""
+    said = asked.visit
+    if said is None:
+        if caller.stamp.form >= _FORM_WITH_VISITS:
+            raise Problem(422, "invalid", "a question about a person names the visit of its card", field="visit")
+        return ""
+    now_s = int(hub.clock.now().timestamp())
+    try:
+        public_key = caller.public_keys[asked.suite]
+        check_introduction(said, kiosk_id=caller.kiosk_id, public_key=public_key, now_s=now_s, suite=asked.suite)
+        what = {"kind": asked.kind, "key": asked.key, "question": asked.question_bytes, "suite": asked.suite}
+        check_question(said, asked.visit_signature, kiosk_id=caller.kiosk_id, **what)
+    except (BadSignature, KeyError) as error:
+        raise Problem(422, "invalid", f"not proved: {error}", field="visit") from error
+    if said.person != person:
+        raise Problem(422, "invalid", "not the person whose card was read", field="visit.person")
+    return said.visit
+
+
+_COUNTS = """
+    select (select count(*) from question where kiosk_id = %(kiosk_id)s and visit = %(visit)s and at > %(day)s),
+        (select count(distinct person_ref) from question
+            where kiosk_id = %(kiosk_id)s and at > %(hour)s and person_ref <> %(ref)s) + 1"""
+
+
+async def _counts(conn: AsyncConnection, kiosk_id: str, visit: str, ref: str, now: datetime) -> tuple[int, int]:
+    """Questions of this visit so far, and persons of the last hour together with this one."""
+    since = {"day": now - timedelta(days=1), "hour": now - timedelta(hours=1)}
+    rows = await conn.execute(_COUNTS, {"kiosk_id": kiosk_id, "visit": visit, "ref": ref, **since})
+    of_visit, persons = await rows.fetchone() or (0, 1)
+    return (of_visit if visit else 0), persons
+
+
+async def _alarm(
+    conn: AsyncConnection, kiosk_id: str, now: datetime, allowed: Limits, persons: int, *, refused: bool
+) -> None:
+    said = {"persons": persons}
+    if refused:
+        await _alarm_once(conn, kiosk_id, now, REFUSED, timedelta(hours=1), said)
+    if persons >= allowed.alarm_at_persons:
+        await _alarm_once(conn, kiosk_id, now, MANY, timedelta(hours=1), said)
+    if not _is_open(allowed, now):
+        await _alarm_once(conn, kiosk_id, now, OUTSIDE, timedelta(hours=12), said)
+
+
+def _is_open(allowed: Limits, now: datetime) -> bool:
+    opens, closes = map(time.fromisoformat, (allowed.opens, allowed.closes))
+    at = local(now).time()
+    return opens == closes or (opens <= at < closes if opens < closes else at >= opens or at < closes)
+
+
+async def _alarm_once(
+    conn: AsyncConnection, kiosk_id: str, now: datetime, kind: str, within: timedelta, said: dict[str, Any]
+) -> None:
+    """One event and one line in the log, however many questions follow."""
+    rows = await conn.execute(
+        "insert into question_alarm values (%s, %s, %s) on conflict (kiosk_id, kind) do update set at = excluded.at "
+        "where question_alarm.at <= %s returning kind",
+        [kiosk_id, kind, now, now - within],
+    )
+    if await rows.fetchone():
+        _log.error(kind, kiosk_id=kiosk_id, **said)
+        await events.record(conn, now, actor="hub", kind=kind, kiosk_id=kiosk_id, **said)
+
+
+class LoggedQuestion(msgspec.Struct, frozen=True):
+    """One question as it was written down."""
+
+    at: datetime
+    kiosk_id: str
+    visit: str
+    kind: str
+    person_ref: str
+    refused: bool
+
+
+async def logged(
+    conn: AsyncConnection, *, kiosk_id: str | None, person_ref: str | None, since: datetime
+) -> list[LoggedQuestion]:
+    """What was asked since then, by this machine and about this person where they are given; the oldest first."""
+    rows = await conn.execute(
+        "select at, kiosk_id, visit, kind, person_ref, refused from question where at >= %s "
+        "and (%s::text is null or kiosk_id = %s) and (%s::text is null or person_ref = %s) order by at",
+        [since, kiosk_id, kiosk_id, person_ref, person_ref],
+    )
+    return [LoggedQuestion(*row) for row in await rows.fetchall()]
+
+
+async def forget_old(conn: AsyncConnection, now: datetime) -> None:
+    """What is older than it has to be kept."""
+    await conn.execute("delete from question where at < %s", [now - KEPT])
