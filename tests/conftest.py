@@ -1,7 +1,8 @@
-"""What holds for every test: the secrets of its machines are sealed with a host key of the session's own."""
+"""What holds for every test: secrets are sealed with a host key of the session's own, and files are its user's own."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,11 @@ def host_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path_factory.mktemp("host") / "credential.secret"))
         patch.delenv("CREDENTIALS_DIRECTORY", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_else_may_write() -> Iterator[None]:
+    """Configuration that a group may write is refused, and some computers let it by their umask."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
