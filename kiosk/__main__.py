@@ -17,6 +17,9 @@ def main() -> None:
     hardening.no_core_dumps()
     if _KNOWS_PERSONS & set(sys.argv[1:]):
         hardening.restart_hardened(sys.argv[1:])
+        from kiosk import logs
+
+        logs.nothing_raw()
     from kiosk.cli import main as command
 
     command()

@@ -34,6 +34,7 @@ def run(config_path: str | None) -> None:
     logs.to_folder(config.machine.log_folder)
     clock = Clock(config.demo.today)
     if serve(config, presenter("kivy", config, clock), clock=clock).must_restart:
+        logs.raw_again()
         # The same process in a new memory: nothing of the old one is left.
         hardening.start_anew(sys.argv[1:])
 
