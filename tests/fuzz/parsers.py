@@ -23,12 +23,14 @@ from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.photo import PhotoDecoder
 from devices.receipt_printer import status as printer
 from hub import photographs
+from hub.department import card_reasons
 from kiosk import citizen, config, status_lines
 from kiosk.catalogue import loader
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.outcome import outcome_of, retry_after_s
 from kiosk.messages import batch, content, envelope, fleet, paper, questions, receipts, requests, seal
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
+from kiosk.messages.masking import mask_name
 from kiosk.messages.receipts import refusal_in
 from tests.kiosk import conftest
 
@@ -94,9 +96,16 @@ def _contents(_: Path) -> tuple[list[bytes], Run]:
     samples = {"case": form(), "rating": rating, "complaint": words}
     tagged = [kind.encode() + b"|" + content.encode_content(each) for kind, each in samples.items()]
 
+    service = loader.load().services["E13"]
+
     def run(raw: bytes) -> object:
         kind, _, plain = raw.partition(b"|")
-        return content.decode_content(next((k for k in samples if k.encode() == kind), "case"), plain)
+        read = content.decode_content(next((k for k in samples if k.encode() == kind), "case"), plain)
+        if isinstance(read, content.CaseForm):
+            # What the hub and a department make of it at once.
+            mask_name(read.applicant.shown_name)
+            return card_reasons(service, read.applicant, NOW.date())
+        return read
 
     return tagged, run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from hub import events
 from hub.database import open_pool
 from hub.gateway import DepartmentDown
 from hub.inbox import receive
+from hub.restore import Taken, take_in
 from hub.work import UntilItAnswers
 from kiosk.messages import envelope, questions, seal
 from kiosk.messages.batch import Member, write_batch
@@ -145,6 +147,14 @@ def test_heartbeat_that_cannot_be_kept_is_the_senders_fault(machine: Machine, sa
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"]
     assert machine.call("POST", "/v1/heartbeats", b'{"of_a_later_version":{"deep":[[[1]]]}}').status_code == 200
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS.keys())
+@pytest.mark.parametrize("field", ["code", "kiosk_id", "public_key", "suite"])
+def test_enrolment_that_cannot_be_kept_is_the_senders_fault(machine: Machine, field: str, text: str) -> None:
+    wish = {"code": "A", "kiosk_id": machine.kiosk_id, "public_key": machine.keys.public, "suite": "std"}
+    answer = machine.call("POST", "/v1/enrolments", msgspec.json.encode({**wish, field: text}))
+    assert 400 <= answer.status_code < 500, answer.text
 
 
 LOW_ORDER = {  # RFC 7748 §6.1; cr.yp.to/ecdh.html lists them
@@ -346,8 +356,6 @@ async def in_database(dsn: str, work: Any) -> Any:
 
 
 def run(dsn: str, work: Any) -> Any:
-    import asyncio
-
     return asyncio.run(in_database(dsn, work))
 
 
@@ -368,6 +376,21 @@ def test_header_that_the_types_let_through_is_still_judged_alone(hub: RunningHub
 
     with pytest.raises(InvalidMessage, match="database"):
         run(hub.dsn, lambda conn: receive(Stub(), conn, sent, machine.keys.public))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"case_id": NUL}, {"suite": NUL}, {"kiosk_id": "K-1\n"}, {"case_id": "x" * 65}, {"created_at": 2**53 - 1}],
+    ids=["case", "suite", "machine", "long", "moment"],
+)
+def test_paper_that_nobody_can_store_is_refused_alone(
+    hub: RunningHub, machine: Machine, changes: dict[str, Any]
+) -> None:
+    facts = {"version": 1, "suite": "std", "kiosk_id": machine.kiosk_id, "seq": 1, "sha256": bytes(32)}
+    facts |= {"key": bytes(16), "case_id": "c", "receipt_number": bytes(10), "created_at": 1, "sealed": b"x"}
+    signed = msgspec.msgpack.encode(list((facts | changes).values()))
+    row = run(hub.dsn, lambda conn: take_in(None, conn, msgspec.msgpack.encode([signed, b"x" * 64])))
+    assert row.taken is Taken.REFUSED
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\udcc4\udce3.tbz", "x" * 100_000])
