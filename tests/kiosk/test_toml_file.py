@@ -13,6 +13,9 @@ HOSTILE = {
     "key of many parts": ("a." * (LIMIT_BYTES // 2 - 10) + "a = 1", "nested"),
     "table of many parts": ("[" + "a." * (LIMIT_BYTES // 2 - 10) + "a]", "nested"),
     "quoted parts": ('"a".' * (LIMIT_BYTES // 4 - 10) + "a = 1", "nested"),
+    "parts behind a quote": ("""a = { b = \"\"\" " ' \"\"\", """ + "a." * 100_000 + "a = 1 }", "nested"),
+    "parts with blanks": ("1.5 . " * 100_000 + "a = 1", "nested"),
+    "quotes without end": ("a = " + '\\" ' * (LIMIT_BYTES // 3 - 10), "not TOML"),
     "number of 5000 digits": ("a = " + "1" * 5000, "not TOML"),
     "number of 400 digits": ("a = [{b = " + "1" * 400 + "}]", "64 bits"),
     "hexadecimal number": ("a = 0x" + "f" * 50_000, "64 bits"),
@@ -35,5 +38,6 @@ def test_file_that_would_hold_the_parser_is_refused(tmp_path: Path, text: str, n
 
 def test_file_with_what_toml_may_hold_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
-    path.write_text(f"a = {2**63 - 1}\nb.c.d = [{-(2**63)}, 1.5e300, inf]\ne = 2027-01-12\n")
+    strokes = [[0.25, -1.5e-3]] * 2000
+    path.write_text(f"strokes = {strokes}\na = {2**63 - 1}\nb.c.d = [{-(2**63)}, 1.5e300, inf]\ne = 2027-01-12\n")
     assert read_toml(path)["b"]["c"]["d"][0] == -(2**63)
