@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,8 +16,7 @@ import trio
 from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk import doctor, lobby, maintenance, recovery, visits, wipe
 from kiosk.case_watch import CaseWatch
-from kiosk.catalogue import loader
-from kiosk.catalogue.signing import require_signed
+from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 from kiosk.config import Config
 from kiosk.guide_calls import GuideCalls
@@ -37,6 +35,7 @@ from kiosk.journey.engine import Outcome
 from kiosk.logs import place_of
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat, HeartbeatAnswer
 from kiosk.messages.visits import LIVES_S, VisitKey, introduce
+from kiosk.newest_catalogue import read_catalogue
 from kiosk.next_card import READER, NextCard
 from kiosk.pages import Chip, Page, Presenter, Settings
 from kiosk.peripherals import Peripherals
@@ -81,10 +80,10 @@ class Machine:
         self.status = StatusSocket(config.machine.status_socket, self.clock.monotonic)
         self._open_store()
         try:
-            self._read_catalogue()
+            self.catalogue = read_catalogue(config, self.values)
             self.vault = open_vault(self.store)
             self._build_hub_link()
-        except (StoreError, loader.CatalogueError):
+        except (StoreError, CatalogueError):
             self.store.close()
             raise
         configured = config.device_settings()
@@ -126,17 +125,6 @@ class Machine:
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self._refreshed)
-
-    def _read_catalogue(self) -> None:
-        """As the city has signed it, and none older than this machine has had."""
-        path, hub = self.config.catalogue.path, self.config.hub
-        if not path:
-            self.catalogue = loader.load()
-            return
-        newest = (self.values.get("catalogue", "version") or b"").decode()
-        self.catalogue = require_signed(Path(path), hub.verify_key, hub.suite, newest=newest)
-        if self.catalogue.version != newest:
-            self.values.put("catalogue", "version", self.catalogue.version.encode())
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from hub.api.machine import add_code
 from hub.database import prepare
+from hub.enrolment import add_code
 from kiosk.clock import Clock
 from tests.hub.fixtures import ROOT, Machine, RunningHub
 from tests.waiting import HANG_S

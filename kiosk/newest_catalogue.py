@@ -1,0 +1,23 @@
+"""The machine's catalogue: as the city has signed it, and none older than this machine has had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.catalogue import loader
+from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.signing import require_signed
+from kiosk.config import Config
+from offline_cache.values import Values
+
+
+def read_catalogue(config: Config, values: Values) -> Catalogue:
+    """That of the folder in [catalogue] path, else the one that is shipped. Raises CatalogueError, StoreError."""
+    path, hub = config.catalogue.path, config.hub
+    if not path:
+        return loader.load()
+    newest = (values.get("catalogue", "version") or b"").decode()
+    catalogue = require_signed(Path(path), hub.verify_key, hub.suite, newest=newest)
+    if catalogue.version != newest:
+        values.put("catalogue", "version", catalogue.version.encode())
+    return catalogue
