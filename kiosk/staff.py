@@ -44,8 +44,10 @@ PinState = Literal["good", "old", "none"]
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One card as it is kept. ``about`` is a digest of what stands on the chip ("": not seen yet).
+    """One card as it is kept.
 
+    ``about`` is a digest of what stands on the chip ("": not seen yet), ``chip`` one of the chip's own number ("": the
+    reader has not told it).
     ``is_keyed``: ``pin_hash`` is over a keyed digest of the PIN; in a version before it was over the PIN itself.
     """
 
@@ -53,6 +55,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     role: Role
     pin_hash: str = ""
     about: str = ""
+    chip: str = ""
     is_keyed: bool = False
 
     @property
@@ -63,12 +66,13 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Staff(msgspec.Struct, frozen=True):
-    """A member of staff whose card lies there; ``ref`` stands in the audit. ``place`` and ``about`` are digests."""
+    """A member of staff whose card lies there; ``ref`` stands in the audit. The three after it are digests."""
 
     ref: str
     role: Role
     place: str
     about: str
+    chip: str
     pin_state: PinState = "good"
 
 
@@ -158,14 +162,18 @@ class StaffBook:
 
     def _find(self, card: IdCard) -> Staff | None:
         place, about = self._place(card.number), self._keyed("about", _standing_on(card))
+        chip = self._keyed("chip", card.chip) if card.chip else ""
         record = self._record(place)
         if record is None:
             return None
-        if record.about and not hmac.compare_digest(record.about, about):
+        if record.chip and not chip:
+            log.warning("staff_chip_not_told", ref=record.ref)
+            return None
+        if record.about not in ("", about) or record.chip not in ("", chip):
             log.warning("staff_card_differs", ref=record.ref)
             self._on_alarm("staff", f"a card with the number of {record.ref} is not the one that was signed in with")
             return None
-        return Staff(record.ref, record.role, place, about, record.pin_state)
+        return Staff(record.ref, record.role, place, about, chip, record.pin_state)
 
     def _cards(self) -> Iterator[tuple[str, Record]]:
         for name in self._values.names(_SPACE):
@@ -197,13 +205,15 @@ class StaffBook:
 
     def _is_right(self, staff: Staff, pin: str) -> bool:
         record = self._record(staff.place)
-        if record is None or not record.pin_hash or record.about not in ("", staff.about):
+        if record is None or not record.pin_hash:
+            return False
+        if record.about not in ("", staff.about) or record.chip not in ("", staff.chip):
             return False
         try:
             self._hasher.verify(record.pin_hash, self._keyed("pin", pin) if record.is_keyed else pin)
         except argon2.exceptions.VerifyMismatchError:
             return False
-        better = msgspec.structs.replace(self._renewed(record, pin), about=staff.about)
+        better = msgspec.structs.replace(self._renewed(record, pin), about=staff.about, chip=staff.chip)
         if better != record:
             self._keep(staff.place, better)
         return True

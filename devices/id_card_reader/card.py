@@ -124,6 +124,8 @@ class IdCard:
     photo: bytes = b""
     fingerprint: bytes = b""
     portrait: Portrait | None = None
+    chip: str = ""
+    """Digest of the chip's own number (hex), where the module tells it: it stands on no card, and on no paper."""
     doubts: tuple[str, ...] = field(default=())
     """Reasons why the content cannot be true, in plain English without values; empty for a good read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -263,10 +264,10 @@ class SamVReader:
         self._found_since_read = self._settings.removal == "find"
         self._needs_lifting, self._read_kind = False, card.kind
         # Before anybody can lift it: the next card is known from this one, however soon it comes.
-        self._name_chip(Deadline(NAME_S))
+        chip = self._name_chip(Deadline(NAME_S))
         self._say(MediaState.PRESENT)
         portrait = self._photos.decode(card.photo) if self._photos else None
-        return Completed(Completion.SUCCESS, value=replace(card, portrait=portrait))
+        return Completed(Completion.SUCCESS, value=replace(card, portrait=portrait, chip=chip))
 
     def _falls_back(self, frame: codec.Frame) -> bool:
         """A module without fingerprint reading refuses the command: read without, from now on."""
@@ -366,13 +367,15 @@ class SamVReader:
         if selected is not None and selected.sw3 == codec.OK:
             self._name_chip(deadline)
 
-    def _name_chip(self, deadline: Deadline) -> None:
-        """The number of a chip that has just been read may be asked for without another search."""
+    def _name_chip(self, deadline: Deadline) -> str:
+        """The number of a chip that has just been read may be asked for without another search: its digest, or ""."""
         if codec.READ_CHIP_NUMBER in self._unsupported:
-            return
+            return ""
         frame = self._module.ask(codec.READ_CHIP_NUMBER, deadline)
-        if frame is not None and frame.sw3 == codec.OK:
-            self._placement.chip(frame.data)
+        if frame is None or frame.sw3 != codec.OK:
+            return ""
+        self._placement.chip(frame.data)
+        return hashlib.sha256(frame.data).hexdigest()
 
     def _touch(self, deadline: Deadline) -> Seen:
         for command in (codec.READ_CHIP_NUMBER, codec.READ_ADDED_ADDRESS):

@@ -209,6 +209,19 @@ async def test_number_alone_is_no_card(
 
 
 @pytest.mark.attack(9)
+async def test_copy_of_a_card_in_another_chip_is_refused_where_the_reader_tells_chips(
+    book: StaffBook, alarms: list[tuple[str, str]], mock_clock: MockClock
+) -> None:
+    assert await book.check_pin(await book.find(card(CARD)), PIN), "this reader tells none"
+    assert await book.check_pin(await book.find(card(CARD, chip="a" * 64)), PIN)
+    assert await book.find(card(CARD, chip="b" * 64)) is None
+    assert len(alarms) == 1
+    assert await book.find(card(CARD)) is None, "not told this time: the card is laid down again"
+    assert len(alarms) == 1
+    assert await book.check_pin(await book.find(card(CARD, chip="a" * 64)), PIN)
+
+
+@pytest.mark.attack(9)
 async def test_wrong_pin_binds_no_card(book: StaffBook, mock_clock: MockClock) -> None:
     assert not await book.check_pin(await book.find(card(CARD, name="假技术")), "908172")
     assert await book.check_pin(await book.find(card(CARD)), PIN)

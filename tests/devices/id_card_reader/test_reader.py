@@ -36,6 +36,21 @@ def test_card_is_read_with_photo_and_then_its_added_addresses(reader_sim: Start,
     assert (len(card.photo), card.photo[:4]) == (1024, b"RIFF")
 
 
+def test_chip_is_told_with_the_card_where_the_module_knows_it(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    chip = read(reader).chip
+    assert len(chip) == 64
+    sim.do("lift")
+    sim.do("place", card="ho")
+    assert read(reader).chip not in ("", chip)
+
+
+def test_module_that_tells_no_chips_leaves_it_empty(reader_sim: Start, make_reader: Start) -> None:
+    reader_sim("--place", "li", "--plain")
+    assert read(make_reader()).chip == ""
+
+
 @pytest.mark.parametrize(
     ("person", "kind", "name"),
     [
