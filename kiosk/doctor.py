@@ -14,7 +14,7 @@ import trio
 from msgspec import Meta
 
 from kiosk import hardening
-from kiosk.messages.envelope import Seq
+from kiosk.messages.bounds import Seq
 from kiosk.status_socket import CannotAnswer, Question
 from kiosk.text import text
 from offline_cache.errors import StoreError

@@ -31,6 +31,8 @@ Signed = Annotated[str, Meta(min_length=1, max_length=512, pattern=f"^[A-Za-z0-9
 Moment = Annotated[str, Meta(max_length=40, pattern=f"^[0-9T:.+Zz -]*{END}")]
 """RFC 3339."""
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Seq = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+"""The number of an envelope in its machine's chain."""
 
 MAX_DEPTH = 32
 _MAX_TEXT = 20_000

@@ -15,7 +15,7 @@ import msgspec
 import uuid6
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Moment, Named, Signed, Word
+from kiosk.messages.bounds import END, Moment, Named, Seq, Signed, Word
 from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json, sha256_hex, typed
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, suite_named
@@ -28,7 +28,6 @@ Sha256 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{64}}{END}")]
 KEY = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 Key = Annotated[str, Meta(pattern=f"^{KEY}{END}")]
 KioskId = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_.-]{{1,64}}{END}")]
-Seq = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
