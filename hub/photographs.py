@@ -21,6 +21,10 @@ MAX_PIXELS = 100_000_000
 
 MAX_FILE_PIXELS = 250_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_SIDE, MIN_SIDE = 30_000, 21
+"""In pixels: twice as much, as a view has, is what the reader of codes takes; a code has 21 modules at least."""
+_FREE_PIXELS, _PIXELS_PER_BYTE = 40_000_000, 1000
+"""A file may say that it has so many pixels, or so many for each of its bytes: 60 bytes can say 250 million."""
 _REDUCED = ((1, cv2.IMREAD_GRAYSCALE), (2, cv2.IMREAD_REDUCED_GRAYSCALE_2), (4, cv2.IMREAD_REDUCED_GRAYSCALE_4))
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
@@ -50,18 +54,30 @@ def _picture(path: Path) -> np.ndarray:
         raw = foreign.read(path, MAX_FILE_BYTES)
     except Refused as error:
         raise NoPicture(f"{error}; save the picture as a file of its own, and smaller if it is large") from None
-    pixels = _pixels(raw)
+    width, height = _size(raw)
+    pixels = width * height
     if pixels > MAX_FILE_PIXELS:
         raise NoPicture(f"{pixels // 10**6} megapixels are too many; save it smaller and try again")
+    if pixels > max(_FREE_PIXELS, _PIXELS_PER_BYTE * len(raw)):
+        raise NoPicture(f"{pixels // 10**6} megapixels in {len(raw) // 1024} KB are no photograph; take it again")
     how = next(flag for factor, flag in _REDUCED if pixels <= MAX_PIXELS * factor**2)
-    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
+    try:
+        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
+    except (cv2.error, MemoryError):
+        picture = None
     if picture is None:
         raise NoPicture("a damaged picture; photograph the slip again, or copy the file again")
+    _check_sides(picture.shape[1], picture.shape[0])
     return picture
 
 
-def _pixels(raw: bytes) -> int:
-    """How many pixels the file says it has. Raises NoPicture for what is none, by its own name."""
+def _check_sides(width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE or min(width, height) < MIN_SIDE:
+        raise NoPicture(f"{width} by {height} pixels are no photograph of a slip; take it again")
+
+
+def _size(raw: bytes) -> tuple[int, int]:
+    """Width and height in pixels, as the file says. Raises NoPicture for what is none, by its own name."""
     if not raw:
         raise NoPicture("an empty file; copy it again")
     if raw[4:8] == b"ftyp" and raw[8:12] in _HEIC:
@@ -72,7 +88,7 @@ def _pixels(raw: bytes) -> int:
         # Only the header is read here; the limit stands above, and in words of its own.
         Image.MAX_IMAGE_PIXELS = None
         with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
-            return picture.width * picture.height
+            return picture.width, picture.height
     except (OSError, ValueError, SyntaxError):
         raise NoPicture("not a PNG or JPEG picture; save it as one of them") from None
 

@@ -339,7 +339,7 @@ def _configurations(folder: Path) -> tuple[list[bytes], Run]:
 def _photographs(folder: Path) -> tuple[list[bytes], Run]:
     code = segno.make_qr("TB1:" + "0" * 60, error="m")
     dots = 255 - 255 * np.kron(np.array(list(code.matrix_iter(border=4)), np.uint8), np.ones((3, 3), np.uint8))
-    samples = [cv2.imencode(kind, dots)[1].tobytes() for kind in (".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm")]
+    samples = [cv2.imencode(kind, dots)[1].tobytes() for kind in (".png", ".jpg", ".bmp", ".webp", ".tiff")]
     path = folder / "photo"
 
     def run(raw: bytes) -> object:

@@ -68,6 +68,28 @@ def test_cut_off_picture_and_a_bomb_have_their_own_words(tmp_path: Path) -> None
         codes_in(path)
 
 
+@pytest.mark.attack(2)
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (40_000, 30), (65_536, 40), (1, 1), (20, 900)])
+@pytest.mark.parametrize("ending", [".png", ".tiff", ".bmp"])
+def test_picture_too_long_or_too_thin_for_the_reader_of_codes_is_none(
+    tmp_path: Path, size: tuple[int, int], ending: str
+) -> None:
+    path = tmp_path / f"photo{ending}"
+    path.write_bytes(cv2.imencode(ending, np.full(size, 230, np.uint8))[1].tobytes())
+    with pytest.raises(NoPicture, match="no photograph of a slip"):
+        codes_in(path)
+
+
+@pytest.mark.attack(2)
+def test_few_bytes_that_say_many_pixels_are_not_unpacked(tmp_path: Path) -> None:
+    raw = bytearray(cv2.imencode(".png", np.zeros((64, 64), np.uint8))[1].tobytes())
+    raw[16:24] = (10_000).to_bytes(4) * 2
+    raw[29:33] = crc32(raw[12:29]).to_bytes(4)
+    (tmp_path / "photo.png").write_bytes(raw)
+    with pytest.raises(NoPicture, match="100 megapixels in 0 KB"):
+        codes_in(tmp_path / "photo.png")
+
+
 @pytest.mark.attack(1)
 @pytest.mark.parametrize("what", MAKERS)
 def test_a_photograph_is_a_file_of_its_own(tmp_path: Path, what: str) -> None:
