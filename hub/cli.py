@@ -31,6 +31,7 @@ from hub.enrolment import add_code
 from hub.files import LOOK_S, Folder, Handled, told, unless
 from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
+from hub.key_commands import keys as keys_command
 from hub.keys import load_keys, load_or_make_keys
 from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
@@ -83,6 +84,7 @@ main.add_command(code)
 main.add_command(machine)
 main.add_command(questions)
 main.add_command(limits)
+main.add_command(keys_command)
 
 
 @main.command()

@@ -209,6 +209,8 @@ MIGRATIONS = (
            at timestamptz not null,
            primary key (kiosk_id, kind)
        )""",
+    # The id of the hub's key by which each machine checks what the hub says.
+    "alter table kiosk add hub_key text",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

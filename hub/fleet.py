@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,15 @@ async def accept_audit(conn: AsyncConnection, kiosk_id: str, now: datetime, *, b
     if not await audit_heads.begin_anew(conn, kiosk_id):
         raise CannotBe(f"nothing is wrong with the audit chain of {kiosk_id}")
     await _say(conn, now, "audit_accepted", kiosk_id, by)
+
+
+async def machines_by_hub_key(conn: AsyncConnection) -> Counter[str]:
+    """How many machines that may still sign check by which of the hub's keys; "" for those of before."""
+    rows = await conn.execute(
+        "select coalesce(hub_key, ''), count(*) from kiosk where public_key is not null or gm_public_key is not null "
+        "group by 1"
+    )
+    return Counter(dict(await rows.fetchall()))
 
 
 async def _say(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, by: str, **data: Any) -> None:

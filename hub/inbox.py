@@ -96,13 +96,16 @@ async def receive(
     *,
     proof: Proof | None = None,
     by_file: bool = False,
+    knows: str = "",
 ) -> Received:
     """Takes in an envelope that this public key has signed; ``proof`` of the request that brought it, if one did.
+
+    ``knows``: the id of the hub's key by which the machine checks the receipt.
 
     Raises OtherHeld, ParcelsMissing, WrongSize, NotFresh, InvalidMessage.
     """
     try:
-        return await _receive(hub, conn, sent, signed_by, proof, by_file=by_file)
+        return await _receive(hub, conn, sent, signed_by, proof, by_file=by_file, knows=knows)
     except _ContradictsPaper:
         header, now = sent.header, hub.clock.now()
         said = {"key": header.key, "kiosk_id": header.kiosk_id, "seq": header.seq, "sha256": sent.digest}
@@ -117,7 +120,14 @@ async def receive(
 
 
 async def _receive(
-    hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str, proof: Proof | None, *, by_file: bool
+    hub: Hub,
+    conn: AsyncConnection,
+    sent: Submission,
+    signed_by: str,
+    proof: Proof | None,
+    *,
+    by_file: bool,
+    knows: str,
 ) -> Received:
     for _ in range(_LOOKS):
         look = await _look(conn, sent, signed_by, proof if proof and not proof.is_taken else None)
@@ -128,7 +138,7 @@ async def _receive(
         if look.number_held is not None:
             raise OtherHeld("header.seq", look.number_held)
         _check_parcels(sent, look.sizes)
-        if receipt := await _take(hub, conn, sent, look, by_file=by_file):
+        if receipt := await _take(hub, conn, sent, look, by_file=by_file, knows=knows):
             return Received(fresh=True, receipt=receipt)
         # Something came in under this key or this number since the look: look again.
     raise RuntimeError("what is held under a key changes again and again")
@@ -201,16 +211,18 @@ def _check_parcels(sent: Submission, sizes: dict[str, int]) -> None:
             raise WrongSize(f"header.parts[{index}].bytes")
 
 
-def _signed_receipt(hub: Hub, sent: Submission, hub_seq: int, received_at: str) -> bytes:
+def _signed_receipt(hub: Hub, sent: Submission, hub_seq: int, received_at: str, knows: str) -> bytes:
     suite = sent.header.suite
-    signer = {"private_key": hub.keys.sign_private(suite), "suite": suite}
+    signer = {"private_key": hub.keys.sign_private(suite, knows), "suite": suite}
     return receipt_bytes(sign_receipt(sent.header.key, sent.digest, hub_seq=hub_seq, received_at=received_at, **signer))
 
 
-async def _take(hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, *, by_file: bool) -> bytes | None:
+async def _take(
+    hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, *, by_file: bool, knows: str
+) -> bytes | None:
     """The envelope and its effect in one transaction, the receipt; None, and nothing is done, if one came before."""
     received_at = hub.stamp()
-    receipt = _signed_receipt(hub, sent, look.hub_seq, received_at)
+    receipt = _signed_receipt(hub, sent, look.hub_seq, received_at, knows)
     values = _values(sent, look, received_at, receipt, by_file=by_file)
     if sent.header.kind not in OPENED_KINDS or look.paper is not None:
         return receipt if await _is_taken(await conn.execute(_TAKE, values)) else None

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from hub import inbox, parcels
 from hub.context import Hub
 from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
-from hub.machines import MachineKey
+from hub.machines import MachineKey, hub_key_of
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
@@ -174,23 +174,24 @@ def _wanted(source: Source, wanted: Iterable[str], pause: Callable[[], None]) ->
 async def _receive(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: str) -> Judged:
     header = sent.header
     place = header.kiosk_id, header.seq, header.key
+    knows = await hub_key_of(conn, header.kiosk_id)
     try:
-        received = await inbox.receive(hub, conn, sent, signed_by, by_file=True)
+        received = await inbox.receive(hub, conn, sent, signed_by, by_file=True, knows=knows)
     except inbox.OtherHeld as error:
-        return _refused(hub, sent, 409, f"another envelope is held ({error.field})")
+        return _refused(hub, sent, knows, 409, f"another envelope is held ({error.field})")
     except inbox.ParcelsMissing as error:
-        return _refused(hub, sent, 424, str(error))
+        return _refused(hub, sent, knows, 424, str(error))
     except inbox.WrongSize as error:
-        return _refused(hub, sent, 422, f"not the parcel's length ({error.field})")
+        return _refused(hub, sent, knows, 422, f"not the parcel's length ({error.field})")
     except InvalidMessage as error:
-        return _refused(hub, sent, 422, str(error))
+        return _refused(hub, sent, knows, 422, str(error))
     answer = Member("receipts", f"{header.key}.json", received.receipt)
     return Judged("accepted" if received.fresh else "known", "", *place, answer)
 
 
-def _refused(hub: Hub, sent: Submission, status: Literal[409, 422, 424], reason: str) -> Judged:
+def _refused(hub: Hub, sent: Submission, knows: str, status: Literal[409, 422, 424], reason: str) -> Judged:
     header = sent.header
-    signer = {"private_key": hub.keys.sign_private(header.suite), "suite": header.suite}
+    signer = {"private_key": hub.keys.sign_private(header.suite, knows), "suite": header.suite}
     refusal = sign_refusal(header.key, sent.digest, status=status, reason=reason, **signer)
     answer = Member("refusals", f"{header.key}.json", refusal_bytes(refusal))
     return Judged("rejected", reason, header.kiosk_id, header.seq, header.key, answer)

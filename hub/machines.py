@@ -9,7 +9,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.sql import SQL
 
-from kiosk.messages.encoding import sha256_hex
 from kiosk.messages.requests import Stamp
 from kiosk.messages.suites import DEFAULT
 
@@ -64,11 +63,6 @@ async def keys_of(conn: AsyncConnection, kiosk_id: str) -> list[MachineKey]:
 async def key_of(conn: AsyncConnection, kiosk_id: str, public_key: str) -> MachineKey | None:
     """One key of a machine, whether it is good or not."""
     return next((key for key in await keys_of(conn, kiosk_id) if key.public_key == public_key), None)
-
-
-def key_name(public_key: str) -> str:
-    """A short name of a public key, for people and events."""
-    return sha256_hex(public_key.encode())[:16]
 
 
 class KnownKeys:
@@ -148,6 +142,20 @@ async def least_form(conn: AsyncConnection, kiosk_id: str, public_key: str) -> i
     )
     row = await rows.fetchone()
     return row[0] if row else 1
+
+
+async def hub_key_of(conn: AsyncConnection, kiosk_id: str) -> str:
+    """The id of the hub's key by which a machine said to check; "" for one that never said any."""
+    rows = await conn.execute("select hub_key from kiosk where kiosk_id = %s", [kiosk_id])
+    row = await rows.fetchone()
+    return (row[0] or "") if row else ""
+
+
+async def note_hub_key(conn: AsyncConnection, kiosk_id: str, key: str) -> None:
+    """By which of the hub's keys a machine checks from now on."""
+    await conn.execute(
+        "update kiosk set hub_key = %s where kiosk_id = %s and hub_key is distinct from %s", [key, kiosk_id, key]
+    )
 
 
 async def note_form(conn: AsyncConnection, proof: Proof) -> None:

@@ -44,7 +44,7 @@ async def form_of(hub: Hub, conn: AsyncConnection, key: str) -> Opened | None:
 
 def content_of(hub: Hub, copy: PaperCopy) -> CaseForm:
     """The case of a copy whose signature was checked. Raises SealBroken, InvalidMessage."""
-    content = decode_content("case", copy.form(hub.keys.seal_private(copy.facts.suite)))
+    content = decode_content("case", hub.keys.open_with(copy.facts.suite, copy.form))
     if not isinstance(content, CaseForm) or content.receipt_number != copy.facts.receipt_number:
         raise InvalidMessage("paper.receipt_number", "not the one of the case")
     return content

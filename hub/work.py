@@ -117,7 +117,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
         raise InvalidMessage("header.parts", f"a form has at most {MAX_FORM_BYTES} bytes")
     sealed = await parcels.content(conn, form.sha256)
     place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
-    plain = unseal(sealed, hub.keys.seal_private(header.suite), **place)
+    plain = hub.keys.open_with(header.suite, lambda private: unseal(sealed, private, **place))
     return _Opened(header.kiosk_id, header.key, decode_content(header.kind, plain))
 
 

@@ -27,14 +27,13 @@ from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.identity import Identity, keep_suite
-from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.known_keys import KnownKeys, apply
 from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.journey.engine import Outcome
 from kiosk.logs import place_of
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat, HeartbeatAnswer
-from kiosk.messages.visits import LIVES_S, VisitKey, introduce
 from kiosk.newest_catalogue import read_catalogue
 from kiosk.next_card import READER, NextCard
 from kiosk.pages import Chip, Page, Presenter, Settings
@@ -136,7 +135,9 @@ class Machine:
         """Since this start: a store that was put back from a copy has its numbers set right too."""
         keys = {"seal_key": hub.seal_key, "verify_key": hub.verify_key}
         self.hub_keys = KnownKeys(self.values, self.identity, **keys, on_alarm=self.alarm)
-        who = {"kiosk_id": self.config.machine.id, "suite": hub.suite, "verify_key": hub.verify_key}
+        self.hub_keys.on_taken = lambda keys: apply(keys, self.filing, self.forwarder, self.audit_proof, self.audit_log)
+        known = self.hub_keys.keys
+        who = {"kiosk_id": self.config.machine.id, "suite": hub.suite, "verify_key": known.verify_key}
         self.audit_proof = AuditProof(self.values, self.audit_log, **who)
         self.audit_is_doubted = False
         """The hub has signed another audit chain than the one that is here."""
@@ -157,7 +158,7 @@ class Machine:
             self.outbox,
             carrier,
             files=self.files,
-            verify_key=hub.verify_key,
+            verify_key=known.trusted,
             suite=hub.suite,
             monotonic=self.clock.monotonic,
             rng=self.rng,
@@ -170,7 +171,7 @@ class Machine:
         self.filing = Filing(
             self.outbox,
             self.identity,
-            seal_key=hub.seal_key,
+            seal_key=known.seal_key,
             clock=self.clock,
             on_filed=self.forwarder.nudge,
             key_trouble=lambda: self.hub_keys.trouble,
@@ -221,21 +222,12 @@ class Machine:
         What is due only adds to a page, so nobody waits long for it. One about a person carries the visit's key.
         """
         began = self.clock.monotonic()
-        reply = await self.link.ask(kind, question, decorates=kind == "due", visit=self._visit_key())
+        reply = await self.link.ask(
+            kind, question, decorates=kind == "due", visit=self._visit.key() if self._visit else None
+        )
         seconds = round(self.clock.monotonic() - began, 4)
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
-
-    def _visit_key(self) -> VisitKey | None:
-        """The key by which the visit asks about the person whose card was read; None before that."""
-        visit = self._visit
-        if visit is None or visit.card is None:
-            return None
-        now_s = int(self.clock.now().timestamp())
-        if visit.key is None or abs(now_s - visit.key.introduction.read_at_s) > LIVES_S // 2:
-            who = {"kiosk_id": self.identity.kiosk_id, "machine_key": self.identity.private_key}
-            visit.key = introduce(visit.id, visit.card.number, **who, read_at_s=now_s, suite=self.identity.suite)
-        return visit.key
 
     async def settle(self, device_lost: bool, device: str = "id_card_reader") -> None:
         """A breath before a device is asked again; one that is away is asked when it is back."""

@@ -11,7 +11,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from kiosk.messages.content import Identity
-from kiosk.messages.visits import VisitKey
+from kiosk.messages.visits import LIVES_S, VisitKey, introduce
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
@@ -55,8 +55,7 @@ class Visit:
         self.settings = settings
         self.card: IdCard | None = None
         self._added: Begun | None = None
-        self.key: VisitKey | None = None
-        """Asks the hub about the person of ``card`` and about nobody else; the machine makes it."""
+        self._key: VisitKey | None = None
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
@@ -142,8 +141,18 @@ class Visit:
 
     def take(self, card: IdCard) -> None:
         """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
-        self.card, self.key = card, None
+        self.card, self._key = card, None
         self._added = self.machine.peripherals.begin("id_card_reader", "read_added_addresses", ADDED_ADDRESSES_S)
+
+    def key(self) -> VisitKey | None:
+        """What asks the hub about the person of ``card``, and about nobody else; None before a card was read."""
+        if self.card is None:
+            return None
+        who, now_s = self.machine.identity, int(self.machine.clock.now().timestamp())
+        if self._key is None or abs(now_s - self._key.introduction.read_at_s) > LIVES_S // 2:
+            names = {"kiosk_id": who.kiosk_id, "machine_key": who.private_key, "suite": who.suite}
+            self._key = introduce(self.id, self.card.number, **names, read_at_s=now_s)
+        return self._key
 
     async def added_addresses(self) -> tuple[str, ...] | None:
         """The addresses appended to the card, the valid one last; None when the card was lifted before they came."""
@@ -325,7 +334,7 @@ class Visit:
 
     def forget(self) -> None:
         """Let go of everything personal. What is freed is overwritten by the allocator (CONTRACTS §8)."""
-        self.card = self.identity = self.key = None
+        self.card = self.identity = self._key = None
         if self._added is not None:
             self._added.cancel()
             self._added = None

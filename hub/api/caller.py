@@ -175,7 +175,7 @@ def _verify_as_any(stamp: Stamp, calls: Sequence[Call], public_key: str, now_s: 
 def signed_answer(hub: Hub, stamp: Stamp, status: int, answer: Enrolled | HeartbeatAnswer) -> Response[bytes]:
     """An answer that a machine may act on: the hub signs its bytes for this one request."""
     content = msgspec.json.encode(answer)
-    headers = {ANSWER: sign_answer(status, content, stamp, hub.keys.sign_private(stamp.suite))}
+    headers = {ANSWER: sign_answer(status, content, stamp, hub.keys.sign_private(stamp.suite, stamp.hub_key))}
     return Response(content, status_code=status, media_type="application/json", headers=headers)
 
 

@@ -20,7 +20,7 @@ from hub.api.caller import Caller, forget_old_nonces, read_head, signed_answer, 
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.gaps import note_all_sent
-from hub.machines import Proof, chain_of, key_name, last_receipt, note_form, number_of, register
+from hub.machines import Proof, chain_of, last_receipt, note_form, note_hub_key, number_of, register
 from kiosk.catalogue.loader import digests_of, read_folder, shipped
 from kiosk.messages.encoding import canonical_json, decode, sha256_hex, typed
 from kiosk.messages.fleet import (
@@ -29,6 +29,7 @@ from kiosk.messages.fleet import (
     Enrolment,
     Heartbeat,
     HeartbeatAnswer,
+    KeyStatement,
     Numbering,
     sign_hub_keys,
 )
@@ -41,7 +42,7 @@ from kiosk.messages.questions import (
     suite_of_question,
 )
 from kiosk.messages.requests import MESSAGES, Stamp
-from kiosk.messages.seal import require_sign_key, sign
+from kiosk.messages.seal import key_id, require_sign_key, sign
 
 MAX_SEQ = 2**53 - 1
 
@@ -62,8 +63,8 @@ async def enrol(
     """
     body = await request.body()
     wish = decode(body, Enrolment)
-    if wish.suite not in hub.keys.private:
-        raise Problem(422, "invalid", f"this hub has {', '.join(hub.keys.private)}", field="suite")
+    if wish.suite not in hub.keys.suites:
+        raise Problem(422, "invalid", f"this hub has {', '.join(hub.keys.suites)}", field="suite")
     require_sign_key(wish.public_key, wish.suite, "public_key")
     head = read_head(request.scope).over(sha256_hex(body))  # type: ignore[arg-type]
     stamp = head.stamp
@@ -73,8 +74,9 @@ async def enrol(
     if stamp.kiosk_id != wish.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     numbers = await _enrolled(hub, wish, stamp, request.client.host if request.client else "", last_seq)
-    keys = hub.keys.seal_key(wish.suite), hub.keys.verify_key(wish.suite)
-    told = Enrolled(wish.kiosk_id, *keys, numbers if numbering else None)
+    hub.keys.look_again()
+    seal_key, verify_key, _ = hub.keys.stated(wish.suite, stamp.hub_key)
+    told = Enrolled(wish.kiosk_id, seal_key, verify_key, numbers if numbering else None)
     return signed_answer(hub, stamp, 201, told)
 
 
@@ -88,6 +90,8 @@ async def _enrolled(hub: Hub, wish: Enrolment, stamp: Stamp, client: str, last_s
                 await _take_in(conn, wish, now, last_seq)
                 await note_form(conn, Proof(stamp, wish.public_key))
                 chain = await chain_of(conn, wish.kiosk_id, wish.public_key)
+                told = hub.keys.stated(wish.suite, stamp.hub_key)[1]
+                await note_hub_key(conn, wish.kiosk_id, key_id(told))
                 return await _numbering(conn, wish.kiosk_id, chain or 1)
         except enrolment.WrongCode as error:
             await enrolment.note_wrong(conn, wish, address, now, str(error))
@@ -100,7 +104,7 @@ async def _take_in(conn: AsyncConnection, wish: Enrolment, now: datetime, last_s
         return
     await register(conn, wish.kiosk_id, wish.suite, wish.public_key, now, last_seq, used.valid_to)
     kind = "machine_replaced" if used.replaced else "enrolled"
-    await events.record(conn, now, actor="hub", kind=kind, kiosk_id=wish.kiosk_id, sign_key=key_name(wish.public_key))
+    await events.record(conn, now, actor="hub", kind=kind, kiosk_id=wish.kiosk_id, sign_key=key_id(wish.public_key))
 
 
 async def _numbering(conn: AsyncConnection, kiosk_id: str, chain: int) -> Numbering:
@@ -117,6 +121,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
     With ``numbering`` it also tells the machine's number and its last receipt: a new store asks before it gives any.
     """
     beat = decode(caller.body, Heartbeat)
+    hub.keys.look_again()
     now = hub.clock.now()
     async with hub.pool.connection() as conn, conn.transaction():
         await conn.execute(
@@ -127,6 +132,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
         if not beat.queue_depth and not beat.held:
             await note_all_sent(conn, caller.kiosk_id, chain, beat.last_seq, now)
         await note_form(conn, caller.proof)
+        await note_hub_key(conn, caller.kiosk_id, caller.stamp.hub_key)
         proved = await audit_heads.hear(conn, caller.kiosk_id, chain, beat, now)
         await _done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
@@ -136,9 +142,17 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
         commands = [Command(*row) for row in await rows.fetchall()]
         numbers = await _numbering(conn, caller.kiosk_id, chain) if numbering else None
     await forget_old_nonces(hub)
-    mine = hub.keys.seal_key(caller.suite), hub.keys.verify_key(caller.suite)
-    said = sign_hub_keys(caller.kiosk_id, *mine, hub.keys.sign_private(caller.suite), caller.suite)
+    said = _key_statement(hub, caller)
     return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said, numbers, proved))
+
+
+def _key_statement(hub: Hub, caller: Caller) -> KeyStatement:
+    """Which keys the machine shall have: the answer around it is signed by the one that it knows."""
+    seal_key, verify_key, private = hub.keys.stated(caller.suite, caller.stamp.hub_key)
+    said = sign_hub_keys(caller.kiosk_id, seal_key, verify_key, private, caller.suite)
+    if not caller.stamp.hub_key:
+        return said
+    return msgspec.structs.replace(said, former=hub.keys.former_verify_keys(caller.suite))
 
 
 async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:
@@ -156,13 +170,15 @@ async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response
     """Answers a live question; question and answer are sealed."""
     if kind not in KINDS:
         raise Problem(422, "invalid", f"known questions are {', '.join(KINDS)}", field="kind")
-    asked = open_question(kind, caller.body, hub.keys.seal_private(suite_of_question(caller.body)))
+    asked = hub.keys.open_with(
+        suite_of_question(caller.body), lambda private: open_question(kind, caller.body, private)
+    )
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     await question_log.admit(hub, caller, asked)
     said = await answer(hub, kind, asked.question, caller.kiosk_id)
     version = VERSION if request.headers.get(MESSAGES) else 1
-    body = seal_answer(asked, said, hub.keys.sign_private(asked.suite), version)
+    body = seal_answer(asked, said, hub.keys.sign_private(asked.suite, caller.stamp.hub_key), version)
     return Response(body, media_type="application/json")
 
 
@@ -175,7 +191,8 @@ async def get_progress(receipt_number: str, caller: Caller, hub: Hub) -> Progres
 @get("/v1/catalogue")
 async def catalogue(request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Returns the catalogue with a manifest that the hub signed over ``{version, files}`` as canonical JSON."""
-    content, tag = _catalogue(hub.catalogue.version, hub.keys.sign_private(caller.suite), caller.suite)
+    signer = hub.keys.sign_private(caller.suite, caller.stamp.hub_key)
+    content, tag = _catalogue(hub.catalogue.version, signer, caller.suite)
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers={"ETag": tag})
     return Response(content, media_type="application/json", headers={"ETag": tag})

@@ -54,14 +54,14 @@ async def put_envelope(key: str, sender: Caller, hub: Hub) -> Response[bytes]:
 
 def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha256: str, key: str = "") -> Problem:
     problem = problem_of(error) if isinstance(error, InvalidMessage) else error
-    return problem.signed(hub, caller.suite, sha256=sha256, key=key)
+    return problem.signed(hub, caller.suite, sha256=sha256, key=key, knows=caller.stamp.hub_key)
 
 
 async def _receive(conn: AsyncConnection, key: str, caller: Caller, hub: Hub) -> Response[bytes]:
     sent = parse(caller.body)
     signed_by = _checked_sender(sent, key, caller)
     try:
-        received = await inbox.receive(hub, conn, sent, signed_by, proof=caller.proof)
+        received = await inbox.receive(hub, conn, sent, signed_by, proof=caller.proof, knows=caller.stamp.hub_key)
     except inbox.OtherHeld as error:
         held = msgspec.json.decode(error.receipt)
         raise Problem(409, "other_held", "another envelope is held", field=error.field, held=held) from error

@@ -33,11 +33,14 @@ class Problem(Exception):
         self.headers = headers or {}
         self.more = more
 
-    def signed(self, hub: Hub, suite: str, *, sha256: str, key: str = "") -> Problem:
-        """With the hub's own refusal of an envelope, or of a parcel (no ``key``): without it nobody is held."""
+    def signed(self, hub: Hub, suite: str, *, sha256: str, key: str = "", knows: str = "") -> Problem:
+        """With the hub's own refusal of an envelope, or of a parcel (no ``key``): without it nobody is held.
+
+        ``knows``: the id of the hub's key by which the machine checks.
+        """
         if self.status in HELD:
             reason = f"{self} ({self.more['field']})" if self.more.get("field") else str(self)
-            signer = {"private_key": hub.keys.sign_private(suite), "suite": suite}
+            signer = {"private_key": hub.keys.sign_private(suite, knows), "suite": suite}
             status: Any = self.status
             self.more["refusal"] = sign_refusal(key, sha256, status=status, reason=reason[:500], **signer)
         return self

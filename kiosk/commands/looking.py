@@ -16,6 +16,7 @@ from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
 from kiosk.hub_link.address import is_loopback
 from kiosk.hub_link.audit_proof import AuditProof
+from kiosk.hub_link.known_keys import present_keys
 from offline_cache.audit import Audit
 from offline_cache.store import Store
 from offline_cache.values import Values
@@ -85,8 +86,10 @@ def verify(config_path: str | None) -> None:
 
 def _audit_alone(config: Config) -> dict[str, Any]:
     store = Store.peek(config.store.path, now=Clock().now)
-    who = {"kiosk_id": config.machine.id, "suite": config.hub.suite, "verify_key": config.hub.verify_key}
+    hub = config.hub
     try:
+        known = present_keys(Values(store), hub.suite, seal_key=hub.seal_key, verify_key=hub.verify_key)
+        who = {"kiosk_id": config.machine.id, "suite": hub.suite, "verify_key": known.verify_key}
         return AuditProof(Values(store), Audit(store), **who).examine()
     finally:
         store.close()

@@ -20,12 +20,15 @@ from kiosk.doctor import waiting_facts
 from kiosk.hub_link import transfer
 from kiosk.hub_link.http import HubHttp
 from kiosk.hub_link.identity import Identity
+from kiosk.hub_link.known_keys import present_keys
 from kiosk.messages import foreign
 from kiosk.messages.batch import FILE_BYTES
 from kiosk.messages.foreign import Refused
+from kiosk.messages.seal import key_id
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
+from offline_cache.values import Values
 from offline_cache.vault import open_vault
 
 _BATCH_TIMEOUT_S = 120.0
@@ -145,7 +148,10 @@ def _is_picture(opened: BinaryIO) -> bool:
 def _taken_in(config: Config, store: Store, clock: Clock, file: BinaryIO, trouble: list[str]) -> list[transfer.Line]:
     outbox = Outbox(store)
     identity = Identity.load(open_vault(store), config.machine.id, config.hub.suite)
-    lines = transfer.take_answers(outbox, file, config.hub.verify_key, config.hub.suite, trouble)
+    known = present_keys(
+        Values(store), config.hub.suite, seal_key=config.hub.seal_key, verify_key=config.hub.verify_key
+    )
+    lines = transfer.take_answers(outbox, file, known.trusted, config.hub.suite, trouble)
     own = []
 
     def foreign() -> Iterator[transfer.Whole]:
@@ -161,7 +167,8 @@ def _taken_in(config: Config, store: Store, clock: Clock, file: BinaryIO, troubl
             return transfer.into_folder(Path(config.hub.folder), chunk)
         timeout_s = max(_BATCH_TIMEOUT_S, config.hub.request_timeout_s)
         http = HubHttp(config.hub.url, identity, clock, ca_file=config.hub.ca_file, timeout_s=timeout_s)
-        return transfer.to_hub(http, config.hub.verify_key, config.hub.suite, chunk)
+        http.hub_key = lambda: key_id(known.verify_key)
+        return transfer.to_hub(http, known.trusted, config.hub.suite, chunk)
 
     lines += transfer.Forward(send).all(foreign())
     return lines + own

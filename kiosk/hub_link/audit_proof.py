@@ -34,7 +34,7 @@ class AuditProof:
 
     def __init__(self, values: Values, audit: Audit, *, kiosk_id: str, suite: str, verify_key: str) -> None:
         self._values, self._audit = values, audit
-        self._kiosk_id, self._suite, self._verify_key = kiosk_id, suite, verify_key
+        self._kiosk_id, self._suite, self.verify_key = kiosk_id, suite, verify_key
         self._last: tuple[AuditProved, str] | None = None
 
     def keep(self, proved: AuditProved, answer: Answer) -> bool:
@@ -42,11 +42,11 @@ class AuditProof:
 
         The same word again is not written again.
         """
-        if self._last != (proved, self._verify_key):
-            who = (self._kiosk_id, self._suite, self._verify_key)
+        if self._last != (proved, self.verify_key):
+            who = (self._kiosk_id, self._suite, self.verify_key)
             kept = Kept(*who, answer.nonce, answer.status, answer.body, answer.signature)
             self._values.put(_NAMESPACE, _NAME, msgspec.json.encode(kept))
-            self._last = proved, self._verify_key
+            self._last = proved, self.verify_key
         return self._audit.digest_of(proved.entries) == proved.sha256
 
     def base(self) -> AuditHead | None:
@@ -91,4 +91,4 @@ class AuditProof:
             return "nobody", None
         if proved is None or kept.kiosk_id != self._kiosk_id:
             return "nobody", None
-        return ("hub" if kept.verify_key == self._verify_key else "another_key"), proved
+        return ("hub" if kept.verify_key == self.verify_key else "another_key"), proved

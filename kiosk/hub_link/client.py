@@ -14,13 +14,14 @@ import trio
 from kiosk.clock import Clock
 from kiosk.hub_link.http import LONG_ANSWER_BYTES, Answer, HubHttp, NoAnswer
 from kiosk.hub_link.identity import Identity
-from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.known_keys import HubKeys, KnownKeys
 from kiosk.hub_link.state import ANSWERING, PASSING, LinkState, detail_of, state_of_answer, state_of_reason
 from kiosk.logs import place_of
 from kiosk.messages.encoding import decode
 from kiosk.messages.fleet import MOST_COMMANDS, Command, Heartbeat, HeartbeatAnswer
 from kiosk.messages.questions import VERSION, seal_question
 from kiosk.messages.requests import MESSAGES
+from kiosk.messages.seal import key_id
 from kiosk.messages.visits import VisitKey
 
 log = structlog.get_logger()
@@ -116,6 +117,14 @@ class HubLink:
         self._done: deque[str] = deque(maxlen=_DONE_KEPT)
         self._bell = trio.Event()
         self._known_keys = known_keys
+        self.http.hub_key = lambda: key_id(self._keys.verify_key)
+
+    @property
+    def _keys(self) -> HubKeys:
+        """The hub's keys as they are now."""
+        if self._known_keys is not None:
+            return self._known_keys.keys
+        return HubKeys(self._settings.seal_key, self._settings.verify_key)
 
     @property
     def online(self) -> bool:
@@ -156,7 +165,8 @@ class HubLink:
         """
         if self.state not in (LinkState.STARTING, LinkState.ONLINE):
             return Unreachable("offline")
-        who = self._settings.seal_key, self._identity.kiosk_id, self._identity.suite
+        keys = self._keys
+        who = keys.seal_key, self._identity.kiosk_id, self._identity.suite
         body, opener = seal_question(kind, payload, *who, visit if self.http.hub_knows_visits else None)
         try:
             reads = {MESSAGES: str(VERSION)}
@@ -176,7 +186,7 @@ class HubLink:
             self._look_again()
             return Refused(answer.problem)
         try:
-            return Answered(opener.open(answer.body, self._settings.verify_key))
+            return Answered(opener.open(answer.body, keys.verify_key))
         except Exception as error:
             # BadSignature, InvalidMessage, SealBroken; and the boundary of foreign bytes for what nobody foresaw.
             log.warning("hub.nonsense", kind=kind, status=answer.status, error=type(error).__name__)
@@ -225,6 +235,9 @@ class HubLink:
             # Before anybody hears of it: who is online has its number, and knows the time.
             if told is not None and self._on_told is not None:
                 await self._on_told(told, answer)
+            if told is not None and told.hub_keys is not None and self._known_keys is not None:
+                # Last: whoever keeps this answer as a proof keeps it by the key that has signed it.
+                await trio.to_thread.run_sync(self._known_keys.take, told.hub_keys)
         except Exception as error:
             # The boundary of foreign bytes: what the machine makes of an answer cannot end it.
             log.error("hub.heartbeat_failed", error=type(error).__name__, where=place_of(error))
@@ -244,14 +257,15 @@ class HubLink:
             return state, None
         told = decode(answer.body, HeartbeatAnswer)
         if told.hub_keys is not None and self._known_keys is not None:
-            named = self._known_keys.heard(told.hub_keys)
+            proved = bool(answer.signature) and answer.is_said_by(self._keys.verify_key, self._identity)
+            named = self._known_keys.heard(told.hub_keys, proved=proved)
             if named == "others":
                 return LinkState.OTHER_HUB, None
             if named == "ours":
                 await trio.to_thread.run_sync(self._known_keys.keep)
         if not answer.signature:
             return state, None
-        if not answer.is_said_by(self._settings.verify_key, self._identity):
+        if not answer.is_said_by(self._keys.verify_key, self._identity):
             return LinkState.NOT_A_HUB, None
         return state, told
 

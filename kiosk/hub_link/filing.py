@@ -43,7 +43,8 @@ class Filing:
     ) -> None:
         self._outbox = outbox
         self._identity = identity
-        self._seal_key = seal_key
+        self.seal_key = seal_key
+        """Everything is sealed to it from the next filing on."""
         self._clock = clock
         self._on_filed = on_filed
         self._key_trouble = key_trouble
@@ -107,7 +108,7 @@ class Filing:
     def _sealed(self, key: str, parts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         who = self._identity
         for name, plain in parts.items():
-            yield name, seal(plain, self._seal_key, kiosk_id=who.kiosk_id, key=key, part=name, suite=who.suite)
+            yield name, seal(plain, self.seal_key, kiosk_id=who.kiosk_id, key=key, part=name, suite=who.suite)
 
     def _stamp(
         self, kind: envelope.Kind, key: str, case_id: str | None, seq: int, prev: str, digests: list[PartDigest]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class Forwarder:
         outbox: Outbox,
         carrier: Carrier,
         *,
-        verify_key: str,
+        verify_key: str | Sequence[str],
         monotonic: Callable[[], float],
         rng: Random,
         base_s: float = 2,
@@ -81,7 +81,8 @@ class Forwarder:
             _Way(each, Breaker(rng, base_s=base_s, cap_s=cap_s), BATCH_ENVELOPES if each is files else in_flight)
             for each in carriers
         ]
-        self._verify_key = verify_key
+        self.verify_key = verify_key
+        """The hub's key, or each by which its word counts."""
         self._monotonic = monotonic
         self._rng = rng
         self._base_s = base_s
@@ -229,7 +230,7 @@ class Forwarder:
         try:
             if outcome.meaning == "receipt":
                 receipt = parse_receipt(outcome.receipt)
-                verify_receipt(receipt, self._verify_key, key=claimed.key, sha256=claimed.sha256, suite=self._suite)
+                verify_receipt(receipt, self.verify_key, key=claimed.key, sha256=claimed.sha256, suite=self._suite)
             elif outcome.meaning == "held":
                 self._check_refusal(claimed, outcome.refusal)
         except (BadSignature, InvalidMessage) as error:
@@ -242,7 +243,7 @@ class Forwarder:
         ours = {(claimed.key, claimed.sha256), (claimed.key, sent)} | {("", part.sha256) for part in claimed.parts}
         if said is None or (said.key, said.sha256) not in ours:
             raise BadSignature("a refusal of something else")
-        verify_refusal(said, self._verify_key, key=said.key, sha256=said.sha256, suite=self._suite)
+        verify_refusal(said, self.verify_key, key=said.key, sha256=said.sha256, suite=self._suite)
 
     async def _settle(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         if outcome.meaning == "receipt":
@@ -322,7 +323,7 @@ class Forwarder:
             trouble.append(f"{said.key} is not from this machine")
             return
         try:
-            verify_answer(said, self._verify_key, key=said.key, sha256=proof.sha256, suite=self._suite)
+            verify_answer(said, self.verify_key, key=said.key, sha256=proof.sha256, suite=self._suite)
         except BadSignature as error:
             trouble.append(f"{said.key}: {error}")
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -33,6 +33,8 @@ _KEEPALIVE_S = 3.0
 
 
 REPLAYED = "replayed"
+NO_KEY = "none"
+"""Who enrols has no key of the hub yet."""
 _SIGNINGS = 5
 
 
@@ -66,7 +68,7 @@ class Answer(NamedTuple):
         """The hub's signature; "" from a hub that is one version older, and from whoever is none."""
         return self.headers.get(requests.ANSWER.lower(), "")
 
-    def is_said_by(self, verify_key: str, identity: Identity) -> bool:
+    def is_said_by(self, verify_key: str | Sequence[str], identity: Identity) -> bool:
         """Whether the hub with this key has said exactly this to exactly this request."""
         who = {"kiosk_id": identity.kiosk_id, "suite": identity.suite}
         try:
@@ -121,6 +123,8 @@ class HubHttp:
         self._hub_told: tuple[int, float] | None = None
         self._prefix = urlsplit(url).path.rstrip("/")
         self._form = requests.NEWEST_FORM
+        self.hub_key: Callable[[], str] = lambda: NO_KEY
+        """The id of the key by which we check what the hub says."""
         self.on_outcome: Callable[[str | None], None] = lambda _reason: None
         """Told after every request: None, or why no hub answered."""
         self._client = httpx.AsyncClient(
@@ -203,6 +207,7 @@ class HubHttp:
             form=self._form,
         )
         kind = {"Content-Type": "application/json"} if body else {}
+        signed[requests.HUB_KEY] = self.hub_key()
         try:
             with trio.fail_after(timeout_s):
                 return await self._exchange(method, path, body, {**kind, **headers, **signed}, limit_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -151,7 +151,7 @@ def _is_complete(whole: Whole) -> bool:
 
 
 def take_answers(
-    outbox: Outbox, source: Path | BinaryIO, verify_key: str, suite: str, trouble: list[str]
+    outbox: Outbox, source: Path | BinaryIO, verify_key: str | Sequence[str], suite: str, trouble: list[str]
 ) -> list[Line]:
     """Receipts and refusals from a file into this machine's own store. Raises Refused, OSError, StoreError."""
     lines = []
@@ -232,7 +232,7 @@ def _into(out: OpenFolder, kiosk_id: str, theirs: list[Whole]) -> None:
         write_below(out, name, (member for whole in content for member in whole.members))
 
 
-def to_hub(http: HubHttp, verify_key: str, suite: str, chunk: list[Whole]) -> list[Line]:
+def to_hub(http: HubHttp, verify_key: str | Sequence[str], suite: str, chunk: list[Whole]) -> list[Line]:
     """To the hub's API; what it says to each. A hub that does not answer rejects nothing for good: import again.
 
     Only what the hub's receipt proves is called accepted: the file may be thrown away afterwards.
@@ -259,7 +259,7 @@ def to_hub(http: HubHttp, verify_key: str, suite: str, chunk: list[Whole]) -> li
     return [_said(whole, said.get(whole.sent.header.key), verify_key, suite) for whole in chunk]
 
 
-def _said(whole: Whole, found: BatchResult | None, verify_key: str, suite: str) -> Line:
+def _said(whole: Whole, found: BatchResult | None, verify_key: str | Sequence[str], suite: str) -> Line:
     sent = whole.sent
     if found is None:
         return whole.line("rejected", "the hub said nothing to it; import again")

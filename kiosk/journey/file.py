@@ -59,7 +59,7 @@ async def _store(journey: Journey) -> None:
         key=journey.case_id,
         case_id=journey.case_id,
         identity=journey.machine.identity,
-        seal_key=journey.machine.config.hub.seal_key,
+        seal_key=journey.machine.hub_keys.keys.seal_key,
     )
     journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
 

@@ -46,12 +46,17 @@ class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     numbering: Numbering | None = None
 
 
+MOST_KEYS = 100
+
+
 class KeyStatement(msgspec.Struct, frozen=True):
     """Which keys the hub has for this machine's suite, signed for this machine by the very key that it names."""
 
     seal_key: Signed
     verify_key: Signed
     signature: Signed
+    former: Annotated[list[Signed], Meta(max_length=MOST_KEYS)] = []
+    """Keys of before by which something may still be signed; believed only in an answer that our hub has signed."""
 
 
 class AuditHead(msgspec.Struct, frozen=True):

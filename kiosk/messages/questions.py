@@ -8,6 +8,7 @@ question ``{version, suite, kiosk_id, key, sealed}``, answer ``{version, suite, 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -221,7 +222,7 @@ class Opener(NamedTuple):
     private_key: str
     suite: str
 
-    def open(self, body: bytes, verify_key: str) -> Any:
+    def open(self, body: bytes, verify_key: str | Sequence[str]) -> Any:
         """The typed answer. Raises BadSignature, InvalidMessage or SealBroken."""
         form = decode(body, _AnswerWire)
         if form.key != self.key or form.suite != self.suite:

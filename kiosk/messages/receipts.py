@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -49,7 +50,9 @@ def parse_receipt(body: bytes) -> Receipt:
     return decode(body, Receipt)
 
 
-def verify_receipt(receipt: Receipt, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+def verify_receipt(
+    receipt: Receipt, verify_key: str | Sequence[str], *, key: str, sha256: str, suite: str = DEFAULT
+) -> None:
     """Raises BadSignature unless the hub received exactly the envelope ``key`` with digest ``sha256``."""
     if (receipt.key, receipt.sha256) != (key, sha256):
         raise BadSignature("a receipt for another envelope")
@@ -89,7 +92,9 @@ def sign_refusal(
     return Refusal(key, sha256, status, reason, sign(refusal_text(key, sha256, status, reason), private_key, suite))
 
 
-def verify_answer(said: Receipt | Refusal, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+def verify_answer(
+    said: Receipt | Refusal, verify_key: str | Sequence[str], *, key: str, sha256: str, suite: str = DEFAULT
+) -> None:
     """Raises BadSignature unless the hub said this of exactly the envelope ``key`` with digest ``sha256``."""
     if isinstance(said, Receipt):
         verify_receipt(said, verify_key, key=key, sha256=sha256, suite=suite)
@@ -111,7 +116,9 @@ def refusal_bytes(refusal: Refusal) -> bytes:
     return canonical_json(msgspec.to_builtins(refusal))
 
 
-def verify_refusal(refusal: Refusal, verify_key: str, *, key: str, sha256: str, suite: str = DEFAULT) -> None:
+def verify_refusal(
+    refusal: Refusal, verify_key: str | Sequence[str], *, key: str, sha256: str, suite: str = DEFAULT
+) -> None:
     """Raises BadSignature unless the hub refused exactly the envelope ``key`` with digest ``sha256``."""
     if (refusal.key, refusal.sha256) != (key, sha256):
         raise BadSignature("a refusal of another envelope")

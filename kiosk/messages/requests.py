@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kiosk.messages.encoding import BadSignature, sha256_hex
@@ -23,6 +23,8 @@ FORM = "Tongban-Form"
 """The form of the signed text; without it form 1, of machines that are one version older. A hub names the newest."""
 BODY = "Tongban-Body"
 """The SHA-256 of the body (form 2), so that a signature can be judged before the body is read."""
+HUB_KEY = "Tongban-Hub-Key"
+"""The id of the hub's key by which the machine checks its word; not signed: another one proves nothing to it."""
 NEWEST_FORM = 2
 """Form 1 covers neither the machine's id nor the host nor ``Content-Range``."""
 ANSWER = "Tongban-Answer"
@@ -43,6 +45,8 @@ class Stamp(NamedTuple):
     form: int = 1
     body_sha256: str = ""
     """As the machine says it (form 2)."""
+    hub_key: str = ""
+    """As the machine names it; "" from one of before."""
 
 
 class Call(NamedTuple):
@@ -109,7 +113,7 @@ def read_stamp(headers: Mapping[str, str]) -> Stamp:
     suite = headers.get(SUITE) or headers.get(SUITE.lower()) or DEFAULT
     if suite not in SUITES:
         raise BadSignature(f"header {SUITE} names a suite that this hub does not have")
-    return Stamp(kiosk_id, int(time_s), nonce, signature, suite, *_form(headers))
+    return Stamp(kiosk_id, int(time_s), nonce, signature, suite, *_form(headers), _hub_key(headers))
 
 
 def _form(headers: Mapping[str, str]) -> tuple[int, str]:
@@ -119,6 +123,11 @@ def _form(headers: Mapping[str, str]) -> tuple[int, str]:
     if named != str(NEWEST_FORM):
         raise BadSignature(f"header {FORM} names a form that this hub does not know")
     return NEWEST_FORM, _header(headers, BODY)
+
+
+def _hub_key(headers: Mapping[str, str]) -> str:
+    named = headers.get(HUB_KEY) or headers.get(HUB_KEY.lower()) or ""
+    return named[:64] if named.isascii() and named.isalnum() else ""
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -148,7 +157,14 @@ def sign_answer(status: int, body: bytes, stamp: Stamp, private_key: str) -> str
 
 
 def verify_answer(
-    signature: str, status: int, body: bytes, *, kiosk_id: str, nonce: str, verify_key: str, suite: str = DEFAULT
+    signature: str,
+    status: int,
+    body: bytes,
+    *,
+    kiosk_id: str,
+    nonce: str,
+    verify_key: str | Sequence[str],
+    suite: str = DEFAULT,
 ) -> None:
     """Raises BadSignature unless the hub has said exactly this to exactly this request."""
     verify(_answered_text(status, kiosk_id, nonce, sha256_hex(body)), signature, verify_key, suite)

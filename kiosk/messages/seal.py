@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.messages.encoding import BadSignature, InvalidMessage, from_text, to_text
+from collections.abc import Sequence
+
+from kiosk.messages.encoding import BadSignature, InvalidMessage, from_text, sha256_hex, to_text
 from kiosk.messages.suites import DEFAULT, KeyPair, suite_named
 
 
@@ -79,15 +81,22 @@ def require_sign_key(public_key: str, suite: str = DEFAULT, field: str = "") -> 
         raise InvalidMessage(field, f"not a public key of suite {suite}") from error
 
 
+def key_id(public_key: str) -> str:
+    """By what a public key is called: the first 16 hex digits of the SHA-256 of its text."""
+    return sha256_hex(public_key.encode())[:16]
+
+
 def sign(message: bytes, private_key: str, suite: str = DEFAULT) -> str:
     """Signature over exactly these bytes, base64url without padding."""
     return to_text(suite_named(suite).sign(message, from_text(private_key)))
 
 
-def verify(message: bytes, signature: str, public_key: str, suite: str = DEFAULT) -> None:
-    """Returns when ``signature`` is the key's over ``message``. Raises BadSignature for anything else."""
+def verify(message: bytes, signature: str, public_key: str | Sequence[str], suite: str = DEFAULT) -> None:
+    """Returns when ``signature`` is the key's (of several: one's) over ``message``. Raises BadSignature."""
+    keys = [public_key] if isinstance(public_key, str) else public_key
     try:
-        good = suite_named(suite).verify(from_text(signature), message, from_text(public_key))
+        raw = from_text(signature)
+        good = any(suite_named(suite).verify(raw, message, from_text(key)) for key in keys)
     except InvalidMessage as error:
         raise BadSignature(str(error)) from error
     if not good:

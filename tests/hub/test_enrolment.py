@@ -25,9 +25,9 @@ pytestmark = pytest.mark.attack(7)
 BEAT = ("POST", "/v1/heartbeats", b"{}")
 
 
-def command(hub: RunningHub, *words: str) -> subprocess.CompletedProcess[str]:
-    """A ``hub`` command on the day of the demonstration."""
-    line = [sys.executable, "-m", "hub", *words, "--dsn", hub.dsn, "--today", str(TODAY)]
+def command(hub: RunningHub, *words: str, dated: bool = True) -> subprocess.CompletedProcess[str]:
+    """A ``hub`` command, on the day of the demonstration where it asks for the day."""
+    line = [sys.executable, "-m", "hub", *words, "--dsn", hub.dsn, *(["--today", str(TODAY)] if dated else [])]
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
 
 
