@@ -231,7 +231,7 @@ def test_a_toml_file_of_a_megabyte_is_judged_and_ends(what: str, folder: Path) -
 
 def test_keys_and_lists_of_a_usual_depth_are_read() -> None:
     strokes = ", ".join(f"[{n}.5, {n}.25]" for n in range(500))
-    text = f'a.b."c.d".e = "{"Two words. " * 200}"\nsignature = [[{strokes}]]\n# {"a." * 200}'
+    text = f'a.b."c.d".e = "{"Two words. " * 200}"\nsignature = [[{strokes}]]\n# {"a." * 600}'
     with pytest.raises(TomlTrouble, match="nested too deeply"):
         parse_toml(Path("a.toml"), text.encode())
     assert parse_toml(Path("a.toml"), text.rpartition("\n")[0].encode())["a"]["b"]["c.d"]
