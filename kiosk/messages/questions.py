@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Base64, Line, Lines, Named, Signed, Word, check_values
+from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Signed, Word, check_values
 from kiosk.messages.encoding import (
     BadSignature,
     InvalidMessage,
@@ -108,7 +108,7 @@ class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     id_number: Named | None = None
     receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
     keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
-    slip_code: Annotated[str, Meta(pattern="^[0-9]{8}$")] | None = None
+    slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
 
 
 class ProgressState(_Said, frozen=True):
@@ -210,7 +210,7 @@ class _Inside(_Data, frozen=True, omit_defaults=True):
     answer_key: Signed
     question: dict[str, Any]
     visit: Introduction | None = None
-    signature: str = ""
+    signature: Base64 = ""
 
 
 class Opener(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bounds import END, Count, Named, Signed
 from kiosk.messages.encoding import BadSignature, canonical_json, sha256_hex
 from kiosk.messages.seal import new_sign_key, require_sign_key, sign, verify
 from kiosk.messages.suites import DEFAULT
@@ -26,11 +27,11 @@ APART_S = 300
 class Introduction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In this visit, at this time (Unix seconds), a card of this person was read; this key asks about them."""
 
-    visit: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
-    person: Annotated[str, Meta(min_length=1, max_length=64)]
-    public_key: Annotated[str, Meta(max_length=128)]
-    read_at_s: Annotated[int, Meta(ge=0, le=2**53)]
-    signature: Annotated[str, Meta(max_length=512)]
+    visit: Annotated[str, Meta(pattern=f"^[A-Za-z0-9_-]{{1,64}}{END}")]
+    person: Named
+    public_key: Signed
+    read_at_s: Count
+    signature: Signed
 
 
 class VisitKey(NamedTuple):

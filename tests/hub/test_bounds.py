@@ -24,7 +24,7 @@ from kiosk.messages import envelope, questions, seal
 from kiosk.messages.batch import Member, write_batch
 from kiosk.messages.encoding import InvalidMessage, canonical_json, sha256_hex, to_text
 from kiosk.messages.receipts import refusal_in, verify_refusal
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, case_form, number_of
+from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, case_form
 from tests.waiting import HANG_S, eventually
 
 pytestmark = pytest.mark.attack(3)
@@ -182,9 +182,9 @@ def ask_with(machine: Machine, kind: str, question: Any, answer_key: Any) -> int
 
 @pytest.mark.parametrize("raw", LOW_ORDER.values(), ids=LOW_ORDER.keys())
 def test_key_to_which_no_answer_can_be_sealed_is_the_senders_fault(machine: Machine, raw: str) -> None:
-    question = {"id_number": number_of("zhao")}
-    assert ask_with(machine, "due", question, to_text(bytes.fromhex(raw))) == 422
-    assert ask_with(machine, "due", question, seal.new_seal_key().public) == 200
+    question = {"keys": [envelope.new_key()]}
+    assert ask_with(machine, "progress", question, to_text(bytes.fromhex(raw))) == 422
+    assert ask_with(machine, "progress", question, seal.new_seal_key().public) == 200
 
 
 WRONG_QUESTIONS: dict[str, tuple[str, Any]] = {
