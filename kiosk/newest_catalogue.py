@@ -8,6 +8,7 @@ from kiosk.catalogue import loader
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import require_signed
 from kiosk.config import Config
+from kiosk.hub_link.known_keys import present_keys
 from offline_cache.values import Values
 
 
@@ -17,7 +18,8 @@ def read_catalogue(config: Config, values: Values) -> Catalogue:
     if not path:
         return loader.load()
     newest = (values.get("catalogue", "version") or b"").decode()
-    catalogue = require_signed(Path(path), hub.verify_key, hub.suite, newest=newest)
+    known = present_keys(values, hub.suite, seal_key=hub.seal_key, verify_key=hub.verify_key)
+    catalogue = require_signed(Path(path), known.trusted, hub.suite, newest=newest)
     if catalogue.version != newest:
         values.put("catalogue", "version", catalogue.version.encode())
     return catalogue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,9 @@ def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT, *, instead
         there.write(MANIFEST, [manifest], mode=0o644)
 
 
-def require_signed(folder: Path, verify_key: str, suite: str = DEFAULT, *, newest: str = "") -> Catalogue:
+def require_signed(
+    folder: Path, verify_key: str | Sequence[str], suite: str = DEFAULT, *, newest: str = ""
+) -> Catalogue:
     """The catalogue of a folder, as it was signed. Raises CatalogueError naming the first difference.
 
     ``newest``: the version that this machine has had; an older one is taken only when it was signed to take its place.
@@ -57,7 +60,7 @@ def _parts(version: str) -> list[tuple[int, int, str]]:
     return [(0, int(digits), "") if digits else (1, 0, word) for digits, word in found]
 
 
-def _manifest(folder: Path, files: dict[str, bytes], verify_key: str, suite: str) -> Manifest:
+def _manifest(folder: Path, files: dict[str, bytes], verify_key: str | Sequence[str], suite: str) -> Manifest:
     if MANIFEST not in files:
         raise CatalogueError(f"{folder}: not signed; sign it with kiosk catalogue sign")
     try:
