@@ -34,7 +34,7 @@ class Limits(NamedTuple):
     """What connections may be and do. Times are of the event loop's clock."""
 
     in_all: int = 4096
-    by_address: int = 128
+    by_address: int = 512
     head_bytes: int = 16 * 1024
     head_s: float = 10
     """For the whole head, and for the TLS handshake."""

@@ -11,13 +11,13 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from kiosk.messages.content import Identity
-from kiosk.messages.visits import LIVES_S, VisitKey, introduce
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
+    from kiosk.messages.visits import VisitKey
 
 T = TypeVar("T")
 WARNING_S = 20.0
@@ -148,10 +148,9 @@ class Visit:
         """What asks the hub about the person of ``card``, and about nobody else; None before a card was read."""
         if self.card is None:
             return None
-        who, now_s = self.machine.identity, int(self.machine.clock.now().timestamp())
-        if self._key is None or abs(now_s - self._key.introduction.read_at_s) > LIVES_S // 2:
-            names = {"kiosk_id": who.kiosk_id, "machine_key": who.private_key, "suite": who.suite}
-            self._key = introduce(self.id, self.card.number, **names, read_at_s=now_s)
+        now_s = int(self.machine.clock.now().timestamp())
+        if self._key is None or not self._key.is_young(now_s):
+            self._key = self.machine.identity.introduce(self.id, self.card.number, now_s)
         return self._key
 
     async def added_addresses(self) -> tuple[str, ...] | None:

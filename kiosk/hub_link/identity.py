@@ -14,6 +14,7 @@ from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.fleet import Enrolled, Enrolment
 from kiosk.messages.seal import new_sign_key, public_sign_key
 from kiosk.messages.suites import DEFAULT
+from kiosk.messages.visits import VisitKey, introduce
 from offline_cache.counters import Counters
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
@@ -34,6 +35,11 @@ class Identity(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Identity({self.kiosk_id}, {self.public_key})"
+
+    def introduce(self, visit: str, person: str, read_at_s: int) -> VisitKey:
+        """A key for questions about the person whose card was read in this visit."""
+        names = {"kiosk_id": self.kiosk_id, "machine_key": self.private_key, "suite": self.suite}
+        return introduce(visit, person, **names, read_at_s=read_at_s)
 
     @classmethod
     def load(cls, secrets: Vault | Values, kiosk_id: str, suite: str = DEFAULT) -> Identity:

@@ -44,6 +44,10 @@ class VisitKey(NamedTuple):
     def __repr__(self) -> str:
         return f"VisitKey({self.introduction.visit})"
 
+    def is_young(self, now_s: int) -> bool:
+        """Whether a question that is asked now arrives while it is good."""
+        return abs(now_s - self.introduction.read_at_s) <= LIVES_S // 2
+
     def sign(self, kiosk_id: str, kind: str, key: str, question: bytes) -> str:
         """The signature of one ``question``, as canonical JSON."""
         return sign(_question_text(kiosk_id, kind, key, question), self.private_key, self.suite)
