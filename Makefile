@@ -5,7 +5,7 @@ SHOTS := demo-output
 COUNT := 1000000
 SEED := 1
 
-.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz attacks
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ kill-matrix: setup ## the machine is killed at every point of every service
 
 wipe: setup ## ten visits of one machine, each with another end; what of any of them stays readable anywhere
 	$(BIN)/python -m tests.matrix.wipe
+
+attacks: setup ## what strangers try at each door, on loopback; a table: tried, as it should be, the worst in time and memory
+	SDL_VIDEODRIVER=offscreen KIVY_NO_ARGS=1 KIVY_NO_CONSOLELOG=1 \
+		$(BIN)/python -m pytest -m attack -p tests.attack_report -n 2 --dist loadfile
 
 fuzz: setup ## every parser of foreign bytes with many inputs: make fuzz COUNT=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)

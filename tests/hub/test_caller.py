@@ -16,6 +16,7 @@ def test_a_signed_request_passes(machine: Machine) -> None:
     assert machine.call(*BEAT).status_code == 200
 
 
+@pytest.mark.attack(7)
 @pytest.mark.parametrize("header", [KIOSK, TIME, NONCE, SIGNATURE])
 def test_a_missing_header_is_named(machine: Machine, header: str) -> None:
     headers = {k: v for k, v in machine.signed(*BEAT).items() if k != header}
@@ -24,6 +25,7 @@ def test_a_missing_header_is_named(machine: Machine, header: str) -> None:
     assert header in answer.json()["detail"]
 
 
+@pytest.mark.attack(7)
 @pytest.mark.parametrize(
     "change",
     [
@@ -40,6 +42,7 @@ def test_a_damaged_signature_is_refused(machine: Machine, change: dict[str, str]
     assert machine.client.post("/v1/heartbeats", content=b"{}", headers=headers).status_code == 401
 
 
+@pytest.mark.attack(7)
 def test_the_signature_covers_method_path_query_and_body(machine: Machine) -> None:
     headers = machine.signed(*BEAT)
     assert machine.client.post("/v1/heartbeats", content=b'{"held":1}', headers=headers).status_code == 401
@@ -48,17 +51,20 @@ def test_the_signature_covers_method_path_query_and_body(machine: Machine) -> No
     assert machine.call("POST", "/v1/heartbeats?a=1", b"{}").status_code == 200
 
 
+@pytest.mark.attack(7)
 def test_an_unknown_machine_is_refused(hub: RunningHub) -> None:
     stranger = Machine(hub, "K-stranger")
     assert stranger.call(*BEAT).status_code == 401
 
 
+@pytest.mark.attack(7)
 def test_another_machines_name_does_not_help(hub: RunningHub, machine: Machine) -> None:
     thief = Machine(hub, machine.kiosk_id)
     assert thief.keys != machine.keys
     assert thief.call(*BEAT).status_code == 401
 
 
+@pytest.mark.attack(7)
 def test_a_replayed_request_is_refused(machine: Machine) -> None:
     headers = machine.signed(*BEAT)
     codes = [machine.client.post("/v1/heartbeats", content=b"{}", headers=headers).status_code for _ in range(2)]
@@ -73,6 +79,7 @@ def test_a_wrong_clock_is_told_the_right_time(machine: Machine, shift_s: int) ->
     assert abs(int(answer.headers[TIME]) - machine.clock.now().timestamp()) < 60
 
 
+@pytest.mark.attack(7)
 def test_a_code_enrols_once(hub: RunningHub) -> None:
     code = hub.demo("POST", "codes")["code"]
     first, second = Machine(hub, "K-first"), Machine(hub, "K-second")
@@ -88,6 +95,7 @@ def test_a_code_enrols_once(hub: RunningHub) -> None:
     assert first.call(*BEAT).status_code == 200
 
 
+@pytest.mark.attack(7)
 def test_an_enrolment_that_its_own_key_did_not_sign_leaves_the_code_unused(hub: RunningHub) -> None:
     code = hub.demo("POST", "codes")["code"]
     liar = Machine(hub, "K-liar")

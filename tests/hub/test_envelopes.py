@@ -42,6 +42,7 @@ def test_white_space_and_member_order_on_the_way_do_not_matter(machine: Machine)
     assert machine.put(sent).status_code == 200
 
 
+@pytest.mark.attack(3)
 def test_another_envelope_under_the_same_key_is_refused_and_the_held_receipt_shown(machine: Machine) -> None:
     sent = a_case(machine)
     receipt = machine.deliver(sent)
@@ -64,6 +65,7 @@ def test_what_is_refused_as_another_one_is_kept_at_the_hub_as_evidence_once(hub:
     assert hub.sql("select count(*) from case_file where key = %s", sent.key) == [(1,)], "it has no effect"
 
 
+@pytest.mark.attack(3)
 def test_another_envelope_under_the_same_number_is_refused(hub: RunningHub, machine: Machine) -> None:
     machine.deliver(a_case(machine))
     answer = machine.put(machine.envelope("case", b"fork", seq=1))
@@ -138,6 +140,7 @@ BAD_HEADERS = {
 }
 
 
+@pytest.mark.attack(3)
 @pytest.mark.parametrize("field", BAD_HEADERS)
 def test_a_bad_header_field_is_named_and_nothing_is_stored(hub: RunningHub, machine: Machine, field: str) -> None:
     sent = a_case(machine)
@@ -160,11 +163,13 @@ def test_a_missing_header_field_is_named(machine: Machine, field: str) -> None:
     assert (answer.status_code, answer.json()["field"]) == (422, f"header.{field}")
 
 
+@pytest.mark.attack(3)
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"header": 1}', b"\xff\xfe", b"[" * 100_000])
 def test_a_body_that_is_no_envelope_is_refused(machine: Machine, body: bytes) -> None:
     assert machine.call("PUT", f"/v1/envelopes/{new_key()}", body).status_code in (400, 422)
 
 
+@pytest.mark.attack(3)
 def test_a_header_that_the_machine_did_not_sign_is_refused(hub: RunningHub, machine: Machine) -> None:
     sent = a_case(machine)
     other = seal.sign(sent.header_bytes, seal.new_sign_key().private)
@@ -173,6 +178,7 @@ def test_a_header_that_the_machine_did_not_sign_is_refused(hub: RunningHub, mach
     assert envelopes_of(hub, machine) == 0
 
 
+@pytest.mark.attack(3)
 def test_key_of_address_and_header_must_agree(machine: Machine) -> None:
     sent = a_case(machine)
     answer = machine.call("PUT", f"/v1/envelopes/{new_key()}", sent.wire)
@@ -230,6 +236,7 @@ def test_each_number_that_does_not_follow_is_named(hub: RunningHub, machine: Mac
     assert hub.sql(broken, machine.kiosk_id) == [(2,), (3,)]
 
 
+@pytest.mark.attack(10)
 def test_the_event_log_can_only_grow(hub: RunningHub, machine: Machine) -> None:
     machine.deliver(a_case(machine))
     for change in ("update event set actor = 'x'", "delete from event", "truncate event"):

@@ -138,6 +138,7 @@ async def test_what_the_hub_refuses_for_good_is_held(hub, kit, file, forwarder, 
     assert kit.outbox.rows()[0].error == f"{status} told to"
 
 
+@pytest.mark.attack(5)
 @pytest.mark.parametrize("place", ["PUT /v1/envelopes", "PUT /v1/parcels"])
 @pytest.mark.parametrize(
     "page",
@@ -155,6 +156,7 @@ async def test_a_gateways_page_for_a_while_holds_no_case(hub, kit, file, forward
     assert {row.key: row.state for row in kit.outbox.rows()} == dict.fromkeys(keys, "delivered")
 
 
+@pytest.mark.attack(5)
 @pytest.mark.parametrize("member", ["key", "sha256", "status", "reason", "signature"])
 async def test_a_refusal_that_is_not_the_hubs_for_this_envelope_holds_nothing(
     hub, kit, file, forwarder, member: str
@@ -165,6 +167,7 @@ async def test_a_refusal_that_is_not_the_hubs_for_this_envelope_holds_nothing(
     assert kit.outbox.proof(key).state == "delivered"
 
 
+@pytest.mark.attack(5)
 async def test_a_strangers_refusals_are_an_alarm_after_three(hub, kit, file, http) -> None:
     alarms: list[str] = []
     forwarder = Forwarder(
@@ -183,6 +186,7 @@ async def test_a_strangers_refusals_are_an_alarm_after_three(hub, kit, file, htt
     assert alarms == ["no_answer"]
 
 
+@pytest.mark.attack(5)
 async def test_a_gateway_that_repeats_each_request_pauses_nothing(hub, kit, file, forwarder) -> None:
     file()
     hub.faults = [("PUT /v1/envelopes", "replayed")] * 4
@@ -295,6 +299,7 @@ async def test_online_follows_the_facts(kit, hub, settings) -> None:
     assert done == ["c1"]
 
 
+@pytest.mark.attack(5)
 async def test_a_portal_that_answers_everything_is_not_a_hub(link: HubLink, hub) -> None:
     hub.faults = [("POST /v1/heartbeats", "html")]
     await link._heartbeat()

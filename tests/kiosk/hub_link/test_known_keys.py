@@ -70,6 +70,7 @@ async def test_right_keys_are_no_trouble(side: Side) -> None:
     assert (watched.known.trouble, watched.alarms, side.outbox.depth()) == ("", [], 1)
 
 
+@pytest.mark.attack(13)
 @pytest.mark.parametrize(("name", "make"), [("seal_key", new_seal_key), ("verify_key", new_sign_key)])
 async def test_a_wrong_key_is_an_alarm_and_nothing_is_sealed(side: Side, name: str, make) -> None:
     watched = Watched(side, **{name: make(side.suite).public})
@@ -81,6 +82,7 @@ async def test_a_wrong_key_is_an_alarm_and_nothing_is_sealed(side: Side, name: s
     assert side.outbox.last_seq() == 0
 
 
+@pytest.mark.attack(13)
 async def test_a_key_that_was_changed_wrongly_is_noticed_at_the_start_without_a_network(side: Side) -> None:
     await Watched(side).meet_the_hub()
     changed = Watched(side, seal_key=new_seal_key(side.suite).public)
@@ -91,6 +93,7 @@ async def test_a_key_that_was_changed_wrongly_is_noticed_at_the_start_without_a_
     assert side.outbox.last_seq() == 1
 
 
+@pytest.mark.attack(13)
 def test_what_the_hub_says_to_another_machine_does_not_count() -> None:
     seal_pair, sign_pair = new_seal_key(), new_sign_key()
     said = sign_hub_keys("k-1", seal_pair.public, sign_pair.public, sign_pair.private)
