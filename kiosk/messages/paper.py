@@ -27,7 +27,7 @@ from kiosk.messages.seal import seal, sign, unseal, verify
 
 PREFIX = "TB1:"
 PAPER_PART = "paper"
-DICTIONARY = 1
+DICTIONARY = 2
 """Which dictionary new copies are packed with. Old ones stay readable: a dictionary file never changes."""
 
 CODE_CHARACTERS = 600
@@ -159,7 +159,9 @@ def mark_of(payload: bytes) -> str:
 
 def to_codes(payload: bytes) -> tuple[str, ...]:
     """The texts of the QR codes, of nearly equal length. Raises PaperTooLong."""
-    room = (CODE_CHARACTERS - len(PREFIX)) // 3 * 2 - _HEAD_BYTES
+    # Three characters are two bytes, the last two are one (RFC 9285).
+    whole, left = divmod(CODE_CHARACTERS - len(PREFIX), 3)
+    room = whole * 2 + (left == 2) - _HEAD_BYTES
     count = -(-len(payload) // room)
     if count > MAX_CODES:
         raise PaperTooLong(f"{len(payload)} bytes need {count} codes, {MAX_CODES} are the most")

@@ -98,7 +98,8 @@ def test_reasons_are_a_list_and_a_machine_of_before_still_reads_them(hub: Runnin
     assert hub.sql(found, sent.key) == [(reasons,)]
     for headers, told in (({}, None), ({MESSAGES: "2"}, reasons)):
         body, opener = questions.seal_question(
-            "progress", {"id_number": number_of("chen")}, hub.said["seal_key"], machine.kiosk_id
+            *("progress", {"id_number": (person := number_of("chen"))}, hub.said["seal_key"], machine.kiosk_id),
+            visit=machine.visit(person),
         )
         answer = machine.call("POST", "/v1/questions/progress", body, headers)
         last = opened(opener, answer.content)["cases"][0]["states"][-1]
@@ -327,7 +328,8 @@ def test_a_person_is_told_of_all_their_cases(hub: RunningHub, machine: Machine) 
 
 def test_a_department_that_is_away_says_so_and_when_to_ask_again(hub: RunningHub, machine: Machine) -> None:
     hub.demo("POST", "faults", down=["exit_entry"])
-    body, _ = questions.seal_question("documents", {"id_number": "1"}, hub.said["seal_key"], machine.kiosk_id)
+    asked = "documents", {"id_number": "1"}, hub.said["seal_key"], machine.kiosk_id
+    body, _ = questions.seal_question(*asked, visit=machine.visit("1"))
     answer = machine.call("POST", "/v1/questions/documents", body)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
@@ -346,7 +348,8 @@ def test_a_slow_department_is_silent_in_time(hub: RunningHub, machine: Machine) 
     ],
 )
 def test_a_question_that_makes_no_sense_names_its_field(machine: Machine, kind: str, payload: dict) -> None:
-    body, _ = questions.seal_question(kind, payload, machine.hub.said["seal_key"], machine.kiosk_id)
+    visit = machine.visit(payload["id_number"]) if "id_number" in payload else None
+    body, _ = questions.seal_question(kind, payload, machine.hub.said["seal_key"], machine.kiosk_id, visit=visit)
     answer = machine.call("POST", f"/v1/questions/{kind}", body)
     assert answer.status_code == 422
     assert answer.json()["field"].startswith("question")
