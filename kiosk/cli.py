@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 import click
 
@@ -24,17 +25,24 @@ _COMMANDS = {
     "staff": "kiosk.commands.staff",
     "audit": "kiosk.commands.looking",
 }
+_OF_THE_BENCH = ("demo", "sim")
 
 
 class _Lazy(OneLineGroup):
     """Loads a command's module when it is asked for: ``kiosk doctor`` need not import the screen or the camera."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return sorted(name for name in _COMMANDS if name not in _OF_THE_BENCH or _has_bench())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = _COMMANDS.get(cmd_name)
+        if cmd_name in _OF_THE_BENCH and not _has_bench():
+            raise click.ClickException(f"kiosk {cmd_name} is not on a production machine; tongban-bench brings it")
         return getattr(importlib.import_module(module), cmd_name) if module else None
+
+
+def _has_bench() -> bool:
+    return importlib.util.find_spec("kiosk.demo") is not None
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -120,7 +120,7 @@ set_up() {
             "$(grep -c '==' "$root/requirements.lock")" install_locked
         printf '%s' "$lock" >"$venv/.lock-stamp"
     fi
-    step 4 "this project" "" 0 pip_install --no-deps --no-build-isolation --editable "$root"
+    TONGBAN_DISTRIBUTION=all step 4 "this project, with hub, emulators and demo" "" 0 pip_install --no-deps --no-build-isolation --editable "$root"
     printf '%s' "$project" >"$venv/.project-stamp"
     exec 9>&-
     say "ready after $((SECONDS - began)) s"

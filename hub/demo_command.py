@@ -1,0 +1,55 @@
+"""``hub demo``: synthetic people on a PostgreSQL of our own. Part of tongban-bench: a hub at work does not carry it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+import click
+import psycopg
+
+from hub.cli import DEMO_DAY, PORT, say
+from hub.connections import Connections, Limits
+from hub.database import prepare
+from hub.demo import PEOPLE, demo_extras, seed
+from hub.enrolment import add_code
+from hub.keys import load_or_make_keys
+from hub.one_line import no_password
+from hub.postgres import OwnPostgres, PostgresError
+from hub.running import address, listen, run
+from hub.server import make_app, make_hub
+from kiosk.catalogue.loader import CatalogueError
+from kiosk.clock import Clock
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=PORT, default=0, show_default=True, help="0 takes a free one.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
+@click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
+@click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
+@click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
+def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None) -> None:
+    """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tongban-hub-")))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            hub_keys = load_or_make_keys(folder / "keys")
+            place = dsn or stack.enter_context(OwnPostgres(folder / "postgres")).dsn
+            prepare(place)
+            listener = listen(host, port)
+            extras = demo_extras(people)
+            hub = make_hub(place, hub_keys, Clock(date.fromisoformat(today)), extras)
+        except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
+            raise click.ClickException(f"{error}".strip()) from error
+
+        async def ready() -> None:
+            await seed(hub, people)
+            async with hub.pool.connection() as conn:
+                fresh = await add_code(conn, hub.clock.now(), None)
+            say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh, dsn=place)
+
+        run(make_app(hub, extras), listener, ready, Connections(Limits()))
