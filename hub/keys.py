@@ -49,8 +49,8 @@ class HubKeys:
 
     def _read(self) -> None:
         self._seen = _mark(self._folder)
-        self._person_secret = from_text(_secret(self._folder / "person.key"))
         self.pairs = {suite: _pairs(self._folder, suite) for suite in _suites(self._folder)}
+        self._person_secret = from_text(_secret(self._folder / "person.key"))
 
     def look_again(self) -> bool:
         """Reads the folder anew where it was changed; whether it was. Raises OSError."""

@@ -114,7 +114,10 @@ async def _numbering(conn: AsyncConnection, kiosk_id: str, chain: int) -> Number
     return Numbering(number, await last_receipt(conn, kiosk_id, chain))
 
 
-@post("/v1/heartbeats", responses={200: ResponseSpec(HeartbeatAnswer, description="heard; signed")})
+@post(
+    "/v1/heartbeats",
+    responses={200: ResponseSpec(HeartbeatAnswer, generate_examples=False, description="heard; signed")},
+)
 async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Response[bytes]:
     """Notes that a machine lives; the answer carries commands until they are reported as done.
 

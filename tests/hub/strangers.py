@@ -88,7 +88,16 @@ def hub_serve(database: str, folder: Path, *options: str) -> Iterator[RunningHub
 @pytest.fixture(scope="module")
 def serving(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """Behind a front at 127.0.0.9, with few connections."""
-    options = ("--behind", "127.0.0.9", "--monitor", "192.0.2.7", "--connections", "256")
+    options = (
+        "--behind",
+        "127.0.0.9",
+        "--monitor",
+        "192.0.2.7",
+        "--connections",
+        "256",
+        "--connections-by-address",
+        "128",
+    )
     with hub_serve(database, tmp_path_factory.mktemp("serve"), *options) as hub:
         yield hub
 

@@ -48,8 +48,10 @@ def test_port_that_is_none_is_a_matter_of_usage() -> None:
     "dsn", ["postgresql://hub:geheim@db/hub", "host=db password=geheim", "postgresql://db/hub?password=geheim"]
 )
 def test_password_as_an_argument_is_refused_and_not_repeated(dsn: str) -> None:
-    done = CliRunner().invoke(main, ["code", "--dsn", dsn])
+    done = CliRunner().invoke(main, ["code", "--machine", "K-1", "--dsn", dsn])
     assert (done.exit_code, "TONGBAN_HUB_DSN" in done.output, "geheim" in done.output) == (2, True, False)
     # From the environment it is taken: nobody is there.
-    done = CliRunner(env={"TONGBAN_HUB_DSN": "host=/nowhere password=geheim"}).invoke(main, ["code"])
+    done = CliRunner(env={"TONGBAN_HUB_DSN": "host=/nowhere password=geheim"}).invoke(
+        main, ["code", "--machine", "K-1"]
+    )
     assert (done.exit_code, "geheim" in done.output) == (1, False)
