@@ -78,7 +78,7 @@ def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After
     slips = [path.read_text(encoding="utf-8") for path in sorted(stage.slips.glob("*.txt"))]
     sockets = stage.folder / "hub" / "postgres" / "sockets"
     with (
-        psycopg.connect(host=str(sockets), user="postgres", dbname="tongban") as city,
+        psycopg.connect(host=str(sockets), user="tongban", dbname="tongban") as city,
         city.cursor(row_factory=dict_row) as tables,
     ):
         kept["hub"] = tables.execute(_ENVELOPES).fetchall()
