@@ -23,6 +23,7 @@ from kiosk.messages.questions import VERSION, seal_question
 from kiosk.messages.requests import MESSAGES
 from kiosk.messages.seal import key_id
 from kiosk.messages.visits import VisitKey
+from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
 
@@ -223,7 +224,12 @@ class HubLink:
         return answer.status == 200
 
     async def _heartbeat(self) -> None:
-        beat = await trio.to_thread.run_sync(self._describe)
+        try:
+            beat = await trio.to_thread.run_sync(self._describe)
+        except StoreError as error:
+            # The disk's trouble is told where it hurts somebody; it does not end the link.
+            log.error("hub.heartbeat_untold", error=type(error).__name__)
+            return
         try:
             # In the query, which a hub that is one version older leaves alone.
             asked = "?numbering=true" if self._asks_numbering() else ""

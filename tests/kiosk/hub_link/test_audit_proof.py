@@ -75,13 +75,14 @@ class Hall:
         machine = self.built()
         alarms: list[str] = []
         machine.publish = lambda event, /, **facts: alarms.append(facts["what"]) if event == "alarm" else None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.link.run)
-            try:
-                yield machine, alarms
-            finally:
-                nursery.cancel_scope.cancel()
-                machine.store.close()
+        # A heartbeat that is under way still reads the store.
+        with closing(machine.store):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(machine.link.run)
+                try:
+                    yield machine, alarms
+                finally:
+                    nursery.cancel_scope.cancel()
 
     async def worked(self) -> None:
         """A day of five rows; the hub has heard and signed the last."""

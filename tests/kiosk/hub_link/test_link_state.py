@@ -23,6 +23,7 @@ from kiosk.messages.fleet import Command, sign_hub_keys
 from kiosk.messages.questions import DueQuestion
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.text import text
+from offline_cache.errors import StoreBroken
 from offline_cache.values import Values
 from tests.kiosk.hub_link.conftest import HTML
 from tests.matrix.link.namespaces import certificate
@@ -151,6 +152,22 @@ async def test_an_answer_to_another_heartbeat_is_none(hub, watched: Watched) -> 
         watched.link._bell.set()
         await watched.becomes(LinkState.NOT_A_HUB)
     assert len(watched.told) == 1
+
+
+async def test_a_disk_that_fails_while_a_heartbeat_is_made_does_not_end_the_link(hub, watched: Watched) -> None:
+    failing = [StoreBroken("the disk fails")]
+    describe = watched.link._describe
+
+    def once_broken() -> Any:
+        if failing:
+            watched.link._bell.set()
+            raise failing.pop()
+        return describe()
+
+    watched.link._describe = once_broken
+    async with watched.running():
+        await watched.becomes(LinkState.ONLINE)
+    assert failing == []
 
 
 async def test_a_hub_one_version_older_is_there_and_commands_nothing(hub, watched: Watched) -> None:
