@@ -11,6 +11,7 @@ from kiosk.vision.client import VisionWorker, new_challenge
 from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
 from kiosk.vision.faces import FaceDetector
 from kiosk.vision.frames import FrameReader
+from tests.privileges import looks_into_others
 
 
 def writable_regions(pid: int):
@@ -39,6 +40,7 @@ def rows_of(picture: np.ndarray, name: str) -> dict[str, bytes]:
     return {f"{name} row {y}": picture[y, left : left + 20].tobytes() for y in rows}
 
 
+@looks_into_others
 async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photos, monkeypatch):
     for name, value in hardening.environment().items():
         monkeypatch.setenv(name, value)

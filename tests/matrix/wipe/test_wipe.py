@@ -12,6 +12,7 @@ import pytest
 from kiosk.demo.stage import staged
 from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.walks import SHORT, Row, walks
+from tests.privileges import looks_into_others
 
 ALWAYS_SEEN = ("card name", "card number", "card address", "portrait file")
 SEEN = {
@@ -20,6 +21,7 @@ SEEN = {
 }
 
 
+@looks_into_others
 @pytest.mark.timeout(900)
 def test_nothing_of_any_visit_stays_readable_in_any_process_or_file() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
