@@ -18,5 +18,5 @@ def _may_look_into_others() -> bool:
 
 looks_into_others = pytest.mark.skipif(
     not _may_look_into_others(),
-    reason="a machine's memory is closed to all but CAP_SYS_PTRACE, which is not granted here",
+    reason="a machine's memory is closed to all but CAP_SYS_PTRACE",
 )
