@@ -113,10 +113,15 @@ class Side:
         """By file only: what is stored is in ``out/``; the hub has not looked yet."""
 
         def written() -> bool:
-            return all(row.state == "delivered" or row.key in self.files._written for row in self.outbox.rows())
+            rows = self.outbox.rows()
+            return all(row.state == "delivered" or self._is_out(row.state, row.key) for row in rows)
 
         await self.run_until(written, hub_files=False)
         return self.batches()
+
+    def _is_out(self, state: str, key: str) -> bool:
+        """Written, and noted as written."""
+        return state == "sending" and key in self.files._written
 
     def hub_files(self) -> tuple[int, list[dict]]:
         """What ``hub files --once`` does, without starting a process: its exit code and what became of each file."""
