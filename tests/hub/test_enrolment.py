@@ -121,17 +121,13 @@ def guess(hub: RunningHub, address: str, count: int, code: Callable[[], str] = n
     return [stranger.enrol(code()).status_code for _ in range(count)]
 
 
-def assert_slowed(answers: list[int]) -> None:
-    """The first are free. On a busy computer a wait of seconds may be over before the next try."""
-    assert set(answers) == {403, 429}
-    assert answers[:FREE_TRIES] == [403] * FREE_TRIES
-    assert answers.count(429) > answers[FREE_TRIES:].count(403)
-
-
 @pytest.mark.usefixtures("no_tries")
 def test_wrong_codes_are_seen_and_slowed_and_a_right_one_from_the_same_address_is_not(hub: RunningHub) -> None:
     before = len(hub.sql("select 1 from event where kind = 'wrong_codes'"))
-    assert_slowed(guess(hub, "127.0.0.2", FREE_TRIES + 20))
+    assert guess(hub, "127.0.0.2", FREE_TRIES) == [403] * FREE_TRIES
+    # The pause is a second by now; a busy computer may need more for the next tries.
+    hub.sql("update wrong_code set last_at = last_at + interval '30 s' where address = '127.0.0.2' returning 1")
+    assert guess(hub, "127.0.0.2", 20) == [429] * 20
     stranger = from_address(Machine(hub, "K-guesser"), "127.0.0.2")
     answer = stranger.enrol(new_code())
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
@@ -144,11 +140,10 @@ def test_wrong_codes_are_seen_and_slowed_and_a_right_one_from_the_same_address_i
 @pytest.mark.usefixtures("no_tries")
 def test_many_addresses_together_are_slowed_and_hold_nobody_up_who_has_a_code(hub: RunningHub) -> None:
     answers = [status for n in range(ALL_TRIES // FREE_TRIES + 4) for status in guess(hub, f"127.0.1.{n + 1}", 5)]
-    # On a busy computer they take longer than a minute, which gives room for a few more.
-    assert answers[:ALL_TRIES].count(403) == ALL_TRIES
-    assert 429 in answers[ALL_TRIES:]
+    assert answers.count(403) == ALL_TRIES
+    assert set(answers[ALL_TRIES:]) == {429}
     alarms = hub.sql("select data from event where kind = 'wrong_codes' and (data->>'in_all')::int = %s", ALL_TRIES)
-    assert alarms
+    assert len(alarms) == 1
     honest = Machine(hub, "K-honest")
     assert honest.enrol(hub.code("K-honest")).status_code == 201
 
@@ -157,7 +152,7 @@ def test_many_addresses_together_are_slowed_and_hold_nobody_up_who_has_a_code(hu
 def test_who_knows_the_name_of_a_code_is_slowed_and_the_technician_elsewhere_is_not(hub: RunningHub) -> None:
     code = hub.code("K-known-name")
     answers = guess(hub, "127.0.0.3", FREE_TRIES + 5, lambda: code[:5] + new_code()[5:])
-    assert_slowed(answers)
+    assert answers == [403] * FREE_TRIES + [429] * 5
     thief = from_address(Machine(hub, "K-known-name"), "127.0.0.3")
     assert thief.enrol(code).status_code == 429, "even the right one: nothing is compared while it must wait"
     assert Machine(hub, "K-known-name").enrol(code).status_code == 201
