@@ -13,6 +13,7 @@ import logging.handlers
 import os
 import sys
 import threading
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import structlog
 _SIZE, _KEPT = 5 * 2**20, 5
 _LINE = 8 * 1024
 _PLACES = 1000
+_FRAMES = 3
+_HOUSE = frozenset({"kiosk", "devices", "screens", "offline_cache", "hub"})
 _OWN = "tongban"
 _own_stderr: int | None = None
 log = structlog.get_logger()
@@ -172,10 +175,15 @@ def _configure(handler: logging.Handler, level: int) -> None:
 
 
 def place_of(error: BaseException) -> str:
-    """File and line of a surprise; never its message, which may quote what a person typed."""
+    """Where a surprise came through our own code, innermost first: ``slip.py:41 < engine.py:120 < visits.py:88``.
+
+    Never its message, which may quote what a person typed. One that never met our code is placed where it arose.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    frames = [
+        (str(frame.f_globals.get("__name__", "")), f"{Path(frame.f_code.co_filename).name}:{line}")
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    ours = [place for module, place in frames if module.partition(".")[0] in _HOUSE]
+    return " < ".join((ours or [place for _, place in frames[-1:]])[: -_FRAMES - 1 : -1])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 
 import psycopg
 from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from hub import events
 from hub.api.problems import Problem
@@ -23,6 +26,16 @@ _COUNTS = {
         "select kiosk_id, count(*) from event where kind = 'chain_broken' group by kiosk_id",
     ),
     "tongban_machines": ("enrolled", "select 'true', count(*) from kiosk"),
+}
+_MEANING = {
+    "tongban_envelopes_total": "Envelopes that the city has taken in",
+    "tongban_events_total": "Events of cases and machines",
+    "tongban_jobs": "Jobs of the work queue",
+    "tongban_parcels": "Parcels, complete and still coming",
+    "tongban_chain_breaks": "Envelopes whose chain does not fit the one before",
+    "tongban_machines": "Machines that are enrolled",
+    "tongban_cases": "Cases by where they stand",
+    "tongban_missing_seqs": "Numbers of a machine that the city has not got",
 }
 
 
@@ -43,22 +56,24 @@ async def readyz(hub: Hub) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@get("/metrics", guards=[monitors_only], media_type="text/plain; version=0.0.4; charset=utf-8")
-async def metrics(hub: Hub) -> Response[str]:
+@get("/metrics", guards=[monitors_only], media_type=CONTENT_TYPE_LATEST)
+async def metrics(hub: Hub) -> Response[bytes]:
     """Figures in Prometheus text format."""
-    lines: list[str] = []
+    figures = CollectorRegistry()
     async with hub.pool.connection() as conn:
         for name, (label, query) in _COUNTS.items():
             rows = await (await conn.execute(query.encode())).fetchall()
-            lines += _gauge(name, label, dict(rows))
-        lines += _gauge("tongban_cases", "state", await events.case_states(conn))
+            _gauge(figures, name, label, dict(rows))
+        _gauge(figures, "tongban_cases", "state", await events.case_states(conn))
         open_gaps = await gaps(conn, hub.clock.now())
-    by_machine: dict[str, int] = {}
+    missing: Counter[str] = Counter()
     for gap in open_gaps:
-        by_machine[gap.kiosk_id] = by_machine.get(gap.kiosk_id, 0) + gap.last - gap.first + 1
-    lines += _gauge("tongban_missing_seqs", "kiosk_id", by_machine)
-    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4; charset=utf-8")
+        missing[gap.kiosk_id] += gap.last - gap.first + 1
+    _gauge(figures, "tongban_missing_seqs", "kiosk_id", missing)
+    return Response(generate_latest(figures), media_type=CONTENT_TYPE_LATEST)
 
 
-def _gauge(name: str, label: str, values: dict[str, int]) -> list[str]:
-    return [f"# TYPE {name} gauge", *(f'{name}{{{label}="{key}"}} {value}' for key, value in sorted(values.items()))]
+def _gauge(figures: CollectorRegistry, name: str, label: str, values: Mapping[str, int]) -> None:
+    gauge = Gauge(name, _MEANING[name], [label], registry=figures)
+    for key, value in sorted(values.items()):
+        gauge.labels(key).set(value)

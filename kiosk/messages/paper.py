@@ -18,6 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
+from base45 import b45decode, b45encode
 from msgspec import Meta
 
 from kiosk.messages.bounds import Named, Word
@@ -37,8 +38,6 @@ MAX_CODES = 4
 MAX_FORM_BYTES = 65536
 _SIGNED_AS = b"tongban-paper/1|"
 _HEAD_BYTES = 10
-_BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_DIGITS = dict(zip(_BASE45, range(45), strict=True))
 _MILLISECOND = 1000
 
 
@@ -221,29 +220,14 @@ def _dictionary(number: int) -> bytes:
 
 def _code(mark: bytes, number: int, count: int, piece: bytes) -> str:
     head = mark + bytes((number, count))
-    return PREFIX + _to_base45(head + zlib.crc32(head + piece).to_bytes(4, "big") + piece)
-
-
-def _to_base45(raw: bytes) -> str:
-    out = []
-    for at in range(0, len(raw), 2):
-        value, digits = int.from_bytes(raw[at : at + 2], "big"), 3 if at + 1 < len(raw) else 2
-        for _ in range(digits):
-            value, digit = divmod(value, 45)
-            out.append(_BASE45[digit])
-    return "".join(out)
+    return PREFIX + b45encode(head + zlib.crc32(head + piece).to_bytes(4, "big") + piece).decode()
 
 
 def _from_base45(text: str) -> bytes:
-    out = bytearray()
-    for at in range(0, len(text), 3):
-        group = text[at : at + 3]
-        if len(group) == 1 or not all(character in _DIGITS for character in group):
-            raise InvalidMessage("code", "not base45")
-        value, size = sum(_DIGITS[c] * 45**place for place, c in enumerate(group)), len(group) - 1
-        if value >= 256**size:
-            raise InvalidMessage("code", "not base45")
-        out += value.to_bytes(size, "big")
-    if len(out) < _HEAD_BYTES:
+    try:
+        raw = b45decode(text.encode())
+    except ValueError as error:
+        raise InvalidMessage("code", "not base45") from error
+    if len(raw) < _HEAD_BYTES:
         raise InvalidMessage("code", "too short")
-    return bytes(out)
+    return raw

@@ -30,7 +30,7 @@ def beat(machine: Machine, **said: int) -> int:
 def figure(machine: Machine, name: str) -> str:
     start = f'{name}{{kiosk_id="{machine.kiosk_id}"}} '
     lines = machine.client.get("/metrics").text.splitlines()
-    return next((line.removeprefix(start) for line in lines if line.startswith(start)), "")
+    return next((f"{float(line.removeprefix(start)):g}" for line in lines if line.startswith(start)), "")
 
 
 def command(dsn: str, *more: str) -> tuple[int, str]:

@@ -110,3 +110,36 @@ def test_library_that_says_the_same_for_ever_is_told_ever_more_seldom(small: Pat
         logging.getLogger("some.library").warning("call %s", number)
     times = [line["times"] for line in lines_in(small) if line["event"] == "library"]
     assert times == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+
+
+_DEEP = """
+import json
+def outer(text):
+    middle(text)
+def middle(text):
+    inner(text)
+def inner(text):
+    last(text)
+def last(text):
+    json.loads(text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [
+        ("kiosk.deep", "deep.py:10 < deep.py:8 < deep.py:6"),
+        ("screens.deep", "deep.py:10 < deep.py:8 < deep.py:6"),
+        ("somebody.deep", "decoder.py:"),
+        ("kioskish.deep", "decoder.py:"),
+    ],
+)
+def test_a_surprise_is_placed_by_the_last_three_frames_of_our_own_code(module: str, where: str) -> None:
+    made: dict[str, Any] = {"__name__": module}
+    exec(compile(_DEEP, "/somewhere/deep.py", "exec"), made)
+    with pytest.raises(ValueError, match="Expecting value") as caught:
+        made["outer"]("no JSON")
+    group = BaseExceptionGroup("several", [caught.value])
+    assert logs.place_of(caught.value).startswith(where)
+    assert logs.place_of(caught.value).count(" < ") == where.count(" < ")
+    assert logs.place_of(group) == logs.place_of(caught.value)
