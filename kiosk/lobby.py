@@ -12,7 +12,7 @@ from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service
 from kiosk.health import WORKS, Offer, offer
 from kiosk.hub_link.client import Answered
-from kiosk.journey.identify import card_problem
+from kiosk.journey.steps.identify import card_problem
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact, DueQuestion
 from kiosk.next_card import READER

@@ -16,7 +16,7 @@ from kiosk.cases import unbroken
 from kiosk.catalogue.model import Service
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
-from kiosk.journey.identify import reading_trouble
+from kiosk.journey.steps.identify import reading_trouble
 from kiosk.next_card import READER
 from kiosk.pages import Answer, Page, Settings
 from kiosk.refusals import not_filed

@@ -115,7 +115,7 @@ class FormField(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StepSpec(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of a service: the kind names a file of ``kiosk/journey/``, the rest is that kind's data.
+    """One step of a service: the kind names a file of ``kiosk/journey/steps/``, the rest is that kind's data.
 
     ``name`` is the answer's field of a ``choose`` step and ``label`` what the review page calls it.
     """

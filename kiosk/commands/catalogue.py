@@ -33,7 +33,7 @@ def check(folder: Path | None) -> None:
             try:
                 about(spec.kind)
             except ModuleNotFoundError:
-                failed(f"{service.key}: no step kind {spec.kind!r}; see kiosk/journey/")
+                failed(f"{service.key}: no step kind {spec.kind!r}; see kiosk/journey/steps/")
     click.echo(f"catalogue {found.version}: {len(found.services)} services, all well")
 
 

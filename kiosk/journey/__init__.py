@@ -1,1 +1,1 @@
-"""The journey engine and one file per step kind."""
+"""The journey engine, the step kinds (``steps/``), and what several of them share."""

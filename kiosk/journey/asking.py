@@ -1,4 +1,4 @@
-"""Small questions that several steps share. Not a step kind."""
+"""Small questions that several steps share."""
 
 from __future__ import annotations
 

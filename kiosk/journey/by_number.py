@@ -1,4 +1,4 @@
-"""A case by its receipt number. The number can be guessed: the slip's code or the card opens it. Not a step kind."""
+"""A case by its receipt number. The number can be guessed: the slip's code or the card opens it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kiosk.cases import SLIP_CODE_DIGITS, is_slip_code
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import Journey
-from kiosk.journey.identify import read_card
+from kiosk.journey.steps.identify import read_card
 from kiosk.kept import Kept, has_slip, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressAnswer, ProgressQuestion
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page

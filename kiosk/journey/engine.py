@@ -1,6 +1,6 @@
 """Runs one service for one visit: order, back, skip and the edges that every step has.
 
-A step kind is one file of this folder with ``ABOUT`` and ``async def step(journey, spec) -> Outcome``; the engine finds
+A step kind is one file of ``steps/`` with ``ABOUT`` and ``async def step(journey, spec) -> Outcome``; the engine finds
 it by the kind's name in the catalogue and knows none of them.
 """
 
@@ -117,7 +117,7 @@ class Journey:
 
 def about(kind: str) -> About:
     """What a step kind says of itself. Raises ModuleNotFoundError for a kind without a file."""
-    return importlib.import_module(f"kiosk.journey.{kind}").ABOUT
+    return importlib.import_module(f"kiosk.journey.steps.{kind}").ABOUT
 
 
 async def run(visit: Visit, service: Service) -> Outcome:
@@ -146,7 +146,7 @@ async def run(visit: Visit, service: Service) -> Outcome:
 
 
 async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
-    module = importlib.import_module(f"kiosk.journey.{spec.kind}")
+    module = importlib.import_module(f"kiosk.journey.steps.{spec.kind}")
     try:
         return await module.step(journey, spec)
     except VisitEnded:

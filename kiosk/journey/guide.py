@@ -9,7 +9,7 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.journey.identify import read_card
+from kiosk.journey.steps.identify import read_card
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page

@@ -1,4 +1,4 @@
-"""One case as a line of stages: what is proved, with when and by whose word, and what comes next. Not a step kind."""
+"""One case as a line of stages: what is proved, with when and by whose word, and what comes next."""
 
 from __future__ import annotations
 

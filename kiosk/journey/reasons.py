@@ -1,4 +1,4 @@
-"""Reasons in words: what a department's code means to the person, and what to do about it. Not a step kind."""
+"""Reasons in words: what a department's code means to the person, and what to do about it."""
 
 from __future__ import annotations
 

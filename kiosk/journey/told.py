@@ -1,4 +1,4 @@
-"""What the hub told of a case, read so that nothing it says can stop a page. Not a step kind.
+"""What the hub told of a case, read so that nothing it says can stop a page.
 
 A state, actor or reason that we do not know, or a date that is none, is shown as it came or left out.
 """

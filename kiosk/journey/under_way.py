@@ -1,4 +1,4 @@
-"""The same service already under way for this person: told before the form. Not a step kind."""
+"""The same service already under way for this person: told before the form."""
 
 from __future__ import annotations
 

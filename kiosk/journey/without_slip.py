@@ -1,4 +1,4 @@
-"""No slip can be printed now: told before the first question, once in a visit. Not a step kind."""
+"""No slip can be printed now: told before the first question, once in a visit."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from kiosk.journey.sign import drawn
+from kiosk.journey.steps.sign import drawn
 from kiosk.pages import Page, Paragraph, Picture, Preview, SignaturePad
 from kiosk.text import same
 from tests.screens.gallery import EXIT, LOOKS, NEXT, steps

@@ -8,8 +8,8 @@ import pytest
 
 from devices.receipt_printer.job import Outcome as Ended
 from kiosk.catalogue.loader import load
-from kiosk.journey.complaint import said
 from kiosk.journey.engine import Journey
+from kiosk.journey.steps.complaint import said
 from kiosk.pages import Choices, Field, Receipt, Settings
 from kiosk.typed import digits
 from kiosk.visit import FiledCase, Visit

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kiosk.cases import unbroken
-from kiosk.journey import rate
+from kiosk.journey.steps import rate
 from kiosk.kept import paper_mark
 from kiosk.messages.content import Rating
 from kiosk.messages.questions import ProgressAnswer

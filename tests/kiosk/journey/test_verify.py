@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from devices.id_card_reader.card import IdCard
-from kiosk.journey import verify
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.steps import verify
 from kiosk.pages import Choices, Preview, Settings
 from kiosk.vision.client import FaceProgress, FaceResult
 from kiosk.visit import Visit

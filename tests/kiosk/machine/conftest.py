@@ -131,7 +131,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("kiosk.journey.file.FOLLOW_S", PATIENCE_S)
+    monkeypatch.setattr("kiosk.journey.steps.file.FOLLOW_S", PATIENCE_S)
     for slip in stage.slips.glob("*"):
         slip.unlink()
     found = World(stage)

@@ -55,7 +55,7 @@ MISTAKES = (
     Mistake(
         "stored is said before the commit",
         "before commit of outbox.put#1",
-        (("kiosk/journey/file.py", _FILE, _STORED + _FILE),),
+        (("kiosk/journey/steps/file.py", _FILE, _STORED + _FILE),),
     ),
     Mistake(
         "recovery guesses that nothing was printed",

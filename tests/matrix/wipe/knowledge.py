@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from kiosk.journey.sign import drawn
+from kiosk.journey.steps.sign import drawn
 from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
 from kiosk.vision.faces import FaceDetector
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.journey.slip import fee_words
+from kiosk.journey.steps.slip import fee_words
 from kiosk.messages.content import Applicant
 from kiosk.messages.masking import mask_name, mask_number
 from kiosk.pages import Action, Fact, Facts, Notice

@@ -12,7 +12,7 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey import line_up
 from kiosk.journey.by_number import ask_card, ask_city, by_number
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.journey.slip import reprint
+from kiosk.journey.steps.slip import reprint
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles

@@ -7,7 +7,7 @@ import msgspec
 from kiosk.cases import unbroken
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.journey.slip import paper, until_out
+from kiosk.journey.steps.slip import paper, until_out
 from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.messages.masking import mask_phone
