@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.api.strangers import Doors, is_loopback
+from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
+from hub.batch_folder import exit_code as exit_of_files
 from hub.connections import Connections, Limits
 from hub.context import Hub
 from hub.database import prepare
 from hub.ended_keys import Leave
-from hub.files import LOOK_S, Folder, Handled, told, unless
-from hub.files import exit_code as exit_of_files
 from hub.gaps import Finding, findings
 from hub.key_commands import keys as keys_command
 from hub.keys import load_keys, load_or_make_keys

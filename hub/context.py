@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from hub.gateway import Gateway
 from hub.keys import HubKeys
-from hub.machines import KnownKeys
+from hub.machine_keys import KnownKeys
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from psycopg import AsyncConnection
 
 from hub import events
-from hub.machines import MachineKey, keys_of
+from hub.machine_keys import MachineKey, keys_of
 from kiosk.clock import NEAR, local
 
 TAKEN = "ended_key_accepted"

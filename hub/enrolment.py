@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 
 from hub import events
 from hub.api.problems import Problem
-from hub.machines import MachineKey, is_known, key_of
+from hub.machine_keys import MachineKey, is_known, key_of
 from kiosk.messages.fleet import Enrolment
 
 CODE_LIVES = timedelta(hours=24)

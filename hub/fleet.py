@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from hub import audit_heads, events
-from hub.machines import is_known, point_at_good_keys
+from hub.machine_keys import is_known, point_at_good_keys
 
 
 class CannotBe(Exception):

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from hub import events
-from hub.gaps import Gap, gaps, note_breaks, settle
+from hub.gaps import Gap, gaps, note_breaks, note_whole_chains
 
 _ONE_AT_A_TIME = 0x544F4E48
 _log = structlog.get_logger()
@@ -39,7 +39,7 @@ async def look(conn: AsyncConnection, now: datetime) -> None:
             )
             await _record(conn, now, "gap_closed", gap)
         await note_breaks(conn, now)
-        await settle(conn)
+        await note_whole_chains(conn)
     for gap in opened:
         _log.error("gap_open", **_told(gap))
     for gap in closed:

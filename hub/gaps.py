@@ -49,7 +49,7 @@ _NUMBERED = """
 _GAPS = """
     select kiosk_id, before + 1 as first, used as last, since, chain from numbered
     where used > before and due <= %(now)s order by kiosk_id, chain, first"""
-_SETTLE = """
+_WHOLE_TO = """
     update kiosk_chain own set whole_to = now_whole from (
         select kiosk_id, chain, coalesce(min(before) filter (where used > before), max(known)) as now_whole
         from numbered group by kiosk_id, chain) later
@@ -132,9 +132,9 @@ async def note_breaks(conn: AsyncConnection, now: datetime) -> None:
     await conn.execute(_BREAKS.encode(), [now, CHAIN_BROKEN, CHAIN_BROKEN])
 
 
-async def settle(conn: AsyncConnection) -> None:
+async def note_whole_chains(conn: AsyncConnection) -> None:
     """Notes up to where each chain's numbers are whole, so that they need not be read again. One caller at a time."""
-    await conn.execute((_NUMBERED + _SETTLE).encode(), _WAITS)
+    await conn.execute((_NUMBERED + _WHOLE_TO).encode(), _WAITS)
 
 
 async def note_all_sent(conn: AsyncConnection, kiosk_id: str, chain: int, last_seq: int, now: datetime) -> None:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from hub import events, paper_copies
 from hub.context import Hub
 from hub.gaps import CHAIN_BROKEN, HELD
-from hub.machines import FRESH, Proof
+from hub.machine_keys import FRESH, Proof
 from hub.work import OPENED_KINDS, open_later
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, verify_header
@@ -138,7 +138,7 @@ async def _receive(
         if look.number_held is not None:
             raise OtherHeld("header.seq", look.number_held)
         _check_parcels(sent, look.sizes)
-        if receipt := await _take(hub, conn, sent, look, by_file=by_file, knows=knows):
+        if receipt := await _commit_envelope(hub, conn, sent, look, by_file=by_file, knows=knows):
             return Received(fresh=True, receipt=receipt)
         # Something came in under this key or this number since the look: look again.
     raise RuntimeError("what is held under a key changes again and again")
@@ -217,7 +217,7 @@ def _signed_receipt(hub: Hub, sent: Submission, hub_seq: int, received_at: str, 
     return receipt_bytes(sign_receipt(sent.header.key, sent.digest, hub_seq=hub_seq, received_at=received_at, **signer))
 
 
-async def _take(
+async def _commit_envelope(
     hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, *, by_file: bool, knows: str
 ) -> bytes | None:
     """The envelope and its effect in one transaction, the receipt; None, and nothing is done, if one came before."""
@@ -225,10 +225,10 @@ async def _take(
     receipt = _signed_receipt(hub, sent, look.hub_seq, received_at, knows)
     values = _values(sent, look, received_at, receipt, by_file=by_file)
     if sent.header.kind not in OPENED_KINDS or look.paper is not None:
-        return receipt if await _is_taken(await conn.execute(_TAKE, values)) else None
+        return receipt if await _is_taken(await conn.execute(_TAKE_ENVELOPE, values)) else None
     # In a pipeline the job goes to the database together with the envelope.
     async with conn.pipeline(), conn.transaction():
-        answer = await conn.execute(_TAKE, values)
+        answer = await conn.execute(_TAKE_ENVELOPE, values)
         await open_later(hub.jobs, conn, sent.header.key)
         if not await _is_taken(answer):
             receipt = None
@@ -236,7 +236,7 @@ async def _take(
     return receipt
 
 
-_TAKE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_TAKE_ENVELOPE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 async def _is_taken(answer: AsyncCursor) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
-from hub.machines import FRESH, Proof
+from hub.machine_keys import FRESH, Proof
 
 MAX_PARCEL_BYTES = 64 * 1024 * 1024
 QUOTA_BYTES = 256 * 1024 * 1024

@@ -21,7 +21,7 @@ class _Rated(NamedTuple):
     kiosk_id: str | None
 
 
-async def take_in(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
+async def keep_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
     """Keeps a rating and judges it; one of a case that is not here yet stands until the case comes."""
     named = hub.catalogue.services.get(rating.service)
     # A machine of before names the rating service itself (好差评) for a number that was typed in.

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection, DataError
 
-from hub import events, intake
+from hub import batch_intake, events
 from hub.context import Hub
 from hub.ended_keys import NO_LEAVE, Leave, note_taken, signer_of
-from hub.machines import MachineKey, is_known
+from hub.machine_keys import MachineKey, is_known
 from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of, one_at_a_time
 from hub.photographs import NoPicture, codes_in
 from hub.work import open_later
@@ -64,14 +64,14 @@ async def restore(hub: Hub, files: Sequence[Path], leave: Leave = NO_LEAVE) -> l
             rows.append(await _restore_one(hub, conn, mark, codes, leave))
     for path in files:
         if path.suffix == SUFFIX:
-            rows += _rows(path, await intake.take_in(hub, path, leave))
+            rows += _rows(path, await batch_intake.take_in_batch(hub, path, leave))
     return rows
 
 
 _TAKEN = {"accepted": Taken.RESTORED, "known": Taken.KNOWN, "rejected": Taken.REFUSED}
 
 
-def _rows(path: Path, taken_in: intake.TakenIn) -> list[Row]:
+def _rows(path: Path, taken_in: batch_intake.TakenIn) -> list[Row]:
     told = [Row(f"{each.kiosk_id} {each.seq}", _TAKEN[each.result], each.reason) for each in taken_in.judged]
     return [*told, *(Row(path.name, Taken.REFUSED, trouble) for trouble in taken_in.trouble)]
 
@@ -102,12 +102,12 @@ async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mappin
     if mark_of(payload) != mark:
         return Row(mark, Taken.REFUSED, "its codes do not belong together")
     try:
-        return await take_in(hub, conn, payload, leave)
+        return await take_in_paper(hub, conn, payload, leave)
     except DataError:
         return Row(mark, Taken.REFUSED, "holds what the database cannot")
 
 
-async def take_in(hub: Hub, conn: AsyncConnection, payload: bytes, leave: Leave = NO_LEAVE) -> Row:
+async def take_in_paper(hub: Hub, conn: AsyncConnection, payload: bytes, leave: Leave = NO_LEAVE) -> Row:
     """One whole copy: judged, then kept with its effect in one transaction."""
     try:
         copy = read_paper(payload)

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
 from hub import gap_alarm, parcels, question_log, work
-from hub.api import health, machine, messages
+from hub.api import catalogue, enrolments, health, heartbeats, messages, questions
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
 from hub.api.problems import HANDLERS
@@ -34,7 +34,7 @@ from kiosk.clock import Clock
 _log = structlog.get_logger()
 ROUTES = [
     *(messages.put_envelope, messages.put_parcel, messages.head_parcel, messages.post_batch),
-    *(machine.enrol, machine.heartbeat, machine.ask, machine.get_progress, machine.catalogue),
+    *(enrolments.enrol, heartbeats.heartbeat, questions.ask, questions.get_progress, catalogue.catalogue),
     *(health.healthz, health.readyz, health.metrics),
 ]
 _STALLED_EVERY_S = 30

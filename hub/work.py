@@ -84,7 +84,7 @@ async def _open_envelope(context: JobContext, key: str) -> None:
             async with conn.transaction():
                 if await _is_done(conn, key):
                     return
-                await _take_in(hub, conn, await _open(hub, conn, key))
+                await _keep_opened(hub, conn, await _open(hub, conn, key))
                 await events.record(conn, hub.clock.now(), actor="hub", kind="opened", key=key)
         except _UNREADABLE as error:
             await _set_aside(hub, conn, key, error)
@@ -121,7 +121,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     return _Opened(header.kiosk_id, header.key, decode_content(header.kind, plain))
 
 
-async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
+async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
     key = opened.key
     match opened.content:
         case CaseForm() as form:
@@ -137,7 +137,7 @@ async def _take_in(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
             await ratings.judge(hub, conn, form.receipt_number)
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
-            await ratings.take_in(hub, conn, key, rating)
+            await ratings.keep_rating(hub, conn, key, rating)
         case Complaint() as complaint:
             await conn.execute(
                 "insert into complaint "

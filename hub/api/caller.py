@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from hub.api.bodies import NO_BODY, Body
 from hub.api.problems import Problem
 from hub.context import Hub
-from hub.machines import NotFresh, Proof, least_form, take_nonce
+from hub.machine_keys import NotFresh, Proof, least_form, take_nonce
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.fleet import Enrolled, HeartbeatAnswer
 from kiosk.messages.requests import (

@@ -14,9 +14,9 @@ from psycopg import AsyncConnection
 from hub import inbox, parcels
 from hub.api.caller import Caller, fresh
 from hub.api.problems import Problem, problem_of
+from hub.batch_intake import Judged, take_in_batch
 from hub.context import Hub
-from hub.intake import Judged, take_in
-from hub.machines import NotFresh
+from hub.machine_keys import NotFresh
 from kiosk.messages.batch import BatchAnswer, BatchResult
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, digest_of_wire, parse
@@ -87,7 +87,7 @@ def _checked_sender(sent: Submission, key: str, caller: Caller) -> str:
 @post("/v1/batches", status_code=200)
 async def post_batch(caller: Caller, hub: Hub) -> BatchAnswer:
     """Receives a batch file that one machine brings for others; each envelope is judged by its own signature."""
-    judged, trouble = await take_in(hub, caller.sent.path)
+    judged, trouble = await take_in_batch(hub, caller.sent.path)
     return BatchAnswer([_result(each) for each in judged], trouble)
 
 

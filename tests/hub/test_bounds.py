@@ -18,7 +18,7 @@ from hub import events
 from hub.database import open_pool
 from hub.gateway import DepartmentDown
 from hub.inbox import receive
-from hub.restore import Taken, take_in
+from hub.restore import Taken, take_in_paper
 from hub.work import UntilItAnswers
 from kiosk.messages import envelope, questions, seal
 from kiosk.messages.batch import Member, write_batch
@@ -389,7 +389,7 @@ def test_paper_that_nobody_can_store_is_refused_alone(
     facts = {"version": 1, "suite": "std", "kiosk_id": machine.kiosk_id, "seq": 1, "sha256": bytes(32)}
     facts |= {"key": bytes(16), "case_id": "c", "receipt_number": bytes(10), "created_at": 1, "sealed": b"x"}
     signed = msgspec.msgpack.encode(list((facts | changes).values()))
-    row = run(hub.dsn, lambda conn: take_in(None, conn, msgspec.msgpack.encode([signed, b"x" * 64])))
+    row = run(hub.dsn, lambda conn: take_in_paper(None, conn, msgspec.msgpack.encode([signed, b"x" * 64])))
     assert row.taken is Taken.REFUSED
 
 

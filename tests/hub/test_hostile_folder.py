@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hub.files import Folder, Handled, exit_code, told
+from hub.batch_folder import Folder, Handled, exit_code, told
 from hub.keys import load_keys
 from hub.server import Extras, make_hub
 from kiosk.clock import Clock

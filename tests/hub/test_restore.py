@@ -333,7 +333,7 @@ def test_paper_and_original_at_once_are_one_case(
     payload = join_codes({code.number: code.piece for code in codes})
     doings: dict[str, Doing] = {
         "original": lambda city, conn: inbox.receive(city, conn, parse(sent.wire), machine.keys.public),
-        "paper": lambda city, conn: papers.take_in(city, conn, payload),
+        "paper": lambda city, conn: papers.take_in_paper(city, conn, payload),
     }
     waits = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
     with psycopg.connect(hub.dsn) as blocker, ThreadPoolExecutor(2) as pool:

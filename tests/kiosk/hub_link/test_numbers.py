@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from hub.enrolment import CODE_LIVES
-from hub.machines import NEW_STORE
+from hub.machine_keys import NEW_STORE
 from kiosk.cases import is_receipt_number, receipt_number
 from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol, keep_enrolment
 from kiosk.hub_link.numbers import SKIPPED, NoNumber, ReceiptNumbers

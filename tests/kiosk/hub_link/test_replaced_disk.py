@@ -18,7 +18,7 @@ from hub.context import Hub
 from hub.ended_keys import Leave
 from hub.gaps import Finding, findings
 from hub.keys import load_keys
-from hub.machines import NEW_STORE
+from hub.machine_keys import NEW_STORE
 from hub.postgres import OwnPostgres
 from hub.server import Extras, make_hub
 from kiosk.hub_link import transfer
@@ -177,11 +177,11 @@ async def test_the_slip_of_the_lost_case_restores_it_and_the_new_store_never_not
     codes = [read_code(code) for code in copy.codes]
     ends_tomorrow(new.hub, new.kiosk_id)
     payload = join_codes({code.number: code.piece for code in codes})
-    row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in(hub, conn, payload))
+    row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in_paper(hub, conn, payload))
     assert (row.taken, key in new.at_hub()) == (papers.Taken.REFUSED, False), "its key was replaced"
     assert f"hub restore --ended {old.kiosk_id}" in row.why
     leave = Leave(frozenset({old.kiosk_id}), "chief")
-    row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in(hub, conn, payload, leave))
+    row = await trio.to_thread.run_sync(old.at_city, lambda hub, conn: papers.take_in_paper(hub, conn, payload, leave))
     assert (row.slip, row.taken) == (number, papers.Taken.RESTORED)
     assert new.missing() == [], "its number is known, and those of the new store are others"
     assert len(new.at_hub()) == 1 + len(fresh)

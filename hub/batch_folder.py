@@ -16,8 +16,8 @@ import psycopg
 import structlog
 
 from hub import events
+from hub.batch_intake import Judged, TakenIn, take_in_batch
 from hub.context import Hub
-from hub.intake import Judged, TakenIn, take_in
 from kiosk.messages.batch import FILE_BYTES, SUFFIX, Member, batch_name, keys_below, own_place, write_below
 from kiosk.messages.foreign import FileIdentity, OpenFolder, Refused, shown
 
@@ -137,7 +137,7 @@ class Folder:
 
     async def _judged(self, name: str, file: BinaryIO) -> TakenIn:
         try:
-            return await take_in(self._hub, file)
+            return await take_in_batch(self._hub, file)
         except (OSError, psycopg.OperationalError):
             raise
         except Exception as error:

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from hub import inbox, parcels
 from hub.context import Hub
 from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
-from hub.machines import MachineKey, hub_key_of
+from hub.machine_keys import MachineKey, hub_key_of
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
@@ -54,7 +54,7 @@ class _Stopped(Exception):
     """Nobody waits for what this thread reads any more."""
 
 
-async def take_in(hub: Hub, source: Source, leave: Leave = NO_LEAVE) -> TakenIn:
+async def take_in_batch(hub: Hub, source: Source, leave: Leave = NO_LEAVE) -> TakenIn:
     """Takes in a batch file: first what was signed, then only the parcels that it names, then each envelope.
 
     A batch that came over HTTPS counts as by file too: another machine brings it, its own may be away for long. With a
@@ -69,12 +69,12 @@ async def take_in(hub: Hub, source: Source, leave: Leave = NO_LEAVE) -> TakenIn:
             raise _Stopped
 
     try:
-        return await _take_in(hub, source, leave, pause)
+        return await _take_in_members(hub, source, leave, pause)
     finally:
         stopped.set()
 
 
-async def _take_in(hub: Hub, source: Source, leave: Leave, pause: Callable[[], None]) -> TakenIn:
+async def _take_in_members(hub: Hub, source: Source, leave: Leave, pause: Callable[[], None]) -> TakenIn:
     trouble: list[str] = []
     found = await asyncio.to_thread(_envelopes, source, trouble, pause)
     judged: list[Judged] = []
