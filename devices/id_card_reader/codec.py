@@ -140,11 +140,11 @@ class Decoder:
             if MIN_LEN <= length <= MAX_LEN:
                 if len(self._buffer) < 7 + length:
                     return None
-                if (frame := self._take(7 + length)) is not None:
+                if (frame := self._checked_frame(7 + length)) is not None:
                     return frame
             self._reject()
 
-    def _take(self, size: int) -> Frame | None:
+    def _checked_frame(self, size: int) -> Frame | None:
         body = self._buffer[5:size]
         if checksum(body):
             return None

@@ -1,7 +1,7 @@
 """Jobs on their way to the paper: what has left, what the printer confirmed, and what may hang in it.
 
 After an end that is not known the printer may stand inside a picture, or with half a slip on its paper. Nothing is
-printed then before ``settle`` has brought it to a known state: blank dots that complete the picture, ``ESC @``, a cut
+printed then before ``bring_to_known_state`` has done its work: blank dots that complete the picture, ``ESC @``, a cut
 that parts the half slip from the next one, and the printer's own word that it has done all that.
 """
 
@@ -92,14 +92,14 @@ class Delivery:
             self._lose(fault.error)
             return self._ended(Outcome.UNKNOWN, fault.error)
 
-    def settle(self, deadline: Deadline) -> str:
+    def bring_to_known_state(self, deadline: Deadline) -> str:
         """Bring the printer to a known state. "" when it is in one, else the code of what keeps it from it.
 
         Goes on where the last try ended; every try may find that the job in doubt has been printed after all.
         """
         if not self.clean:
             self._talk.deadline = deadline
-            self.trouble = self._settled(deadline)
+            self.trouble = self._reach_known_state(deadline)
             self._publish()
         return self.trouble
 
@@ -185,7 +185,7 @@ class Delivery:
 
     # -- after an end that is not known --------------------------------------------------------------------------
 
-    def _settled(self, deadline: Deadline) -> str:
+    def _reach_known_state(self, deadline: Deadline) -> str:
         if self.lost:
             raise TryAgain(self.lost)
         sense = self.look()

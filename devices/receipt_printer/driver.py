@@ -99,7 +99,7 @@ class EscposPrinter:
         self._look(Deadline(SETTLE_S))
         if self._delivery.clean is False:
             flush_s = len(self._paper.flush_bytes) * BITS_PER_BYTE / self._settings.baudrate
-            self._delivery.settle(Deadline(SETTLE_S + flush_s))
+            self._delivery.bring_to_known_state(Deadline(SETTLE_S + flush_s))
 
     def teardown(self) -> None:
         """Close."""
@@ -139,7 +139,7 @@ class EscposPrinter:
         The value is the ``PrintResult`` of the latest job: what was unknown may be ``printed`` by now.
         """
         self._require_link()
-        reason = "" if self._delivery.clean else self._delivery.settle(deadline)
+        reason = "" if self._delivery.clean else self._delivery.bring_to_known_state(deadline)
         if reason:
             return ended(PrintResult(Outcome.UNKNOWN, (reason,)))
         return Completed(Completion.SUCCESS, self._delivery.end)
@@ -156,7 +156,7 @@ class EscposPrinter:
             return self._delivery.lost
         if deadline.over:
             return "canceled" if deadline.canceled.is_set() else "timeOut"
-        if self._delivery.clean is False and (reason := self._delivery.settle(deadline)):
+        if self._delivery.clean is False and (reason := self._delivery.bring_to_known_state(deadline)):
             return reason
         self._talk.deadline = deadline
         sense = self._delivery.look()

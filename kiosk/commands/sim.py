@@ -15,4 +15,4 @@ SIMS = ("id_card_reader", "receipt_printer", "camera")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sim(device: str, arguments: tuple[str, ...]) -> None:
     """Emulate DEVICE; its own options follow (try: kiosk sim camera --help)."""
-    sys.exit(importlib.import_module(f"devices.{device}.sim").main(list(arguments)))
+    sys.exit(importlib.import_module(f"devices.{device}.sim.emulator").main(list(arguments)))

@@ -12,9 +12,9 @@ import zxingcpp
 from PIL import Image
 
 from devices.receipt_printer.codec import Paper
-from devices.receipt_printer.interpreter import Interpreter
 from devices.receipt_printer.job import PrintJob
-from devices.receipt_printer.page import Page
+from devices.receipt_printer.sim.interpreter import Interpreter
+from devices.receipt_printer.sim.paper import PaperRoll
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import Limit
 from kiosk.hub_link.filing import Filed
@@ -148,7 +148,7 @@ def of_person(masked):
 def on_paper(job, **paper):
     """The job through encoder, bytes and printer, as text and picture."""
     slips = []
-    page = Page(dots=576, columns=48, on_slip=lambda picture, words: slips.append((words, picture)))
+    page = PaperRoll(dots=576, columns=48, on_slip=lambda picture, words: slips.append((words, picture)))
     interpreter = Interpreter(page, Still(), lambda _: None)
     for byte in Paper(**paper).compose(job):
         interpreter.feed(byte)
@@ -262,7 +262,7 @@ def test_technicians_test_print_has_everything():
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_receipt_number_is_never_broken_over_lines(columns, language):
     pages = []
-    page = Page(dots=columns * 12, columns=columns, on_slip=lambda _, words: pages.append(words))
+    page = PaperRoll(dots=columns * 12, columns=columns, on_slip=lambda _, words: pages.append(words))
     interpreter = Interpreter(page, Still(), lambda _: None)
     for byte in Paper(columns=columns, dots=columns * 12).compose(slip_job(ACCEPTED, language)):
         interpreter.feed(byte)
@@ -341,7 +341,7 @@ def test_a_case_that_the_city_has_needs_no_second_copy(state):
 def test_second_copy_is_legible_on_narrow_paper_too():
     copy = SecondCopy("0000-0000", ("TB1:" + "A" * (CODE_CHARACTERS - 4),))
     page_pictures = []
-    page = Page(dots=384, columns=32, on_slip=lambda picture, _: page_pictures.append(picture))
+    page = PaperRoll(dots=384, columns=32, on_slip=lambda picture, _: page_pictures.append(picture))
     interpreter = Interpreter(page, Still(), lambda _: None)
     for byte in Paper(columns=32, dots=384).compose(slip_job(msgspec.structs.replace(STORED, second_copy=copy))):
         interpreter.feed(byte)

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from devices.camera import portraits
-from devices.camera.people import PHOTO_MAX_BYTES, card_photo, faces_of
-from devices.camera.puppet import FaceSpec, render
-from devices.camera.scene import Scene
+from devices.camera.sim import portraits
+from devices.camera.sim.people import PHOTO_MAX_BYTES, card_photo, faces_of
+from devices.camera.sim.puppet import FaceSpec, render
+from devices.camera.sim.scene import Scene
 from kiosk.vision.faces import FaceDetector, FaceMesh, yaw_deg
 
 ANNA = FaceSpec(8, "female", 30)

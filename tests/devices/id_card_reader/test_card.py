@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.id_card_reader.card import UnknownKind, added_addresses, nation_name, parse_card
-from devices.id_card_reader.sim import build_card
+from devices.id_card_reader.sim.emulator import build_card
 
 PEOPLE = tomllib.loads(Path(__file__).with_name("people.toml").read_text(encoding="utf-8"))
 CARDS: dict[str, dict[str, Any]] = {person["id"]: person["card"] for person in PEOPLE["person"]}

@@ -13,7 +13,7 @@ from PIL import ImageOps
 
 from devices.receipt_printer.codec import Paper, code128_data, without_real_time
 from devices.receipt_printer.job import Code128, Columns, Cut, Feed, Image, Line, PrintJob, Qr, Rule
-from devices.receipt_printer.page import code128_bars
+from devices.receipt_printer.sim.paper import code128_bars
 
 START = b"\x1b@\x1c&"
 REAL_TIME = re.compile(rb"\x10[\x04\x05\x14]")

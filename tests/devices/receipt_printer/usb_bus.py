@@ -12,7 +12,7 @@ from typing import Any
 import usb.backend
 from usb.core import USBError, USBTimeoutError
 
-from devices.receipt_printer.machine import PrinterMachine
+from devices.receipt_printer.sim.mechanism import PrinterMechanism
 
 BACKEND: Any = usb.backend.IBackend  # its methods have no result types
 VENDOR, PRODUCT = 0x0483, 0x5743
@@ -59,7 +59,7 @@ class Bus(BACKEND):
         self._interfaces = interfaces
         self._answers = bytearray()
         self._arrived = threading.Condition()
-        self.printer = PrinterMachine(self._reply, slips=slips, mm_per_s=0)
+        self.printer = PrinterMechanism(self._reply, slips=slips, mm_per_s=0)
         self.plugged, self.usblp, self.claimed, self.takes_bytes = True, True, [], None
         self.addresses: set[int] = set()
 

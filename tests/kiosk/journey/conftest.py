@@ -18,10 +18,10 @@ import trio.testing
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.receipt_printer.codec import Paper
-from devices.receipt_printer.interpreter import Interpreter
 from devices.receipt_printer.job import Outcome as Ended
 from devices.receipt_printer.job import PrintJob, PrintResult
-from devices.receipt_printer.page import Page as Roll
+from devices.receipt_printer.sim.interpreter import Interpreter
+from devices.receipt_printer.sim.paper import PaperRoll
 from devices.vocabulary import Completion
 from kiosk.cases import receipt_number
 from kiosk.hub_link.client import Answered, Unreachable
@@ -120,7 +120,7 @@ class _Still:
 def on_paper(job: PrintJob) -> str:
     """The job through encoder, bytes and printer, as text."""
     slips: list[str] = []
-    roll = Roll(dots=576, columns=48, on_slip=lambda _picture, said: slips.append(said))
+    roll = PaperRoll(dots=576, columns=48, on_slip=lambda _picture, said: slips.append(said))
     interpreter = Interpreter(roll, _Still(), lambda _: None)
     for byte in Paper().compose(job):
         interpreter.feed(byte)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devices.camera.driver import CameraSettings
-from devices.camera.people import card_photo, faces_of
+from devices.camera.sim.people import card_photo, faces_of
 from devices.simulation import ControlClient
 from kiosk.vision.client import Challenge, FaceProgress
 

@@ -1,7 +1,8 @@
 """An ESC/POS printer's reading of its bytes: the emulator's brain, written from the command reference.
 
 Written apart from this project's own encoder. Understands what common hosts send; what it does not know is counted,
-never fatal. Marks go to a ``Page``; whatever moves paper asks the ``Mechanism`` first, which blocks while it stands.
+never fatal. Marks go to a ``PaperRoll``; whatever moves paper asks the ``Mechanism`` first, which blocks while it
+stands.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from devices.receipt_printer.page import GARBAGE, Page, Style
+from devices.receipt_printer.sim.paper import GARBAGE, PaperRoll, Style
 
 Bytes = Generator[None, int, bytes]
 Step = Generator[None, int, None]
@@ -46,7 +47,7 @@ class Interpreter:
     """One stream of bytes. ``feed`` takes one byte; ``in_data`` says whether the next belongs to binary data."""
 
     def __init__(
-        self, page: Page, mechanism: Mechanism, reply: Callable[[bytes], None], *, encoding: str = "gb18030"
+        self, page: PaperRoll, mechanism: Mechanism, reply: Callable[[bytes], None], *, encoding: str = "gb18030"
     ) -> None:
         self.page, self._mechanism, self._reply = page, mechanism, reply
         self._encoding = encoding
@@ -92,7 +93,7 @@ class Interpreter:
                 self.page.tab()
             # CR, FF, CAN, NUL and the rest of the control characters do nothing in standard mode.
 
-    def _take(self, count: int) -> Bytes:
+    def _next_bytes(self, count: int) -> Bytes:
         """The next ``count`` bytes as binary data."""
         self.in_data = True
         taken = bytearray()
@@ -112,7 +113,7 @@ class Interpreter:
             self._put(chr(byte), 1)
         elif self._encoding == "utf8":
             more = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
-            raw = bytes((byte,)) + (yield from self._take(more))
+            raw = bytes((byte,)) + (yield from self._next_bytes(more))
             self._put(raw.decode("utf-8", "replace")[:1], 2)
         elif self._chinese:
             yield from self._chinese_character(byte)
@@ -132,7 +133,7 @@ class Interpreter:
     def _chinese_character(self, lead: int) -> Step:
         trail = yield
         if 0x30 <= trail <= 0x39:  # a four-byte code: fonts have two-byte areas only
-            yield from self._take(2)
+            yield from self._next_bytes(2)
             self._garbage()
             return
         try:
@@ -157,7 +158,7 @@ class Interpreter:
         if command in (0x04, 0x05):
             yield
         elif command == 0x14:
-            yield from self._take(7 if (yield) == 8 else 2)
+            yield from self._next_bytes(7 if (yield) == 8 else 2)
         else:
             self._count(bytes((0x10, command)))
 
@@ -185,10 +186,10 @@ class Interpreter:
             case "3":
                 self.page.line_dots = yield
             case "$":
-                low, high = yield from self._take(2)
+                low, high = yield from self._next_bytes(2)
                 self.page.move(low + 256 * high, absolute=True)
             case "\\":
-                distance = int.from_bytes((yield from self._take(2)), "little", signed=True)
+                distance = int.from_bytes((yield from self._next_bytes(2)), "little", signed=True)
                 self.page.move(distance, absolute=False)
             case "*":
                 yield from self._bit_image()
@@ -196,9 +197,9 @@ class Interpreter:
                 while (yield):
                     pass
             case "p":
-                yield from self._take(3)
+                yield from self._next_bytes(3)
             case "c" | "B":
-                yield from self._take(2)
+                yield from self._next_bytes(2)
             case "i" | "m":
                 self._cut()
             case "<" | "L" | "\x0c":
@@ -225,11 +226,11 @@ class Interpreter:
             case "-" | "W" | "C":
                 yield
             case "S":
-                yield from self._take(2)
+                yield from self._next_bytes(2)
             case "(":
                 yield
-                low, high = yield from self._take(2)
-                yield from self._take(low + 256 * high)
+                low, high = yield from self._next_bytes(2)
+                yield from self._next_bytes(low + 256 * high)
             case _:
                 self._count(bytes((0x1C, command)))
 
@@ -265,7 +266,7 @@ class Interpreter:
             case "8":
                 yield from self._extended((yield), 4)
             case "L" | "W" | "P" | "\\" | "$":
-                yield from self._take(2)
+                yield from self._next_bytes(2)
             case other if other.encode("latin-1") in ONE_ARGUMENT_GS:
                 yield
             case _:
@@ -291,9 +292,9 @@ class Interpreter:
         if kind != 0x30:
             self._count(b"\x1dv" + bytes((kind,)))
             return
-        xl, xh, yl, yh = yield from self._take(4)
+        xl, xh, yl, yh = yield from self._next_bytes(4)
         width, height = xl + 256 * xh, yl + 256 * yh
-        data = yield from self._take(width * height)
+        data = yield from self._next_bytes(width * height)
         if not data:
             return
         picture = Image.frombytes("1", (width * 8, height), data).convert("L")
@@ -308,17 +309,17 @@ class Interpreter:
             self.page.picture(strip, first=top == 0, height=picture.height)
 
     def _bit_image(self) -> Step:
-        mode, low, high = yield from self._take(3)
+        mode, low, high = yield from self._next_bytes(3)
         depth = 3 if mode in (32, 33) else 1
         width = low + 256 * high
-        data = yield from self._take(width * depth)
+        data = yield from self._next_bytes(width * depth)
         if data:
             rows = Image.frombytes("1", (depth * 8, width), data).transpose(Image.Transpose.TRANSPOSE)
             self._print_picture(rows.convert("L"))
 
     def _barcode(self, kind: int) -> Step:
         if kind >= 65:
-            data = yield from self._take((yield))
+            data = yield from self._next_bytes((yield))
         else:
             collected = bytearray()
             while byte := (yield):
@@ -330,8 +331,8 @@ class Interpreter:
         self.page.barcode(kind, data, width=self._bar_width, height=self._bar_height, text=self._bar_text)
 
     def _extended(self, group: int, length_bytes: int) -> Step:
-        length = int.from_bytes((yield from self._take(length_bytes)), "little")
-        data = yield from self._take(length)
+        length = int.from_bytes((yield from self._next_bytes(length_bytes)), "little")
+        data = yield from self._next_bytes(length)
         if group == ord("k") and data[:1] == b"1":
             self._qr(data[1], data[2:])
         elif group == ord("L"):

@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 import cv2
 import numpy as np
 
-from devices.camera import puppet_head as head
-from devices.camera.puppet_paint import SIDE_PX, paint
-from devices.camera.puppet_traits import FaceSpec, Traits, traits
+from devices.camera.sim import puppet_head as head
+from devices.camera.sim.puppet_paint import SIDE_PX, paint
+from devices.camera.sim.puppet_traits import FaceSpec, Traits, traits
 
 __all__ = ["FaceSpec", "render"]
 

@@ -43,7 +43,7 @@ class Mark:
     style: Style
 
 
-class Page:
+class PaperRoll:
     """One roll of paper, slip after slip. ``on_slip(picture, text)`` is called at every cut."""
 
     def __init__(self, *, dots: int, columns: int, on_slip: Callable[[Image.Image, str], None]) -> None:
@@ -241,7 +241,7 @@ def _teeth(size: tuple[int, int]) -> Image.Image:
     return mask
 
 
-class NoPage(Page):
+class NoPaper(PaperRoll):
     """Takes marks and keeps none: for following the structure of a stream only."""
 
     def __init__(self) -> None:

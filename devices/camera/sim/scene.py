@@ -9,7 +9,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from devices.camera.puppet import FaceSpec, render
+from devices.camera.sim.puppet import FaceSpec, render
 
 SIZE = (640, 480)
 TURN_S = 0.7

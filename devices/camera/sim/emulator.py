@@ -14,9 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from devices.camera.people import faces_of
-from devices.camera.puppet import FaceSpec, render
-from devices.camera.scene import SIZE, TURNS_DEG, Scene
+from devices.camera.sim.people import faces_of
+from devices.camera.sim.puppet import FaceSpec, render
+from devices.camera.sim.scene import SIZE, TURNS_DEG, Scene
 from devices.simulation import SimError, SimServer, control_path
 
 FPS = 20

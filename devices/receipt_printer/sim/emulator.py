@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from devices.receipt_printer.machine import ERRORS, PAPERS, PrinterMachine
+from devices.receipt_printer.sim.mechanism import ERRORS, PAPERS, PrinterMechanism
 from devices.simulation import PtyPort, SimError, SimServer, control_path
 
 POLL_S = 0.1
@@ -161,7 +161,7 @@ class PrinterSim:
     def __init__(self, wire: Wire, **options: Any) -> None:
         self.wire = wire
         self._answers = Answers(wire.write)
-        self.machine = PrinterMachine(self._send, **options)
+        self.machine = PrinterMechanism(self._send, **options)
         self._mm_per_s = self.machine.mm_per_s
         self.verbs = {name: getattr(self, name) for name in VERBS}
         self._garble_left = self._late_left = self._double_left = 0
@@ -354,7 +354,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-barrier", action="store_true", help="do not answer GS r and GS I")
     parser.add_argument("--no-real-time-in-data", action="store_true", help="DLE EOT inside pictures is only data")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

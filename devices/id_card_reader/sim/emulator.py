@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
-import sys
 import threading
 import time
 import tomllib
@@ -427,7 +426,3 @@ def main(argv: list[str]) -> int:
         return server.run("id_card_reader", port=port.path, baudrate=options.baud)
     finally:
         port.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from devices.camera.puppet_head import TILES, canonical
-from devices.camera.puppet_traits import Colour, Traits
+from devices.camera.sim.puppet_head import TILES, canonical
+from devices.camera.sim.puppet_traits import Colour, Traits
 
 SIDE_PX = 1024
 

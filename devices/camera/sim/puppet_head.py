@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.camera.puppet_traits import Traits
+from devices.camera.sim.puppet_traits import Traits
 
 SKULL_CENTRE = np.array([0.0, 3.0, -2.8])
 SKULL_AXES = np.array([7.75, 10.0, 8.7])

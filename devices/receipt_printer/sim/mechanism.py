@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from devices.receipt_printer.interpreter import LF_DOTS, Interpreter
-from devices.receipt_printer.page import NoPage, Page
+from devices.receipt_printer.sim.interpreter import LF_DOTS, Interpreter
+from devices.receipt_printer.sim.paper import NoPaper, PaperRoll
 
 DOTS_PER_MM = 8
 ERRORS = {"cutter": 0x08, "fatal": 0x20, "recoverable": 0x40}
@@ -30,7 +30,7 @@ class SwitchedOff(Exception):
     """Power or a clear-buffer command ends what is under way."""
 
 
-class PrinterMachine:
+class PrinterMechanism:
     """A printer behind any wire: ``receive`` takes what came in, ``reply`` is called with what goes out.
 
     Real-time commands are executed as they come in, even while the mechanism stands and, as real printers do, even
@@ -91,13 +91,13 @@ class PrinterMachine:
         """Bytes from the host."""
         self.counts["bytes"] += len(data)
         for at in range(0, len(data), PIECE_BYTES):
-            self._take(data[at : at + PIECE_BYTES])
+            self._receive_piece(data[at : at + PIECE_BYTES])
 
     def line_is_empty(self) -> None:
         """Nothing is on the way any more: what comes from now on left after XOFF was said."""
         self._on_the_way = 0
 
-    def _take(self, piece: bytes) -> None:
+    def _receive_piece(self, piece: bytes) -> None:
         if self._off:
             before = min(len(piece), self._on_the_way)
             self._on_the_way -= before
@@ -259,10 +259,10 @@ class PrinterMachine:
                 raise SwitchedOff
 
     def _switch_on(self) -> None:
-        self.page = Page(dots=self._dots, columns=self._columns, on_slip=self._keep)
+        self.page = PaperRoll(dots=self._dots, columns=self._columns, on_slip=self._keep)
         self._interpreter = Interpreter(self.page, self, self._in_order, encoding=self._encoding)
         self._interpreter.unknown = self.unknown
-        self._tracker = Interpreter(NoPage(), _Still(), lambda _: None, encoding=self._encoding)
+        self._tracker = Interpreter(NoPaper(), _Still(), lambda _: None, encoding=self._encoding)
         self._auto_mask = 0
 
     def _in_order(self, data: bytes) -> None:

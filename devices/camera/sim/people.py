@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from devices.camera.puppet import FaceSpec, render
+from devices.camera.sim.puppet import FaceSpec, render
 
 PHOTO_SIZE = (102, 126)
 """Pixels of a resident ID card's photo (GA 490)."""

@@ -1,4 +1,4 @@
-"""Write the card photos of the people file beside it: ``python -m devices.camera.portraits hub/people/people.toml``."""
+"""Write the card photos of the people file beside it: ``python -m devices.camera.sim.portraits PEOPLE.toml``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from devices.camera.people import card_photo, faces_of
+from devices.camera.sim.people import card_photo, faces_of
 
 
 def write_portraits(people_file: Path) -> int:
@@ -19,7 +19,7 @@ def write_portraits(people_file: Path) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit 0 when the photos are written."""
-    parser = argparse.ArgumentParser(prog="python -m devices.camera.portraits", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m devices.camera.sim.portraits", description=__doc__)
     parser.add_argument("people", type=Path, help="the people file")
     sys.stdout.write(f"{write_portraits(parser.parse_args(argv).people)} photos\n")
     return 0

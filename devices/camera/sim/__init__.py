@@ -1,0 +1,1 @@
+"""The simulated camera: synthetic people as MJPEG."""

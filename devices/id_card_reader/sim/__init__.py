@@ -1,0 +1,1 @@
+"""The simulated card reader: a SAM_V module on a pty."""

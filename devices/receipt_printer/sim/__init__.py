@@ -1,0 +1,1 @@
+"""The simulated printer: ESC/POS on a pty or a TCP port, slips as pictures."""
