@@ -6,6 +6,7 @@ import gettext
 import io
 from functools import cache
 from importlib import resources
+from string import Formatter
 
 import msgspec
 from babel.messages.mofile import write_mo
@@ -29,8 +30,17 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The message with ``{name}`` places filled; a ``Text`` value gives each language its own words."""
         return Text(*(_fill(self.in_language(lang), values, lang) for lang in LANGUAGES))
 
+    def places(self) -> frozenset[str]:
+        """The names of all ``{name}`` places in any language. Raises ValueError for a brace that opens or ends none."""
+        return frozenset().union(*(places(self.in_language(lang)) for lang in LANGUAGES))
+
     def __bool__(self) -> bool:
         return bool(self.zh or self.en)
+
+
+def places(message: str) -> frozenset[str]:
+    """The names of the ``{name}`` places of a message. Raises ValueError."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(message) if name is not None)
 
 
 NOTHING = Text("", "")

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.catalogue.model import Catalogue, Service
+from kiosk.catalogue.model import Catalogue, KnownDepartment, Service
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
 from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
 
 MANIFEST = "manifest.json"
 HEAD = "catalogue.toml"
+DEPARTMENTS = "departments.toml"
 FILES = 2000
 TOTAL_BYTES = 64 * 1024 * 1024
 
@@ -96,9 +97,11 @@ def _read_into(found: dict[str, bytes], folder: Path, there: OpenFolder, line: s
 
 def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
     """The catalogue of these files; ``folder`` names them. Raises CatalogueError."""
-    if HEAD not in files:
-        raise CatalogueError(f"{folder / HEAD}: no such file; name the folder of the catalogue")
+    for name in (HEAD, DEPARTMENTS):
+        if name not in files:
+            raise CatalogueError(f"{folder / name}: no such file; name the folder of the catalogue")
     head = _toml(folder / HEAD, files[HEAD])
+    departments = _departments(folder / DEPARTMENTS, files[DEPARTMENTS])
     services = {}
     for name in files:
         path = folder / name
@@ -109,7 +112,7 @@ def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
             raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
         services[service.key] = service
     try:
-        return msgspec.convert({**head, "services": services}, Catalogue)
+        return msgspec.convert({**head, "departments": departments, "services": services}, Catalogue)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{folder / HEAD}: {error}") from error
 
@@ -117,6 +120,13 @@ def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
 def _service(path: Path, raw: bytes) -> Service:
     try:
         return msgspec.convert(_toml(path, raw), Service)
+    except msgspec.ValidationError as error:
+        raise CatalogueError(f"{path}: {error}") from error
+
+
+def _departments(path: Path, raw: bytes) -> dict[str, KnownDepartment]:
+    try:
+        return msgspec.convert(_toml(path, raw), dict[str, KnownDepartment])
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path}: {error}") from error
 

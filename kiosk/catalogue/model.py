@@ -87,9 +87,14 @@ class Applicant(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Due(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How this service appears in 我的待办: ``reason`` with places for the facts the department sent."""
+    """How this service appears in 我的待办: ``reason`` with places for the facts the department sent.
+
+    It is due while every condition of ``when`` holds; ``until`` is the fact with its last day, "" where there is none.
+    """
 
     reason: Text
+    when: tuple[Condition, ...] = ()
+    until: str = ""
 
 
 class Option(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,7 +135,10 @@ class StepSpec(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件)."""
+    """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件).
+
+    ``effect``: what acceptance changes in the department's records, by the department's own name; "": nothing.
+    """
 
     key: str
     line: Literal["traffic", "household", "exit_entry", "common"]
@@ -148,6 +156,7 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fees: tuple[Fee, ...] = ()
     result: Text = NOTHING
     is_collected: bool = False
+    effect: str = ""
     offline: Literal["info", "register", "live"] = "live"
     devices: tuple[str, ...] = ()
     due: Due | None = None
@@ -162,11 +171,28 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any(spec.kind == kind for spec in self.steps)
 
 
+class KnownFact(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fact that a department sends. ``list``: several values at once; ``values``: all that it can be, if known."""
+
+    type: Literal["text", "date", "number", "yes_no", "list"]
+    about: str
+    values: tuple[str, ...] = ()
+
+
+class KnownDepartment(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the catalogue may ask of a department: its facts and effects by name. ``effects`` say what they change."""
+
+    name: Text
+    facts: dict[str, KnownFact]
+    effects: dict[str, str]
+
+
 class Catalogue(Data, frozen=True, kw_only=True):
-    """Every service of one version, by key."""
+    """Every service of one version, by key; departments by key."""
 
     version: str
     services: dict[str, Service]
+    departments: dict[str, KnownDepartment]
     complaint_phone: str
     help_phone: str
 

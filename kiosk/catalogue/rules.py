@@ -24,6 +24,12 @@ def failed_checks(service: Service, facts: Facts, today: date) -> list[str]:
     return [c.id for c in service.checks if _applies(c, facts, today) and not holds(c, facts, today)]
 
 
+def is_due(service: Service, facts: Facts, today: date) -> bool:
+    """Whether it is to be shown as due: on a fact that the department did not send nothing is due."""
+    due = service.due
+    return due is not None and bool(due.when) and all(holds(each, facts, today) for each in due.when)
+
+
 def unfit(service: Service, *, card_kind: str, birth: date | None, valid_to: date | None, today: date) -> list[str]:
     """What the card itself speaks against: ``card_kind``, ``card_expired``, ``age``. ``valid_to`` None: for life."""
     applicant = service.applicant

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.rules import check_named, elements, failed_checks, unfit
+from kiosk.catalogue.rules import check_named, elements, failed_checks, is_due, unfit
 from kiosk.clock import full_years, months_later
 
 TODAY = date(2027, 1, 12)
@@ -182,3 +182,27 @@ def test_what_the_card_itself_speaks_against_is_told_together() -> None:
     assert unfit(service, **{**card, "valid_to": TODAY}) == []
     assert unfit(service, **{**card, "valid_to": TODAY - timedelta(days=1)}) == ["card_expired"]
     assert unfit(service, **{**card, "birth": None, "card_kind": "passport"}) == ["card_kind", "age"]
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "due"),
+    [
+        ("T01", {}, True),
+        ("T01", {"expires_on": "2027-04-12"}, True),
+        ("T01", {"expires_on": "2027-04-13"}, False),
+        ("T01", {"expires_on": "2026-01-12"}, True),
+        ("T01", {"expires_on": "2026-01-11"}, False),
+        ("T01", {"licence_state": "normal,suspended"}, False),
+        ("T01", {"licence_state": None}, False),
+        ("T01", {"expires_on": "some day"}, False),
+        ("H13", {"permit_valid_to": "2027-02-12"}, True),
+        ("H13", {"permit_valid_to": "2027-02-13"}, False),
+        ("E13", {"trips_left": 1, "valid_until": "2027-01-12"}, True),
+        ("E13", {"trips_left": 0, "valid_until": "2027-01-12"}, False),
+        ("E13", {"trips_left": 1, "valid_until": "2027-01-11"}, False),
+        ("E13", {}, False),
+        ("C01", {}, False),
+    ],
+)
+def test_what_is_due_is_said_by_the_services_own_data(key: str, changes: dict[str, Any], due: bool) -> None:
+    assert is_due(load().services[key], {**GOOD, **changes}, TODAY) is due
