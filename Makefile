@@ -5,7 +5,7 @@ SHOTS := demo-output
 COUNT := 1000000
 SEED := 1
 
-.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz attacks
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz attacks mistakes
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,13 +19,8 @@ run: ## the demo: machine, city and emulated hardware (./run)
 test: ## the whole suite, offscreen (./test)
 	@./test
 
-check: setup ## lint, format, types, import arrows, house rules
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/python tools/house_rules.py
-	$(BIN)/python tools/make_docs.py --check
+check: ## lint, format, types, import layers, house rules, generated pages
+	@bash tools/check.sh
 
 format: setup ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
@@ -60,6 +55,9 @@ attacks: setup ## what strangers try at each door, on loopback; a table: tried, 
 
 fuzz: setup ## every parser of foreign bytes with many inputs: make fuzz COUNT=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
+
+mistakes: setup ## one small mistake after the other is seeded; how many do the tests catch?
+	$(BIN)/python -m tests.mistakes
 
 shots: setup ## the scripted demo on a virtual screen; pictures into demo-output/
 	$(BIN)/kiosk demo --scripted --output $(SHOTS)

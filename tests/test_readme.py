@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from hub import cli as hub_cli
+from kiosk import cli as kiosk_cli
+
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text(encoding="utf-8")
 COMMANDS = ("run", "demo", "doctor", "devices", "queue", "catalogue", "journeys", "walk", "sim", "enrol", "audit")
 
@@ -37,8 +41,48 @@ def test_the_two_commands_are_there_and_executable(command: str) -> None:
     assert done.returncode == 0
 
 
-def test_ci_runs_the_same_suite() -> None:
-    assert "exec ./test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+def test_ci_runs_every_check_and_the_same_suite() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert lines[-2:] == ["bash tools/check.sh", 'exec ./test "$@"']
+    checked = re.findall(r'^try "([a-z ]+)"', (ROOT / "tools" / "check.sh").read_text("utf-8"), flags=re.MULTILINE)
+    assert checked == ["lint", "format", "types", "import layers", "house rules", "generated pages"]
+
+
+def test_a_check_that_is_not_kept_is_named_after_all_were_tried(tmp_path: Path) -> None:
+    tools, bin_ = tmp_path / "tools", tmp_path / ".venv" / "bin"
+    tools.mkdir()
+    bin_.mkdir(parents=True)
+    (tools / "check.sh").write_bytes((ROOT / "tools" / "check.sh").read_bytes())
+    says = 'say() { echo "$*" >&2; }; fail() { say "$*"; exit 1; }'
+    (tools / "setup.sh").write_text(f"set -euo pipefail\nroot={tmp_path} venv={tmp_path}/.venv\n{says}\n")
+    for name, ends in {"ruff": 0, "pyright": 1, "lint-imports": 0, "python": 1}.items():
+        (bin_ / name).write_text(f"#!/bin/sh\nexit {ends}\n")
+        (bin_ / name).chmod(0o755)
+    done = subprocess.run(["bash", str(tools / "check.sh")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "not kept: types house rules generated pages")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_that_a_page_names_exist(page: Path) -> None:
+    words = "\n".join(re.findall(r"`[^`\n]+`|^```[^`]*^```", page.read_text("utf-8"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+    assert set(re.findall(r"(?<![\w-])make ([a-z][a-z-]+)", words)) - targets == set()
+    for program, main in (("kiosk", kiosk_cli.main), ("hub", hub_cli.main)):
+        named = re.findall(rf"(?m)(?:^|`)(?:\S+/bin/)?{program} ([a-z]+(?: [a-z]+)?)\b(?![.=/-])", words)
+        assert [name for name in named if not _is_command(main, name)] == []
+
+
+def _is_command(main: click.Command, name: str) -> bool:
+    """Whether the first word, and the second where the first is a group, is a command."""
+    context = click.Context(main)
+    for word in name.split():
+        if not isinstance(main, click.Group):
+            return True
+        found = main.get_command(context, word)
+        if found is None:
+            return False
+        main = found
+    return True
 
 
 def test_tour_has_ten_lines() -> None:

@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: ``configuration.md`` (typed configuration) and ``journeys.md`` (catalogue).
+"""Writes the generated files of docs/: ``configuration.md`` and ``kiosk.toml`` (typed configuration), ``journeys.md``.
 
 ``--check`` writes nothing and ends with 1 when a page is not what would be written.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +156,62 @@ def journeys() -> str:
     return "".join(parts)
 
 
-PAGES = {"configuration.md": configuration, "journeys.md": journeys}
+SAMPLE_HEAD = """# A commented kiosk.toml: every key that there is, with what it means. Made by `make docs`.
+#
+# Lines with a single # are defaults: take the sign away to set another value. What stands without it must be given.
+# Copy it to /etc/tongban/kiosk.toml, keep the devices that the machine has, and see docs/setting-up-a-machine.md.
+"""
+SAMPLES = {
+    "machine.id": "hall-0001",
+    "machine.hall": "市公安局政务服务大厅",
+    "machine.division": "990101",
+    "machine.status_socket": "/run/tongban/status.sock",
+    "machine.log_folder": "/var/log/tongban",
+    "store.path": "/var/lib/tongban/store.sqlite",
+    "hub.url": "https://hub.example",
+    "hub.seal_key": "",
+    "hub.verify_key": "",
+    "id_card_reader.port": "/dev/tongban-reader",
+    "receipt_printer.transport": "serial",
+    "receipt_printer.port": "/dev/tongban-printer",
+    "camera.source": "/dev/v4l/by-id/tongban-camera",
+}
+"""What the sample gives to keys that must be given, and to some that mostly are."""
+
+
+def sample() -> str:
+    """The file ``kiosk.toml``: every key with its meaning, those with a default commented out."""
+    found = classes(ROOT / "kiosk" / "config.py")
+    parts = [SAMPLE_HEAD]
+    for class_name, section in SECTIONS.items():
+        node = found[class_name]
+        parts.append(f"\n## {ast.get_docstring(node)}\n[{section}]\n{_sample_keys(section, keys_of(node, {}))}")
+    for name, folder, node in drivers():
+        about = " ".join((ast.get_docstring(node) or "").split())
+        keys = _sample_keys(folder, keys_of(node, aliases(ROOT / "devices" / folder)))
+        parts.append(f'\n## {about}\n[devices.{folder}]\ndriver = "{name}"\n{keys}')
+    return "".join(parts).replace("``", "`")
+
+
+def _sample_keys(section: str, keys: Iterator[Key]) -> str:
+    lines = []
+    for key in keys:
+        lines += textwrap.wrap(key.meaning, 118, initial_indent="## ", subsequent_indent="## ")
+        value = SAMPLES.get(f"{section}.{key.name}")
+        if value is None:
+            lines.append(f"# {key.name} = {_toml_value(ast.literal_eval(key.default))}")
+        else:
+            lines.append(f"{key.name} = {_toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    return "2027-01-12" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+PAGES = {"configuration.md": configuration, "kiosk.toml": sample, "journeys.md": journeys}
 
 
 def stale() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,27 @@ def test_the_wrong_key_is_named_in_one_line(
     assert done.exit_code == 1
     (line,) = done.output.strip().splitlines()
     assert named in line
+
+
+@pytest.mark.parametrize("every_key", [False, True], ids=["as it stands", "every default given"])
+def test_the_sample_starts_a_machine_once_it_has_the_hubs_keys(
+    config_file: Callable[..., Path], tmp_path: Path, every_key: bool
+) -> None:
+    known = configuration.load(config_file()).hub
+    sample = (Path(__file__).parents[2] / "docs" / "kiosk.toml").read_text("utf-8")
+    path = tmp_path / "sample.toml"
+    path.write_text(sample, "utf-8")
+    with pytest.raises(ConfigError, match=r"\[hub\] seal_key"):
+        configuration.load(path)
+    sample = sample.replace('seal_key = ""', f'seal_key = "{known.seal_key}"')
+    sample = sample.replace('verify_key = ""', f'verify_key = "{known.verify_key}"')
+    if every_key:
+        # A fixed date is for a demo alone: with a real hub it is refused.
+        sample = re.sub(r"(?m)^# (\w+ = )(?!2027)", r"\1", sample)
+    path.write_text(sample, "utf-8")
+    config = configuration.load(path)
+    assert set(config.device_settings()) == {"id_card_reader", "receipt_printer", "camera"}
+    assert (config.screen, config.vision) == (configuration.ScreenConfig(), configuration.VisionConfig())
 
 
 def test_a_missing_required_key_is_named(config_file: Callable[..., Path]) -> None:
