@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from devices.id_card_reader.card import IdCard
-from kiosk.catalogue.model import Service
+from kiosk.catalogue.model import Line, Service
 from kiosk.health import WORKS, Offer, offer
 from kiosk.hub_link.client import Answered
 from kiosk.journey.steps.identify import card_problem
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from kiosk.machine import Machine
 
 log = structlog.get_logger()
-LINES = (("traffic", "car"), ("household", "house-line"), ("exit_entry", "airplane-tilt"))
 _SOON_DAYS = 30
 _TOP = 4
 _ROOM = 2  # due items that a person usually has: nothing moves under a finger when they arrive
@@ -72,8 +71,8 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
     if not closed:
         blocks += [
             CardPrompt(title=text("card.title"), lead=text("home.card_lead")),
-            LineCards(cards=tuple(_line_card(machine, line, icon) for line, icon in LINES)),
-            Tiles(title=text("home.common"), columns=3, tiles=_tiles(machine, machine.catalogue.of_line("common"))),
+            LineCards(cards=tuple(_line_card(machine, line) for line in machine.catalogue.police_lines)),
+            Tiles(title=text("home.common"), columns=3, tiles=_tiles(machine, machine.catalogue.common)),
         ]
     return Page(
         kind="home",
@@ -112,11 +111,11 @@ def chips(machine: Machine) -> tuple[Chip, ...]:
     return network, help_line
 
 
-def _line_card(machine: Machine, line: str, icon: str) -> LineCard:
-    services = machine.catalogue.of_line(line)
+def _line_card(machine: Machine, line: Line) -> LineCard:
+    services = machine.catalogue.of_line(line.key)
     return LineCard(
-        action=Action(id=f"line:{line}", label=text(f"line.{line}"), icon=icon),
-        line=line,  # type: ignore[arg-type]
+        action=Action(id=f"line:{line.key}", label=line.name, icon=line.icon),
+        line=line,
         items=tuple(s.name for s in services[:_TOP]),
         count=text("home.count", n=len(services)),
     )
@@ -138,7 +137,7 @@ def tile(machine: Machine, service: Service, card: IdCard | None = None) -> Tile
     action = Action(
         id=f"service:{service.key}", label=service.name, icon=service.icon, enabled=given.available, reason=given.reason
     )
-    return Tile(action=action, line=service.line, lead=given.hint or service.summary)
+    return Tile(action=action, line=machine.catalogue.lines[service.line], lead=given.hint or service.summary)
 
 
 def _given(machine: Machine, service: Service, card: IdCard | None) -> Offer:
@@ -149,15 +148,16 @@ def _given(machine: Machine, service: Service, card: IdCard | None) -> Offer:
     return _offer(machine, service)
 
 
-def line_page(machine: Machine, visit: Visit, line: str) -> Page:
+def line_page(machine: Machine, visit: Visit, key: str) -> Page:
     """All services of one line."""
-    tiles = _tiles(machine, machine.catalogue.of_line(line), visit.card)
+    line = machine.catalogue.lines[key]
+    tiles = _tiles(machine, machine.catalogue.of_line(key), visit.card)
     return Page(
         kind="line",
-        title=text(f"line.{line}"),
+        title=line.name,
         lead=text("line.lead"),
-        line=line,  # type: ignore[arg-type]
-        icon=dict(LINES)[line],
+        line=line,
+        icon=line.icon,
         chips=machine.chips(),
         blocks=(Tiles(tiles=tiles, columns=1, wide=True),),
         actions=(
@@ -196,14 +196,14 @@ def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
     """After the tap: who this is (masked), what is due across the three lines, and what this person can start."""
     card = visit.card
     name = same(mask_name(card.shown_name)) if card else NOTHING
-    every = _tiles(machine, [s for line, _ in LINES for s in machine.catalogue.of_line(line)], card)
+    every = _tiles(machine, machine.catalogue.of_police_lines, card)
     open_, shut = [t for t in every if t.action.enabled], [t for t in every if not t.action.enabled]
     blocks: list = [*_due_blocks(machine, due, card)]
     if open_:
         blocks.append(_wide(text("todo.all"), open_, len(every)))
     else:
         blocks.append(Notice(level="info", icon="info", text=text("todo.nothing"), detail=text("todo.nothing_lead")))
-    blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.of_line("common")), columns=3))
+    blocks.append(Tiles(title=NOTHING, tiles=_tiles(machine, machine.catalogue.common), columns=3))
     if shut:
         blocks.append(_wide(text("todo.not_now"), shut, len(every)))
     return Page(
@@ -237,7 +237,7 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Blo
         more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
         yield Notice(level="info", icon="info", text=more, detail=where)
     if due.silent:
-        names = joined(*(text(f"line.{line}") for line in due.silent if line in dict(LINES)))
+        names = joined(*map(machine.catalogue.department_name, due.silent))
         yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
 
 
@@ -253,7 +253,7 @@ def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date
             enabled=given.available,
             reason=given.reason,
         ),
-        line=service.line,
+        line=machine.catalogue.lines[service.line],
         reason=_due_reason(service, due),
         urgency=urgency,  # type: ignore[arg-type]
         urgency_label=_urgency_label(urgency, due.due_on, today),

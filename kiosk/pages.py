@@ -11,9 +11,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from kiosk.catalogue.model import NO_LINE, Line
 from kiosk.text import NOTHING, Text
 
-Line = Literal["traffic", "household", "exit_entry", "common", ""]
 Level = Literal["info", "ok", "warn", "error"]
 Style = Literal["primary", "secondary", "exit", "plain"]
 
@@ -67,7 +67,7 @@ class Tile(Struct, frozen=True, kw_only=True):
     """A service or function: icon, name; ``badge`` is a short word such as 待办 2."""
 
     action: Action
-    line: Line = "common"
+    line: Line = NO_LINE
     lead: Text = NOTHING
     badge: Text = NOTHING
 
@@ -85,7 +85,7 @@ class DueItem(Struct, frozen=True, kw_only=True):
     """One thing that is due for this person, with its reason; most urgent first."""
 
     action: Action
-    line: Line
+    line: Line = NO_LINE
     reason: Text
     urgency: Literal["overdue", "soon", "later", "info"]
     urgency_label: Text
@@ -305,7 +305,7 @@ class Page(Struct, frozen=True, kw_only=True):
     lead: Text = NOTHING
     spoken: Text = NOTHING
     service: str = ""
-    line: Line = ""
+    line: Line = NO_LINE
     icon: str = ""
     chips: tuple[Chip, ...] = ()
     steps: tuple[StepMark, ...] = ()

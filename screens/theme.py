@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import hypot
+from typing import NamedTuple
 
 Colour = tuple[float, float, float, float]
 
@@ -55,16 +57,30 @@ ON_NAVY_SECOND = rgb("#DEE8FC")
 
 LEVELS = {"info": (BLUE, BLUE_TINT), "ok": (GREEN, GREEN_TINT), "warn": (AMBER, AMBER_TINT), "error": (RED, RED_TINT)}
 LEVEL_ICONS = {"info": "info", "ok": "check-circle", "warn": "warning", "error": "warning-circle"}
-# Each police line: its colour, its tint, and the dark and light end of its header.
-LINES = {
-    "traffic": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
-    "household": (rgb("#06655D"), rgb("#E0F2F0"), "#053F3A", "#086860"),
-    "exit_entry": (rgb("#5A2FA8"), rgb("#EFE8FB"), "#34176B", "#5C30AB"),
-    "common": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
-    "": (BLUE, BLUE_TINT, "#0A2A66", "#174EB4"),
-}
 OFF = ("#465167", "#566278")  # the header of a line that is not offered
-LINE_ICONS = {"traffic": "car", "household": "house", "exit_entry": "airplane-tilt", "common": "squares-four", "": ""}
+_OWN = "#1447B8"
+
+
+class Shades(NamedTuple):
+    """A police line's colour, its tint, and the dark and light end of its header."""
+
+    colour: Colour
+    tint: Colour
+    dark: str
+    light: str
+
+
+@cache
+def shades(colour: str) -> Shades:
+    """What is drawn in a line's colour (``#rrggbb``); "" is the machine's own blue."""
+    own = colour or _OWN
+    return Shades(rgb(own), rgb(_mixed(own, 0.1, 255)), _mixed(own, 0.58, 0), own)
+
+
+def _mixed(colour: str, share: float, other: int) -> str:
+    """``share`` of a colour, the rest ``other`` in each part: 0 darkens, 255 pales."""
+    parts = (round(int(colour[at : at + 2], 16) * share + other * (1 - share)) for at in (1, 3, 5))
+    return "#" + "".join(f"{part:02X}" for part in parts)
 
 
 @dataclass(frozen=True)

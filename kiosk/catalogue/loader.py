@@ -10,17 +10,21 @@ import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec import structs
 
-from kiosk.catalogue.model import Catalogue, KnownDepartment, Service
+from kiosk.catalogue.model import Catalogue, KnownDepartment, Line, Service
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
 from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
 
+T = TypeVar("T")
 MANIFEST = "manifest.json"
 HEAD = "catalogue.toml"
 DEPARTMENTS = "departments.toml"
+LINES = "lines.toml"
 FILES = 2000
 TOTAL_BYTES = 64 * 1024 * 1024
 
@@ -97,36 +101,40 @@ def _read_into(found: dict[str, bytes], folder: Path, there: OpenFolder, line: s
 
 def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
     """The catalogue of these files; ``folder`` names them. Raises CatalogueError."""
-    for name in (HEAD, DEPARTMENTS):
+    for name in (HEAD, LINES, DEPARTMENTS):
         if name not in files:
             raise CatalogueError(f"{folder / name}: no such file; name the folder of the catalogue")
     head = _toml(folder / HEAD, files[HEAD])
-    departments = _departments(folder / DEPARTMENTS, files[DEPARTMENTS])
+    departments = _converted(folder / DEPARTMENTS, files[DEPARTMENTS], dict[str, KnownDepartment])
+    lines = _lines(folder / LINES, files[LINES])
     services = {}
     for name in files:
         path = folder / name
         if "/" not in name:
             continue
-        service = _service(path, files[name])
+        service = _converted(path, files[name], Service)
         if service.line != path.parent.name or service.key != path.stem:
             raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
-        services[service.key] = service
+        if service.line not in lines:
+            raise CatalogueError(f"{path}: no line {service.line}; {LINES} has {', '.join(lines)}")
+        department = service.department or lines[service.line].department
+        services[service.key] = structs.replace(service, department=department)
     try:
-        return msgspec.convert({**head, "departments": departments, "services": services}, Catalogue)
+        return msgspec.convert({**head, "lines": lines, "departments": departments, "services": services}, Catalogue)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{folder / HEAD}: {error}") from error
 
 
-def _service(path: Path, raw: bytes) -> Service:
-    try:
-        return msgspec.convert(_toml(path, raw), Service)
-    except msgspec.ValidationError as error:
-        raise CatalogueError(f"{path}: {error}") from error
+def _lines(path: Path, raw: bytes) -> dict[str, Line]:
+    """In their order on the home page."""
+    found = _converted(path, raw, dict[str, Line])
+    inside = sorted(found.items(), key=lambda entry: (entry[1].order, entry[0]))
+    return {key: structs.replace(line, key=key) for key, line in inside}
 
 
-def _departments(path: Path, raw: bytes) -> dict[str, KnownDepartment]:
+def _converted(path: Path, raw: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.convert(_toml(path, raw), dict[str, KnownDepartment])
+        return msgspec.convert(_toml(path, raw), kind)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path}: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from kiosk.text import NOTHING, Text
+from kiosk.text import NOTHING, Text, plain, same
 
 DateOp = Literal["days_ahead_at_most", "days_past_at_most", "months_ahead_at_most", "months_past_at_most"]
 Op = Literal["is", "one_of", "each_one_of", "at_most", "at_least"] | DateOp
@@ -20,6 +20,23 @@ CardKind = Literal["resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2
 
 class Data(msgspec.Struct, frozen=True):
     """Base of catalogue data; an unknown key refuses the file."""
+
+
+class Line(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A police line: what it is called, looks like (``colour`` ``#rrggbb``) and who decides.
+
+    Without a ``department`` it holds the services that are common to all lines.
+    """
+
+    name: Text
+    icon: str
+    colour: str
+    key: str = ""
+    order: int = 100
+    department: str = ""
+
+
+NO_LINE = Line(name=NOTHING, icon="", colour="")
 
 
 class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +158,7 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     key: str
-    line: Literal["traffic", "household", "exit_entry", "common"]
+    line: str
     name: Text
     icon: str
     department: str = ""
@@ -188,13 +205,34 @@ class KnownDepartment(Data, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Catalogue(Data, frozen=True, kw_only=True):
-    """Every service of one version, by key; departments by key."""
+    """Every service of one version, its lines and departments, by key; the lines in their order."""
 
     version: str
     services: dict[str, Service]
+    lines: dict[str, Line]
     departments: dict[str, KnownDepartment]
     complaint_phone: str
     help_phone: str
+
+    @property
+    def police_lines(self) -> list[Line]:
+        """The lines that have a department."""
+        return [line for line in self.lines.values() if line.department]
+
+    @property
+    def of_police_lines(self) -> list[Service]:
+        """The services of those, line by line."""
+        return [service for line in self.police_lines for service in self.of_line(line.key)]
+
+    @property
+    def common(self) -> list[Service]:
+        """What is common to all lines."""
+        return [s for line in self.lines.values() if not line.department for s in self.of_line(line.key)]
+
+    def department_name(self, key: str) -> Text:
+        """What people call a department; one that this catalogue does not know as it came."""
+        known = self.departments.get(key)
+        return known.name if known else same(plain(key))
 
     def of_line(self, line: str) -> list[Service]:
         """The services of one line, most used first."""

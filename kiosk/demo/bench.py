@@ -19,10 +19,11 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import File
 
 from devices.simulation import SimError
+from kiosk.catalogue.loader import load
 from kiosk.demo.people import Person, people_of
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
-from kiosk.text import text
+from kiosk.text import Text, text
 
 PAGE = Path(__file__).parent / "static" / "bench.html"
 _WORD = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
@@ -32,7 +33,9 @@ _BUILT_KEYS = (
     *("bench.staff.guide", "bench.staff.technician"),
 )
 """Keys that the page's script puts together itself."""
-_LINES = ("traffic", "household", "exit_entry")
+_DEPARTMENT = """<div><b>{name}</b><div class="row" data-device="{key}">
+          <button data-verb="restore" data-on="{key}=true">{{{{bench.line.up}}}}</button>
+          <button data-verb="stop" class="harm" data-on="{key}=false">{{{{bench.line.down}}}}</button></div></div>"""
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +52,7 @@ class Bench:
     def __init__(self, stage: Stage, watch: MachineWatch) -> None:
         self.stage, self.watch = stage, watch
         self.people: dict[str, Person] = {p.id: p for p in people_of(stage.people)}
+        self.departments = load().departments
         self._unplugged: set[str] = set()
         self._hub = httpx.Client(base_url=stage.ready["hub"]["url"], timeout=1.0)
 
@@ -66,7 +70,7 @@ class Bench:
     def do(self, order: Order) -> dict[str, Any]:
         """Carry out a press; the answer says whether the device did it."""
         control = self.stage.controls.get(order.device)
-        if control is None and order.device not in _LINES:
+        if control is None and order.device not in self.departments:
             raise NotFoundException(order.device)
         try:
             if control is None:
@@ -93,7 +97,7 @@ class Bench:
         try:
             faults = self._hub.get("/demo/faults")
             down = faults.json()["down"] if faults.is_success else []
-            return {"ready": self._hub.get("/readyz").is_success, **{line: line not in down for line in _LINES}}
+            return {"ready": self._hub.get("/readyz").is_success, **{key: key not in down for key in self.departments}}
         except httpx.HTTPError:
             return {"ready": False}
 
@@ -109,12 +113,13 @@ def page_html() -> str:
     source = PAGE.read_text(encoding="utf-8")
     keys = sorted({*_SCRIPT_WORD.findall(source), *_BUILT_KEYS})
     words = {key: {"zh": text(key).zh, "en": text(key).en} for key in keys}
+    departments = (_DEPARTMENT.format(key=key, name=_spans(each.name)) for key, each in load().departments.items())
+    source = source.replace("<!--departments-->", "\n        ".join(departments))
     source = source.replace("/*words*/{}", json.dumps(words, ensure_ascii=False).replace("<", "\\u003c"))
-    return _WORD.sub(lambda found: _bilingual(found[1]), source)
+    return _WORD.sub(lambda found: _spans(text(found[1])), source)
 
 
-def _bilingual(key: str) -> str:
-    words = text(key)
+def _spans(words: Text) -> str:
     return f'<span class="zh">{html.escape(words.zh)}</span> <span class="en" lang="en">{html.escape(words.en)}</span>'
 
 

@@ -86,7 +86,7 @@ class Journey:
             lead=lead,
             blocks=blocks,
             service=self.service.key,
-            line=self.service.line,
+            line=self.machine.catalogue.lines[self.service.line],
             icon=self.service.icon,
             steps=self.marks(),
             chips=self.machine.chips(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from kiosk.cases import STOPPED, CaseState
-from kiosk.catalogue.model import Service
+from kiosk.catalogue.model import Catalogue, Service
 from kiosk.clock import local
 from kiosk.journey import told
 from kiosk.journey.reasons import sentence
@@ -41,14 +41,15 @@ def of_kept(kept: Kept, service: Service | None) -> Stages:
     return Stages(title=title, number=kept.number, stages=_stages(line, _order(service)))
 
 
-def of_case(case: CaseProgress, service: Service | None, today: date, phone: str) -> Stages:
+def of_case(case: CaseProgress, catalogue: Catalogue, today: date) -> Stages:
     """What the hub told of a case."""
-    line = [(state.state, _said(state, service)) for state in case.states]
+    service = catalogue.services.get(case.service)
+    line = [(state.state, _said(state, service, catalogue)) for state in case.states]
     stages = _stages(line or [(CaseState.DELIVERED, NOTHING)], _order(service))
     promise = told.promise(case, service)
     if promise and case.promised_date:
         late = case.promised_date < today
-        words = text("progress.late" if late else "progress.promised", promise=promise, phone=phone)
+        words = text("progress.late" if late else "progress.promised", promise=promise, phone=catalogue.complaint_phone)
         first = next((s for s in stages if s.state == "waiting"), None)
         stages = tuple(Stage(label=s.label, detail=words, state=s.state) if s is first else s for s in stages)
     name = service.name if service else text("progress.other_service", service=plain(case.service))
@@ -63,13 +64,13 @@ def _order(service: Service | None) -> Sequence[CaseState]:
     return _COMPLAINT if service.has_step("complaint") else _USUAL[:-1]
 
 
-def _said(state: ProgressState, service: Service | None) -> Text:
+def _said(state: ProgressState, service: Service | None, catalogue: Catalogue) -> Text:
     """When and by whom, and every reason."""
     why = [sentence(service, code) for code in told.codes(state)]
     if state.state in _NEEDS_REASONS and not why:
         why = [text("reason.none")]
     numbered = [text("progress.reason", n=n, why=each) for n, each in enumerate(why, 1)] if len(why) > 1 else why
-    return _lines([told.proof_words(state), *numbered])
+    return _lines([told.proof_words(state, catalogue), *numbered])
 
 
 def _stages(line: list[Told], order: Sequence[CaseState]) -> tuple[Stage, ...]:

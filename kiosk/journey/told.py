@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
-from kiosk.catalogue.model import Service
+from kiosk.catalogue.model import Catalogue, Service
 from kiosk.clock import local
 from kiosk.messages.questions import CaseProgress, ProgressState
 from kiosk.promise import promise_words
@@ -31,11 +31,17 @@ def when(state: ProgressState) -> datetime | None:
         return None
 
 
-def proof_words(state: ProgressState) -> Text:
+def proof_words(state: ProgressState, catalogue: Catalogue) -> Text:
     """When, and by whose word."""
     moment = when(state)
     shown = f"{moment:%Y-%m-%d %H:%M}" if moment else text("progress.no_time")
-    return text("progress.by", when=shown, who=worded("progress.who_", state.by, text("progress.who_other")))
+    return text("progress.by", when=shown, who=_who(state.by, catalogue))
+
+
+def _who(actor: str, catalogue: Catalogue) -> Text:
+    if actor in catalogue.departments:
+        return catalogue.department_name(actor)
+    return worded("progress.who_", actor, text("progress.who_other"))
 
 
 def codes(state: ProgressState) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def _head(head: Letterhead, language: str, marks: Iterable[Element]) -> Iterator
     yield Rule()
     yield _fact("service", head.about.in_language(language), language, bold=True)
     if head.line:
-        yield _fact("line", _say(f"line.{head.line}", language), language)
+        yield _fact("line", head.line.in_language(language), language)
     if head.person:
         yield _fact("person", head.person, language)
     yield _fact("printed_at", _minute(head.printed_at), language)

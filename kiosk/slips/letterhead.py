@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiosk.slips.model import Letterhead, Line
-from kiosk.text import Text, same
+from kiosk.slips.model import Letterhead
+from kiosk.text import NOTHING, Text, same
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
 
-def letterhead(machine: Machine, title: Text, about: Text, *, line: Line = "", person: str = "") -> Letterhead:
+def letterhead(machine: Machine, title: Text, about: Text, *, line: str = "", person: str = "") -> Letterhead:
     """``title``: what kind of paper it is; ``about``: the service; ``person``: masked already, "" for nobody."""
     catalogue = machine.catalogue
     return Letterhead(
         title=title,
         about=about,
-        line=line,
+        line=catalogue.lines[line].name if line else NOTHING,
         person=person,
         hall=same(machine.config.machine.hall),
         machine=machine.config.machine.id,

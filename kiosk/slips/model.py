@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from kiosk.text import NOTHING, Text
-
-Line = Literal["traffic", "household", "exit_entry", "common", ""]
 
 
 class SecondCopy(NamedTuple):
@@ -33,7 +31,7 @@ class Letterhead(msgspec.Struct, frozen=True, kw_only=True):
     help_phone: str
     complaint_phone: str
     catalogue_version: str
-    line: Line = ""
+    line: Text = NOTHING
     person: str = ""
 
 

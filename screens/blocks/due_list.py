@@ -40,7 +40,7 @@ def place(room: int, look: Look, width: float) -> float:
     """How high a list of ``room`` items is, each with a reason of two lines; 0 for none."""
     if not room:
         return 0
-    usual = DueItem(action=_SAMPLE, line="", reason=same("\n"), urgency="info", urgency_label=_SAMPLE.label)
+    usual = DueItem(action=_SAMPLE, reason=same("\n"), urgency="info", urgency_label=_SAMPLE.label)
     title = look.words(_SAMPLE.label, "large", bold=True, width=width)
     return title.height + look.gap(14) + room * (_item(usual, look, width).height + _BETWEEN) - _BETWEEN
 
@@ -85,7 +85,7 @@ def _item(item: DueItem, look: Look, width: float, least: float = 0) -> Target:
         made.put(pill, right - pill.width, y + (name.height - pill.height) / 2)
     made.put(name, left, y)
     made.put(why, left, y + name.height + 4)
-    colour, tint = theme.LINES[item.line][:2] if enabled else (theme.DISABLED, theme.GREY_TINT)
+    colour, tint = theme.shades(item.line.colour)[:2] if enabled else (theme.DISABLED, theme.GREY_TINT)
     made.put(_sign(item, side, colour, tint), _PAD, (height - side) / 2)
     made.put(caret, width - _PAD - caret.width, (height - caret.height) / 2)
     return made.finish(height)
@@ -94,7 +94,7 @@ def _item(item: DueItem, look: Look, width: float, least: float = 0) -> Target:
 def _sign(item: DueItem, side: int, colour: theme.Colour, tint: theme.Colour) -> Panel:
     sign = Panel(side, side)
     sign.fill(tint, side // 4)
-    name = item.action.icon or theme.LINE_ICONS[item.line] or "file-text"
+    name = item.action.icon or item.line.icon or "file-text"
     sign.put_middle(icon(name, 54, colour, fill=True), 0, 0, side, side)
     return sign.finish(side)
 

@@ -31,7 +31,7 @@ def _framed(card: LineCard, look: Look, content: Panel, wide: int, height: float
     made.radius = _RADIUS
     made.card(radius=_RADIUS)
     made.put(content, 0, 0)
-    _, _, dark, light = theme.LINES[card.line] if card.action.enabled else ((), (), *theme.OFF)
+    dark, light = theme.shades(card.line.colour)[2:] if card.action.enabled else theme.OFF
     head = Panel(wide, _HEAD)
     head.picture(paint.header(wide, _HEAD, dark, light, (_RADIUS, _RADIUS, 0, 0)))
     made.put(_head(head, card, look), 0, 0)
@@ -50,7 +50,7 @@ def _head(head: Panel, card: LineCard, look: Look) -> Panel:
 
 
 def _column(card: LineCard, look: Look, wide: float) -> Panel:
-    colour = theme.LINES[card.line][0]
+    colour = theme.shades(card.line.colour).colour
     body = Panel(wide)
     y = float(_HEAD + 20)
     for item in card.items:
@@ -77,7 +77,7 @@ def _stacked(block: LineCards, look: Look, width: float) -> Panel:
 
 def _row(card: LineCard, look: Look, width: float) -> Target:
     enabled = card.action.enabled
-    _, _, dark, light = theme.LINES[card.line] if enabled else ((), (), *theme.OFF)
+    dark, light = theme.shades(card.line.colour)[2:] if enabled else theme.OFF
     title = look.words(
         card.action.label, "title", colour=theme.WHITE, bold=True, width=width - 320, lines=1, floor="medium"
     )
@@ -100,6 +100,6 @@ def _row(card: LineCard, look: Look, width: float) -> Target:
 def _sign(card: LineCard, side: int, glass: float) -> Panel:
     sign = Panel(side, side)
     sign.fill((1, 1, 1, glass), side // 5)
-    name = card.action.icon or theme.LINE_ICONS[card.line] or "squares-four"
+    name = card.action.icon or card.line.icon or "squares-four"
     sign.put_middle(icon(name, round(side * 0.66), theme.WHITE, fill=True), 0, 0, side, side)
     return sign.finish(side)

@@ -50,14 +50,14 @@ def _target(tile: Tile, look: Look, width: float) -> Target:
 
 
 def _colours(tile: Tile) -> tuple[theme.Colour, theme.Colour]:
-    return theme.LINES[tile.line][:2] if tile.action.enabled else (theme.DISABLED, theme.GREY_TINT)
+    return theme.shades(tile.line.colour)[:2] if tile.action.enabled else (theme.DISABLED, theme.GREY_TINT)
 
 
 def _sign(tile: Tile, side: int) -> Panel:
     colour, tint = _colours(tile)
     sign = Panel(side, side)
     sign.fill(tint, side // 4)
-    name = tile.action.icon or theme.LINE_ICONS[tile.line] or "file-text"
+    name = tile.action.icon or tile.line.icon or "file-text"
     sign.put_middle(icon(name, round(side * 0.56), colour, fill=True), 0, 0, side, side)
     return sign.finish(side)
 

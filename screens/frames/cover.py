@@ -14,7 +14,7 @@ _DISC = 240
 def cover(metrics: Metrics) -> Panel:
     """The house colours, the emblem, and in every language that this visit is being erased."""
     page = Panel(theme.WIDTH)
-    page.picture(paint.gradient(*theme.LINES[""][2:]))
+    page.picture(paint.gradient(*theme.shades("")[2:]))
     disc = Panel(_DISC, _DISC)
     disc.fill((1, 1, 1, 0.16), _DISC // 2)
     disc.put_middle(icon("shield-check", _DISC // 2, theme.GOLD, fill=True), 0, 0, _DISC, _DISC)

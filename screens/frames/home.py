@@ -13,7 +13,7 @@ from screens.words import Words, icon
 
 _BAND = 480
 _BADGE = 92
-_NAVY, _LIGHT = theme.LINES[""][2:]
+_NAVY, _LIGHT = theme.shades("")[2:]
 
 
 def header(look: Look, clock: Clock) -> tuple[Panel, float]:

@@ -28,7 +28,7 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         right -= aid.width + 20
     room = right - 24 - left
     top = 34.0
-    line = look.second(look.ui(f"line_{page.line}"), "caption", dark=True, width=room) if page.line else None
+    line = look.second(page.line.name, "caption", dark=True, width=room) if page.line.name else None
     # Large type takes a second line rather than becoming small again.
     least = round(look.type("title") * _LEAST_LARGE) if look.metrics.elder else "large"
     title = (
@@ -61,7 +61,7 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         y = max(y, look.metrics.reach_top, theme.HEIGHT * 0.3)
     band = Panel(theme.WIDTH, y)
     if page.layout != "full":
-        band.picture(paint.header(theme.WIDTH, int(y), *theme.LINES[page.line][2:]))
+        band.picture(paint.header(theme.WIDTH, int(y), *theme.shades(page.line.colour)[2:]))
     band.put(head, 0, y - head.height)
     return band.finish(y), ring
 
@@ -69,7 +69,7 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
 def backdrop(look: Look, height: float) -> Panel:
     """What a full page stands on: the header's colours all the way down."""
     panel = Panel(theme.WIDTH, height)
-    panel.picture(paint.header(theme.WIDTH, int(height), *theme.LINES[look.page.line][2:]))
+    panel.picture(paint.header(theme.WIDTH, int(height), *theme.shades(look.page.line.colour)[2:]))
     return panel.finish(height)
 
 
@@ -90,6 +90,6 @@ def _help(look: Look, action: Action) -> Target:
 def _sign(look: Look) -> Panel:
     sign = Panel(_SIGN, _SIGN)
     sign.fill((1, 1, 1, 0.18), 20)
-    name = look.page.icon or theme.LINE_ICONS[look.page.line] or "shield-check"
+    name = look.page.icon or look.page.line.icon or "shield-check"
     sign.put_middle(icon(name, 54, theme.WHITE, fill=True), 0, 0, _SIGN, _SIGN)
     return sign.finish(_SIGN)

@@ -39,7 +39,7 @@ from kiosk.messages.paper import PaperFacts, join_codes, make_paper, mark_of, re
 from kiosk.slips import Letterhead, SlipModel, slip_job
 from kiosk.slips.model import SecondCopy
 from kiosk.slips.second_copy import second_copy
-from kiosk.text import same
+from kiosk.text import Text, same
 from tests.devices.receipt_printer.conftest import Bench
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
 from tests.hub.photographs import Shot, grey, photograph
@@ -109,7 +109,7 @@ def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
     head = Letterhead(
         title=same("自助服务凭条"),
         about=same("驾驶证有效期满换证"),
-        line="traffic",
+        line=Text("交通管理", "Traffic"),
         person="赵*福",
         hall=same("临江区公安政务服务大厅"),
         machine="kiosk-0001",

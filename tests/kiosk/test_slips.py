@@ -45,7 +45,7 @@ PRINTED_AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
 HEAD = Letterhead(
     title=Text("自助服务凭条", "Service slip"),
     about=Text("驾驶证有效期满换证", "Renew an expiring driving licence"),
-    line="traffic",
+    line=Text("交通管理", "Traffic"),
     person=mask_name("王小明"),
     hall=same("临江区公安政务服务大厅"),
     machine="kiosk-0001",

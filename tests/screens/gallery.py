@@ -11,6 +11,8 @@ import numpy as np
 import trio
 from PIL import Image, ImageDraw
 
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import NO_LINE
 from kiosk.pages import (
     Action,
     Board,
@@ -79,11 +81,12 @@ def action(name: str, zh: str, en: str, **more: object) -> Action:
 
 def line_card(line: str, zh: str, en: str, icon: str, items: list[tuple[str, str]], count: int) -> LineCard:
     return LineCard(
-        action=action(line, zh, en, icon=icon), line=line, items=tuple(T(*item) for item in items),
+        action=action(line, zh, en, icon=icon), line=LINE[line], items=tuple(T(*item) for item in items),
         count=T(f"共 {count} 项服务", f"{count} services"),
     )  # fmt: skip
 
 
+LINE = load().lines
 LINES = LineCards(
     cards=(
         line_card("traffic", "交通管理", "Traffic", "car", [("违法查询与缴款", "Violations"), ("驾驶证补换", "Licence renewal"), ("临时号牌", "Temporary plates"), ("六年免检申领", "Inspection sticker")], 18),
@@ -95,7 +98,7 @@ LINES = LineCards(
 
 def tile(name: str, zh: str, en: str, icon: str, line: str, **more: object) -> Tile:
     keys = {k: more.pop(k) for k in ("enabled", "reason") if k in more}
-    return Tile(action=action(name, zh, en, icon=icon, **keys), line=line, **more)
+    return Tile(action=action(name, zh, en, icon=icon, **keys), line=LINE[line], **more)
 
 
 COMMON = Tiles(
@@ -155,16 +158,16 @@ def step(
     actions: tuple = (EXIT, BACK, NEXT),
     **more: object,
 ) -> Page:
-    facts = {"line": "traffic", "icon": "id-card", "steps": steps(now), **more}
+    facts = {"line": LINE["traffic"], "icon": "id-card", "steps": steps(now), **more}
     return Page(kind=kind, title=title, lead=lead, blocks=blocks, actions=actions, **facts)
 
 
 DUE = (
-    DueItem(action=action("t01", "驾驶证有效期满换证", "Renew driving licence", icon="steering"), line="traffic", urgency="overdue",
+    DueItem(action=action("t01", "驾驶证有效期满换证", "Renew driving licence", icon="steering"), line=LINE["traffic"], urgency="overdue",
             reason=T("驾驶证 2027-01-12 到期，可换证", "Licence expires on 2027-01-12"), urgency_label=T("今天到期", "Ends today")),
-    DueItem(action=action("h13", "居住证签注", "Residence permit endorsement", icon="house-line"), line="household", urgency="soon",
+    DueItem(action=action("h13", "居住证签注", "Residence permit endorsement", icon="house-line"), line=LINE["household"], urgency="soon",
             reason=T("居住证将于 2027-02-03 满一年，请在期满前签注", "Your permit is one year old on 2027-02-03"), urgency_label=T("22 天内", "22 days left")),
-    DueItem(action=action("e13", "港澳签注余次查询", "HK-Macao visits left", icon="passport"), line="exit_entry", urgency="info",
+    DueItem(action=action("e13", "港澳签注余次查询", "HK-Macao visits left", icon="passport"), line=LINE["exit_entry"], urgency="info",
             reason=T("往来港澳通行证还有 1 次签注", "One visit left on your permit"), urgency_label=T("可查询", "To look at")),
 )  # fmt: skip
 
@@ -247,10 +250,10 @@ def pages() -> dict[str, Page]:
                 Fact(label=T("去哪里办", "Where to go"), value=T("请使用旁边的自助机，或到窗口办理。", "Please use the next machine or the counter.")),
                 Fact(label=T("咨询电话", "Advice"), value=same("12345")),
                 Fact(label=T("已提交的业务", "Already filed"), value=T("不受影响，会照常办理，结果凭回执编号可查。", "It is safe and goes on as usual; your slip's number shows how far it is.")))))),
-        "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE, room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
-        "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present"), room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
-        "due_asking": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
-        "due_one": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE[1:2], room=2), COMMON, line="", icon="user", steps=(), actions=(EXIT,)),
+        "due": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE, room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
+        "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present"), room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
+        "due_asking": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
+        "due_one": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE[1:2], room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
         "card": step("card", T("读取身份证", "Reading your card"), 0, Hero(icon="id-card", level="info", busy=True, title=T("请将身份证平放在读卡区", "Lay your ID card flat on the reader"), lead=T("读完之前请不要拿开", "Please leave it there until it has been read")), actions=(EXIT,)),
         "face": step("face", T("人脸核验", "Face check"), 1, Preview(frames="", instruction=T("请缓慢向左转头", "Slowly turn your head to the left"), progress=0.4, arrow="left"), actions=(EXIT, action("other", "换一种方式", "Another way", style="secondary"))),
         "eligibility": step("eligibility", traffic, 2, Notice(level="warn", text=T("还缺 3 项，今天不能办理", "Three things are missing today"), detail=T("一次为您列全，备齐后再来即可", "This is the whole list; come back with all of it")),
@@ -279,9 +282,9 @@ def pages() -> dict[str, Page]:
         "progress": step("progress", T("办理进度", "Progress"), 0, Stages(title=traffic, number="990101000120270112000017", stages=(
             Stage(label=T("已暂存", "Stored"), detail=T("01-12 10:02 本机已保存", "12 Jan 10:02, kept on this machine"), state="done"), Stage(label=T("已送达", "Delivered"), detail=T("01-12 10:03 市局中心已签收", "12 Jan 10:03, signed for by the city hub"), state="done"),
             Stage(label=T("已受理", "Accepted"), detail=T("01-12 10:05 车辆管理所，承诺 01-19 前办结", "12 Jan 10:05, vehicle office, by 19 Jan"), state="now"), Stage(label=T("办结", "Decided"), detail=T("", ""), state="waiting"))), steps=(), actions=(EXIT, BACK)),
-        "documents": step("documents", T("出入境证件", "Travel documents"), 2, Facts(title=T("往来港澳通行证", "HK-Macao permit"), rows=(Fact(label=T("证件号码", "Number"), value=same("C9******21")), Fact(label=T("有效期至", "Valid until"), value=same("2031-05-20")), Fact(label=T("香港签注", "Hong Kong"), value=T("个人旅游，剩余 1 次，2027-03-01 前有效", "Tourism, one visit left, until 2027-03-01")), Fact(label=T("澳门签注", "Macao"), value=T("无有效签注", "None")))), Facts(title=T("普通护照", "Passport"), rows=(Fact(label=T("证件号码", "Number"), value=same("E9******05")), Fact(label=T("有效期至", "Valid until"), value=same("2029-08-11")))), line="exit_entry", icon="passport", actions=(EXIT, BACK, action("print", "打印", "Print", style="primary", icon="print"))),
-        "complaint": step("complaint", T("投诉建议", "Complaint"), 0, Choices(name="about", label=T("您想反映什么？", "What is it about?"), options=tuple(Choice(id=str(i), label=T(zh, en)) for i, (zh, en) in enumerate((("服务态度", "How I was treated"), ("等候时间太长", "Waiting too long"), ("材料要求不清楚", "Unclear requirements"), ("设备故障", "The machine failed"), ("其他", "Something else"))))), line="common", icon="complaint", steps=()),
-        "complaint_text": step("complaint", T("投诉建议", "Complaint"), 0, Field(name="words", label=T("补充说明（可不填）", "In your words (optional)"), keys="text", value="printer 3"), line="common", icon="complaint", steps=()),
+        "documents": step("documents", T("出入境证件", "Travel documents"), 2, Facts(title=T("往来港澳通行证", "HK-Macao permit"), rows=(Fact(label=T("证件号码", "Number"), value=same("C9******21")), Fact(label=T("有效期至", "Valid until"), value=same("2031-05-20")), Fact(label=T("香港签注", "Hong Kong"), value=T("个人旅游，剩余 1 次，2027-03-01 前有效", "Tourism, one visit left, until 2027-03-01")), Fact(label=T("澳门签注", "Macao"), value=T("无有效签注", "None")))), Facts(title=T("普通护照", "Passport"), rows=(Fact(label=T("证件号码", "Number"), value=same("E9******05")), Fact(label=T("有效期至", "Valid until"), value=same("2029-08-11")))), line=LINE["exit_entry"], icon="passport", actions=(EXIT, BACK, action("print", "打印", "Print", style="primary", icon="print"))),
+        "complaint": step("complaint", T("投诉建议", "Complaint"), 0, Choices(name="about", label=T("您想反映什么？", "What is it about?"), options=tuple(Choice(id=str(i), label=T(zh, en)) for i, (zh, en) in enumerate((("服务态度", "How I was treated"), ("等候时间太长", "Waiting too long"), ("材料要求不清楚", "Unclear requirements"), ("设备故障", "The machine failed"), ("其他", "Something else"))))), line=LINE["common"], icon="complaint", steps=()),
+        "complaint_text": step("complaint", T("投诉建议", "Complaint"), 0, Field(name="words", label=T("补充说明（可不填）", "In your words (optional)"), keys="text", value="printer 3"), line=LINE["common"], icon="complaint", steps=()),
         "error": step("error", T("打印机缺纸", "Out of paper"), 4, Hero(icon="printer", level="warn", title=T("打印机缺纸", "The printer is out of paper"), lead=T("您的申请已保存，编号 9901 0827 0112 0042", "Your application is safe: 9901 0827 0112 0042")), Notice(level="info", text=T("已通知引导员添纸，添好后会自动打印", "A guide has been called; it prints by itself afterwards")), Paragraph(text=same("P-203"), size="caption"), actions=(EXIT, action("guide", "呼叫引导员", "Call a guide", icon="guide"), action("retry", "再试一次", "Try again", style="primary"))),
         "login": Page(kind="maintenance_login", title=T("维护登录", "Maintenance"), icon="wrench", lead=T("请输入 6 位口令", "Please type your PIN"), blocks=(Field(name="pin", label=T("口令", "PIN"), keys="pin", value="1234", max_length=6),), actions=(EXIT, action("login", "登录", "Log in", style="primary"))),
         "board": Page(kind="maintenance", title=T("设备状态", "Devices"), icon="wrench", blocks=(Board(rows=(

@@ -39,7 +39,7 @@ def planted() -> dict[str, str]:
 def pages(values: dict[str, str]) -> list[Page]:
     done = Action(id="next", label=same("下一步"), style="primary")
     item = DueItem(
-        action=Action(id="due", label=same(values["name"] + "换证")), line="traffic", urgency="soon",
+        action=Action(id="due", label=same(values["name"] + "换证")), urgency="soon",
         reason=same(values["address"]), urgency_label=same("3 天"),
     )  # fmt: skip
     rows = tuple(Fact(label=same(name), value=same(value)) for name, value in values.items())

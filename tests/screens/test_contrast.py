@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import NO_LINE
 from kiosk.pages import Action, Chip, LineCards, Page, Settings, Tiles
 from kiosk.text import Text, same
 from screens.panel import absolute
@@ -15,7 +17,7 @@ from tests.screens.harness import tree
 
 PAGES = pages()
 LEAST = 4.5
-LINE_NAMES = ("traffic", "household", "exit_entry", "common", "")
+LINE_NAMES = (*load().lines, "")
 HELP = Action(id="help", label=Text("帮助", "Help"), icon="question")
 
 
@@ -74,7 +76,7 @@ def test_every_text_of_every_page_can_be_read(presenter, name, look):
 @pytest.mark.parametrize("name", ["choice", "many_steps"])
 def test_every_line_can_be_read_in_every_look(presenter, name, line, look):
     warning, fault = (Chip(icon="x", text=same("离线受理"), level=level) for level in ("warn", "error"))
-    page = replace(PAGES[name], line=line, chips=(*CHIPS, warning, fault), help=HELP)
+    page = replace(PAGES[name], line=load().lines.get(line, NO_LINE), chips=(*CHIPS, warning, fault), help=HELP)
     assert_readable(presenter, page, LOOKS[look])
 
 

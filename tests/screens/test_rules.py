@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from kiosk.catalogue.loader import load
 from kiosk.pages import Page, Settings
 from screens import fonts, theme
 from screens.glyphs import Glyphs
@@ -168,7 +169,7 @@ def test_every_pair_of_colours_can_be_read():
         assert contrast(colour, tint) >= 4.5
         assert contrast(colour, theme.WHITE) >= 4.5
         assert contrast(theme.INK, tint) >= 7
-    for colour, tint, dark, light in theme.LINES.values():
+    for colour, tint, dark, light in map(theme.shades, ["", *(line.colour for line in load().lines.values())]):
         assert contrast(colour, tint) >= 4.5
         assert contrast(theme.WHITE, theme.rgb(dark)) >= 4.5
         assert contrast(theme.WHITE, theme.rgb(light)) >= 4.5

@@ -177,7 +177,6 @@ def blocks_of(journey: Journey, found: Found) -> list[Block]:
         detail = text(f"progress.offline{by_card}_lead")
         blocks.append(Notice(level="warn", icon="wifi-slash", text=notice, detail=detail))
     blocks += [line_up.of_kept(kept, services.get(kept.service)) for kept in found.kept]
-    phone, today = machine.catalogue.complaint_phone, machine.clock.today()
-    for case in found.cases or []:
-        blocks.append(line_up.of_case(case, services.get(case.service), today, phone))
+    today = machine.clock.today()
+    blocks += [line_up.of_case(case, machine.catalogue, today) for case in found.cases or []]
     return blocks

@@ -10,6 +10,7 @@ import pytest
 
 from devices.receipt_printer.job import Outcome as Ended
 from kiosk.cases import unbroken
+from kiosk.catalogue.loader import load
 from kiosk.journey import line_up
 from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.questions import ProgressAnswer, ProgressState
@@ -55,29 +56,28 @@ async def keep(counter: Counter, at: int, kind: str = "case", card: Any = ZHAO, 
 
 
 def test_where_a_case_stands_is_shown_with_what_comes_next() -> None:
-    shown = line_up.of_case(told(1, "delivered", "accepted"), None, TODAY, "12389").stages
+    shown = line_up.of_case(told(1, "delivered", "accepted", service="X99"), load(), TODAY).stages
     assert [s.state for s in shown] == ["done", "done", "now", "waiting", "waiting"]
 
 
 def test_what_was_sent_back_and_forth_is_told_once_and_stands_where_it_stands_now() -> None:
-    case = told(1, "delivered", "accepted", "in_review", "needs_supplement", "in_review")
-    shown = line_up.of_case(case, None, TODAY, "12389").stages
+    case = told(1, "delivered", "accepted", "in_review", "needs_supplement", "in_review", service="X99")
+    shown = line_up.of_case(case, load(), TODAY).stages
     assert [s.label.zh for s in shown] == ["已暂存", "已送达", "已受理", "待补正", "审批中", "已办结", "已取件"]
     assert [s.state for s in shown] == ["done", "done", "done", "done", "now", "waiting", "waiting"]
 
 
 @pytest.mark.parametrize(("key", "last"), [("T01", "已取件"), ("H13", "已办结")])
-def test_only_where_something_is_collected_is_that_still_to_come(counter: Counter, key: str, last: str) -> None:
-    service = counter.machine.catalogue.services[key]
-    shown = line_up.of_case(told(1, "delivered", "accepted", service=key), service, TODAY, "12389").stages
+def test_only_where_something_is_collected_is_that_still_to_come(key: str, last: str) -> None:
+    shown = line_up.of_case(told(1, "delivered", "accepted", service=key), load(), TODAY).stages
     assert shown[-1].label.zh == last
-    (*_, taken) = line_up.of_case(told(1, "decided", "collected", service=key), service, TODAY, "12389").stages
+    (*_, taken) = line_up.of_case(told(1, "decided", "collected", service=key), load(), TODAY).stages
     assert taken.label.zh == "已取件", "what the hub proves is shown all the same"
 
 
 @pytest.mark.parametrize("stop", ["not_accepted", "refused", "withdrawn", "uncollected"])
 def test_after_a_stop_nothing_is_promised(stop: str) -> None:
-    shown = line_up.of_case(told(1, "delivered", stop), None, TODAY, "12389").stages
+    shown = line_up.of_case(told(1, "delivered", stop, service="X99"), load(), TODAY).stages
     assert [s.state for s in shown] == ["done", "done", "stopped"]
 
 
