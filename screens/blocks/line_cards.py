@@ -1,4 +1,4 @@
-"""The police lines: three columns, or, in large type, three rows."""
+"""The police lines: up to four columns; more, or in large type, are rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from screens.words import icon
 
 _RADIUS = 24
 _HEAD = 204
+_COLUMNS = 4
 
 
 def draw(block: LineCards, look: Look, width: float) -> Panel:
     """One card per line, all of one height."""
-    if look.metrics.elder:
+    if look.metrics.elder or len(block.cards) > _COLUMNS:
         return _stacked(block, look, width)
     columns = max(1, len(block.cards))
     wide = int(width - theme.GUTTER * (columns - 1)) // columns

@@ -12,7 +12,7 @@ import trio
 from PIL import Image, ImageDraw
 
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.model import NO_LINE
+from kiosk.catalogue.model import NO_LINE, Line
 from kiosk.pages import (
     Action,
     Board,
@@ -94,6 +94,9 @@ LINES = LineCards(
         line_card("exit_entry", "出入境", "Exit-entry", "airplane-tilt", [("港澳台再次签注", "HK-Macao visits"), ("证件换发补发", "Renew documents"), ("出入境记录", "Travel records"), ("进度与领取", "Progress, pick-up")], 12),
     )
 )  # fmt: skip
+
+SAFETY = Line(name=T("治安管理", "Public safety"), icon="shield-check", colour="#7A1F3D", key="safety")
+MORE_LINES = LineCards(cards=(*LINES.cards, msgspec.structs.replace(LINES.cards[0], line=SAFETY, action=action("safety", "治安管理", "Public safety", icon="shield-check"))))  # fmt: skip
 
 
 def tile(name: str, zh: str, en: str, icon: str, line: str, **more: object) -> Tile:
@@ -242,6 +245,7 @@ def pages() -> dict[str, Page]:
     traffic = T("驾驶证有效期满换证", "Renew driving licence")
     return {
         "home": home(),
+        "home_more_lines": msgspec.structs.replace(home(), blocks=(*home().blocks[:1], MORE_LINES, *home().blocks[2:])),
         "home_offline": home(Notice(level="warn", icon="offline", text=T("网络中断，可先受理，恢复后自动上报", "No network: you can still file, we send it later"))),
         "home_closed": msgspec.structs.replace(home(), blocks=(
             Hero(icon="wrench", level="warn", title=T("本机暂停服务：等待加纸", "Out of service: waiting for paper"), lead=T("给您添麻烦了，恢复后这里会自动开放。", "We are sorry. It opens again by itself as soon as it can.")),
