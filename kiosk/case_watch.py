@@ -14,7 +14,7 @@ from kiosk.cases import CaseState
 from kiosk.hub_link.client import Answered, HubLink, Refused
 from kiosk.messages.questions import MOST_NUMBERS, CaseProgress, ProgressQuestion
 from offline_cache.errors import StoreError
-from offline_cache.outbox import Outbox
+from offline_cache.outbox import Outbox, Proof
 
 log = structlog.get_logger()
 
@@ -53,15 +53,32 @@ class CaseWatch:
     The receipt number of an envelope is looked up in ``outbox``, in a thread.
     """
 
-    def __init__(self, link: HubLink, publish: Callable[..., None], outbox: Outbox) -> None:
+    def __init__(
+        self,
+        link: HubLink,
+        publish: Callable[..., None],
+        outbox: Outbox,
+        on_receipt: Callable[[Proof | None], None] = lambda _proof: None,
+    ) -> None:
         self.words: dict[str, Word] = {}
         self._link = link
         self._publish = publish
         self._outbox = outbox
+        self._on_receipt = on_receipt
         self._fresh: list[tuple[str, str]] = []
         self._followed: dict[str, _Followed] = {}
         self._bell = trio.Event()
         self._moved = trio.Event()
+
+    def envelope_moved(self, case_id: str | None, key: str, kind: str, state: str) -> None:
+        """The forwarder's word on an envelope: said to whoever listens; a case that was delivered is followed."""
+        self._publish("envelope", key=key, kind=kind, state=state)
+        if kind != "case" or case_id is None or state not in ("delivered", "held"):
+            return
+        self._publish("case", case_id=case_id, state=state)
+        if state == "delivered":
+            self._on_receipt(self._outbox.proof(key))
+            self.delivered(key, case_id)
 
     def delivered(self, key: str, case_id: str) -> None:
         """The hub has this envelope: from now on its department is asked."""

@@ -11,7 +11,7 @@ from kiosk import logs
 from kiosk.commands.common import OneLineGroup
 
 _COMMANDS = {
-    "run": "kiosk.commands.running",
+    "run": "kiosk.commands.run",
     "walk": "kiosk.commands.walking",
     "demo": "kiosk.demo.command",
     "doctor": "kiosk.commands.looking",

@@ -91,7 +91,7 @@ async def examine(machine: Machine) -> dict[str, Any]:
         "versions": versions(machine.catalogue.version),
         "memory": await trio.to_thread.run_sync(memory_facts, machine),
         "protection": protection_facts(machine),
-        "audit": {"entries": machine.audit_log.head()[0], "differs_from_hub": machine.audit_is_doubted},
+        "audit": {"entries": machine.audit_log.head()[0], "differs_from_hub": machine.hub_words.audit_is_doubted},
         "out_of_service": machine.out_of_service,
     }
 

@@ -20,7 +20,6 @@ from kiosk.pages import (
     Action,
     Block,
     CardPrompt,
-    Chip,
     DueItem,
     DueList,
     Fact,
@@ -99,16 +98,6 @@ def _closed(machine: Machine) -> list[Block]:
         rows.insert(0, Fact(label=text("home.closed_since"), value=same(machine.out_of_service_since)))
     title = text("home.closed", reason=text(f"home.closed_{machine.out_of_service}"))
     return [Hero(icon="wrench", level="warn", title=title, lead=text("home.closed_sorry")), Facts(rows=tuple(rows))]
-
-
-def chips(machine: Machine) -> tuple[Chip, ...]:
-    """Small truths of the header: the network as it is, and where help is."""
-    if machine.link.online:
-        network = Chip(icon="wifi-high", text=text("chip.online"), level="ok")
-    else:
-        network = Chip(icon="wifi-slash", text=text("chip.offline"), level="warn")
-    help_line = Chip(icon="phone", text=text("chip.help", phone=machine.catalogue.help_phone))
-    return network, help_line
 
 
 def _line_card(machine: Machine, line: Line) -> LineCard:

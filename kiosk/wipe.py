@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from kiosk import lobby
 from kiosk.logs import place_of
-from kiosk.pages import Page, Settings
+from kiosk.pages import Page
 from kiosk.visit import Visit
 
 if TYPE_CHECKING:
@@ -23,8 +22,10 @@ PATIENCE_S = 1.5
 """How much longer than in time a device may take to let go, with an alarm, before the machine is ended for it."""
 
 
-async def wipe(machine: Machine, visit: Visit) -> list[str]:
-    """Let everyone forget; the names of those that still hold something, for which only the machine's end is left.
+async def wipe(machine: Machine, visit: Visit, home: Page | None) -> list[str]:
+    """Let everyone forget, and show ``home`` at once; gives the names of those that still hold something.
+
+    For them only the machine's end is left.
 
     The vision worker is ended when it does not confirm. A thread of a device and the screen live in this process.
     """
@@ -32,7 +33,7 @@ async def wipe(machine: Machine, visit: Visit) -> list[str]:
         # It forgets in a process of its own, while the screen is drawn anew in this one.
         machine.vision.begin_forgetting()
         await trio.sleep(_ON_ITS_WAY_S)
-    holding = _dropped(machine, visit)
+    holding = _dropped(machine, visit, home)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_vision, machine, holding)
         nursery.start_soon(_devices, machine, holding)
@@ -55,10 +56,9 @@ def let_go_of_frames(error: BaseException | None) -> None:
         left += [each.__context__, each.__cause__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ())]
 
 
-def _dropped(machine: Machine, visit: Visit) -> list[str]:
+def _dropped(machine: Machine, visit: Visit, home: Page | None) -> list[str]:
     """Drop what hangs on the visit and on the screen, where the home page follows at once."""
     holding = []
-    home = _home(machine)
     machine.presenter.on_touch = _nobody
     for name, drop in (("visit", visit.forget), ("screen", lambda: machine.presenter.forget(home))):
         try:
@@ -72,14 +72,6 @@ def _dropped(machine: Machine, visit: Visit) -> list[str]:
 
 def _nobody() -> None:
     """Who is told of a touch between two visits."""
-
-
-def _home(machine: Machine) -> Page | None:
-    """The page of somebody who is not there yet; none when the machine ends."""
-    if machine.is_stopping:
-        return None
-    card_lies_there = machine.peripherals.status("id_card_reader").media == "present"
-    return lobby.home_page(machine, Visit(machine, Settings()), card_lies_there=card_lies_there)
 
 
 async def _vision(machine: Machine, holding: list[str]) -> None:

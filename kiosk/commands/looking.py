@@ -110,12 +110,13 @@ async def _ask(config: Config, question: str) -> dict[str, Any] | None:
 async def _examined_alone(config: Config) -> dict[str, Any]:
     """No machine runs: build one without a screen, let its devices come up, and examine it."""
     from kiosk import doctor as examination
+    from kiosk import running
     from kiosk.machine import Machine
     from kiosk.walk import ScriptedPresenter
 
     machine = Machine(config, ScriptedPresenter())
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(machine.run, visits=None))
+        await nursery.start(running.run, machine)
         with trio.move_on_after(_SETTLE_S):
             while not _settled(machine):
                 await trio.sleep(0.1)

@@ -10,7 +10,7 @@ from kiosk import logs
 from kiosk.citizen import Citizen, Script, read_script
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
-from kiosk.commands.running import presenter, serve
+from kiosk.commands.run import presenter, serve
 from kiosk.pages import Page
 from kiosk.walk import ScriptedPresenter
 

@@ -21,6 +21,7 @@ from kiosk.health import files
 from kiosk.journey import without_slip
 from kiosk.logs import place_of
 from kiosk.pages import Action, Block, Page, StepMark
+from kiosk.refusals import not_filed
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
 from offline_cache.errors import StoreError
@@ -153,7 +154,7 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
         raise
     except StoreError as error:
         log.error("store_failed", step=spec.kind, service=journey.service.key, error=type(error).__name__)
-        await journey.visit.tell(_safe_page(journey) if journey.filed else journey.machine.not_filed(error))
+        await journey.visit.tell(_safe_page(journey) if journey.filed else not_filed(error))
         return Outcome.LEAVE
     except Exception as error:
         # The step boundary: the one place where a surprise is caught, named by ids only, and answered with safety.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kiosk.maintenance.faults import watch
 from kiosk.maintenance.session import enter, run
 
-__all__ = ["enter", "run", "watch"]
+__all__ = ["enter", "run"]

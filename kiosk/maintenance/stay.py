@@ -10,7 +10,6 @@ import trio
 
 from devices.contract import Completed
 from kiosk.maintenance.badge import Badge
-from kiosk.maintenance.faults import watch
 from kiosk.pages import Action, Answer, Block, Page
 from kiosk.staff import Staff
 from kiosk.text import NOTHING, Text, text
@@ -37,7 +36,7 @@ class Stay:
         self.visit = visit
         self.staff = staff
         self.badge = Badge(visit.machine, staff)
-        self.faults = watch(visit.machine.peripherals, visit.machine.clock)
+        self.faults = visit.machine.faults
         self.signed_in = False
         self._touched = trio.current_time()
 

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from kiosk import config as configuration
+from kiosk import running
 from kiosk.machine import Machine
 from kiosk.pages import Notice, Page
 from tests.kiosk.conftest import Finger
@@ -79,7 +80,7 @@ def hall(start_sim: Any, config_file: Callable[..., Path], tmp_path: Path) -> Op
         devices = {f"devices.{READER}": {"driver": "sam_v", "port": port}}
         place = Hall(Machine(configuration.load(config_file(**devices)), finger), finger, hands)
         async with trio.open_nursery() as nursery:
-            await nursery.start(place.machine.run)
+            await nursery.start(running.run, place.machine)
             await place.page("home")
             yield place
             nursery.cancel_scope.cancel()

@@ -12,6 +12,7 @@ import trio
 
 from kiosk import doctor, status_socket
 from kiosk.machine import Machine
+from kiosk.running import run
 from kiosk.status_lines import LINE_BYTES
 from kiosk.status_socket import MOST_CONNECTIONS, NoAnswer
 from tests.kiosk.conftest import Finger
@@ -25,7 +26,7 @@ async def running(machine: Machine, finger: Finger) -> AsyncIterator[str]:
     """The machine with a page shown; afterwards the same page is still there, and questions are still answered."""
     path = machine.config.machine.status_socket
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(run, machine)
         await comes_true(lambda: finger.page is not None, "a page")
         page = finger.page.kind
         yield path

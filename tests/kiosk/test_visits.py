@@ -13,14 +13,16 @@ import trio
 
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import DeviceState, DeviceStatus, SupplyState
-from kiosk import lobby, visits
+from kiosk import lobby
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.hub_link.state import LinkState
+from kiosk.journey.engine import Outcome
 from kiosk.messages.content import Identity
 from kiosk.messages.questions import DueAnswer, DueFact, read_answer
 from kiosk.next_card import READER
 from kiosk.pages import Choices, DueList, Field, Notice, Page, Settings, Tiles
 from kiosk.visit import Visit, VisitEnded
+from kiosk.visits import Visits
 from offline_cache.errors import StoreFull
 
 PRINTER = "receipt_printer"
@@ -58,7 +60,7 @@ class Person:
             nursery.cancel_scope.cancel()
 
     async def home(self) -> None:
-        while await visits.from_home(self.machine, self.visit) is visits.Outcome.BACK:
+        while await Visits(self.machine).from_home(self.visit) is Outcome.BACK:
             pass
 
     async def touch(self, kind: str, action: str, /, **values: Any) -> Page:
@@ -198,7 +200,7 @@ async def test_form_keeps_what_was_typed_on_the_page_that_is_left(person: Person
     form = next(x for x in service.steps if x.kind == "form")
     name = form.fields[0].name
 
-    async with person.at(lambda: visits._chosen(person.machine, person.visit, f"service:{service.key}")):
+    async with person.at(lambda: Visits(person.machine)._chosen(person.visit, f"service:{service.key}")):
         while (page := await person.page_of("form", "offline_notice", "choose")).kind != "form":
             option = next((b.options[0].id for b in page.blocks if isinstance(b, Choices)), "")
             named = next((b.name for b in page.blocks if isinstance(b, Choices)), "x")
@@ -217,7 +219,7 @@ def told(person: Person, card: IdCard, ask: Any) -> Callable[[], Any]:
     person.machine.ask = ask
     person.machine.link.state = LinkState.ONLINE
     person.visit.card = card
-    return lambda: visits._todo(person.machine, person.visit)
+    return lambda: Visits(person.machine)._todo(person.visit)
 
 
 async def test_person_s_page_opens_while_the_hub_hangs_and_is_filled_in_when_it_answers(
@@ -404,7 +406,7 @@ async def test_surprise_outside_every_step_says_what_is_safe_before_the_visit_en
         raise TypeError("an unexpected line")
 
     monkeypatch.setattr(lobby, "line_page", surprised)
-    async with person.at(person.machine._one_visit):
+    async with person.at(Visits(person.machine).one_visit):
         await person.touch("home", "line:traffic")
         page = await person.touch("fault", "continue")
         assert "没有提交" in page.blocks[0].lead.zh
@@ -424,7 +426,7 @@ async def test_screen_that_fails_whatever_it_shows_ends_the_visit_and_wipes_it(
         raise RuntimeError("no screen")
 
     monkeypatch.setattr(person.finger, "show", fails)
-    async with person.at(person.machine._one_visit):
+    async with person.at(Visits(person.machine).one_visit):
         await person.touch("home", "line:traffic")
         await person.ends()
     assert any(line["type"] == "wiped" for line in person.lines)

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kiosk.clock import Clock
-from kiosk.commands import running
+from kiosk.commands import run as run_command
 from kiosk.config import Config, ConfigError, DemoConfig, ScreenConfig
 from screens import presenter as presenting
 from screens import theme
@@ -87,7 +87,7 @@ def test_refused_panel_is_one_line_on_the_command_line():
 
     @click.command()
     def start() -> None:
-        running.presenter("kivy", cast("Config", config), Clock())
+        run_command.presenter("kivy", cast("Config", config), Clock())
 
     done = CliRunner().invoke(start)
     assert done.exit_code == 1

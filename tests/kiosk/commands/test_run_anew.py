@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from kiosk import hardening, logs
-from kiosk.commands import running
+from kiosk.commands import run as run_command
 
 _ARGUMENTS = "--help"
 HANG_S = 60.0
@@ -44,11 +44,11 @@ def _first_life() -> None:
         return machine
 
     config: Any = SimpleNamespace(machine=SimpleNamespace(log_folder=""), demo=SimpleNamespace(today=None))
-    running.loaded = lambda _path: config  # type: ignore[assignment]
-    running.presenter = lambda *_arguments: config  # type: ignore[assignment]
-    running.serve = serve  # type: ignore[assignment]
+    run_command.loaded = lambda _path: config  # type: ignore[assignment]
+    run_command.presenter = lambda *_arguments: config  # type: ignore[assignment]
+    run_command.serve = serve  # type: ignore[assignment]
     logs.to_folder = lambda *_arguments: None  # type: ignore[assignment]
-    running.run.callback.__wrapped__(None)  # type: ignore[union-attr]
+    run_command.run.callback.__wrapped__(None)  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import trio
 from click.testing import CliRunner, Result
 
 from devices.id_card_reader.card import IdCard
+from kiosk import running
 from kiosk.cli import main
 from kiosk.clock import Clock
 from kiosk.machine import Machine
@@ -148,7 +149,7 @@ async def test_list_and_remove_work_beside_a_running_machine(
     run = partial(CliRunner().invoke, main)
     config = ["--config", str(tmp_path / "kiosk.toml"), "staff"]
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         listed = await trio.to_thread.run_sync(run, [*config, "list", "--json"])
         assert json.loads(listed.stdout) == [
             {"ref": "g-1", "role": "guide", "cards": 2, "pin": "good", "seen": 0},

@@ -13,6 +13,7 @@ import trio
 from click.testing import CliRunner, Result
 
 from kiosk import config as configuration
+from kiosk import running
 from kiosk.cli import main
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.machine import Machine
@@ -90,7 +91,7 @@ class Hall:
         with closing(machine.store):
             for number in range(ROWS):
                 machine.audit_log.append("tech-1", "maintenance_login", {"n": number})
-            beat = machine._heartbeat()
+            beat = machine.heartbeat()
         self.proved = AuditProved(beat.audit_head.entries, beat.audit_head.sha256, SINCE)
         async with self.online() as (machine, alarms):
             await comes_true(lambda: machine.link.online, "the hub answers")
@@ -132,7 +133,7 @@ async def test_chain_that_is_whole_in_itself_and_not_the_one_that_was_signed(hal
     assert (done.exit_code, f"broken at row {at};" in done.output) == (1, True), done.output
     async with hall.online() as (machine, alarms):
         await comes_true(lambda: "audit" in alarms, "the machine says that the hub has another chain")
-        assert machine.audit_is_doubted
+        assert machine.hub_words.audit_is_doubted
 
 
 @pytest.mark.parametrize("member", ["body", "signature", "kiosk_id", "nonce"])
@@ -169,7 +170,7 @@ async def test_verify_works_beside_the_running_machine(hall: Hall) -> None:
     await hall.worked()
     machine = hall.built()
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         done = await trio.to_thread.run_sync(hall.verified)
         machine.stop()
     assert (done.exit_code, f"entries 1 to {ROWS} are proved" in done.output) == (0, True), done.output
@@ -178,7 +179,7 @@ async def test_verify_works_beside_the_running_machine(hall: Hall) -> None:
 def test_head_travels_with_every_heartbeat(hall: Hall) -> None:
     machine = hall.built()
     with closing(machine.store):
-        assert machine._heartbeat().audit_head.entries == 0
+        assert machine.heartbeat().audit_head.entries == 0
         row = machine.audit_log.append("tech-1", "maintenance_login")
-        head = machine._heartbeat().audit_head
+        head = machine.heartbeat().audit_head
         assert (head.entries, head.sha256) == (1, row.sha256)

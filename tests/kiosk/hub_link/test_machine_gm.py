@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from kiosk import config as configuration
+from kiosk import running
 from kiosk.commands.walking import Walking
 from kiosk.hub_link.identity import SuiteChanged
 from kiosk.machine import Machine
@@ -54,7 +55,7 @@ async def walk(world: World, config: Path) -> Machine:
 
     machine.status.publish = keep  # type: ignore[method-assign]
     with trio.fail_after(HANG_S):
-        await machine.run(visits=1)
+        await running.run(machine, visits=1)
     assert walking.unfinished == 0
     return machine
 
@@ -89,7 +90,7 @@ async def test_the_suite_can_be_changed_only_when_nothing_of_the_other_one_waits
     world.do("network", "restore")
     machine = Machine(configuration.load(gm), Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: not machine.outbox.depth(), "the queue is empty")
         machine.stop()
     Machine(configuration.load(std), Waiting()).store.close()

@@ -14,7 +14,7 @@ import trio
 from click.testing import CliRunner, Result
 
 from kiosk import config as configuration
-from kiosk import doctor
+from kiosk import doctor, running
 from kiosk.cli import main
 from kiosk.clock import Clock
 from kiosk.hub_link.identity import Identity
@@ -122,7 +122,7 @@ def test_seal_prints_what_the_unit_needs(kiosk: Callable[..., Result], tmp_path:
 async def test_doctor_says_what_seals(config: Path) -> None:
     machine = built(config)
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         told = await ask(machine.config.machine.status_socket, "doctor", timeout_s=60)
         machine.stop()
     assert told["protection"]["secrets"] == "host"

@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from kiosk import config as configuration
+from kiosk import running
 from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
@@ -90,7 +91,7 @@ class World:
         walking = Walking(script, None, None)
         machine = self.machine(walking)
         with trio.move_on_after(HANG_S) as scope:
-            await machine.run(visits=visits)
+            await running.run(machine, visits=visits)
         assert not scope.cancelled_caught, f"the walk hangs; pages: {self.pages()}, last lines: {self.lines[-5:]}"
         return walking
 

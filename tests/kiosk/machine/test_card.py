@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from devices.id_card_reader.status import CARD_LEFT
+from kiosk import running
 from kiosk.citizen import Control
 from kiosk.hub_link.filing import Filing
 from kiosk.messages.content import Applicant, CaseForm, decode_content
@@ -80,7 +81,7 @@ async def test_absent_reader_is_asked_again_when_it_is_back_and_not_before(world
     world.do("id_card_reader", "unplug")
     machine = world.machine(ScriptedPresenter())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         with trio.fail_after(HANG_S):
             while machine.peripherals.status("id_card_reader").device != "noDevice":
                 await trio.sleep(0.05)

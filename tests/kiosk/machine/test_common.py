@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 import psycopg
 import trio
 
+from kiosk import running
 from kiosk.citizen import Script
 from tests.kiosk.machine.conftest import World, code_of
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
@@ -46,7 +47,7 @@ async def in_the_city(world: World, statement: LiteralString, *values: Any) -> N
     machine = world.machine(Waiting())
     with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
         async with trio.open_nursery() as nursery:
-            await nursery.start(machine.run)
+            await nursery.start(running.run, machine)
             await comes_true(lambda: city.execute(statement, values).fetchone(), statement)
             machine.stop()
 

@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from kiosk import config as configuration
-from kiosk import doctor
+from kiosk import doctor, running
 from kiosk.citizen import Script
 from kiosk.clock import Clock, local
 from kiosk.commands.walking import Walking
@@ -52,7 +52,7 @@ def config_of(world: World, **changes: Any) -> Config:
 
 async def walk(machine: Machine) -> None:
     with trio.fail_after(HANG_S):
-        await machine.run(visits=1)
+        await running.run(machine, visits=1)
 
 
 async def served_at(world: World, own: datetime) -> str:

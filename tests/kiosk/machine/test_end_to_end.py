@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import trio
 
+from kiosk import running
 from kiosk.citizen import Control, Script
 from kiosk.commands.walking import Walking
 from tests.kiosk.machine.conftest import World, hub_cases
@@ -62,7 +63,7 @@ async def test_network_pulled_before_the_visit_files_offline_and_is_accepted_by_
     world.do("network", "restore")
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: "accepted" in [line["state"] for line in world.of("case")], "the acceptance")
         cases = await hub_cases(machine, slip)
         nursery.cancel_scope.cancel()
@@ -202,7 +203,7 @@ async def test_hub_that_answers_too_late_still_has_the_case_once(world: World) -
     await world.walk(world.script("wang", "H13", actions={"filing": "next"}, control=(lose, restore)))
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: machine.link.online and not machine.outbox.depth(), "the hub has what was filed")
         cases = await hub_cases(machine, world.slips()[0])
         nursery.cancel_scope.cancel()
@@ -215,7 +216,7 @@ async def walked_when(world: World, script: Script, *first: tuple[str, str, dict
     walking = Walking(msgspec.structs.replace(script, control=control), None, None)
     machine = world.machine(walking)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(machine.run, visits=1))
+        nursery.start_soon(partial(running.run, machine, visits=1))
         seen = machine.peripherals.statuses
         await comes_true(lambda: all(seen[name].device == state for name, state in states.items()), f"{states}")
         for name, verb, arguments in first:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 
+from kiosk import running
 from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
@@ -38,7 +39,7 @@ async def visits(world: World, *scripts: Script) -> Machine:
     """One process that serves them all."""
     machine = world.machine(OneAfterTheOther(*scripts))
     with trio.fail_after(HANG_S):
-        await machine.run(visits=len(scripts))
+        await running.run(machine, visits=len(scripts))
     return machine
 
 
@@ -94,7 +95,7 @@ async def test_visit_that_is_broken_off_in_the_middle_of_its_slip(world: World) 
     stall = at(world, "result", "stall", after_bytes=2500)
     machine = world.machine(OneAfterTheOther(first(world, "T01", stall)))
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: world.do("receipt_printer", "state")["stalled"], "the printer takes no more")
         machine.stop()
     assert machine.paper_in_doubt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from kiosk import running
 from kiosk.citizen import Control, Script
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
@@ -35,7 +36,7 @@ async def test_three_reasons_of_a_refusal_stand_on_the_screen(world: World) -> N
     citizen = Signer(world.script("chen", "T01", control=(restore,)))
     citizen.machine = machine = world.machine(citizen)
     with trio.fail_after(HANG_S):
-        await machine.run(visits=1)
+        await running.run(machine, visits=1)
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "not_accepted"]
     words = [row.value.zh.split("。")[0] for row in citizen.rows]
     assert words == ["有未处理完毕的道路交通违法", "本记分周期已记满 12 分", "没有查到 6 个月内的身体条件证明"]

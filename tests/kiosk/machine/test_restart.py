@@ -10,7 +10,7 @@ import trio
 
 from devices.contract import Completed
 from devices.vocabulary import Completion
-from kiosk import recovery, status_socket
+from kiosk import recovery, running, status_socket
 from kiosk.citizen import Script
 from kiosk.machine import Machine
 from kiosk.peripherals import Peripherals
@@ -195,7 +195,7 @@ async def test_an_envelope_that_rots_on_the_disk_is_named_while_the_others_go_an
     world.lines.clear()
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: machine.outbox.row(other.seq).state == "delivered", "the whole one goes")
         await comes_true(lambda: world.of("alarm"), "the alarm")
         (alarm,) = [line for line in world.of("alarm") if line["what"] == "damaged"]
@@ -231,7 +231,7 @@ async def started_and_ended(world: World) -> Machine:
     """One start of the machine up to its home page."""
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await comes_true(lambda: "home" in world.pages(), "the home page")
         machine.stop()
     return machine

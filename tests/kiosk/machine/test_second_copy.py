@@ -8,6 +8,7 @@ from pathlib import Path
 
 import trio
 
+from kiosk.running import run
 from tests.hub.photographs import Shot, grey, photograph
 from tests.kiosk.machine.conftest import World, hub_cases
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
@@ -38,7 +39,7 @@ async def test_case_of_a_lost_machine_is_accepted_from_its_slip_and_is_one_case_
     world.do("network", "restore")
     machine = world.machine(Waiting())
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(run, machine)
         await comes_true(lambda: "accepted" in [line["state"] for line in world.of("case")], "the acceptance")
         cases = await hub_cases(machine, slip)
         nursery.cancel_scope.cancel()

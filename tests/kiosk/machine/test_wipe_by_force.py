@@ -19,6 +19,7 @@ from devices.vocabulary import Completion, DeviceState, DeviceStatus
 from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.machine import Machine
+from kiosk.running import run
 from kiosk.text import text
 from kiosk.vision.frames import FrameReader
 from kiosk.visit import message
@@ -36,7 +37,7 @@ async def running(world: World, finger: Finger):
     machine = world.machine(finger)
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            await nursery.start(machine.run)
+            await nursery.start(run, machine)
             yield machine
             machine.stop()
 
@@ -153,7 +154,7 @@ async def test_what_still_points_to_a_visit_when_it_is_wiped_finds_it_empty(mach
     machine.status.publish = publish  # type: ignore[method-assign]
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.run)
+            nursery.start_soon(run, machine)
             await finger.until("home")
             visit = finger.on_touch.__self__  # type: ignore[attr-defined]
             finger.touch("service:C03")
@@ -212,7 +213,7 @@ async def test_machine_ends_itself_for_a_device_thread_that_holds_on(
     machine.peripherals.statuses["id_card_reader"] = DeviceStatus()
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.run)
+            nursery.start_soon(run, machine)
             while machine.peripherals.status("id_card_reader").device is not DeviceState.ONLINE:
                 await trio.sleep(0.02)
             await finger.until("home")
@@ -245,7 +246,7 @@ async def test_screen_that_cannot_forget_ends_the_machine_and_the_others_forget_
     machine.peripherals.let_go = let_go  # type: ignore[method-assign]
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.run)
+            nursery.start_soon(run, machine)
             await finger.until("home")
             finger.touch("service:C03")
             await finger.until("complaint_kind")
@@ -274,7 +275,7 @@ async def test_what_fails_while_the_machine_is_stopped_does_not_keep_it_from_wip
     finger.show = fails_when_canceled  # type: ignore[method-assign]
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.run)
+            nursery.start_soon(run, machine)
             await finger.until("home")
             finger.touch("service:C03")
             await finger.until("complaint_kind")
@@ -297,7 +298,7 @@ async def test_screen_that_fails_in_the_middle_wipes_the_visit_and_ends_the_mach
     machine = world.machine(finger)
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(machine.run)
+            nursery.start_soon(run, machine)
             await at_the_face_check(world, finger)
             broken.set()
             await machine.ended.wait()

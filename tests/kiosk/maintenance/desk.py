@@ -22,6 +22,7 @@ from kiosk import machine as machine_module
 from kiosk import maintenance
 from kiosk.clock import Clock
 from kiosk.config import Config
+from kiosk.faults import Faults
 from kiosk.machine import Machine
 from kiosk.next_card import NextCard
 from kiosk.pages import Answer, Board, Page, Settings, Tiles
@@ -201,6 +202,7 @@ class Desk:
         self.machine.staff._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.machine.peripherals = self.devices
         self.machine.next_card = NextCard(self.devices, self.machine.clock)
+        self.machine.faults = Faults(self.devices, self.machine.clock)
         self.visit = Visit(self.machine, Settings())
         self.screen.on_touch = self.visit.touched
         self.ended: str | None = None

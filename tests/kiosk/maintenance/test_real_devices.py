@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from devices.simulation import ControlClient
+from kiosk import running
 from kiosk.machine import Machine
 from tests.kiosk.maintenance.desk import PIN, PRINTER, READER, Screen, config_in, said
 from tests.waiting import HANG_S
@@ -55,7 +56,7 @@ async def test_technician_tests_reader_and_printer_and_takes_the_card(start_sim:
     machine.staff.enrol(NUMBERS["technician"], "technician", "tech-1", PIN)
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(machine.run)
+        await nursery.start(running.run, machine)
         await page(screen, "home")
         hands.do("place", card="technician")
         await tap(screen, "maintenance_offer", "maintenance")

@@ -72,11 +72,13 @@ def serve(config: Config, shown_by: Presenter, *, clock: Clock, visits: int | No
     return machine
 
 
-async def _serve(machine: Any, config: Config, visits: int | None) -> None:
+async def _serve(machine: Machine, config: Config, visits: int | None) -> None:
+    from kiosk import running
+
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_end_on_signal, signals, machine)
-            await nursery.start(partial(machine.run, visits=visits))
+            await nursery.start(partial(running.run, machine, visits=visits))
             ready = {"ready": True, "pid": os.getpid(), "status_socket": config.machine.status_socket}
             click.echo(msgspec.json.encode(ready))
             sys.stdout.flush()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from devices.vocabulary import DeviceState, DeviceStatus, MediaState
 from kiosk.clock import Clock
 from kiosk.peripherals import Peripherals
@@ -14,10 +12,13 @@ _WORKS = frozenset({DeviceState.ONLINE, DeviceState.STARTING, DeviceState.BUSY})
 class Faults:
     """Listens to the statuses of all devices; remembers in memory only."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, peripherals: Peripherals, clock: Clock) -> None:
         self._clock = clock
         self._last: dict[str, DeviceStatus] = {}
         self._media: dict[str, tuple[MediaState, float]] = {}
+        for name, status in peripherals.statuses.items():
+            self.note(name, status)
+        peripherals.listen(self.note)
 
     def note(self, name: str, status: DeviceStatus) -> None:
         """One status of one device."""
@@ -34,17 +35,3 @@ class Faults:
         """Monotonic seconds at which the card that lies there was found; None when none is known to lie there."""
         media, since = self._media.get(name, (None, 0.0))
         return since if media is MediaState.PRESENT else None
-
-
-_watched: WeakKeyDictionary[Peripherals, Faults] = WeakKeyDictionary()
-
-
-def watch(peripherals: Peripherals, clock: Clock) -> Faults:
-    """The memory of these devices' faults; begins with the first call and is the same for every later one."""
-    faults = _watched.get(peripherals)
-    if faults is None:
-        faults = _watched[peripherals] = Faults(clock)
-        for name, status in peripherals.statuses.items():
-            faults.note(name, status)
-        peripherals.listen(faults.note)
-    return faults
