@@ -1,8 +1,8 @@
 """``make mistakes``: seeds every mistake of the list, one at a time, and tells how many the tests catch.
 
 A mistake is one small change that a tired person might make. ``tests/mistakes/<room>.toml`` lists them: what it does,
-the file, the text that stands there once, the text in its place, and the tests that should notice. They run on a copy of
-the tree; this one is never touched.
+the file, the text that stands there once, the text in its place, and the tests that should notice. They run on a copy
+of the tree; this one is never touched.
 """
 
 from __future__ import annotations
