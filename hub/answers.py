@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -12,16 +11,20 @@ from psycopg import AsyncConnection
 
 from hub import events, tries
 from hub.context import Hub
-from hub.gateway import DepartmentDown
+from hub.department import Department, Facts, due_of
+from hub.department_answers import plain_documents, plain_facts
+from hub.gateway import DepartmentDown, Question
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.questions import (
+    SILENT_TOLD,
+    VERSION,
     CaseProgress,
+    Document,
     DocumentsAnswer,
     DocumentsQuestion,
     DueAnswer,
-    DueFact,
     DueQuestion,
     EligibilityAnswer,
     EligibilityQuestion,
@@ -35,45 +38,49 @@ MOST_CASES = 200
 
 
 async def due(hub: Hub, question: DueQuestion) -> DueAnswer:
-    """What is due in all lines, most urgent first; a line that is away is named as silent."""
-    lines = hub.gateway.lines
-    found = await asyncio.gather(*[_due_of(hub, line, question.id_number) for line in lines])
-    items = [item for part in found if part is not None for item in part]
+    """What is due in all lines, most urgent first; a department that is away is named as silent."""
+    asked: dict[str, list[Service]] = {}
+    for service in hub.catalogue.services.values():
+        if service.due and service.department in hub.gateway.departments:
+            asked.setdefault(service.department, []).append(service)
+    facts, silent = await hub.gateway.ask_all(asked, _facts_of(hub, question.id_number))
+    items = [item for key, known in facts.items() for item in due_of(asked[key], known, hub.clock.today())]
     items.sort(key=lambda item: (item.due_on is None, item.due_on))
-    return DueAnswer(items, [line for line, part in zip(lines, found, strict=True) if part is None])
-
-
-async def _due_of(hub: Hub, line: str, id_number: str) -> list[DueFact] | None:
-    services = [service for service in hub.catalogue.services.values() if service.department == line]
-    try:
-        async with hub.gateway.reach(line) as (department, conn):
-            return await department.due(conn, services, id_number, hub.clock.today())
-    except DepartmentDown:
-        return None
+    return DueAnswer(items, silent)
 
 
 async def eligibility(hub: Hub, question: EligibilityQuestion) -> EligibilityAnswer:
     """All checks of a service that fail now. Raises InvalidMessage, DepartmentDown."""
     service = _service(hub, question.service)
-    async with hub.gateway.reach(service.department) as (department, conn):
-        facts = await department.facts(conn, service.key, question.id_number, hub.clock.today())
+    facts = await hub.gateway.ask(service.department, _facts_of(hub, question.id_number))
     return EligibilityAnswer(facts, failed_checks(service, facts, hub.clock.today()))
+
+
+def _facts_of(hub: Hub, id_number: str) -> Question[Facts]:
+    async def ask(department: Department, conn: AsyncConnection) -> Facts:
+        return plain_facts(await department.facts(conn, id_number, hub.clock.today()))
+
+    return ask
 
 
 def _service(hub: Hub, key: str) -> Service:
     service = hub.catalogue.services.get(key)
-    if service is None or service.department not in hub.gateway.lines:
+    if service is None or service.department not in hub.gateway.departments:
         raise InvalidMessage("question.service", "no department has this service")
     return service
 
 
 async def documents(hub: Hub, question: DocumentsQuestion) -> DocumentsAnswer:
-    """The person's documents. Raises DepartmentDown: half a list would mislead."""
-    found = []
-    for line in hub.gateway.lines:
-        async with hub.gateway.reach(line) as (department, conn):
-            found += await department.documents(conn, question.id_number)
-    return DocumentsAnswer(found)
+    """The person's documents from who issues any; who is away is named as silent. Raises DepartmentDown if all are."""
+
+    async def ask(department: Department, conn: AsyncConnection) -> list[Document]:
+        return plain_documents(await department.documents(conn, question.id_number))
+
+    asked = [key for key, department in hub.gateway.departments.items() if department.issues_documents]
+    told, silent = await hub.gateway.ask_all(asked, ask)
+    if silent and not told:
+        raise DepartmentDown(silent[0])
+    return DocumentsAnswer([document for found in told.values() for document in found], silent=silent)
 
 
 async def progress(hub: Hub, question: ProgressQuestion, kiosk_id: str) -> ProgressAnswer:
@@ -157,7 +164,7 @@ async def _states(conn: AsyncConnection, key: str) -> list[ProgressState]:
         [key, events.CASE_STATE],
     )
     return [
-        ProgressState(state, _stamp(at), actor, note or ",".join(reasons or []), reasons or [])
+        ProgressState(state, _stamp(at), actor, note or "", reasons or [])
         for state, at, actor, note, reasons in await rows.fetchall()
     ]
 
@@ -176,8 +183,14 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
 KINDS = (*ANSWERS, "progress")
 
 
-async def answer(hub: Hub, kind: str, question: Any, kiosk_id: str) -> Any:
-    """The answer to a question of one of ``KINDS``. Raises InvalidMessage, DepartmentDown."""
+async def answer(hub: Hub, kind: str, question: Any, kiosk_id: str, version: int = VERSION) -> Any:
+    """The answer to a question of one of ``KINDS``, for one that reads this version.
+
+    Raises InvalidMessage, DepartmentDown.
+    """
     if kind == "progress":
         return await progress(hub, question, kiosk_id)
-    return await ANSWERS[kind](hub, question)
+    said = await ANSWERS[kind](hub, question)
+    if isinstance(said, DocumentsAnswer) and said.silent and version < SILENT_TOLD:
+        raise DepartmentDown(said.silent[0])  # To who cannot see that it is a part, half a list would mislead.
+    return said

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg_pool import AsyncConnectionPool
 
-from hub.departments import DEPARTMENTS
+from hub.department import Department
+from hub.department_tables import bring_up
+from hub.departments import departments
 
 # What a later version adds to hub/schema.sql, in order; a database of any earlier version is brought up at the start.
 MIGRATIONS = (
@@ -211,6 +214,9 @@ MIGRATIONS = (
        )""",
     # The id of the hub's key by which each machine checks what the hub says.
     "alter table kiosk add hub_key text",
+    # Which departments have the records of a demonstration's people: one that comes later has none yet.
+    """insert into setting select 'people_' || department, 'true'
+           from setting, unnest(array['traffic', 'household', 'exit_entry']) as department where name = 'people'""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47
@@ -223,8 +229,11 @@ def open_pool(dsn: str, max_size: int = 12) -> AsyncConnectionPool:
     )
 
 
-def prepare(dsn: str) -> None:
-    """Creates or brings up to date the tables of the hub, its work queue and its departments; safe to call at once."""
+def prepare(dsn: str, known: Mapping[str, Department] | None = None) -> None:
+    """Creates or brings up to date the tables of the hub, its work queue and its departments; safe to call at once.
+
+    ``known``: the departments, by default all that are here. Raises psycopg.Error, WrongDepartment.
+    """
     with psycopg.connect(dsn) as conn:
         conn.execute("select pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         conn.execute("create table if not exists schema_version (version integer not null)")
@@ -232,11 +241,11 @@ def prepare(dsn: str) -> None:
         if row is None:
             _run(conn, (resources.files("hub") / "schema.sql").read_text("utf-8"))
             _run(conn, SchemaManager.get_schema())
-            for department in DEPARTMENTS.values():
-                _run(conn, department.schema())
             conn.execute("insert into schema_version values (1)")
         for migration in MIGRATIONS[(row[0] if row else 1) - 1 :]:
             _run(conn, migration)
+        for department in (departments() if known is None else known).values():
+            bring_up(conn, department)
         _run(conn, (resources.files("hub") / "functions.sql").read_text("utf-8"))
         conn.execute("update schema_version set version = greatest(version, %s)", [SCHEMA_VERSION])
 

@@ -22,7 +22,6 @@ from psycopg.types.json import Jsonb
 from hub import work
 from hub.api.problems import Problem
 from hub.context import Hub
-from hub.departments import DEPARTMENTS
 from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.server import Extras
@@ -38,14 +37,16 @@ def read_people(path: Path) -> list[dict[str, Any]]:
 
 
 async def seed(hub: Hub, path: Path, *, again: bool = False) -> None:
-    """Writes the people's records, once, or ``again`` as they were on the first day."""
+    """Writes the people's records, once in each department, or ``again`` as they were on the first day."""
     people = read_people(path)
     async with hub.pool.connection() as conn, conn.transaction():
-        rows = await conn.execute("insert into setting values ('people', 'true') on conflict do nothing returning name")
-        if await rows.fetchone() is None and not again:
-            return
-        for department in DEPARTMENTS.values():
-            await department.seed(conn, people)
+        for department in hub.gateway.departments.values():
+            rows = await conn.execute(
+                "insert into setting values (%s, 'true') on conflict do nothing returning name",
+                [f"people_{department.key}"],
+            )
+            if again or await rows.fetchone():
+                await department.seed(conn, people)
 
 
 async def current_faults(hub: Hub) -> Faults:

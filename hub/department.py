@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, LiteralString
 
 import msgspec
@@ -13,12 +16,13 @@ from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
 from kiosk.catalogue.model import Limit, Service
-from kiosk.catalogue.rules import failed_checks, unfit
+from kiosk.catalogue.rules import failed_checks, is_due, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]
+_KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}")
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -37,40 +41,55 @@ class Decision(msgspec.Struct, frozen=True):
     promised_on: date | None = None
 
 
+Effect = Callable[[AsyncConnection, Application], Awaitable[None]]
+"""What acceptance changes in the records, in the transaction of the decision."""
+
+
+class WrongDepartment(ValueError):
+    """A department cannot be used; one line that names its place and the fix."""
+
+
+class EffectUnknown(Exception):
+    """The service's acceptance changes what this version of the department cannot change."""
+
+
 class Department(ABC):
-    """One line's reference system. Its tables live in a PostgreSQL schema named like the line."""
+    """A reference system. Its tables live in a PostgreSQL schema named like its key, by which services name it.
 
-    line: str
-    tables: str
+    ``effects``: what acceptance can change, by the name that services give.
+    """
 
-    def schema(self) -> str:
-        """The script that makes its tables, once."""
-        here = f"create schema {self.line}; set local search_path = {self.line};"
-        return f"{here} {self.tables} {_APPLICATIONS}; set local search_path = public"
+    key: str
+
+    def __init__(self, effects: Mapping[str, Effect] | None = None) -> None:
+        self.effects = dict(effects or {})
+
+    @property
+    def migrations(self) -> Path:
+        """The folder of ``0001_….sql``, ``0002_….sql`` … that make its tables: one each time they change."""
+        return Path(inspect.getfile(type(self))).parent / "migrations"
 
     @abstractmethod
-    async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
-        """Writes the records of synthetic people, replacing what they had."""
+    async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
+        """What this department knows of a person, by one query for each kind of record.
 
-    @abstractmethod
-    async def facts(self, conn: AsyncConnection, service: str, id_number: str, today: date) -> Facts:
-        """What this department knows that a service's checks ask for; no fact for what it does not know."""
-
-    async def due(
-        self, conn: AsyncConnection, services: Iterable[Service], id_number: str, today: date
-    ) -> list[DueFact]:
-        """Services that are due: those with a ``window_…`` check, all of which hold for this person now."""
-        return []
+        No fact for what it does not know. Dates are ISO 8601; what may hold several values at once is a list.
+        """
 
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
         """Documents that this department issued to the person."""
         return []
 
-    async def carry_out(self, conn: AsyncConnection, service: str, application: Application) -> None:  # noqa: B027
-        """What acceptance changes in the records at once: nothing, unless a department says so."""
+    @property
+    def issues_documents(self) -> bool:
+        """Whether it is asked for documents at all."""
+        return type(self).documents is not Department.documents
+
+    async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:  # noqa: B027
+        """Writes the records of a demonstration's people, replacing what they had."""
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
-        """Accepts or not, in one transaction; a repeated question gets the first answer."""
+        """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""
         async with conn.transaction():
             fresh = await conn.execute(
                 self._here(
@@ -80,20 +99,24 @@ class Department(ABC):
             )
             if await fresh.fetchone() is None:
                 return await self._first_answer(conn, application.key)
-            number = application.applicant.number
-            facts = await self.facts(conn, service.key, number, today)
+            facts = await self.facts(conn, application.applicant.number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
-            if decision.accepted:
-                await self.carry_out(conn, service.key, application)
+            if decision.accepted and service.effect:
+                await self._carry_out(conn, service.effect, application)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
                 [Jsonb(msgspec.to_builtins(decision)), application.key],
             )
             return decision
 
+    async def _carry_out(self, conn: AsyncConnection, name: str, application: Application) -> None:
+        if name not in self.effects:
+            raise EffectUnknown(name)
+        await self.effects[name](conn, application)
+
     def _here(self, statement: LiteralString) -> Composed:
-        return SQL(statement).format(Identifier(self.line, "application"))
+        return SQL(statement).format(Identifier(self.key, "application"))
 
     async def _first_answer(self, conn: AsyncConnection, key: str) -> Decision:
         rows = await conn.execute(self._here("select decision from {} where case_key = %s"), [key])
@@ -101,13 +124,28 @@ class Department(ABC):
         return msgspec.convert(row[0] if row else None, Decision)
 
 
-_APPLICATIONS = "create table application (case_key uuid primary key, service text not null, decision jsonb)"
+def require_department(place: str, value: Any) -> Department:
+    """What was found at a place, as a department. Raises WrongDepartment."""
+    if not isinstance(value, Department):
+        raise WrongDepartment(f"{place}: no department; make an object of a class that derives from Department")
+    if not _KEY.fullmatch(str(getattr(value, "key", ""))):
+        raise WrongDepartment(f"{place}: its key names a schema of the database: small letters, digits and _")
+    return value
 
 
-def in_window(service: Service, facts: Facts, today: date) -> bool:
-    """Whether a service's time has come for these facts: every check named ``window_…`` holds."""
-    windows = {check.id for check in service.checks if check.id.startswith("window_")}
-    return bool(facts) and bool(windows) and windows.isdisjoint(failed_checks(service, facts, today))
+def due_of(services: Iterable[Service], facts: Facts, today: date) -> list[DueFact]:
+    """The services that are due for a person of whom a department knows these facts."""
+    return [_due(service, facts) for service in services if is_due(service, facts, today)]
+
+
+def _due(service: Service, facts: Facts) -> DueFact:
+    told = service.due.reason.places() if service.due else ()
+    last = str(facts.get(service.due.until, "")) if service.due else ""
+    try:
+        due_on = date.fromisoformat(last)
+    except ValueError:
+        due_on = None
+    return DueFact(service.key, {name: str(facts[name]) for name in sorted(told) if name in facts}, due_on)
 
 
 def card_reasons(service: Service, applicant: Applicant, today: date) -> list[str]:

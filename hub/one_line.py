@@ -12,6 +12,8 @@ import psycopg.conninfo
 import structlog
 from click.core import ParameterSource
 
+from hub.department import WrongDepartment
+
 log = structlog.get_logger()
 
 
@@ -59,6 +61,8 @@ def why(error: BaseException) -> str:
     """The one line for an error that ends a command."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, WrongDepartment):
+        return str(error)
     if isinstance(error, psycopg.Error):
         return f"the database: {error}; check --dsn and that PostgreSQL runs"
     if isinstance(error, OSError):

@@ -26,6 +26,7 @@ from hub.api.problems import HANDLERS
 from hub.api.strangers import NOBODY_ELSE, Doors, monitors_only
 from hub.context import Hub
 from hub.database import open_pool
+from hub.departments import departments
 from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
 from kiosk.catalogue.loader import load
@@ -58,7 +59,7 @@ def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras, names: Seque
     async def faults() -> Faults:
         return await extras.faults(hub)()
 
-    hub = Hub(pool, keys, clock, load(), Gateway(pool, faults), work.make_jobs(dsn), names=names)
+    hub = Hub(pool, keys, clock, load(), Gateway(pool, departments(), faults), work.make_jobs(dsn), names=names)
     return hub
 
 

@@ -17,8 +17,10 @@ from psycopg import AsyncConnection
 
 from hub import events, paper_copies, parcels, ratings
 from hub.context import Hub
-from hub.department import Application, Decision
+from hub.department import Application, Decision, EffectUnknown
+from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
+from kiosk.catalogue.signing import is_older
 from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
 from kiosk.messages.envelope import parse_header
@@ -32,8 +34,20 @@ _ASK = "ask_department"
 _log = structlog.get_logger()
 
 
+class ServiceNotKnownYet(Exception):
+    """The machine that filed it has a newer catalogue than this hub, which will have it some day."""
+
+
 MAX_FORM_BYTES = 1024 * 1024
-_AWAY = (DepartmentDown, psycopg.OperationalError, ConnectorException, OSError, TimeoutError)
+_AWAY = (
+    DepartmentDown,
+    ServiceNotKnownYet,
+    EffectUnknown,
+    psycopg.OperationalError,
+    ConnectorException,
+    OSError,
+    TimeoutError,
+)
 """What passes by itself."""
 _TRIES = 20
 _UNREADABLE = (SealBroken, InvalidMessage, psycopg.DataError, UnicodeError, RecursionError)
@@ -181,14 +195,21 @@ async def _ask_department(context: JobContext, key: str) -> None:
 
 async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
     service = hub.catalogue.services.get(form.service)
-    if service is None or service.department not in hub.gateway.lines:
+    if service is None or service.department not in hub.gateway.departments:
+        if is_older(hub.catalogue.version, form.catalogue_version):
+            _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
+            raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
     application = Application(key, form.applicant, form.answers)
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
-            return await department.decide(conn, service, application, hub.clock.today()), service.department
+            decision = await department.decide(conn, service, application, hub.clock.today())
+            return plain_decision(decision), service.department
     except DepartmentDown:
         _log.warning("department_down", line=service.department, key=key)
+        raise
+    except EffectUnknown as error:
+        _log.error("effect_unknown", line=service.department, effect=f"{error}", service=service.key, key=key)
         raise
 
 

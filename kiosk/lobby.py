@@ -32,8 +32,8 @@ from kiosk.pages import (
     Tile,
     Tiles,
 )
-from kiosk.text import NOTHING, Text, same, text
-from kiosk.visit import Visit, joined, settings_actions
+from kiosk.text import NOTHING, Text, listed, same, text
+from kiosk.visit import Visit, settings_actions
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
@@ -219,15 +219,16 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Blo
             yield Notice(level="warn", icon="wifi-slash", text=text("todo.offline"), detail=lead, room=_ROOM)
         return
     items = sorted((_due_item(machine, d, card) for d in due.items), key=lambda pair: pair[0])
-    if items or not due.unreadable:
+    if items or not (due.unreadable or due.silent):
         shown = tuple(item for _, item in items)
         yield DueList(title=text("todo.title"), items=shown, empty=text("todo.empty"), room=_ROOM)
     if due.unreadable:
         more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
         yield Notice(level="info", icon="info", text=more, detail=where)
     if due.silent:
-        names = joined(*map(machine.catalogue.department_name, due.silent))
-        yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names))
+        names = listed(map(machine.catalogue.department_name, due.silent))
+        room = 0 if items or due.unreadable else _ROOM
+        yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names), room=room)
 
 
 def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date, DueItem]:

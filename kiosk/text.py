@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from string import Formatter
@@ -63,6 +64,12 @@ def worded(prefix: str, word: str, otherwise: Text) -> Text:
         return text(f"{prefix}{word}")
     except KeyError:
         return otherwise
+
+
+def listed(texts: Iterable[Text]) -> Text:
+    """Names one after the other, as each language separates them."""
+    named = list(texts)
+    return Text("、".join(each.zh for each in named), ", ".join(each.en for each in named))
 
 
 def plain(word: object) -> str:

@@ -32,10 +32,15 @@ async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
     await question_log.admit(hub, caller, asked)
-    said = await answer(hub, kind, asked.question, caller.kiosk_id)
-    version = VERSION if request.headers.get(MESSAGES) else 1
+    version = _version_read(request.headers.get(MESSAGES, ""))
+    said = await answer(hub, kind, asked.question, caller.kiosk_id, version)
     body = seal_answer(asked, said, hub.keys.sign_private(asked.suite, caller.stamp.hub_key), version)
     return Response(body, media_type="application/json")
+
+
+def _version_read(header: str) -> int:
+    """Of answers, by the asker: one of before says nothing, one of later reads ours too."""
+    return min(int(header), VERSION) if header.isdecimal() and len(header) < 4 else 1
 
 
 @get("/v1/progress/{receipt_number:str}")

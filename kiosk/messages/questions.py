@@ -33,8 +33,11 @@ from kiosk.messages.suites import DEFAULT
 from kiosk.messages.visits import Introduction, VisitKey
 
 Fact = str | int | bool
-VERSION = 2
-"""Of what we read (``Tongban-Messages``); an asker that names none reads version 1: reasons joined by commas only."""
+VERSION = 3
+"""Of what we read (``Tongban-Messages``). 1, without it: reasons joined in a note; 2: as a list; 3: with ``silent``."""
+_REASONS_LISTED = 2
+SILENT_TOLD = 3
+"""From here on an asker sees that documents are not all that there are."""
 MOST_ITEMS = 1000
 """In any list of an answer."""
 Facts = Annotated[dict[Word, Any], Meta(max_length=200)]
@@ -172,8 +175,11 @@ class Document(_Said, frozen=True):
 
 
 class DocumentsAnswer(_Said, frozen=True):
+    """``silent``: departments that did not answer in time and may hold more."""
+
     documents: Annotated[list[Document], Meta(max_length=MOST_ITEMS)]
     unreadable: int = 0
+    silent: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
 
 
 QuestionKind = Literal["due", "eligibility", "progress", "documents"]
@@ -313,10 +319,11 @@ def _is_readable(item: Any, item_type: type[_Said]) -> bool:
 def write_answer(answer: _Said, version: int = VERSION) -> bytes:
     """The plain bytes of an answer for an asker that reads this version."""
     values = msgspec.to_builtins(answer)
-    if version < VERSION and isinstance(answer, ProgressAnswer):
+    if version < _REASONS_LISTED and isinstance(answer, ProgressAnswer):
         for case in values["cases"]:
             for state in case["states"]:
-                state.pop("reasons", None)
+                reasons = state.pop("reasons", [])
+                state["note"] = state.get("note") or ",".join(reasons)
     return msgspec.json.encode(values)
 
 

@@ -302,6 +302,30 @@ async def test_nothing_is_due_is_not_said_of_an_answer_that_cannot_be_read(perso
     assert tiles(page)["T01"].enabled
 
 
+@pytest.mark.parametrize(
+    ("silent", "named"),
+    [(["traffic", "household"], "交管部门、户政部门暂时没有答复"), (["of_tomorrow"], "of_tomorrow暂时")],
+)
+async def test_nothing_is_due_is_not_said_while_a_department_is_silent(
+    person: Person, silent: list[str], named: str
+) -> None:
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(DueAnswer([], silent))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page_with("todo", Notice, named)
+    assert not any(isinstance(b, DueList) for b in page.blocks)
+
+
+async def test_what_the_others_know_is_shown_beside_who_is_silent(person: Person) -> None:
+    async def ask(_kind: str, _question: Any) -> Any:
+        return Answered(DueAnswer([DueFact("H13", {"permit_valid_to": "2027-02-05"}, None)], ["traffic"]))
+
+    async with person.at(told(person, GROWN, ask)):
+        page = await person.page_with("todo", Notice, "交管部门暂时没有答复")
+    assert [i.action.id for b in page.blocks if isinstance(b, DueList) for i in b.items] == ["service:H13"]
+
+
 # -- what the machine cannot do now ----------------------------------------------------------------------------------
 
 

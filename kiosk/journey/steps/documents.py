@@ -11,7 +11,7 @@ from kiosk.messages.questions import Document, DocumentsAnswer, DocumentsQuestio
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice
 from kiosk.printing import print_sheet
 from kiosk.slips.model import Row, Section
-from kiosk.text import NOTHING, Text, plain, same, text, worded
+from kiosk.text import NOTHING, Text, listed, plain, same, text, worded
 from kiosk.visit import message
 
 ABOUT = About(mark="result", offline="ends with the reason: the answer must be live")
@@ -32,7 +32,8 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 
 
 async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
-    if not found.documents and not found.unreadable:
+    missing = _left_out(journey, found)
+    if not found.documents and not missing:
         await journey.visit.tell(
             message("no_documents", "info", "info", text("documents.none"), text("documents.none_lead"))
         )
@@ -45,19 +46,22 @@ async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:
             "documents",
             text("documents.title"),
             *blocks,
-            *_left_out(found.unreadable),
+            *(Notice(level="info", icon="info", text=each) for each in missing),
             lead=text("documents.lead"),
             actions=(journey.bar()[0], print_it, done),
         )
         answer = await journey.visit.show(page)
         if answer.action != "print":
             return Outcome.NEXT
-        await print_sheet(journey.visit, text("slip.query_title"), journey.service, [section(b) for b in blocks])
+        sections = [*map(section, blocks), *([Section(sentences=missing)] if missing else [])]
+        await print_sheet(journey.visit, text("slip.query_title"), journey.service, sections)
 
 
-def _left_out(count: int) -> tuple[Notice, ...]:
-    """Half a list would mislead: that something is not shown is said."""
-    return (Notice(level="info", icon="info", text=text("documents.unreadable", n=count)),) if count else ()
+def _left_out(journey: Journey, found: DocumentsAnswer) -> tuple[Text, ...]:
+    """Half a list would mislead: that something is not shown is said, on paper too."""
+    silent = listed(map(journey.machine.catalogue.department_name, found.silent))
+    unreadable = text("documents.unreadable", n=found.unreadable) if found.unreadable else NOTHING
+    return tuple(each for each in (unreadable, text("documents.silent", names=silent) if silent else NOTHING) if each)
 
 
 def facts(document: Document) -> Facts:

@@ -86,6 +86,21 @@ async def test_what_only_a_newer_department_knows_is_shown_plainly_and_hides_not
     assert seen.split(" ", maxsplit=1)[0] in counter.papers[0]
 
 
+@pytest.mark.parametrize("documents", [[PERMIT], []])
+async def test_a_list_that_may_be_longer_says_who_did_not_answer_on_the_page_and_on_paper(
+    only_the_step: Counter, documents: list[Document]
+) -> None:
+    counter = only_the_step
+    counter.answers["documents"] = DocumentsAnswer(documents, silent=["exit_entry", "of_tomorrow"])
+    async with counter.doing("E13"):
+        page = await counter.first("documents")
+        assert "出入境部门、of_tomorrow暂时没有答复" in words(page)
+        await counter.touch("print", "printed")
+        await counter.touch("continue", "documents")
+        counter.last("next")
+    assert "暂时没有答复" in counter.papers[0].replace("\n", "").replace(" ", "")
+
+
 async def test_nobody_without_documents_is_left_without_a_word(only_the_step: Counter) -> None:
     counter = only_the_step
     counter.answers["documents"] = DocumentsAnswer([])
