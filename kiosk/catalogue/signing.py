@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from kiosk.catalogue.check import require_clean
 from kiosk.catalogue.loader import MANIFEST, CatalogueError, Manifest, digests_of, parse, read_folder
 from kiosk.catalogue.model import Catalogue
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode
@@ -17,8 +18,12 @@ from kiosk.messages.suites import DEFAULT
 
 
 def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT, *, instead_of: str = "") -> None:
-    """Write the manifest beside the files it lists. ``instead_of``: the newer version that machines are to give up."""
+    """Write the manifest beside the files it lists. Raises CatalogueError for a catalogue with mistakes.
+
+    ``instead_of``: the newer version that machines are to give up.
+    """
     files = read_folder(folder)
+    require_clean(folder, files)
     version, digests = parse(folder, files).version, digests_of(files)
     signature = sign(_signed_bytes(version, digests, instead_of), private_key, suite)
     manifest = msgspec.json.format(msgspec.json.encode(Manifest(version, digests, signature, instead_of)))
@@ -39,6 +44,7 @@ def require_signed(
     for name in sorted(found.keys() | manifest.files.keys()):
         if found.get(name) != manifest.files.get(name):
             raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
+    require_clean(folder, files)
     catalogue = parse(folder, files)
     if catalogue.version != manifest.version:
         raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")

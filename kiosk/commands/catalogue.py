@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from kiosk.catalogue import loader
+from kiosk.catalogue.check import faults
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.commands.common import failed, print_table
@@ -26,14 +27,16 @@ def catalogue() -> None:
 @catalogue.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def check(folder: Path | None) -> None:
-    """Read every file of FOLDER (the shipped catalogue by default) and name what is wrong."""
-    found = _loaded(folder)
-    for service in found.services.values():
-        for spec in service.steps:
-            try:
-                about(spec.kind)
-            except ModuleNotFoundError:
-                failed(f"{service.key}: no step kind {spec.kind!r}; see kiosk/journey/steps/")
+    """Name every mistake of FOLDER (the shipped catalogue by default) with its file, line, field and fix."""
+    folder = folder or loader.shipped()
+    try:
+        files = loader.read_folder(folder)
+    except CatalogueError as error:
+        failed(str(error))
+    if wrong := faults(files):
+        click.echo("\n".join(map(str, wrong)))
+        failed(f"{folder}: {len(wrong)} to mend; then check again")
+    found = loader.parse(folder, files)
     click.echo(f"catalogue {found.version}: {len(found.services)} services, all well")
 
 

@@ -44,6 +44,9 @@ label = { zh = "大小", en = "Size" }
 [[steps.options]]
 id = "small"
 label = { zh = "小型犬", en = "Small" }
+[[steps.options]]
+id = "large"
+label = { zh = "大型犬", en = "Large" }
 """
 
 

@@ -1,0 +1,123 @@
+"""Conditions: facts that somebody sends, an operator that fits them, and a value that they can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kiosk.catalogue.check.finding import Finding, Path, one_of
+from kiosk.catalogue.check.patterns import pattern_fault
+from kiosk.catalogue.model import DATE_OPS, Check, Condition, KnownFact
+from kiosk.catalogue.rules import elements
+
+Rule = Check | Condition
+_OPS = {
+    "text": {"is", "one_of", "each_one_of"},
+    "list": {"each_one_of"},
+    "number": {"is", "one_of", "at_most", "at_least"},
+    "yes_no": {"is"},
+    "date": set(DATE_OPS),
+}
+_VALUES = {"text": (str, "a text"), "list": (str, "a text"), "number": (int, "a whole number")}
+_YES_NO = (bool, "true or false")
+_LISTS = ("one_of", "each_one_of")
+_CHOICES = (*_LISTS, "is")
+
+
+def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, whose: str) -> Iterator[Finding]:
+    """Of one condition; ``whose`` facts they are, in words."""
+    fact = facts.get(rule.fact)
+    if fact is None:
+        yield Finding((*path, "fact"), f"{whose} sends no fact {rule.fact!r}", one_of(facts, rule.fact))
+        return
+    if rule.op not in _OPS[fact.type]:
+        kind = fact.type.replace("_", " or ")
+        yield Finding((*path, "op"), f"{rule.op} does not fit {rule.fact}, a {kind}", one_of(sorted(_OPS[fact.type])))
+        return
+    wrong = [*_code(rule, path), *_value(rule, fact, path)]
+    yield from wrong
+    if not wrong and (said := _foregone(rule, fact)):
+        yield Finding((*path, "value"), said, "compare with a value that tells people apart, or remove it")
+
+
+def _code(rule: Rule, path: Path) -> Iterator[Finding]:
+    if not rule.code:
+        return
+    if rule.op != "each_one_of":
+        yield Finding((*path, "code"), "only each_one_of uses it", "remove it")
+    elif fault := pattern_fault(rule.code):
+        yield Finding((*path, "code"), *fault)
+    else:
+        for number, each in enumerate(rule.value if isinstance(rule.value, list) else []):
+            if elements(each, rule.code) != [each]:
+                yield Finding((*path, "value", number), f"{each!r} is not one value by code", "correct it or code")
+
+
+def _value(rule: Rule, fact: KnownFact, path: Path) -> Iterator[Finding]:
+    path = (*path, "value")
+    if rule.op in DATE_OPS:
+        if not _is(rule.value, int) or rule.value < 0:
+            yield Finding(path, f"{rule.value!r} is no number of days or months", "write a whole number")
+        return
+    if rule.op in _LISTS and (not isinstance(rule.value, list) or not rule.value):
+        yield Finding(path, f"{rule.op} wants a list", f"write value = [{rule.value!r}]" if rule.value else "fill it")
+        return
+    kind, words = _VALUES.get(fact.type, _YES_NO)
+    for number, each in enumerate(rule.value if rule.op in _LISTS else [rule.value]):
+        place = (*path, number) if rule.op in _LISTS else path
+        if not _is(each, kind):
+            yield Finding(place, f"{each!r} is not {words}, as {rule.fact} is", f"write {words}")
+        elif fact.values and each not in fact.values:
+            yield Finding(place, f"{rule.fact} is never {each!r}", one_of(fact.values, each))
+    if rule.op in _LISTS and len(set(map(str, rule.value))) < len(rule.value):
+        yield Finding(path, "names something twice", "name it once")
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _foregone(rule: Rule, fact: KnownFact) -> str:
+    """Why it is the same for everybody, "" when it is not. Numbers are counts: none is below 0."""
+    if rule.op in _LISTS and fact.values and set(fact.values) <= set(rule.value):
+        return f"can never fail: {rule.fact} is always one of these"
+    if rule.op == "at_least" and rule.value <= 0:
+        return f"can never fail: {rule.fact} is never below 0"
+    if rule.op == "at_most" and rule.value < 0:
+        return f"can never hold: {rule.fact} is never below 0"
+    return ""
+
+
+def contradictions(rules: Iterable[tuple[Path, Rule]]) -> Iterator[Finding]:
+    """Of rules that must hold together, those that cannot."""
+    seen: dict[str, list[Rule]] = {}
+    for path, rule in rules:
+        before = seen.setdefault(rule.fact, [])
+        if any(_exclude(rule, other) for other in before):
+            yield Finding((*path, "value"), f"can never hold together with what is asked of {rule.fact} before", "mend")
+        if any((rule.op, rule.value) == (other.op, other.value) for other in before):
+            yield Finding(path, f"asks of {rule.fact} what is asked before", "remove one of them")
+        before.append(rule)
+
+
+def _exclude(one: Rule, other: Rule) -> bool:
+    if one.op in _CHOICES and other.op in _CHOICES:
+        return _choices(one).isdisjoint(_choices(other))
+    pair = {one.op: one.value, other.op: other.value}
+    return pair.keys() == {"at_least", "at_most"} and pair["at_least"] > pair["at_most"]
+
+
+def _choices(rule: Rule) -> set[str]:
+    return set(map(str, rule.value if isinstance(rule.value, list) else [rule.value]))
+
+
+def wider(due: Rule, checks: Sequence[Check]) -> Check | None:
+    """The check that refuses some of those for whom it is due."""
+    same = [check for check in checks if (check.fact, check.op) == (due.fact, due.op) and check.only_if is None]
+    return next((check for check in same if _is_wider(due, check)), None)
+
+
+def _is_wider(due: Rule, check: Check) -> bool:
+    if due.op in _CHOICES:
+        return not _choices(due) <= _choices(check)
+    return due.value < check.value if due.op == "at_least" else due.value > check.value

@@ -1,0 +1,160 @@
+"""One service against the lines, departments, icons and devices that there are, and against itself."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from kiosk.catalogue.check import known
+from kiosk.catalogue.check.conditions import condition_findings, contradictions, wider
+from kiosk.catalogue.check.finding import Finding, one_of
+from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
+
+_MOST_DAYS = 3660
+_WEEK = 7 / 5
+_FILES = "file"
+_NOTHING: Mapping[str, KnownFact] = {}
+
+
+class Around(NamedTuple):
+    """What a service may name."""
+
+    lines: Mapping[str, Line]
+    departments: Mapping[str, KnownDepartment]
+
+    def facts(self, service: Service) -> Mapping[str, KnownFact]:
+        """What its department sends."""
+        known_one = self.departments.get(self.department(service))
+        return known_one.facts if known_one else _NOTHING
+
+    def department(self, service: Service) -> str:
+        """Its own, or that of its line."""
+        line = self.lines.get(service.line)
+        return service.department or (line.department if line else "")
+
+
+def service_findings(service: Service, around: Around) -> Iterator[Finding]:
+    """Everything that its types do not say."""
+    yield from _names(service, around)
+    yield from _who(service)
+    yield from _limits(service)
+    for number, fee in enumerate(service.fees):
+        if fee.amount_fen <= 0:
+            yield Finding(("fees", number, "amount_fen"), "a fee is more than 0 fen", "leave out what is free")
+    yield from _rules(service, around)
+    yield from _unused(service, around.department(service))
+
+
+def _names(service: Service, around: Around) -> Iterator[Finding]:
+    if not re.fullmatch("[A-Za-z0-9]{1,16}", service.key):
+        yield Finding(("key",), f"{service.key!r} is not letters and digits only", "write one like T02")
+    if service.line not in around.lines:
+        yield Finding(("line",), f"no line {service.line!r}", f"{one_of(around.lines, service.line)} (lines.toml)")
+    department = around.department(service)
+    if department and department not in around.departments:
+        fix = f"{one_of(around.departments, department)} (departments.toml)"
+        yield Finding(("department",), f"no department {department!r}", fix)
+    yield from icon_findings(service.icon)
+    for number, device in enumerate(service.devices):
+        if device not in known.devices():
+            yield Finding(("devices", number), f"no device {device!r}", one_of(sorted(known.devices()), device))
+        if device in service.devices[:number]:
+            yield Finding(("devices", number), f"{device} stands there twice", "name it once")
+    effects = around.departments[department].effects if department in around.departments else {}
+    if service.effect and service.effect not in effects:
+        said = f"{department or 'no department'} has no effect {service.effect!r}"
+        yield Finding(("effect",), said, f"{one_of(effects, service.effect)} (departments.toml)")
+
+
+def icon_findings(icon: str) -> Iterator[Finding]:
+    """An icon that no page can draw."""
+    if known.icons() and icon not in known.icons():
+        yield Finding(("icon",), f"no icon {icon!r}", f"{one_of(known.icons(), icon)[:80]} (phosphoricons.com)")
+
+
+def _who(service: Service) -> Iterator[Finding]:
+    who = service.applicant
+    if who.min_age < 0:
+        yield Finding(("applicant", "min_age"), "below 0", "write the youngest age in full years")
+    elif who.min_age > who.max_age:
+        yield Finding(("applicant", "min_age"), f"nobody is {who.min_age} to {who.max_age}", "swap them")
+    if not who.cards:
+        yield Finding(("applicant", "cards"), "no card is accepted", 'name one, as ["resident"]')
+    if len(set(who.cards)) < len(who.cards):
+        yield Finding(("applicant", "cards"), "names a card twice", "name it once")
+
+
+def _limits(service: Service) -> Iterator[Finding]:
+    for name in ("limit_law", "limit_promise"):
+        limit = getattr(service, name)
+        if limit and not (math.isfinite(limit.n) and 0 <= limit.n <= _MOST_DAYS):
+            yield Finding((name, "n"), f"{limit.n:g} days are no time limit", "write 0 for at once, or the days")
+            return
+    law, promise = service.limit_law, service.limit_promise
+    if law and promise and _days(promise) > _days(law):
+        yield Finding(("limit_promise", "n"), "longer than limit_law", "promise what the law asks, or sooner")
+
+
+def _days(limit: Limit) -> float:
+    """At least so many natural days; one working day is one day where both are few."""
+    return limit.n if limit.unit == "d" or limit.n <= 1 else limit.n * _WEEK
+
+
+def _rules(service: Service, around: Around) -> Iterator[Finding]:
+    facts, whose = around.facts(service), around.department(service) or "no department"
+    found = list(_doubled("checks", [check.id for check in service.checks]))
+    for number, check in enumerate(service.checks):
+        found += condition_findings(check, facts, ("checks", number), whose)
+        if check.only_if:
+            found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), whose)
+    due = service.due
+    for number, rule in enumerate(due.when if due else ()):
+        found += condition_findings(rule, facts, ("due", "when", number), whose)
+    yield from found
+    if not found:
+        yield from contradictions((("checks", n), c) for n, c in enumerate(service.checks) if c.only_if is None)
+        yield from _due(service, facts)
+
+
+def _due(service: Service, facts: Mapping[str, KnownFact]) -> Iterator[Finding]:
+    due = service.due
+    if due is None:
+        return
+    if not due.when:
+        yield Finding(("due",), "says no when: nobody is ever told", "add when = [{ fact = …, op = …, value = … }]")
+    yield from contradictions((("due", "when", number), rule) for number, rule in enumerate(due.when))
+    for number, rule in enumerate(due.when):
+        if check := wider(rule, service.checks):
+            said = f"due for some whom the check {check.id} refuses"
+            yield Finding(("due", "when", number, "value"), said, f"write {check.value!r} or less")
+    if due.until and (due.until not in facts or facts[due.until].type != "date"):
+        dates = [name for name, fact in facts.items() if fact.type == "date"]
+        yield Finding(("due", "until"), f"{due.until!r} is no date that the department sends", one_of(dates, due.until))
+
+
+def _unused(service: Service, department: str) -> Iterator[Finding]:
+    """What stands there and changes nothing."""
+    files, judges = service.has_step(_FILES), service.has_step(_FILES) or service.has_step("eligibility")
+    for name, is_used, fix in (
+        ("checks", judges, "add the steps eligibility or file, or remove the checks"),
+        ("effect", files, "add a step file, or remove it"),
+        ("is_collected", files, "add a step file, or remove it"),
+        ("due", bool(department), "name the department whose facts make it due"),
+        ("what_next_offline", service.offline != "live", "remove it: a live service is not offered without a network"),
+    ):
+        if getattr(service, name) and not is_used:
+            yield Finding((name,), "is used by nothing", fix)
+    if service.offline == "register" and not files:
+        yield Finding(("offline",), "nothing is filed, so nothing is registered", 'write "info" or "live"')
+    if files and not service.basis:
+        yield Finding(("basis",), "what is filed rests on a law", "add [[basis]] with law and clause")
+
+
+def _doubled(name: str, ids: Iterable[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for number, each in enumerate(ids):
+        if each in seen:
+            yield Finding((name, number, "id"), f"{each!r} stands there twice", "give each its own id")
+        seen.add(each)

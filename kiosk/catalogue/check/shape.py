@@ -1,0 +1,92 @@
+"""Whether a file's tables have the fields that their types know, each of its type: every difference, not the first."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from kiosk.catalogue.check.finding import Finding, Path, one_of
+
+_UNIONS = (Union, types.UnionType)
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
+
+
+def shape(value: Any, kind: Any, path: Path = ()) -> Iterator[Finding]:
+    """What in ``value``, as TOML has it, is not as ``kind`` (a Struct, or the type of a field) wants it."""
+    kind = _meant(kind, value)
+    if _is_struct(kind):
+        yield from _table(value, kind, path)
+    elif get_origin(kind) is tuple and isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from shape(each, get_args(kind)[0], (*path, number))
+    elif get_origin(kind) is dict and isinstance(value, dict):
+        for name, each in value.items():
+            yield from shape(each, get_args(kind)[1], (*path, name))
+    else:
+        yield from _leaf(value, kind, path)
+
+
+def without(value: Any, findings: list[Finding]) -> Any:
+    """A copy without the fields that are wrong, so that the rest can be judged at the same time."""
+    wrong = {finding.path for finding in findings}
+
+    def copy(part: Any, path: Path) -> Any:
+        if isinstance(part, dict):
+            return {key: copy(each, (*path, key)) for key, each in part.items() if (*path, key) not in wrong}
+        return [copy(each, (*path, n)) for n, each in enumerate(part)] if isinstance(part, list) else part
+
+    return copy(value, ())
+
+
+def _table(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Finding]:
+    if not isinstance(value, dict):
+        yield Finding(path, "not a table", f"write {{ {', '.join(_required(kind)) or '…'} }}")
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name in value.keys() - fields.keys():
+        yield Finding((*path, name), "unknown key", f"remove it, or {one_of(fields, name)}")
+    for name in _required(kind):
+        if name not in value:
+            yield Finding((*path, name), "missing", "add it")
+    for name in value.keys() & fields.keys():
+        yield from shape(value[name], fields[name].type, (*path, name))
+
+
+def _required(kind: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+
+
+def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        if words := list(_words(kind)):
+            yield Finding(path, f"{value!r} is unknown", one_of(words, value))
+        else:
+            wanted = _TYPES.get(get_origin(kind) or kind, getattr(kind, "__name__", str(kind)))
+            yield Finding(path, f"{value!r} is not {wanted}", f"write {wanted}")
+
+
+def _words(kind: Any) -> Iterator[str]:
+    if get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+    for option in get_args(kind) if get_origin(kind) in _UNIONS else ():
+        yield from _words(option)
+
+
+def _meant(kind: Any, value: Any) -> Any:
+    """Of several types the one that the value was meant to be."""
+    if get_origin(kind) not in _UNIONS:
+        return kind
+    options = [option for option in get_args(kind) if option is not type(None)]
+    for option in options:
+        if (get_origin(option) is tuple and isinstance(value, list)) or (_is_struct(option) and len(options) == 1):
+            return option
+    return next((option for option in options if _is_struct(option) and isinstance(value, dict)), kind)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

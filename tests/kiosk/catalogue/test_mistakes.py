@@ -1,0 +1,274 @@
+"""What authors do wrong: each mistake is told with its file, line, field and fix, and no machine starts with one."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kiosk.catalogue import loader
+from kiosk.catalogue.check import faults, require_clean
+from kiosk.catalogue.check.patterns import pattern_fault
+from kiosk.catalogue.check.places import Places
+from kiosk.catalogue.loader import CatalogueError
+from kiosk.catalogue.signing import sign_folder
+from kiosk.cli import main
+from kiosk.machine import Machine
+from kiosk.messages.seal import new_sign_key
+
+T01, H13, E13 = "traffic/T01.toml", "household/H13.toml", "exit_entry/E13.toml"
+WINDOW = 'fact = "expires_on"\nop = "days_ahead_at_most"\nvalue = 90\n'
+POINTS = 'fact = "points"\nop = "at_most"\nvalue = 11\n'
+STATE = 'fact = "licence_state"\nop = "each_one_of"\nvalue = ["normal"]\n'
+HALL = '[[steps.options]]\nid = "hall"'
+DUE = "驾驶证 {expires_on} 到期，可换证"
+REVIEW = '[[steps]]\nkind = "review"\n'
+IDENTIFY = '[[steps]]\nkind = "identify"\n'
+PROMISE = '[limit_promise]\nn = 0\nunit = "wd"'
+
+MISTAKES = [
+    # file, what stands there, what is written instead, the line's own beginning, field, what is said, the fix
+    (T01, 'icon = "id', 'colour = "red"\nicon = "id', "colour", "unknown key", "remove it"),
+    (T01, 'offline = "register"', 'ofline = "register"', "ofline", "unknown key", "is it offline?"),
+    (T01, 'summary = { zh = "到期前 90 天内可办，10 元", en =', "summary = { zh = 'x天', ne =", "summary.en", "missing", "add it"),
+    (T01, "is_collected = true", 'is_collected = "yes"', "is_collected", "'yes' is not true or false", "write true"),
+    (T01, "amount_fen = 1000", "amount_fen = 10.5", "fees[0].amount_fen", "10.5 is not a whole number", "write a whole"),
+    (T01, 'offline = "register"', 'offline = "offline"', "offline", "'offline' is unknown", "one of: info, register, live"),
+    (T01, 'key = "T01"', 'key = "T1"', "key", "'T1' stands in the file T01.toml", "write 'T01'"),
+    (T01, 'line = "traffic"', 'line = "trafic"', "line", "no line 'trafic'", "is it traffic?"),
+    (T01, 'line = "traffic"', 'line = "household"', "line", "stands in the folder traffic", "write 'traffic', or move"),
+    (T01, 'department = "traffic"', 'department = "trafic"', "department", "no department 'trafic'", "is it traffic?"),
+    (T01, 'icon = "identification-card"', 'icon = "identificaton-card"', "icon", "no icon", "is it identification-card?"),
+    (T01, '["receipt_printer"]', '["reciept_printer"]', "devices[0]", "no device", "is it receipt_printer?"),
+    (T01, '["receipt_printer"]', '["camera", "camera"]', "devices[1]", "camera stands there twice", "name it once"),
+    (T01, '"licence_renewed"', '"licence_renew"', "effect", "traffic has no effect", "is it licence_renewed?"),
+    (T01, 'id = "window_not_over"', 'id = "window_open"', "checks[1].id", "'window_open' stands there twice", "its own id"),
+    (T01, WINDOW, WINDOW.replace("s_on", "_on"), "checks[0].fact", "traffic sends no fact 'expire_on'", "is it expires_on?"),
+    (T01, STATE, STATE.replace("normal", "norml"), "checks[2].value[0]", "licence_state is never 'norml'", "is it normal?"),
+    (T01, STATE, STATE.replace("each_one_of", "at_most"), "checks[2].op", "at_most does not fit licence_state", "each_one_of"),
+    (T01, STATE, STATE.replace('each_one_of"\nvalue = ["normal"]', 'one_of"\nvalue = "normal"'), "checks[2].op", "one_of does not fit licence_state, a list", "each_one_of"),
+    (T01, STATE, STATE.replace('["normal"]', '"normal"'), "checks[2].value", "each_one_of wants a list", "write value = ['normal']"),
+    (T01, STATE, STATE.replace('["normal"]', "[]"), "checks[2].value", "each_one_of wants a list", "fill it"),
+    (T01, STATE, STATE.replace('"]', '", "normal"]'), "checks[2].value", "names something twice", "name it once"),
+    (T01, POINTS, POINTS.replace("11", '"11"'), "checks[5].value", "'11' is not a whole number", "write a whole number"),
+    (T01, POINTS, POINTS.replace("at_most", "at_mots"), "checks[5].op", "'at_mots' is unknown", "is it at_most?"),
+    (T01, POINTS, POINTS.replace("at_most", "is").replace("11", "true"), "checks[5].value", "True is not a whole", "write a"),
+    (T01, POINTS, POINTS.replace("at_most", "at_least").replace("11", "0"), "checks[5].value", "can never fail", "or remove it"),
+    (T01, POINTS, POINTS.replace("11", "-1"), "checks[5].value", "can never hold", "or remove it"),
+    (T01, POINTS, 'fact = "violations_unsettled"\nop = "at_least"\nvalue = 1\n', "checks[5].value", "can never hold together", "mend"),
+    (T01, POINTS, 'fact = "violations_unsettled"\nop = "at_most"\nvalue = 0\n', "checks[5]", "what is asked before", "remove one"),
+    (T01, WINDOW, WINDOW.replace("90", "-90"), "checks[0].value", "-90 is no number of days", "write a whole number"),
+    (T01, WINDOW, WINDOW + 'code = "[0-9]"\n', "checks[0].code", "only each_one_of uses it", "remove it"),
+    (T01, 'code = "[ABC][1-6]|[DEFMNP]"', 'code = "[ABC[1-6"', "checks[3].code", "not a regular expression", "correct it"),
+    (T01, 'value = ["C1", ', 'value = ["C1E", ', "checks[3].value[0]", "'C1E' is not one value by code", "correct it or code"),
+    (T01, 'op = "at_least", value = 70', 'op = "at_most", value = "70"', "checks[7].only_if.value", "'70' is not a whole", "write a"),
+    (T01, DUE, DUE.replace("{expires_on}", "{expiry}"), "due.reason.zh", "no fact fills {expiry}", "is it expires_on?"),
+    (T01, DUE, DUE.replace("{expires_on}", ""), "due.reason.zh", "lacks {expires_on}, which the other language has", "say the same"),
+    (T01, DUE, DUE.replace("}", ""), "due.reason.zh", "a brace that opens or closes no place", "write {fact}"),
+    (T01, DUE, DUE.replace("_on}", "_on.year}"), "due.reason.zh", "no fact fills {expires_on.year}", "is it expires_on?"),
+    (T01, DUE, DUE.replace("_on}", "_on:%Y}"), "due.reason.zh", "{expires_on} has a form", "only numbers have one"),
+    (T01, "换发新的机动车驾驶证", "换发 {name} 的驾驶证", "result.zh", "nothing fills {name} here", "without a place"),
+    (T01, 'en = "A new driving licence"', 'en = ""', "result.en", "empty", "write it"),
+    (T01, 'en = "A new driving licence"', 'en = "新的机动车驾驶证"', "result.en", "has Chinese characters", "translate it"),
+    (T01, '"换发新的机动车驾驶证"', '"A new driving licence"', "result.zh", "has no Chinese characters", "translate it"),
+    (T01, 'until = "expires_on"', 'until = "points"', "due.until", "'points' is no date", "expires_on"),
+    (E13, 'when = [\n    { fact = "trips_left", op = "at_least", value = 1 },\n    { fact = "valid_until", op = "days_past_at_most", value = 0 },\n]\n', "", "due", "says no when", "add when"),
+    (T01, 'op = "days_ahead_at_most", value = 90 }', 'op = "days_ahead_at_most", value = 120 }', "due.when[0].value", "due for some whom the check window_open refuses", "write 90"),
+    (T01, "min_age = 18", "min_age = 80\nmax_age = 70", "applicant.min_age", "nobody is 80 to 70", "swap them"),
+    (T01, "min_age = 18", "min_age = -1", "applicant.min_age", "below 0", "youngest age"),
+    (H13, 'cards = ["resident"]', "cards = []", "applicant.cards", "no card is accepted", 'as ["resident"]'),
+    (H13, 'cards = ["resident"]', 'cards = ["residnet"]', "applicant.cards[0]", "'residnet' is unknown", "is it resident?"),
+    (T01, "amount_fen = 1000", "amount_fen = -1000", "fees[0].amount_fen", "more than 0 fen", "leave out"),
+    (T01, PROMISE, PROMISE.replace("0", "-1"), "limit_promise.n", "-1 days are no time limit", "0 for at once"),
+    (T01, PROMISE, PROMISE.replace("0", "inf"), "limit_promise.n", "inf days are no time limit", "0 for at once"),
+    (T01, PROMISE, PROMISE.replace("0", "5"), "limit_promise.n", "longer than limit_law", "or sooner"),
+    (T01, 'kind = "review"', 'kind = "reveiw"', "steps[5].kind", "no step kind 'reveiw'", "docs/journeys.md"),
+    (T01, IDENTIFY, "", "steps[6]", "nobody has said who they are", "identify before it"),
+    (T01, IDENTIFY, 2 * IDENTIFY, "steps[1]", "a second identify is never reached", "remove it"),
+    (T01, HALL, HALL.replace("hall", "window"), "steps[3].options[1].id", "'window' stands there twice", "its own id"),
+    (T01, 'name = "phone"', 'name = "delivery"', "steps[4].fields[0].name", "'delivery' is asked twice", "its own name"),
+    (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "1[3-9][0-9{9}"', "steps[4].fields[0].pattern", "not a regular", "correct it"),
+    (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "(1[0-9]*)+x"', "steps[4].fields[0].pattern", "may take for ever", "take one"),
+    (T01, "max_length = 11", "max_length = 10", "steps[4].fields[0].pattern", "more than the 10 characters", "max_length"),
+    (T01, '[[basis]]\nlaw = "公安部令第162号《机动车驾驶证申领和使用规定》"\nclause = "有效期满换证"\nvalid_from = 2022-04-01\n', "", "basis", "rests on a law", "add [[basis]]"),
+    (E13, "devices = []", "is_collected = true", "is_collected", "is used by nothing", "add a step file"),
+    (E13, "devices = []", 'effect = "licence_renewed"', "effect", "exit_entry has no effect", "one of: none"),
+    (E13, 'offline = "live"', 'offline = "register"', "offline", "nothing is filed", 'write "info" or "live"'),
+    ("common/C01.toml", 'offline = "info"', 'offline = "info"\n[due]\nreason = { zh = "到期", en = "due" }\nwhen = [{ fact = "age", op = "at_least", value = 70 }]', "due", "is used by nothing", "name the department"),
+    ("lines.toml", 'colour = "#1447B8"\norder = 10', 'colour = "#7FB2FF"\norder = 10', "traffic.colour", "cannot be read on it", "darker"),
+    ("lines.toml", 'colour = "#06655D"', 'colour = "teal"', "household.colour", "'teal' is no colour", 'write "#1447B8"'),
+    ("lines.toml", 'icon = "airplane-tilt"', 'icon = "airplane-tilted"', "exit_entry.icon", "no icon", "is it airplane-tilt?"),
+    ("lines.toml", 'department = "traffic"', 'department = "cars"', "traffic.department", "no department 'cars'", "one of:"),
+    ("lines.toml", "[common]", '[safety]\nname = { zh = "治安", en = "Safety" }\nicon = "car"\ncolour = "#1447B8"\n[common]', "safety", "has no service", "put one into the folder safety"),
+    ("departments.toml", 'points = { type = "number"', 'points = { type = "integer"', "traffic.facts.points.type", "'integer' is unknown", "number"),
+    ("catalogue.toml", 'version = "2027.01"', 'version = ""', "version", "empty", "count up"),
+    ("catalogue.toml", "help_phone", "helpphone", "helpphone", "unknown key", "is it help_phone?"),
+]  # fmt: skip
+
+
+def mistaken(name: str, old: str, new: str) -> dict[str, bytes]:
+    """The shipped catalogue with one mistake."""
+    files = loader.read_folder(loader.shipped())
+    text = files[name].decode()
+    assert text.count(old) >= 1, f"{name} has no {old!r}"
+    return {**files, name: text.replace(old, new, 1).encode()}
+
+
+def shown(files: dict[str, bytes]) -> list[str]:
+    return [str(fault) for fault in faults(files)]
+
+
+def test_the_shipped_catalogue_is_clean() -> None:
+    assert shown(loader.read_folder(loader.shipped())) == []
+
+
+@pytest.mark.parametrize(("name", "old", "new", "field", "what", "fix"), MISTAKES)
+def test_a_mistake_is_told_with_file_line_field_and_fix(
+    name: str, old: str, new: str, field: str, what: str, fix: str
+) -> None:
+    files = mistaken(name, old, new)
+    told = [fault for fault in faults(files) if fault.field == field and what in fault.what]
+    assert len(told) == 1, shown(files)
+    (fault,) = told
+    assert str(fault).startswith(f"{name}:{fault.line}: {field}: "), "one line"
+    assert "\n" not in str(fault)
+    assert fix in fault.fix
+    lines = files[name].decode().splitlines()
+    last = re.split(r"[.\[]", field)[-1].rstrip("0123456789]")
+    is_missing = what == "missing" or new == ""
+    assert is_missing or last in lines[fault.line - 1], f"{fault.line}: {lines[fault.line - 1]}"
+
+
+def test_everything_is_told_at_once_in_the_order_of_the_files(tmp_path: Path) -> None:
+    files = mistaken(T01, 'key = "T01"', 'colour = "red"\nkey = "T01"')
+    text = files[T01].decode().replace('"licence_renewed"', '"renew"').replace("min_age = 18", "min_age = -18")
+    files = {**files, T01: text.encode(), H13: files[H13].replace(b'line = "household"', b'line = "houses"')}
+    told = [(fault.file, fault.field) for fault in faults(files)]
+    assert told == [
+        (H13, "line"),
+        (H13, "line"),
+        (T01, "colour"),
+        (T01, "effect"),
+        (T01, "applicant.min_age"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "after", "what"),
+    [
+        ("choose", "review", "comes after review, which shows the answers"),
+        ("form", "file", "comes after file, which files the answers"),
+        ("slip", "", "nothing is filed before it"),
+        ("verify", "", "verify needs a card that was read"),
+        ("eligibility", "", "eligibility needs a card that was read"),
+    ],
+)
+def test_a_step_in_the_wrong_place_is_told(step: str, after: str, what: str) -> None:
+    text = loader.read_folder(loader.shipped())[T01].decode()
+    head, *steps = text.split("[[steps]]")
+    moved = next(each for each in steps if f'kind = "{step}"' in each)
+    rest = [each for each in steps if each is not moved]
+    at = next((n + 1 for n, each in enumerate(rest) if f'kind = "{after}"' in each), 0)
+    rest.insert(at, moved)
+    files = mistaken(T01, text, "[[steps]]".join([head, *rest]))
+    found = [fault for fault in faults(files) if what in fault.what]
+    assert [fault.field for fault in found] == [f"steps[{at}]"], shown(files)
+    assert files[T01].decode().splitlines()[found[0].line - 1] == "[[steps]]"
+
+
+def test_the_same_key_in_two_lines_is_told() -> None:
+    files = loader.read_folder(loader.shipped())
+    twin = files[T01].replace(b'line = "traffic"', b'line = "household"')
+    assert "household/T01.toml is the key" not in "\n".join(shown(files))
+    assert any("is the key of household/T01.toml too" in told for told in shown({**files, "household/T01.toml": twin}))
+
+
+def test_a_file_that_is_no_toml_is_told_with_its_line() -> None:
+    told = shown(mistaken(T01, 'line = "traffic"', 'line = "traffic'))
+    assert len(told) == 1
+    assert told[0].startswith(f"{T01}:2: not TOML: ")
+
+
+def test_a_file_that_nobody_reads_is_told() -> None:
+    files = loader.read_folder(loader.shipped())
+    assert shown({**files, "line.toml": b""}) == [
+        "line.toml:1: belongs to nothing; is it lines.toml?, or a service in its line's folder"
+    ]
+    without = {name: raw for name, raw in files.items() if name != "lines.toml"}
+    assert "lines.toml:1: no such file" in shown(without)[0]
+
+
+def test_the_command_says_them_all_and_the_number_of_services_when_there_is_none(folder: Path) -> None:
+    done = CliRunner().invoke(main, ["catalogue", "check", str(folder)])
+    assert (done.exit_code, done.output) == (0, "catalogue 2027.01: 6 services, all well\n")
+    path = folder / T01
+    path.write_text(path.read_text("utf-8").replace('"licence_renewed"', '"renew"').replace("= 18", "= -18"), "utf-8")
+    done = CliRunner().invoke(main, ["catalogue", "check", str(folder)])
+    assert done.exit_code == 1
+    told = done.output.splitlines()
+    assert [line.split(":")[0] for line in told[:2]] == [T01, T01]
+    assert "2 to mend" in told[2]
+
+
+def test_no_machine_starts_with_one_and_none_is_signed(folder: Path, start: Callable[[], Machine]) -> None:
+    path = folder / T01
+    path.write_text(path.read_text("utf-8").replace('"licence_renewed"', '"renew"').replace("= 18", "= -18"), "utf-8")
+    one_line = rf"{T01}:\d+: effect: traffic has no effect 'renew'.*\(and 1 more: kiosk catalogue check "
+    with pytest.raises(CatalogueError, match=one_line):
+        sign_folder(folder, new_sign_key().private)
+    with pytest.raises(CatalogueError, match=one_line):
+        require_clean(folder, loader.read_folder(folder))
+
+
+@pytest.mark.parametrize("name", [name for name in loader.read_folder(loader.shipped()) if name.endswith(".toml")])
+def test_every_field_of_every_file_has_its_line(name: str) -> None:
+    text = loader.read_folder(loader.shipped())[name].decode()
+    places, lines = Places(text), text.splitlines()
+
+    def look(part: Any, path: tuple[str | int, ...]) -> None:
+        if path and isinstance(path[-1], str):
+            assert path[-1] in lines[places.line(path) - 1], path
+        for key, each in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+            look(each, (*path, key))
+
+    look(tomllib.loads(text), ())
+
+
+def test_lines_are_counted_past_comments_long_texts_and_quoted_keys() -> None:
+    text = 'a = """\n[no]\n# no\n"""\n# [no]\n"b c" = 1\n[d.e] # x\nf = [\n  [1, 2],\n  { g = "]" },\n]\n[[h]]\n[[h]]\n[h.i]\nj = \'#\'\n'
+    places = Places(text)
+    assert [
+        places.line(path)
+        for path in [
+            ("a",),
+            ("b c",),
+            ("d", "e", "f"),
+            ("d", "e", "f", 1, "g"),
+            ("h", 1),
+            ("h", 1, "i", "j"),
+            ("h", 1, "k"),
+        ]
+    ] == [1, 6, 8, 10, 13, 15, 13]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_bad"),
+    [
+        *(
+            ("(a+)+", True),
+            ("(a*b?)*c", True),
+            ("([0-9]+,?)+", True),
+            ("[", True),
+            ("", True),
+            ("a{1,999}{1,999}", True),
+        ),
+        *(("1[3-9][0-9]{9}", False), ("[A-Z]+", False), ("(ab){1,5}", False), ("a+b+", False), ("(a|b)*", False)),
+    ],
+)
+def test_patterns_that_cannot_be_read_or_never_end_are_told(pattern: str, is_bad: bool) -> None:
+    assert bool(pattern_fault(pattern)) is is_bad
