@@ -83,6 +83,10 @@ class Driver(Protocol):
     ``idle_interval_s`` while no command waits, to notice loss and publish status; ``teardown`` never raises.
     Commands are methods named in ``commands``: ``(deadline: Deadline, **arguments) -> Completed``. A command
     returns its failures as ``Completed``; it raises ``TryAgain`` when the device is gone.
+
+    ``kind`` is what the machine asks for (``id_card_reader``), however the configuration calls the device. A driver may
+    also have ``declarations: ClassVar[Mapping[str, Declaration]]`` by kind: what people see and try, and further kinds
+    that it serves; without one the device is shown plainly, with its self-test.
     """
 
     kind: ClassVar[str]

@@ -1,20 +1,30 @@
-"""Finds driver classes by entry point and turns a ``[devices.<name>]`` table into their typed settings."""
+"""Finds driver classes by entry point and turns the ``[devices.<name>]`` tables into what is to be run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from devices.contract import Driver, DriverSettings
+from devices.declaration import Declaration
 
 GROUP = "tongban.drivers"
 
 
 class SettingsError(ValueError):
     """A table that cannot be used; the text is one line that names the key and the fix."""
+
+
+class Configured(NamedTuple):
+    """One device of the configuration."""
+
+    driver: type[Driver]
+    settings: DriverSettings
+    kind: str
+    declaration: Declaration
 
 
 def load_driver(driver_name: str) -> type[Driver]:
@@ -26,10 +36,15 @@ def load_driver(driver_name: str) -> type[Driver]:
     entry = next(iter(found))
     try:
         return entry.load()
-    except ImportError as fault:
+    except (ImportError, AttributeError) as fault:
         raise SettingsError(
             f'driver = "{driver_name}" cannot be loaded ({fault}); reinstall it or choose another'
         ) from None
+
+
+def declarations_of(driver: type[Driver]) -> dict[str, Declaration]:
+    """By kind, its own kind first; a driver that declares nothing is shown plainly."""
+    return {driver.kind: Declaration()} | dict(getattr(driver, "declarations", {}))
 
 
 def settings_for(name: str, table: Mapping[str, Any]) -> tuple[type[Driver], DriverSettings]:
@@ -53,3 +68,20 @@ def settings_for(name: str, table: Mapping[str, Any]) -> tuple[type[Driver], Dri
     except msgspec.ValidationError as fault:
         problem, _, path = str(fault).partition(" - at `$.")
         raise SettingsError(f"{where} {path.rstrip('`') or 'table'}: {problem}; correct the value") from None
+
+
+def configured(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Configured]:
+    """Every ``[devices.<name>]`` by name, in the order of the file. ``SettingsError`` when one cannot be."""
+    found: dict[str, Configured] = {}
+    for name, table in tables.items():
+        driver, settings = settings_for(name, table)
+        known = declarations_of(driver)
+        kind = getattr(settings, "kind", "") or (name if name in known else driver.kind)
+        declaration = known[kind]
+        other = next((before for before, device in found.items() if device.kind == kind), "")
+        if other and declaration.at_most_one:
+            kinds = " or ".join(f'"{each}"' for each in known if each != kind)
+            fix = f"give one of them kind = {kinds}, or remove one" if kinds else "remove one"
+            raise SettingsError(f"[devices.{name}] kind: a second {kind} beside [devices.{other}] is not used; {fix}")
+        found[name] = Configured(driver, settings, kind, declaration)
+    return found

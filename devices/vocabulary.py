@@ -22,6 +22,10 @@ class DeviceState(StrEnum):
     USER_ERROR = "userError"
 
 
+WORKS = frozenset({DeviceState.ONLINE, DeviceState.BUSY, DeviceState.STARTING})
+"""A device in one of these states can be counted on."""
+
+
 class MediaState(StrEnum):
     """The card or paper that a person puts in or takes (XFS4IoT ``media``)."""
 

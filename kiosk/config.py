@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from devices.contract import DriverSettings
-from devices.drivers import SettingsError, settings_for
+from devices.drivers import Configured, SettingsError, configured
 from kiosk.hub_link.address import address_fault, is_loopback
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.seal import require_seal_key, require_sign_key
@@ -135,15 +134,12 @@ class Config(Section, frozen=True, kw_only=True):
     demo: DemoConfig = DemoConfig()
     devices: dict[str, dict[str, Any]] = {}
 
-    def device_settings(self) -> dict[str, tuple[type, DriverSettings]]:
-        """Driver class and typed settings of each configured device. Raises ConfigError."""
-        found = {}
-        for name, table in self.devices.items():
-            try:
-                found[name] = settings_for(name, table)
-            except SettingsError as error:
-                raise ConfigError(str(error)) from error
-        return found
+    def device_settings(self) -> dict[str, Configured]:
+        """Each configured device by name. Raises ConfigError."""
+        try:
+            return configured(self.devices)
+        except SettingsError as error:
+            raise ConfigError(str(error)) from error
 
 
 def find_path(option: str | None) -> Path:

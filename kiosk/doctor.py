@@ -97,19 +97,22 @@ async def examine(machine: Machine) -> dict[str, Any]:
 
 
 def device_rows(machine: Machine) -> list[dict[str, Any]]:
-    """One row per configured device with the XFS words."""
+    """One row per configured device with the XFS words; ``level`` "error" is trouble by its driver's declaration."""
     rows = []
+    peripherals = machine.peripherals
     for name, table in machine.config.devices.items():
-        status = machine.peripherals.status(name)
+        status = peripherals.status(name)
         rows.append(
             {
                 "name": name,
+                "kind": peripherals.kinds[name],
                 "driver": table.get("driver", ""),
                 "device": status.device,
                 "media": status.media,
                 "supply": status.supply,
                 "error": status.error,
                 "detail": status.detail,
+                "level": peripherals.declaration(name).level(status),
                 "since": status.since.isoformat(),
             }
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from devices.vocabulary import DeviceState, SupplyState
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import needs_date
 from kiosk.peripherals import Peripherals
+from kiosk.roster import PRINTER, READER
 from kiosk.text import NOTHING, Text, text
-
-WORKS = frozenset({DeviceState.ONLINE, DeviceState.BUSY, DeviceState.STARTING})
 
 
 class Offer:
@@ -38,10 +36,8 @@ def offer(
         return Offer(reason=text("health.no_date"))
     if service.offline == "live" and not online:
         return Offer(reason=text("health.needs_network"))
-    if any(s.kind == "identify" for s in service.steps):
-        reader = peripherals.status("id_card_reader")
-        if reader.device not in WORKS:
-            return Offer(reason=text("health.no_reader"))
+    if any(s.kind == "identify" for s in service.steps) and not peripherals.is_usable(READER):
+        return Offer(reason=text("health.no_reader"))
     if wants_slip(service) and not can_print(peripherals):
         return Offer(hint=text("health.no_slip"))
     return Offer()
@@ -54,8 +50,7 @@ def wants_slip(service: Service) -> bool:
 
 def can_print(peripherals: Peripherals) -> bool:
     """Whether a slip would come out now, by the printer's last word."""
-    printer = peripherals.status("receipt_printer")
-    return printer.device in WORKS and printer.supply is not SupplyState.OUT
+    return peripherals.is_usable(PRINTER)
 
 
 def files(service: Service) -> bool:

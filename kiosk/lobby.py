@@ -10,12 +10,11 @@ import structlog
 
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Line, Service
-from kiosk.health import WORKS, Offer, offer
+from kiosk.health import Offer, offer
 from kiosk.hub_link.client import Answered
 from kiosk.journey.steps.identify import card_problem
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact, DueQuestion
-from kiosk.next_card import READER
 from kiosk.pages import (
     Action,
     Block,
@@ -32,6 +31,7 @@ from kiosk.pages import (
     Tile,
     Tiles,
 )
+from kiosk.roster import READER
 from kiosk.text import NOTHING, Text, listed, same, text
 from kiosk.visit import Visit, settings_actions
 
@@ -61,7 +61,7 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
         )
     elif trouble:
         blocks.append(Notice(level="warn", icon="warning", text=trouble))
-    elif machine.peripherals.status(READER).device not in WORKS:
+    elif not machine.peripherals.is_usable(READER):
         blocks.append(Notice(level="warn", icon="warning", text=text("card.reader_lost")))
     if not machine.link.online:
         blocks.append(

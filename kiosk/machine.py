@@ -10,7 +10,6 @@ from typing import Any
 
 import trio
 
-from devices.vocabulary import DeviceStatus
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.changes import Changes
@@ -19,7 +18,6 @@ from kiosk.clock import Clock, local
 from kiosk.config import Config
 from kiosk.faults import Faults
 from kiosk.guide_calls import GuideCalls
-from kiosk.health import WORKS
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
@@ -35,7 +33,9 @@ from kiosk.messages.visits import VisitKey
 from kiosk.newest_catalogue import read_catalogue
 from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
+from kiosk.paper_doubt import SlipInDoubt
 from kiosk.peripherals import Peripherals
+from kiosk.roster import CAMERA
 from kiosk.slip_tries import SlipTries
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
@@ -79,8 +79,9 @@ class Machine:
             self.store.close()
             raise
         configured = config.device_settings()
-        camera: Any = configured.pop("camera", None)
-        self.peripherals = Peripherals(configured, self.clock)
+        self.camera = next((name for name, device in configured.items() if device.kind == CAMERA), "")
+        """The camera that sees the person, "" when there is none; no other one is ever looked through for a face."""
+        self.peripherals = Peripherals(configured, self.clock, elsewhere=frozenset({self.camera}))
         self.peripherals.listen(self.changes.device_changed)
         self.peripherals.on_command = self.changes.device_did
         self.guide_calls = GuideCalls(self.publish)
@@ -88,18 +89,21 @@ class Machine:
         self.faults = Faults(self.peripherals, self.clock)
         thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
         self.vision = (
-            VisionWorker(camera[1], thresholds, partial(self.peripherals.publish, "camera"), now=self.clock.now)
-            if camera
+            VisionWorker(
+                configured[self.camera].settings,  # type: ignore[arg-type]
+                thresholds,
+                partial(self.peripherals.publish, self.camera),
+                now=self.clock.now,
+            )
+            if self.camera
             else None
         )
-        if camera:
-            self.peripherals.publish("camera", DeviceStatus())
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.out_of_service_since = (self.values.get("machine", "out_of_service_since") or b"").decode()
-        self.paper_in_doubt = False
-        """Nobody knows what hangs in the printer: it is brought to a known state before the next sheet."""
-        self.slip_in_doubt: tuple[int, str] | None = None
-        """Intent and ``ref`` of the sheet that this process handed over last, until the printer has said its end."""
+        self.paper_in_doubt: set[str] = set()
+        """Printers of which nobody knows what hangs in them: brought to a known state before the next sheet there."""
+        self.slip_in_doubt: SlipInDoubt | None = None
+        """The sheet that this process handed over last, until the printer has said its end."""
         self.is_quiet = True
         """Nobody is being served."""
         self.visit_key: Callable[[], VisitKey | None] = nobodys_key
@@ -192,8 +196,8 @@ class Machine:
 
     def vision_ready(self) -> bool:
         """Whether a face can be compared at all; when not, a guide confirms."""
-        seen = self.peripherals.status("camera").device
-        return self.vision is not None and not self.vision.missing_model and seen in WORKS
+        is_usable = self.peripherals.is_usable(CAMERA)
+        return self.vision is not None and not self.vision.missing_model and is_usable
 
     @asynccontextmanager
     async def camera_on(self) -> AsyncIterator[None]:
@@ -222,7 +226,7 @@ class Machine:
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
 
-    async def settle(self, device_lost: bool, device: str = "id_card_reader") -> None:
+    async def settle(self, device_lost: bool, device: str) -> None:
         """A breath before a device is asked again; one that is away is asked when it is back."""
         await trio.sleep(_SETTLE_S if device_lost else _SETTLE_S / 5)
         if device_lost:

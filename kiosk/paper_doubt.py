@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
@@ -12,44 +12,60 @@ from devices.receipt_printer.job import Outcome, result_of
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
-SETTLE_S = 25.0
+CLEAR_S = 25.0
 _LATE_S = 3600.0
 
 
-async def settle(machine: Machine, timeout_s: float = SETTLE_S) -> str:
-    """Before anything is printed: nothing of an earlier sheet hangs in the printer. "" when so, else why not.
+class SlipInDoubt(NamedTuple):
+    """A sheet that was handed over: its intent, its ``ref`` and the printer that got it."""
+
+    intent: int
+    ref: str
+    printer: str
+
+
+async def clear_doubt(machine: Machine, printer: str, timeout_s: float = CLEAR_S) -> str:
+    """Before anything is printed: nothing of an earlier sheet hangs in this printer. "" when so, else why not.
 
     The printer may say now that the sheet in doubt has come out.
     """
-    if not machine.paper_in_doubt:
+    if printer not in machine.paper_in_doubt:
         return ""
-    done = await machine.peripherals.call("receipt_printer", "reset", timeout_s)
+    done = await machine.peripherals.call(printer, "reset", timeout_s)
     if not done.ok:
         return done.error
-    await _settled(machine, done)
+    await _is_known(machine, printer, done)
     return ""
+
+
+async def look_again(machine: Machine, timeout_s: float) -> None:
+    """The printers may know by now how what was in doubt has ended."""
+    for printer in sorted(machine.paper_in_doubt):
+        await clear_doubt(machine, printer, timeout_s)
 
 
 async def late_end(machine: Machine) -> None:
     """Until the printer says that the sheet in doubt has come out; for ever if it says that nobody will know."""
-    while machine.slip_in_doubt:
-        done = await machine.peripherals.call("receipt_printer", "await_end", _LATE_S)
-        if done.ok and await _settled(machine, done):
+    while doubted := machine.slip_in_doubt:
+        done = await machine.peripherals.call(doubted.printer, "await_end", _LATE_S)
+        if done.ok and await _is_known(machine, doubted.printer, done):
             return
         if not done.ok:
             await machine.peripherals.until_change()
     await trio.sleep_forever()
 
 
-async def _settled(machine: Machine, done: Completed) -> bool:
+async def _is_known(machine: Machine, printer: str, done: Completed) -> bool:
     """The printer is in a known state; whether the sheet that was in doubt is out."""
-    machine.paper_in_doubt = False
-    doubted, machine.slip_in_doubt = machine.slip_in_doubt, None
-    if doubted is None or result_of(done).outcome is not Outcome.PRINTED:
+    machine.paper_in_doubt.discard(printer)
+    doubted = machine.slip_in_doubt
+    if doubted is None or doubted.printer != printer:
         return False
-    intent, ref = doubted
-    await machine.resolve_intent(intent, "printed")
-    machine.publish("print", ref=ref, outcome="printed", error="")
+    machine.slip_in_doubt = None
+    if result_of(done).outcome is not Outcome.PRINTED:
+        return False
+    await machine.resolve_intent(doubted.intent, "printed")
+    machine.publish("print", ref=doubted.ref, outcome="printed", error="")
     return True
 
 

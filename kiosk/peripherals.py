@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 import trio
 
 from devices.contract import Completed, DriverSettings
+from devices.drivers import Configured
 from devices.supervisor import Supervisor, Ticket
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
 from kiosk.clock import Clock
+from kiosk.roster import Roster
 
 log = structlog.get_logger()
 _STOP_S = 1.0
@@ -61,44 +63,43 @@ class Begun:
         self._done.set()
 
 
-class Peripherals:
-    """All supervised devices by name. Statuses arrive from worker threads and are published in the loop."""
+class Peripherals(Roster):
+    """All devices by name. Statuses arrive from worker threads and are published in the loop.
 
-    def __init__(self, configured: dict[str, tuple[type, DriverSettings]], clock: Clock) -> None:
+    Those named in ``elsewhere`` have no supervisor here: they live in another process, which tells their statuses.
+    """
+
+    def __init__(
+        self, configured: Mapping[str, Configured], clock: Clock, *, elsewhere: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(configured)
         self._listeners: list[StatusListener] = []
         self.on_command: Callable[[str, str, str, float], None] = lambda *_: None
         """Told of each completed command: device, command, completion code, seconds."""
         self._monotonic = clock.monotonic
         self._token: trio.lowlevel.TrioToken | None = None
         self._changed = trio.Event()
-        self.statuses: dict[str, DeviceStatus] = {name: DeviceStatus() for name in configured}
-        self.drivers = {name: settings.driver for name, (_, settings) in configured.items()}
+        self._elsewhere = elsewhere
         self._supervisors = {
-            name: Supervisor(name, _maker(driver, settings), on_status=self._from_thread, now=clock.now)
-            for name, (driver, settings) in configured.items()
+            name: Supervisor(name, _maker(device.driver, device.settings), on_status=self._from_thread, now=clock.now)
+            for name, device in configured.items()
+            if name not in elsewhere
         }
 
     def listen(self, listener: StatusListener) -> None:
         """Call ``listener(name, status)`` in the loop at every change."""
         self._listeners.append(listener)
 
-    def has(self, name: str) -> bool:
-        """Whether the configuration names this device."""
-        return name in self._supervisors or name in self.statuses
-
-    def status(self, name: str) -> DeviceStatus:
-        """The last known status; a device that is not configured is ``noDevice``."""
-        return self.statuses.get(name) or DeviceStatus(device=DeviceState.NO_DEVICE, error="not_configured")
-
     def publish(self, name: str, status: DeviceStatus) -> None:
         """Take over a status, of a supervised device or of one that lives in another process."""
-        before = self.statuses.get(name)
-        self.statuses[name] = status
-        if before is None or not before.same_as(status):
+        if self.take_over(name, status):
             self._changed.set()
             self._changed = trio.Event()
-            for listener in self._listeners:
-                listener(name, status)
+            self._tell(name, status)
+
+    def _tell(self, name: str, status: DeviceStatus) -> None:
+        for listener in self._listeners:
+            listener(name, status)
 
     async def ready(self, name: str) -> None:
         """After a command that failed: a breath, then until the device takes commands. It is not asked meanwhile."""
@@ -159,6 +160,8 @@ class Peripherals:
     def start(self) -> None:
         """Start every device's worker; call inside the loop."""
         self._token = trio.lowlevel.current_trio_token()
+        for name in self._elsewhere & self.statuses.keys():
+            self._tell(name, self.statuses[name])
         for supervisor in self._supervisors.values():
             supervisor.start()
 

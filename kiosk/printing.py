@@ -15,8 +15,9 @@ from kiosk.journey.engine import Journey
 from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import PREFIX
 from kiosk.pages import Action, Answer, Hero, Page, Receipt
-from kiosk.paper_doubt import is_printed, settle
+from kiosk.paper_doubt import clear_doubt, is_printed
 from kiosk.recovery import Slip, begin_slip, hand_over
+from kiosk.roster import PRINTER
 from kiosk.slips.layout import sheet_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Section
@@ -55,18 +56,20 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
     """
     machine = visit.machine
     doubted = machine.slip_in_doubt
-    if error := await settle(machine):
+    printer = machine.peripherals.chosen(PRINTER)
+    if error := await clear_doubt(machine, printer):
         # Whatever hangs there would swallow the head of this slip.
         return await _ended(machine, ref, intent, "not_printed", error)
-    if slip.copy and doubted and doubted[1] == ref and await is_printed(machine, doubted[0]):
+    if slip.copy and doubted and doubted.ref == ref and await is_printed(machine, doubted.intent):
         # What it is a copy of came out after all, just now: there is no second one.
         await machine.resolve_intent(intent, "not_printed")
         return "printed", ""
-    intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)
-    done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)
+    intent = await trio.to_thread.run_sync(hand_over, machine, printer, intent, ref, slip)
+    done = await machine.peripherals.call(printer, "print_job", _longest_s(job), job=job)
     outcome = result_of(done).outcome.value
     if outcome != "unknown":
-        machine.paper_in_doubt, machine.slip_in_doubt = False, None
+        machine.paper_in_doubt.discard(printer)
+        machine.slip_in_doubt = None
     return await _ended(machine, ref, intent, outcome, done.error)
 
 
@@ -96,7 +99,7 @@ async def shown_printing(visit: Visit, job: PrintJob, ref: str, slip: Slip) -> t
 
 def _printing_page(visit: Visit, *, is_filed: bool) -> Page:
     """Shown while the printer works; no time limit runs. Only what ``is_filed`` is said to be safe."""
-    status = visit.machine.peripherals.status("receipt_printer")
+    status = visit.machine.peripherals.status_of(PRINTER)
     stopped = status.error if status.error in ("paper_out", "cover_open", "stalled") else ""
     lead = text(f"print.waits_{stopped}") if stopped else text("print.wait")
     if stopped and is_filed:

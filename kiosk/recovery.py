@@ -9,6 +9,8 @@ import msgspec
 import structlog
 import trio
 
+from kiosk.paper_doubt import SlipInDoubt
+from kiosk.roster import PRINTER
 from offline_cache.errors import StoreError
 from offline_cache.journal import Intent
 
@@ -70,7 +72,7 @@ async def recover(machine: Machine) -> None:
     except StoreError as error:
         # Undecided is safe: what is open stays a doubt.
         log.error("recovery_failed", error=type(error).__name__)
-        machine.paper_in_doubt = True
+        machine.paper_in_doubt = set(machine.peripherals.of_kind(PRINTER))
         return
     for decision in decisions:
         intent = decision.intent
@@ -89,8 +91,8 @@ def begin_slip(machine: Machine, ref: str, slip: Slip) -> int:
     return machine.journal.begin(PRINT, ref, msgspec.to_builtins(slip))
 
 
-def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
-    """The second moment, just before the printer gets the job: from now on only its own word resolves it.
+def hand_over(machine: Machine, printer: str, intent: int, ref: str, slip: Slip) -> int:
+    """The second moment, just before this printer gets the job: from now on only its own word resolves it.
 
     One transaction exchanges the intent; gives the number of the new one. Until then its paper is in doubt, also when
     whoever asked for it is gone.
@@ -104,7 +106,8 @@ def hand_over(machine: Machine, intent: int, ref: str, slip: Slip) -> int:
         return known[0] if known else journal.begin(PRINT, ref, detail)
 
     handed = machine.store.write(exchange)
-    machine.paper_in_doubt, machine.slip_in_doubt = True, (handed, ref)
+    machine.paper_in_doubt.add(printer)
+    machine.slip_in_doubt = SlipInDoubt(handed, ref, printer)
     return handed
 
 
@@ -144,7 +147,9 @@ def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | Non
 def _judge_all(machine: Machine) -> list[Decision]:
     decisions = [judge(intent) for intent in machine.journal.open_intents()]
     # A person's word on a slip says nothing of what hangs in the printer.
-    machine.paper_in_doubt = machine.journal.last_outcome(PRINT, besides=_SENT_NOTHING) not in ("printed", "")
+    # Which printer it was is not written down.
+    is_doubtful = machine.journal.last_outcome(PRINT, besides=_SENT_NOTHING) not in ("printed", "")
+    machine.paper_in_doubt = set(machine.peripherals.of_kind(PRINTER)) if is_doubtful else set()
     for decision in decisions:
         machine.store.write(partial(_keep, machine, decision))
     return decisions

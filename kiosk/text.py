@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from string import Formatter
 
 import msgspec
+import structlog
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
+log = structlog.get_logger()
 LANGUAGES = ("zh", "en")
 _LONGEST_WORD = 40
 
@@ -53,7 +58,10 @@ def same(value: str) -> Text:
 
 
 def text(key: str, **values: object) -> Text:
-    """The message ``key`` of ``locale/<language>/*.po``, filled. Raises KeyError for an unknown key."""
+    """The message ``key``, filled: of ``locale/<language>/*.po``, or a device's own (``device.…``).
+
+    Raises KeyError for an unknown key.
+    """
     found = Text(*(_lookup(lang, key) for lang in LANGUAGES))
     return found.filled(**values) if values else found
 
@@ -103,6 +111,19 @@ def _lookup(language: str, key: str) -> str:
     return found
 
 
+def _words_of_devices(language: str) -> Iterator[Path]:
+    """``locale/<language>.po`` beside each installed driver; no driver is loaded for it."""
+    folders = {entry.module.rpartition(".")[0] or entry.module for entry in entry_points(group="tongban.drivers")}
+    for folder in sorted(folders):
+        try:
+            spec = find_spec(folder)
+        except (ImportError, ValueError):
+            continue
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            if (path := Path(place) / "locale" / f"{language}.po").is_file():
+                yield path
+
+
 @cache
 def _translations(language: str) -> gettext.GNUTranslations:
     # Compiled in memory at first use: the .po files are the one source, no .mo file can go stale.
@@ -117,6 +138,16 @@ def _translations(language: str) -> gettext.GNUTranslations:
                     if message.id:
                         merged[message.id] = message
     assert merged is not None
+    for path in _words_of_devices(language):
+        try:
+            found = read_po(io.BytesIO(path.read_bytes()), locale=language, abort_invalid=True)
+        except (OSError, ValueError, PoFileError) as error:
+            log.error("device_words_unreadable", path=str(path), error=type(error).__name__)
+            continue
+        for message in found:
+            # A device's folder words its own kind and nothing else of the machine.
+            if str(message.id).startswith("device."):
+                merged[message.id] = message
     compiled = io.BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)

@@ -142,7 +142,8 @@ class Visit:
     def take(self, card: IdCard) -> None:
         """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
         self.card, self._key = card, None
-        self._added = self.machine.peripherals.begin("id_card_reader", "read_added_addresses", ADDED_ADDRESSES_S)
+        reader = self.machine.next_card.reader
+        self._added = self.machine.peripherals.begin(reader, "read_added_addresses", ADDED_ADDRESSES_S)
 
     def key(self) -> VisitKey | None:
         """What asks the hub about the person of ``card``, and about nobody else; None before a card was read."""

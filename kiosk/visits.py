@@ -10,7 +10,7 @@ import trio
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion, DeviceState, MediaState
+from devices.vocabulary import Completion, DeviceState
 from kiosk import lobby, maintenance, wipe
 from kiosk.cases import unbroken
 from kiosk.catalogue.model import Service
@@ -19,9 +19,9 @@ from kiosk.journey.engine import Outcome
 from kiosk.journey.steps.identify import reading_trouble
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
-from kiosk.next_card import READER
 from kiosk.pages import Answer, Page, Settings
 from kiosk.refusals import not_filed
+from kiosk.roster import READER
 from kiosk.text import NOTHING, text
 from kiosk.visit import Visit, VisitEnded, message
 from offline_cache.errors import StoreError
@@ -53,7 +53,8 @@ class Visits:
     async def _reader_looked(self) -> None:
         """A moment for the reader to see what lies there from before: that is not for the first visit."""
         with trio.move_on_after(_FIRST_LOOK_S):
-            await self._machine.peripherals.until(READER, frozenset(DeviceState) - {DeviceState.STARTING})
+            for reader in self._machine.peripherals.of_kind(READER):
+                await self._machine.peripherals.until(reader, frozenset(DeviceState) - {DeviceState.STARTING})
 
     async def one_visit(self) -> None:
         """From the home page to the wipe, whatever happens in between."""
@@ -119,7 +120,7 @@ class Visits:
         machine = self._machine
         if machine.is_stopping:
             return None
-        return lobby.home_page(machine, Visit(machine, Settings()), card_lies_there=self._reader_sees_card())
+        return lobby.home_page(machine, Visit(machine, Settings()), card_lies_there=self._machine.next_card.is_there)
 
     async def from_home(self, visit: Visit) -> Outcome:
         """The home page and what the first touch leads to; BACK when that led to the home page again."""
@@ -134,12 +135,12 @@ class Visits:
 
         What the last person set is taken back after a while without a touch. Raises VisitEnded when they had begun.
         """
-        lay_there = [self._reader_sees_card()]
+        lay_there = [self._machine.next_card.is_there]
         trouble = [NOTHING]
         taps: list[float] = []
 
         def home() -> Page:
-            if not self._reader_sees_card():
+            if not self._machine.next_card.is_there:
                 lay_there[0], trouble[0] = False, NOTHING
             left = lay_there[0] or self._machine.next_card.is_left
             return lobby.home_page(self._machine, visit, card_lies_there=left, trouble=trouble[0])
@@ -174,9 +175,6 @@ class Visits:
             found.append(await self._machine.next_card.read(failed))
             nursery.cancel_scope.cancel()
         return found[0] if found else None
-
-    def _reader_sees_card(self) -> bool:
-        return self._machine.peripherals.status(READER).media is MediaState.PRESENT
 
     async def _welcome(self, visit: Visit, first: IdCard | Answer) -> Outcome:
         """From the first touch on: to maintenance, to a service, or to what is due. BACK leads to the home page."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from devices.camera import status
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
+from devices.declaration import Declaration, Test
 from devices.vocabulary import Completion, DeviceStatus
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def _opencv() -> Any:
 class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys of ``[devices.camera]`` and ``[devices.document_camera]``."""
 
+    kind: Literal["", "camera", "document_camera"] = ""
+    """What it looks at: `camera` sees the person, and there is one at most; `document_camera` sees papers. Empty: as
+    the table is called, `camera` under any other name."""
     source: int | str
     """Device number, device path or link (best a /dev/v4l/by-id name; followed anew at every open), clip, image
     sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
@@ -61,8 +65,12 @@ class OpenCvCamera:
     """Driver of one camera. ``read`` gives an upright, unmirrored BGR picture; ``pause`` lets go of the device."""
 
     kind: ClassVar[str] = "camera"
+    declarations: ClassVar[dict[str, Declaration]] = {
+        "camera": Declaration("camera", (Test("look", "camera"),), at_most_one=True),
+        "document_camera": Declaration("scan", (Test(),)),
+    }
     Settings: ClassVar[type[DriverSettings]] = CameraSettings
-    commands: ClassVar[frozenset[str]] = frozenset({"read"})
+    commands: ClassVar[frozenset[str]] = frozenset({"read", "self_test"})
     idle_interval_s: ClassVar[float] = 2.0
 
     def __init__(self, settings: CameraSettings, publish: Callable[[DeviceStatus], None]) -> None:
@@ -112,11 +120,9 @@ class OpenCvCamera:
         raise TryAgain(status.FROZEN, "the picture still does not change")
 
     def idle(self) -> None:
-        """While paused: is it still there? While running: take a picture, so that loss is noticed."""
-        if self._capture is None:
-            self._reach()
-        else:
-            self._read()
+        """Nobody looks: the device is let go of, and only whether it is still there is seen."""
+        self.pause()
+        self._reach()
 
     def teardown(self) -> None:
         """Let go of the device."""
@@ -137,6 +143,18 @@ class OpenCvCamera:
             self._open()
             self._changed_at = time.monotonic()
         return Completed(Completion.SUCCESS, self._read())
+
+    def self_test(self, deadline: Deadline) -> Completed:
+        """Take one picture and let go of the device; the value is its size. ``camera_dark``: nothing is to be seen."""
+        done = self.read(deadline)
+        self.pause()
+        if not done.ok:
+            return done
+        height_px, width_px = done.value.shape[:2]
+        done.value[:] = 0
+        if self._error == status.DARK:
+            return Completed(Completion.HARDWARE_ERROR, error=status.DARK)
+        return Completed(Completion.SUCCESS, {"width_px": width_px, "height_px": height_px})
 
     def _reach(self) -> None:
         if self._path is not None:

@@ -13,6 +13,7 @@ import structlog
 from msgspec import Meta
 
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
+from devices.declaration import Declaration, Test
 from devices.id_card_reader import codec
 from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.module import SamModule
@@ -74,6 +75,9 @@ class SamVReader:
     """
 
     kind: ClassVar[str] = "id_card_reader"
+    declarations: ClassVar[dict[str, Declaration]] = {
+        "id_card_reader": Declaration("identification-card", (Test("test_read", "identification-card"), Test()))
+    }
     Settings: ClassVar[type[DriverSettings]] = SamVSettings
     commands: ClassVar[frozenset[str]] = frozenset(
         {"read_card", "read_added_addresses", "wait_removed", "card_present", "self_test"}

@@ -126,7 +126,7 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
 
 
 def _is_well(report: dict[str, Any]) -> bool:
-    devices = all(d["device"] in ("online", "deviceBusy") for d in report["devices"])
+    devices = all(d["device"] in ("online", "deviceBusy") and d.get("level") != "error" for d in report["devices"])
     hub, safe = report["hub"], report["memory"]["freed_memory_overwritten"]
     clock = report.get("clock", {})
     is_right = clock.get("knows_date", True) and not clock.get("doubted", False)
@@ -150,5 +150,5 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _print_devices(rows: list[dict[str, Any]]) -> None:
-    columns = ["name", "driver", "device", "media", "supply", "error", "detail"]
-    print_table("devices", columns, [[r[c] for c in columns] for r in rows])
+    columns = ["name", "kind", "driver", "device", "media", "supply", "error", "detail"]
+    print_table("devices", columns, [[r.get(c, "") for c in columns] for r in rows])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.health import can_print, wants_slip
 from kiosk.pages import Answer, Hero, Page
+from kiosk.roster import PRINTER
 from kiosk.text import text
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ async def goes_on(journey: Journey) -> bool:
     machine, visit = journey.machine, journey.visit
     if visit.knows_no_slip or not wants_slip(journey.service) or can_print(machine.peripherals):
         return True
-    if not machine.peripherals.has("receipt_printer"):
+    if not machine.peripherals.of_kind(PRINTER):
         return True
     answer = await visit.show_while(_page(journey), partial(_until_it_prints, machine))
     if isinstance(answer, Answer) and answer.action == "back":

@@ -11,14 +11,12 @@ import trio
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion
-from kiosk.health import WORKS
+from devices.vocabulary import WORKS, Completion
 from kiosk.staff import Staff
 
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
-READER = "id_card_reader"
 BACK_WITHIN_S = 30.0
 _WATCH_S = 3600.0
 _LOOK_S = 1.0
@@ -32,10 +30,11 @@ class Watched(Enum):
 
 
 class Badge:
-    """Notices when the card is lifted. ``noticeable`` turns false where a reader cannot tell."""
+    """Notices when the card is lifted. ``reader`` is where it lies; ``noticeable`` turns false where it cannot tell."""
 
     def __init__(self, machine: Machine, staff: Staff) -> None:
         self._machine, self._staff = machine, staff
+        self.reader = machine.next_card.reader
         self._scope: trio.CancelScope | None = None
         self._given_back: trio.Event | None = None
         self.noticeable = True
@@ -59,7 +58,7 @@ class Badge:
     async def _removal(self) -> Completed | None:
         """The reader's word on the card; None when the reader was lent meanwhile."""
         with trio.CancelScope() as self._scope:
-            return await self._machine.peripherals.call(READER, "wait_removed", _WATCH_S)
+            return await self._machine.peripherals.call(self.reader, "wait_removed", _WATCH_S)
         return None
 
     @asynccontextmanager
@@ -77,10 +76,10 @@ class Badge:
         """Whether the technician's own card is read again within ``BACK_WITHIN_S``."""
         with trio.move_on_after(BACK_WITHIN_S):
             while True:
-                done = await self._machine.peripherals.call(READER, "read_card", BACK_WITHIN_S)
+                done = await self._machine.peripherals.call(self.reader, "read_card", BACK_WITHIN_S)
                 if done.ok and await self._is_own(done.value):
                     return True
-                await self._machine.settle(device_lost=not done.ok)
+                await self._machine.settle(device_lost=not done.ok, device=self.reader)
         return False
 
     async def _is_own(self, card: IdCard) -> bool:
@@ -90,5 +89,5 @@ class Badge:
     async def _reader_works(self) -> None:
         while True:
             await trio.sleep(_LOOK_S)
-            if self._machine.peripherals.status(READER).device in WORKS:
+            if self._machine.peripherals.status(self.reader).device in WORKS:
                 return

@@ -8,6 +8,7 @@ from devices.vocabulary import DeviceStatus
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Hero, Page, Picture
+from kiosk.roster import CAMERA
 from kiosk.text import text
 
 
@@ -23,5 +24,7 @@ async def _page(stay: Stay, name: str) -> Page:
     if picture:
         block = Picture(data=picture, label=text("maintenance.picture"))
     else:
-        block = Hero(icon="camera", level="warn", title=text("maintenance.no_picture"), lead=words.fault_of(status))
+        block = Hero(
+            icon="camera", level="warn", title=text("maintenance.no_picture"), lead=words.fault_of(status, CAMERA)
+        )
     return stay.page("maintenance_camera", text("maintenance.look"), block, lead=text("maintenance.look_lead"))

@@ -11,47 +11,42 @@ from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Board, BoardRow, Fact, Facts, Page
 from kiosk.text import same, text
 
-Test = Callable[[Stay, str], Awaitable[None]]
-_TESTS: dict[str, tuple[str, Test]] = {
-    "test_read": ("identification-card", reader.read),
-    "test_print": ("printer", printer.print_page),
-    "look": ("camera", camera.look),
-    "self_test": ("check-circle", self_test.show),
+Room = Callable[[Stay, str], Awaitable[None]]
+_ROOMS: dict[str, Room] = {
+    "test_read": reader.read,
+    "test_print": printer.print_page,
+    "look": camera.look,
 }
-_ICONS = {"id_card_reader": "identification-card", "receipt_printer": "printer", "camera": "camera"}
-_OFFERED = {
-    "id_card_reader": ("test_read", "self_test"),
-    "receipt_printer": ("test_print",),
-    "camera": ("look",),
-}
+"""Tests that take more than a command: the machine has a room for each, whichever driver declares them."""
 
 
 async def show(stay: Stay, name: str) -> None:
     """Until "back"."""
     while (answer := await stay.show_live(partial(_page, stay, name))).action != "back":
-        await _TESTS[answer.action][1](stay, name)
+        room = _ROOMS.get(answer.action, partial(self_test.show, test=answer.action))
+        await room(stay, name)
 
 
 def row(stay: Stay, name: str, *actions: Action) -> BoardRow:
     """One device: state in words with its sign, since when, and its latest fault."""
-    status = stay.machine.peripherals.status(name)
+    status, declared = stay.machine.peripherals.status(name), stay.machine.peripherals.declaration(name)
     return BoardRow(
-        icon=_ICONS.get(name, "plugs"),
-        name=words.device(name),
+        icon=declared.icon,
+        name=words.device(name, stay.machine.peripherals.kinds[name]),
         state=words.state(status),
-        level=words.level(status),
+        level=declared.level(status),
         detail=text("maintenance.since", when=words.moment(status.since), fault=words.last_fault(stay, name)),
         actions=actions,
     )
 
 
 async def _page(stay: Stay, name: str) -> Page:
-    offered = _OFFERED.get(name, ("self_test",))
-    tests = tuple(Action(id=t, label=text(f"maintenance.{t}"), style="secondary", icon=_TESTS[t][0]) for t in offered)
-    status = stay.machine.peripherals.status(name)
+    kind, status = stay.machine.peripherals.kinds[name], stay.machine.peripherals.status(name)
+    offered = stay.machine.peripherals.declaration(name).tests
+    tests = tuple(Action(id=t.name, label=words.test(t.name, kind), style="secondary", icon=t.icon) for t in offered)
     return stay.page(
         "maintenance_device",
-        words.device(name),
+        words.device(name, kind),
         Board(rows=(row(stay, name, *tests),)),
         Facts(rows=_facts(stay, name, status)),
     )
@@ -67,5 +62,6 @@ def _facts(stay: Stay, name: str, status: DeviceStatus) -> tuple[Fact, ...]:
         rows.append(Fact(label=text("maintenance.media"), value=text(f"maintenance.media_{status.media}")))
     if status.supply:
         rows.append(Fact(label=text("maintenance.supply"), value=text(f"maintenance.supply_{status.supply}")))
-    fault = words.fault(status.error) if status.error else text("maintenance.no_fault_now")
+    kind = stay.machine.peripherals.kinds[name]
+    fault = words.fault(status.error, kind) if status.error else text("maintenance.no_fault_now")
     return (*rows, Fact(label=text("maintenance.fault"), value=fault))

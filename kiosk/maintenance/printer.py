@@ -10,7 +10,8 @@ from devices.vocabulary import Completion
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
 from kiosk.pages import Action, Answer, Hero, Page
-from kiosk.paper_doubt import settle
+from kiosk.paper_doubt import clear_doubt
+from kiosk.roster import PRINTER
 from kiosk.slips.layout import printer_test_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.text import NOTHING, Text, text
@@ -36,7 +37,7 @@ async def print_page(stay: Stay, name: str) -> None:
     await stay.machine.resolve_intent(intent, result.outcome.value)
     printed = result.outcome is Outcome.PRINTED
     title = text("maintenance.test_printed" if printed else "maintenance.test_not_printed")
-    lead = text("maintenance.compare") if printed else words.fault(done.error)
+    lead = text("maintenance.compare") if printed else words.fault(done.error, PRINTER)
     await stay.show(_result_page(stay, title, lead, "ok" if printed else "error"))
 
 
@@ -44,12 +45,13 @@ async def _print(stay: Stay, name: str) -> Completed:
     head = letterhead(stay.machine, text("slip.test.title"), text("slip.test.about"))
     job = printer_test_job(head, stay.visit.settings.language)
     machine = stay.machine
-    if error := await settle(machine):
+    if error := await clear_doubt(machine, name):
         return Completed(Completion.DEVICE_NOT_READY, error=error)
-    machine.paper_in_doubt = True
+    machine.paper_in_doubt.add(name)
     call = partial(machine.peripherals.call, name, "print_job", _PRINT_S, job=job)
     done = await stay.tested(name, "test_print", call)
-    machine.paper_in_doubt = result_of(done).outcome is Outcome.UNKNOWN
+    if result_of(done).outcome is not Outcome.UNKNOWN:
+        machine.paper_in_doubt.discard(name)
     return done
 
 
@@ -58,7 +60,7 @@ async def _ask(stay: Stay, intent: int, error: str) -> None:
     page = _result_page(
         stay,
         text("maintenance.came_title"),
-        words.fault(error) if error else NOTHING,
+        words.fault(error, PRINTER) if error else NOTHING,
         "warn",
         (
             LEAVE,

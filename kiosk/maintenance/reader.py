@@ -10,12 +10,12 @@ import trio
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from devices.vocabulary import Completion
-from kiosk.health import WORKS
+from devices.vocabulary import WORKS, Completion
 from kiosk.maintenance import words
 from kiosk.maintenance.badge import BACK_WITHIN_S
 from kiosk.maintenance.stay import BACK, LEAVE, CardAway, Stay
 from kiosk.pages import Answer, CardPrompt, Fact, Facts, Hero, Notice, Page
+from kiosk.roster import READER
 from kiosk.text import same, text
 
 TEST_DIVISION = "99"
@@ -46,10 +46,21 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 async def read(stay: Stay, name: str) -> None:
-    """The technician lifts the own card, places another one, reads the result and puts the own card back."""
+    """A test card is placed and read. Where the technician's own card lies, it makes room and comes back afterwards."""
+    if name == stay.badge.reader:
+        await _read_in_place_of_the_own(stay, name)
+        return
+    found = await stay.show_while(_place_page(stay, "maintenance.test_read_other"), partial(_read, stay, name))
+    if not isinstance(found, Answer):
+        await stay.show(_result_page(stay, found, own_card=True))
+
+
+async def _read_in_place_of_the_own(stay: Stay, name: str) -> None:
     lifted = trio.Event()
     async with stay.badge.lent():
-        found = await stay.show_while(_place_page(stay), partial(_read_other, stay, name, lifted))
+        found = await stay.show_while(
+            _place_page(stay, "maintenance.test_read_place"), partial(_read_other, stay, name, lifted)
+        )
         if not lifted.is_set():
             return
         reading = None if isinstance(found, Answer) else found
@@ -69,17 +80,21 @@ def is_test_card(card: IdCard) -> bool:
     return division.startswith(TEST_DIVISION)
 
 
-def _place_page(stay: Stay) -> Page:
+def _place_page(stay: Stay, asked: str) -> Page:
     title = text("maintenance.test_read")
-    lead = text("maintenance.test_read_lead", seconds=round(BACK_WITHIN_S))
-    prompt = CardPrompt(title=text("maintenance.test_read_place"), lead=lead)
+    lead = text(f"{asked}_lead", seconds=round(BACK_WITHIN_S))
+    prompt = CardPrompt(title=text(asked), lead=lead)
     return stay.page("maintenance_read", title, prompt, actions=(LEAVE, BACK))
 
 
 async def _read_other(stay: Stay, name: str, lifted: trio.Event) -> Reading:
-    call = stay.machine.peripherals.call
     await _wait_until_lifted(stay, name)
     lifted.set()
+    return await _read(stay, name)
+
+
+async def _read(stay: Stay, name: str) -> Reading:
+    call = stay.machine.peripherals.call
     began = stay.machine.clock.monotonic()
     done = await stay.tested(name, "test_read", partial(call, name, "read_card", BACK_WITHIN_S))
     found_at = stay.faults.present_since(name)
@@ -128,7 +143,7 @@ def _result_page(stay: Stay, reading: Reading | None, *, own_card: bool) -> Page
                 icon="warning-circle",
                 level="error",
                 title=text("maintenance.read_failed"),
-                lead=words.fault(reading.error),
+                lead=words.fault(reading.error, READER),
             )
         )
     else:

@@ -8,51 +8,41 @@ from typing import TYPE_CHECKING
 
 from devices.vocabulary import DeviceState, DeviceStatus, SupplyState
 from kiosk.clock import local
-from kiosk.pages import Level
 from kiosk.text import NOTHING, Text, same, text
 
 if TYPE_CHECKING:
     from kiosk.maintenance.stay import Stay
 
-_BAD = frozenset({DeviceState.OFFLINE, DeviceState.NO_DEVICE, DeviceState.HARDWARE_ERROR})
-_SUPPLY_LEVELS: dict[SupplyState, Level] = {
-    SupplyState.OUT: "error",
-    SupplyState.JAMMED: "error",
-    SupplyState.LOW: "warn",
-}
+_SUPPLY_TROUBLE = frozenset({SupplyState.OUT, SupplyState.JAMMED, SupplyState.LOW})
 
 
-def device(name: str) -> Text:
-    """What people call the device ``name`` of the configuration."""
-    return known(f"maintenance.device_{name}", same(name))
+def device(name: str, kind: str) -> Text:
+    """What people call the device; one that is configured under a name of its own is told apart by it."""
+    words = known(f"device.{kind}.name", same(kind))
+    return words if name == kind else text("maintenance.device_named", device=words, name=name)
+
+
+def test(name: str, kind: str) -> Text:
+    """What a test of the device is called."""
+    return known(f"device.{kind}.test.{name}", known(f"maintenance.{name}", same(name)))
 
 
 def state(status: DeviceStatus) -> Text:
     """The device's state, and its paper where that is what matters."""
-    if status.device is DeviceState.ONLINE and status.supply in _SUPPLY_LEVELS:
+    if status.device is DeviceState.ONLINE and status.supply in _SUPPLY_TROUBLE:
         return text(f"maintenance.supply_{status.supply}")
     return text(f"maintenance.state_{status.device}")
 
 
-def level(status: DeviceStatus) -> Level:
-    """How urgent a status is."""
-    if status.device in _BAD:
-        return "error"
-    if status.supply in _SUPPLY_LEVELS:
-        return _SUPPLY_LEVELS[status.supply]
-    if status.device is DeviceState.USER_ERROR or status.error:
-        return "warn"
-    return "info" if status.device is DeviceState.STARTING else "ok"
+def fault(code: str, kind: str) -> Text:
+    """An error code in plain words, those of the device's folder first; an unknown one is shown itself."""
+    common = known(f"maintenance.fault_{code}", text("maintenance.fault_other", code=code))
+    return known(f"device.{kind}.fault.{code}", common)
 
 
-def fault(code: str) -> Text:
-    """An error code in plain words; an unknown one is shown itself, for the maker's support."""
-    return known(f"maintenance.fault_{code}", text("maintenance.fault_other", code=code))
-
-
-def fault_of(status: DeviceStatus) -> Text:
+def fault_of(status: DeviceStatus, kind: str) -> Text:
     """What is wrong, in words."""
-    return fault(status.error) if status.error else text(f"maintenance.state_{status.device}")
+    return fault(status.error, kind) if status.error else text(f"maintenance.state_{status.device}")
 
 
 def last_fault(stay: Stay, name: str) -> Text:
@@ -60,7 +50,8 @@ def last_fault(stay: Stay, name: str) -> Text:
     status = stay.faults.last(name)
     if status is None:
         return text("maintenance.no_fault")
-    return text("maintenance.last_fault", fault=fault_of(status), when=moment(status.since))
+    fault = fault_of(status, stay.machine.peripherals.kinds[name])
+    return text("maintenance.last_fault", fault=fault, when=moment(status.since))
 
 
 def moment(when: datetime) -> Text:

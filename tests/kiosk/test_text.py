@@ -19,7 +19,7 @@ OWN_PLACES = {"screens.date"}  # a date names its month by number in Chinese and
 
 def catalogue(language: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in sorted((LOCALE / language).glob("*.po")):
+    for path in [*sorted((LOCALE / language).glob("*.po")), *sorted(ROOT.glob(f"devices/*/locale/{language}.po"))]:
         for message in read_po(io.BytesIO(path.read_bytes()), locale=language):
             if message.id:
                 assert message.id not in found, f"{message.id} stands twice"

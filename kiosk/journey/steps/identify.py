@@ -10,11 +10,10 @@ from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.catalogue.rules import needs_date, unfit
-from kiosk.health import WORKS
 from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.next_card import READER
 from kiosk.pages import Answer, CardPrompt, Notice, Page
 from kiosk.peripherals import is_lost
+from kiosk.roster import READER
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, message
 
@@ -56,7 +55,7 @@ async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
     trouble = [NOTHING]
 
     def shown() -> Page:
-        if visit.machine.peripherals.status(READER).device not in WORKS:
+        if not visit.machine.peripherals.is_usable(READER):
             return _with_notice(page, text("card.reader_lost"))
         if visit.machine.next_card.is_left:
             return _with_notice(page, text("card.left"))

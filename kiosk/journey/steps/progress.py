@@ -16,7 +16,7 @@ from kiosk.journey.steps.slip import reprint
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles
-from kiosk.paper_doubt import settle
+from kiosk.paper_doubt import look_again
 from kiosk.recovery import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
 
@@ -137,7 +137,7 @@ async def _shown(journey: Journey, found: Found) -> str:
 
 async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
     machine, services = journey.machine, found.services
-    await settle(machine, _LOOK_S)  # the printer may know by now how the slip in doubt has ended
+    await look_again(machine, _LOOK_S)
     owed = await open_slips(machine, {*services}) or await missing_slips(machine, services)
     return next((slip for slip in owed if slip.service in machine.catalogue.services), None)
 

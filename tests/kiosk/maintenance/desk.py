@@ -16,6 +16,7 @@ import trio
 import trio.testing
 
 from devices.contract import Completed
+from devices.drivers import Configured
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 from kiosk import machine as machine_module
@@ -26,6 +27,7 @@ from kiosk.faults import Faults
 from kiosk.machine import Machine
 from kiosk.next_card import NextCard
 from kiosk.pages import Answer, Board, Page, Settings, Tiles
+from kiosk.roster import Roster
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import AuditRow
 
@@ -116,11 +118,11 @@ def said(page: Page) -> str:
     return msgspec.json.encode(page).decode()
 
 
-class Devices:
+class Devices(Roster):
     """The machine's devices in virtual time. The reader reads a card once and not again before it was lifted."""
 
-    def __init__(self) -> None:
-        self.statuses: dict[str, DeviceStatus] = {}
+    def __init__(self, configured: dict[str, Configured]) -> None:
+        super().__init__(configured)
         self.listeners: list[Callable[[str, DeviceStatus], None]] = []
         self.calls: list[tuple[str, str]] = []
         self.print_result: Completed = Completed(Completion.SUCCESS)
@@ -128,13 +130,13 @@ class Devices:
         self._card: IdCard | None = None
         self._unread = False
         self._changed = trio.Event()
-        for name in (READER, PRINTER, CAMERA):
+        for name in configured:
             self.say(name)
 
     def say(self, name: str, device: DeviceState = DeviceState.ONLINE, error: str = "", **more: Any) -> None:
         """A device reports its status."""
         status = DeviceStatus(device, error=error, since=datetime(2027, 1, 12, 1, tzinfo=UTC), **more)
-        self.statuses[name] = status
+        self.take_over(name, status)
         for listener in self.listeners:
             listener(name, status)
         self._wake()
@@ -158,9 +160,6 @@ class Devices:
 
     def listen(self, listener: Callable[[str, DeviceStatus], None]) -> None:
         self.listeners.append(listener)
-
-    def status(self, name: str) -> DeviceStatus:
-        return self.statuses[name]
 
     async def ready(self, name: str) -> None:
         await trio.sleep(0.2)
@@ -197,7 +196,7 @@ class Desk:
     """One machine, its screen and its devices, and the technician's hands."""
 
     def __init__(self, config: Config, mock: trio.testing.MockClock) -> None:
-        self.screen, self.devices, self.mock = Screen(), Devices(), mock
+        self.screen, self.devices, self.mock = Screen(), Devices(config.device_settings()), mock
         self.machine = Machine(config, self.screen)
         self.machine.staff._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.machine.peripherals = self.devices

@@ -227,7 +227,7 @@ async def test_camera_picture_is_live_and_a_missing_one_is_explained(
         await desk.pass_time(1)
         assert [b.data for b in desk.screen.page.blocks if isinstance(b, Picture)] == [b"second"]
         pictures.clear()
-        desk.devices.say(CAMERA, DeviceState.NO_DEVICE, "camera_absent")
+        desk.devices.say(CAMERA, DeviceState.NO_DEVICE, "no_device")
         await desk.pass_time(1)
         assert "找不到摄像头" in said(desk.screen.page)
     assert desk.audit()[1].detail == {"device": CAMERA, "test": "look"}

@@ -13,9 +13,9 @@ from tests.matrix.kill.__main__ import say
 from tests.matrix.kill.sweep import ROOT, Stuck, Sweep
 
 _COPIED = ("kiosk", "devices", "offline_cache", "hub", "tests")
-_CALL = '    done = await machine.peripherals.call("receipt_printer", "print_job", _longest_s(job), job=job)\n'
+_CALL = '    done = await machine.peripherals.call(printer, "print_job", _longest_s(job), job=job)\n'
 _BEGIN = "    intent = await trio.to_thread.run_sync(begin_slip, {}, ref, slip)\n"
-_HAND = "    intent = await trio.to_thread.run_sync(hand_over, machine, intent, ref, slip)\n"
+_HAND = "    intent = await trio.to_thread.run_sync(hand_over, machine, printer, intent, ref, slip)\n"
 _FILE = "    filed = await journey.machine.filing.file("
 _STORED = "    journey.machine.publish('case', case_id=journey.case_id, state=CaseState.STORED)\n"
 _T01 = "kiosk/catalogue/data/traffic/T01.toml"
