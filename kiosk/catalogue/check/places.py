@@ -53,15 +53,19 @@ class Places:
         names = self._key()
         while self._next("]"):
             pass
-        path: Path = ()
-        for name in names:
-            path = self._last_of((*path, name))
+        path = self._table_of(names)
         if is_array:
             path = path[:-1] if isinstance(path[-1], int) else path
             self._elements[path] = self._elements.get(path, -1) + 1
             self._lines.setdefault(path, line)
             path = (*path, self._elements[path])
         self._lines[path] = line
+        return path
+
+    def _table_of(self, names: list[str]) -> Path:
+        path: Path = ()
+        for name in names:
+            path = self._last_of((*path, name))
         return path
 
     def _last_of(self, path: Path) -> Path:

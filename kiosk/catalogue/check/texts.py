@@ -53,7 +53,7 @@ def _language(path: Path, words: dict[str, str]) -> Iterator[Finding]:
 
 def _place_findings(path: Path, words: str, facts: Mapping[str, KnownFact] | None) -> Iterator[Finding]:
     try:
-        found = [place[1:] for place in Formatter().parse(words) if place[1] is not None]
+        found = [(name, *how) for _, name, *how in Formatter().parse(words) if name is not None]
     except ValueError:
         yield Finding(path, "a brace that opens or closes no place", "write {fact}, or no brace")
         return
