@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-import structlog
-
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Line, Service
 from kiosk.health import Offer, offer
@@ -38,7 +36,6 @@ from kiosk.visit import Visit, settings_actions
 if TYPE_CHECKING:
     from kiosk.machine import Machine
 
-log = structlog.get_logger()
 _SOON_DAYS = 30
 _TOP = 4
 _ROOM = 2  # due items that a person usually has: nothing moves under a finger when they arrive
@@ -252,15 +249,8 @@ def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date
 
 
 def _due_reason(service: Service, due: DueFact) -> Text:
-    """The service's reason with the department's facts; without them where they are not those that it names."""
-    if service.due is None:
-        return service.summary
-    try:
-        return service.due.reason.filled(**due.facts)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        # The boundary of a foreign fact: it must not take the person's whole page away.
-        log.warning("due_fact_unexpected", service=service.key, error=type(error).__name__)
-        return service.summary
+    """The service's reason with the department's facts; without those that did not come."""
+    return service.due.reason.filled_with(due.facts) if service.due else service.summary
 
 
 def _urgency(due_on: date | None, today: date) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
@@ -35,6 +36,10 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def filled(self, **values: object) -> Text:
         """The message with ``{name}`` places filled; a ``Text`` value gives each language its own words."""
         return Text(*(_fill(self.in_language(lang), values, lang) for lang in LANGUAGES))
+
+    def filled_with(self, facts: Mapping[str, object]) -> Text:
+        """The same with facts from elsewhere: a place that none of them fills is left out, and nothing stops it."""
+        return Text(*(_filled_with(self.in_language(lang), facts) for lang in LANGUAGES))
 
     def places(self) -> frozenset[str]:
         """The names of all ``{name}`` places in any language. Raises ValueError for a brace that opens or ends none."""
@@ -84,6 +89,21 @@ def plain(word: object) -> str:
     """A foreign word as it may be shown: one line, nothing invisible, not longer than a person reads."""
     shown = "".join(c if c.isprintable() else " " for c in str(word))
     return " ".join(shown.split())[:_LONGEST_WORD]
+
+
+_PLACE = re.compile(r"\{([^{}:]*):?([^{}]*)\}")
+
+
+def _filled_with(message: str, facts: Mapping[str, object]) -> str:
+    """By names only: no attribute of a value (``{x.y}``), no form of it (``{x:>9}``) but that of a number."""
+
+    def fact(place: re.Match[str]) -> str:
+        value = facts.get(place[1])
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            return ""
+        return format(_Count(value), place[2]) if isinstance(value, int) and "|" in place[2] else str(value)
+
+    return " ".join(_PLACE.sub(fact, message).replace("{", "").replace("}", "").split())
 
 
 class _Count(int):

@@ -86,3 +86,27 @@ def test_a_number_is_written_with_the_word_that_belongs_to_it(key: str, values: 
 
 def test_no_english_text_leaves_the_plural_to_the_reader() -> None:
     assert [key for key, message in catalogue("en").items() if "(s)" in message] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{day} is the last day", "2027-01-31 is the last day"),
+        ("{n:trip|trips} left until {day}", "1 trip left until 2027-01-31"),
+        ("valid until {nobody_sent_it}, renew it", "valid until , renew it"),
+        ("{day.__class__} and {day[0]} and {0} and {}", "and and and"),
+        ("{day!r} {day:%Y} {n:d}", "2027-01-31 1"),
+        ("{day:>99999999999}", "2027-01-31"),
+        ("{many} {nothing} {yes}", ""),
+        ("a brace { alone", "a brace alone"),
+    ],
+)
+def test_facts_from_elsewhere_fill_a_text_and_what_lacks_is_left_out(words: str, said: str) -> None:
+    facts = {"day": "2027-01-31", "n": 1, "many": [1], "nothing": None, "yes": True}
+    assert same(words).filled_with(facts) == same(said)
+
+
+def test_the_places_of_a_text_are_those_of_both_languages() -> None:
+    assert Text("{a} {n:天|天}", "{b}").places() == {"a", "n", "b"}
+    with pytest.raises(ValueError):
+        same("{").places()

@@ -21,6 +21,7 @@ from kiosk.messages.content import Identity
 from kiosk.messages.questions import DueAnswer, DueFact, read_answer
 from kiosk.next_card import READER
 from kiosk.pages import Choices, DueList, Field, Notice, Page, Settings, Tiles
+from kiosk.text import Text
 from kiosk.visit import Visit, VisitEnded
 from kiosk.visits import Visits
 from offline_cache.errors import StoreFull
@@ -253,6 +254,8 @@ async def test_unexpected_fact_of_one_due_item_takes_nothing_else_away(person: P
             page = await person.page("todo")
         shown = {i.action.id for b in page.blocks if isinstance(b, DueList) for i in b.items}
         assert shown == {f"service:{service.key}", "service:T01"}
+        said = {i.action.id: i.reason for b in page.blocks if isinstance(b, DueList) for i in b.items}
+        assert said["service:T01"] == Text("驾驶证 到期，可换证", "Licence expires on ; you can renew it now")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Places:
             pass
         path = self._table_of(names)
         if is_array:
-            path = path[:-1] if isinstance(path[-1], int) else path
+            path = path[:-1] if path and isinstance(path[-1], int) else path
             self._elements[path] = self._elements.get(path, -1) + 1
             self._lines.setdefault(path, line)
             path = (*path, self._elements[path])

@@ -53,7 +53,7 @@ def _language(path: Path, words: dict[str, str]) -> Iterator[Finding]:
 
 def _place_findings(path: Path, words: str, facts: Mapping[str, KnownFact] | None) -> Iterator[Finding]:
     try:
-        found = [(name, *how) for _, name, *how in Formatter().parse(words) if name is not None]
+        found = [(name, form, how) for _, name, form, how in Formatter().parse(words) if name is not None]
     except ValueError:
         yield Finding(path, "a brace that opens or closes no place", "write {fact}, or no brace")
         return
@@ -62,6 +62,8 @@ def _place_findings(path: Path, words: str, facts: Mapping[str, KnownFact] | Non
             yield Finding(path, f"nothing fills {{{name}}} here", "write it without a place")
         elif name not in facts:
             yield Finding(path, f"no fact fills {{{name}}}", one_of(facts, name))
+        elif facts[name].type == "yes_no":
+            yield Finding(path, f"{{{name}}} would say True or False", "say it in words")
         elif conversion or (form and not (facts[name].type == "number" and _WITH_ITS_WORD.fullmatch(form))):
             yield Finding(path, f"{{{name}}} has a form", "only numbers have one: {n:trip|trips}")
 
