@@ -90,16 +90,19 @@ class Department(ABC):
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""
+        number = application.applicant.number
         async with conn.transaction():
+            # One case of a person at a time: the next one is judged by what this one has changed.
             fresh = await conn.execute(
                 self._here(
-                    "insert into {} (case_key, service) values (%s, %s) on conflict do nothing returning case_key"
+                    "insert into {} (case_key, service) select %s, %s "
+                    "from pg_advisory_xact_lock(hashtextextended(%s, 2)) on conflict do nothing returning case_key"
                 ),
-                [application.key, service.key],
+                [application.key, service.key, f"{self.key} {number}"],
             )
             if await fresh.fetchone() is None:
                 return await self._first_answer(conn, application.key)
-            facts = await self.facts(conn, application.applicant.number, today)
+            facts = await self.facts(conn, number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
             if decision.accepted and service.effect:
