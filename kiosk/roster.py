@@ -27,12 +27,15 @@ class Roster:
         return tuple(name for name, own in self.kinds.items() if own == kind)
 
     def chosen(self, kind: str) -> str:
-        """The device of this kind to use now: the first that can be used, else the first of all.
+        """The device of this kind to use now: the first that can be used and answers, else one that is starting.
 
-        Where none is configured, the kind itself: nothing has that name, so it is ``noDevice`` and takes no command.
+        Where none can be used it is the first of all, whose trouble is told; where none is configured, the kind
+        itself: nothing has that name, so it is ``noDevice`` and takes no command.
         """
         names = self.of_kind(kind)
-        return next((name for name in names if self._is_usable(name)), names[0] if names else kind)
+        usable = [name for name in names if self._is_usable(name)]
+        answering = [name for name in usable if self.status(name).device is not DeviceState.STARTING]
+        return next(iter(answering or usable or names), kind)
 
     def is_usable(self, kind: str) -> bool:
         """Whether what needs such a device can be begun now."""

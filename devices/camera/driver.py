@@ -145,16 +145,22 @@ class OpenCvCamera:
         return Completed(Completion.SUCCESS, self._read())
 
     def self_test(self, deadline: Deadline) -> Completed:
-        """Take one picture and let go of the device; the value is its size. ``camera_dark``: nothing is to be seen."""
-        done = self.read(deadline)
+        """Take a picture and let go of the device; the value is its size. ``camera_dark``: nothing is to be seen.
+
+        The first ones after an opening may be old, or dark because the lens has just woken.
+        """
+        size = {}
+        for _ in range(SETUP_FRAMES):
+            done = self.read(deadline)
+            if not done.ok:
+                self.pause()
+                return done
+            size = {"width_px": done.value.shape[1], "height_px": done.value.shape[0]}
+            done.value[:] = 0
         self.pause()
-        if not done.ok:
-            return done
-        height_px, width_px = done.value.shape[:2]
-        done.value[:] = 0
         if self._error == status.DARK:
             return Completed(Completion.HARDWARE_ERROR, error=status.DARK)
-        return Completed(Completion.SUCCESS, {"width_px": width_px, "height_px": height_px})
+        return Completed(Completion.SUCCESS, size)
 
     def _reach(self) -> None:
         if self._path is not None:

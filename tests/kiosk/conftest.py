@@ -125,8 +125,8 @@ def start_sim(tmp_path: Path) -> Iterator[Callable[..., tuple[dict[str, Any], Co
     """Start a sim as its own process: what it said when ready, and its control."""
     running: list[tuple[subprocess.Popen[str], ControlClient]] = []
 
-    def start(device: str, *arguments: str) -> tuple[dict[str, Any], ControlClient]:
-        control = tmp_path / f"{device}.control"
+    def start(device: str, *arguments: str, name: str = "") -> tuple[dict[str, Any], ControlClient]:
+        control = tmp_path / f"{name or device}.control"
         command = [sys.executable, "-m", f"devices.{device}.sim", "--control", str(control), *arguments]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         running.append((process, ControlClient(control)))

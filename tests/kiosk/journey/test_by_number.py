@@ -13,6 +13,7 @@ from kiosk.kept import has_slip
 from kiosk.messages.questions import ProgressAnswer, ProgressQuestion
 from kiosk.pages import Page, Stages
 from kiosk.recovery import Slip, begin_slip, hand_over
+from kiosk.roster import PRINTER
 from kiosk.slip_tries import AT_ONCE, PACE_S, SlipTries
 from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 from tests.kiosk.journey.test_progress import keep
@@ -112,7 +113,7 @@ async def test_a_slip_is_not_printed_again_for_a_number(counter: Counter) -> Non
     await keep(counter, 1)
     case_id = machine.outbox.find(receipt_number=number(1))[0].case_id or ""
     slip = Slip(number=number(1), service="T01")
-    hand_over(machine, begin_slip(machine, case_id, slip), case_id, slip)
+    hand_over(machine, PRINTER, begin_slip(machine, case_id, slip), case_id, slip)
     counter.visit.card = LI
     async with counter.doing("C01"):
         page = await counter.first("progress")
@@ -162,7 +163,7 @@ async def test_a_copy_that_the_card_opened_has_no_code_and_says_what_to_use(coun
     await keep(counter, 1)
     case_id = machine.outbox.find(receipt_number=number(1))[0].case_id or ""
     slip = Slip(number=number(1), service="T01")
-    hand_over(machine, begin_slip(machine, case_id, slip), case_id, slip)
+    hand_over(machine, PRINTER, begin_slip(machine, case_id, slip), case_id, slip)
     counter.visit.card = ZHAO
     async with counter.doing("C01"):
         await counter.first("progress")

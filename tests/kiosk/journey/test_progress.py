@@ -16,6 +16,7 @@ from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
 from kiosk.recovery import Slip, begin_slip, hand_over
+from kiosk.roster import PRINTER
 from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 
 
@@ -278,7 +279,7 @@ async def test_a_slip_in_doubt_is_printed_again_with_the_date_that_was_promised(
     parts = {"form": b"sealed"}
     await machine.filing.file(kind="case", key=case_id, case_id=case_id, receipt_number=number(1), parts=parts)
     slip = Slip(number=number(1), service="T01")
-    hand_over(machine, begin_slip(machine, case_id, slip), case_id, slip)
+    hand_over(machine, PRINTER, begin_slip(machine, case_id, slip), case_id, slip)
     counter.answers["progress"] = ProgressAnswer([told(1, "delivered", "accepted", promised_date=TODAY)])
     counter.visit.card = ZHAO
     async with counter.doing("C01"):
