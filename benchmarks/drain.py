@@ -31,10 +31,11 @@ from hub.enrolment import add_code
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.hub_link.enrolment import enrol
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp
-from kiosk.hub_link.identity import Identity, enrol
+from kiosk.hub_link.identity import Identity
 from kiosk.messages.envelope import Kind, new_key, wire
 from kiosk.messages.requests import sign_request
 from offline_cache.outbox import Claimed, Outbox

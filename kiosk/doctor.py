@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Awaitable
 from importlib import metadata
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import structlog
@@ -14,14 +14,12 @@ import trio
 from msgspec import Meta
 
 from kiosk import hardening
+from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
 from kiosk.status_socket import CannotAnswer, Question
 from kiosk.text import text
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 T = TypeVar("T")
 log = structlog.get_logger()

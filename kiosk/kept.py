@@ -13,18 +13,15 @@ from __future__ import annotations
 import hmac
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 import trio
 from argon2.low_level import Type, hash_secret_raw
 
 from devices.id_card_reader.card import IdCard
-from kiosk.recovery import PRINT, WITH_SLIP, Slip
+from kiosk.machine import Machine
+from kiosk.slips.intents import PRINT, WITH_SLIP, Slip
 from offline_cache.outbox import Row
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 _KEY_BYTES = 32
 _SALT_BYTES = 16

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
@@ -33,7 +33,6 @@ from kiosk.messages.visits import VisitKey
 from kiosk.newest_catalogue import read_catalogue
 from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
-from kiosk.paper_doubt import SlipInDoubt
 from kiosk.peripherals import Peripherals
 from kiosk.roster import CAMERA
 from kiosk.slip_tries import SlipTries
@@ -51,6 +50,14 @@ from offline_cache.values import Values
 from offline_cache.vault import open_vault
 
 _SETTLE_S = 0.5
+
+
+class SlipInDoubt(NamedTuple):
+    """A sheet that was handed over: its intent, its ``ref`` and the printer that got it."""
+
+    intent: int
+    ref: str
+    printer: str
 
 
 class Machine:

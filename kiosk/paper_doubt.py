@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import trio
 
 from devices.contract import Completed
 from devices.receipt_printer.job import Outcome, result_of
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
+from kiosk.machine import Machine
 
 CLEAR_S = 25.0
 _LATE_S = 3600.0
-
-
-class SlipInDoubt(NamedTuple):
-    """A sheet that was handed over: its intent, its ``ref`` and the printer that got it."""
-
-    intent: int
-    ref: str
-    printer: str
 
 
 async def clear_doubt(machine: Machine, printer: str, timeout_s: float = CLEAR_S) -> str:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import trio
 
 from devices.receipt_printer.job import PrintJob, Qr, result_of
-from kiosk.cases import unbroken
 from kiosk.catalogue.model import Service
-from kiosk.journey.engine import Journey
+from kiosk.machine import Machine
 from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import PREFIX
-from kiosk.pages import Action, Answer, Hero, Page, Receipt
+from kiosk.pages import Answer, Hero, Page
 from kiosk.paper_doubt import clear_doubt, is_printed
-from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.roster import PRINTER
+from kiosk.slips.intents import Slip, begin_slip, hand_over
 from kiosk.slips.layout import sheet_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Section
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import Text, text
 from kiosk.visit import Visit, message
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 Printed = Literal["printed", "not_printed", "unknown"]
 PRINT_S = 25.0
@@ -127,23 +123,3 @@ async def print_sheet(visit: Visit, title: Text, service: Service, sections: Seq
 def trouble(error: str) -> Text:
     """Plain words for a printer's error code."""
     return text(f"print.{error}") if error in _KNOWN_TROUBLE else text("print.other")
-
-
-def trouble_page(journey: Journey, number: str, code: str, outcome: Printed, error: str) -> Page:
-    """The case is safe; number and code of the missing paper stand here; what to do about it."""
-    note = text("print.photo_code", code=unbroken(code)) if code else text("print.photo")
-    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=note)
-    if outcome == "unknown":
-        header, title, lead = text("mark.slip"), text("print.unknown_title"), text("print.unknown_lead")
-        actions = (
-            Action(id="came", label=text("print.came"), style="secondary", icon="check-circle"),
-            Action(id="again", label=text("print.copy"), style="primary", icon="printer"),
-        )
-    else:
-        header, title, lead = text("print.failed"), text("print.safe_title"), trouble(error)
-        actions = (
-            Action(id="without", label=text("print.without"), style="secondary"),
-            Action(id="again", label=text("print.again"), style="primary", icon="printer"),
-        )
-    hero = Hero(icon="printer", level="warn", title=title, lead=lead)
-    return journey.page("slip_trouble", header, hero, receipt, lead=NOTHING, actions=actions)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import structlog
 import trio
 
+from kiosk.machine import Machine
 from offline_cache.errors import StoreError
 from offline_cache.store import WAL_BYTES
 from offline_cache.strangers import strangers
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 log = structlog.get_logger()
 

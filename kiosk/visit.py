@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk.machine import Machine
 from kiosk.messages.content import Identity
+from kiosk.messages.visits import VisitKey
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
-    from kiosk.messages.visits import VisitKey
 
 T = TypeVar("T")
 WARNING_S = 20.0

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
 from kiosk.logs import place_of
+from kiosk.machine import Machine
 from kiosk.pages import Page
 from kiosk.visit import Visit
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 log = structlog.get_logger()
 IN_TIME_S = 1.7

@@ -17,9 +17,10 @@ from kiosk import config as configuration
 from kiosk.clock import Clock
 from kiosk.commands.common import failed
 from kiosk.config import ConfigError, Enrolling
-from kiosk.hub_link import identity as enrolling
+from kiosk.hub_link import enrolment as enrolling
 from kiosk.hub_link.address import address_fault
-from kiosk.hub_link.identity import EnrolmentFailed, Identity, keep_enrolment
+from kiosk.hub_link.enrolment import EnrolmentFailed, keep_enrolment
+from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import Enrolled
 from kiosk.typed import enrolment_code, plain
 from offline_cache import vault

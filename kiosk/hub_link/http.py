@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,12 +15,10 @@ import trio
 
 from kiosk.clock import Clock
 from kiosk.hub_link.address import address_fault
+from kiosk.hub_link.identity import Identity
 from kiosk.logs import place_of
 from kiosk.messages import requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode_json
-
-if TYPE_CHECKING:
-    from kiosk.hub_link.identity import Identity
 
 log = structlog.get_logger()
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 import structlog
 
+from kiosk.hub_link.audit_proof import AuditProof
+from kiosk.hub_link.filing import Filing
+from kiosk.hub_link.forwarder import Forwarder
+from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import KeyStatement, is_stated, key_trouble
 from kiosk.messages.seal import key_id
+from offline_cache.audit import Audit
 from offline_cache.errors import StoreError
 from offline_cache.values import Values
-
-if TYPE_CHECKING:
-    from kiosk.hub_link.audit_proof import AuditProof
-    from kiosk.hub_link.filing import Filing
-    from kiosk.hub_link.forwarder import Forwarder
-    from kiosk.hub_link.identity import Identity
-    from offline_cache.audit import Audit
 
 log = structlog.get_logger()
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import trio
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import WORKS, Completion
+from kiosk.machine import Machine
 from kiosk.staff import Staff
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 BACK_WITHIN_S = 30.0
 _WATCH_S = 3600.0

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import trio
 
 from devices.contract import Completed
+from kiosk.machine import Machine
 from kiosk.maintenance.badge import Badge
 from kiosk.pages import Action, Answer, Block, Page
 from kiosk.staff import Staff
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import ELDER_PACE, Visit
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 T = TypeVar("T")
 IDLE_S = 300.0

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import ceil
-from typing import TYPE_CHECKING
 
 from devices.vocabulary import DeviceState, DeviceStatus, SupplyState
 from kiosk.clock import local
+from kiosk.maintenance.stay import Stay
 from kiosk.text import NOTHING, Text, same, text
-
-if TYPE_CHECKING:
-    from kiosk.maintenance.stay import Stay
 
 _SUPPLY_TROUBLE = frozenset({SupplyState.OUT, SupplyState.JAMMED, SupplyState.LOW})
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from kiosk.machine import Machine
 from kiosk.slips.model import Letterhead
 from kiosk.text import NOTHING, Text, same
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 
 def letterhead(machine: Machine, title: Text, about: Text, *, line: str = "", person: str = "") -> Letterhead:

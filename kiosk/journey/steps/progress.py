@@ -17,7 +17,7 @@ from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles
 from kiosk.paper_doubt import look_again
-from kiosk.recovery import OpenSlip, missing_slips, open_slips
+from kiosk.slips.intents import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
 
 _LOOK_S = 2.0

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from kiosk.cases import NOT_YET_ACCEPTED, STOPPED, CaseState
+from kiosk.cases import NOT_YET_ACCEPTED, STOPPED, CaseState, unbroken
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.journey.engine import About, Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.told import accepted_at, last_reasons, promise
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import CaseProgress
-from kiosk.pages import Action, Hero
+from kiosk.pages import Action, Hero, Page, Receipt
 from kiosk.paper_doubt import late_end
-from kiosk.printing import shown_printing, trouble_page
+from kiosk.printing import Printed, shown_printing, trouble
 from kiosk.promise import promise_words
-from kiosk.recovery import OpenSlip, Slip
+from kiosk.slips.intents import OpenSlip, Slip
 from kiosk.slips.layout import slip_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Row, SlipModel
@@ -70,7 +70,7 @@ async def until_out(
         outcome, error = await shown_printing(visit, job, case_id, told)
         if outcome == "printed":
             break
-        page = trouble_page(journey, sheet.receipt_number, sheet.slip_code, outcome, error)
+        page = _trouble_page(journey, sheet.receipt_number, sheet.slip_code, outcome, error)
         if outcome == "unknown":
             answer = await visit.show_while(page, partial(late_end, machine))
             if answer is None:
@@ -88,6 +88,26 @@ async def until_out(
     take = Hero(icon="receipt", level="ok", title=text("print.done"), lead=text("print.take"))
     done = Action(id="next", label=text("action.next"), style="primary")
     await visit.show(journey.page("slip", text("print.done"), take, actions=(done,), timeout_s=40.0))
+
+
+def _trouble_page(journey: Journey, number: str, code: str, outcome: Printed, error: str) -> Page:
+    """The case is safe; number and code of the missing paper stand here; what to do about it."""
+    note = text("print.photo_code", code=unbroken(code)) if code else text("print.photo")
+    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=note)
+    if outcome == "unknown":
+        header, title, lead = text("mark.slip"), text("print.unknown_title"), text("print.unknown_lead")
+        actions = (
+            Action(id="came", label=text("print.came"), style="secondary", icon="check-circle"),
+            Action(id="again", label=text("print.copy"), style="primary", icon="printer"),
+        )
+    else:
+        header, title, lead = text("print.failed"), text("print.safe_title"), trouble(error)
+        actions = (
+            Action(id="without", label=text("print.without"), style="secondary"),
+            Action(id="again", label=text("print.again"), style="primary", icon="printer"),
+        )
+    hero = Hero(icon="printer", level="warn", title=title, lead=lead)
+    return journey.page("slip_trouble", header, hero, receipt, lead=NOTHING, actions=actions)
 
 
 def _model(journey: Journey, copy: int) -> SlipModel:

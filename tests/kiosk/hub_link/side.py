@@ -17,11 +17,12 @@ from hub.keys import load_keys
 from hub.server import Extras, make_hub
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.hub_link.enrolment import enrol
 from kiosk.hub_link.files import FileCarrier
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp
-from kiosk.hub_link.identity import Identity, enrol
+from kiosk.hub_link.identity import Identity
 from kiosk.messages.envelope import new_key
 from kiosk.messages.fleet import Enrolled
 from offline_cache.outbox import Outbox, Row

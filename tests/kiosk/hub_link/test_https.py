@@ -12,9 +12,10 @@ import trio
 
 from kiosk.hub_link.carriers import CHUNK_BYTES, HttpsCarrier
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
+from kiosk.hub_link.enrolment import EnrolmentFailed, enrol
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.http import HubHttp, require_safe
-from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol
+from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.state import LinkState
 from kiosk.messages import requests
 from kiosk.messages.envelope import parse

@@ -10,7 +10,8 @@ import trio
 from hub.enrolment import CODE_LIVES
 from hub.machine_keys import NEW_STORE
 from kiosk.cases import is_receipt_number, receipt_number
-from kiosk.hub_link.identity import EnrolmentFailed, Identity, enrol, keep_enrolment
+from kiosk.hub_link.enrolment import EnrolmentFailed, enrol, keep_enrolment
+from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.numbers import SKIPPED, NoNumber, ReceiptNumbers
 from kiosk.messages.fleet import Enrolled, Numbering
 from offline_cache.counters import Counters

@@ -12,9 +12,9 @@ from kiosk.cases import is_slip_code, new_slip_code, unbroken
 from kiosk.kept import has_slip
 from kiosk.messages.questions import ProgressAnswer, ProgressQuestion
 from kiosk.pages import Page, Stages
-from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.roster import PRINTER
 from kiosk.slip_tries import AT_ONCE, PACE_S, SlipTries
+from kiosk.slips.intents import Slip, begin_slip, hand_over
 from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 from tests.kiosk.journey.test_progress import keep
 

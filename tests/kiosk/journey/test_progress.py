@@ -15,8 +15,8 @@ from kiosk.journey import line_up
 from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
-from kiosk.recovery import Slip, begin_slip, hand_over
 from kiosk.roster import PRINTER
+from kiosk.slips.intents import Slip, begin_slip, hand_over
 from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 
 

@@ -11,7 +11,7 @@ from kiosk.journey.steps import rate
 from kiosk.kept import paper_mark
 from kiosk.messages.content import Rating
 from kiosk.messages.questions import ProgressAnswer
-from kiosk.recovery import Slip, begin_slip
+from kiosk.slips.intents import Slip, begin_slip
 from kiosk.text import text
 from kiosk.visit import FiledCase
 from offline_cache.errors import StoreFull

@@ -12,7 +12,7 @@ from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
 from kiosk.pages import Page
-from kiosk.recovery import Slip
+from kiosk.slips.intents import Slip
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import number_of
 from tests.kiosk.machine.test_restart import COPY, filed_without_paper, left_open, started_and_ended

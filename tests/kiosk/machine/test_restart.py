@@ -10,11 +10,11 @@ import trio
 
 from devices.contract import Completed
 from devices.vocabulary import Completion
-from kiosk import recovery, running, status_socket
+from kiosk import running, status_socket
 from kiosk.citizen import Script
 from kiosk.machine import Machine
 from kiosk.peripherals import Peripherals
-from kiosk.recovery import Slip
+from kiosk.slips.intents import Slip, begin_slip, hand_over
 from offline_cache.sealed import parcel_id
 from tests.kiosk.machine.conftest import World, code_of
 from tests.kiosk.machine.test_end_to_end import Waiting, number_of
@@ -41,9 +41,9 @@ async def filed_without_paper(world: World, person: str = "wang", service: str =
 async def left_open(world: World, ref: str, slip: Slip, *, handed: bool) -> None:
     """The journal as a machine leaves it that died before (or after) the printer got the job."""
     machine = world.machine(None)
-    intent = recovery.begin_slip(machine, ref, slip)
+    intent = begin_slip(machine, ref, slip)
     if handed:
-        recovery.hand_over(machine, intent, ref, slip)
+        hand_over(machine, intent, ref, slip)
     machine.store.close()
 
 

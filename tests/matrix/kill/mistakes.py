@@ -65,7 +65,7 @@ MISTAKES = (
     Mistake(
         "recovery is forgotten at the start",
         "after commit of journal.begin#1",
-        (("kiosk/machine.py", "                    await recovery.recover(self)\n", ""),),
+        (("kiosk/running.py", "                await recovery.recover(machine)\n", ""),),
     ),
     Mistake(
         "what was being sent is not sent again",

@@ -17,8 +17,9 @@ from typing import Any
 
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import Delivery
-from kiosk import printing, recovery
+from kiosk import printing
 from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.slips import intents
 from kiosk.status_socket import StatusSocket
 from offline_cache.audit import Audit
 from offline_cache.counters import Counters
@@ -106,7 +107,7 @@ def _commits(points: Points) -> None:
     for owner, names in (*_NAMED, (Audit, "append"), (Values, "put")):
         for name in names.split():
             _name(points, owner, name, f"{owner.__name__.lower()}.{name}")
-    for module in (printing, recovery):
+    for module in (printing, intents):
         if hasattr(module, "hand_over"):
             _name(points, module, "hand_over", "journal.hand_over")
 

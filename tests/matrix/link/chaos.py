@@ -28,7 +28,8 @@ from rich.table import Table
 
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
-from kiosk.hub_link.identity import Identity, enrol
+from kiosk.hub_link.enrolment import enrol
+from kiosk.hub_link.identity import Identity
 from kiosk.messages.envelope import FIRST_PREV
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store

@@ -23,9 +23,10 @@ import trio
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.hub_link.client import HubLink
+from kiosk.hub_link.enrolment import enrol
 from kiosk.hub_link.filing import PRIORITIES, Filing
 from kiosk.hub_link.forwarder import Forwarder
-from kiosk.hub_link.identity import Identity, enrol
+from kiosk.hub_link.identity import Identity
 from kiosk.messages import content
 from kiosk.messages.envelope import Kind, new_key
 from offline_cache.outbox import Outbox
