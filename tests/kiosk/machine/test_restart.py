@@ -14,6 +14,7 @@ from kiosk import running, status_socket
 from kiosk.citizen import Script
 from kiosk.machine import Machine
 from kiosk.peripherals import Peripherals
+from kiosk.roster import PRINTER
 from kiosk.slips.intents import Slip, begin_slip, hand_over
 from offline_cache.sealed import parcel_id
 from tests.kiosk.machine.conftest import World, code_of
@@ -43,7 +44,7 @@ async def left_open(world: World, ref: str, slip: Slip, *, handed: bool) -> None
     machine = world.machine(None)
     intent = begin_slip(machine, ref, slip)
     if handed:
-        hand_over(machine, intent, ref, slip)
+        hand_over(machine, PRINTER, intent, ref, slip)
     machine.store.close()
 
 
