@@ -23,6 +23,7 @@ from rich.table import Table
 from hub.api.strangers import Doors, is_loopback
 from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
 from hub.batch_folder import exit_code as exit_of_files
+from hub.catalogue_commands import catalogue
 from hub.connections import Connections, Limits
 from hub.context import Hub
 from hub.database import prepare
@@ -99,6 +100,7 @@ main.add_command(machine)
 main.add_command(questions)
 main.add_command(limits)
 main.add_command(keys_command)
+main.add_command(catalogue)
 
 
 @main.command()

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from hub.gateway import Gateway
 from hub.keys import HubKeys
 from hub.machine_keys import KnownKeys
+from hub.published import InForce
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
 
@@ -22,12 +23,17 @@ class Hub:
     pool: AsyncConnectionPool
     keys: HubKeys
     clock: Clock
-    catalogue: Catalogue
+    in_force: InForce
     gateway: Gateway
     jobs: App
     machines: KnownKeys = field(default_factory=KnownKeys)
     names: Sequence[str] = ()
     """The hosts (``host[:port]``) by which machines know this hub; none: whatever ``Host`` a request names."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What it judges by now; it may be another one the next time."""
+        return self.in_force.now.catalogue
 
     def stamp(self) -> str:
         """Now, as RFC 3339 in UTC."""

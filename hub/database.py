@@ -217,6 +217,15 @@ MIGRATIONS = (
     # Which departments have the records of a demonstration's people: one that comes later has none yet.
     """insert into setting select 'people_' || department, 'true'
            from setting, unnest(array['traffic', 'household', 'exit_entry']) as department where name = 'people'""",
+    # What the hub judges by is published to it; until now it was what came with the program.
+    """create table published_catalogue (
+           id bigint generated always as identity primary key,
+           version text not null,
+           files jsonb not null,
+           instead_of text not null,
+           published_at timestamptz not null,
+           published_by text not null
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -29,7 +29,7 @@ from hub.database import open_pool
 from hub.departments import departments
 from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
-from kiosk.catalogue.loader import load
+from hub.published import at_start
 from kiosk.clock import Clock
 
 _log = structlog.get_logger()
@@ -41,6 +41,7 @@ ROUTES = [
 _STALLED_EVERY_S = 30
 _GAPS_EVERY_S = 15
 _ORPHANS_EVERY_S = 600
+_CATALOGUE_EVERY_S = 5
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras, names: Seque
     async def faults() -> Faults:
         return await extras.faults(hub)()
 
-    hub = Hub(pool, keys, clock, load(), Gateway(pool, departments(), faults), work.make_jobs(dsn), names=names)
+    hub = Hub(pool, keys, clock, at_start(dsn), Gateway(pool, departments(), faults), work.make_jobs(dsn), names=names)
     return hub
 
 
@@ -69,7 +70,7 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps, _orphans)]
+            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps, _orphans, _catalogue)]
             yield
             for task in work_tasks:
                 task.cancel()
@@ -138,3 +139,13 @@ async def _orphans(hub: Hub) -> None:
         except psycopg.Error as error:
             _log.error("orphans_unknown", error=type(error).__name__)
         await asyncio.sleep(_ORPHANS_EVERY_S)
+
+
+async def _catalogue(hub: Hub) -> None:
+    while True:
+        try:
+            async with hub.pool.connection() as conn:
+                await hub.in_force.look(conn)
+        except psycopg.Error as error:
+            _log.error("catalogue_unknown", error=type(error).__name__)
+        await asyncio.sleep(_CATALOGUE_EVERY_S)

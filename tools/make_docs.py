@@ -1,4 +1,4 @@
-"""Writes the generated files of docs/: ``configuration.md`` and ``kiosk.toml`` (typed configuration), ``journeys.md``.
+"""Writes the generated files of docs/: ``configuration.md``, ``kiosk.toml``, ``journeys.md`` and ``facts.md``.
 
 ``--check`` writes nothing and ends with 1 when a page is not what would be written.
 """
@@ -13,6 +13,10 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiosk.catalogue.model import Service
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -156,6 +160,44 @@ def journeys() -> str:
     return "".join(parts)
 
 
+FACTS_HEAD = """# Facts
+
+<!-- Made by `make docs` from the catalogue; do not edit. -->
+
+What each department sends of a person, which checks of which services use it, and what it can change when a case is
+accepted (`kiosk/catalogue/data/departments.toml`). `kiosk catalogue check` refuses a service that names anything else.
+"""
+
+
+def facts() -> str:
+    """The page ``facts.md``."""
+    from kiosk.catalogue import loader
+
+    catalogue = loader.load(None)
+    parts = [FACTS_HEAD]
+    for key, department in catalogue.departments.items():
+        services = [service for service in catalogue.services.values() if service.department == key]
+        parts.append(f"\n## `{key}` {department.name.zh} · {department.name.en}\n\n")
+        parts.append("| fact | type | meaning | values | used by |\n|---|---|---|---|---|\n")
+        for name, fact in department.facts.items():
+            used = "; ".join(f"{s.key}: {', '.join(uses)}" for s in services if (uses := _uses(s, name)))
+            cells = (_cell(fact.about), " ".join(f"`{value}`" for value in fact.values), used)
+            parts.append(f"| `{name}` | {fact.type} | {' | '.join(cells)} |\n")
+        parts.append("\n| effect | what it changes | used by |\n|---|---|---|\n" if department.effects else "")
+        for name, about in department.effects.items():
+            used = ", ".join(service.key for service in services if service.effect == name)
+            parts.append(f"| `{name}` | {_cell(about)} | {used} |\n")
+    return "".join(parts)
+
+
+def _uses(service: Service, fact: str) -> list[str]:
+    """Where a service uses a fact: its checks by id, and what makes it due."""
+    checks = [c.id for c in service.checks if fact == c.fact or (c.only_if and c.only_if.fact == fact)]
+    due = service.due
+    is_due = due is not None and fact in {*(rule.fact for rule in due.when), due.until, *due.reason.places()}
+    return [*(f"`{check}`" for check in checks), *(["due"] if is_due else [])]
+
+
 SAMPLE_HEAD = """# A commented kiosk.toml: every key that there is, with what it means. Made by `make docs`.
 #
 # Lines with a single # are defaults: take the sign away to set another value. What stands without it must be given.
@@ -211,7 +253,7 @@ def _toml_value(value: object) -> str:
     return "2027-01-12" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-PAGES = {"configuration.md": configuration, "kiosk.toml": sample, "journeys.md": journeys}
+PAGES = {"configuration.md": configuration, "kiosk.toml": sample, "journeys.md": journeys, "facts.md": facts}
 
 
 def stale() -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +25,44 @@ def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT, *, instead
     """
     files = read_folder(folder)
     require_clean(folder, files)
-    version, digests = parse(folder, files).version, digests_of(files)
-    signature = sign(_signed_bytes(version, digests, instead_of), private_key, suite)
-    manifest = msgspec.json.format(msgspec.json.encode(Manifest(version, digests, signature, instead_of)))
+    signed = manifest_of(parse(folder, files).version, files, private_key, suite, instead_of)
+    manifest = msgspec.json.format(msgspec.json.encode(signed))
     with OpenFolder.at(folder) as there:
         there.write(MANIFEST, [manifest], mode=0o644)
+
+
+def manifest_of(
+    version: str, files: Mapping[str, bytes], private_key: str, suite: str = DEFAULT, instead_of: str = ""
+) -> Manifest:
+    """What says that these files are the catalogue of this version."""
+    digests = digests_of(files)
+    return Manifest(version, digests, sign(_signed_bytes(version, digests, instead_of), private_key, suite), instead_of)
+
+
+class Signed(NamedTuple):
+    """A catalogue as it was signed, with its files; ``instead_of`` as in its manifest."""
+
+    catalogue: Catalogue
+    files: Mapping[str, bytes]
+    instead_of: str
+
+
+def read_signed(folder: Path, verify_keys: Mapping[str, str | Sequence[str]]) -> Signed:
+    """The catalogue of a folder, as one of these keys (public, by suite) has signed it.
+
+    Raises CatalogueError naming the first difference, or the first mistake.
+    """
+    files = read_folder(folder, private=True)
+    manifest = _manifest(folder, files, verify_keys)
+    found = digests_of(files)
+    for name in sorted(found.keys() | manifest.files.keys()):
+        if found.get(name) != manifest.files.get(name):
+            raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
+    require_clean(folder, files)
+    catalogue = parse(folder, files)
+    if catalogue.version != manifest.version:
+        raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
+    return Signed(catalogue, files, manifest.instead_of)
 
 
 def require_signed(
@@ -38,22 +72,14 @@ def require_signed(
 
     ``newest``: the version that this machine has had; an older one is taken only when it was signed to take its place.
     """
-    files = read_folder(folder, private=True)
-    manifest = _manifest(folder, files, verify_key, suite)
-    found = digests_of(files)
-    for name in sorted(found.keys() | manifest.files.keys()):
-        if found.get(name) != manifest.files.get(name):
-            raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
-    require_clean(folder, files)
-    catalogue = parse(folder, files)
-    if catalogue.version != manifest.version:
-        raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
-    if newest and manifest.instead_of != newest and is_older(catalogue.version, newest):
+    signed = read_signed(folder, {suite: verify_key})
+    version = signed.catalogue.version
+    if newest and signed.instead_of != newest and is_older(version, newest):
         raise CatalogueError(
-            f"{folder}: version {catalogue.version} is older than {newest}, which this machine has had; take the newer "
+            f"{folder}: version {version} is older than {newest}, which this machine has had; take the newer "
             f"one, or let the city sign this one for going back (kiosk catalogue sign --instead-of {newest})"
         )
-    return catalogue
+    return signed.catalogue
 
 
 def is_older(version: str, than: str) -> bool:
@@ -66,16 +92,19 @@ def _parts(version: str) -> list[tuple[int, int, str]]:
     return [(0, int(digits), "") if digits else (1, 0, word) for digits, word in found]
 
 
-def _manifest(folder: Path, files: dict[str, bytes], verify_key: str | Sequence[str], suite: str) -> Manifest:
+def _manifest(folder: Path, files: dict[str, bytes], verify_keys: Mapping[str, str | Sequence[str]]) -> Manifest:
     if MANIFEST not in files:
         raise CatalogueError(f"{folder}: not signed; sign it with kiosk catalogue sign")
-    try:
-        manifest = decode(files[MANIFEST], Manifest)
-        signed = _signed_bytes(manifest.version, manifest.files, manifest.instead_of)
-        verify(signed, manifest.signature, verify_key, suite)
-    except (BadSignature, InvalidMessage) as error:
-        raise CatalogueError(f"{folder / MANIFEST}: {error}; fetch the catalogue again") from error
-    return manifest
+    trouble: Exception | None = None
+    for suite, keys in verify_keys.items():
+        try:
+            manifest = decode(files[MANIFEST], Manifest)
+            signed = _signed_bytes(manifest.version, manifest.files, manifest.instead_of)
+            verify(signed, manifest.signature, keys, suite)
+            return manifest
+        except (BadSignature, InvalidMessage) as error:
+            trouble = error
+    raise CatalogueError(f"{folder / MANIFEST}: {trouble}; fetch the catalogue again") from trouble
 
 
 def _signed_bytes(version: str, files: dict[str, str], instead_of: str) -> bytes:

@@ -15,6 +15,7 @@ from kiosk.commands.common import failed, print_table
 from kiosk.journey.engine import about
 from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
+from kiosk.messages.suites import DEFAULT, SUITES
 
 _KEY_BYTES = 4096
 
@@ -65,18 +66,20 @@ def export(folder: Path | None) -> None:
     required=True,
     help="File with the Ed25519 signing key (base64url).",
 )
+@click.option("--suite", type=click.Choice(list(SUITES)), default=DEFAULT, show_default=True, help="Of the machines.")
 @click.option("--instead-of", default="", metavar="VERSION", help="Going back: machines give up this newer version.")
-def sign(folder: Path, key_file: Path, instead_of: str) -> None:
+def sign(folder: Path, key_file: Path, instead_of: str, suite: str) -> None:
     """Write FOLDER/manifest.json: version, digest of every file, signature."""
     from kiosk.catalogue.signing import sign_folder
 
-    _loaded(folder)
     try:
         key = read_ours(key_file, _KEY_BYTES).decode("ascii", "replace").strip()
     except Refused as error:
         failed(f"{key_file}: {error}; name the file that holds the city's key")
     try:
-        sign_folder(folder, key, instead_of=instead_of)
+        sign_folder(folder, key, suite, instead_of=instead_of)
+    except CatalogueError as error:
+        failed(str(error))
     except ValueError:
         failed(f"{key_file}: not an Ed25519 signing key in base64url; name the file that holds the city's key")
     click.echo(f"signed {folder / loader.MANIFEST}")

@@ -86,10 +86,10 @@ class World:
         machine.status.publish = keep  # type: ignore[method-assign]
         return machine
 
-    async def walk(self, script: Script, visits: int = 1) -> Walking:
+    async def walk(self, script: Script, visits: int = 1, config: Config | None = None) -> Walking:
         """One or more visits from attract page to wipe."""
         walking = Walking(script, None, None)
-        machine = self.machine(walking)
+        machine = self.machine(walking, config=config)
         with trio.move_on_after(HANG_S) as scope:
             await running.run(machine, visits=visits)
         assert not scope.cancelled_caught, f"the walk hangs; pages: {self.pages()}, last lines: {self.lines[-5:]}"

@@ -1,0 +1,143 @@
+"""The catalogue by which this hub judges: the one that was published last, else the one that came with the program.
+
+Every version that was ever published stays in the database; processes look again every few seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub import events
+from hub.departments import departments
+from hub.fleet import CannotBe
+from kiosk.catalogue.check import require_clean
+from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped
+from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.signing import Signed, is_older, read_signed
+
+_NEWEST = "select id, files, instead_of from published_catalogue order by id desc limit 1"
+_log = structlog.get_logger()
+
+
+class Published(NamedTuple):
+    """A catalogue and its files. ``number`` counts what was published; 0 came with the program.
+
+    ``instead_of``: the newer version whose place it takes, "" when it is none that the city went back to.
+    """
+
+    number: int
+    catalogue: Catalogue
+    files: Mapping[str, bytes]
+    instead_of: str = ""
+
+
+class InForce:
+    """What is in force in this process."""
+
+    def __init__(self, now: Published) -> None:
+        self.now = now
+
+    async def look(self, conn: AsyncConnection) -> None:
+        """Takes what was published since; one that cannot be used is named, and the one in force stays."""
+        rows = await conn.execute(_NEWEST)
+        row = await rows.fetchone()
+        if row is None or row[0] == self.now.number:
+            return
+        try:
+            self.now = _read(*row)
+            _log.info("catalogue_in_force", version=self.now.catalogue.version, number=self.now.number)
+        except CatalogueError as error:
+            _log.error("catalogue_unusable", number=row[0], error=str(error))
+
+
+def at_start(dsn: str) -> InForce:
+    """What is in force now. Raises CatalogueError in one line for one with mistakes."""
+    with psycopg.connect(dsn) as conn:
+        row = conn.execute(_NEWEST).fetchone()
+    return InForce(_read(*row) if row else _shipped())
+
+
+def _read(number: int, texts: Mapping[str, str], instead_of: str) -> Published:
+    return _judged(number, Path("published catalogue"), {n: text.encode() for n, text in texts.items()}, instead_of)
+
+
+def _shipped() -> Published:
+    return _judged(0, shipped(), read_folder(shipped()))
+
+
+def _judged(number: int, folder: Path, files: Mapping[str, bytes], instead_of: str = "") -> Published:
+    require_clean(folder, files)
+    return Published(number, parse(folder, files), files, instead_of)
+
+
+async def publish(
+    conn: AsyncConnection, folder: Path, verify_keys: Mapping[str, Sequence[str]], at: datetime, by: str
+) -> str:
+    """Puts a signed folder into force for machines and departments; its version. Raises CatalogueError, CannotBe.
+
+    ``verify_keys``: the hub's public keys by suite: any of them may have signed it. The same catalogue again changes
+    nothing; an older one is taken when it was signed to take the place of the present one.
+    """
+    fresh = read_signed(folder, verify_keys)
+    if unknown := next(_asks_too_much(fresh.catalogue), ""):
+        raise CannotBe(f"{folder}: {unknown}")
+    await conn.execute("lock table published_catalogue in exclusive mode")
+    rows = await conn.execute(_NEWEST)
+    row = await rows.fetchone()
+    present = _read(*row) if row else _shipped()
+    version, texts = fresh.catalogue.version, _texts(fresh.files)
+    if row and texts == _texts(present.files):
+        return version
+    if fault := _no_successor(folder, fresh, present.catalogue.version):
+        raise CannotBe(fault)
+    await conn.execute(
+        "insert into published_catalogue (version, files, instead_of, published_at, published_by) "
+        "values (%s, %s, %s, %s, %s)",
+        [version, Jsonb(texts), fresh.instead_of, at, by],
+    )
+    said = {"version": version, "before": present.catalogue.version}
+    await events.record(conn, at, actor=f"supervisor:{by}", kind="catalogue_published", **said)
+    return version
+
+
+def _no_successor(folder: Path, fresh: Signed, present: str) -> str:
+    """Why it cannot follow the version that is in force, "" when it can."""
+    version = fresh.catalogue.version
+    if version == present:
+        return f"{folder}: another catalogue of version {version} is in force; count up the version and sign it"
+    if is_older(version, present) and fresh.instead_of != present:
+        back = f"kiosk catalogue sign {folder} --instead-of {present}"
+        return f"{folder}: version {version} is older than {present}, which is in force; to go back, sign it so: {back}"
+    return ""
+
+
+def _texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: raw.decode() for name, raw in files.items() if name != MANIFEST}
+
+
+def _asks_too_much(catalogue: Catalogue) -> Iterator[str]:
+    """What services ask of departments that this hub's own cannot do, whatever the catalogue says of them."""
+    for service in catalogue.services.values():
+        place = f"{service.line}/{service.key}.toml"
+        department = departments().get(service.department)
+        if service.department and department is None:
+            yield f"{place}: this hub has no department {service.department}; install it first"
+        elif department and service.effect and service.effect not in department.effects:
+            has = ", ".join(department.effects) or "none"
+            yield f"{place}: effect: {service.department} on this hub has {has}, not {service.effect}; install it first"
+
+
+async def history(conn: AsyncConnection) -> list[dict[str, Any]]:
+    """What was published, newest first."""
+    rows = await conn.execute(
+        "select id, version, published_at, published_by from published_catalogue order by id desc"
+    )
+    return [dict(zip(("number", "version", "at", "by"), row, strict=True)) for row in await rows.fetchall()]

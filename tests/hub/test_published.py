@@ -1,0 +1,146 @@
+"""The hub judges by the signed catalogue that it was given, and gives the same to machines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from kiosk.messages.encoding import canonical_json
+from kiosk.messages.seal import new_sign_key, verify
+from tests.catalogues import copied, example, signed, write
+from tests.hub.fixtures import ROOT, Machine, RunningHub
+from tests.waiting import HANG_S, eventually
+
+LATER = example().replace('["normal", "overdue", "unreviewed", "full_points"]', '["overdue"]')
+"""Of the same service another rule: nobody whose licence is normal may have it."""
+
+
+def command(hub: RunningHub, *words: str, keys: bool = True) -> subprocess.CompletedProcess[str]:
+    folder = ["--keys", str(hub.data / "keys")] if keys else []
+    line = [sys.executable, "-m", "hub", "catalogue", *words, "--dsn", hub.dsn, *folder]
+    return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+
+
+def publish(hub: RunningHub, folder: Path) -> subprocess.CompletedProcess[str]:
+    return command(hub, "publish", str(folder), "--by", "chief")
+
+
+def own_key(hub: RunningHub) -> str:
+    return (hub.data / "keys" / "sign.key").read_text().strip()
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def served(machine: Machine) -> dict[str, Any]:
+    return machine.call("GET", "/v1/catalogue").json()
+
+
+def in_force(machine: Machine, version: str) -> None:
+    eventually(lambda: served(machine)["manifest"]["version"] == version, f"catalogue {version} in force")
+
+
+def test_a_service_of_a_published_catalogue_is_judged_without_a_restart_and_by_the_newest_one(
+    hub: RunningHub, machine: Machine, tmp_path: Path
+) -> None:
+    machine.file_case("zhao", "T02", "T02-before")
+    machine.wait_for("T02-before", "not_accepted")
+    first = signed(copied(tmp_path / "a", traffic__T02=example()), own_key(hub))
+    done = publish(hub, first)
+    assert (done.returncode, done.stdout) == (0, "catalogue 2027.02 is in force\n"), done.stderr
+    in_force(machine, "2027.02")
+    machine.file_case("zhao", "T02", "T02-after")
+    machine.wait_for("T02-after", "accepted")
+    assert publish(hub, signed(copied(tmp_path / "b", "2027.03", traffic__T02=LATER), own_key(hub))).returncode == 0
+    in_force(machine, "2027.03")
+    machine.file_case("li", "T02", "T02-later")
+    machine.wait_for("T02-later", "not_accepted")
+    assert machine.case("T02-later").states[-1].reasons == ["licence_free"]
+
+
+def test_what_is_served_is_what_was_published_signed_for_the_machine_that_asks(
+    hub: RunningHub, machine: Machine
+) -> None:
+    answer = served(machine)
+    assert answer["files"]["traffic/T02.toml"] == LATER
+    signature = answer["manifest"].pop("signature")
+    verify(canonical_json(answer["manifest"]), signature, hub.said["verify_key"])
+
+
+def test_the_same_again_changes_nothing_and_another_one_needs_another_version(hub: RunningHub, tmp_path: Path) -> None:
+    again = signed(copied(tmp_path / "again", "2027.03", traffic__T02=LATER), own_key(hub))
+    assert publish(hub, again).returncode == 0
+    assert hub.sql("select count(*) from published_catalogue") == [(2,)]
+    other = signed(copied(tmp_path / "other", "2027.03", traffic__T02=example()), own_key(hub))
+    assert "another catalogue of version 2027.03 is in force" in refused(publish(hub, other))
+
+
+def test_the_city_goes_back_only_by_its_signed_word(hub: RunningHub, machine: Machine, tmp_path: Path) -> None:
+    old = copied(tmp_path / "old", "2027.02", traffic__T02=example())
+    assert "older than 2027.03, which is in force" in refused(publish(hub, signed(old, own_key(hub))))
+    assert publish(hub, signed(old, own_key(hub), instead_of="2027.03")).returncode == 0
+    in_force(machine, "2027.02")
+    assert served(machine)["manifest"]["instead_of"] == "2027.03", "so that machines take it too"
+
+
+@pytest.mark.attack(12)
+def test_what_nobody_signed_or_somebody_else_or_was_altered_is_refused(hub: RunningHub, tmp_path: Path) -> None:
+    before = hub.sql("select count(*) from published_catalogue")
+    folder = copied(tmp_path / "new", "2027.09")
+    assert "not signed" in refused(publish(hub, folder))
+    assert "manifest.json" in refused(publish(hub, signed(folder, new_sign_key().private)))
+    signed(folder, own_key(hub))
+    path = folder / "household" / "H13.toml"
+    write(path, path.read_text("utf-8").replace("value = 1\n", "value = 12\n"))
+    assert "H13.toml: altered since it was signed" in refused(publish(hub, folder))
+    assert hub.sql("select count(*) from published_catalogue") == before
+
+
+def test_one_with_mistakes_and_one_that_this_hubs_departments_cannot_carry_out_are_refused(
+    hub: RunningHub, tmp_path: Path
+) -> None:
+    folder = copied(tmp_path / "new", "2027.09", traffic__T02=example())
+    signed(folder, own_key(hub))
+    departments = folder / "departments.toml"
+    text = departments.read_text("utf-8")
+    write(departments, text.replace("[traffic.effects]\n", '[traffic.effects]\nlicence_ended = "it ends"\n'))
+    write(folder / "traffic" / "T02.toml", example().replace("order = 20\n", 'order = 20\neffect = "licence_ended"\n'))
+    signed(folder, own_key(hub))
+    told = refused(publish(hub, folder))
+    assert "traffic/T02.toml: effect: traffic on this hub has licence_renewed, not licence_ended" in told
+
+
+def test_a_hub_that_starts_anew_has_it_and_its_list_says_who_published_when(hub: RunningHub, machine: Machine) -> None:
+    assert hub.stop() == 0
+    hub.start(int(hub.url.rpartition(":")[2]))
+    assert served(machine)["manifest"]["version"] == "2027.02"
+    done = command(hub, "list", "--json", keys=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"by":"chief"') == 3
+    events = hub.sql("select actor, data->>'before', data->>'version' from event where kind = 'catalogue_published'")
+    assert events[0] == ("supervisor:chief", "2027.01", "2027.02")
+    assert "2027.02" in command(hub, "list", keys=False).stdout
+
+
+def test_a_hub_does_not_start_with_one_that_has_mistakes_and_says_so_in_one_line(
+    hub: RunningHub, machine: Machine
+) -> None:
+    """As after an update of the program that checks more."""
+    newest = "select id from published_catalogue order by id desc limit 1"
+    changed = f"update published_catalogue set files = files || %s where id = ({newest})"
+    with psycopg.connect(hub.dsn) as conn:
+        conn.execute(changed, ['{"traffic/T02.toml": "key = 1"}'])
+    line = [sys.executable, "-m", "hub", "serve", "--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--port", "0"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    told = refused(done)
+    assert "published catalogue/traffic/T02.toml:1: " in told
+    assert "more: kiosk catalogue check" in told
+    assert served(machine)["manifest"]["version"] == "2027.02", "a hub that runs goes on with what it has"
