@@ -19,6 +19,7 @@ from hub import events
 from hub.departments import departments
 from hub.fleet import CannotBe
 from kiosk.catalogue.check import require_clean
+from kiosk.catalogue.kinds import any_kind
 from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import Signed, is_older, read_signed
@@ -74,8 +75,8 @@ def _shipped() -> Published:
 
 
 def _judged(number: int, folder: Path, files: Mapping[str, bytes], instead_of: str = "") -> Published:
-    require_clean(folder, files)
-    return Published(number, parse(folder, files), files, instead_of)
+    require_clean(folder, files, any_kind)
+    return Published(number, parse(folder, files, any_kind), files, instead_of)
 
 
 async def publish(
@@ -86,7 +87,7 @@ async def publish(
     ``verify_keys``: the hub's public keys by suite: any of them may have signed it. The same catalogue again changes
     nothing; an older one is taken when it was signed to take the place of the present one.
     """
-    fresh = read_signed(folder, verify_keys)
+    fresh = read_signed(folder, verify_keys, any_kind)
     if unknown := next(_asks_too_much(fresh.catalogue), ""):
         raise CannotBe(f"{folder}: {unknown}")
     await conn.execute("lock table published_catalogue in exclusive mode")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.catalogue.model import Service
+from collections.abc import Sequence
+
+from kiosk.catalogue.model import Service, StepSpec
 from kiosk.catalogue.rules import needs_date
 from kiosk.peripherals import Peripherals
 from kiosk.roster import PRINTER, READER
@@ -20,9 +22,6 @@ class Offer:
         self.hint = hint
 
 
-_FILING = frozenset({"file", "complaint"})
-
-
 def offer(
     service: Service, peripherals: Peripherals, *, online: bool, knows_date: bool, filing_trouble: str = ""
 ) -> Offer:
@@ -34,10 +33,13 @@ def offer(
         return Offer(reason=text(f"health.not_filed_{filing_trouble}"))
     if not knows_date and needs_date(service):
         return Offer(reason=text("health.no_date"))
-    if service.offline == "live" and not online:
+    # Whether a step with a condition is asked is not known yet: the engine tells when its time comes.
+    certain = [step for step in service.steps if not step.conditions]
+    if not online and (service.offline == "live" or any(step.offline_in(service) == "ends" for step in certain)):
         return Offer(reason=text("health.needs_network"))
-    if any(s.kind == "identify" for s in service.steps) and not peripherals.is_usable(READER):
-        return Offer(reason=text("health.no_reader"))
+    for step in certain:
+        if away := device_away(step, peripherals, ("ends", "waits")):
+            return Offer(reason=text("health.no_reader" if away == READER else "health.no_device"))
     if wants_slip(service) and not can_print(peripherals):
         return Offer(hint=text("health.no_slip"))
     return Offer()
@@ -45,7 +47,15 @@ def offer(
 
 def wants_slip(service: Service) -> bool:
     """Whether there is a slip at the end, in the form of a number on paper."""
-    return "receipt_printer" in service.devices or service.has_step("complaint")
+    return any(step.about.gives_slip for step in service.steps)
+
+
+def device_away(step: StepSpec, peripherals: Peripherals, lost: Sequence[str] = ("ends",)) -> str:
+    """The first device that does not work and without which the step does what ``lost`` says; "" when there is none."""
+    for use in step.about.devices:
+        if use.lost in lost and not peripherals.is_usable(use.device):
+            return use.device
+    return ""
 
 
 def can_print(peripherals: Peripherals) -> bool:
@@ -55,5 +65,5 @@ def can_print(peripherals: Peripherals) -> bool:
 
 def files(service: Service) -> bool:
     """Whether the service comes to nothing unless something is kept; a rating after it may be left out."""
-    kinds = [step.kind for step in service.steps]
-    return not _FILING.isdisjoint(kinds) or kinds[:1] == ["rate"]
+    main = [step for step in service.steps if not step.about.is_extra] or service.steps
+    return any(step.about.files for step in main)

@@ -127,7 +127,7 @@ def tile(machine: Machine, service: Service, card: IdCard | None = None) -> Tile
 
 
 def _given(machine: Machine, service: Service, card: IdCard | None) -> Offer:
-    if card is not None and machine.clock.knows_date and any(s.kind == "identify" for s in service.steps):
+    if card is not None and machine.clock.knows_date and service.reads_card:
         problem = card_problem(card, service, machine.clock.today())
         if problem:
             return Offer(reason=problem[0])

@@ -296,7 +296,7 @@ class Page(Struct, frozen=True, kw_only=True):
     ``home`` (brand header, bottom settings bar), ``step`` (steps header, action bar), ``full`` (one thing, one
     big button). ``actions`` are the bottom bar: exit left, back middle, primary right. ``help`` is drawn in the header
     of step and full pages beside the countdown ring; ``brand`` is the emblem of the home header, also a button.
-    ``timeout_s`` None = the machine's own idle time, 0 = no limit.
+    ``timeout_s`` None = the machine's own idle time, 0 = no limit. What is not ``is_free`` asks whoever leaves it once.
     """
 
     kind: str
@@ -314,6 +314,7 @@ class Page(Struct, frozen=True, kw_only=True):
     help: Action | None = None
     brand: Action | None = None
     timeout_s: float | None = None
+    is_free: bool = True
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from kiosk.messages.visits import VisitKey
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
 from kiosk.text import NOTHING, Text, text
+from offline_cache.errors import StoreError
 
 T = TypeVar("T")
 WARNING_S = 20.0
@@ -93,14 +94,14 @@ class Visit:
 
     async def show_while(self, page: Page | Callable[[], Page], work: Callable[[], Awaitable[T]]) -> Answer | T:
         """Show ``page`` while ``work`` runs; whichever ends first is the result, the other is canceled."""
-        found: list[Answer | T | VisitEnded] = []
+        found: list[Answer | T | VisitEnded | StoreError] = []
 
         async def race(contender: Callable[[], Awaitable[Answer | T]], scope: trio.CancelScope) -> None:
-            outcome: Answer | T | VisitEnded
+            outcome: Answer | T | VisitEnded | StoreError
             try:
                 outcome = await contender()
-            except VisitEnded as ended:
-                outcome = ended
+            except (VisitEnded, StoreError) as expected:
+                outcome = expected
             if not found:
                 found.append(outcome)
             scope.cancel()
@@ -115,6 +116,8 @@ class Visit:
         outcome = found[0]
         if isinstance(outcome, VisitEnded):
             raise VisitEnded(outcome.reason)
+        if isinstance(outcome, StoreError):
+            raise outcome
         return outcome
 
     def update(self, page: Page) -> None:
@@ -270,7 +273,7 @@ class Visit:
 
     async def _confirmed_exit(self, page: Page) -> bool:
         """Leaving in the middle of something unfinished is asked once; everything else is free to leave."""
-        if not page.steps or page.kind in ("result", "rate", "slip"):
+        if page.is_free:
             return True
         answer = await self._framed(
             Page(

@@ -13,18 +13,15 @@ from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState
 from kiosk import lobby, maintenance, wipe
 from kiosk.cases import unbroken
-from kiosk.catalogue.model import Service
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
 from kiosk.journey.steps.identify import reading_trouble
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
 from kiosk.pages import Answer, Page, Settings
-from kiosk.refusals import not_filed
 from kiosk.roster import READER
 from kiosk.text import NOTHING, text
 from kiosk.visit import Visit, VisitEnded, message
-from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
 BRAND_TAPS = 5
@@ -227,7 +224,7 @@ class Visits:
         if what == "line":
             return await self._line(visit, key)
         if what == "service" and key in self._machine.catalogue.services:
-            return await _journey(visit, self._machine.catalogue.services[key])
+            return await engine.run(visit, self._machine.catalogue.services[key])
         return Outcome.LEAVE
 
     async def _line(self, visit: Visit, line: str) -> Outcome:
@@ -252,12 +249,3 @@ async def _tell_what_is_safe(visit: Visit) -> None:
     numbers = " ".join(unbroken(case.receipt_number) for case in visit.filed)
     lead = text("fault.filed", number=numbers) if numbers else text("fault.nothing_filed")
     await visit.tell(message("fault", "warning-circle", "error", text("fault.title"), lead, timeout_s=_FAULT_S))
-
-
-async def _journey(visit: Visit, service: Service) -> Outcome:
-    try:
-        return await engine.run(visit, service)
-    except StoreError as error:
-        log.error("store_failed", service=service.key, error=type(error).__name__)
-        await visit.tell(not_filed(error))
-        return Outcome.LEAVE

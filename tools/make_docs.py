@@ -52,8 +52,9 @@ JOURNEYS_HEAD = """# Journeys
 
 <!-- Made by `make docs` from the catalogue and the step kinds; do not edit. -->
 
-What each service asks, step by step. On every step: a visible countdown, at 20 s the page 还在吗？, then the wipe; back
-to the step before; exit from everywhere. `kiosk journeys --table` prints the same from a running machine's catalogue.
+What each service asks, step by step, as the engine holds every step kind to it. On every step: a visible countdown, at
+20 s the page 还在吗？, then the wipe; back to the step before; exit from everywhere, with a question first where
+something unfinished would be lost. `kiosk journeys --table` prints the same.
 """
 
 
@@ -145,18 +146,15 @@ def configuration() -> str:
 def journeys() -> str:
     """The page ``journeys.md``."""
     from kiosk.catalogue import loader
-    from kiosk.journey.engine import about
+    from kiosk.journey.table import HEAD, row
 
     parts = [JOURNEYS_HEAD]
     for service in loader.load(None).services.values():
         parts.append(
             f"\n## {service.key} {service.name.zh} · {service.name.en}\n\nOffline class: `{service.offline}`.\n\n"
         )
-        parts.append("| step | page | without network | when its device jams |\n|---|---|---|---|\n")
-        for spec in service.steps:
-            kind = about(spec.kind)
-            title = f"{spec.title.zh} {spec.title.en}".strip()
-            parts.append(f"| {spec.kind} | {_cell(title)} | {_cell(kind.offline)} | {_cell(kind.jam)} |\n")
+        rows = [HEAD, ("---",) * len(HEAD), *(row(service, spec) for spec in service.steps)]
+        parts += [f"| {' | '.join(map(_cell, cells))} |\n" for cells in rows]
     return "".join(parts)
 
 

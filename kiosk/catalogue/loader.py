@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import structs
 
+from kiosk.catalogue.kinds import TypeOf, service_of, spec_type
 from kiosk.catalogue.model import Catalogue, KnownDepartment, Line, Service
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
@@ -50,10 +51,13 @@ def shipped() -> Path:
     return Path(str(resources.files("kiosk"))) / "catalogue" / "data"
 
 
-def load(folder: Path | None = None) -> Catalogue:
-    """The catalogue in ``folder`` (the shipped one by default). Raises CatalogueError."""
+def load(folder: Path | None = None, *, type_of: TypeOf = spec_type) -> Catalogue:
+    """The catalogue in ``folder`` (the shipped one by default). Raises CatalogueError.
+
+    ``type_of``: what a step is read as, by its kind; a hub, which asks none, says ``kinds.any_kind``.
+    """
     folder = folder or shipped()
-    return parse(folder, read_folder(folder))
+    return parse(folder, read_folder(folder), type_of)
 
 
 def read_folder(folder: Path, *, private: bool = False) -> dict[str, bytes]:
@@ -99,7 +103,7 @@ def _read_into(found: dict[str, bytes], folder: Path, there: OpenFolder, line: s
             )
 
 
-def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
+def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> Catalogue:
     """The catalogue of these files; ``folder`` names them. Raises CatalogueError."""
     for name in (HEAD, LINES, DEPARTMENTS):
         if name not in files:
@@ -112,7 +116,7 @@ def parse(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
         path = folder / name
         if "/" not in name:
             continue
-        service = _converted(path, files[name], Service)
+        service = _service(path, files[name], type_of)
         if service.line != path.parent.name or service.key != path.stem:
             raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
         if service.line not in lines:
@@ -130,6 +134,13 @@ def _lines(path: Path, raw: bytes) -> dict[str, Line]:
     found = _converted(path, raw, dict[str, Line])
     inside = sorted(found.items(), key=lambda entry: (entry[1].order, entry[0]))
     return {key: structs.replace(line, key=key) for key, line in inside}
+
+
+def _service(path: Path, raw: bytes, type_of: TypeOf) -> Service:
+    try:
+        return service_of(_toml(path, raw), type_of)
+    except msgspec.ValidationError as error:
+        raise CatalogueError(f"{path}: {error}") from error
 
 
 def _converted(path: Path, raw: bytes, kind: type[T]) -> T:

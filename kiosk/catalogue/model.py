@@ -5,16 +5,19 @@ Facts, rules, limits and fees come from the law and the city (``basis`` names cl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 
+from kiosk.catalogue.finding import Finding, Path
 from kiosk.text import NOTHING, Text, plain, same
 
 DateOp = Literal["days_ahead_at_most", "days_past_at_most", "months_ahead_at_most", "months_past_at_most"]
 Op = Literal["is", "one_of", "each_one_of", "at_most", "at_least"] | DateOp
 DATE_OPS = frozenset(get_args(DateOp))
+Offline = Literal["local", "goes_on", "ends"]
 CardKind = Literal["resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2023"]
 
 
@@ -114,41 +117,81 @@ class Due(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: str = ""
 
 
-class Option(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One option of a ``choose`` step."""
+class Use(Data, frozen=True, kw_only=True):
+    """A kind of device that a step works with (a folder of ``devices/``), and what becomes of the step without it.
 
-    id: str
-    label: Text
-    detail: Text = NOTHING
-    what_next: Text = NOTHING
-
-
-class FormField(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One typed field of a ``form`` step. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
-
-    name: str
-    label: Text
-    keys: Literal["digits", "phone", "receipt", "id_number", "text"]
-    pattern: str
-    error: Text
-    hint: Text = NOTHING
-    max_length: int = 40
-    masked: bool = False
-
-
-class StepSpec(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of a service: the kind names a file of ``kiosk/journey/steps/``, the rest is that kind's data.
-
-    ``name`` is the answer's field of a ``choose`` step and ``label`` what the review page calls it.
+    ``ends``: the step is not begun, the person is told · ``waits``: its page says so and goes on by itself when the
+    device is back · ``other_way``: the same is reached without it · ``goes_on``: something is left out. A service is
+    not offered while a device is away without which one of its steps ends or waits.
     """
 
+    device: str
+    lost: Literal["ends", "waits", "other_way", "goes_on"]
+
+
+class About(Data, frozen=True, kw_only=True):
+    """What a step kind says of itself. Engine, health and docs/journeys.md hold it to this.
+
+    ``mark``: its dot in the header, "" for none. ``offline``: ``local`` never asks the city, ``goes_on`` asks and can
+    do without, ``ends`` cannot: it is not begun and says why. ``is_free``: nothing is lost by leaving it. ``files``:
+    something is kept for the city; ``is_extra``: that may be left out after something else. ``gives_slip``: a paper
+    with a number comes at its end. ``reads_card``: the service is for who has a card that fits. ``adds``: the parts
+    that it gives to what is filed. ``is_once``: a second one in a service would have nothing to do.
+    """
+
+    mark: str = ""
+    offline: Offline = "local"
+    devices: tuple[Use, ...] = ()
+    is_free: bool = False
+    files: bool = False
+    is_extra: bool = False
+    gives_slip: bool = False
+    reads_card: bool = False
+    adds: tuple[str, ...] = ()
+    is_once: bool = False
+
+
+class Asked(NamedTuple):
+    """An answer that a step asks for. ``place``: where its name stands in its table; ``values``: all that it can be."""
+
+    name: str
+    place: Path = ()
+    values: tuple[str, ...] = ()
+
+
+class StepSpec(Data, frozen=True, kw_only=True):
+    """What every step has: ``kind`` names a file of ``kiosk/journey/steps/`` whose ``Spec`` adds the rest.
+
+    The step is asked while every condition of ``only_if`` holds, over ``card.…``, ``answers.…`` and the department's
+    facts; see ``kiosk.catalogue.rules.is_asked``.
+    """
+
+    about: ClassVar[About] = About()
+
     kind: str
-    title: Text = NOTHING
-    lead: Text = NOTHING
-    name: str = ""
-    label: Text = NOTHING
-    options: tuple[Option, ...] = ()
-    fields: tuple[FormField, ...] = ()
+    only_if: tuple[Condition, ...] | Condition = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for it to be asked."""
+        return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
+
+    def offline_in(self, service: Service) -> Offline:
+        """What it does in this service while the city does not answer."""
+        del service
+        return self.about.offline
+
+    def asks_for(self) -> tuple[Asked, ...]:
+        """The answers that it keeps."""
+        return ()
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """What is wrong with its own data, or with its place ``at`` in this service, beyond what its types say.
+
+        Paths begin in the step's own table.
+        """
+        del service, at
+        yield from ()
 
 
 class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +229,15 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def has_step(self, kind: str) -> bool:
         """Whether one of its steps is of this kind."""
         return any(spec.kind == kind for spec in self.steps)
+
+    @property
+    def reads_card(self) -> bool:
+        """Whether it is for who has a card that fits."""
+        return any(spec.about.reads_card for spec in self.steps)
+
+    def kinds_before(self, at: int) -> tuple[str, ...]:
+        """The kinds of the steps before this place."""
+        return tuple(spec.kind for spec in self.steps[:at])
 
 
 class KnownFact(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from kiosk.catalogue.model import DATE_OPS, Check, Condition, Service
+from kiosk.catalogue.model import DATE_OPS, Check, Condition, Service, StepSpec
 from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
+ANSWERS, CARD_AGE = "answers.", "card.age"
+CARD_FACTS = ("card.kind", "card.sex", CARD_AGE, "card.valid_to")
 _BETWEEN = re.compile(r"[\s,;/|+、]+")
 
 
@@ -46,8 +48,28 @@ def needs_date(service: Service) -> bool:
     """Whether somebody who asks for it is judged by today's date: age, expiry of the card, a window."""
     applicant = service.applicant
     by_card = applicant.min_age > 0 or applicant.max_age < 200 or not applicant.expired_card
-    asks_card = any(step.kind == "identify" for step in service.steps)
-    return (asks_card and by_card) or any(check.op in DATE_OPS for check in service.checks)
+    rules = (*service.checks, *(each for step in service.steps for each in step.conditions))
+    by_day = any(rule.op in DATE_OPS or rule.fact == CARD_AGE for rule in rules)
+    return (service.reads_card and by_card) or by_day
+
+
+def card_facts(*, kind: str, sex: str, birth: date | None, valid_to: date | None, today: date | None) -> dict[str, Any]:
+    """What the conditions of a step may ask of the card; without a date (``today`` None) nobody has an age."""
+    age = full_years(birth, today) if birth and today else None
+    return {"card.kind": kind, "card.sex": sex, CARD_AGE: age, "card.valid_to": valid_to and valid_to.isoformat()}
+
+
+def is_asked(step: StepSpec, facts: Facts, today: date) -> bool:
+    """Whether a step is asked. ``facts``: the department's, ``card_facts``, and what was said as ``answers.<name>``.
+
+    A step is left out only when it is known that a condition does not hold; what was not answered is no answer.
+    """
+    return all(
+        _judged(each, facts, today) is True
+        if each.fact.startswith(ANSWERS)
+        else _judged(each, facts, today) is not False
+        for each in step.conditions
+    )
 
 
 def holds(rule: Check | Condition, facts: Facts, today: date) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from kiosk.catalogue.check import require_clean
+from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import MANIFEST, CatalogueError, Manifest, digests_of, parse, read_folder
 from kiosk.catalogue.model import Catalogue
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode
@@ -47,10 +48,10 @@ class Signed(NamedTuple):
     instead_of: str
 
 
-def read_signed(folder: Path, verify_keys: Mapping[str, str | Sequence[str]]) -> Signed:
+def read_signed(folder: Path, verify_keys: Mapping[str, str | Sequence[str]], type_of: TypeOf = spec_type) -> Signed:
     """The catalogue of a folder, as one of these keys (public, by suite) has signed it.
 
-    Raises CatalogueError naming the first difference, or the first mistake.
+    ``type_of`` as in ``loader.load``. Raises CatalogueError naming the first difference, or the first mistake.
     """
     files = read_folder(folder, private=True)
     manifest = _manifest(folder, files, verify_keys)
@@ -58,8 +59,8 @@ def read_signed(folder: Path, verify_keys: Mapping[str, str | Sequence[str]]) ->
     for name in sorted(found.keys() | manifest.files.keys()):
         if found.get(name) != manifest.files.get(name):
             raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
-    require_clean(folder, files)
-    catalogue = parse(folder, files)
+    require_clean(folder, files, type_of)
+    catalogue = parse(folder, files, type_of)
     if catalogue.version != manifest.version:
         raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
     return Signed(catalogue, files, manifest.instead_of)

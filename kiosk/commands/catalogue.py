@@ -12,7 +12,7 @@ from kiosk.catalogue.check import faults
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.commands.common import failed, print_table
-from kiosk.journey.engine import about
+from kiosk.journey.table import HEAD, row
 from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
 from kiosk.messages.suites import DEFAULT, SUITES
@@ -91,11 +91,7 @@ def journeys(table: bool) -> None:
     """Every service step by step, with where each edge leads."""
     del table
     for service in _loaded(None).services.values():
-        rows = [
-            [spec.kind, spec.title.zh, about(spec.kind).offline, about(spec.kind).jam, "warning at 20 s, then wipe"]
-            for spec in service.steps
-        ]
-        print_table(f"{service.key} {service.name.zh}", ["step", "title", "offline", "jam", "nobody there"], rows)
+        print_table(f"{service.key} {service.name.zh}", list(HEAD), [list(row(service, s)) for s in service.steps])
 
 
 def _loaded(folder: Path | None) -> Catalogue:

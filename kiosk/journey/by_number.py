@@ -156,7 +156,7 @@ async def ask_city(journey: Journey, question: ProgressQuestion) -> Answer | Ans
     """What the hub says, behind a page that shows that it is asked; the person's answer when they do not wait."""
     hero = Hero(icon="magnifying-glass", level="info", title=text("progress.asking"), busy=True)
     page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)
-    return await journey.visit.show_while(page, lambda: journey.machine.ask("progress", question))
+    return await journey.visit.show_while(page, lambda: journey.ask("progress", question))
 
 
 async def ask_card(journey: Journey) -> IdCard | None:

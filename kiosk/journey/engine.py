@@ -1,26 +1,27 @@
-"""Runs one service for one visit: order, back, skip and the edges that every step has.
+"""Runs one service for one visit: order, conditions, back, skip and the edges that every step has.
 
-A step kind is one file of ``steps/`` with ``ABOUT`` and ``async def step(journey, spec) -> Outcome``; the engine finds
-it by the kind's name in the catalogue and knows none of them.
+A step kind is one file of ``steps/`` with a ``Spec``, ``async def step(journey, spec) -> Outcome`` and, where it asks
+for something, ``async def review_rows(journey, spec) -> list[Fact]``; the engine finds it by the kind's name and knows
+none of them.
 """
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
+from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Service, StepSpec
-from kiosk.health import files
+from kiosk.catalogue.rules import ANSWERS, card_facts, is_asked
+from kiosk.health import device_away, files
 from kiosk.journey import without_slip
 from kiosk.logs import place_of
-from kiosk.pages import Action, Block, Page, StepMark
+from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
 from kiosk.refusals import not_filed
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
@@ -28,6 +29,7 @@ from offline_cache.errors import StoreError
 
 if TYPE_CHECKING:
     # By name only: maintenance reads cards through these steps and must not load what seals and opens.
+    from kiosk.hub_link.client import Answered, Refused, Unreachable
     from kiosk.machine import Machine
     from kiosk.slips.second_copy import SecondCopy
 
@@ -35,48 +37,139 @@ log = structlog.get_logger()
 
 
 class Outcome(Enum):
-    """How a step ended. SKIP is NEXT for a step that showed nothing, so that "back" passes over it."""
+    """How a step ended. SKIP is NEXT for a step that showed nothing, so that "back" passes over it.
+
+    OFFLINE: the city did not answer; whether the journey goes on without it is the engine's to say.
+    """
 
     NEXT = "next"
     SKIP = "skip"
     BACK = "back"
     LEAVE = "leave"
+    OFFLINE = "offline"
 
 
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journey table says of a step kind: its dot in the header, and where its edges lead."""
+@dataclass
+class Record:
+    """What one step has left: answers with their words, and parts of what will be filed, by name."""
 
-    mark: str
-    offline: str = "goes on: needs no network"
-    jam: str = "uses no device"
+    answers: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Text] = field(default_factory=dict)
+    parts: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
 class Journey:
-    """One service inside a visit. The ids exist from the first step on and never change."""
+    """One service inside a visit. The ids exist from the first step on and never change.
+
+    ``records`` is what each step has left, by its place; ``trail`` the places that "back" leads through, ``facts`` what
+    the department said.
+    """
 
     visit: Visit
     service: Service
     case_id: str
-    receipt_number: str
+    receipt_number: str = ""
     slip_code: str = ""
-    answers: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, Text] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
     trail: list[int] = field(default_factory=list)
     position: int = 0
-    goto: str = ""
+    changing: int | None = None
     offline: bool = False
     filed: bool = False
     state: CaseState = CaseState.STORED
     promised_on: date | None = None
     notes: tuple[str, ...] = ()
-    signature: bytes = b""
     second_copy: SecondCopy | None = None
 
     @property
     def machine(self) -> Machine:
         return self.visit.machine
+
+    @property
+    def spec(self) -> StepSpec | None:
+        """The step that is asked now; None after the last."""
+        steps = self.service.steps
+        return steps[self.position] if self.position < len(steps) else None
+
+    # -- what the steps leave -------------------------------------------------------------------------------------
+
+    def keep(self, name: str, value: str, words: Text) -> None:
+        """An answer to this step, and how it reads. Raises KeyError for a name that its ``Spec`` does not give."""
+        if self.spec is None or name not in [asked.name for asked in self.spec.asks_for()]:
+            raise KeyError(f"the step does not say that it asks for {name!r}")
+        here = self.records.setdefault(self.position, Record())
+        here.answers[name], here.labels[name] = value, words
+
+    def add_part(self, name: str, data: bytes) -> None:
+        """Evidence for what will be filed. Raises KeyError for a name that the step's ``About`` does not give."""
+        if self.spec is None or name not in self.spec.about.adds:
+            raise KeyError(f"the step does not say that it adds {name!r}")
+        self.records.setdefault(self.position, Record()).parts[name] = data
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What was said so far."""
+        return {name: value for each in self._in_order() for name, value in each.answers.items()}
+
+    @property
+    def labels(self) -> dict[str, Text]:
+        """The same as it reads."""
+        return {name: words for each in self._in_order() for name, words in each.labels.items()}
+
+    @property
+    def parts(self) -> dict[str, bytes]:
+        """All evidence so far, by part name."""
+        return {name: data for each in self._in_order() for name, data in each.parts.items()}
+
+    def _in_order(self) -> list[Record]:
+        return [self.records[at] for at in sorted(self.records)]
+
+    def asked(self) -> list[int]:
+        """The places of the steps whose conditions hold now. Answers of a step that is not asked count for none."""
+        facts, today = self.facts | self._card_facts(), self.machine.clock.today()
+        found = []
+        for at, spec in enumerate(self.service.steps):
+            if is_asked(spec, facts, today):
+                found.append(at)
+                said = self.records[at].answers if at in self.records else {}
+                facts |= {f"{ANSWERS}{name}": value for name, value in said.items()}
+        return found
+
+    def _card_facts(self) -> dict[str, Any]:
+        card, clock = self.visit.card, self.machine.clock
+        if card is None:
+            return {}
+        today = clock.today() if clock.knows_date else None
+        return card_facts(kind=card.kind, sex=card.sex, birth=card.birth, valid_to=card.valid_to, today=today)
+
+    async def review_rows(self) -> list[Fact]:
+        """What every step asked so far has to say for the review, with the way to change what "back" could reach."""
+        rows: list[Fact] = []
+        for at in self.asked():
+            spec = self.service.steps[at]
+            tell = getattr(kind_named(spec.kind), "review_rows", None)
+            change = Action(id=f"change:{at}", label=text("review.change")) if at in self.trail else None
+            found = await tell(self, spec) if tell and at < self.position else []
+            rows += [Fact(label=row.label, value=row.value, action=change) for row in found]
+        return rows
+
+    def change(self, action: str) -> bool:
+        """Whether ``action`` is a "change" of the review; the next step is then the one that asked."""
+        what, _, at = action.partition(":")
+        if what != "change" or not at.isdecimal() or int(at) not in self.trail:
+            return False
+        self.changing = int(at)
+        return True
+
+    async def ask(self, kind: str, question: Any) -> Answered | Unreachable | Refused:
+        """A live question to the city. Raises RuntimeError in a step that says of itself that it asks nobody."""
+        if self.spec is not None and self.spec.about.offline == "local":
+            raise RuntimeError(f"the step {self.spec.kind} is local and asks nobody")
+        return await self.machine.ask(kind, question)
+
+    # -- pages ----------------------------------------------------------------------------------------------------
 
     def page(self, kind: str, title: Text, *blocks: Block, lead: Text = NOTHING, **extra: Any) -> Page:
         """A step page of this journey with its header dots and the usual bar: exit, back, next."""
@@ -91,6 +184,7 @@ class Journey:
             icon=self.service.icon,
             steps=self.marks(),
             chips=self.machine.chips(),
+            is_free=self.filed or self.spec is None or self.spec.about.is_free,
             **extra,
         )
 
@@ -104,10 +198,9 @@ class Journey:
         return tuple(found)
 
     def marks(self) -> tuple[StepMark, ...]:
-        """One dot per distinct mark of the service's steps, in order."""
-        kinds = [about(s.kind).mark for s in self.service.steps]
-        order = [m for m in dict.fromkeys(kinds) if m]
-        here = kinds[self.position] if self.position < len(kinds) else ""
+        """One dot per distinct mark of the steps that are asked, in order."""
+        order = list(dict.fromkeys(m for at in self.asked() if (m := self.service.steps[at].about.mark)))
+        here = self.spec.about.mark if self.spec else ""
         at = order.index(here) if here in order else len(order)
         names = ("done", "now", "waiting")
         return tuple(
@@ -116,46 +209,50 @@ class Journey:
         )
 
 
-def about(kind: str) -> About:
-    """What a step kind says of itself. Raises ModuleNotFoundError for a kind without a file."""
-    return importlib.import_module(f"kiosk.journey.steps.{kind}").ABOUT
-
-
 async def run(visit: Visit, service: Service) -> Outcome:
     """The whole journey: BACK when the person left by its first page, else LEAVE.
 
-    VisitEnded passes through; a surprise or a failing store in a step leads to the safe page. Raises StoreError when
-    there is no number for it.
+    VisitEnded passes through; a surprise, or a store that fails, leads to a page that says what is safe.
     """
-    number = await visit.machine.next_receipt_number() if files(service) else ""
-    journey = Journey(visit, service, new_id(), number, new_slip_code() if number else "")
+    journey = Journey(visit, service, new_id())
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
-    outcome = Outcome.NEXT
     try:
-        if not await without_slip.goes_on(journey):
-            return Outcome.BACK
-        while journey.position < len(service.steps) and outcome is not Outcome.LEAVE:
-            outcome = await _perform(journey, service.steps[journey.position])
-            _move(journey, outcome)
-        if outcome is Outcome.BACK:
-            return outcome
-        if journey.filed or outcome is not Outcome.LEAVE:
-            visit.typed.pop(service.key, None)
+        return await _run(journey)
+    except StoreError as error:
+        log.error("store_failed", step=_kind(journey), service=service.key, error=type(error).__name__)
+        await visit.tell(_safe_page(journey) if journey.filed else not_filed(error))
         return Outcome.LEAVE
     finally:
         visit.machine.publish("journey", service=service.key, visit=visit.id, state="end")
 
 
+async def _run(journey: Journey) -> Outcome:
+    if files(journey.service):
+        journey.receipt_number, journey.slip_code = await journey.machine.next_receipt_number(), new_slip_code()
+    if not await without_slip.goes_on(journey):
+        return Outcome.BACK
+    outcome = Outcome.NEXT
+    _to_step(journey, 0)
+    while journey.spec is not None and outcome is not Outcome.LEAVE:
+        outcome = await _perform(journey, journey.spec)
+        if outcome is Outcome.BACK and not _step_back(journey):
+            return outcome
+        if outcome in (Outcome.NEXT, Outcome.SKIP):
+            _step_on(journey, outcome)
+    if journey.filed or outcome is not Outcome.LEAVE:
+        journey.visit.typed.pop(journey.service.key, None)
+    return Outcome.LEAVE
+
+
 async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
-    module = importlib.import_module(f"kiosk.journey.steps.{spec.kind}")
     try:
-        return await module.step(journey, spec)
-    except VisitEnded:
+        if away := device_away(spec, journey.machine.peripherals):
+            return await _without_device(journey, away)
+        is_barred = spec.offline_in(journey.service) == "ends" and not journey.machine.link.online
+        outcome = Outcome.OFFLINE if is_barred else await kind_named(spec.kind).step(journey, spec)
+        return await _without_network(journey, spec) if outcome is Outcome.OFFLINE else outcome
+    except (VisitEnded, StoreError):
         raise
-    except StoreError as error:
-        log.error("store_failed", step=spec.kind, service=journey.service.key, error=type(error).__name__)
-        await journey.visit.tell(_safe_page(journey) if journey.filed else not_filed(error))
-        return Outcome.LEAVE
     except Exception as error:
         # The step boundary: the one place where a surprise is caught, named by ids only, and answered with safety.
         log.error(
@@ -171,31 +268,61 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
         return Outcome.LEAVE
 
 
+async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
+    """A step that can do without goes on and it is told; else the journey ends with the reason."""
+    if spec.offline_in(journey.service) != "goes_on":
+        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), text("live.lead")))
+        return Outcome.LEAVE
+    journey.offline = True
+    hero = Hero(icon="wifi-slash", level="warn", title=text("offline.title"), lead=text("offline.lead"))
+    page = journey.page("offline_notice", text("offline.title"), hero, actions=journey.bar(text("offline.go_on")))
+    answer = await journey.visit.show(page)
+    return Outcome.BACK if answer.action == "back" else Outcome.NEXT
+
+
+async def _without_device(journey: Journey, name: str) -> Outcome:
+    log.warning("step_needs_device", step=_kind(journey), service=journey.service.key, device=name)
+    await journey.visit.tell(
+        message("device_away", "plugs", "warn", text("device_away.title"), text("device_away.lead"))
+    )
+    return Outcome.LEAVE
+
+
 def _safe_page(journey: Journey) -> Page:
     filed = text("fault.filed", number=unbroken(journey.receipt_number))
     lead = filed if journey.filed else text("fault.nothing_filed")
     return message("fault", "warning-circle", "error", text("fault.title"), lead)
 
 
-def _move(journey: Journey, outcome: Outcome) -> None:
-    if outcome is Outcome.BACK:
-        if journey.trail:
-            journey.position = journey.trail.pop()
-        else:
-            journey.position = len(journey.service.steps)
-    elif outcome in (Outcome.NEXT, Outcome.SKIP):
-        if outcome is Outcome.NEXT:
-            journey.trail.append(journey.position)
-        if journey.filed:
-            journey.trail.clear()
-        journey.position = _target(journey)
-        journey.goto = ""
+def _kind(journey: Journey) -> str:
+    return journey.spec.kind if journey.spec else ""
 
 
-def _target(journey: Journey) -> int:
-    """The next position; a review's "change" button names the step to go back to by its kind and name."""
-    for i, spec in enumerate(journey.service.steps):
-        if journey.goto and journey.goto == f"{spec.kind}:{spec.name}":
-            journey.trail = [p for p in journey.trail if p < i]
-            return i
-    return journey.position + 1
+def _step_back(journey: Journey) -> bool:
+    """To the step before that showed something; False when there is none."""
+    asked = journey.asked()
+    journey.trail = [at for at in journey.trail if at in asked]
+    if not journey.trail:
+        return False
+    journey.position = journey.trail.pop()
+    return True
+
+
+def _step_on(journey: Journey, outcome: Outcome) -> None:
+    if journey.changing is not None:
+        journey.position, journey.changing = journey.changing, None
+        journey.trail = [at for at in journey.trail if at < journey.position]
+        return
+    if outcome is Outcome.NEXT:
+        journey.trail.append(journey.position)
+    if journey.filed:
+        journey.trail.clear()
+    _to_step(journey, journey.position + 1)
+
+
+def _to_step(journey: Journey, first: int) -> None:
+    """The first step from this place on that is asked; nothing stays of those that are not asked any more."""
+    asked = journey.asked()
+    journey.records = {at: record for at, record in journey.records.items() if at in asked}
+    journey.trail = [at for at in journey.trail if at in asked]
+    journey.position = next((at for at in asked if at >= first), len(journey.service.steps))

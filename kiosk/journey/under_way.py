@@ -27,7 +27,7 @@ async def under_way(journey: Journey) -> UnderWay | None:
     visit, machine, key = journey.visit, journey.machine, journey.service.key
     if visit.card is None:
         return None
-    reply = await machine.ask("progress", ProgressQuestion(id_number=visit.card.number))
+    reply = await journey.ask("progress", ProgressQuestion(id_number=visit.card.number))
     for case in reply.payload.cases if isinstance(reply, Answered) else []:
         last = case.states[-1].state if case.states else CaseState.DELIVERED.value
         if case.service == key and last not in _ENDED:

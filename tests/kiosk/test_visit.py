@@ -22,6 +22,7 @@ FORM = Page(
     blocks=(Field(name="phone", label=same("phone"), keys="phone"),),
     actions=(Action(id="next", label=same("next"), style="primary"),),
     steps=(StepMark(label=same("fill"), state="now"),),
+    is_free=False,
 )
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from kiosk.catalogue.check.finding import Fault, Finding, field_of, one_of
 from kiosk.catalogue.check.places import Places
 from kiosk.catalogue.check.services import Around, icon_findings, service_findings
-from kiosk.catalogue.check.shape import shape, without
+from kiosk.catalogue.check.shape import known_type, service_shape, shape, without
 from kiosk.catalogue.check.steps import step_findings
 from kiosk.catalogue.check.texts import text_findings
+from kiosk.catalogue.finding import Fault, Finding, field_of, one_of
+from kiosk.catalogue.kinds import TypeOf, service_of, spec_type
 from kiosk.catalogue.loader import DEPARTMENTS, HEAD, LINES, MANIFEST, CatalogueError, parse, read_folder
 from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Service
 from kiosk.toml_file import TomlTrouble, parse_toml
@@ -34,9 +36,12 @@ class Head(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     help_phone: str
 
 
-def require_clean(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Refuses a catalogue with mistakes: one line that names the first. Raises CatalogueError."""
-    found = faults(files)
+def require_clean(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> None:
+    """Refuses a catalogue with mistakes: one line that names the first. Raises CatalogueError.
+
+    ``type_of`` as in ``loader.load``: a hub, which has no step kinds, leaves their own data to who signs.
+    """
+    found = faults(files, type_of)
     if found:
         more = f" (and {len(found) - 1} more: kiosk catalogue check {folder})" if len(found) > 1 else ""
         raise CatalogueError(f"{folder}/{found[0]}{more}")
@@ -49,9 +54,9 @@ def load_clean(folder: Path) -> Catalogue:
     return parse(folder, files)
 
 
-def faults(files: Mapping[str, bytes]) -> list[Fault]:
+def faults(files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> list[Fault]:
     """What is wrong in a catalogue's files, by file and line."""
-    return sorted(_faults({name: raw for name, raw in files.items() if name != MANIFEST}))
+    return sorted(_faults({name: raw for name, raw in files.items() if name != MANIFEST}, type_of))
 
 
 class _File:
@@ -72,29 +77,30 @@ class _File:
         for path, what, fix in findings:
             self.found.append(Fault(self.name, self._places.line(path), field_of(path), what, fix))
 
-    def read(self, kind: Any) -> Any:
+    def read(self, kind: Any, type_of: TypeOf = spec_type) -> Any:
         """The file as its type, as far as it can be; None when it cannot."""
         if self.trouble:
             line = re.search(r"line (\d+)", self.trouble)
             what, _, fix = self.trouble.rpartition("; ")
             self.found.append(Fault(self.name, int(line[1]) if line else 1, "", what or fix, fix))
             return None
-        wrong = list(shape(self.table, kind))
+        wrong = list(service_shape(self.table, type_of) if kind is Service else shape(self.table, kind))
         self.say(*wrong)
         try:
-            return msgspec.convert(without(self.table, wrong), kind)
+            rest = without(self.table, wrong)
+            return service_of(rest, partial(known_type, type_of)) if kind is Service else msgspec.convert(rest, kind)
         except msgspec.ValidationError:
             return None
 
 
-def _faults(files: Mapping[str, bytes]) -> Iterator[Fault]:
+def _faults(files: Mapping[str, bytes], type_of: TypeOf) -> Iterator[Fault]:
     opened = {name: _File(name, raw) for name, raw in files.items()}
     heads = {HEAD: Head, LINES: dict[str, Line], DEPARTMENTS: dict[str, KnownDepartment]}
     for name in heads.keys() - opened.keys():
         yield Fault(name, 1, "", "no such file", "copy it from the catalogue that comes with the program")
     head, lines, departments = (opened[name].read(kind) if name in files else None for name, kind in heads.items())
     around = Around(lines or {}, departments or {})
-    services = {name: file.read(Service) for name, file in opened.items() if "/" in name}
+    services = {name: file.read(Service, type_of) for name, file in opened.items() if "/" in name}
     if head is not None and not head.version.strip():
         opened[HEAD].say(Finding(("version",), "empty", "count up from the last one"))
     if lines is not None and departments is not None:
@@ -103,7 +109,10 @@ def _faults(files: Mapping[str, bytes]) -> Iterator[Fault]:
         file = opened[name]
         if service is not None and lines is not None and departments is not None:
             file.say(*_place_findings(name, service, services))
-            file.say(*service_findings(service, around), *step_findings(service, around.department(service)))
+            file.say(
+                *service_findings(service, around),
+                *step_findings(service, around.department(service), around.facts(service)),
+            )
     for name, file in opened.items():
         service = services.get(name)
         # Of one that cannot be read nobody knows which facts it may name.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kiosk.catalogue.check.finding import Finding, Path, one_of
 from kiosk.catalogue.check.patterns import pattern_fault
+from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import DATE_OPS, Check, Condition, KnownFact
 from kiosk.catalogue.rules import elements
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kiosk.catalogue.check import known
 from kiosk.catalogue.check.conditions import condition_findings, contradictions, wider
-from kiosk.catalogue.check.finding import Finding, one_of
+from kiosk.catalogue.finding import Finding, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 
 _MOST_DAYS = 3660

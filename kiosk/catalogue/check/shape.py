@@ -8,7 +8,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from kiosk.catalogue.check.finding import Finding, Path, one_of
+from kiosk.catalogue.finding import Finding, Path, one_of
+from kiosk.catalogue.kinds import TypeOf
+from kiosk.catalogue.model import Service, StepSpec
 
 _UNIONS = (Union, types.UnionType)
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
@@ -29,6 +31,30 @@ def shape(value: Any, kind: Any, path: Path = ()) -> Iterator[Finding]:
         yield from _leaf(value, kind, path)
 
 
+def service_shape(table: dict[str, Any], type_of: TypeOf) -> Iterator[Finding]:
+    """The same for a service, each step as its own kind has it."""
+    steps = table.get("steps", [])
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        yield from shape(table, Service)
+        return
+    yield from shape({name: value for name, value in table.items() if name != "steps"}, Service)
+    for at, step in enumerate(steps):
+        kind = step.get("kind")
+        try:
+            yield from shape(step, type_of(kind) if isinstance(kind, str) else StepSpec, ("steps", at))
+        except LookupError as error:
+            what, _, fix = str(error.args[0]).partition("; ")
+            yield Finding(("steps", at, "kind"), what, fix)
+
+
+def known_type(type_of: TypeOf, kind: str) -> type[StepSpec]:
+    """``type_of``, and for a kind that nobody knows what all have."""
+    try:
+        return type_of(kind)
+    except LookupError:
+        return StepSpec
+
+
 def without(value: Any, findings: list[Finding]) -> Any:
     """A copy without the fields that are wrong, so that the rest can be judged at the same time."""
     wrong = {finding.path for finding in findings}
@@ -46,7 +72,9 @@ def _table(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Findi
         yield Finding(path, "not a table", f"write {{ {', '.join(_required(kind)) or '…'} }}")
         return
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for name in value.keys() - fields.keys():
+    # What a hub reads without the step kinds has keys that are theirs.
+    is_closed = kind.__struct_config__.forbid_unknown_fields
+    for name in value.keys() - fields.keys() if is_closed else ():
         yield Finding((*path, name), "unknown key", f"remove it, or {one_of(fields, name)}")
     for name in _required(kind):
         if name not in value:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any
 
-from kiosk.catalogue.check.finding import Finding, Path, one_of
+from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import KnownFact
 from kiosk.text import LANGUAGES
 

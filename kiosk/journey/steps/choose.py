@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
-from kiosk.catalogue.model import StepSpec
-from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.pages import Choice, Choices
-from kiosk.text import NOTHING, text
+from collections.abc import Iterator
+from typing import ClassVar
 
-ABOUT = About(mark="fill")
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Asked, Data, Service, StepSpec
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.pages import Choice, Choices, Fact
+from kiosk.text import NOTHING, Text, text
 
 
-async def step(journey: Journey, spec: StepSpec) -> Outcome:
+class Option(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing to choose."""
+
+    id: str
+    label: Text
+    detail: Text = NOTHING
+    what_next: Text = NOTHING
+
+
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``name`` is the answer's name, ``label`` what the review calls it."""
+
+    about: ClassVar[About] = About(mark="fill")
+
+    name: str
+    label: Text
+    title: Text
+    options: tuple[Option, ...]
+    lead: Text = NOTHING
+
+    def asks_for(self) -> tuple[Asked, ...]:
+        """One of the options."""
+        return (Asked(self.name, ("name",), tuple(option.id for option in self.options)),)
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """A choice is between two at least, each told from the others."""
+        del service, at
+        ids = [option.id for option in self.options]
+        if len(ids) < 2:
+            yield Finding((), "a choice needs two options", "add [[steps.options]]")
+        for number, each in enumerate(ids):
+            if each in ids[:number]:
+                yield Finding(("options", number, "id"), f"{each!r} stands there twice", "give each its own id")
+
+
+async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
+    """What was chosen."""
+    return [Fact(label=spec.label, value=journey.labels[spec.name])] if spec.name in journey.labels else []
+
+
+async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask until an option is chosen or the person goes back."""
     error = NOTHING
     while True:
@@ -26,7 +68,6 @@ async def step(journey: Journey, spec: StepSpec) -> Outcome:
             return Outcome.BACK
         chosen = next((o for o in spec.options if o.id == answer.values.get(spec.name)), None)
         if chosen is not None:
-            journey.answers[spec.name] = chosen.id
-            journey.labels[spec.name] = chosen.label
+            journey.keep(spec.name, chosen.id, chosen.label)
             return Outcome.NEXT
         error = text("choose.none")

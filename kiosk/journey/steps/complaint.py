@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from kiosk.cases import unbroken
-from kiosk.catalogue.model import StepSpec
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.catalogue.model import About, Asked, StepSpec, Use
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps.slip import paper, until_out
 from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
@@ -17,17 +19,28 @@ from kiosk.text import NOTHING, Text, same, text
 from kiosk.typed import digits
 from kiosk.visit import message
 
-ABOUT = About(
-    mark="",
-    offline="goes on: the complaint is kept in the outbox",
-    jam="the complaint is kept, its number stands on the screen; the slip is offered again in C01",
-)
 KINDS = ("complaint", "report", "suggestion", "praise")
 SUBJECTS = ("attitude", "delay", "fee", "machine", "refused", "other")
 _PHONE = 11
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        offline="goes_on",
+        devices=(Use(device="receipt_printer", lost="goes_on"),),
+        is_free=True,
+        files=True,
+        gives_slip=True,
+    )
+
+    def asks_for(self) -> tuple[Asked, ...]:
+        """What the three pages ask."""
+        return (Asked("kind", values=KINDS), Asked("subject", values=SUBJECTS), Asked("contact"))
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Kind, subject, contact or anonymous; then the number, on paper if wished. "Back" goes back one page."""
     questions = (_kind, _subject, _contact)
     at = 0
@@ -98,7 +111,7 @@ async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[st
         answer = await journey.visit.show(page)
         chosen = answer.values.get(name)
         if chosen in options:
-            journey.answers[name] = str(chosen)
+            journey.keep(name, str(chosen), text(f"complaint.{name}_{chosen}"))
         if answer.action == "back":
             return False
         if chosen in options:
@@ -112,7 +125,7 @@ async def _contact(journey: Journey) -> bool:
     while True:
         answer = await journey.visit.show(_contact_page(journey, value, error))
         value = "" if answer.action == "anonymous" else digits(str(answer.values.get("phone", "")))
-        journey.answers["contact"] = value
+        journey.keep("contact", value, same(value))
         if answer.action == "back":
             return False
         if answer.action == "anonymous" or (len(value) == _PHONE and value.isascii() and value.isdigit()):

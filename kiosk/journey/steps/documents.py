@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from typing import ClassVar
 
-from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.questions import Document, DocumentsAnswer, DocumentsQuestion, Endorsement
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice
 from kiosk.printing import print_sheet
@@ -14,21 +17,32 @@ from kiosk.slips.model import Row, Section
 from kiosk.text import NOTHING, Text, listed, plain, same, text, worded
 from kiosk.visit import message
 
-ABOUT = About(mark="result", offline="ends with the reason: the answer must be live")
+
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        mark="result",
+        offline="ends",
+        devices=(Use(device="receipt_printer", lost="goes_on"),),
+        is_free=True,
+    )
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """They are those of a person."""
+        if "identify" not in service.kinds_before(at):
+            yield Finding((), "documents needs a card that was read", "put a step identify before it")
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Ask, show, print on request."""
     number = journey.visit.card.number if journey.visit.card else ""
     hero = Hero(icon="magnifying-glass", level="info", title=text("documents.asking"), busy=True)
     page = journey.page("checking", text("documents.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)
-    reply = await journey.visit.show_while(page, lambda: journey.machine.ask("documents", DocumentsQuestion(number)))
+    reply = await journey.visit.show_while(page, lambda: journey.ask("documents", DocumentsQuestion(number)))
     if isinstance(reply, Answer):
         return Outcome.BACK
-    if not isinstance(reply, Answered):
-        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), text("live.lead")))
-        return Outcome.LEAVE
-    return await _show(journey, reply.payload)
+    return await _show(journey, reply.payload) if isinstance(reply, Answered) else Outcome.OFFLINE
 
 
 async def _show(journey: Journey, found: DocumentsAnswer) -> Outcome:

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from kiosk.catalogue.model import StepSpec
+from collections.abc import Iterator
+from typing import ClassVar
+
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Offline, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered, Refused, Unreachable
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import reason, sentence
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
 from kiosk.messages.questions import EligibilityQuestion
-from kiosk.pages import Action, Answer, Facts, Hero, Page
+from kiosk.pages import Action, Answer, Facts, Hero
 from kiosk.printing import print_sheet
 from kiosk.slips.model import Section
 from kiosk.text import NOTHING, text
-from kiosk.visit import message
-
-ABOUT = About(
-    mark="fill",
-    offline="register class: goes on and says that the department will judge; live class: ends with the reason",
-)
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        mark="fill", offline="goes_on", devices=(Use(device="receipt_printer", lost="goes_on"),), is_once=True
+    )
+
+    def offline_in(self, service: Service) -> Offline:
+        """Who may register does, and the department judges later."""
+        return "goes_on" if service.offline == "register" else "ends"
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """It is asked for a person."""
+        if "identify" not in service.kinds_before(at):
+            yield Finding((), "eligibility needs a card that was read", "put a step identify before it")
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Tell of the same case under way, ask the department; show all defects together, or go on."""
     question = EligibilityQuestion(journey.service.key, journey.visit.card.number if journey.visit.card else "")
     page = journey.page("checking", text("eligibility.checking"), _busy(), actions=journey.bar(NOTHING), timeout_s=0)
 
     async def ask() -> tuple[UnderWay | None, Answered | Unreachable | Refused]:
-        return await under_way(journey), await journey.machine.ask("eligibility", question)
+        return await under_way(journey), await journey.ask("eligibility", question)
 
     found = await journey.visit.show_while(page, ask)
     if isinstance(found, Answer):
@@ -38,12 +53,8 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         journey.offline = False
         journey.facts = dict(reply.payload.facts)
         return await _missing(journey, reply.payload.failed) if reply.payload.failed else Outcome.SKIP
-    if journey.service.offline != "register":
-        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), text("live.lead")))
-        return Outcome.LEAVE
-    journey.offline = True
-    answer = await journey.visit.show(_offline_page(journey))
-    return Outcome.BACK if answer.action == "back" else Outcome.NEXT
+    journey.facts = {}
+    return Outcome.OFFLINE
 
 
 def _busy() -> Hero:
@@ -54,11 +65,6 @@ def _busy() -> Hero:
         lead=text("eligibility.checking_lead"),
         busy=True,
     )
-
-
-def _offline_page(journey: Journey) -> Page:
-    hero = Hero(icon="wifi-slash", level="warn", title=text("offline.title"), lead=text("offline.lead"))
-    return journey.page("offline_notice", text("offline.title"), hero, actions=journey.bar(text("offline.go_on")))
 
 
 async def _missing(journey: Journey, failed: list[str]) -> Outcome:

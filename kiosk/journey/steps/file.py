@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from typing import ClassVar
 
 import trio
 
 from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
-from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.applicant import applicant_of
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
@@ -19,16 +22,22 @@ from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase
 
-ABOUT = About(
-    mark="slip",
-    offline="filed into the sealed outbox; forwarded and accepted later",
-    jam="disk full or failing: nothing is filed and the page says so",
-)
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(mark="slip", offline="goes_on", files=True, adds=("form",), is_once=True)
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """A case has an applicant."""
+        if "identify" not in service.kinds_before(at):
+            yield Finding((), "nobody has said who they are", "put a step identify before it")
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
     await _store(journey)
     journey.filed = True
@@ -41,15 +50,12 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
 async def _store(journey: Journey) -> None:
     """One transaction. Plain bytes live only inside this call."""
     form = _form(journey, await applicant_of(journey.visit))
-    parts = {"form": encode_content(form), "signature": journey.signature}
-    if journey.visit.portrait:
-        parts["face"] = journey.visit.portrait
     filed = await journey.machine.filing.file(
         kind="case",
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
-        parts=parts,
+        parts={"form": encode_content(form)} | journey.parts,
         mark=await owner_mark(journey.machine, journey.visit.card) if journey.visit.card else b"",
         paper_mark=await paper_mark(journey.slip_code),
     )

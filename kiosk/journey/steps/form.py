@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
 
-from kiosk.catalogue.model import FormField, StepSpec
-from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.pages import Field
-from kiosk.text import NOTHING, same
+from kiosk.catalogue.check.patterns import pattern_fault
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Asked, Data, Service, StepSpec
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.pages import Fact, Field
+from kiosk.text import NOTHING, Text, same
 from kiosk.typed import digits
 
-ABOUT = About(mark="fill")
+
+class FormField(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One typed field. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
+
+    name: str
+    label: Text
+    keys: Literal["digits", "phone", "receipt", "id_number", "text"]
+    pattern: str
+    error: Text
+    hint: Text = NOTHING
+    max_length: int = 40
+    masked: bool = False
 
 
-async def step(journey: Journey, spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of one page."""
+
+    about: ClassVar[About] = About(mark="fill")
+
+    title: Text
+    fields: tuple[FormField, ...]
+    lead: Text = NOTHING
+
+    def asks_for(self) -> tuple[Asked, ...]:
+        """One answer for each field."""
+        return tuple(Asked(field.name, ("fields", at, "name")) for at, field in enumerate(self.fields))
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """Something is asked, and what is typed can match."""
+        del service, at
+        if not self.fields:
+            yield Finding((), "a form asks something", "add [[steps.fields]]")
+        for number, field in enumerate(self.fields):
+            if fault := pattern_fault(field.pattern, field.max_length):
+                yield Finding(("fields", number, "pattern"), *fault)
+
+
+async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
+    """What was typed."""
+    return [Fact(label=f.label, value=journey.labels[f.name]) for f in spec.fields if f.name in journey.labels]
+
+
+async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask until every field matches; a wrong one says what is wrong and keeps what was typed."""
     values: dict[str, Any] = {f.name: journey.answers.get(f.name, "") for f in spec.fields}
     wrong: set[str] = set()
@@ -27,8 +69,7 @@ async def step(journey: Journey, spec: StepSpec) -> Outcome:
         wrong = {f.name for f in spec.fields if not re.fullmatch(f.pattern, values[f.name], re.ASCII)}
         if not wrong:
             for f in spec.fields:
-                journey.answers[f.name] = values[f.name]
-                journey.labels[f.name] = same(values[f.name])
+                journey.keep(f.name, values[f.name], same(values[f.name]))
             return Outcome.NEXT
 
 

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import ClassVar
 
 import msgspec
 
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
-from kiosk.catalogue.model import Service, StepSpec
+from kiosk.catalogue.model import About, Service, StepSpec, Use
 from kiosk.catalogue.rules import needs_date, unfit
-from kiosk.journey.engine import About, Journey, Outcome
-from kiosk.pages import Answer, CardPrompt, Notice, Page
+from kiosk.journey.applicant import applicant_of
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.masking import mask_name, mask_number
+from kiosk.pages import Answer, CardPrompt, Fact, Notice, Page
 from kiosk.peripherals import is_lost
 from kiosk.roster import READER
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import Visit, message
 
-ABOUT = About(
-    mark="identify",
-    jam="reader lost: the page says so and goes on by itself when it is back; the guide can be called",
-)
 _WORDS = {"card_kind": "card.kind_refused", "card_expired": "card.expired", "age": "card.age"}
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        mark="identify", devices=(Use(device="id_card_reader", lost="waits"),), reads_card=True, is_once=True
+    )
+
+
+async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
+    """Who files, masked, and which address is filed where that is not plain: never the address on a public screen."""
+    card = journey.visit.card
+    if card is None:
+        return []
+    applicant = await applicant_of(journey.visit)
+    which = "added" if applicant.added_addresses else "unread" if applicant.added_addresses_unread else ""
+    address = [Fact(label=text("review.address"), value=text(f"review.address_{which}"))] if which else []
+    return [
+        Fact(label=text("review.name"), value=same(mask_name(card.shown_name))),
+        Fact(label=text("review.number"), value=same(mask_number(card.number))),
+        *address,
+    ]
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Read the card unless it has been read, then see whether the service takes it."""
     if journey.visit.card is None:
         page = journey.page(

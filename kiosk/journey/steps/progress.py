@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from devices.id_card_reader.card import IdCard
 from kiosk.cases import CaseState, unbroken
-from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.model import About, StepSpec, Use
 from kiosk.clock import local
 from kiosk.hub_link.client import Answered
 from kiosk.journey import line_up
 from kiosk.journey.by_number import ask_card, ask_city, by_number
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps.slip import reprint
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
@@ -21,7 +23,6 @@ from kiosk.slips.intents import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
 
 _LOOK_S = 2.0
-ABOUT = About(mark="", offline="shows what this machine holds, with the time it was true")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -52,7 +53,15 @@ class Found(msgspec.Struct, frozen=True):
         return next((c for c in self.cases or [] if c.receipt_number == number), None)
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        offline="goes_on", devices=(Use(device="receipt_printer", lost="goes_on"),), is_free=True
+    )
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Ask how, look it up, show it; a number can be tried after that. "Back" leads to the page before."""
     asked_by_card = journey.visit.card is not None
     found = await _by_card(journey) if asked_by_card else await _asked(journey)

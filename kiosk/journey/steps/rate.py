@@ -5,13 +5,13 @@ Source: 国办发〔2019〕51号, GB/T 39734-2020 (一次一评). Nobody there m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from kiosk.cases import new_id, unbroken
-from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.model import About, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.by_number import ByNumber, ask_card, ask_city, by_number
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.kept import kept_by_card
 from kiosk.messages.content import Rating, encode_content
 from kiosk.messages.questions import ProgressQuestion
@@ -19,7 +19,6 @@ from kiosk.pages import Action, Choice, Choices, Grades, Page
 from kiosk.text import NOTHING, text
 from kiosk.visit import FiledCase, message
 
-ABOUT = About(mark="", offline="goes on: the rating is kept in the outbox")
 GRADES = ((5, "smiley-wink"), (4, "smiley"), (3, "smiley-meh"), (2, "smiley-sad"), (1, "smiley-x-eyes"))
 REASONS = ("slow", "unclear", "machine", "refused", "other")
 
@@ -32,7 +31,13 @@ class Rated(NamedTuple):
     id_number: str = ""
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(offline="goes_on", is_free=True, files=True, is_extra=True)
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Rate what this visit filed or asked; from the home page, what a slip or a card opens."""
     rated = await _what(journey)
     if rated is None:

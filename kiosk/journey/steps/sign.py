@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
+from typing import ClassVar
 
 from PIL import Image, ImageDraw
 
-from kiosk.catalogue.model import StepSpec
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.catalogue.model import About, StepSpec
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import PAD_RATIO, SignaturePad
 from kiosk.text import NOTHING, text
 
-ABOUT = About(mark="confirm")
 _WIDTH, _HEIGHT, _PEN = 900, round(900 / PAD_RATIO), 7
 _LEAST_INK = 0.15
 """A signature whose strokes are together shorter than this part of the pad is a slip of the finger."""
@@ -20,7 +20,13 @@ _LEAST_INK = 0.15
 Strokes = list[list[list[float]]]
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(mark="confirm", adds=("signature",))
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Ask until something that can be a signature stands on the pad."""
     error = NOTHING
     while True:
@@ -33,7 +39,7 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
             return Outcome.BACK
         strokes = answer.values.get("signature") or []
         if _ink(strokes) >= _LEAST_INK:
-            journey.signature = drawn(strokes)
+            journey.add_part("signature", drawn(strokes))
             return Outcome.NEXT
         error = text("sign.empty")
 

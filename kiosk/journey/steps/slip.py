@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from kiosk.cases import NOT_YET_ACCEPTED, STOPPED, CaseState, unbroken
-from kiosk.catalogue.model import Service, StepSpec
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Service, StepSpec, Use
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.told import accepted_at, last_reasons, promise
 from kiosk.messages.masking import mask_name
@@ -23,12 +24,25 @@ from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, text
 
-ABOUT = About(
-    mark="slip", jam="paper out, cover, unplugged: the case is safe, the slip is offered again, a copy says 副本"
-)
+
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        mark="slip",
+        devices=(Use(device="receipt_printer", lost="goes_on"),),
+        is_free=True,
+        gives_slip=True,
+        is_once=True,
+    )
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """It has the number of a case."""
+        if "file" not in service.kinds_before(at):
+            yield Finding((), "nothing is filed before it, so it has no number", "put a step file before it")
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Print until it is out, or the person goes without."""
     await until_out(journey, journey.case_id, journey.service, lambda copy: _model(journey, copy), 0)
     return Outcome.NEXT

@@ -6,29 +6,43 @@ Face is not the only way in (人脸识别技术应用安全管理办法, in forc
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from typing import ClassVar
 
-from kiosk.catalogue.model import StepSpec
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Service, StepSpec, Use
 from kiosk.journey import guide
-from kiosk.journey.engine import About, Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import Identity
 from kiosk.pages import Action, Answer, Choice, Choices, Hero, Page, Preview
 from kiosk.text import NOTHING, Text, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
 from kiosk.visit import ELDER_PACE, joined
 
-ABOUT = About(
-    mark="verify", jam="camera or models lost: the guide confirms with the guide card and PIN, never passed by itself"
-)
 TRIES = 2
 _TRY_S = 40.0
 _LATE = frozenset({"too_slow", "not_live", "no_face"})
 """The time was over before there was anything to compare: nothing is said of the face."""
 
 
-async def step(journey: Journey, _spec: StepSpec) -> Outcome:
+class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No data of its own."""
+
+    about: ClassVar[About] = About(
+        mark="verify", devices=(Use(device="camera", lost="other_way"),), adds=("face",), is_once=True
+    )
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """A face is compared with the photo of a card."""
+        if "identify" not in service.kinds_before(at):
+            yield Finding((), "verify needs a card that was read", "put a step identify before it")
+
+
+async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Notice and choice, then face or guide."""
     visit = journey.visit
     if visit.identity is not None:
+        _add_portrait(journey)
         return Outcome.SKIP
     if not journey.machine.vision_ready() or not visit.card or not visit.card.portrait:
         return await guide.confirm(journey, text("face.unavailable"))
@@ -42,7 +56,14 @@ async def step(journey: Journey, _spec: StepSpec) -> Outcome:
         if outcome is None:
             outcome = await guide.confirm(journey, reason)
         if outcome is not Outcome.BACK:
+            _add_portrait(journey)
             return outcome
+
+
+def _add_portrait(journey: Journey) -> None:
+    """The picture that was compared goes with what is filed; who was confirmed by a guide has none."""
+    if journey.visit.portrait:
+        journey.add_part("face", journey.visit.portrait)
 
 
 def _notice_page(journey: Journey) -> Page:

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.catalogue import loader
+from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.loader import CatalogueError, load
 from kiosk.catalogue.signing import require_signed, sign_folder
 from kiosk.cli import main
-from kiosk.journey.engine import about
 from kiosk.messages.seal import new_sign_key
 
 
@@ -27,7 +27,7 @@ def test_every_service_has_its_steps_and_says_everything_in_both_languages() -> 
         assert service.name.zh
         assert service.name.en
         for spec in service.steps:
-            assert about(spec.kind) is not None
+            assert type(spec) is kind_named(spec.kind).Spec
         for check in service.checks:
             assert check.public.zh
             assert check.public.en

@@ -5,7 +5,7 @@ Time stands still (``mock_clock``): no page runs out, nothing waits for a second
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
@@ -24,7 +24,9 @@ from devices.receipt_printer.sim.interpreter import Interpreter
 from devices.receipt_printer.sim.paper import PaperRoll
 from devices.vocabulary import Completion
 from kiosk.cases import receipt_number
+from kiosk.catalogue.kinds import spec_type
 from kiosk.hub_link.client import Answered, Unreachable
+from kiosk.hub_link.state import LinkState
 from kiosk.journey import engine
 from kiosk.machine import Machine
 from kiosk.messages.questions import CaseProgress, ProgressState
@@ -55,6 +57,17 @@ class Counter:
         self.papers: list[str] = []
         machine.ask = self._ask  # type: ignore[method-assign]
         machine.peripherals.call = self._call  # type: ignore[method-assign]
+
+    def steps(self, key: str, *steps: Mapping[str, Any] | str, **service: Any) -> None:
+        """The service ``key`` has these steps, as a catalogue writes them, instead of its own; a word is a kind."""
+        tables = [{"kind": step} if isinstance(step, str) else step for step in steps]
+        services = self.machine.catalogue.services
+        steps = tuple(msgspec.convert(table, spec_type(table["kind"])) for table in tables)
+        services[key] = msgspec.structs.replace(services[key], steps=steps, **service)
+
+    def online(self) -> None:
+        """The city answers heartbeats; what it says to questions is in ``answers``."""
+        self.machine.link.state = LinkState.ONLINE
 
     @asynccontextmanager
     async def doing(self, key: str) -> AsyncIterator[None]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from devices.receipt_printer.job import Outcome as Ended
-from kiosk.catalogue.model import StepSpec
 from kiosk.messages.questions import EligibilityAnswer
 from kiosk.pages import Facts
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
@@ -14,9 +12,8 @@ from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
 @pytest.fixture
 def only_the_step(counter: Counter) -> Counter:
-    services = counter.machine.catalogue.services
     for key in ("T01", "E13"):
-        services[key] = msgspec.structs.replace(services[key], steps=(StepSpec(kind="eligibility"),))
+        counter.steps(key, "eligibility")
     counter.visit.card = ZHAO
     return counter
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 import trio.testing
@@ -13,7 +12,6 @@ import trio.testing
 from devices.receipt_printer.job import Outcome as Ended
 from kiosk.case_watch import Word, word_of
 from kiosk.cases import CaseState
-from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.state import LinkState
 from kiosk.kept import kept_by_card
 from kiosk.messages.content import Identity
@@ -26,9 +24,7 @@ TODAY = date(2027, 1, 12)
 @pytest.fixture
 def filing(counter: Counter) -> Counter:
     """T01 from the filing on, with a person who has been verified."""
-    services = counter.machine.catalogue.services
-    steps = (StepSpec(kind="file"), StepSpec(kind="slip"))
-    services["T01"] = msgspec.structs.replace(services["T01"], steps=steps)
+    counter.steps("T01", "file", "slip")
     counter.visit.card = ZHAO
     counter.visit.identity = Identity("guide", "confirmed", guide_ref="g1")
     return counter

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.catalogue.kinds import kind_named
+from kiosk.catalogue.model import StepSpec
 from kiosk.journey import steps
-from kiosk.journey.engine import about
 
 KINDS = sorted(path.stem for path in Path(steps.__path__[0]).glob("[!_]*.py"))
 HELPERS = sorted(path.stem for path in Path(steps.__path__[0]).parent.glob("[!_]*.py"))
@@ -15,10 +16,12 @@ HELPERS = sorted(path.stem for path in Path(steps.__path__[0]).parent.glob("[!_]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_file_of_the_folder_is_a_step_kind(kind: str) -> None:
-    assert about(kind) is not None
+    module = kind_named(kind)
+    assert issubclass(module.Spec, StepSpec)
+    assert callable(module.step)
 
 
-@pytest.mark.parametrize("name", [*HELPERS, "reason", "kiosk", "__init__"])
+@pytest.mark.parametrize("name", [*HELPERS, "reason", "kiosk", "__init__", "steps.choose", "..engine", ""])
 def test_nothing_else_can_be_named(name: str) -> None:
-    with pytest.raises((ModuleNotFoundError, AttributeError)):
-        about(name)
+    with pytest.raises(LookupError, match="no step kind"):
+        kind_named(name)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from devices.id_card_reader.card import IdCard
 from kiosk.cases import unbroken
-from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
@@ -29,7 +27,9 @@ def journey(machine: Any, reply: Any) -> Journey:
     machine.ask = ask
     visit = Visit(machine, Settings())
     visit.card = IdCard(kind="resident", name="测试甲", number="990101199001010027")
-    return Journey(visit, machine.catalogue.services["T01"], "case", "8" * 24)
+    service = machine.catalogue.services["T01"]
+    at = next(i for i, step in enumerate(service.steps) if step.kind == "eligibility")
+    return Journey(visit, service, "case", "8" * 24, position=at)
 
 
 def case(service: str, *states: str) -> Answered:
@@ -65,8 +65,7 @@ async def test_offline_the_machine_s_own_queue_tells_of_it(machine: Any) -> None
 
 @pytest.mark.parametrize("action", ["next", "back"])
 async def test_it_is_told_before_anything_is_asked_and_the_person_decides(counter: Counter, action: str) -> None:
-    services = counter.machine.catalogue.services
-    services["T01"] = msgspec.structs.replace(services["T01"], steps=(StepSpec(kind="eligibility"),))
+    counter.steps("T01", "eligibility")
     counter.visit.card = ZHAO
     counter.answers["progress"] = ProgressAnswer([told(7, "delivered", "accepted")])
     counter.answers["eligibility"] = EligibilityAnswer({}, ["age"])
