@@ -54,9 +54,9 @@ class InForce:
             return
         try:
             self.now = _read(*row)
-            _log.info("catalogue_in_force", version=self.now.catalogue.version, number=self.now.number)
+            _log.info("catalogue_in_force", version=self.now.catalogue.version, published=self.now.number)
         except CatalogueError as error:
-            _log.error("catalogue_unusable", number=row[0], error=str(error))
+            _log.error("catalogue_unusable", published=row[0], error=str(error))
 
 
 def at_start(dsn: str) -> InForce:
