@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Line, Service
 from kiosk.health import Offer, offer
 from kiosk.hub_link.client import Answered
-from kiosk.journey.steps.identify import card_problem
+from kiosk.machine import Machine
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact, DueQuestion
 from kiosk.pages import (
@@ -29,12 +29,10 @@ from kiosk.pages import (
     Tile,
     Tiles,
 )
+from kiosk.refusals import card_problem
 from kiosk.roster import READER
 from kiosk.text import NOTHING, Text, listed, same, text
 from kiosk.visit import Visit, settings_actions
-
-if TYPE_CHECKING:
-    from kiosk.machine import Machine
 
 _SOON_DAYS = 30
 _TOP = 4

@@ -12,10 +12,10 @@ from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState
 from kiosk import lobby, maintenance, wipe
+from kiosk.card_reading import reading_trouble
 from kiosk.cases import unbroken
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
-from kiosk.journey.steps.identify import reading_trouble
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
 from kiosk.pages import Answer, Page, Settings

@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 
 from devices.id_card_reader.card import IdCard
+from kiosk.card_reading import read_card
 from kiosk.cases import SLIP_CODE_DIGITS, is_slip_code
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import Journey
-from kiosk.journey.steps.identify import read_card
 from kiosk.kept import Kept, has_slip, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressAnswer, ProgressQuestion
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -19,19 +20,16 @@ from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, card_facts, is_asked
 from kiosk.health import device_away, files
+from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
 from kiosk.logs import place_of
+from kiosk.machine import Machine
 from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
 from kiosk.refusals import not_filed
+from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import Visit, VisitEnded, message
 from offline_cache.errors import StoreError
-
-if TYPE_CHECKING:
-    # By name only: maintenance reads cards through these steps and must not load what seals and opens.
-    from kiosk.hub_link.client import Answered, Refused, Unreachable
-    from kiosk.machine import Machine
-    from kiosk.slips.second_copy import SecondCopy
 
 log = structlog.get_logger()
 
@@ -229,7 +227,7 @@ async def run(visit: Visit, service: Service) -> Outcome:
 async def _run(journey: Journey) -> Outcome:
     if files(journey.service):
         journey.receipt_number, journey.slip_code = await journey.machine.next_receipt_number(), new_slip_code()
-    if not await without_slip.goes_on(journey):
+    if not await without_slip.goes_on(journey.visit, journey.service, partial(_no_slip_page, journey)):
         return Outcome.BACK
     outcome = Outcome.NEXT
     _to_step(journey, 0)
@@ -242,6 +240,10 @@ async def _run(journey: Journey) -> Outcome:
     if journey.filed or outcome is not Outcome.LEAVE:
         journey.visit.typed.pop(journey.service.key, None)
     return Outcome.LEAVE
+
+
+def _no_slip_page(journey: Journey, hero: Hero) -> Page:
+    return journey.page("no_slip", journey.service.name, hero, actions=journey.bar(text("no_slip.go_on")))
 
 
 async def _perform(journey: Journey, spec: StepSpec) -> Outcome:

@@ -8,8 +8,8 @@ from math import ceil
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk.card_reading import read_card
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.journey.steps.identify import read_card
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from kiosk.journey.steps.identify import read_card
+from kiosk.card_reading import read_card
 from kiosk.maintenance import board, sign_in
 from kiosk.maintenance.badge import Watched
 from kiosk.maintenance.stay import BACK, LEAVE, CardAway, Stay

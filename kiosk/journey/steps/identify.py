@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import ClassVar
 
-import msgspec
-
-from devices.contract import Completed
-from devices.id_card_reader.card import IdCard
-from kiosk.catalogue.model import About, Service, StepSpec, Use
-from kiosk.catalogue.rules import needs_date, unfit
+from kiosk.card_reading import read_card
+from kiosk.catalogue.model import About, StepSpec, Use
+from kiosk.catalogue.rules import needs_date
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.masking import mask_name, mask_number
-from kiosk.pages import Answer, CardPrompt, Fact, Notice, Page
-from kiosk.peripherals import is_lost
-from kiosk.roster import READER
-from kiosk.text import NOTHING, Text, same, text
-from kiosk.visit import Visit, message
-
-_WORDS = {"card_kind": "card.kind_refused", "card_expired": "card.expired", "age": "card.age"}
+from kiosk.pages import Answer, CardPrompt, Fact
+from kiosk.refusals import card_problem
+from kiosk.text import NOTHING, same, text
+from kiosk.visit import message
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,43 +63,3 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         await journey.visit.tell(message("card_refused", "identification-card", "warn", *problem))
         return Outcome.LEAVE
     return Outcome.SKIP
-
-
-async def read_card(visit: Visit, page: Page) -> IdCard | Answer:
-    """Show ``page`` and wait for a readable card; what goes wrong is said on the page in plain words."""
-    trouble = [NOTHING]
-
-    def shown() -> Page:
-        if not visit.machine.peripherals.is_usable(READER):
-            return _with_notice(page, text("card.reader_lost"))
-        if visit.machine.next_card.is_left:
-            return _with_notice(page, text("card.left"))
-        return _with_notice(page, trouble[0]) if trouble[0] else page
-
-    def failed(done: Completed) -> None:
-        trouble[0] = NOTHING if is_lost(done) else reading_trouble(done)
-        visit.update(shown())
-
-    with visit.machine.refreshing(lambda: visit.update(shown())):
-        return await visit.show_while(shown, lambda: visit.machine.next_card.read(failed))
-
-
-def reading_trouble(done: Completed) -> Text:
-    """What went wrong with a read, in plain words; nothing when only no card was there."""
-    if done.error in ("lift_card", "unknown_card", "select_failed", "card_unreadable"):
-        return text(f"card.{done.error}")
-    return NOTHING if done.error == "no_card" else text("card.reader_lost")
-
-
-def _with_notice(page: Page, words: Text) -> Page:
-    notice = Notice(level="warn", icon="warning", text=words)
-    return msgspec.structs.replace(page, blocks=(notice, *page.blocks))
-
-
-def card_problem(card: IdCard, service: Service, today: date) -> tuple[Text, Text] | None:
-    """Why this card cannot be used for this service (title, what to do), or None."""
-    found = unfit(service, card_kind=card.kind, birth=card.birth, valid_to=card.valid_to, today=today)
-    if not found:
-        return None
-    words = _WORDS[found[0]]
-    return text(words), text(f"{words}_lead", service=service.name)
