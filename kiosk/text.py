@@ -101,7 +101,8 @@ def _filled_with(message: str, facts: Mapping[str, object]) -> str:
         value = facts.get(place[1])
         if not isinstance(value, str | int) or isinstance(value, bool):
             return ""
-        return format(_Count(value), place[2]) if isinstance(value, int) and "|" in place[2] else str(value)
+        is_count = "|" in place[2] and re.fullmatch("[0-9]{1,9}", str(value))
+        return format(_Count(value), place[2]) if is_count else str(value)
 
     return " ".join(_PLACE.sub(fact, message).replace("{", "").replace("}", "").split())
 

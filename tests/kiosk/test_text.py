@@ -93,6 +93,8 @@ def test_no_english_text_leaves_the_plural_to_the_reader() -> None:
     [
         ("{day} is the last day", "2027-01-31 is the last day"),
         ("{n:trip|trips} left until {day}", "1 trip left until 2027-01-31"),
+        ("{told:trip|trips} left", "2 trips left"),
+        ("{day:day|days}", "2027-01-31"),
         ("valid until {nobody_sent_it}, renew it", "valid until , renew it"),
         ("{day.__class__} and {day[0]} and {0} and {}", "and and and"),
         ("{day!r} {day:%Y} {n:d}", "2027-01-31 1"),
@@ -102,7 +104,7 @@ def test_no_english_text_leaves_the_plural_to_the_reader() -> None:
     ],
 )
 def test_facts_from_elsewhere_fill_a_text_and_what_lacks_is_left_out(words: str, said: str) -> None:
-    facts = {"day": "2027-01-31", "n": 1, "many": [1], "nothing": None, "yes": True}
+    facts = {"day": "2027-01-31", "n": 1, "told": "2", "many": [1], "nothing": None, "yes": True}
     assert same(words).filled_with(facts) == same(said)
 
 
