@@ -2,12 +2,14 @@
 
 -- Takes in an envelope with its effect; false, and nothing is done, if another is held under its key or number, or if
 -- its paper copy is no longer what the caller saw (known_paper), or a parcel was collected meanwhile. The lock is that of
--- hub/paper_copies.py.
+-- hub/paper_copies.py. new_task: the work that is queued with it, as procrastinate's own defer_jobs does; null for none.
+drop function if exists take_envelope(uuid, bigint, text, bigint, text, text, bytea, text, text, text, timestamptz, bytea,
+    boolean, text, jsonb, boolean, smallint, text[]);
 create or replace function take_envelope(
     new_key uuid, new_hub_seq bigint, new_kiosk_id text, new_seq bigint, new_kind text, new_case_id text,
     new_header bytea, new_signature text, new_sha256 text, new_prev_sha256 text, new_received_at timestamptz,
     new_receipt bytea, new_by_file boolean, known_paper text, said jsonb, is_new_case boolean,
-    new_chain smallint, new_parcels text[]
+    new_chain smallint, new_parcels text[], new_task text
 ) returns boolean language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended(new_key::text, 0));
@@ -33,6 +35,10 @@ begin
         from jsonb_array_elements(said) with ordinality as row (each, place) order by place;
     if is_new_case then
         insert into case_file (key, state) values (new_key, 'delivered');
+    end if;
+    if new_task is not null then
+        perform procrastinate_defer_jobs_v1(array[row('default', new_task, 0, null, null,
+            jsonb_build_object('key', new_key), null)]::procrastinate_job_to_defer_v1[]);
     end if;
     return true;
 end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection, AsyncCursor, DataError, Rollback
+from psycopg import AsyncConnection, DataError
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
@@ -13,7 +13,7 @@ from hub import events, paper_copies
 from hub.context import Hub
 from hub.gaps import CHAIN_BROKEN, HELD
 from hub.machine_keys import FRESH, Proof
-from hub.work import OPENED_KINDS, open_later
+from hub.work import OPEN_TASK, OPENED_KINDS
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, verify_header
 from kiosk.messages.receipts import receipt_bytes, sign_receipt
@@ -220,28 +220,15 @@ def _signed_receipt(hub: Hub, sent: Submission, hub_seq: int, received_at: str, 
 async def _commit_envelope(
     hub: Hub, conn: AsyncConnection, sent: Submission, look: _Look, *, by_file: bool, knows: str
 ) -> bytes | None:
-    """The envelope and its effect in one transaction, the receipt; None, and nothing is done, if one came before."""
+    """The envelope, its effect and the work that follows in one statement, the receipt; None if one came before."""
     received_at = hub.stamp()
     receipt = _signed_receipt(hub, sent, look.hub_seq, received_at, knows)
-    values = _values(sent, look, received_at, receipt, by_file=by_file)
-    if sent.header.kind not in OPENED_KINDS or look.paper is not None:
-        return receipt if await _is_taken(await conn.execute(_TAKE_ENVELOPE, values)) else None
-    # In a pipeline the job goes to the database together with the envelope.
-    async with conn.pipeline(), conn.transaction():
-        answer = await conn.execute(_TAKE_ENVELOPE, values)
-        await open_later(hub.jobs, conn, sent.header.key)
-        if not await _is_taken(answer):
-            receipt = None
-            raise Rollback
-    return receipt
+    taken = await conn.execute(_TAKE_ENVELOPE, _values(sent, look, received_at, receipt, by_file=by_file))
+    row = await taken.fetchone()
+    return receipt if row and row[0] else None
 
 
-_TAKE_ENVELOPE = "select take_envelope(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-
-
-async def _is_taken(answer: AsyncCursor) -> bool:
-    row = await answer.fetchone()
-    return bool(row and row[0])
+_TAKE_ENVELOPE = f"select take_envelope({', '.join(['%s'] * 19)})".encode()
 
 
 def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, by_file: bool) -> list[Any]:
@@ -251,6 +238,7 @@ def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, 
         *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file, look.paper),
         *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None, look.chain),
         [part.sha256 for part in header.parts],
+        OPEN_TASK if header.kind in OPENED_KINDS and look.paper is None else None,
     ]
 
 

@@ -29,7 +29,7 @@ from kiosk.messages.seal import SealBroken, unseal
 
 OPENED_KINDS = frozenset({"case", "rating", "complaint"})
 CONCURRENCY = 4
-_OPEN = "open_envelope"
+OPEN_TASK = "open_envelope"
 _ASK = "ask_department"
 _log = structlog.get_logger()
 
@@ -75,14 +75,14 @@ def make_jobs(dsn: str) -> App:
     """The queue of this process. Its worker is run by the server."""
     jobs = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
     options: dict[str, Any] = {"pass_context": True, "retry": UntilItAnswers()}
-    jobs.task(name=_OPEN, **options)(_open_envelope)
+    jobs.task(name=OPEN_TASK, **options)(_open_envelope)
     jobs.task(name=_ASK, **options)(_ask_department)
     return jobs
 
 
 async def open_later(jobs: App, conn: AsyncConnection, key: str) -> None:
     """Queues the opening of an envelope, in the caller's transaction."""
-    await jobs.configure_task(_OPEN, connection=conn).defer_async(key=key)
+    await jobs.configure_task(OPEN_TASK, connection=conn).defer_async(key=key)
 
 
 class _Opened(NamedTuple):
