@@ -64,8 +64,10 @@ def _fitted(words: str, size: int, path: str, width: float | None, lines: int | 
 def _unbroken_size(words: str, size: int, path: str, width: float) -> int:
     """``size``, or the largest at which what holds together by no-break spaces (a receipt number) fits one line."""
     held = [token for line in words.split("\n") for token in _tokens(line) if NO_BREAK in token]
-    widest = max((extent(token, size, path) for token in held), default=0)
-    return size if widest <= width else int(size * width / widest)
+    # Letters do not shrink quite as their size does, so the guess is measured again.
+    while (widest := max((extent(token, size, path) for token in held), default=0)) > width and size > 1:
+        size = min(size - 1, max(1, int(size * width / widest)))
+    return size
 
 
 def _break(parts: list[tuple[str, float]], size: int, width: float) -> list[str]:

@@ -21,6 +21,7 @@ from devices.camera.driver import CameraSettings, OpenCvCamera
 from devices.contract import Deadline, Permanent, TryAgain
 from devices.simulation import ControlClient, SimError
 from devices.vocabulary import Completion, DeviceState
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 PEOPLE = """
@@ -153,9 +154,7 @@ def test_covered_lens_is_online_and_said(sim):
     camera = driver(sim.url)
     camera.setup()
     sim.do("dark")
-    for _ in range(100):
-        if picture(camera) is not None and camera.said[-1].error:
-            break
+    eventually(lambda: picture(camera) is not None and camera.said[-1].error, "a word on the covered lens")
     assert (camera.said[-1].device, camera.said[-1].error) == (DeviceState.ONLINE, status.DARK)
     camera.teardown()
 
@@ -240,10 +239,7 @@ def test_sim_plays_a_clip_and_returns_to_the_scene(sim, clip):
     assert picture(camera)[400, 300].std() < 6
     sim.do("live")
     sim.do("person", id="bert")
-    for _ in range(60):
-        if picture(camera)[200:300, 280:360].std() > 10:
-            break
-    assert picture(camera)[200:300, 280:360].std() > 10
+    eventually(lambda: picture(camera)[200:300, 280:360].std() > 10, "a face in place of the clip")
     camera.teardown()
 
 
