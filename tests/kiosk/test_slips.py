@@ -203,12 +203,31 @@ def test_rare_name_stays_text_where_the_font_has_it():
     assert "申请人      李*䶮" in words
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_every_reprint_says_that_it_is_a_copy(number):
+    words, _ = on_paper(slip_job(msgspec.structs.replace(ACCEPTED, copy_number=number)))
+    assert f"副本 · 补打第 {number} 次" in words
+
+
+def test_the_first_slip_of_a_training_machine_says_that_it_means_nothing():
+    model = msgspec.structs.replace(ACCEPTED, training=Text("培训演示，无效", "TRAINING, NOT VALID"))
+    words, _ = on_paper(slip_job(model))
+    assert "【培训演示，无效】" in words
+    assert "副本" not in words
+
+
 def test_copy_and_training_are_marked():
     model = msgspec.structs.replace(ACCEPTED, copy_number=2, training=Text("培训演示，无效", "TRAINING, NOT VALID"))
     words, _ = on_paper(slip_job(model))
     assert "副本 · 补打第 2 次" in words
     assert "【培训演示，无效】" in words
     assert "副本" not in on_paper(slip_job(ACCEPTED))[0]
+
+
+def test_the_code_that_opens_the_case_stands_beside_its_number():
+    words, _ = on_paper(slip_job(msgspec.structs.replace(ACCEPTED, slip_code="20270112")))
+    lines = [line.strip() for line in words.splitlines()]
+    assert lines.index("2027 0112") > lines.index("9901 0000 0120 2701 1200 0019")
 
 
 def test_notice_tells_everything_at_once():

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.mistakes.listed import ROOT, Mistake, listed
+from tests.mistakes.listed import ROOMS, ROOT, Mistake, listed
 from tests.mistakes.seeding import CannotRun, Copies, Verdict, judge
 
 LISTED = listed()
+LEAST, LEAST_OF_A_PART = 120, 10
+WANTED_ROOMS = {
+    *("catalogue", "devices", "hub", "hub_link", "journey", "kiosk"),
+    *("maintenance", "messages", "offline_cache", "screens", "slips", "vision"),
+}
 
 
 @pytest.fixture
@@ -60,4 +66,13 @@ def test_a_listed_mistake_has_its_place_and_its_tests(mistake: Mistake) -> None:
 
 
 def test_no_mistake_is_listed_twice() -> None:
-    assert len({(mistake.file, mistake.old, mistake.new) for mistake in LISTED}) == len(LISTED) > 0
+    assert len({(mistake.file, mistake.old, mistake.new) for mistake in LISTED}) == len(LISTED)
+    assert len({mistake.what for mistake in LISTED}) == len(LISTED)
+
+
+def test_the_list_goes_through_the_whole_house() -> None:
+    """A share of little, or of what is easy to test, would say nothing."""
+    assert len(LISTED) >= LEAST
+    assert {mistake.room for mistake in LISTED} == set(ROOMS) == WANTED_ROOMS
+    seeded = Counter(mistake.file.partition("/")[0] for mistake in LISTED)
+    assert all(seeded[part] >= LEAST_OF_A_PART for part in ("kiosk", "hub", "devices", "screens", "offline_cache"))

@@ -6,8 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Applicant
 from kiosk.catalogue.rules import check_named, elements, failed_checks, is_due, unfit
 from kiosk.clock import full_years, months_later
 
@@ -182,6 +184,23 @@ def test_what_the_card_itself_speaks_against_is_told_together() -> None:
     assert unfit(service, **{**card, "valid_to": TODAY}) == []
     assert unfit(service, **{**card, "valid_to": TODAY - timedelta(days=1)}) == ["card_expired"]
     assert unfit(service, **{**card, "birth": None, "card_kind": "passport"}) == ["card_kind", "age"]
+
+
+@pytest.mark.parametrize(
+    ("birth", "fits"),
+    [("2011-01-13", False), ("2011-01-12", True), ("1967-01-12", True), ("1966-01-13", True), ("1966-01-12", False)],
+)
+def test_who_has_just_reached_the_age_may_and_who_is_a_year_too_old_may_not(birth: str, fits: bool) -> None:
+    service = structs.replace(load().services["H13"], applicant=Applicant(min_age=16, max_age=60))
+    card: dict[str, Any] = {"card_kind": "resident", "birth": date.fromisoformat(birth), "valid_to": None}
+    assert unfit(service, **card, today=TODAY) == ([] if fits else ["age"])
+
+
+def test_a_service_that_does_not_say_when_is_due_for_nobody() -> None:
+    service = load().services["T01"]
+    assert service.due is not None
+    silent = structs.replace(service, due=structs.replace(service.due, when=()))
+    assert not is_due(silent, GOOD, TODAY)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_a_new_key_is_a_uuid_of_version_7_and_grows() -> None:
         ("case_id", 1, "header.case_id"),
         ("created_at", "2027-01-12T02:30:00", "header.created_at"),
         ("created_at", "today", "header.created_at"),
+        ("created_at", "2027-02-30T02:30:00Z", "header.created_at"),
         ("prev_sha256", "1" * 64, "header.prev_sha256"),
         ("prev_sha256", "A" * 64, "header.prev_sha256"),
         ("suite", "none", "header.suite"),

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kiosk.messages.content import Applicant
-from kiosk.messages.masking import mask_document_number, mask_name, mask_number
+from kiosk.messages.masking import mask_document_number, mask_name, mask_number, mask_phone
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from kiosk.messages.masking import mask_document_number, mask_name, mask_number
         ("李明", "李*"),
         ("张小三", "张*三"),
         ("欧阳修", "欧阳*"),
+        ("欧阳", "欧*"),
         ("欧阳小华", "欧阳*华"),
         ("王𠮷䶮", "王*䶮"),
         ("𠮷小明", "𠮷*明"),
@@ -73,6 +74,17 @@ def test_numbers() -> None:
     assert mask_number("12345") == "*****"
     assert mask_document_number("C99010158") == "C9****158"
     assert mask_document_number("12345") == "*****"
+
+
+@pytest.mark.parametrize("number", ["E12345678", "9912345678"])
+def test_a_number_of_which_eight_signs_would_be_nearly_all_is_hidden_wholly(number: str) -> None:
+    assert mask_number(number) == "*" * len(number)
+
+
+def test_a_telephone_number_that_its_two_ends_would_tell_is_hidden_wholly() -> None:
+    assert mask_phone("13900000001") == "139****0001"
+    assert mask_phone("83001234") == "830****1234"
+    assert mask_phone("8300123") == "*******"
 
 
 def test_what_a_later_machine_tells_of_a_card_does_not_stop_its_case() -> None:

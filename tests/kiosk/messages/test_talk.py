@@ -38,6 +38,20 @@ def test_a_changed_receipt_proves_nothing(change: dict) -> None:
         receipts.verify_receipt(forged, HUB_SIGN.public, key=forged.key, sha256=forged.sha256)
 
 
+@pytest.mark.attack(7)
+@pytest.mark.parametrize(
+    "other", [{"sha256": "0" * 64}, {"key": envelope.new_key()}], ids=lambda other: next(iter(other))
+)
+def test_what_the_hub_has_truly_said_of_another_envelope_proves_nothing_of_this_one(other: dict) -> None:
+    said = {"key": KEY, "sha256": DIGEST, **other}
+    true = receipts.sign_receipt(*said.values(), hub_seq=7, received_at=AT, private_key=HUB_SIGN.private)
+    refusal = receipts.sign_refusal(*said.values(), status=409, reason="held", private_key=HUB_SIGN.private)
+    for answer in (true, refusal):
+        receipts.verify_answer(answer, HUB_SIGN.public, **said)
+        with pytest.raises(BadSignature):
+            receipts.verify_answer(answer, HUB_SIGN.public, key=KEY, sha256=DIGEST)
+
+
 @pytest.mark.parametrize("body", [b"<html>portal</html>", b"{}", b'{"ok": true}', b""])
 def test_what_is_no_receipt_is_none(body: bytes) -> None:
     with pytest.raises(InvalidMessage):
@@ -87,6 +101,20 @@ def test_another_request_than_the_signed_one_is_refused(change: dict) -> None:
 def test_another_stamp_than_the_signed_one_is_refused(change: dict) -> None:
     with pytest.raises(BadSignature):
         check(stamped()._replace(**change))
+
+
+ANSWER_TO_ANOTHER = [{"nonce": "another-nonce-of-18"}, {"kiosk_id": "K-2"}, {"status": 201}, {"body": b"{ }"}]
+
+
+@pytest.mark.attack(7)
+@pytest.mark.parametrize("change", ANSWER_TO_ANOTHER, ids=lambda change: next(iter(change)))
+def test_the_hubs_answer_to_one_request_is_no_answer_to_another(change: dict) -> None:
+    stamp = stamped()
+    signature = requests.sign_answer(200, b"{}", stamp, HUB_SIGN.private)
+    heard = {"status": 200, "body": b"{}", "kiosk_id": "K-1", "nonce": stamp.nonce, "verify_key": HUB_SIGN.public}
+    requests.verify_answer(signature, **heard)
+    with pytest.raises(BadSignature):
+        requests.verify_answer(signature, **(heard | change))
 
 
 def test_a_machine_of_before_signs_in_form_1() -> None:
