@@ -12,6 +12,7 @@ from devices.id_card_reader.card import IdCard
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps import verify
 from kiosk.pages import Choices, Preview, Settings
+from kiosk.text import text
 from kiosk.vision.client import FaceProgress, FaceResult
 from kiosk.visit import Visit
 
@@ -37,7 +38,7 @@ class Watcher:
         await trio.lowlevel.checkpoint()
 
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
-        return None
+        return b"a picture"
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def begun(machine: Any, finger: Any) -> Any:
         visit = Visit(machine, Settings(elder=elder))
         visit.card = IdCard(kind="resident", name="测试甲", number="990101199001010027", portrait=PORTRAIT)
         service = machine.catalogue.services["T01"]
-        journey = Journey(visit, service, "case", "9" * 24)
+        journey = Journey(visit, service, "case", "9" * 24, position=1)
         ended: list[Outcome] = []
 
         async def play() -> None:
@@ -65,7 +66,7 @@ async def test_time_goes_by_the_pace_and_the_seconds_are_shown(
     begun: Any, finger: Any, elder: bool, pace: float
 ) -> None:
     watcher = Watcher(FaceResult("pass", 0.3, "", "test", 4))
-    _, ended, play = begun(watcher, elder=elder)
+    journey, ended, play = begun(watcher, elder=elder)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(play)
         await finger.until("face_notice")
@@ -78,6 +79,8 @@ async def test_time_goes_by_the_pace_and_the_seconds_are_shown(
         watcher.go_on.set()
     assert ended == [Outcome.NEXT]
     assert watcher.asked == [(pace, 40.0 * pace)]
+    assert journey.parts == {"face": b"a picture"}, "it goes with what is filed"
+    assert (journey.visit.identity.method, journey.visit.identity.decision) == ("face", "pass")
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,92 @@ async def test_who_was_late_is_told_so_and_may_try_again(
         assert next(b.selected for b in page.blocks if isinstance(b, Choices)) == "face"
         finger.touch("back")
     assert ended == [Outcome.BACK]
+
+
+async def test_who_wants_the_guide_gets_the_guide_at_once(begun: Any, finger: Any) -> None:
+    journey, ended, play = begun(Watcher())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="guide")
+        await finger.until("guide")
+        finger.touch("back")
+        await finger.until("face_notice")
+        finger.touch("back")
+    assert ended == [Outcome.BACK]
+    assert (journey.visit.identity, journey.parts) == (None, {})
+
+
+@pytest.mark.parametrize("action", ["back", "guide"])
+async def test_during_the_comparison_one_may_go_back_or_ask_for_a_guide(begun: Any, finger: Any, action: str) -> None:
+    journey, ended, play = begun(Watcher(FaceResult("pass", 0.3, "", "test", 4)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        await finger.until("face")
+        finger.touch(action)
+        if action == "guide":
+            await finger.until("guide")
+            finger.touch("back")
+        await finger.until("face_notice")
+        finger.touch("back")
+    assert (ended, journey.visit.identity) == ([Outcome.BACK], None)
+
+
+async def test_after_two_tries_a_guide_confirms_and_no_third_is_made(begun: Any, finger: Any) -> None:
+    watcher = Watcher(*(FaceResult("fail", 0.6, "not_alike") for _ in range(3)))
+    watcher.go_on.set()
+    _, ended, play = begun(watcher)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        await finger.until("face_again")
+        finger.touch("next")
+        await finger.until("guide")
+        finger.touch("exit")
+        await finger.until("confirm_exit")
+        assert len(watcher.asked) == 2
+        finger.touch("continue")
+        await finger.until("guide")
+        finger.touch("back")
+        await finger.until("face_notice")
+        finger.touch("back")
+    assert ended == [Outcome.BACK]
+
+
+@pytest.mark.parametrize("action", ["back", "guide"])
+async def test_after_the_first_try_one_may_stop(begun: Any, finger: Any, action: str) -> None:
+    watcher = Watcher(FaceResult("fail", 0.6, "several_faces"))
+    watcher.go_on.set()
+    _, ended, play = begun(watcher)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        page = await finger.until("face_again")
+        assert [a.id for a in page.actions] == ["exit", "guide", "next"]
+        finger.touch(action)
+        if action == "guide":
+            await finger.until("guide")
+            finger.touch("back")
+        await finger.until("face_notice")
+        finger.touch("back")
+    assert ended == [Outcome.BACK]
+
+
+async def test_models_that_fail_lead_to_the_guide_with_the_reason(begun: Any, finger: Any) -> None:
+    watcher = Watcher(FaceResult("unavailable", None, ""))
+    watcher.go_on.set()
+    journey, ended, play = begun(watcher)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+        page = await finger.until("guide")
+        assert text("face.unavailable").zh in page.lead.zh
+        finger.touch("back")
+        await finger.until("face_notice")
+        finger.touch("back")
+    assert (ended, journey.parts) == ([Outcome.BACK], {}), "never passed by itself"
