@@ -95,6 +95,7 @@ class Supervisor:
         self._waiting: deque[Ticket] = deque()
         self._current: Ticket | None = None
         self._stopping = False
+        self._anew = False
         self._ready = False
         self._held: DeviceStatus | None = None
         self._status = DeviceStatus(since=now())
@@ -127,6 +128,19 @@ class Supervisor:
             log.error("driver_hangs", device=self.name)
         for ticket in open_tickets:
             ticket.give_up()
+
+    def restart(self, timeout_s: float = 5.0) -> bool:
+        """Tear the driver down after the command that it is at, and set a new one up. False for one that hangs.
+
+        One that had given up for good is tried again.
+        """
+        with self._changed:
+            self._anew = True
+            self._changed.notify_all()
+            if not self._worker.is_alive() and not self._stopping:
+                self._worker = threading.Thread(target=self._work, name=self.name, daemon=True)
+                self._worker.start()
+            return self._changed.wait_for(lambda: not self._anew, timeout_s)
 
     def let_go(self, timeout_s: float) -> bool:
         """Wait until no command is held here that nobody waits for any more; whether that came in time."""
@@ -174,6 +188,7 @@ class Supervisor:
         while not self._stopping:
             online_since, sound = math.inf, True
             try:
+                self._begin_anew()
                 driver = driver or self._make_driver(self._published)
                 self._set_up(driver)
                 online_since = time.monotonic()
@@ -190,10 +205,19 @@ class Supervisor:
                 sound = False
             finally:
                 self._tear_down(driver)
+            if self._anew:
+                self._down(DeviceState.STARTING, "", "")
+                driver, attempt = None, 0
+                continue
             # Who kept up for a while starts over; who only came up to fail again is left alone longer and longer.
             attempt = 0 if time.monotonic() - online_since > self._backoff_cap_s else attempt + 1
             driver = driver if sound else None
             self._back_off(attempt)
+
+    def _begin_anew(self) -> None:
+        with self._changed:
+            self._anew = False
+            self._changed.notify_all()
 
     def _set_up(self, driver: Driver) -> None:
         """Online is said only after a handshake and one idle round, so a flapping device does not flicker."""
@@ -221,12 +245,12 @@ class Supervisor:
 
     def _wait_for_work(self, idle_interval_s: float) -> bool:
         with self._changed:
-            if not self._waiting and not self._stopping:
-                self._changed.wait_for(lambda: self._waiting or self._stopping, idle_interval_s)
-            if self._waiting:
+            if not self._waiting and not self._stopping and not self._anew:
+                self._changed.wait_for(lambda: self._waiting or self._stopping or self._anew, idle_interval_s)
+            if self._waiting and not self._anew:
                 self._current = self._waiting.popleft()
                 self._changed.notify_all()
-            return not self._stopping or self._current is not None
+            return not (self._stopping or self._anew) or self._current is not None
 
     def _perform(self, driver: Driver, ticket: Ticket) -> None:
         if ticket.command not in driver.commands:
@@ -278,7 +302,7 @@ class Supervisor:
             0.5, 1.0
         )
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping, delay_s)
+            self._changed.wait_for(lambda: self._stopping or self._anew, delay_s)
 
     # -- the watchdog thread -------------------------------------------------------------------------------------
 

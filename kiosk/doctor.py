@@ -6,12 +6,11 @@ import os
 import platform
 from collections.abc import Awaitable
 from importlib import metadata
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 import trio
-from msgspec import Meta
 
 from kiosk import hardening
 from kiosk.machine import Machine
@@ -29,16 +28,8 @@ class _OneOrAll(msgspec.Struct, frozen=True):
     seq: Seq | None = None
 
 
-class _One(msgspec.Struct, frozen=True):
-    seq: Seq
-
-
-class _Ref(msgspec.Struct, frozen=True):
-    ref: Annotated[str, Meta(min_length=1, max_length=64)]
-
-
 def questions(machine: Machine) -> dict[str, Question]:
-    """The requests that the status socket answers."""
+    """What the status socket is asked; what it is ordered stands in kiosk/orders.py."""
 
     async def doctor(_request: dict[str, Any]) -> dict[str, Any]:
         return await examine(machine)
@@ -47,27 +38,13 @@ def questions(machine: Machine) -> dict[str, Question]:
         rows = await _told(queue_rows(machine, msgspec.convert(request, _OneOrAll).seq))
         return {"queue": await queue_facts(machine), "rows": rows}
 
-    async def release(request: dict[str, Any]) -> dict[str, Any]:
-        seq = msgspec.convert(request, _One).seq
-        freed = await _told(trio.to_thread.run_sync(machine.outbox.release, seq))
-        machine.forwarder.nudge()
-        await machine.audit("released", actor="operator", seq=seq, freed=freed)
-        return {"released": freed}
-
     async def staff(_request: dict[str, Any]) -> dict[str, Any]:
         return {"staff": msgspec.to_builtins(await trio.to_thread.run_sync(machine.staff.known))}
-
-    async def staff_remove(request: dict[str, Any]) -> dict[str, Any]:
-        ref = msgspec.convert(request, _Ref).ref
-        removed = await trio.to_thread.run_sync(machine.staff.remove, ref)
-        await machine.audit("staff_removed", actor="operator", ref=ref, cards=removed)
-        return {"removed": removed}
 
     async def audit(_request: dict[str, Any]) -> dict[str, Any]:
         return {"audit": await trio.to_thread.run_sync(machine.audit_proof.examine)}
 
-    asked = {"doctor": doctor, "queue": queue, "release": release, "audit": audit}
-    return asked | {"staff": staff, "staff_remove": staff_remove}
+    return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff}
 
 
 async def _told(answer: Awaitable[T]) -> T:

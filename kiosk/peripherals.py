@@ -133,6 +133,14 @@ class Peripherals(Roster):
 
         return Begun(ticket, told)
 
+    def can_restart(self, name: str) -> bool:
+        """Whether its driver works in this process."""
+        return name in self._supervisors
+
+    def restart(self, name: str) -> bool:
+        """Set its driver up anew, after the command that it is at; False for one that hangs. Blocks for a moment."""
+        return self._supervisors[name].restart()
+
     async def until_online(self, name: str) -> None:
         """Until the device works again: nothing is tried on one that is away."""
         await self.until(name, _ANSWERS)

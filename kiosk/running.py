@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 import trio
 
-from kiosk import doctor, recovery
+from kiosk import doctor, orders, recovery
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.upkeep import Upkeep
@@ -20,7 +20,7 @@ _DEVICES_STOP_S = 4.0
 
 async def run(machine: Machine, *, visits: int | None = None, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
     """Serve visits until canceled, or ``visits`` of them. Everything built is taken down again."""
-    machine.status.questions.update(doctor.questions(machine))
+    machine.status.questions.update(doctor.questions(machine) | orders.questions(machine))
     doctor.say_whether_memory_is_safe(machine)
     try:
         async with trio.open_nursery() as nursery:

@@ -23,6 +23,9 @@ _ROOMS: dict[str, Room] = {
 async def show(stay: Stay, name: str) -> None:
     """Until "back"."""
     while (answer := await stay.show_live(partial(_page, stay, name))).action != "back":
+        if answer.action == "restart":
+            await stay.order("restart_device", device=name)
+            continue
         room = _ROOMS.get(answer.action, partial(self_test.show, test=answer.action))
         await room(stay, name)
 
@@ -44,10 +47,12 @@ async def _page(stay: Stay, name: str) -> Page:
     kind, status = stay.machine.peripherals.kinds[name], stay.machine.peripherals.status(name)
     offered = stay.machine.peripherals.declaration(name).tests
     tests = tuple(Action(id=t.name, label=words.test(t.name, kind), style="secondary", icon=t.icon) for t in offered)
+    again = Action(id="restart", label=text("maintenance.restart"), style="secondary", icon="arrow-clockwise")
+    anew = (again,) if stay.machine.peripherals.can_restart(name) else ()
     return stay.page(
         "maintenance_device",
         words.device(name, kind),
-        Board(rows=(row(stay, name, *tests),)),
+        Board(rows=(row(stay, name, *tests, *anew),)),
         Facts(rows=_facts(stay, name, status)),
     )
 

@@ -22,8 +22,7 @@ async def show(stay: Stay) -> None:
     """Until "back"; every answer is audited."""
     while (answer := await stay.show_live(partial(_page, stay))).action != "back":
         outcome, _, number = answer.action.partition(":")
-        resolve = partial(stay.machine.journal.resolve, int(number), outcome)
-        await stay.commit(resolve, "doubt_settled", intent=int(number), outcome=outcome)
+        await stay.order("settle_doubt", intent=int(number), outcome=outcome)
 
 
 async def _page(stay: Stay) -> Page:

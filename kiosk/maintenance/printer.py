@@ -69,8 +69,7 @@ async def _ask(stay: Stay, intent: int, error: str) -> None:
         ),
     )
     outcome = (await stay.show(page)).action
-    resolve = partial(stay.machine.journal.resolve, intent, outcome)
-    await stay.commit(resolve, "doubt_settled", intent=intent, outcome=outcome)
+    await stay.order("settle_doubt", intent=intent, outcome=outcome)
 
 
 def _result_page(stay: Stay, title: Text, lead: Text, level: str, actions: tuple = (LEAVE, BACK)) -> Page:

@@ -21,9 +21,7 @@ async def show(stay: Stay) -> None:
     """Until "back"; a held envelope can be released, which is audited."""
     while (answer := await stay.show_live(partial(_page, stay))).action != "back":
         seq = int(answer.action.removeprefix("release:"))
-        freed = await stay.commit(partial(stay.machine.outbox.release, seq), "released", seq=seq)
-        if freed:
-            stay.machine.forwarder.nudge()
+        await stay.order("release", seq=seq)
 
 
 async def _page(stay: Stay) -> Page:

@@ -15,9 +15,7 @@ async def show(stay: Stay) -> None:
     """Until "back"."""
     while (answer := await stay.show_live(partial(_page, stay))).action != "back":
         reason = answer.action.partition(":")[2]
-        # Written down first: a change that nobody signed for must not be possible.
-        await stay.record("service_state", reason=reason or "in_service")
-        await stay.machine.set_out_of_service(reason)
+        await stay.order("service_state", reason=reason)
 
 
 async def _page(stay: Stay) -> Page:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import trio
 
 from devices.contract import Completed
+from kiosk import orders
 from kiosk.machine import Machine
 from kiosk.maintenance.badge import Badge
 from kiosk.pages import Action, Answer, Block, Page
@@ -121,15 +122,9 @@ class Stay:
         """One row of the audit chain in the technician's name. Raises StoreError."""
         await self.machine.audit(f"maintenance_{event}", actor=self.staff.ref, **detail)
 
-    async def commit(self, action: Callable[[], T], event: str, **detail: Any) -> T:
-        """``action`` on the store and its audit row in one transaction. Raises StoreError."""
-
-        def both() -> T:
-            result = action()
-            self.machine.audit_log.append(self.staff.ref, f"maintenance_{event}", detail)
-            return result
-
-        return await trio.to_thread.run_sync(self.machine.store.write, both)
+    async def order(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """An order of ``kiosk.orders`` in the technician's name. Raises StoreError, CannotAnswer."""
+        return await orders.carry_out(self.machine, orders.By(self.staff.ref, "maintenance_"), name, arguments)
 
     async def tested(self, device: str, test: str, work: Callable[[], Awaitable[Completed]]) -> Completed:
         """Run a test of a device; its end is audited, also when it was broken off."""

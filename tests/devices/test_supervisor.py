@@ -266,3 +266,31 @@ def test_every_ticket_completes_once_under_disturbance(start: Any) -> None:
             ticket.cancel()
     assert all(ticket.future.result(5) for ticket in tickets)
     assert len(completions) == len(tickets)
+
+
+def test_restarted_device_has_a_new_driver_after_what_it_is_at(start: Any, wait_for: Any) -> None:
+    device = start()
+    made = []
+    make, device._make_driver = device._make_driver, lambda publish: made.append(1) or make(publish)
+    ticket = device.submit("block", 20)
+    wait_for(lambda: device.plan.get("blocking"))
+    threading.Timer(0.1, device.plan["release"].set).start()
+    assert device.restart(20)
+    assert ticket.future.result(1) == Completed(READY), "the command that it was at has ended in order"
+    wait_for(lambda: device.status.device is DeviceState.ONLINE)
+    assert (made, device.submit("echo", 5, value=3).future.result(5).value) == ([1], 3)
+
+
+def test_restart_tries_a_device_again_that_had_been_given_up_for_good(start: Any, wait_for: Any) -> None:
+    device = start()
+    device.submit("ruin", 5)
+    wait_for(lambda: device.status.device is DeviceState.HARDWARE_ERROR and not device._worker.is_alive())
+    assert device.restart(20)
+    wait_for(lambda: device.status.device is DeviceState.ONLINE)
+
+
+def test_driver_that_hangs_is_not_restarted(start: Any, wait_for: Any) -> None:
+    device = start()
+    device.submit("block", 20)
+    wait_for(lambda: device.plan.get("blocking"))
+    assert not device.restart(0.1)

@@ -231,3 +231,13 @@ async def test_camera_picture_is_live_and_a_missing_one_is_explained(
         await desk.pass_time(1)
         assert "找不到摄像头" in said(desk.screen.page)
     assert desk.audit()[1].detail == {"device": CAMERA, "test": "look"}
+
+
+async def test_device_is_restarted_by_the_technician_and_that_is_written_down(
+    desk: Desk, mock_clock: MockClock
+) -> None:
+    async with desk.technician():
+        await open_device(desk, PRINTER)
+        desk.screen.touch("restart")
+        await desk.until(lambda: (PRINTER, "restart") in desk.devices.calls)
+    assert [r.detail for r in desk.audit() if r.event == "maintenance_device_restarted"] == [{"device": PRINTER}]

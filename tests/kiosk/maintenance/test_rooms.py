@@ -93,7 +93,7 @@ async def test_release_that_cannot_be_audited_does_not_happen(
 
     monkeypatch.setattr(desk.machine.audit_log, "append", broken)
     with pytest.raises(RuntimeError):
-        await stay.commit(lambda: desk.machine.outbox.release(seq), "released", seq=seq)
+        await stay.order("release", seq=seq)
     assert desk.machine.outbox.row(seq).state == "held"
 
 
