@@ -175,6 +175,12 @@ class Machine:
         assert answer.status_code == 200, answer.text
         return opener.open(answer.content, self.hub.said["verify_key"])
 
+    def status_of(self, kind: str, reads: int = questions.VERSION, **payload: object) -> int:
+        """With which status a question about a person is answered."""
+        asks = {"visit": self.visit(str(payload["id_number"]))}
+        body, _ = questions.seal_question(kind, payload, self.hub.said["seal_key"], self.kiosk_id, **asks)
+        return self.call("POST", f"/v1/questions/{kind}", body, {requests.MESSAGES: str(reads)}).status_code
+
     def visit(self, person: str, shift_s: int = 0, visit: str = "") -> visits.VisitKey:
         """The key of a visit in which this person's card was read."""
         who = {"kiosk_id": self.kiosk_id, "machine_key": self.keys.private}

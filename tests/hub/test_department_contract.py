@@ -112,6 +112,20 @@ def test_what_acceptance_changes_is_said_by_the_service(ask: Ask) -> None:
     assert ask(licence("zhao")) == (date(2037, 3, 28),)
 
 
+def test_two_cases_of_one_person_at_the_same_moment_are_judged_one_after_the_other(ask: Ask, records: str) -> None:
+    async def both(_: psycopg.AsyncConnection) -> list[Decision]:
+        async def one() -> Decision:
+            async with await psycopg.AsyncConnection.connect(records, autocommit=True) as conn:
+                await all_there.wait()
+                return await decide(CATALOGUE.services["T01"], "zhao")(conn)
+
+        all_there = asyncio.Barrier(6)
+        return await asyncio.gather(*[one() for _ in range(6)])
+
+    assert sorted(len(each.reasons) for each in ask(both)) == [0, 1, 1, 1, 1, 1]
+    assert ask(licence("zhao")) == (date(2037, 3, 28),)
+
+
 def test_a_refused_case_changes_nothing(ask: Ask) -> None:
     assert not ask(decide(CATALOGUE.services["T01"], "sun")).accepted
     before = PEOPLE["sun"]["records"]["licence"]["expires_on"]

@@ -19,9 +19,7 @@ from hub.department import Department, Facts
 from hub.gateway import DepartmentDown, Gateway
 from kiosk.catalogue.loader import load
 from kiosk.clock import Clock
-from kiosk.messages import questions
 from kiosk.messages.questions import Document, DocumentsQuestion, DueQuestion, EligibilityQuestion
-from kiosk.messages.requests import MESSAGES
 from tests.hub.fixtures import TODAY, Machine, RunningHub, number_of
 from tests.waiting import HANG_S, eventually
 
@@ -61,12 +59,6 @@ def without_traffic(request: pytest.FixtureRequest, hub: RunningHub, machine: Ma
     eventually(lambda: machine.ask("due", id_number=ZHAO).silent == [], "traffic answers again")
 
 
-def status_of(machine: Machine, kind: str, reads: str = str(questions.VERSION), **payload: Any) -> int:
-    asks = {"visit": machine.visit(str(payload["id_number"]))}
-    body, _ = questions.seal_question(kind, payload, machine.hub.said["seal_key"], machine.kiosk_id, **asks)
-    return machine.call("POST", f"/v1/questions/{kind}", body, {MESSAGES: reads}).status_code
-
-
 @pytest.mark.usefixtures("without_traffic")
 def test_what_does_not_need_traffic_is_answered_as_always(hub: RunningHub, machine: Machine) -> None:
     documents = machine.ask("documents", id_number=ZHAO)
@@ -78,7 +70,7 @@ def test_what_does_not_need_traffic_is_answered_as_always(hub: RunningHub, machi
     machine.file_case("li", "H13", number)
     machine.wait_for(number, "accepted")
     assert machine.ask("progress", id_number=number_of("li")).cases[0].service == "H13"
-    assert status_of(machine, "eligibility", service="T01", id_number=ZHAO) == 503
+    assert machine.status_of("eligibility", service="T01", id_number=ZHAO) == 503
     assert hub.machine().call("POST", "/v1/heartbeats", b"{}").status_code == 200
 
 
