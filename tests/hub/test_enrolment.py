@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -95,6 +96,15 @@ def test_a_code_names_its_machine(hub: RunningHub) -> None:
     assert refused.returncode == 2
     assert "--machine" in refused.stderr
     assert problem(Machine(hub, "K-other").enrol(hub.code("K-named"))) == (403, "code")
+
+
+@pytest.mark.parametrize(("made_before", "status"), [("23 hours", 201), ("25 hours", 403), ("-25 hours", 403)])
+def test_a_code_lives_for_a_day(hub: RunningHub, made_before: str, status: int) -> None:
+    machine = Machine(hub, f"K-{uuid4().hex[:8]}")
+    code = hub.code(machine.kiosk_id)
+    made = "update enrolment_code set made_at = made_at - %s::interval where bound_to = %s returning 1"
+    assert hub.sql(made, made_before, machine.kiosk_id) == [(1,)]
+    assert machine.enrol(code).status_code == status
 
 
 def test_a_key_may_have_an_end_from_the_beginning(hub: RunningHub) -> None:
