@@ -19,7 +19,7 @@ _SUPPLY: dict[SupplyState, Level] = {SupplyState.OUT: "error", SupplyState.JAMME
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class DeviceTest:
     """Something that a technician can try.
 
     ``name`` is a command of the driver that needs nothing but a deadline, or a room that the machine has for it:
@@ -35,7 +35,7 @@ class Declaration:
     """One kind of device. ``levels`` says how urgent an error code is where the common rule would be wrong."""
 
     icon: str = "plugs"
-    tests: tuple[Test, ...] = (Test(),)
+    tests: tuple[DeviceTest, ...] = (DeviceTest(),)
     levels: Mapping[str, Level] = field(default_factory=dict)
     at_most_one: bool = False
     """Whether a second one in the configuration is refused, because nobody would use it."""

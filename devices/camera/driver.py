@@ -15,7 +15,7 @@ import numpy as np
 
 from devices.camera import status
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
-from devices.declaration import Declaration, Test
+from devices.declaration import Declaration, DeviceTest
 from devices.vocabulary import Completion, DeviceStatus
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class OpenCvCamera:
 
     kind: ClassVar[str] = "camera"
     declarations: ClassVar[dict[str, Declaration]] = {
-        "camera": Declaration("camera", (Test("look", "camera"),), at_most_one=True),
-        "document_camera": Declaration("scan", (Test(),)),
+        "camera": Declaration("camera", (DeviceTest("look", "camera"),), at_most_one=True),
+        "document_camera": Declaration("scan", (DeviceTest(),)),
     }
     Settings: ClassVar[type[DriverSettings]] = CameraSettings
     commands: ClassVar[frozenset[str]] = frozenset({"read", "self_test"})

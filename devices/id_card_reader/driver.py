@@ -13,7 +13,7 @@ import structlog
 from msgspec import Meta
 
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
-from devices.declaration import Declaration, Test
+from devices.declaration import Declaration, DeviceTest
 from devices.id_card_reader import codec
 from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.module import SamModule
@@ -76,7 +76,9 @@ class SamVReader:
 
     kind: ClassVar[str] = "id_card_reader"
     declarations: ClassVar[dict[str, Declaration]] = {
-        "id_card_reader": Declaration("identification-card", (Test("test_read", "identification-card"), Test()))
+        "id_card_reader": Declaration(
+            "identification-card", (DeviceTest("test_read", "identification-card"), DeviceTest())
+        )
     }
     Settings: ClassVar[type[DriverSettings]] = SamVSettings
     commands: ClassVar[frozenset[str]] = frozenset(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
-from devices.declaration import Declaration, Test
+from devices.declaration import Declaration, DeviceTest
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import IN_DOUBT, LOOK_AGAIN_S, Delivery, Ways, ended
 from devices.receipt_printer.flow import BITS_PER_BYTE, Flow
@@ -70,7 +70,7 @@ class EscposPrinter:
 
     kind: ClassVar[str] = "receipt_printer"
     declarations: ClassVar[dict[str, Declaration]] = {
-        "receipt_printer": Declaration("printer", (Test("test_print", "printer"),))
+        "receipt_printer": Declaration("printer", (DeviceTest("test_print", "printer"),))
     }
     Settings: ClassVar[type[DriverSettings]] = ReceiptPrinterSettings
     commands: ClassVar[frozenset[str]] = frozenset({"reset", "print_job", "await_end", "read_status", "self_test"})

@@ -25,8 +25,8 @@ from kiosk.next_card import NextCard
 from kiosk.pages import Notice, Page, Settings
 from kiosk.peripherals import Peripherals
 from kiosk.printing import print_job
-from kiosk.recovery import Slip, begin_slip
 from kiosk.roster import CAMERA, PRINTER, READER
+from kiosk.slips.intents import Slip, begin_slip
 from kiosk.slips.layout import printer_test_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.text import same
