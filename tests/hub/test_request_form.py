@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.clock import Clock
 from kiosk.messages.encoding import sha256_hex
-from kiosk.messages.requests import BODY, FORM, KIOSK, NEWEST_FORM
+from kiosk.messages.requests import BODY, FORM, KIOSK, NEWEST_FORM, NONCE, SIGNATURE, TIME
 from tests.hub.fixtures import Machine, RunningHub
 from tests.hub.test_machine_calls import run
 from tests.waiting import HANG_S
@@ -31,6 +31,23 @@ def test_a_request_is_good_at_the_hub_that_it_was_signed_for(machine: Machine) -
     assert sent(machine, machine.signed(*BEAT)) == (200, "")
     assert sent(machine, machine.signed(*BEAT, host="hub.elsewhere:8443")) == (401, "signature")
     assert sent(machine, machine.signed(*BEAT) | {"Host": "hub.elsewhere:8443"}) == (401, "signature")
+
+
+@pytest.mark.attack(7)
+@pytest.mark.parametrize("name", [KIOSK, TIME, NONCE, SIGNATURE, BODY, FORM, "Content-Range"])
+def test_what_is_said_twice_is_not_judged_by_the_first_and_used_by_the_second(machine: Machine, name: str) -> None:
+    method, path, body = BEAT
+    signed = machine.signed(*BEAT)
+    said = signed.get(name, "bytes 0-1/2")
+    headers = [*signed.items(), *[(name, said)] * (1 + (name not in signed))]
+    answer = machine.client.request(method, path, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (401, f"header {name.lower()} is said twice")
+
+
+def test_what_proves_nothing_may_be_said_twice(machine: Machine) -> None:
+    method, path, body = BEAT
+    headers = [*machine.signed(*BEAT).items(), ("X-Via", "a"), ("X-Via", "b")]
+    assert machine.client.request(method, path, content=body, headers=headers).status_code == 200
 
 
 @pytest.mark.attack(7)

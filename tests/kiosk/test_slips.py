@@ -22,7 +22,7 @@ from kiosk.hub_link.identity import Identity
 from kiosk.messages.content import decode_content
 from kiosk.messages.envelope import new_key
 from kiosk.messages.masking import mask_name
-from kiosk.messages.paper import CODE_CHARACTERS, PREFIX
+from kiosk.messages.paper import CODE_CHARACTERS, PREFIX, join_codes, read_code, read_paper
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.promise import promise_words
 from kiosk.slips import (
@@ -337,6 +337,13 @@ COPY = second_copy(
     identity=Identity("kiosk-0001", (SIGN := new_sign_key()).private, SIGN.public),
     seal_key=new_seal_key().public,
 )
+
+
+def test_the_second_copy_says_of_its_case_what_the_envelope_says():
+    codes = [read_code(code) for code in COPY.codes]
+    facts = read_paper(join_codes({code.number: code.piece for code in codes})).facts
+    told = (facts.kiosk_id, facts.seq, facts.sha256, facts.key, facts.case_id, facts.receipt_number)
+    assert told == ("kiosk-0001", 17, "ab" * 32, KEY, KEY, STORED.receipt_number)
 
 
 def codes_on(picture):

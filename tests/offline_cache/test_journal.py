@@ -18,6 +18,17 @@ def test_what_was_begun_and_not_resolved_is_found_after_a_restart(open_store, st
     assert journal.open_intents() == []
 
 
+def test_only_the_last_effect_says_whether_the_device_can_be_believed(store: Store) -> None:
+    journal, besides = Journal(store), ("not_printed", "handed_over")
+    assert journal.last_outcome("print", besides=besides) == ""
+    for outcome in ("printed", "not_printed", "unclear", "handed_over"):
+        journal.resolve(journal.begin("print", "x"), outcome)
+    journal.resolve(journal.begin("eject", "x"), "done")
+    assert journal.last_outcome("print", besides=besides) == "unclear"
+    journal.begin("print", "y")
+    assert journal.last_outcome("print", besides=besides) is None
+
+
 def test_the_first_outcome_stays(store: Store) -> None:
     journal = Journal(store)
     intent = journal.begin("print", "x")

@@ -167,6 +167,20 @@ def test_nothing_of_the_parcels_is_left_in_any_file_after_delivery(
     assert (proof.state, proof.receipt, len(proof.sha256)) == ("delivered", b"receipt", 64)
 
 
+def test_after_delivery_no_part_of_a_case_stays_and_every_part_of_the_next_one_does(
+    store: Store, outbox: Outbox
+) -> None:
+    parts = [(name, name.encode()) for name in ("form", "signature", "face")]
+    for key in ("a", "b"):
+        outbox.put(kind="case", key=key, case_id=key, receipt_number=None, parts=parts, stamp=stamp)
+    claimed = outbox.claim(0.0)
+    assert claimed is not None
+    outbox.delivered(claimed.seq, b"receipt")
+    kept = store.query("SELECT sealed FROM parcel ORDER BY id")
+    assert [row["sealed"] for row in kept] == [sealed for _, sealed in parts]
+    assert set(outbox.kept(2).parcels.values()) == {sealed for _, sealed in parts}
+
+
 def test_a_damaged_parcel_is_noticed(store: Store, outbox: Outbox, put) -> None:
     put("a")
     store.write(lambda: store.db.execute("UPDATE parcel SET sealed = x'00'"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from kiosk.catalogue import loader
 from kiosk.catalogue.kinds import kind_named
@@ -56,6 +57,23 @@ def test_a_signed_catalogue_is_taken_and_one_altered_afterwards_is_refused(folde
     path.write_text(path.read_text(encoding="utf-8").replace("value = 1\n", "value = 12\n"), encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"H13.toml: altered"):
         require_signed(folder, pair.public)
+
+
+def test_a_file_that_was_added_to_a_signed_catalogue_is_refused(folder: Path) -> None:
+    pair = new_sign_key()
+    sign_folder(folder, pair.private)
+    service = (folder / "traffic" / "T01.toml").read_text(encoding="utf-8")
+    (folder / "traffic" / "T99.toml").write_text(service.replace('"T01"', '"T99"'), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"T99.toml: altered"):
+        require_signed(folder, pair.public)
+
+
+def test_what_is_used_most_stands_first_in_its_line() -> None:
+    catalogue = load()
+    service, *_ = catalogue.of_line("traffic")
+    rare, usual = (structs.replace(service, key=key, order=order) for key, order in (("A1", 200), ("Z1", 1)))
+    more = structs.replace(catalogue, services={"A1": rare, service.key: service, "Z1": usual})
+    assert [each.key for each in more.of_line("traffic")] == ["Z1", service.key, "A1"]
 
 
 def test_a_catalogue_signed_by_somebody_else_is_refused(folder: Path) -> None:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Applicant
-from kiosk.catalogue.rules import check_named, elements, failed_checks, is_due, unfit
+from kiosk.catalogue.rules import check_named, elements, failed_checks, is_due, needs_date, unfit
 from kiosk.clock import full_years, months_later
 
 TODAY = date(2027, 1, 12)
@@ -194,6 +194,14 @@ def test_who_has_just_reached_the_age_may_and_who_is_a_year_too_old_may_not(birt
     service = structs.replace(load().services["H13"], applicant=Applicant(min_age=16, max_age=60))
     card: dict[str, Any] = {"card_kind": "resident", "birth": date.fromisoformat(birth), "valid_to": None}
     assert unfit(service, **card, today=TODAY) == ([] if fits else ["age"])
+
+
+def test_a_window_needs_the_date_also_where_no_card_is_read() -> None:
+    service = load().services["T01"]
+    assert needs_date(service)
+    without_card = structs.replace(service, steps=())
+    assert needs_date(without_card), "it has windows"
+    assert not needs_date(structs.replace(without_card, checks=()))
 
 
 def test_a_service_that_does_not_say_when_is_due_for_nobody() -> None:
