@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import random
 
 import pytest
@@ -45,6 +46,19 @@ def test_requests_are_the_papers_bytes(cmd: int, para: int, data: bytes, frame: 
 @pytest.mark.parametrize(("tail", "sw3"), [("8084", 0x80), ("8185", 0x81), ("4145", 0x41), ("6064", 0x60)])
 def test_failures_are_the_papers_bytes(tail: str, sw3: int) -> None:
     assert Decoder().feed(bytes.fromhex("AAAAAA966900040000" + tail)) == [Frame(0, 0, sw3)]
+
+
+def test_what_was_read_is_overwritten_where_it_lay() -> None:
+    """``del`` moves the buffer's begin, and what stood before it stays in the process's memory."""
+    decoder, person = Decoder(), b"990101195803170155" * 60
+    first, second = answer(0x90, person), answer(0x90, b"another card" * 180)
+    assert len(decoder.feed(first[:-1])) == 0
+    assert decoder.feed(first[-1:] + second[:-1]) == [Frame(0, 0, 0x90, person)]
+    place = (ctypes.c_char * 1).from_buffer(decoder._buffer)
+    before = ctypes.string_at(ctypes.addressof(place) - len(first), len(first))
+    del place
+    assert person[:18] not in before
+    assert before == bytes(len(first))
 
 
 def test_sam_id_is_shown_as_the_paper_shows_it() -> None:

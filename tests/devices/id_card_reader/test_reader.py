@@ -73,6 +73,20 @@ def test_fingerprint_as_long_as_the_card_has_it(reader_sim: Start, make_reader: 
     assert (card.name, len(card.fingerprint)) == ("李秀兰", int(finger_bytes))
 
 
+def test_module_without_fingerprints_is_asked_once_and_the_cards_are_read_all_the_same(
+    reader_sim: Start, make_reader: Start
+) -> None:
+    sim = reader_sim("--place", "li")
+    reader = make_reader(read_fingerprint=True)
+    sim.do("error", sw3="21", count=1000, command="3010")
+    first = read(reader)
+    assert (first.name, first.fingerprint) == ("李秀兰", b"")
+    sim.do("lift")
+    sim.do("place", card="ho")
+    assert read(reader).name == "何嘉敏"
+    assert sim.do("state")["answered"]["3010"] == 1
+
+
 def test_searches_are_more_than_300_ms_apart(reader_sim: Start, make_reader: Start) -> None:
     sim = reader_sim()
     done = make_reader().read_card(Deadline(1.4))
@@ -98,6 +112,17 @@ def test_removal_is_noticed_whatever_a_search_says_after_a_read(
     sim.do("place", card="wang")
     assert reader.card_present(Deadline(2)).value is True
     assert read(reader).name == "王𠮷䶮㛃"
+
+
+def test_one_look_that_is_disturbed_lifts_no_card(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li", "--find-after-read", "9F")
+    reader = make_reader()
+    read(reader)
+    assert reader.wait_removed(Deadline(0.5)).code is Completion.TIME_OUT
+    sim.do("error", sw3="80", count=1, command="2001")
+    assert reader.wait_removed(Deadline(1.5)).code is Completion.TIME_OUT
+    sim.do("lift")
+    assert reader.wait_removed(Deadline(5)).ok
 
 
 @pytest.mark.parametrize(
