@@ -37,8 +37,9 @@ def offer(
     certain = [step for step in service.steps if not step.conditions]
     if not online and (service.offline == "live" or any(step.offline_in(service) == "ends" for step in certain)):
         return Offer(reason=text("health.needs_network"))
-    for step in certain:
-        if away := device_away(step, peripherals, ("ends", "waits")):
+    by_steps = (device_away(step, peripherals, ("ends", "waits")) for step in certain)
+    for away in (*by_steps, listed(service, peripherals)):
+        if away:
             return Offer(reason=text("health.no_reader" if away == READER else "health.no_device"))
     if wants_slip(service) and not can_print(peripherals):
         return Offer(hint=text("health.no_slip"))
@@ -56,6 +57,15 @@ def device_away(step: StepSpec, peripherals: Peripherals, lost: Sequence[str] = 
         if use.lost in lost and not peripherals.is_usable(use.device):
             return use.device
     return ""
+
+
+def listed(service: Service, peripherals: Peripherals) -> str:
+    """The first device that the service itself asks for and that does not work; "" when there is none.
+
+    A slip that cannot be printed now ends nothing: its number stands on the screen.
+    """
+    asked = (device for device in service.devices if not (device == PRINTER and wants_slip(service)))
+    return next((device for device in asked if not peripherals.is_usable(device)), "")
 
 
 def can_print(peripherals: Peripherals) -> bool:
