@@ -101,8 +101,8 @@ def _faults(files: Mapping[str, bytes], type_of: TypeOf) -> Iterator[Fault]:
     head, lines, departments = (opened[name].read(kind) if name in files else None for name, kind in heads.items())
     around = Around(lines or {}, departments or {})
     services = {name: file.read(Service, type_of) for name, file in opened.items() if "/" in name}
-    if head is not None and not head.version.strip():
-        opened[HEAD].say(Finding(("version",), "empty", "count up from the last one"))
+    if head is not None:
+        opened[HEAD].say(*_head_findings(head))
     if lines is not None and departments is not None:
         opened[LINES].say(*_line_findings(around, {name.partition("/")[0] for name in services}))
     for name, service in services.items():
@@ -121,6 +121,14 @@ def _faults(files: Mapping[str, bytes], type_of: TypeOf) -> Iterator[Fault]:
         if "/" not in name and name not in heads:
             file.say(Finding((), "belongs to nothing", f"{one_of(heads, name)}, or a service in its line's folder"))
         yield from file.found
+
+
+def _head_findings(head: Head) -> Iterator[Finding]:
+    if not re.search("[0-9]", head.version):
+        yield Finding(("version",), f"{head.version!r} counts nothing", "write one like 2027.02, and count it up")
+    for name in ("complaint_phone", "help_phone"):
+        if not re.search("[0-9]{3}", getattr(head, name)):
+            yield Finding((name,), "no telephone number", "write the one that people can call")
 
 
 def _place_findings(name: str, service: Service, services: Mapping[str, Service | None]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Servi
 _MOST_DAYS = 3660
 _WEEK = 7 / 5
 _FILES = "file"
+_AGE = "age"
 _NOTHING: Mapping[str, KnownFact] = {}
 
 
@@ -114,8 +115,26 @@ def _rules(service: Service, around: Around) -> Iterator[Finding]:
         found += condition_findings(rule, facts, ("due", "when", number), whose)
     yield from found
     if not found:
+        yield from _ages(service)
         yield from contradictions((("checks", n), c) for n, c in enumerate(service.checks) if c.only_if is None)
         yield from _due(service, facts)
+
+
+def _ages(service: Service) -> Iterator[Finding]:
+    """Checks of the age, and conditions on it, that are the same for everybody who may ask."""
+    who = service.applicant
+    for number, check in enumerate(service.checks):
+        for rule, path in (
+            (check, ("checks", number, "value")),
+            (check.only_if, ("checks", number, "only_if", "value")),
+        ):
+            if rule is None or rule.fact != _AGE or rule.op not in ("at_least", "at_most"):
+                continue
+            ages = (who.min_age, who.max_age)
+            holds = [rule.value <= age if rule.op == "at_least" else age <= rule.value for age in ages]
+            if holds[0] == holds[1]:
+                said = f"the same for all of {who.min_age} to {who.max_age} years, whom [applicant] lets in"
+                yield Finding(path, said, "mend one of the two, or remove it")
 
 
 def _due(service: Service, facts: Mapping[str, KnownFact]) -> Iterator[Finding]:

@@ -45,6 +45,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for number, each in enumerate(ids):
             if each in ids[:number]:
                 yield Finding(("options", number, "id"), f"{each!r} stands there twice", "give each its own id")
+        labels = [option.label for option in self.options]
+        for number, label in enumerate(labels):
+            if label in labels[:number]:
+                yield Finding(("options", number, "label"), "another option has the same words", "say what differs")
 
 
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:

@@ -47,7 +47,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if not self.fields:
             yield Finding((), "a form asks something", "add [[steps.fields]]")
         for number, field in enumerate(self.fields):
-            if fault := pattern_fault(field.pattern, field.max_length):
+            if field.max_length < 1:
+                yield Finding(("fields", number, "max_length"), "nothing can be typed", "write how many characters")
+            elif fault := pattern_fault(field.pattern, field.max_length):
                 yield Finding(("fields", number, "pattern"), *fault)
 
 

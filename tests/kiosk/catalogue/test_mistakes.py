@@ -106,7 +106,12 @@ MISTAKES = [
     ("lines.toml", 'department = "traffic"', 'department = "cars"', "traffic.department", "no department 'cars'", "one of:"),
     ("lines.toml", "[common]", '[safety]\nname = { zh = "治安", en = "Safety" }\nicon = "car"\ncolour = "#1447B8"\n[common]', "safety", "has no service", "put one into the folder safety"),
     ("departments.toml", 'points = { type = "number"', 'points = { type = "integer"', "traffic.facts.points.type", "'integer' is unknown", "number"),
-    ("catalogue.toml", 'version = "2027.01"', 'version = ""', "version", "empty", "count up"),
+    ("catalogue.toml", 'version = "2027.01"', 'version = ""', "version", "'' counts nothing", "count it up"),
+    ("catalogue.toml", 'help_phone = "110 / 12367"', 'help_phone = "-"', "help_phone", "no telephone number", "can call"),
+    (T01, "min_age = 18", "min_age = 70", "checks[7].only_if.value", "the same for all of 70 to 200 years", "mend one"),
+    (T01, "min_age = 18", "min_age = 18\nmax_age = 69", "checks[7].only_if.value", "the same for all of 18 to 69 years", "mend"),
+    (T01, "max_length = 11", "max_length = 0", "steps[4].fields[0].max_length", "nothing can be typed", "how many"),
+    (T01, '{ zh = "在本大厅领取", en = "Collect in this hall" }', '{ zh = "到车管窗口领取", en = "Collect at the traffic counter" }', "steps[3].options[1].label", "the same words", "what differs"),
     ("catalogue.toml", "help_phone", "helpphone", "helpphone", "unknown key", "is it help_phone?"),
 ]  # fmt: skip
 
@@ -223,6 +228,17 @@ def test_no_machine_starts_with_one_and_none_is_signed(folder: Path, start: Call
         sign_folder(folder, new_sign_key().private)
     with pytest.raises(CatalogueError, match=one_line):
         require_clean(folder, loader.read_folder(folder))
+
+
+def test_whatever_stands_in_a_field_the_check_says_a_line_and_goes_on() -> None:
+    files = {name: raw for name, raw in loader.read_folder(loader.shipped()).items() if "/" not in name or name == E13}
+    lines = files[E13].decode().splitlines()
+    for at, line in enumerate(lines):
+        key, is_pair, _ = line.partition(" = ")
+        for value in ("-1", '""', "[[]]", "{ zh = 1, en = [] }", "[{ fact = 1 }]") if is_pair else ():
+            changed = "\n".join([*lines[:at], f"{key} = {value}", *lines[at + 1 :]])
+            told = shown({**files, E13: changed.encode()})
+            assert all("\n" not in each for each in told), changed
 
 
 @pytest.mark.parametrize("name", [name for name in loader.read_folder(loader.shipped()) if name.endswith(".toml")])
