@@ -105,6 +105,24 @@ def test_command_completes_with_the_drivers_word(start: Any) -> None:
     assert ticket.future.result(1) == Completed(READY, value=7)
 
 
+@pytest.mark.parametrize(
+    ("error", "device"),
+    [
+        ("unplugged", DeviceState.NO_DEVICE),
+        ("no_device", DeviceState.NO_DEVICE),
+        ("silent", DeviceState.OFFLINE),
+        ("port_busy", DeviceState.OFFLINE),
+    ],
+)
+def test_what_is_not_there_is_told_apart_from_what_does_not_work(
+    start: Any, wait_for: Any, error: str, device: DeviceState
+) -> None:
+    supervisor = start(idle_faults=[])
+    supervisor.plan["idle_faults"].append(TryAgain(error))
+    wait_for(lambda: supervisor.plan["setups"] == 2)
+    assert (device, error) in [(status.device, status.error) for status in supervisor.said]
+
+
 def test_statuses_are_said_once_per_change(start: Any, wait_for: Any) -> None:
     device = start(status=DeviceStatus(DeviceState.ONLINE, MediaState.PRESENT))
     idles = device.plan["idles"]

@@ -175,6 +175,23 @@ def test_the_wait_passes(hub: RunningHub) -> None:
     assert guess(hub, "127.0.0.4", 2) == [403, 429], "one more, and the next wait is longer"
 
 
+@pytest.mark.usefixtures("no_tries")
+def test_each_further_wrong_code_waits_longer_up_to_a_minute(hub: RunningHub) -> None:
+    guess(hub, "127.0.0.5", FREE_TRIES)
+    stranger, waits_s = from_address(Machine(hub, "K-guesser"), "127.0.0.5"), []
+    for tries in (FREE_TRIES, FREE_TRIES + 5, FREE_TRIES + 500):
+        # Far enough ahead that a busy computer does not wait it out meanwhile.
+        hub.sql(
+            "update wrong_code set tries = %s, last_at = since + interval '1 minute' where address = '127.0.0.5' "
+            "returning tries",
+            tries,
+        )
+        waits_s.append(int(stranger.enrol(new_code()).headers["Retry-After"]))
+    first, sixth, last = waits_s
+    assert sixth - first > 20
+    assert last <= sixth <= first + 60
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [("10.1.2.3", "10.1.2.3"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("2001:db8:1:2::9", "2001:db8:1:2::/64")],

@@ -179,6 +179,19 @@ def test_a_header_that_the_machine_did_not_sign_is_refused(hub: RunningHub, mach
 
 
 @pytest.mark.attack(3)
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_part_is_as_long_as_its_header_says(hub: RunningHub, machine: Machine, more: int) -> None:
+    sent = a_case(machine)
+    header = json.loads(sent.header_bytes)
+    header["parts"][0]["bytes"] += more
+    changed = envelope.canonical_json(header)
+    signature = envelope.sign_header(changed, machine.keys.private)
+    answer = machine.put(Sealed(sent.key, changed, signature, sent.part))
+    assert (answer.status_code, answer.json()["field"]) == (422, "header.parts[0].bytes")
+    assert envelopes_of(hub, machine) == 0
+
+
+@pytest.mark.attack(3)
 def test_key_of_address_and_header_must_agree(machine: Machine) -> None:
     sent = a_case(machine)
     answer = machine.call("PUT", f"/v1/envelopes/{new_key()}", sent.wire)
