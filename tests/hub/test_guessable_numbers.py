@@ -64,6 +64,16 @@ def test_a_number_alone_tells_only_that_it_is_known(
 
 
 @pytest.mark.attack(11)
+def test_a_machine_that_follows_its_cases_hears_nothing_of_whose_they_are(hub: RunningHub, machine: Machine) -> None:
+    number = filed(machine)
+    keys = [key for (key,) in hub.sql("select key::text from case_file where receipt_number = %s", number)]
+    (case,) = ask(machine, keys=keys).cases
+    assert (case.receipt_number, case.service, case.masked_name) == (number, "", "")
+    assert [state.state for state in case.states] == ["delivered", "accepted"]
+    assert ask(hub.machine(), keys=keys).cases == [], "it filed none of them"
+
+
+@pytest.mark.attack(11)
 def test_a_path_tells_no_more(hub: RunningHub, machine: Machine) -> None:
     number = filed(machine)
     for asker in (machine, hub.machine()):

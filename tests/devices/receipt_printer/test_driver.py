@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from dataclasses import replace
@@ -382,6 +383,40 @@ def test_stray_byte_in_flight_does_not_shift_the_answers():
     assert outcome(driver.print_job(Deadline(5), HELLO)) == (Outcome.NOT_PRINTED, "paper_out")
     driver.teardown()
     thread.join(5)
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [({2: 0x16}, "cover_open"), ({3: 0x1A}, "jammed"), ({2: 0x52}, "printer_error"), ({1: 0x1A}, "offline")],
+    ids=["cover", "cutter", "error", "offline"],
+)
+def test_what_the_printer_says_behind_the_job_may_have_kept_the_slip_in_it(told, reason):
+    """A foreign printer that answers the barrier, and says in the same moment that something is wrong."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        peer, _ = listener.accept()
+        answers, heard = dict.fromkeys(range(1, 5), 0x12), b""
+        while data := peer.recv(4096):
+            heard += data
+            while found := re.search(rb"\x10\x04([\x01-\x04])|\x1dr\x01", heard, re.DOTALL):
+                heard = heard[found.end() :]
+                if found[1] is None:
+                    answers |= told
+                peer.send(bytes((answers[found[1][0]] if found[1] else 0,)))
+        peer.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    settings = ReceiptPrinterSettings(
+        driver="escpos", transport="tcp", host="127.0.0.1", tcp_port=listener.getsockname()[1]
+    )
+    driver = EscposPrinter(settings, lambda _: None)
+    driver.setup()
+    assert outcome(driver.print_job(Deadline(10), HELLO)) == (Outcome.UNKNOWN, reason)
+    driver.teardown()
+    thread.join(10)
     listener.close()
 
 
