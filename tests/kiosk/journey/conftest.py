@@ -62,8 +62,8 @@ class Counter:
         """The service ``key`` has these steps, as a catalogue writes them, instead of its own; a word is a kind."""
         tables = [{"kind": step} if isinstance(step, str) else step for step in steps]
         services = self.machine.catalogue.services
-        steps = tuple(msgspec.convert(table, spec_type(table["kind"])) for table in tables)
-        services[key] = msgspec.structs.replace(services[key], steps=steps, **service)
+        found = tuple(msgspec.convert(table, spec_type(table["kind"])) for table in tables)
+        services[key] = msgspec.structs.replace(services[key], steps=found, **service)
 
     def online(self) -> None:
         """The city answers heartbeats; what it says to questions is in ``answers``."""

@@ -89,6 +89,7 @@ async def test_card_pin_and_eyes(hall: Hall) -> None:
         hall.finger.touch("next")
         while not hall.ended:
             await trio.sleep(0.01)
+    assert hall.visit.identity is not None
     assert (hall.ended, hall.visit.identity.guide_ref) == ([Outcome.NEXT], "guide-1")
     assert hall.events() == ["guide_pin_failed", "guide_confirmed"]
 
