@@ -31,6 +31,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     kinds.mkdir()
     (kinds / "pledge.py").write_text(FILE, encoding="utf-8")
     monkeypatch.setattr(steps, "__path__", [*steps.__path__, str(kinds)])
+    monkeypatch.setattr(steps, "pledge", None, raising=False)
     importlib.invalidate_caches()
     folder = tmp_path / "catalogue"
     shutil.copytree(loader.shipped(), folder)
@@ -40,7 +41,6 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path.write_text(service.replace(NEXT, f"{STEP}\n{NEXT}"), encoding="utf-8")
     yield folder
     sys.modules.pop("kiosk.journey.steps.pledge", None)
-    vars(steps).pop("pledge", None)
 
 
 def check(folder: Path) -> str:
