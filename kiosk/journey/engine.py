@@ -326,5 +326,4 @@ def _to_step(journey: Journey, first: int) -> None:
     """The first step from this place on that is asked; nothing stays of those that are not asked any more."""
     asked = journey.asked()
     journey.records = {at: record for at, record in journey.records.items() if at in asked}
-    journey.trail = [at for at in journey.trail if at in asked]
     journey.position = next((at for at in asked if at >= first), len(journey.service.steps))

@@ -164,6 +164,19 @@ async def test_a_step_is_left_out_only_when_it_is_known_that_its_condition_does_
         counter.last("back")
 
 
+async def test_back_leads_to_nothing_that_is_not_asked_any_more(counter: Counter) -> None:
+    child = {"fact": "card.age", "op": "at_most", "value": 15}
+    counter.steps("T01", question("first"), question("guardian", only_if=child), question("last"))
+    async with counter.doing("T01"):
+        await counter.first("choose")
+        await counter.touch("next", "choose", first="a")
+        await counter.touch("next", "choose", guardian="a")
+        counter.visit.card = ZHAO
+        page = await counter.touch("back", "choose")
+        assert [block.name for block in page.blocks if isinstance(block, Choices)] == ["first"]
+        counter.last("back")
+
+
 async def test_without_a_date_nobody_has_an_age(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(counter.machine.clock), "knows_date", False)
     counter.visit.card = ZHAO
@@ -187,9 +200,14 @@ async def test_what_the_department_said_decides_too(counter: Counter, journeys: 
 async def test_all_conditions_must_hold_and_answers_of_a_step_left_out_are_none(counter: Counter) -> None:
     child = {"fact": "card.age", "op": "at_most", "value": 15}
     guardian = {"fact": "answers.guardian", "op": "is", "value": "a"}
+    resident = {"fact": "card.kind", "op": "is", "value": "resident"}
     counter.visit.card = ZHAO
     counter.steps(
-        "T01", question("guardian", only_if=child), question("which", only_if=[child, guardian]), question("last")
+        "T01",
+        question("guardian", only_if=child),
+        question("which", only_if=[child, guardian]),
+        question("school", only_if=[resident, child]),
+        question("last"),
     )
     async with counter.doing("T01"):
         page = await counter.first("choose")
