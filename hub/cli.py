@@ -20,7 +20,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from hub.api.strangers import Doors, is_loopback
+from hub.api.strangers import Doors
 from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
 from hub.batch_folder import exit_code as exit_of_files
 from hub.catalogue_commands import catalogue
@@ -40,6 +40,7 @@ from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
+from kiosk.messages.address import is_loopback_host
 from kiosk.messages.ours import read_ours
 
 DEMO_DAY = "2027-01-12"
@@ -133,7 +134,7 @@ def serve(
     """Serve on a PostgreSQL that is there."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
-    if tls_cert is None and not behind and not is_loopback(host):
+    if tls_cert is None and not behind and not is_loopback_host(host):
         raise click.ClickException(f"{host} is beyond this computer: give --tls-cert and --tls-key, or --behind FRONT")
     guard = Connections(Limits(in_all=connections, by_address=connections_by_address), frozenset(behind))
     try:

@@ -6,7 +6,6 @@ All of it is under ``/demo``, unsigned, and refused to anyone but this machine i
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from hub.context import Hub
 from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.server import Extras
+from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import decode
 
 PEOPLE = Path(__file__).parent / "people" / "people.toml"
@@ -69,11 +69,7 @@ async def _set(hub: Hub, faults: Faults) -> Faults:
 
 def _loopback_only(connection: ASGIConnection, _: BaseRouteHandler) -> None:
     host = connection.client.host if connection.client else ""
-    try:
-        ours = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        ours = False
-    if not ours:
+    if not is_loopback_host(host):
         raise Problem(403, "loopback_only", "only this machine itself may do that")
 
 

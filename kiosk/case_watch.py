@@ -25,7 +25,6 @@ GIVE_UP_S = 3600.0
 TOGETHER_S = 1.0
 """Who is due so soon is asked for in the same question."""
 _REMEMBERED = 1000
-_WAITING = frozenset({CaseState.STORED, CaseState.DELIVERED})
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -136,10 +135,10 @@ class CaseWatch:
         now = trio.current_time()
         for each in due:
             word = answered.get(each.number)
-            if word is not None and word.state not in _WAITING:
+            if word is not None and not CaseState.before_acceptance(word.state):
                 self._know(each.number, word)
                 self._publish("case", case_id=each.case_id, state=word.state)
-            if (word is not None and word.state not in _WAITING) or now >= each.gives_up:
+            if (word is not None and not CaseState.before_acceptance(word.state)) or now >= each.gives_up:
                 self._followed.pop(each.number, None)
                 continue
             each.due = now + each.pause_s

@@ -25,9 +25,13 @@ class CaseState(StrEnum):
     WITHDRAWN = "withdrawn"
     UNCOLLECTED = "uncollected"
 
+    @classmethod
+    def before_acceptance(cls, state: str) -> bool:
+        """Whether the department has not spoken yet: the case is on its way. False for a state that nobody knows."""
+        return state in (cls.STORED, cls.DELIVERED)
+
 
 STOPPED = frozenset({CaseState.NOT_ACCEPTED, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.UNCOLLECTED})
-NOT_YET_ACCEPTED = frozenset({CaseState.STORED, CaseState.DELIVERED})
 CLOCK_RUNS = frozenset({CaseState.ACCEPTED, CaseState.IN_REVIEW})
 """Only now is there a promised date (DESIGN §2)."""
 

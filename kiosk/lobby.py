@@ -11,7 +11,6 @@ from kiosk.catalogue.model import Line, Service
 from kiosk.health import Offer, offer
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
-from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import DueFact, DueQuestion
 from kiosk.pages import (
     Action,
@@ -179,7 +178,7 @@ async def what_is_due(machine: Machine, id_number: str) -> Due:
 def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
     """After the tap: who this is (masked), what is due across the three lines, and what this person can start."""
     card = visit.card
-    name = same(mask_name(card.shown_name)) if card else NOTHING
+    name = same(visit.masked_name)
     every = _tiles(machine, machine.catalogue.of_police_lines, card)
     open_, shut = [t for t in every if t.action.enabled], [t for t in every if not t.action.enabled]
     blocks: list = [*_due_blocks(machine, due, card)]

@@ -11,7 +11,6 @@ import trio
 from devices.receipt_printer.job import PrintJob, Qr, result_of
 from kiosk.catalogue.model import Service
 from kiosk.machine import Machine
-from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import PREFIX
 from kiosk.pages import Answer, Hero, Page
 from kiosk.paper_doubt import clear_doubt, is_printed
@@ -107,9 +106,7 @@ def _printing_page(visit: Visit, *, is_filed: bool) -> Page:
 
 async def print_sheet(visit: Visit, title: Text, service: Service, sections: Sequence[Section]) -> None:
     """Print a sheet that has no receipt number, such as 一次性告知单, and say how it went."""
-    card = visit.card
-    person = mask_name(card.shown_name) if card else ""
-    head = letterhead(visit.machine, title, service.name, line=service.line, person=person)
+    head = letterhead(visit.machine, title, service.name, line=service.line, person=visit.masked_name)
     outcome, error = await shown_printing(visit, sheet_job(head, sections, visit.settings.language), "notice", Slip())
     if outcome == "printed":
         page = message("printed", "printer", "ok", text("print.sheet_done"), text("print.sheet_take"), timeout_s=30.0)

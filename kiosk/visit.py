@@ -12,6 +12,7 @@ import trio
 from devices.id_card_reader.card import IdCard
 from kiosk.machine import Machine
 from kiosk.messages.content import Identity
+from kiosk.messages.masking import mask_name
 from kiosk.messages.visits import VisitKey
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
@@ -145,6 +146,11 @@ class Visit:
         self.card, self._key = card, None
         reader = self.machine.next_card.reader
         self._added = self.machine.peripherals.begin(reader, "read_added_addresses", ADDED_ADDRESSES_S)
+
+    @property
+    def masked_name(self) -> str:
+        """What may stand on a public screen and on paper of the one whose card was read; "" before that."""
+        return mask_name(self.card.shown_name) if self.card else ""
 
     def key(self) -> VisitKey | None:
         """What asks the hub about the person of ``card``, and about nobody else; None before a card was read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
 
 from litestar.connection import ASGIConnection
@@ -10,6 +9,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from hub.api.problems import not_found
+from kiosk.messages.address import is_loopback_host
 
 MONITOR = "tongban.monitor"
 """Where the front says in a request's scope that whoever asks may read figures and schema."""
@@ -33,7 +33,7 @@ class Doors(NamedTuple):
     def is_monitor(self, scope: HTTPScope) -> bool:
         """Whether this computer asks, or one that watches over it."""
         host = scope["client"][0] if scope["client"] else ""
-        return is_loopback(host) or host in self.monitors
+        return is_loopback_host(host) or host in self.monitors
 
 
 def monitors_only(connection: ASGIConnection, _: BaseRouteHandler) -> None:
@@ -43,11 +43,3 @@ def monitors_only(connection: ASGIConnection, _: BaseRouteHandler) -> None:
 
 
 NOBODY_ELSE = Doors()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or ``localhost`` is this computer's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -23,6 +23,7 @@ from kiosk.catalogue.loader import load
 from kiosk.demo.people import Person, people_of
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
+from kiosk.messages.address import is_loopback_host
 from kiosk.text import Text, text
 
 PAGE = Path(__file__).parent / "static" / "bench.html"
@@ -159,7 +160,7 @@ def application(bench: Bench) -> Litestar:
 
 def _only_from_here(request: Request[Any, Any, Any]) -> None:
     # Another site's page in the same browser must not operate the bench, nor a name that points here.
-    if (request.url.hostname or "") not in ("127.0.0.1", "localhost"):
+    if not is_loopback_host(request.url.hostname or ""):
         raise PermissionDeniedException("the bench is served on loopback only")
     origin = request.headers.get("origin")
     if origin and origin != f"http://{request.headers.get('host', '')}":

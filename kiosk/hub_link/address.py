@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import SplitResult, urlsplit
+
+from kiosk.messages.address import is_loopback_host
 
 
 def address_fault(url: str) -> str:
@@ -18,7 +19,7 @@ def address_fault(url: str) -> str:
         return "has blanks or signs that no address has; write https://host[:port]"
     if parts.username is not None or parts.query or parts.fragment:
         return "more than an address; write https://host[:port] only"
-    if parts.scheme == "http" and not _is_loopback_host(parts.hostname):
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname):
         return "http:// is allowed to loopback only; use https://"
     return ""
 
@@ -26,7 +27,7 @@ def address_fault(url: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether the address is on this computer."""
     parts = _parts(url)
-    return parts is not None and _is_loopback_host(parts.hostname or "")
+    return parts is not None and is_loopback_host(parts.hostname or "")
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -35,10 +36,3 @@ def _parts(url: str) -> SplitResult | None:
         return parts if parts.port is None or parts.port else None
     except ValueError:
         return None
-
-
-def _is_loopback_host(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,7 +11,6 @@ from devices.id_card_reader.card import IdCard
 from kiosk.card_reading import read_card
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import Identity
-from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page
 from kiosk.staff import MAX_DIGITS, Staff, is_same_person
 from kiosk.text import NOTHING, Text, same, text
@@ -91,8 +90,7 @@ def _checking_page(journey: Journey) -> Page:
 
 
 def _confirm_page(journey: Journey) -> Page:
-    card = journey.visit.card
-    person = same(mask_name(card.shown_name)) if card else NOTHING
+    person = same(journey.visit.masked_name)
     actions = (
         Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
         Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),

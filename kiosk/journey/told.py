@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
+from kiosk.cases import CLOCK_RUNS, CaseState
 from kiosk.catalogue.model import Catalogue, Service
 from kiosk.clock import local
 from kiosk.messages.questions import CaseProgress, ProgressState
 from kiosk.promise import promise_words
 from kiosk.text import NOTHING, Text, plain, text, worded
 
-_ACCEPTED = frozenset(CaseState) - NOT_YET_ACCEPTED - {CaseState.NOT_ACCEPTED}
+_ACCEPTED = frozenset(s for s in CaseState if not CaseState.before_acceptance(s)) - {CaseState.NOT_ACCEPTED}
 
 
 def state_words(state: str) -> Text:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from devices.receipt_printer.job import Code128, Columns, Cut, Element, Feed, Line, PrintJob, Qr, Rule
 from devices.receipt_printer.text import columns_of
-from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState, grouped
+from kiosk.cases import CLOCK_RUNS, CaseState, grouped
 from kiosk.clock import local
 from kiosk.slips.model import Letterhead, Row, Section, SlipModel
 from kiosk.text import Text, plain, text
@@ -135,7 +135,7 @@ def _state(model: SlipModel, language: str) -> Iterator[Element]:
     yield Feed()
     yield Line(words, size, bold=True, align="center")
     yield Feed()
-    if model.state in NOT_YET_ACCEPTED:
+    if CaseState.before_acceptance(model.state):
         yield Line(_say(f"promise.{model.state}", language), align="center")
     if model.reasons:
         yield Line(_say("reasons", language), bold=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.cases import grouped, is_receipt_number, new_id, receipt_number
+from kiosk.cases import CaseState, grouped, is_receipt_number, new_id, receipt_number
 from offline_cache.counters import Counters
 from offline_cache.store import Store
 
@@ -45,3 +45,8 @@ def test_ids_are_uuid7_and_rise() -> None:
 
 def test_a_machine_without_four_digits_still_has_a_number_of_24() -> None:
     assert receipt_number("990101", "east-7", date(2027, 1, 12), 1)[6:10] == "0007"
+
+
+def test_before_acceptance_is_what_the_department_has_not_spoken_of() -> None:
+    assert [s.value for s in CaseState if CaseState.before_acceptance(s)] == ["stored", "delivered"]
+    assert not CaseState.before_acceptance("a state of a newer hub")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import trio
 
-from kiosk.cases import CLOCK_RUNS, NOT_YET_ACCEPTED, CaseState
+from kiosk.cases import CLOCK_RUNS, CaseState
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.applicant import applicant_of
@@ -97,7 +97,7 @@ async def _follow(journey: Journey) -> None:
 
     async def follow() -> None:
         with trio.move_on_after(FOLLOW_S):
-            while journey.state in (CaseState.STORED, CaseState.DELIVERED):
+            while CaseState.before_acceptance(journey.state):
                 word = await journey.machine.watch.next_word(journey.receipt_number, journey.state)
                 if word is None:
                     journey.offline = True
@@ -137,7 +137,7 @@ def _result_page(journey: Journey) -> Page:
 
 def _result_blocks(journey: Journey) -> tuple[Block, ...]:
     state, service = journey.state, journey.service
-    if state in NOT_YET_ACCEPTED:
+    if CaseState.before_acceptance(state):
         name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
         return (_result_hero(text(f"result.{name}"), service.what_next_offline),)
     if state in CLOCK_RUNS:

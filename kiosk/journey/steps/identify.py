@@ -9,7 +9,7 @@ from kiosk.catalogue.model import About, StepSpec, Use
 from kiosk.catalogue.rules import needs_date
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.messages.masking import mask_name, mask_number
+from kiosk.messages.masking import mask_number
 from kiosk.pages import Answer, CardPrompt, Fact
 from kiosk.refusals import card_problem
 from kiosk.text import NOTHING, same, text
@@ -33,7 +33,7 @@ async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
     which = "added" if applicant.added_addresses else "unread" if applicant.added_addresses_unread else ""
     address = [Fact(label=text("review.address"), value=text(f"review.address_{which}"))] if which else []
     return [
-        Fact(label=text("review.name"), value=same(mask_name(card.shown_name))),
+        Fact(label=text("review.name"), value=same(journey.visit.masked_name)),
         Fact(label=text("review.number"), value=same(mask_number(card.number))),
         *address,
     ]

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
-from kiosk.cases import NOT_YET_ACCEPTED, STOPPED, CaseState, unbroken
+from kiosk.cases import STOPPED, CaseState, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.told import accepted_at, last_reasons, promise
-from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero, Page, Receipt
 from kiosk.paper_doubt import late_end
@@ -125,12 +124,12 @@ def _trouble_page(journey: Journey, number: str, code: str, outcome: Printed, er
 
 
 def _model(journey: Journey, copy: int) -> SlipModel:
-    card, service, machine = journey.visit.card, journey.service, journey.machine
+    service, machine = journey.service, journey.machine
     promised_on = journey.promised_on
     return paper(
         journey,
         service,
-        mask_name(card.shown_name) if card else "",
+        journey.visit.masked_name,
         receipt_number=journey.receipt_number,
         slip_code=journey.slip_code,
         state=journey.state.value,
@@ -153,7 +152,7 @@ def paper(journey: Journey, service: Service, person: str, *, state: str, **fact
 
 
 def _what_next(service: Service, state: str) -> Text:
-    if state in NOT_YET_ACCEPTED:
+    if CaseState.before_acceptance(state):
         return service.what_next_offline
     if state in STOPPED:
         return text("slip.next_stopped")
