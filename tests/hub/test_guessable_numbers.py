@@ -232,6 +232,7 @@ def test_a_complaint_is_rated_with_its_slip(hub: RunningHub, machine: Machine) -
 
 def test_tries_that_are_a_day_old_are_forgotten(hub: RunningHub, machine: Machine) -> None:
     columns = "insert into slip_try (kiosk_id, receipt_number, with_code, at)"
-    hub.sql(f"{columns} values ('K-old', 'N', true, %s) returning 1", datetime(2020, 1, 1, tzinfo=UTC))
+    for kiosk_id, day in (("K-old", 10), ("K-young", 12)):
+        hub.sql(f"{columns} values (%s, 'N', true, %s) returning 1", kiosk_id, datetime(2027, 1, day, tzinfo=UTC))
     ask(machine, receipt_number="unknown")
-    assert hub.sql("select 1 from slip_try where kiosk_id = 'K-old'") == []
+    assert hub.sql("select kiosk_id from slip_try where receipt_number = 'N'") == [("K-young",)]
