@@ -120,8 +120,8 @@ def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
     )
     model = SlipModel(head=head, receipt_number=receipt, state="stored", progress_qr=receipt, second_copy=copy)
     if not printer.drivers:
-        printer.driver()
-    done = printer.drivers[0].print_job(Deadline(20), slip_job(model))
+        printer.driver(barrier_timeout_s=HANG_S)
+    done = printer.drivers[0].print_job(Deadline(HANG_S), slip_job(model))
     assert done.value.outcome is Outcome.PRINTED
     printer.wait(lambda: printer.state["slips"])
     return printer.slip_path(printer.state["slips"], "png")
