@@ -22,7 +22,7 @@ from kiosk.clock import Clock
 from kiosk.config import ConfigError
 from kiosk.machine import Machine
 from kiosk.next_card import NextCard
-from kiosk.pages import Notice, Page, Settings
+from kiosk.pages import Board, Notice, Page, Settings
 from kiosk.peripherals import Peripherals
 from kiosk.printing import print_job
 from kiosk.roster import CAMERA, PRINTER, READER
@@ -32,6 +32,8 @@ from kiosk.slips.letterhead import letterhead
 from kiosk.text import same
 from kiosk.visit import Visit
 from tests.kiosk.conftest import Finger, accepted
+from tests.kiosk.maintenance.desk import PIN, said
+from tests.kiosk.maintenance.test_real_devices import NUMBERS
 from tests.waiting import comes_true
 
 PEOPLE = Path(__file__).resolve().parents[2] / "hub" / "people" / "people.toml"
@@ -131,6 +133,43 @@ async def test_both_readers_are_examined_with_kind_and_level(hall: Any) -> None:
         (RIGHT, READER, "sam_v"),
     }
     assert (rows[LEFT]["level"], rows[RIGHT]["level"]) == ("error", "ok")
+
+
+async def test_technician_tests_the_other_reader_while_the_own_card_stays_where_it_lies(hall: Any) -> None:
+    async with hall() as it:
+        it.machine.staff.enrol(NUMBERS["technician"], "technician", "tech-1", PIN)
+        it.hands[RIGHT].do("place", card="technician")
+        await it.page("maintenance_offer")
+        it.finger.touch("maintenance")
+        await it.page("maintenance_pin")
+        it.finger.touch("next", pin=PIN)
+        board = await it.page("maintenance")
+        rows = [row for block in board.blocks if isinstance(block, Board) for row in block.rows]
+        assert [(row.name.en, row.level) for row in rows] == [
+            (f"ID card reader ({LEFT})", "ok"),
+            (f"ID card reader ({RIGHT})", "ok"),
+        ]
+        it.finger.touch(f"device:{LEFT}")
+        await it.page("maintenance_device")
+        it.finger.touch("test_read")
+        asked = said(await it.page("maintenance_read"))
+        assert "your own card stays where it is" in asked
+        it.hands[LEFT].do("place", card="test")
+        assert NUMBERS["test"] in said(await it.page("maintenance_read_result"))
+        it.finger.touch("back")
+        await it.page("maintenance_device")
+        it.finger.touch("self_test")
+        assert "Self-test passed" in said(await it.page("maintenance_tested"))
+        it.hands[LEFT].do("lift")
+        it.finger.touch("back")
+        await it.page("maintenance_device")
+        it.hands[RIGHT].do("lift")
+        await it.page("home")
+        tests = [row.detail for row in it.machine.audit_log.rows() if row.event == "maintenance_test"]
+    assert [(row["device"], row["test"], row["outcome"]) for row in tests] == [
+        (LEFT, "test_read", "ok"),
+        (LEFT, "self_test", "ok"),
+    ]
 
 
 # -- what a machine makes of what its devices say ----------------------------------------------------------------

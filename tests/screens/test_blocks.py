@@ -49,12 +49,20 @@ def action(id: str = "do", label: str = "做", **more: object) -> Action:
 # -- hero, notice, paragraph -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", ["info", "ok", "warn", "error"])
-def test_hero_and_notice_tell_the_level_by_sign_and_colour(level: str) -> None:
-    colour, tint = theme.LEVELS[level]
+@pytest.mark.parametrize(
+    ("level", "sign", "colour"),
+    [
+        ("info", "info", theme.BLUE),
+        ("ok", "check-circle", theme.GREEN),
+        ("warn", "warning", theme.AMBER),
+        ("error", "warning-circle", theme.RED),
+    ],
+)
+def test_hero_and_notice_tell_the_level_by_sign_and_colour(level: str, sign: str, colour: theme.Colour) -> None:
+    tint = theme.LEVELS[level][1]
     for block in (Hero(icon="", level=level, title=same("题")), Notice(level=level, text=same("题"))):
         seen = drawn(block)
-        assert alike(seen.sign(theme.LEVEL_ICONS[level]).colour, colour)
+        assert alike(seen.sign(sign).colour, colour)
         assert seen.count(tint) == 1
         others = [t for other, (_, t) in theme.LEVELS.items() if other != level]
         assert [seen.count(other) for other in others] == [0, 0, 0]
