@@ -12,6 +12,7 @@ import pytest
 
 from hub.department import Application, Decision, promised
 from hub.departments import departments
+from hub.work import make_jobs
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
@@ -198,6 +199,23 @@ def test_a_repeated_envelope_reaches_the_department_once(hub: RunningHub, machin
     assert hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of("wang")) == [
         (date(2028, 1, 31),)
     ]
+
+
+def test_a_worker_that_died_after_the_word_was_written_says_it_no_second_time(
+    hub: RunningHub, machine: Machine
+) -> None:
+    sent = machine.file_case("wang", "H13", "H-again")
+    machine.wait_for("H-again", "accepted")
+    waits = "select 1 from procrastinate_jobs where args->>'key' = %s and status in ('todo', 'doing')"
+
+    async def ask_again() -> None:
+        jobs = make_jobs(hub.dsn)
+        async with jobs.open_async():
+            await jobs.configure_task("ask_department").defer_async(key=sent.key)
+
+    asyncio.run(ask_again())
+    eventually(lambda: not hub.sql(waits, sent.key), "the second job's end", limit_s=60)
+    assert machine.states("H-again") == ["delivered", "accepted"]
 
 
 def test_a_department_asked_twice_gives_its_first_answer_and_acts_once(hub: RunningHub) -> None:

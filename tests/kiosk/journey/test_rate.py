@@ -15,7 +15,7 @@ from kiosk.slips.intents import Slip, begin_slip
 from kiosk.text import text
 from kiosk.visit import FiledCase
 from offline_cache.errors import StoreFull
-from tests.kiosk.journey.conftest import CODE, Counter, number, told, words
+from tests.kiosk.journey.conftest import CODE, ZHAO, Counter, number, told, words
 
 
 @pytest.fixture
@@ -122,6 +122,35 @@ async def test_only_a_bad_grade_is_asked_for_its_reason(
         await counter.touch(touched, "rated", **values)
         counter.last("continue")
     assert [(r.grade, r.reasons) for r in said] == [(2, reasons)]
+
+
+@pytest.mark.parametrize(("grade", "then"), [(1, "rate_reason"), (2, "rate_reason"), (3, "rated"), (4, "rated")])
+async def test_whom_it_pleased_is_not_asked_what_was_bad(counter: Counter, grade: int, then: str) -> None:
+    counter.visit.filed.append(FiledCase("a", number(1), "T01"))
+    async with counter.doing("C02"):
+        await counter.first("rate")
+        await counter.touch(f"grade:{grade}", then)
+        if then == "rate_reason":
+            await counter.touch("skip", "rated")
+        counter.last("continue")
+
+
+async def test_a_case_that_is_not_the_cards_is_not_rated(counter: Counter, said: list[Rating]) -> None:
+    counter.visit.card = ZHAO
+    mine = told(2, "delivered", "accepted")
+    counter.answers["progress"] = lambda asked: (
+        ProgressAnswer([mine]) if asked.id_number else ProgressAnswer([], known=True)
+    )
+    async with counter.doing("C02"):
+        await counter.first("receipt_number")
+        await counter.touch("next", "slip_code", number=number(1))
+        page = await counter.touch("no_code", "receipt_number")
+        assert text("rate.not_yours").zh in words(page)
+        await counter.touch("next", "slip_code", number=number(2))
+        await counter.touch("no_code", "rate")
+        await counter.touch("grade:5", "rated")
+        counter.last("continue")
+    assert [(r.receipt_number, r.service, r.id_number) for r in said] == [(number(2), "T01", ZHAO.number)]
 
 
 async def test_who_does_not_want_to_rate_is_not_counted(counter: Counter, said: list[Rating]) -> None:

@@ -1,0 +1,35 @@
+"""The way back: it leads to what was asked before, and not to what only looked something up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.pages import Choices
+from tests.kiosk.journey.conftest import ZHAO, Counter
+
+BOTH = {"zh": "字", "en": "word"}
+
+
+def question(name: str) -> dict[str, Any]:
+    options = [{"id": option, "label": BOTH} for option in ("a", "b")]
+    return {"kind": "choose", "name": name, "label": BOTH, "title": BOTH, "options": options}
+
+
+def asked(counter: Counter) -> list[str]:
+    return [block.name for block in counter.page.blocks if isinstance(block, Choices)]
+
+
+async def test_back_passes_over_a_card_that_was_read_already(counter: Counter) -> None:
+    """Who is sent there would be sent on at once: the way back would be closed for ever."""
+    counter.visit.card = ZHAO
+    counter.steps("T01", question("one"), "identify", question("two"), question("three"))
+    async with counter.doing("T01"):
+        await counter.first("choose")
+        await counter.touch("next", "choose", one="a")
+        await counter.touch("next", "choose", two="b")
+        assert asked(counter) == ["three"]
+        await counter.touch("back", "choose")
+        assert asked(counter) == ["two"]
+        await counter.touch("back", "choose")
+        assert asked(counter) == ["one"]
+        counter.last("back")
