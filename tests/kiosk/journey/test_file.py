@@ -9,7 +9,10 @@ import pytest
 import trio
 import trio.testing
 
+from devices.contract import Completed
 from devices.receipt_printer.job import Outcome as Ended
+from devices.receipt_printer.job import PrintResult
+from devices.vocabulary import Completion
 from kiosk.case_watch import Word, word_of
 from kiosk.cases import CaseState
 from kiosk.hub_link.state import LinkState
@@ -124,6 +127,28 @@ async def test_a_slip_that_nobody_knows_of_is_copied_and_marked(filing: Counter)
     first, copy = filing.papers
     assert "副本" not in first
     assert "副本 · 补打第 1 次" in copy
+    assert filing.machine.journal.open_intents() == []
+
+
+async def test_a_slip_that_came_out_after_all_is_followed_by_no_copy(filing: Counter) -> None:
+    """The printer says so when it is asked, before anything else is printed."""
+    call, filing.printer = filing.machine.peripherals.call, Ended.UNKNOWN
+
+    async def came_out(name: str, command: str, limit_s: float, **arguments: Any) -> Completed:
+        if command == "await_end":
+            await trio.sleep_forever()
+        if command == "reset":
+            return Completed(Completion.SUCCESS, PrintResult(Ended.PRINTED))
+        return await call(name, command, limit_s, **arguments)
+
+    filing.machine.peripherals.call = came_out  # type: ignore[method-assign]
+    async with filing.doing("T01"):
+        await filing.first("result")
+        await filing.touch("next", "slip_trouble")
+        filing.printer = Ended.PRINTED
+        await filing.touch("again", "slip")
+        filing.last("next")
+    assert len(filing.papers) == 1
     assert filing.machine.journal.open_intents() == []
 
 
