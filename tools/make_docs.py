@@ -48,10 +48,10 @@ One table for each device; a device without a table is not there. `driver` names
 elsewhere: it is resolved at every open. What is configured here can be a real device or an emulator; drivers never
 know.
 
-`<name>` is free: the machine finds a device by its driver's kind (`kiosk devices` shows it). Of two readers either takes
-the tap, and the first that has a card is the one. A slip comes from the first printer, in the order of the file, that
-answers and has paper; each printer's paper is in doubt by itself. There is one face camera at most; a camera of the
-kind `document_camera` is never looked through for a face.
+`<name>` is free: the machine finds a device by its driver's kind (`kiosk devices` shows it). Of two readers either
+takes the tap, and the first that has a card is the one. A slip comes from the first printer, in the order of the file,
+that answers and has paper; each printer's paper is in doubt by itself. There is one face camera at most; a camera of
+the kind `document_camera` is never looked through for a face.
 """
 JOURNEYS_HEAD = """# Journeys
 
