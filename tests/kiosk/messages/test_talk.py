@@ -220,6 +220,14 @@ def test_contents_come_back_as_they_were() -> None:
     assert content.decode_content("case", content.encode_content(form)) == form
 
 
+def test_what_the_hub_would_not_read_is_not_filed() -> None:
+    """The person stands here now; when the hub refuses it they have gone."""
+    with pytest.raises(InvalidMessage, match="grade"):
+        content.encode_content(content.Rating("1", "T01", 6))
+    with pytest.raises(InvalidMessage, match="kind"):
+        content.encode_content(content.Complaint("words", "a\nb"))
+
+
 @pytest.mark.parametrize(("grade", "field"), [(0, "grade"), (6, "grade"), (None, "grade"), ("5", "grade")])
 def test_a_rating_has_five_grades(grade: object, field: str) -> None:
     plain = msgspec.json.encode({"receipt_number": "1", "service": "T01", "grade": grade})
