@@ -355,6 +355,8 @@ def test_grades_are_told_by_faces_from_green_to_red_and_each_answers() -> None:
     colours = (theme.GREEN, theme.GREEN, theme.BLUE, theme.AMBER, theme.RED)
     for face, colour in zip(faces, colours, strict=True):
         assert alike(seen.sign(face).colour, colour)
+    heights = [seen.top(seen.sign(face)) for face in faces]
+    assert heights == sorted(heights, reverse=True), "the best is the uppermost, as its words are"
     for target in seen.targets:
         target.tapped()
     assert look.answered == ["5", "4", "3", "2", "1"]
