@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
 from kiosk.clock import Clock
-from kiosk.pages import Action, Chip, Hero, Page, Settings
+from kiosk.pages import Action, Chip, Field, Hero, Page, Settings
 from kiosk.text import same, text
 from screens import fonts, theme
+from screens.blocks import draw
 from screens.frames import home, step
 from screens.frames.cover import cover
 from screens.frames.ring import Ring
 from screens.icons import glyph, known
+from screens.keyboard import keyboard
 from screens.panel import Panel, Target, absolute
 from tests.screens.drawing import Drawn, alike, look_of
 
@@ -163,6 +166,56 @@ def test_cover_says_in_both_languages_that_the_visit_is_erased() -> None:
     for word in seen.texts:
         middle = seen.words(word)
         assert abs(seen.left(middle) + middle.width / 2 - theme.WIDTH / 2) <= 1
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def keys_of(kind: str, growth: float = 1.0) -> Drawn:
+    block = Field(name="f", label=same("栏"), keys=kind)
+    look = look_of(values={"f": ""}, focused="f")
+    draw(block, look, theme.CONTENT)
+    return Drawn(keyboard(look, block, growth))
+
+
+@pytest.mark.parametrize("kind", ["digits", "text"])
+def test_keys_grow_in_height_and_never_in_width(kind: str) -> None:
+    usual, high = keys_of(kind), keys_of(kind, 1.4)
+    assert high.panel.height > usual.panel.height
+    assert [t.width for t in high.targets] == [t.width for t in usual.targets]
+    for target in usual.targets:
+        assert target.height >= theme.Metrics().touch
+    assert {t.height for t in high.targets} == {round((124 if kind == "digits" else 100) * 1.4)}
+
+
+def test_space_is_the_widest_key_and_erase_is_wider_than_a_letter() -> None:
+    seen = keys_of("text")
+    width = {t.a11y_label: t.width for t in seen.targets}
+    assert width["空格"] == pytest.approx(4 * width["q"], abs=1)
+    assert width["清空"] == pytest.approx(2 * width["q"], abs=1)
+    assert width["删除"] == pytest.approx(1.6 * width["q"], abs=1)
+    assert max(width, key=lambda key: width[key]) == "空格"
+
+
+@pytest.mark.parametrize("kind", ["digits", "id_number", "receipt", "text"])
+def test_rows_of_keys_stand_in_the_middle_with_the_same_gap(kind: str) -> None:
+    seen = keys_of(kind)
+    rows: dict[int, list[Target]] = {}
+    for target in seen.targets:
+        rows.setdefault(round(seen.top(target)), []).append(target)
+    assert len(rows) >= 4
+    for row in rows.values():
+        left, right = seen.left(row[0]), theme.WIDTH - seen.left(row[-1]) - row[-1].width
+        assert left == pytest.approx(right, abs=2)
+        for one, other in pairwise(row):
+            assert seen.left(other) - seen.left(one) - one.width == pytest.approx(theme.KEY_GAP, abs=2)
+
+
+def test_keys_that_take_back_are_darker_than_keys_that_write() -> None:
+    seen = keys_of("text")
+    assert seen.count(theme.KEY_DARK) == 2
+    assert seen.count(theme.WHITE) == len(seen.targets) - 2
+    assert keys_of("id_number").count(theme.KEY_DARK) == 1, "an ID number has an X in place of the clearing key"
 
 
 # -- panels and signs --------------------------------------------------------------------------------------------
