@@ -211,6 +211,22 @@ def test_rows_of_keys_stand_in_the_middle_with_the_same_gap(kind: str) -> None:
             assert seen.left(other) - seen.left(one) - one.width == pytest.approx(theme.KEY_GAP, abs=2)
 
 
+@pytest.mark.parametrize("kind", ["digits", "id_number", "receipt", "text"])
+def test_every_key_writes_what_stands_on_it(kind: str) -> None:
+    block = Field(name="f", label=same("栏"), keys=kind)
+    look = look_of(values={"f": ""}, focused="f")
+    draw(block, look, theme.CONTENT)
+    written = 0
+    for target in Drawn(keyboard(look, block)).targets:
+        if len(target.a11y_label) == 1:
+            look.values["f"] = ""
+            target.tapped()
+            assert look.values == {"f": target.a11y_label}
+            written += 1
+    assert written >= 10
+    assert look.answered == [], "a key answers nothing"
+
+
 def test_keys_that_take_back_are_darker_than_keys_that_write() -> None:
     seen = keys_of("text")
     assert seen.count(theme.KEY_DARK) == 2
