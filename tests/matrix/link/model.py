@@ -129,7 +129,7 @@ def claim_and_send(setting: Setting, state: State) -> Iterator[State]:
         yield sent._replace(waiting=state.waiting | {item}, tries=tries, wire=state.wire | {request})
 
 
-@transition("hub.inbox:receive", "hub.inbox:_look", "hub.inbox:_take")
+@transition("hub.inbox:receive", "hub.inbox:_look", "hub.inbox:_commit_envelope")
 def hub_receives(setting: Setting, state: State) -> Iterator[State]:
     """Key, effect and receipt in one transaction; a known key gives the same receipt or 409."""
     known = dict(state.keys)
