@@ -13,6 +13,7 @@ import trio
 from kiosk.cases import CaseState
 from kiosk.hub_link.client import Answered, HubLink, Refused
 from kiosk.messages.questions import MOST_NUMBERS, CaseProgress, ProgressQuestion
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox, Proof
 
@@ -49,7 +50,7 @@ class _Followed(msgspec.Struct):
 class CaseWatch:
     """One per machine: one question for all cases that wait. ``words`` holds receipt numbers and states, no person.
 
-    The receipt number of an envelope is looked up in ``outbox``, in a thread.
+    The receipt and the number of an envelope are looked up in ``outbox``, in a thread.
     """
 
     def __init__(
@@ -76,7 +77,6 @@ class CaseWatch:
             return
         self._publish("case", case_id=case_id, state=state)
         if state == "delivered":
-            self._on_receipt(self._outbox.proof(key))
             self.delivered(key, case_id)
 
     def delivered(self, key: str, case_id: str) -> None:
@@ -119,10 +119,12 @@ class CaseWatch:
 
     async def _begin(self, key: str, case_id: str) -> None:
         try:
-            rows = await trio.to_thread.run_sync(lambda: self._outbox.find(key=key))
+            rows = await in_thread(self._outbox.find, key=key)
+            proof = await in_thread(self._outbox.proof, key)
         except StoreError as error:
             log.error("case_watch.store", key=key, error=str(error))
             return
+        self._on_receipt(proof)
         number = rows[0].receipt_number if rows else None
         if number is None:
             return

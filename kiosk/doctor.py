@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-import trio
 
 from kiosk import hardening
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
 from kiosk.status_socket import CannotAnswer, Question
 from kiosk.text import text
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 
@@ -39,10 +39,10 @@ def questions(machine: Machine) -> dict[str, Question]:
         return {"queue": await queue_facts(machine), "rows": rows}
 
     async def staff(_request: dict[str, Any]) -> dict[str, Any]:
-        return {"staff": msgspec.to_builtins(await trio.to_thread.run_sync(machine.staff.known))}
+        return {"staff": msgspec.to_builtins(await in_thread(machine.staff.known))}
 
     async def audit(_request: dict[str, Any]) -> dict[str, Any]:
-        return {"audit": await trio.to_thread.run_sync(machine.audit_proof.examine)}
+        return {"audit": await in_thread(machine.audit_proof.examine)}
 
     return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff}
 
@@ -59,12 +59,12 @@ async def examine(machine: Machine) -> dict[str, Any]:
     """``kiosk doctor --json`` (CONTRACTS §2): devices, store, hub, clock, queue, versions, protection, audit."""
     return {
         "devices": device_rows(machine),
-        "store": await trio.to_thread.run_sync(store_facts, machine),
-        "hub": await trio.to_thread.run_sync(hub_facts, machine),
+        "store": await in_thread(store_facts, machine),
+        "hub": await in_thread(hub_facts, machine),
         "clock": clock_facts(machine),
         "queue": await queue_facts(machine),
         "versions": versions(machine.catalogue.version),
-        "memory": await trio.to_thread.run_sync(memory_facts, machine),
+        "memory": await in_thread(memory_facts, machine),
         "protection": protection_facts(machine),
         "audit": {"entries": machine.audit_log.head()[0], "differs_from_hub": machine.hub_words.audit_is_doubted},
         "out_of_service": machine.out_of_service,
@@ -146,7 +146,7 @@ def store_facts(machine: Machine) -> dict[str, Any]:
 
 async def queue_facts(machine: Machine) -> dict[str, Any]:
     """Depth, oldest, held: envelopes only."""
-    return await trio.to_thread.run_sync(waiting_facts, machine.outbox)
+    return await in_thread(waiting_facts, machine.outbox)
 
 
 def waiting_facts(outbox: Outbox) -> dict[str, Any]:
@@ -158,9 +158,7 @@ def waiting_facts(outbox: Outbox) -> dict[str, Any]:
 async def queue_rows(machine: Machine, seq: int | None) -> list[dict[str, Any]]:
     """The rows of ``queue list --json``."""
     now = machine.clock.monotonic()
-    rows = await trio.to_thread.run_sync(
-        lambda: machine.outbox.rows(now) if seq is None else [machine.outbox.row(seq, now)]
-    )
+    rows = await in_thread(lambda: machine.outbox.rows(now) if seq is None else [machine.outbox.row(seq, now)])
     return [msgspec.to_builtins(r) for r in rows]
 
 

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from functools import partial
 
 import msgspec
-import trio
 from argon2.low_level import Type, hash_secret_raw
 
 from devices.id_card_reader.card import IdCard
 from kiosk.machine import Machine
 from kiosk.slips.intents import PRINT, WITH_SLIP, Slip
+from kiosk.threads import in_thread
 from offline_cache.outbox import Row
 
 _KEY_BYTES = 32
@@ -43,19 +42,19 @@ async def owner_mark(machine: Machine, card: IdCard) -> bytes:
     """The mark of this card here; b"" for a card without a picture, which could be guessed. Raises StoreError."""
     if not card.photo:
         return b""
-    key = await trio.to_thread.run_sync(_key, machine)
+    key = await in_thread(_key, machine)
     return hmac.digest(key, card.number.encode() + b"\0" + card.photo, "sha256")
 
 
 async def paper_mark(code: str) -> bytes:
     """What stays here of a slip's code: salt and argon2id digest."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    return salt + await trio.to_thread.run_sync(_slow_digest, code, salt)
+    return salt + await in_thread(_slow_digest, code, salt)
 
 
 async def has_slip(machine: Machine, number: str, code: str) -> bool:
     """Whether a case or complaint that was filed here has this code on its slip. Raises StoreError."""
-    return await trio.to_thread.run_sync(partial(_has_slip, machine, number, code))
+    return await in_thread(_has_slip, machine, number, code)
 
 
 def _has_slip(machine: Machine, number: str, code: str) -> bool:
@@ -72,13 +71,13 @@ def _slow_digest(code: str, salt: bytes) -> bytes:
 
 async def kept_by_number(machine: Machine, number: str) -> list[Kept]:
     """What was filed here under this receipt number."""
-    return await trio.to_thread.run_sync(partial(_by_number, machine, number))
+    return await in_thread(_by_number, machine, number)
 
 
 async def kept_by_card(machine: Machine, card: IdCard) -> list[Kept]:
     """What this person filed here and has not left yet, newest first."""
     mark = await owner_mark(machine, card)
-    return await trio.to_thread.run_sync(partial(_by_mark, machine, mark)) if mark else []
+    return await in_thread(_by_mark, machine, mark) if mark else []
 
 
 def _key(machine: Machine) -> bytes:

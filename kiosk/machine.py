@@ -38,6 +38,7 @@ from kiosk.roster import CAMERA
 from kiosk.slip_tries import SlipTries
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
+from kiosk.threads import in_thread
 from kiosk.timekeeping import Timekeeper
 from kiosk.vision.client import Thresholds, VisionWorker
 from offline_cache.audit import Audit
@@ -242,31 +243,31 @@ class Machine:
     async def next_receipt_number(self) -> str:
         """A number that no other case ever had. Raises StoreError."""
         division = self.config.machine.division
-        return await trio.to_thread.run_sync(self.numbers.take, division, self.clock.today())
+        return await in_thread(self.numbers.take, division, self.clock.today())
 
     async def begin_intent(self, kind: str, ref: str) -> int:
         """Write down an effect before it happens."""
-        return await trio.to_thread.run_sync(self.journal.begin, kind, ref)
+        return await in_thread(self.journal.begin, kind, ref)
 
     async def resolve_intent(self, intent: int, outcome: str) -> None:
         """Write down how it ended, by the device's own word."""
-        await trio.to_thread.run_sync(self.journal.resolve, intent, outcome)
+        await in_thread(self.journal.resolve, intent, outcome)
 
     async def resolve_intents(self, ref: str, outcome: str) -> None:
         """A person has said how the doubtful effects of ``ref`` ended."""
-        for intent in await trio.to_thread.run_sync(self.journal.open_intents):
+        for intent in await in_thread(self.journal.open_intents):
             if intent.ref == ref:
                 await self.resolve_intent(intent.id, outcome)
 
     async def audit(self, event: str, actor: str = "machine", **detail: Any) -> None:
         """Append to the chained audit log."""
-        await trio.to_thread.run_sync(self.audit_log.append, actor, event, detail)
+        await in_thread(self.audit_log.append, actor, event, detail)
 
     async def set_out_of_service(self, reason: str) -> None:
         """Take the machine out of service ("" = back), durable over restarts."""
         since = f"{local(self.clock.now()):%Y-%m-%d %H:%M}" if reason else ""
-        await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service_since", since.encode())
-        await trio.to_thread.run_sync(self.values.put, "machine", "out_of_service", reason.encode())
+        await in_thread(self.values.put, "machine", "out_of_service_since", since.encode())
+        await in_thread(self.values.put, "machine", "out_of_service", reason.encode())
         self.out_of_service, self.out_of_service_since = reason, since
         self.publish("out_of_service", reason=reason)
 

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import msgspec
-import trio
 from msgspec import Meta
 
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
 from kiosk.status_socket import CannotAnswer, Question
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Order(msgspec.Struct, frozen=True):
             machine.audit_log.append(by.actor, by.room + self.event, detail(result))
             return result
 
-        return await trio.to_thread.run_sync(machine.store.write, both)
+        return await in_thread(machine.store.write, both)
 
 
 class Release(Order, frozen=True):
@@ -94,7 +94,7 @@ class RestartDevice(Order, frozen=True):
         if not machine.peripherals.can_restart(self.device):
             raise CannotAnswer(f"{self.device} is no device whose driver can be set up anew; kiosk doctor lists them")
         await machine.audit(by.room + self.event, actor=by.actor, device=self.device)
-        restarted = await trio.to_thread.run_sync(machine.peripherals.restart, self.device)
+        restarted = await in_thread(machine.peripherals.restart, self.device)
         return {"restarted": restarted}
 
 
@@ -120,7 +120,7 @@ class RemoveStaff(Order, frozen=True):
 
     async def carry_out(self, machine: Machine, by: By) -> dict[str, Any]:
         """``removed``: how many cards."""
-        removed = await trio.to_thread.run_sync(machine.staff.remove, self.ref)
+        removed = await in_thread(machine.staff.remove, self.ref)
         await machine.audit(by.room + self.event, actor=by.actor, ref=self.ref, cards=removed)
         return {"removed": removed}
 

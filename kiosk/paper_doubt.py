@@ -7,6 +7,7 @@ import trio
 from devices.contract import Completed
 from devices.receipt_printer.job import Outcome, result_of
 from kiosk.machine import Machine
+from kiosk.threads import in_thread
 
 CLEAR_S = 25.0
 _LATE_S = 3600.0
@@ -59,4 +60,4 @@ async def _is_known(machine: Machine, printer: str, done: Completed) -> bool:
 
 async def is_printed(machine: Machine, intent: int) -> bool:
     """Whether the printer has said so."""
-    return await trio.to_thread.run_sync(machine.journal.outcome, intent) == "printed"
+    return await in_thread(machine.journal.outcome, intent) == "printed"

@@ -14,6 +14,7 @@ from devices.supervisor import Supervisor, Ticket
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
 from kiosk.clock import Clock
 from kiosk.roster import Roster
+from kiosk.threads import in_thread
 
 log = structlog.get_logger()
 _STOP_S = 1.0
@@ -157,7 +158,7 @@ class Peripherals(Roster):
         busy: list[str] = []
 
         async def wait(name: str, supervisor: Supervisor) -> None:
-            if not await trio.to_thread.run_sync(supervisor.let_go, timeout_s):
+            if not await in_thread(supervisor.let_go, timeout_s):
                 busy.append(name)
 
         async with trio.open_nursery() as nursery:
@@ -177,7 +178,7 @@ class Peripherals(Roster):
         """Stop all workers; a device that does not let go is left to its daemon thread."""
         async with trio.open_nursery() as nursery:
             for supervisor in self._supervisors.values():
-                nursery.start_soon(trio.to_thread.run_sync, supervisor.stop, _STOP_S)
+                nursery.start_soon(in_thread, supervisor.stop, _STOP_S)
 
     def _from_thread(self, name: str, status: DeviceStatus) -> None:
         if self._token is not None:

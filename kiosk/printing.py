@@ -6,8 +6,6 @@ import functools
 from collections.abc import Sequence
 from typing import Literal
 
-import trio
-
 from devices.receipt_printer.job import PrintJob, Qr, result_of
 from kiosk.catalogue.model import Service
 from kiosk.machine import Machine
@@ -20,6 +18,7 @@ from kiosk.slips.layout import sheet_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Section
 from kiosk.text import Text, text
+from kiosk.threads import in_thread
 from kiosk.visit import Visit, message
 
 Printed = Literal["printed", "not_printed", "unknown"]
@@ -59,7 +58,7 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
         # What it is a copy of came out after all, just now: there is no second one.
         await machine.resolve_intent(intent, "not_printed")
         return "printed", ""
-    intent = await trio.to_thread.run_sync(hand_over, machine, printer, intent, ref, slip)
+    intent = await in_thread(hand_over, machine, printer, intent, ref, slip)
     done = await machine.peripherals.call(printer, "print_job", _longest_s(job), job=job)
     outcome = result_of(done).outcome.value
     if outcome != "unknown":
@@ -82,7 +81,7 @@ def _longest_s(job: PrintJob) -> float:
 
 async def shown_printing(visit: Visit, job: PrintJob, ref: str, slip: Slip) -> tuple[Printed, str]:
     """Print behind a page that follows the printer: paper that runs out meanwhile is asked for there."""
-    intent = await trio.to_thread.run_sync(begin_slip, visit.machine, ref, slip)
+    intent = await in_thread(begin_slip, visit.machine, ref, slip)
 
     def page() -> Page:
         return _printing_page(visit, is_filed=bool(slip.number))

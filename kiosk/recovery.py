@@ -6,11 +6,11 @@ from functools import partial
 
 import msgspec
 import structlog
-import trio
 
 from kiosk.machine import Machine
 from kiosk.roster import PRINTER
 from kiosk.slips.intents import HANDED_OVER, PRINT
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.journal import Intent
 
@@ -37,7 +37,7 @@ def judge(intent: Intent) -> Decision:
 async def recover(machine: Machine) -> None:
     """Judge every open intent before the first visit. Decisions are audited once and said as ``recovered`` lines."""
     try:
-        decisions = await trio.to_thread.run_sync(_judge_all, machine)
+        decisions = await in_thread(_judge_all, machine)
     except StoreError as error:
         # Undecided is safe: what is open stays a doubt.
         log.error("recovery_failed", error=type(error).__name__)

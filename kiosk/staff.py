@@ -25,6 +25,7 @@ import structlog
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk.threads import in_thread
 from kiosk.typed import WronglyTyped
 from kiosk.typed import pin as checked_pin
 from offline_cache.values import Values
@@ -117,7 +118,7 @@ class StaffBook:
 
     async def find(self, card: IdCard) -> Staff | None:
         """Whose card this is, or None: also for a card that has the number of one and is another."""
-        return await trio.to_thread.run_sync(self._find, card)
+        return await in_thread(self._find, card)
 
     def enrol(self, card_number: str, role: Role, ref: str, pin: str) -> None:
         """Remember a member of staff; a second call replaces the first. It opens no lock-out."""
@@ -153,7 +154,7 @@ class StaffBook:
             if await self.locked_for_s(staff) > 0:
                 return False
             await self._count(staff, (await self._lock(staff)).failures + 1)
-            right = await trio.to_thread.run_sync(self._is_right, staff, pin)
+            right = await in_thread(self._is_right, staff, pin)
             if right:
                 await self._count(staff, 0)
             return right
@@ -245,11 +246,11 @@ class StaffBook:
 
     async def _count(self, staff: Staff, failures: int) -> None:
         lock = Lock(failures, lock_s(failures), *self._since_boot())
-        await trio.to_thread.run_sync(self._values.put, _SPACE, f"lock:{staff.ref}", msgspec.json.encode(lock))
+        await in_thread(self._values.put, _SPACE, f"lock:{staff.ref}", msgspec.json.encode(lock))
         self._lock_for(staff, lock_s(failures))
 
     async def _lock(self, staff: Staff) -> Lock:
-        raw = await trio.to_thread.run_sync(self._values.get, _SPACE, f"lock:{staff.ref}")
+        raw = await in_thread(self._values.get, _SPACE, f"lock:{staff.ref}")
         return msgspec.json.decode(raw, type=Lock) if raw else Lock()
 
 

@@ -11,6 +11,7 @@ import trio
 
 from kiosk.clock import Clock
 from kiosk.messages.receipts import parse_receipt
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Proof
 from offline_cache.values import Values
@@ -53,7 +54,7 @@ class Timekeeper:
         while True:
             self.look()
             if trio.current_time() >= self._next_keep_s:
-                await trio.to_thread.run_sync(self.keep)
+                await in_thread(self.keep)
                 self._next_keep_s = trio.current_time() + KEEP_S
             await trio.sleep(LOOK_S)
 

@@ -6,6 +6,7 @@ import structlog
 import trio
 
 from kiosk.machine import Machine
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.store import WAL_BYTES
 from offline_cache.strangers import strangers
@@ -44,15 +45,15 @@ class Upkeep:
         """One look; the disk is read only while no visit is under way. Raises StoreError."""
         machine = self._machine
         if machine.is_quiet and trio.current_time() >= self._next_round:
-            scrubbed = await trio.to_thread.run_sync(machine.outbox.scrub)
+            scrubbed = await in_thread(machine.outbox.scrub)
             if scrubbed.came_round:
                 self._next_round = trio.current_time() + ROUND_S
         await self._look_at_log()
-        for row in await trio.to_thread.run_sync(machine.outbox.quarantined):
+        for row in await in_thread(machine.outbox.quarantined):
             if row.seq not in self._told:
                 self._told.add(row.seq)
                 machine.alarm("damaged", f"envelope {row.seq} is set aside: {row.what}")
-        oldest_s = await trio.to_thread.run_sync(lambda: machine.outbox.oldest_age_s)
+        oldest_s = await in_thread(lambda: machine.outbox.oldest_age_s)
         waits = oldest_s is not None and oldest_s > WAITS_TOO_LONG_S
         if waits and not self._told_waiting:
             machine.alarm("waiting", f"the oldest envelope has waited for {int((oldest_s or 0) // 3600)} hours")
@@ -62,8 +63,8 @@ class Upkeep:
         """A stranger who reads the store keeps its log from being emptied: it is tried again until that one is gone."""
         store = self._machine.store
         if store.log_held or store.log_bytes > LOG_LIMIT_BYTES:
-            await trio.to_thread.run_sync(store.empty_log)
+            await in_thread(store.empty_log)
         if store.log_held and not self._told_log:
-            who = ", ".join(await trio.to_thread.run_sync(strangers, store.path)) or "another program"
+            who = ", ".join(await in_thread(strangers, store.path)) or "another program"
             self._machine.alarm("store_read", f"{who} reads the store, its log grows: end that program")
         self._told_log = store.log_held

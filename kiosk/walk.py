@@ -13,6 +13,7 @@ import trio
 
 from kiosk.citizen import Citizen, Script, turn_wanted
 from kiosk.pages import Answer, Page, Presenter, Settings, restored
+from kiosk.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -147,7 +148,7 @@ class ScriptedPresenter:
 
 async def act(socket: str, verb: str, arguments: dict[str, Any]) -> None:
     """Do something to an emulated device; a refusal is logged, the walk shows what the machine made of it."""
-    if error := await trio.to_thread.run_sync(partial(_do, socket, verb, arguments)):
+    if error := await in_thread(_do, socket, verb, arguments):
         log.warning("control_refused", verb=verb, error=error)
 
 

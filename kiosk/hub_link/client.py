@@ -23,6 +23,7 @@ from kiosk.messages.questions import VERSION, seal_question
 from kiosk.messages.requests import MESSAGES
 from kiosk.messages.seal import key_id
 from kiosk.messages.visits import VisitKey
+from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
@@ -225,7 +226,7 @@ class HubLink:
 
     async def _heartbeat(self) -> None:
         try:
-            beat = await trio.to_thread.run_sync(self._describe)
+            beat = await in_thread(self._describe)
         except StoreError as error:
             # The disk's trouble is told where it hurts somebody; it does not end the link.
             log.error("hub.heartbeat_untold", error=type(error).__name__)
@@ -243,7 +244,7 @@ class HubLink:
                 await self._on_told(told, answer)
             if told is not None and told.hub_keys is not None and self._known_keys is not None:
                 # Last: whoever keeps this answer as a proof keeps it by the key that has signed it.
-                await trio.to_thread.run_sync(self._known_keys.take, told.hub_keys)
+                await in_thread(self._known_keys.take, told.hub_keys)
         except Exception as error:
             # The boundary of foreign bytes: what the machine makes of an answer cannot end it.
             log.error("hub.heartbeat_failed", error=type(error).__name__, where=place_of(error))
@@ -268,7 +269,7 @@ class HubLink:
             if named == "others":
                 return LinkState.OTHER_HUB, None
             if named == "ours":
-                await trio.to_thread.run_sync(self._known_keys.keep)
+                await in_thread(self._known_keys.keep)
         if not answer.signature:
             return state, None
         if not answer.is_said_by(self._keys.verify_key, self._identity):

@@ -29,6 +29,7 @@ from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.envelope import Header, wire
 from kiosk.messages.foreign import FileIdentity, OpenFolder, Refused, shown
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt
+from kiosk.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -128,18 +129,18 @@ class FileCarrier:
 
         None when nothing came.
         """
-        found = await trio.to_thread.run_sync(self._next)
+        found = await in_thread(self._next)
         if found is None:
             await trio.sleep(self._look_s)
         return found
 
     async def settled(self, arrived: Arrived, trouble: list[str]) -> None:
         """Takes a file away whose answers are kept; with ``trouble`` it is put aside beside its reason."""
-        await trio.to_thread.run_sync(self._settle, arrived, trouble)
+        await in_thread(self._settle, arrived, trouble)
 
     async def clear_out(self, is_delivered: Callable[[str], bool]) -> None:
         """Takes away batches whose every envelope has its receipt: a stick or gateway may have copied them only."""
-        await trio.to_thread.run_sync(self._clear_out, is_delivered)
+        await in_thread(self._clear_out, is_delivered)
 
     def count_aside(self) -> int:
         """How many files wait in ``aside/`` for a person. A folder that is away has none."""
@@ -160,7 +161,7 @@ class FileCarrier:
     async def _write(self, batch: list[_Waiting]) -> None:
         outcome = Outcome("retry", "stopped")
         try:
-            await trio.to_thread.run_sync(self._write_now, batch)
+            await in_thread(self._write_now, batch)
             outcome = Outcome("sent")
             self._written |= dict.fromkeys((each.key for each in batch), self._monotonic())
         except (Refused, OSError) as error:

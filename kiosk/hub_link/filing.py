@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-import trio
-
 from kiosk.clock import Clock
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import envelope
 from kiosk.messages.seal import seal
+from kiosk.threads import in_thread
 from offline_cache.errors import KeyTaken, StoreError
 from offline_cache.outbox import Outbox, PartDigest
 
@@ -68,9 +67,7 @@ class Filing:
         StoreBroken (not known to be kept), KeyTaken (the key was used for other parts) or WrongHubKey (nothing was
         sealed).
         """
-        filed = await trio.to_thread.run_sync(
-            self.file_now, kind, key, case_id, receipt_number, parts, mark, paper_mark
-        )
+        filed = await in_thread(self.file_now, kind, key, case_id, receipt_number, parts, mark, paper_mark)
         self._on_filed()
         return filed
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 import trio
@@ -20,6 +19,7 @@ from kiosk.messages.envelope import wire
 from kiosk.messages.foreign import shown
 from kiosk.messages.receipts import Receipt, Refusal, parse_receipt, verify_answer, verify_receipt, verify_refusal
 from kiosk.messages.suites import DEFAULT
+from kiosk.threads import in_thread
 from offline_cache.errors import ParcelDamaged, StoreError
 from offline_cache.outbox import Claimed, Outbox, Row, envelope_digest
 
@@ -131,14 +131,14 @@ class Forwarder:
     async def _step(self, nursery: trio.Nursery) -> float:
         """Starts at most one delivery; the seconds until there may be something to do (0: at once)."""
         for seq, reason in list(self._stranded.items()):
-            await _in_thread(self._outbox.failed, seq, reason, 0.0, self._monotonic())
+            await in_thread(self._outbox.failed, seq, reason, 0.0, self._monotonic())
             del self._stranded[seq]
         if self._came_up:
             self._came_up = False
             self._ways[0].breaker.try_now(self._monotonic())
             if len(self._ways) > 1:
                 self._sent.all_due(self._monotonic())
-            await _in_thread(self._outbox.wake)
+            await in_thread(self._outbox.wake)
         way = self._open_way() or self._ways[-1]
         # The slot first: while waiting for one, the way may have been given up.
         await way.slots.acquire()
@@ -170,24 +170,24 @@ class Forwarder:
     async def _claim(self, way: _Way, now: float) -> Claimed | None:
         """While the way is only probed, not twice in a row with the same envelope: it may be the one that fails."""
         if way.breaker.is_open and self._last_failed is not None:
-            other = await _in_thread(self._outbox.claim, now, avoid=(self._last_failed,))
+            other = await in_thread(self._outbox.claim, now, avoid=(self._last_failed,))
             if other is not None:
                 return other
-        return await _in_thread(self._outbox.claim, now)
+        return await in_thread(self._outbox.claim, now)
 
     async def _take_back(self, way: _Way, now: float) -> bool:
         """Whether one that went by file is to be sent anew: by the first way, or by file once more."""
         seq = self._sent.due(now) if way is self._ways[0] else None
         if seq is None:
             return False
-        await _in_thread(self._outbox.failed, seq, "no receipt yet", 0.0, now)
+        await in_thread(self._outbox.failed, seq, "no receipt yet", 0.0, now)
         return True
 
     async def _idle(self, way: _Way, now: float) -> float:
         if self._untidy and way.is_quiet:
             self._untidy = False
-            await _in_thread(self._on_idle)
-        due_s = await _in_thread(self._outbox.next_due_in_s, now)
+            await in_thread(self._on_idle)
+        due_s = await in_thread(self._outbox.next_due_in_s, now)
         first = self._ways[0]
         waits = [due_s, self._sent.due_in_s(now) if way is first else first.breaker.wait_s(now)]
         return max(min((wait_s for wait_s in waits if wait_s is not None), default=self._cap_s), 0.001)
@@ -219,7 +219,7 @@ class Forwarder:
             raise ParcelDamaged(f"the header of {claimed.key} is damaged on the disk")
 
         async def parcel(name: str) -> bytes:
-            return await _in_thread(self._outbox.parcel, claimed, name)
+            return await in_thread(self._outbox.parcel, claimed, name)
 
         return await way.carrier.deliver(
             Outgoing(claimed.key, claimed.header, claimed.signature, claimed.parts, claimed.attempts > 1, parcel)
@@ -272,7 +272,7 @@ class Forwarder:
     async def _delivered(self, row: Claimed | Row, receipt: bytes) -> None:
         if self._files is not None and await self._is_delivered(row.key):
             return
-        await _in_thread(self._outbox.delivered, row.seq, receipt)
+        await in_thread(self._outbox.delivered, row.seq, receipt)
         self._passes += 1
         self._untidy = True
         self._first_error.pop(row.seq, None)
@@ -283,7 +283,7 @@ class Forwarder:
         self._on_change(row.case_id, row.key, row.kind, "delivered")
 
     async def _is_delivered(self, key: str) -> bool:
-        proof = await _in_thread(self._outbox.proof, key)
+        proof = await in_thread(self._outbox.proof, key)
         return proof is not None and proof.state == "delivered"
 
     async def _read_answers(self, files: FileCarrier) -> None:
@@ -318,7 +318,7 @@ class Forwarder:
     async def _answered(self, files: FileCarrier, reply: Reply, trouble: list[str]) -> None:
         """One answer that came by file: late, twice and for an envelope that went the other way are normal."""
         said = reply.said
-        proof = await _in_thread(self._outbox.proof, said.key)
+        proof = await in_thread(self._outbox.proof, said.key)
         if proof is None:
             trouble.append(f"{said.key} is not from this machine")
             return
@@ -329,7 +329,7 @@ class Forwarder:
             return
         if proof.state == "delivered":
             return
-        row = await _in_thread(self._outbox.row, proof.seq)
+        row = await in_thread(self._outbox.row, proof.seq)
         if isinstance(said, Receipt):
             await self._delivered(row, reply.content)
         elif said.status != 424:
@@ -338,10 +338,10 @@ class Forwarder:
         else:
             files.ask_again(row.key)
             if self._sent.drop(row.seq):
-                await _in_thread(self._outbox.failed, row.seq, f"{said.status} {said.reason}", 0.0, self._monotonic())
+                await in_thread(self._outbox.failed, row.seq, f"{said.status} {said.reason}", 0.0, self._monotonic())
 
     async def _hold(self, claimed: Claimed | Row, reason: str) -> None:
-        await _in_thread(self._outbox.hold, claimed.seq, reason)
+        await in_thread(self._outbox.hold, claimed.seq, reason)
         log.error("forwarder.held", seq=claimed.seq, key=claimed.key, reason=reason)
         self._on_change(claimed.case_id, claimed.key, claimed.kind, "held")
         self._on_alarm("held", reason)
@@ -358,8 +358,9 @@ class Forwarder:
         if outcome.meaning == "no_answer":
             self._judge_alone(claimed, outcome)
         now = self._monotonic()
-        fail = functools.partial(self._outbox.failed, server_error=outcome.server_error)
-        await _in_thread(fail, claimed.seq, outcome.reason, wait_s, now)
+        await in_thread(
+            self._outbox.failed, claimed.seq, outcome.reason, wait_s, now, server_error=outcome.server_error
+        )
         log.warning(
             "forwarder.failed", seq=claimed.seq, key=claimed.key, reason=outcome.reason, wait_s=round(wait_s, 1)
         )
@@ -397,11 +398,7 @@ class Forwarder:
         self._last_failed = claimed.seq
         with trio.CancelScope(shield=True):
             try:
-                await _in_thread(self._outbox.failed, claimed.seq, reason, 0.0, self._monotonic())
+                await in_thread(self._outbox.failed, claimed.seq, reason, 0.0, self._monotonic())
             except StoreError as error:
                 log.error("forwarder.stranded", seq=claimed.seq, error=str(error))
                 self._stranded[claimed.seq] = reason
-
-
-async def _in_thread(work: Callable[..., T], *values: Any, **named: Any) -> T:
-    return await trio.to_thread.run_sync(functools.partial(work, *values, **named))

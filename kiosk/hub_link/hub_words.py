@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 
 import structlog
-import trio
 
 from devices.vocabulary import DeviceStatus
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat, HeartbeatAnswer
+from kiosk.threads import in_thread
 from kiosk.timekeeping import Timekeeper
 from offline_cache.audit import Audit
 from offline_cache.errors import StoreError
@@ -47,14 +47,14 @@ class HubWords:
         if told.numbering is None:
             return
         try:
-            await trio.to_thread.run_sync(self._numbers.heard, told.numbering)
+            await in_thread(self._numbers.heard, told.numbering)
             self._numbering_told = True
         except StoreError as error:
             log.error("numbers_not_kept", error=str(error))
 
     async def _audit_was_proved(self, proved: AuditProved, answer: Answer) -> None:
         try:
-            is_ours = await trio.to_thread.run_sync(self._audit_proof.keep, proved, answer)
+            is_ours = await in_thread(self._audit_proof.keep, proved, answer)
         except StoreError as error:
             log.error("audit_proof_not_kept", error=str(error))
             return

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import trio
-
 from kiosk.maintenance import device, doubts, facts, queue, service_state
 from kiosk.maintenance.stay import LEAVE, Stay
 from kiosk.pages import Action, Board, Notice, Page, Tile, Tiles
 from kiosk.text import NOTHING, Text, text
+from kiosk.threads import in_thread
 
 _ROOMS = {"queue": queue.show, "doubts": doubts.show, "service_state": service_state.show, "facts": facts.show}
 
@@ -27,7 +26,7 @@ async def show(stay: Stay) -> None:
 
 async def _page(stay: Stay) -> Page:
     machine = stay.machine
-    numbers = await trio.to_thread.run_sync(
+    numbers = await in_thread(
         lambda: (machine.outbox.depth(), machine.outbox.held(), len(machine.journal.open_intents()))
     )
     rows = tuple(device.row(stay, name, _opener(name)) for name in machine.config.devices)

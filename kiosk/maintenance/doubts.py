@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-import trio
-
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Board, BoardRow, Hero, Page
 from kiosk.text import Text, text
+from kiosk.threads import in_thread
 from offline_cache.journal import Intent
 
 _SHOWN = 12
@@ -27,7 +26,7 @@ async def show(stay: Stay) -> None:
 
 async def _page(stay: Stay) -> Page:
     title = text("maintenance.doubts")
-    found = await trio.to_thread.run_sync(partial(_open, stay))
+    found = await in_thread(_open, stay)
     if not found:
         hero = Hero(icon="check-circle", level="ok", title=text("maintenance.no_doubts"))
         return stay.page("maintenance_doubts", title, hero)

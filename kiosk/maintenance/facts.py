@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import trio
-
 from kiosk import doctor
 from kiosk.clock import local
 from kiosk.maintenance.stay import BACK, LEAVE, Stay
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice, Page
 from kiosk.text import Text, same, text
+from kiosk.threads import in_thread
 
 _VERSIONS = ("tongban", "catalogue", "python")
 
@@ -27,8 +26,8 @@ async def show(stay: Stay) -> None:
 
 
 async def _measured(stay: Stay) -> dict[str, Any]:
-    facts = await trio.to_thread.run_sync(doctor.store_facts, stay.machine)
-    return facts | await trio.to_thread.run_sync(doctor.memory_facts, stay.machine)
+    facts = await in_thread(doctor.store_facts, stay.machine)
+    return facts | await in_thread(doctor.memory_facts, stay.machine)
 
 
 def _busy_page(stay: Stay) -> Page:

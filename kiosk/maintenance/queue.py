@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-import trio
-
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Block, Board, BoardRow, Fact, Facts, Notice, Page
 from kiosk.text import NOTHING, Text, same, text
+from kiosk.threads import in_thread
 from offline_cache.outbox import Row
 
 _SHOWN = 12
@@ -26,7 +25,7 @@ async def show(stay: Stay) -> None:
 
 async def _page(stay: Stay) -> Page:
     outbox = stay.machine.outbox
-    depth, held, oldest_s, stuck, waiting, damaged = await trio.to_thread.run_sync(
+    depth, held, oldest_s, stuck, waiting, damaged = await in_thread(
         lambda: (
             outbox.depth(),
             outbox.held(),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
-import trio
 
 from kiosk.machine import Machine, SlipInDoubt
+from kiosk.threads import in_thread
 
 PRINT, HANDED_OVER = "print", "handed_over"
 WITH_SLIP = ("case", "complaint")
@@ -66,7 +64,7 @@ def hand_over(machine: Machine, printer: str, intent: int, ref: str, slip: Slip)
 async def open_slips(machine: Machine, numbers: set[str]) -> list[OpenSlip]:
     """The slips of these receipt numbers that may or may not have come out, one per case."""
     found: dict[str, OpenSlip] = {}
-    for intent in await trio.to_thread.run_sync(partial(machine.journal.open_intents, PRINT)):
+    for intent in await in_thread(machine.journal.open_intents, PRINT):
         slip = msgspec.convert(intent.detail, Slip)
         if slip.handed and slip.number in numbers:
             found[slip.number] = OpenSlip(intent.ref, slip.number, slip.service, slip.copy + 1)
@@ -78,9 +76,7 @@ async def missing_slips(machine: Machine, services: dict[str, str]) -> list[Open
 
     Only for cases that this machine has filed itself.
     """
-    found = [
-        await trio.to_thread.run_sync(_missing_slip, machine, number, service) for number, service in services.items()
-    ]
+    found = [await in_thread(_missing_slip, machine, number, service) for number, service in services.items()]
     return [slip for slip in found if slip is not None]
 
 
