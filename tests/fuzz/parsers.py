@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from hub import photographs
 from hub.department import card_reasons
 from kiosk import citizen, config, status_lines
 from kiosk.catalogue import loader
+from kiosk.catalogue.check import load_clean
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.outcome import outcome_of, retry_after_s
 from kiosk.messages import batch, content, envelope, fleet, paper, questions, receipts, requests, seal
@@ -316,10 +318,9 @@ def _toml(folder: Path, name: str, samples: list[bytes], load: Callable[[Path], 
 
 
 def _catalogues(folder: Path) -> tuple[list[bytes], Run]:
-    (folder / "traffic").mkdir()
-    (folder / "catalogue.toml").write_bytes((loader.shipped() / "catalogue.toml").read_bytes())
-    sample = (loader.shipped() / "traffic" / "T01.toml").read_bytes()
-    return _toml(folder / "traffic", "T01.toml", [sample], lambda _: loader.load(folder))
+    shutil.copytree(loader.shipped(), folder, dirs_exist_ok=True)
+    sample = (folder / "traffic" / "T01.toml").read_bytes()
+    return _toml(folder / "traffic", "T01.toml", [sample], lambda _: load_clean(folder))
 
 
 def _scripts(folder: Path) -> tuple[list[bytes], Run]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
@@ -50,29 +49,34 @@ class Rows:
     def find(self, *, key: str) -> list[Row]:
         return [Row(f"R{key}")]
 
+    def proof(self, key: str) -> str:
+        return f"proof of {key}"
+
 
 class Watching:
     def __init__(self) -> None:
-        self.hub, self.said = Hub(), []
+        self.hub, self.said, self.proofs = Hub(), [], []
         self.watch = CaseWatch(
             self.hub,  # type: ignore[arg-type]
             lambda _event, **facts: self.said.append(facts["state"]),
             Rows(),  # type: ignore[arg-type]
+            self.proofs.append,  # type: ignore[arg-type]
         )
 
 
 @pytest.fixture
-async def watching(nursery, monkeypatch: pytest.MonkeyPatch) -> Watching:
-    """Virtual time jumps while a thread works, so the store is read in place here."""
-
-    async def in_place(work: Callable, *values: object) -> object:
-        await trio.lowlevel.checkpoint()
-        return work(*values)
-
-    monkeypatch.setattr("kiosk.case_watch.trio.to_thread.run_sync", in_place)
+async def watching(nursery) -> Watching:
     found = Watching()
     nursery.start_soon(found.watch.run)
     return found
+
+
+async def test_the_receipt_of_a_delivered_case_bounds_the_clock(watching: Watching, autojump_clock) -> None:
+    watching.watch.envelope_moved("case-1", "1", "case", "delivered")
+    watching.watch.envelope_moved("case-2", "2", "case", "held")
+    watching.watch.envelope_moved("case-1", "3", "rating", "delivered")
+    await trio.sleep(1)
+    assert watching.proofs == ["proof of 1"]
 
 
 async def test_all_that_wait_are_asked_for_in_one_question(watching: Watching, autojump_clock) -> None:

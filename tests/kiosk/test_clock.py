@@ -174,12 +174,6 @@ def start(tmp_path: Path) -> Callable[[Hall], Kept]:
     return lambda hall: Kept(tmp_path / "store.db", hall)
 
 
-async def _at_once(work: Callable[[], None]) -> None:
-    """Virtual time does not wait for threads."""
-    work()
-    await trio.lowlevel.checkpoint()
-
-
 async def _work(kept: Kept, minutes: int) -> None:
     """Machine and hall live on for a while."""
     async with trio.open_nursery() as nursery:
@@ -192,9 +186,8 @@ async def _work(kept: Kept, minutes: int) -> None:
 
 
 async def test_the_time_is_kept_now_and_then_and_bounds_the_clock_after_the_battery_ran_empty(
-    start: Callable[[Hall], Kept], autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+    start: Callable[[Hall], Kept], autojump_clock: trio.testing.MockClock
 ) -> None:
-    monkeypatch.setattr(trio.to_thread, "run_sync", _at_once)
     before = start(Hall(TRUTH))
     await _work(before, 60)
     assert 60 * 60 / KEEP_S <= before.writes <= 60 * 60 / KEEP_S + 1

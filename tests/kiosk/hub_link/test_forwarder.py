@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from kiosk.hub_link import forwarder
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.outcome import Outcome
 from kiosk.messages.receipts import Receipt, receipt_bytes, sign_receipt, sign_refusal
@@ -20,17 +19,6 @@ DOWN, ERROR, NONSENSE = (
     Outcome("retry", "500", server_error=True),
     Outcome("no_answer", "html"),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Virtual time jumps while a worker thread works, so the store is called in place here; test_https has threads."""
-
-    async def in_place(work: Callable, *values: object, **named: object) -> object:
-        await trio.lowlevel.checkpoint()
-        return work(*values, **named)
-
-    monkeypatch.setattr(forwarder, "_in_thread", in_place)
 
 
 def receipt_for(key: str, digest: str, number: int, signer: str) -> Receipt:
