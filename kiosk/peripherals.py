@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -178,7 +179,7 @@ class Peripherals(Roster):
         """Stop all workers; a device that does not let go is left to its daemon thread."""
         async with trio.open_nursery() as nursery:
             for supervisor in self._supervisors.values():
-                nursery.start_soon(in_thread, supervisor.stop, _STOP_S)
+                nursery.start_soon(partial(in_thread, supervisor.stop, _STOP_S))
 
     def _from_thread(self, name: str, status: DeviceStatus) -> None:
         if self._token is not None:

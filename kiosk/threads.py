@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import trio
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _held: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()
 """Virtual clocks that stand: how many threads are at work, and what their threshold was."""
 
 
-async def in_thread(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """What ``function`` gives or raises, called in a worker thread. It is not cut off when its caller is canceled.
 
     A virtual clock stands still meanwhile: to it every task is asleep, and it would run on to the next time limit
