@@ -234,7 +234,7 @@ class Machine:
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
 
-    async def settle(self, device_lost: bool, device: str) -> None:
+    async def pause_before_retry(self, device_lost: bool, device: str) -> None:
         """A breath before a device is asked again; one that is away is asked when it is back."""
         await trio.sleep(_SETTLE_S if device_lost else _SETTLE_S / 5)
         if device_lost:

@@ -161,7 +161,7 @@ class Outbox:
             picked: list[int] = []
 
             def action(taken: list[Claimed] = taken, picked: list[int] = picked) -> str | None:
-                return self._take(now_mono, avoid, taken, picked)
+                return self._claim_next(now_mono, avoid, taken, picked)
 
             try:
                 damage = self._store.write(action)
@@ -419,7 +419,7 @@ class Outbox:
                 found += self._store.query(sql, *values)
         return found
 
-    def _take(self, now_mono: float, avoid: Iterable[int], taken: list[Claimed], picked: list[int]) -> str | None:
+    def _claim_next(self, now_mono: float, avoid: Iterable[int], taken: list[Claimed], picked: list[int]) -> str | None:
         """Within a transaction: picks, looks whether it is whole, and takes it. Gives what is wrong with ``picked``."""
         if not taken:
             seq = self._next(now_mono, avoid)
@@ -433,7 +433,7 @@ class Outbox:
             if row["state"] != "stored" or row["due"] is not None:
                 # An index that does not tell what the row tells is damaged, not the row.
                 self._execute("REINDEX outbox")
-                return self._take(now_mono, avoid, taken, picked)
+                return self._claim_next(now_mono, avoid, taken, picked)
             taken.append(_claimed(row))
         self._execute("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE seq = ?", taken[0].seq)
         return None

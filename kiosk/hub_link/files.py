@@ -111,12 +111,12 @@ class FileCarrier:
         self._batch.append(waiting)
         self._bytes += sum(len(member.content) for member in members)
         if len(self._batch) >= BATCH_ENVELOPES or self._bytes >= BATCH_BYTES:
-            await self._write(self._take())
+            await self._write(self._take_waiting())
         else:
             with trio.move_on_after(self._linger_s):
                 await waiting.written.wait()
             if waiting in self._batch:
-                await self._write(self._take())
+                await self._write(self._take_waiting())
         await waiting.written.wait()
         return waiting.done[0]
 
@@ -136,7 +136,7 @@ class FileCarrier:
 
     async def settled(self, arrived: Arrived, trouble: list[str]) -> None:
         """Takes a file away whose answers are kept; with ``trouble`` it is put aside beside its reason."""
-        await in_thread(self._settle, arrived, trouble)
+        await in_thread(self._put_away, arrived, trouble)
 
     async def clear_out(self, is_delivered: Callable[[str], bool]) -> None:
         """Takes away batches whose every envelope has its receipt: a stick or gateway may have copied them only."""
@@ -150,7 +150,7 @@ class FileCarrier:
         except (Refused, OSError):
             return 0
 
-    def _take(self) -> list[_Waiting]:
+    def _take_waiting(self) -> list[_Waiting]:
         batch, self._batch, self._bytes = self._batch, [], 0
         return batch
 
@@ -242,7 +242,7 @@ class FileCarrier:
             log.warning("files.unreadable", file=shown(name), reason=shown(reason))
         self._told[name] = reason
 
-    def _settle(self, arrived: Arrived, trouble: list[str]) -> None:
+    def _put_away(self, arrived: Arrived, trouble: list[str]) -> None:
         name, identity = arrived.name, arrived.identity
         self._settled[name] = identity
         try:

@@ -195,7 +195,7 @@ class Forwarder:
     async def _forward(self, way: _Way, claimed: Claimed) -> None:
         try:
             self._on_change(claimed.case_id, claimed.key, claimed.kind, "sending")
-            await self._settle(way, claimed, self._checked(claimed, await self._carry(way, claimed)))
+            await self._keep_outcome(way, claimed, self._checked(claimed, await self._carry(way, claimed)))
         except ParcelDamaged as error:
             way.breaker.good()
             # A receipt that came by the other way meanwhile has erased the parcels.
@@ -245,7 +245,7 @@ class Forwarder:
             raise BadSignature("a refusal of something else")
         verify_refusal(said, self.verify_key, key=said.key, sha256=said.sha256, suite=self._suite)
 
-    async def _settle(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
+    async def _keep_outcome(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         if outcome.meaning == "receipt":
             way.breaker.good()
             self._no_answers = 0
@@ -258,7 +258,7 @@ class Forwarder:
             await self._hold(claimed, outcome.reason)
         elif way is not self._ways[-1] and self._ways[-1].breaker.wait_s(self._monotonic()) == 0:
             self._judge_destination(way, outcome)
-            await self._settle(self._ways[-1], claimed, await self._carry(self._ways[-1], claimed))
+            await self._keep_outcome(self._ways[-1], claimed, await self._carry(self._ways[-1], claimed))
         else:
             await self._again(way, claimed, outcome)
 

@@ -76,7 +76,7 @@ class Badge:
                 done = await self._machine.peripherals.call(self.reader, "read_card", BACK_WITHIN_S)
                 if done.ok and await self._is_own(done.value):
                     return True
-                await self._machine.settle(device_lost=not done.ok, device=self.reader)
+                await self._machine.pause_before_retry(device_lost=not done.ok, device=self.reader)
         return False
 
     async def _is_own(self, card: IdCard) -> bool:

@@ -96,7 +96,7 @@ class CameraThread(threading.Thread):
         while True:
             self._forget_now()
             if self._is_wanted():
-                self._take()
+                self._grab_picture()
             else:
                 self._driver.pause()
                 self._wipe_pictures()
@@ -104,7 +104,7 @@ class CameraThread(threading.Thread):
                 if not self._is_wanted():
                     self._driver.idle()
 
-    def _take(self) -> None:
+    def _grab_picture(self) -> None:
         self.read_since = self._clock.monotonic()
         try:
             frame = self._driver.read(Deadline(self._settings.lost_after_s)).value

@@ -185,12 +185,12 @@ class VisionWorker:
                 end = p.LENGTH.size + p.LENGTH.unpack_from(data)[0]
                 if len(data) < end:
                     break
-                self._take(p.to_client.decode(memoryview(data)[p.LENGTH.size : end].tobytes()))
+                self._handle_message(p.to_client.decode(memoryview(data)[p.LENGTH.size : end].tobytes()))
                 # Shrinking a bytearray leaves the old bytes where they were.
                 data[:end] = bytes(end)
                 del data[:end]
 
-    def _take(self, message: p.ToClient) -> None:
+    def _handle_message(self, message: p.ToClient) -> None:
         match message:
             case p.Ready(missing, overwrites, is_closed):
                 self.missing_model, self.overwrites, self.is_closed = missing, overwrites, is_closed

@@ -75,7 +75,7 @@ class Worker:
         threading.Thread(target=self._look, name="faces", daemon=True).start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         while (message := self._receive()) is not None:
-            self._take(message)
+            self._handle_message(message)
 
     # -- the wire ------------------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class Worker:
             self._connection.sendall(data)
         data[:] = bytes(len(data))
 
-    def _take(self, message: p.ToWorker) -> None:
+    def _handle_message(self, message: p.ToWorker) -> None:
         assert self._camera is not None
         match message:
             case p.Preview(on):

@@ -78,7 +78,7 @@ class Places:
         return names
 
     def _name(self) -> str:
-        return self._take().text.strip("\"'")
+        return self._take_token().text.strip("\"'")
 
     def _pair(self, table: Path) -> None:
         line = self._tokens[self._at].line
@@ -99,7 +99,7 @@ class Places:
                 self._pair(path)
         else:
             while self._peek() not in _ENDS:
-                self._take()
+                self._take_token()
 
     def _until(self, end: str) -> Iterator[int]:
         """Counts the elements, each of which the caller reads."""
@@ -112,7 +112,7 @@ class Places:
     def _peek(self) -> str:
         return self._tokens[self._at].text if self._at < len(self._tokens) else "\n"
 
-    def _take(self) -> _Token:
+    def _take_token(self) -> _Token:
         self._at += 1
         return self._tokens[self._at - 1]
 

@@ -171,7 +171,7 @@ def stranger_answers(_: Setting, state: State) -> Iterator[State]:
 @transition(
     "kiosk.hub_link.forwarder:Forwarder._checked",
     "kiosk.hub_link.forwarder:Forwarder._check_refusal",
-    "kiosk.hub_link.forwarder:Forwarder._settle",
+    "kiosk.hub_link.forwarder:Forwarder._keep_outcome",
     "offline_cache.outbox:Outbox.delivered",
     "offline_cache.outbox:Outbox.hold",
 )
