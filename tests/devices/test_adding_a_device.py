@@ -213,6 +213,7 @@ async def test_technician_sees_and_tests_it_without_a_line_of_the_machine(
             assert [(a.id, a.label.en, a.icon) for a in offered] == [
                 ("self_test", "Self-test", "check-circle"),
                 ("rainbow", "All colours", "palette"),
+                ("restart", "Restart this device", "arrow-clockwise"),
             ]
             await tap(screen, "maintenance_device", "self_test")
             assert "Self-test passed" in said(await page(screen, "maintenance_tested"))

@@ -91,7 +91,8 @@ def test_doctor_and_queue_ask_the_running_machine_and_take_nothing_from_it(world
             "receipt_printer": "online",
             "camera": "online",
         }
-        assert set(report["devices"][0]) == {"name", "driver", "device", "media", "supply", "error", "detail", "since"}
+        known = {"name", "driver", "device", "media", "supply", "error", "detail", "since", "kind", "level"}
+        assert set(report["devices"][0]) == known
         assert report["memory"]["freed_memory_overwritten"] is True
         assert report["hub"]["online"] is True
         assert tuple(map(int, report["store"]["engine"].split("."))) >= (3, 51, 3)
