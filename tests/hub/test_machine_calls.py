@@ -76,7 +76,8 @@ def test_refusal_portal_and_cut_network_keep_nothing(hub: RunningHub, machine: M
     assert "html" in machine.put(sent).text
     hub.demo("DELETE", "faults")
     hub.demo("POST", "network", up=False)
-    with pytest.raises(httpx.RemoteProtocolError):
+    # A cut while the body is on its way comes as a reset, one after it as the end of the connection.
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         machine.put(sent)
     hub.demo("POST", "network", up=True)
     assert machine.put(sent).status_code == 201

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -177,8 +177,8 @@ class HangingReader:
     commands: ClassVar[frozenset[str]] = frozenset({"read_card", "wait_removed"})
     idle_interval_s: ClassVar[float] = 60.0
 
-    def __init__(self, release: threading.Event) -> None:
-        self._release = release
+    def __init__(self, release: threading.Event, reading: threading.Event) -> None:
+        self._release, self._reading = release, reading
 
     def setup(self) -> None:
         """Always there."""
@@ -191,25 +191,39 @@ class HangingReader:
 
     def read_card(self, deadline: Deadline, **_arguments: Any) -> Completed:
         del deadline
+        self._reading.set()
         self._release.wait()
         return Completed(Completion.SUCCESS, True)
 
 
+class Hanging:
+    """The hanging reader of a test; ``reading`` is set once a command is in it."""
+
+    def __init__(self) -> None:
+        self.release, self.reading = threading.Event(), threading.Event()
+
+    def supervisor(self, on_status: Callable[..., None]) -> Supervisor:
+        """What takes the place of the machine's own."""
+
+        def made(_publish: Callable[..., None]) -> HangingReader:
+            return HangingReader(self.release, self.reading)
+
+        return Supervisor("id_card_reader", made, on_status=on_status, now=Clock().now)
+
+
 @pytest.fixture
-def hanging() -> Any:
-    release = threading.Event()
-    yield lambda on_status: Supervisor(
-        "id_card_reader", lambda _publish: HangingReader(release), on_status=on_status, now=Clock().now
-    )
-    release.set()
+def hanging() -> Iterator[Hanging]:
+    found = Hanging()
+    yield found
+    found.release.set()
 
 
 async def test_machine_ends_itself_for_a_device_thread_that_holds_on(
-    machine: Machine, finger: Finger, hanging: Callable[..., Supervisor]
+    machine: Machine, finger: Finger, hanging: Hanging
 ) -> None:
     lines: list[dict[str, Any]] = []
     machine.status.publish = lambda event, /, **facts: lines.append({"type": event, **facts})  # type: ignore[method-assign]
-    machine.peripherals._supervisors["id_card_reader"] = hanging(machine.peripherals._from_thread)
+    machine.peripherals._supervisors["id_card_reader"] = hanging.supervisor(machine.peripherals._from_thread)
     machine.peripherals.statuses["id_card_reader"] = DeviceStatus()
     with trio.fail_after(LONGEST_S):
         async with trio.open_nursery() as nursery:
@@ -217,6 +231,9 @@ async def test_machine_ends_itself_for_a_device_thread_that_holds_on(
             while machine.peripherals.status("id_card_reader").device is not DeviceState.ONLINE:
                 await trio.sleep(0.02)
             await finger.until("home")
+            # Only a command that is in the driver holds on to anything.
+            while not hanging.reading.is_set():
+                await trio.sleep(0.02)
             finger.touch("service:C03")
             await finger.until("complaint_kind")
             finger.touch("exit")
