@@ -230,9 +230,18 @@ async def test_run_may_be_canceled_and_run_again(presenter):
             assert shown.answer.action == "exit"
 
 
+async def test_forget_is_done_only_when_the_graphics_driver_has_painted_over_what_was_there(presenter, monkeypatch):
+    finished = []
+    monkeypatch.setattr("screens.wipe.glFinish", lambda: finished.append(list(presenter._surface.targets)))
+    async with showing(presenter, PAGES["review"]):
+        presenter.forget()
+        assert finished == [[]], "once, after the page was taken away"
+
+
 async def test_forget_leaves_nothing_of_anyone_on_the_glass_and_not_nothing(presenter, tmp_path):
-    presenter.forget()
-    presenter.screenshot(tmp_path / "before.png")
+    async with showing(presenter, PAGES["choice"]):
+        presenter.forget()
+        presenter.screenshot(tmp_path / "before.png")
     async with showing(presenter, PAGES["review"]):
         presenter.forget()
         assert presenter.values() == {}
