@@ -140,6 +140,7 @@ class KivyPresenter:
         self._forgotten()
         if self._surface is None:
             return
+        from screens import repaint
         from screens.frames.cover import cover
         from screens.wipe import forget_everything
 
@@ -150,6 +151,7 @@ class KivyPresenter:
         else:
             self._cover = self._cover or cover(self._metrics())
             self._surface.mount(self._cover, fresh=True)
+        repaint.every_buffer(self._window)
         forget_everything()
 
     async def until_drawn(self) -> None:

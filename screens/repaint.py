@@ -1,4 +1,7 @@
-"""A small part of the glass drawn anew, for graphics made in software: there a whole frame takes ten times as long."""
+"""The glass drawn anew outside the loop of frames: a small part of it at once, or all of it, in every buffer.
+
+A small part is for graphics made in software: there a whole frame takes ten times as long.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from functools import cache
 from typing import Any
 
 _SOFTWARE = (b"llvmpipe", b"softpipe", b"swrast")
+_BUFFERS = 3
+"""As many pictures of the glass as a graphics driver keeps to show them in turn."""
 
 
 @cache
@@ -26,3 +31,16 @@ def part(window: Any, box: tuple[float, float, float, float]) -> None:
     window.dispatch("on_draw")
     glDisable(GL_SCISSOR_TEST)
     window.dispatch("on_flip")
+
+
+def every_buffer(window: Any) -> None:
+    """Draw ``window`` as it is now over whatever was shown before, and wait until the driver has done so.
+
+    No frame need follow when the process ends, and the last ones stay readable in the driver's buffers.
+    """
+    from kivy.graphics.opengl import glFinish
+
+    for _ in range(_BUFFERS):
+        window.dispatch("on_draw")
+        window.dispatch("on_flip")
+    glFinish()

@@ -7,7 +7,6 @@ import gc
 from kivy.base import EventLoop
 from kivy.cache import Cache
 from kivy.core.window import Window
-from kivy.graphics.opengl import glFinish
 
 _CACHES = ("kv.image", "kv.texture", "kv.loader", "kv.shader", "textinput.label", "textinput.width")
 
@@ -21,5 +20,3 @@ def forget_everything() -> None:
     EventLoop.me_list.clear()
     Window._mouse_x = Window._mouse_y = 0
     gc.collect()
-    # Pictures are painted over by commands that the graphics driver may only have queued; no frame need follow.
-    glFinish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import trio
 from msgspec.structs import replace
 from PIL import Image
@@ -230,12 +231,43 @@ async def test_run_may_be_canceled_and_run_again(presenter):
             assert shown.answer.action == "exit"
 
 
-async def test_forget_is_done_only_when_the_graphics_driver_has_painted_over_what_was_there(presenter, monkeypatch):
-    finished = []
-    monkeypatch.setattr("screens.wipe.glFinish", lambda: finished.append(list(presenter._surface.targets)))
-    async with showing(presenter, PAGES["review"]):
+async def test_forget_paints_over_the_last_frame_at_once(presenter, monkeypatch):
+    """At a stop no frame follows: what a camera showed last stood in the driver's buffers."""
+    monkeypatch.setattr(presenter, "_open_frames", lambda _name: _Magenta())
+    page = Page(kind="face", title=same("人脸核验"), blocks=(Preview(frames="x", instruction=same("请稍候")),))
+    async with showing(presenter, page):
+        while not _magenta_pixels(presenter._window):
+            await frames(1)
         presenter.forget()
-        assert finished == [[]], "once, after the page was taken away"
+        assert _magenta_pixels(presenter._window) == 0
+
+
+async def test_forget_waits_for_the_graphics_driver_last(presenter, monkeypatch):
+    done = []
+    async with showing(presenter, PAGES["review"]):
+        monkeypatch.setattr("kivy.graphics.opengl.glFinish", lambda: done.append("finished"))
+        presenter._window.bind(on_flip=lambda *_: done.append("shown"))
+        presenter.forget()
+        assert (done[-1], len(set(done))) == ("finished", 2)
+
+
+class _Magenta:
+    """A camera before a wall of a colour that no page has."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def latest(self):
+        self._shown += 1
+        return self._shown, np.full((480, 640, 3), (255, 0, 255), np.uint8)
+
+
+def _magenta_pixels(window) -> int:
+    from kivy.graphics.opengl import GL_RGBA, GL_UNSIGNED_BYTE, glReadPixels
+
+    raw = glReadPixels(0, 0, *window.system_size, GL_RGBA, GL_UNSIGNED_BYTE)
+    pixels = np.frombuffer(raw, np.uint8).reshape(-1, 4)
+    return int((pixels[:, :3] == (255, 0, 255)).all(axis=1).sum())
 
 
 async def test_forget_leaves_nothing_of_anyone_on_the_glass_and_not_nothing(presenter, tmp_path):
