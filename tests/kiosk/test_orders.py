@@ -60,6 +60,13 @@ async def test_a_held_envelope_is_tried_again_once(machine: Machine) -> None:
     ]
 
 
+async def test_what_was_released_is_on_its_way_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    nudges: list[str] = []
+    monkeypatch.setattr(machine.forwarder, "nudge", lambda: nudges.append("now"))
+    await orders.carry_out(machine, OPERATOR, "release", {"seq": held_case(machine)})
+    assert nudges == ["now"]
+
+
 async def test_what_cannot_be_written_down_is_not_done(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_row: object) -> None:
         raise StoreFull("no room")

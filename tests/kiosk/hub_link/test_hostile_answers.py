@@ -43,11 +43,11 @@ def carrier(exchange: Path) -> FileCarrier:
     return FileCarrier(exchange, KIOSK, Clock().monotonic, linger_s=0.01, look_s=0.01)
 
 
-def outgoing() -> Outgoing:
+def outgoing(seq: int = 1) -> Outgoing:
     """An envelope that is to be delivered."""
     key, sealed = envelope.new_key(), b"sealed"
     header = envelope.make_header(
-        kiosk_id=KIOSK, seq=1, key=key, kind="case", case_id=key, created_at=Clock().now(), parts=[("form", sealed)]
+        kiosk_id=KIOSK, seq=seq, key=key, kind="case", case_id=key, created_at=Clock().now(), parts=[("form", sealed)]
     )
     raw = envelope.canonical(header)
     parts = [PartDigest(part.name, part.sha256, part.bytes) for part in header.parts]
@@ -95,6 +95,26 @@ async def test_nothing_is_taken_from_where_a_name_leads_and_the_next_answer_has_
     assert OURS not in b"".join(
         file.read_bytes() for file in (exchange / "aside").iterdir() if file.is_file() and file.stat().st_size < 10**6
     )
+
+
+async def test_answers_for_another_machine_are_left_for_it(exchange: Path, carrier: FileCarrier) -> None:
+    honest(exchange, "k-0002-9-9.tbz")
+    key = honest(exchange)
+    [only] = await all_of(carrier)
+    assert [reply.said.key for reply in only.replies] == [key]
+    assert listed(exchange / "in") == ["k-0002-9-9.tbz"]
+
+
+async def test_a_batch_is_taken_away_when_all_of_its_cases_were_received(exchange: Path, carrier: FileCarrier) -> None:
+    first, second = outgoing(seq=1), outgoing(seq=2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(carrier.deliver, first)
+        nursery.start_soon(carrier.deliver, second)
+    for received in ({first.key}, {second.key}):
+        await carrier.clear_out(received.__contains__)
+        assert len(listed(exchange / "out")) == 1
+    await carrier.clear_out({first.key, second.key}.__contains__)
+    assert listed(exchange / "out") == []
 
 
 @pytest.mark.attack(1)

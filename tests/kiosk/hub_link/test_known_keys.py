@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
 
 from kiosk.hub_link.client import HubLink
 from kiosk.hub_link.filing import Filing, WrongHubKey
-from kiosk.hub_link.identity import Identity
-from kiosk.hub_link.known_keys import KnownKeys
+from kiosk.hub_link.identity import Identity, SuiteChanged, keep_suite
+from kiosk.hub_link.known_keys import HubKeys, KnownKeys, apply
 from kiosk.messages.envelope import new_key
 from kiosk.messages.fleet import is_stated, key_trouble, sign_hub_keys
 from kiosk.messages.seal import new_seal_key, new_sign_key
+from offline_cache.audit import Audit
 from offline_cache.values import Values
 from tests.hub.fixtures import RunningHub, cluster, database
 from tests.hub.fixtures import hub as real_hub
@@ -106,3 +108,22 @@ def test_a_machine_that_never_met_its_hub_files(tmp_path: Path, kit) -> None:
     known = KnownKeys(Values(kit.store), kit.identity, seal_key="a", verify_key="b")
     assert known.trouble == ""
     assert Identity.load(Values(kit.store), "hall-0001") == kit.identity
+
+
+def test_after_a_change_of_keys_receipts_that_were_on_their_way_still_count(kit) -> None:
+    filing, forwarder, proof = SimpleNamespace(), SimpleNamespace(), SimpleNamespace()
+    keys = HubKeys("new seal", "new verify", ("former verify",))
+    apply(keys, filing, forwarder, proof, Audit(kit.store))
+    assert (filing.seal_key, proof.verify_key) == ("new seal", "new verify")
+    assert forwarder.verify_key == ("new verify", "former verify")
+
+
+@pytest.mark.parametrize("waiting", [1, 2])
+def test_the_suite_stays_while_anything_of_the_former_one_waits(kit, file, waiting: int) -> None:
+    values = Values(kit.store)
+    keep_suite(values, kit.outbox, "std")
+    for _ in range(waiting):
+        file()
+    with pytest.raises(SuiteChanged, match=f"{waiting} envelopes"):
+        keep_suite(values, kit.outbox, "gm")
+    keep_suite(values, kit.outbox, "std")

@@ -13,6 +13,7 @@ from devices.receipt_printer.job import Outcome as Ended
 from kiosk import printing
 from kiosk.messages.questions import Document, DocumentsAnswer, Endorsement
 from kiosk.pages import Facts
+from kiosk.text import text
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
 PERMIT = Document("hk_macao_permit", "C9****21", date(2031, 5, 20), "valid", [
@@ -97,6 +98,16 @@ async def test_a_list_that_may_be_longer_says_who_did_not_answer_on_the_page_and
         await counter.touch("continue", "documents")
         counter.last("next")
     assert "暂时没有答复" in counter.papers[0].replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("unreadable", [1, 2])
+async def test_a_list_of_which_something_cannot_be_read_says_so(only_the_step: Counter, unreadable: int) -> None:
+    counter = only_the_step
+    counter.answers["documents"] = DocumentsAnswer([PERMIT], unreadable=unreadable)
+    async with counter.doing("E13"):
+        page = await counter.first("documents")
+        assert text("documents.unreadable", n=unreadable).zh in words(page)
+        counter.last("next")
 
 
 async def test_nobody_without_documents_is_left_without_a_word(only_the_step: Counter) -> None:

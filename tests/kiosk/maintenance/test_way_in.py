@@ -117,6 +117,15 @@ async def test_emblem_asks_for_the_card_and_turns_a_citizen_away_kindly(desk: De
     assert "赵德福" not in "".join(map(said, desk.screen.seen))
 
 
+async def test_emblem_turns_a_guide_away_too(desk: Desk, mock_clock: MockClock) -> None:
+    desk.machine.staff.enrol(CITIZEN, "guide", "guide-1", PIN)
+    async with desk.emblem_tapped():
+        await desk.page("maintenance_card")
+        desk.devices.place(CITIZEN, "赵德福")
+        await desk.page("maintenance_refused")
+    assert desk.events() == ["refused"]
+
+
 async def test_emblem_and_technician_card_lead_to_the_pin(desk: Desk, mock_clock: MockClock) -> None:
     async with desk.emblem_tapped():
         await desk.page("maintenance_card")
