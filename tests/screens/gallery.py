@@ -242,6 +242,13 @@ def trouble_pages(traffic: T) -> dict[str, Page]:
 
 def pages() -> dict[str, Page]:
     """Every sample page by name."""
+    from tests.screens.step_pages import step_pages
+
+    return {**first_pages(), **step_pages()}
+
+
+def first_pages() -> dict[str, Page]:
+    """Those of the machine itself and of the steps that every case has."""
     traffic = T("驾驶证有效期满换证", "Renew driving licence")
     return {
         "home": home(),
