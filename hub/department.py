@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
@@ -26,11 +27,12 @@ _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}
 
 
 class Application(msgspec.Struct, frozen=True):
-    """A case as it reaches a department; ``key`` makes asking twice harmless."""
+    """A case as it reaches a department; ``key`` makes asking twice harmless, ``day`` is that of its decision."""
 
     key: str
     applicant: Applicant
     answers: dict[str, Any]
+    day: date = date.min
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -42,11 +44,19 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 Effect = Callable[[AsyncConnection, Application], Awaitable[None]]
-"""What acceptance changes in the records, in the transaction of the decision."""
+"""What acceptance changes in the records, in the transaction of the decision. Raises Unfit."""
 
 
 class WrongDepartment(ValueError):
     """A department cannot be used; one line that names its place and the fix."""
+
+
+class Unfit(Exception):
+    """What a case asks for in particular cannot be; ``reasons`` say why. Nothing of it is carried out."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(", ".join(reasons))
+        self.reasons = list(reasons)
 
 
 class EffectUnknown(Exception):
@@ -106,17 +116,25 @@ class Department(ABC):
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
             if decision.accepted and service.effect:
-                await self._carry_out(conn, service.effect, application)
+                decision = await self._carry_out(conn, service.effect, replace(application, day=today), decision)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
                 [Jsonb(msgspec.to_builtins(decision)), application.key],
             )
             return decision
 
-    async def _carry_out(self, conn: AsyncConnection, name: str, application: Application) -> None:
+    async def _carry_out(
+        self, conn: AsyncConnection, name: str, application: Application, decision: Decision
+    ) -> Decision:
+        """The decision, or a refusal where the case itself asks for what cannot be."""
         if name not in self.effects:
             raise EffectUnknown(name)
-        await self.effects[name](conn, application)
+        try:
+            async with conn.transaction():
+                await self.effects[name](conn, application)
+        except Unfit as error:
+            return Decision(accepted=False, reasons=error.reasons)
+        return decision
 
     def _here(self, statement: LiteralString) -> Composed:
         return SQL(statement).format(Identifier(self.key, "application"))

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.database import prepare
-from hub.department import Application, Decision, Department, EffectUnknown, Facts, due_of
+from hub.department import Application, Decision, Department, EffectUnknown, Facts, Unfit, due_of
 from hub.departments import departments
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
@@ -152,6 +152,28 @@ def test_an_effect_that_the_department_does_not_have_decides_nothing(ask: Ask) -
     # Nothing is half done: when the department has learned it, the same case is decided as if it came then.
     assert ask(decide(CATALOGUE.services["T01"], "zhao", key)).accepted
     assert ask(licence("zhao")) == (date(2037, 3, 28),)
+
+
+def test_a_case_that_asks_for_what_cannot_be_is_refused_with_the_reasons_and_changes_nothing(ask: Ask) -> None:
+    async def begin_and_refuse(conn: psycopg.AsyncConnection, application: Application) -> None:
+        assert application.day == TODAY
+        await conn.execute("update traffic.licence set points = 9 where id_number = %s", [application.applicant.number])
+        raise Unfit("no_such_decision", "not_yours")
+
+    department, key = type(departments()["traffic"])({"licence_renewed": begin_and_refuse}), new_key()
+    application = Application(key, applicant("zhao"), {})
+
+    def decide_again(conn: psycopg.AsyncConnection) -> Awaitable[Decision]:
+        return department.decide(conn, CATALOGUE.services["T01"], application, TODAY)
+
+    refusal = Decision(accepted=False, reasons=["no_such_decision", "not_yours"])
+    assert [ask(decide_again), ask(decide_again)] == [refusal, refusal]
+
+    async def points(conn: psycopg.AsyncConnection) -> tuple:
+        rows = await conn.execute("select points from traffic.licence where id_number = %s", [number_of("zhao")])
+        return await rows.fetchone()
+
+    assert ask(points) == (PEOPLE["zhao"]["records"]["licence"]["points"],)
 
 
 def test_what_is_due_hangs_on_no_name_of_a_check() -> None:
