@@ -23,6 +23,7 @@ from hub.api.problems import Problem
 from hub.context import Hub
 from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
+from hub.people.generated import population
 from hub.server import Extras
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import decode
@@ -36,9 +37,14 @@ def read_people(path: Path) -> list[dict[str, Any]]:
     return tomllib.loads(path.read_text("utf-8"))["person"]
 
 
-async def seed(hub: Hub, path: Path, *, again: bool = False) -> None:
-    """Writes the people's records, once in each department, or ``again`` as they were on the first day."""
+async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -> None:
+    """Writes the people's records, once in each department, or ``again`` as they were on the first day.
+
+    ``made_up``: so many more, whom nobody knows (``hub.people.generated``).
+    """
     people = read_people(path)
+    if made_up:
+        people += population(hub.gateway.departments.values(), hub.clock.today(), size=made_up)
     async with hub.pool.connection() as conn, conn.transaction():
         for department in hub.gateway.departments.values():
             rows = await conn.execute(
@@ -158,13 +164,13 @@ async def _nowhere(_: Any) -> None:
     pass
 
 
-def demo_extras(people: Path) -> Extras:
+def demo_extras(people: Path, made_up: int = 0) -> Extras:
     """Everything that ``hub demo`` adds."""
 
     @post("/demo/reset", guards=[_loopback_only], status_code=200, include_in_schema=False)
     async def reset(hub: Hub) -> dict[str, bool]:
         """Gives the people their records of the first day again; cases stay."""
-        await seed(hub, people, again=True)
+        await seed(hub, people, again=True, made_up=made_up)
         return {"reset": True}
 
     def faults(hub: Hub) -> Callable[[], Awaitable[Faults]]:

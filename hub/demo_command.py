@@ -29,9 +29,10 @@ from kiosk.clock import Clock
 @click.option("--port", type=PORT, default=0, show_default=True, help="0 takes a free one.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder for keys and database; else a temporary one.")
 @click.option("--people", type=click.Path(path_type=Path, exists=True), default=PEOPLE, help="People file.")
+@click.option("--made-up", type=click.IntRange(0, 100_000), default=0, help="So many more people, of every age.")
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
 @click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
-def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn: str | None) -> None:
+def demo(host: str, port: int, data: Path | None, people: Path, made_up: int, today: str, dsn: str | None) -> None:
     """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tongban-hub-")))
@@ -41,13 +42,13 @@ def demo(host: str, port: int, data: Path | None, people: Path, today: str, dsn:
             place = dsn or stack.enter_context(OwnPostgres(folder / "postgres")).dsn
             prepare(place)
             listener = listen(host, port)
-            extras = demo_extras(people)
+            extras = demo_extras(people, made_up)
             hub = make_hub(place, hub_keys, Clock(date.fromisoformat(today)), extras)
         except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
             raise click.ClickException(f"{error}".strip()) from error
 
         async def ready() -> None:
-            await seed(hub, people)
+            await seed(hub, people, made_up=made_up)
             async with hub.pool.connection() as conn:
                 fresh = await add_code(conn, hub.clock.now(), None)
             say(url=address(listener), **hub_keys.public(), people=str(people), enrolment_code=fresh, dsn=place)

@@ -98,6 +98,12 @@ class Department(ABC):
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:  # noqa: B027
         """Writes the records of a demonstration's people, replacing what they had."""
 
+    async def reasons(
+        self, conn: AsyncConnection, service: Service, application: Application, facts: Facts
+    ) -> list[str]:
+        """What speaks against a case besides its checks: what was said in it, judged by the records."""
+        return []
+
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""
         number = application.applicant.number
@@ -114,6 +120,7 @@ class Department(ABC):
                 return await self._first_answer(conn, application.key)
             facts = await self.facts(conn, number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
+            reasons += await self.reasons(conn, service, application, facts)
             decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
             if decision.accepted and service.effect:
                 decision = await self._carry_out(conn, service.effect, replace(application, day=today), decision)

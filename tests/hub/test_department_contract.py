@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from hub.database import prepare
 from hub.department import Application, Decision, Department, EffectUnknown, Facts, Unfit, due_of
 from hub.departments import departments
+from hub.people.generated import population
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
 from kiosk.messages.content import Applicant
@@ -23,6 +24,7 @@ from kiosk.messages.questions import DueFact
 from tests.hub.fixtures import PEOPLE, TODAY, number_of
 
 CATALOGUE = load()
+MADE_UP = population(departments().values(), TODAY)
 TYPES: dict[str, Callable[[Any], bool]] = {
     "text": lambda fact: isinstance(fact, str),
     "date": lambda fact: date.fromisoformat(fact).isoformat() == fact,
@@ -81,9 +83,13 @@ def licence(person: str) -> Callable[[psycopg.AsyncConnection], Awaitable[tuple]
 @pytest.mark.parametrize("key", departments())
 def test_every_fact_that_is_sent_is_declared_with_its_type_and_every_declared_one_is_sent(ask: Ask, key: str) -> None:
     declared, sent = CATALOGUE.departments[key].facts, set()
-    for person in PEOPLE:
-        number = number_of(person)
-        facts: Facts = ask(lambda conn, n=number: departments()[key].facts(conn, n, TODAY))
+
+    async def everybody(conn: psycopg.AsyncConnection) -> list[Facts]:
+        await departments()[key].seed(conn, MADE_UP)
+        numbers = [person["card"]["number"] for person in (*PEOPLE.values(), *MADE_UP)]
+        return [await departments()[key].facts(conn, number, TODAY) for number in numbers]
+
+    for facts in ask(everybody):
         for name, fact in facts.items():
             assert name in declared, f"{key} sends {name}, which departments.toml does not declare"
             assert TYPES[declared[name].type](fact), f"{name} of {key} is no {declared[name].type}: {fact!r}"

@@ -1,52 +1,107 @@
-"""Household registration 户政: residence permits."""
+"""Household registration 户政: residents, ID cards, residence registrations and permits, certificates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
 from hub.department import Application, Department, Facts, Person
+from hub.departments.household.answers import OF_ANSWERS
+from hub.departments.household.effects import EFFECTS
+from hub.departments.household.records import seed_records
+from kiosk.catalogue.model import Service
+from kiosk.clock import full_years
+
+_FACTS = (
+    "select birth, household_kind, household_role, address_kind, is_local, is_registered, numbers_held, "
+    "name_can_be_written, fingerprints, book_state, times_issued, id_card.state as card_state, "
+    "id_card.valid_to as card_valid_to, residence.since, residence.state as residence_state, "
+    "permit.state as permit_state, permit.valid_to as permit_valid_to, permit.still_resident, "
+    "(select count(*) from household.id_case where id_case.id_number = asked.id_number and state = 'in_work') as open, "
+    "(select count(*) from household.id_case where id_case.id_number = asked.id_number and state = 'ready') as ready, "
+    "(select count(*) from household.temporary_card as temporary where temporary.id_number = asked.id_number "
+    " and temporary.valid_to >= %(today)s) as temporary "
+    "from (select %(id_number)s::text as id_number) as asked left join household.resident using (id_number) "
+    "left join household.id_card using (id_number) left join household.residence using (id_number) "
+    "left join household.residence_permit as permit using (id_number)"
+)
 
 
 class Household(Department):
-    """Holds one residence permit per person."""
+    """The register of residents and what hangs on it."""
 
     key = "household"
 
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
-        rows = await conn.execute(
-            "select state, valid_to, still_resident from household.residence_permit where id_number = %s", [id_number]
-        )
-        row = await rows.fetchone()
-        if row is None:
-            return {}
-        return {"permit_state": row[0], "permit_valid_to": row[1].isoformat(), "still_resident": row[2]}
+        async with conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_FACTS, {"id_number": id_number, "today": today})
+            row = await cursor.fetchone() or {}
+        return {**_of_resident(row, today), **_of_residence(row, today), **_of_permit(row)}
+
+    async def reasons(
+        self, conn: AsyncConnection, service: Service, application: Application, facts: Facts
+    ) -> list[str]:
+        judge = OF_ANSWERS.get(service.effect)
+        return await judge(conn, application, facts) if judge else []
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
-        for person in people:
-            permit = person.get("records", {}).get("residence_permit")
-            if permit is None:
-                continue
-            number = person["card"]["number"]
-            await conn.execute("delete from household.residence_permit where id_number = %s", [number])
-            await conn.execute(
-                "insert into household.residence_permit values (%s, %s, %s, %s, %s, %s)",
-                [
-                    *(number, permit["number"], permit["state"], permit["valid_to"]),
-                    *(permit["still_resident"], permit["address"]),
-                ],
-            )
+        await seed_records(conn, people)
 
 
-async def _endorse_permit(conn: AsyncConnection, application: Application) -> None:
-    # 居住证暂行条例 art. 10: one more year; a late endorsement restores the permit's functions.
-    await conn.execute(
-        "update household.residence_permit set valid_to = valid_to + interval '1 year', state = 'normal' "
-        "where id_number = %s",
-        [application.applicant.number],
-    )
+def _of_resident(row: dict[str, Any], today: date) -> Facts:
+    """Register and ID card; nothing for who is not in the register."""
+    if row.get("birth") is None:
+        return {}
+    facts: Facts = {
+        "age": full_years(row["birth"], today),
+        "household_kind": row["household_kind"],
+        "household_role": row["household_role"],
+        "address_kind": row["address_kind"],
+        "local_household": row["is_local"],
+        "is_registered": row["is_registered"],
+        "numbers_held": row["numbers_held"],
+        "name_can_be_written": row["name_can_be_written"],
+        "fingerprints_on_file": row["fingerprints"],
+        "book_state": row["book_state"],
+        "local_tie": row["is_local"] or row["residence_state"] == "registered",
+        "id_cards_issued": row["times_issued"] or 0,
+        "id_card_state": row["card_state"] or "none",
+        "id_cases_open": row["open"],
+        "id_cards_to_collect": row["ready"],
+        "temporary_cards": row["temporary"],
+    }
+    # A card for life has no last day, so nothing that hangs on one is ever due.
+    return facts | ({"id_card_valid_to": row["card_valid_to"].isoformat()} if row["card_valid_to"] else {})
 
 
-DEPARTMENT = Household(effects={"permit_endorsed": _endorse_permit})
+def _of_residence(row: dict[str, Any], today: date) -> Facts:
+    if row.get("birth") is None:
+        return {}
+    is_registered = row["residence_state"] == "registered"
+    return {
+        "residences_registered": int(is_registered),
+        "residence_months": _full_months(row["since"], today) if is_registered else 0,
+        "permits_held": int(row["permit_state"] in ("normal", "suspended")),
+    }
+
+
+def _of_permit(row: dict[str, Any]) -> Facts:
+    if row.get("permit_state") is None:
+        return {}
+    return {
+        "permit_state": row["permit_state"],
+        "permit_valid_to": row["permit_valid_to"].isoformat(),
+        "still_resident": row["still_resident"],
+    }
+
+
+def _full_months(since: date, today: date) -> int:
+    months = (today.year - since.year) * 12 + today.month - since.month
+    return months - (today.day < since.day)
+
+
+DEPARTMENT = Household(effects=EFFECTS)

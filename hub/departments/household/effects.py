@@ -1,0 +1,126 @@
+"""What acceptance changes in the register, in the transaction of the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub.department import Application, Effect, day_of
+from kiosk.catalogue.id_card_years import card_valid_to
+from kiosk.clock import months_later
+
+_TEMPORARY_MONTHS = 3
+"""临时居民身份证管理办法 art. 6."""
+
+
+async def _apply_for_card(reason: str, conn: AsyncConnection, application: Application) -> None:
+    """A new card is made; how long it is valid hangs on the age of the day it is issued on (居民身份证法 art. 5)."""
+    who, today = application.applicant, application.day
+    birth = day_of(who.birth)
+    await conn.execute(
+        "insert into household.id_case values (%s, %s, %s, 'in_work', %s, %s)",
+        [application.key, who.number, reason, today, card_valid_to(birth, today) if birth else None],
+    )
+    if reason == "lost":
+        await _set_card(conn, who.number, "lost")
+
+
+async def _declare(conn: AsyncConnection, application: Application) -> None:
+    """Lost, or found again: it counts from the moment the bureau has received it."""
+    state = "valid" if application.answers.get("loss") == "found" else "lost"
+    await _set_card(conn, application.applicant.number, state)
+
+
+async def _set_card(conn: AsyncConnection, number: str, state: str) -> None:
+    await conn.execute("update household.id_card set state = %s where id_number = %s", [state, number])
+
+
+async def _issue_temporary(conn: AsyncConnection, application: Application) -> None:
+    today = application.day
+    await conn.execute(
+        "insert into household.temporary_card values (%s, %s, %s, %s)",
+        [application.key, application.applicant.number, today, months_later(today, _TEMPORARY_MONTHS)],
+    )
+
+
+async def _collect_card(conn: AsyncConnection, application: Application) -> None:
+    """The new card is in the person's hand; the old one is handed in and no longer counts."""
+    number = application.applicant.number
+    rows = await conn.execute(
+        "update household.id_case set state = 'collected' where id_number = %s and state = 'ready' "
+        "returning applied_on, valid_to",
+        [number],
+    )
+    for issued_on, valid_to in await rows.fetchall():
+        await conn.execute(
+            "update household.id_card set state = 'valid', issued_on = %s, valid_to = %s, "
+            "times_issued = times_issued + 1 where id_number = %s",
+            [issued_on, valid_to, number],
+        )
+
+
+async def _issue_book(conn: AsyncConnection, application: Application) -> None:
+    await conn.execute(
+        "update household.resident set book_state = 'valid' where household_number = "
+        "(select household_number from household.resident where id_number = %s)",
+        [application.applicant.number],
+    )
+
+
+async def _register_residence(conn: AsyncConnection, application: Application) -> None:
+    """From today; who moves inside the city keeps the day on which the stay here began."""
+    await conn.execute(
+        "insert into household.residence values (%s, %s, %s, 'registered') on conflict (id_number) do update set "
+        "address = excluded.address, state = 'registered', "
+        "since = case when residence.state = 'registered' then residence.since else excluded.since end",
+        [application.applicant.number, application.answers.get("address", ""), application.day],
+    )
+
+
+async def _grant_permit(conn: AsyncConnection, application: Application) -> None:
+    number = application.applicant.number
+    await conn.execute(
+        "insert into household.residence_permit select id_number, id_number, 'normal', %s, true, address "
+        "from household.residence where id_number = %s on conflict (id_number) do update set "
+        "state = 'normal', valid_to = excluded.valid_to, still_resident = true, address = excluded.address",
+        [_a_year_after(application.day), number],
+    )
+
+
+async def _endorse_permit(conn: AsyncConnection, application: Application) -> None:
+    # 居住证暂行条例 art. 10: one more year; a late endorsement restores the permit's functions.
+    await conn.execute(
+        "update household.residence_permit set valid_to = valid_to + interval '1 year', state = 'normal' "
+        "where id_number = %s",
+        [application.applicant.number],
+    )
+
+
+async def _book_visit(conn: AsyncConnection, application: Application) -> None:
+    await conn.execute(
+        "insert into household.visit_booked values (%s, %s, %s)",
+        [application.key, application.applicant.number, Jsonb(application.answers)],
+    )
+
+
+def _a_year_after(day: date) -> date:
+    return months_later(day, 12)
+
+
+EFFECTS: Mapping[str, Effect] = {
+    "card_applied_expired": partial(_apply_for_card, "expired"),
+    "card_applied_damaged": partial(_apply_for_card, "damaged"),
+    "card_applied_lost": partial(_apply_for_card, "lost"),
+    "loss_declared": _declare,
+    "temporary_card_issued": _issue_temporary,
+    "card_collected": _collect_card,
+    "book_issued": _issue_book,
+    "residence_registered": _register_residence,
+    "permit_granted": _grant_permit,
+    "permit_endorsed": _endorse_permit,
+    "visit_booked": _book_visit,
+}
