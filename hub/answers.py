@@ -126,7 +126,7 @@ async def _by_number(hub: Hub, conn: AsyncConnection, kiosk_id: str, number: str
     return ProgressAnswer(cases or await _complaint(hub, conn, number))
 
 
-_CASES = "select key, case_file.receipt_number, service, masked_name, promised_on from case_file "
+_CASES = "select key, case_file.receipt_number, service, masked_name, promised_on, promised_by from case_file "
 _OF_PERSON: LiteralString = _CASES + "where person_ref = %s order by key desc limit %s"
 _OF_SLIP: LiteralString = _CASES + "where key = any(%s)"
 _OF_KEYS: LiteralString = (
@@ -138,8 +138,8 @@ _OF_KEYS: LiteralString = (
 async def _cases(conn: AsyncConnection, query: LiteralString, *values: Any) -> list[CaseProgress]:
     rows = await conn.execute(query, values)
     return [
-        CaseProgress(number, service, name, await _states(conn, key), promised_on)
-        for key, number, service, name, promised_on in await rows.fetchall()
+        CaseProgress(number, service, name, await _states(conn, key), *promise)
+        for key, number, service, name, *promise in await rows.fetchall()
     ]
 
 

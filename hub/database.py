@@ -226,6 +226,8 @@ MIGRATIONS = (
            published_at timestamptz not null,
            published_by text not null
        )""",
+    # How the promised date was counted: an unpublished year has no holidays that anybody knows.
+    "alter table case_file add promised_by text not null default ''",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -6,7 +6,7 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -16,7 +16,8 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from kiosk.catalogue.model import Limit, Service
+from hub.working_days import promised
+from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks, is_due, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact
@@ -36,11 +37,15 @@ class Application(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The department's word: accepted with a promised date, or not, with all reasons (check ids)."""
+    """The department's word: accepted with a promised date, or not, with all reasons (check ids).
+
+    ``promised_by``: how that date was counted, see ``hub.working_days``.
+    """
 
     accepted: bool
     reasons: list[str] = []
     promised_on: date | None = None
+    promised_by: str = ""
 
 
 Effect = Callable[[AsyncConnection, Application], Awaitable[None]]
@@ -121,7 +126,7 @@ class Department(ABC):
             facts = await self.facts(conn, number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             reasons += await self.reasons(conn, service, application, facts)
-            decision = Decision(not reasons, reasons, None if reasons else promised(service.limit_promise, today))
+            decision = Decision(False, reasons) if reasons else _accepted(service, today)
             if decision.accepted and service.effect:
                 decision = await self._carry_out(conn, service.effect, replace(application, day=today), decision)
             await conn.execute(
@@ -150,6 +155,11 @@ class Department(ABC):
         rows = await conn.execute(self._here("select decision from {} where case_key = %s"), [key])
         row = await rows.fetchone()
         return msgspec.convert(row[0] if row else None, Decision)
+
+
+def _accepted(service: Service, today: date) -> Decision:
+    promise = promised(service.limit_promise, today)
+    return Decision(accepted=True, promised_on=promise.on, promised_by=promise.by) if promise else Decision(True)
 
 
 def require_department(place: str, value: Any) -> Department:
@@ -191,16 +201,3 @@ def day_of(text: str) -> date | None:
         return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no zone
     except ValueError:
         return None
-
-
-def promised(limit: Limit | None, today: date) -> date | None:
-    """The promised date: natural days, or working days without Saturdays and Sundays (``wd``)."""
-    if limit is None:
-        return None
-    if limit.unit == "d":
-        return today + timedelta(days=limit.n)
-    day, left = today, limit.n
-    while left > 0:
-        day += timedelta(days=1)
-        left -= day.weekday() < 5
-    return day

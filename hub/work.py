@@ -183,8 +183,9 @@ async def _ask_department(context: JobContext, key: str) -> None:
     async with hub.pool.connection() as conn, conn.transaction():
         state = "accepted" if decision.accepted else "not_accepted"
         rows = await conn.execute(
-            "update case_file set state = %s, promised_on = %s where key = %s and state = 'delivered' returning key",
-            [state, decision.promised_on, key],
+            "update case_file set state = %s, promised_on = %s, promised_by = %s "
+            "where key = %s and state = 'delivered' returning key",
+            [state, decision.promised_on, decision.promised_by, key],
         )
         if await rows.fetchone():
             said = {"actor": line, "kind": events.CASE_STATE, "key": key, "kiosk_id": opened.kiosk_id}

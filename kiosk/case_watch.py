@@ -34,6 +34,7 @@ class Word(msgspec.Struct, frozen=True):
     state: CaseState
     promised_on: date | None = None
     notes: tuple[str, ...] = ()
+    promised_by: str = ""
 
 
 class _Followed(msgspec.Struct):
@@ -178,4 +179,4 @@ def word_of(case: CaseProgress) -> Word | None:
     last = case.states[-1]
     if last.state not in set(CaseState):
         return None
-    return Word(CaseState(last.state), case.promised_date, tuple(last.reasons))
+    return Word(CaseState(last.state), case.promised_date, tuple(last.reasons), case.promised_by)

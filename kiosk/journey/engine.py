@@ -25,6 +25,7 @@ from kiosk.journey import without_slip
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
+from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
@@ -78,6 +79,7 @@ class Journey:
     filed: bool = False
     state: CaseState = CaseState.STORED
     promised_on: date | None = None
+    promised_by: str = ""
     notes: tuple[str, ...] = ()
     second_copy: SecondCopy | None = None
 
@@ -90,6 +92,14 @@ class Journey:
         """The step that is asked now; None after the last."""
         steps = self.service.steps
         return steps[self.position] if self.position < len(steps) else None
+
+    def promise(self) -> Text:
+        """The date that the department promised, in words; nothing without one."""
+        if self.promised_on is None:
+            return NOTHING
+        service, today = self.service, self.machine.clock.today()
+        limits = {"limit": service.limit_promise, "law": service.limit_law}
+        return promise_words(self.promised_on, today, **limits, by=self.promised_by)
 
     # -- what the steps leave -------------------------------------------------------------------------------------
 

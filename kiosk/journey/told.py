@@ -69,4 +69,5 @@ def promise(case: CaseProgress, service: Service | None) -> Text:
         return NOTHING
     moment = accepted_at(case)
     accepted_on = moment.date() if moment else date.min
-    return promise_words(case.promised_date, accepted_on, service.limit_promise if service else None)
+    limits = (service.limit_promise, service.limit_law) if service else (None, None)
+    return promise_words(case.promised_date, accepted_on, limits[0], law=limits[1], by=case.promised_by)

@@ -133,13 +133,17 @@ class ProgressState(_Said, frozen=True):
 
 
 class CaseProgress(_Said, frozen=True):
-    """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance."""
+    """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance.
+
+    ``promised_by``: ``weekends`` when holidays could not be counted, because their year is not published yet.
+    """
 
     receipt_number: Word
     service: Word
     masked_name: Line
     states: Annotated[list[ProgressState], Meta(max_length=MOST_ITEMS)]
     promised_date: date | None = None
+    promised_by: Word = ""
 
 
 class ProgressAnswer(_Said, frozen=True):

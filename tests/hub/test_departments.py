@@ -10,11 +10,10 @@ import msgspec
 import psycopg
 import pytest
 
-from hub.department import Application, Decision, promised
+from hub.department import Application, Decision
 from hub.departments import departments
 from hub.work import make_jobs
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.model import Limit
 from kiosk.messages import content, questions
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
@@ -232,20 +231,6 @@ def test_a_department_asked_twice_gives_its_first_answer_and_acts_once(hub: Runn
     assert hub.sql("select valid_to from household.residence_permit where id_number = %s", number_of("li")) == [
         (date(2028, 2, 5),)
     ]
-
-
-@pytest.mark.parametrize(
-    ("limit", "day"),
-    [
-        (Limit(n=0, unit="wd"), date(2027, 1, 15)),
-        (Limit(n=1, unit="d"), date(2027, 1, 16)),
-        (Limit(n=1, unit="wd"), date(2027, 1, 18)),
-        (Limit(n=6, unit="wd"), date(2027, 1, 25)),
-    ],
-)
-def test_natural_and_working_days_are_not_the_same(limit: Limit, day: date) -> None:
-    friday = date(2027, 1, 15)
-    assert promised(limit, friday) == day
 
 
 def test_a_card_or_an_age_that_the_service_does_not_take_is_among_the_reasons(machine: Machine) -> None:

@@ -325,6 +325,22 @@ def test_a_promise_says_the_last_day_and_how_it_was_counted(promised_on, limit, 
     assert promise_words(promised_on, date(2027, 1, 12), limit) == Text(zh, en)
 
 
+def test_beside_a_promise_stands_what_the_law_allows_and_that_no_holiday_is_known_yet():
+    seven, law = Limit(n=7, unit="wd"), Limit(n=15, unit="d")
+    said = promise_words(date(2027, 1, 21), date(2027, 1, 12), seven, law=law, by="weekends")
+    assert said.zh.splitlines() == [
+        "最迟 2027-01-21（星期四）",
+        "受理后 7 个工作日",
+        "（法定期限 15 天（含休息日））",
+        "（该年节假日安排尚未公布，只按双休日推算）",
+    ]
+    assert said.en.splitlines()[2:] == [
+        "(the law allows 15 days, weekends counted)",
+        "(holidays of that year are not published yet; only weekends are left out)",
+    ]
+    assert promise_words(date(2027, 1, 21), date(2027, 1, 12), seven, law=seven, by="of_tomorrow").zh.count("\n") == 1
+
+
 def test_slip_fits_a_narrow_printer():
     assert Paper(columns=32, dots=384).compose(slip_job(ACCEPTED))
 

@@ -17,7 +17,6 @@ from kiosk.journey.reasons import sentence
 from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Block, Fact, Facts, Hero, Page, Receipt
-from kiosk.promise import promise_words
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase
@@ -102,7 +101,8 @@ async def _follow(journey: Journey) -> None:
                 if word is None:
                     journey.offline = True
                     return
-                journey.state, journey.promised_on, journey.notes = word.state, word.promised_on, word.notes
+                journey.state, journey.notes = word.state, word.notes
+                journey.promised_on, journey.promised_by = word.promised_on, word.promised_by
                 journey.visit.update(page())
 
     await journey.visit.show_while(page(), follow)
@@ -156,9 +156,7 @@ def _result_hero(title: Text, lead: Text) -> Hero:
 
 
 def _promised(journey: Journey) -> Text:
-    if journey.promised_on is None:
-        return text("result.no_date")
-    return promise_words(journey.promised_on, journey.machine.clock.today(), journey.service.limit_promise)
+    return journey.promise() or text("result.no_date")
 
 
 def _print_action() -> tuple[Action, ...]:

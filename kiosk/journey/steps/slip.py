@@ -16,7 +16,6 @@ from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero, Page, Receipt
 from kiosk.paper_doubt import late_end
 from kiosk.printing import Printed, shown_printing, trouble
-from kiosk.promise import promise_words
 from kiosk.slips.intents import OpenSlip, Slip
 from kiosk.slips.layout import slip_job
 from kiosk.slips.letterhead import letterhead
@@ -124,8 +123,7 @@ def _trouble_page(journey: Journey, number: str, code: str, outcome: Printed, er
 
 
 def _model(journey: Journey, copy: int) -> SlipModel:
-    service, machine = journey.service, journey.machine
-    promised_on = journey.promised_on
+    service = journey.service
     return paper(
         journey,
         service,
@@ -134,7 +132,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         slip_code=journey.slip_code,
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
-        promise=promise_words(promised_on, machine.clock.today(), service.limit_promise) if promised_on else NOTHING,
+        promise=journey.promise(),
         copy_number=copy,
         second_copy=journey.second_copy,
     )

@@ -1,0 +1,36 @@
+"""Promised dates: natural days, working days as published, and what is said when nothing is published yet."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from hub.working_days import WEEKENDS, Promise, promised
+from kiosk.catalogue.model import Limit
+
+
+@pytest.mark.parametrize(
+    ("n", "unit", "today", "day", "by"),
+    [
+        (0, "wd", date(2027, 1, 15), date(2027, 1, 15), ""),
+        (1, "d", date(2027, 1, 15), date(2027, 1, 16), ""),
+        (1, "wd", date(2027, 1, 15), date(2027, 1, 18), WEEKENDS),
+        (6, "wd", date(2027, 1, 15), date(2027, 1, 25), WEEKENDS),
+        # Spring Festival 2026: 15 to 23 February are free, 14 and 28 February are worked.
+        (1, "wd", date(2026, 2, 13), date(2026, 2, 14), ""),
+        (2, "wd", date(2026, 2, 13), date(2026, 2, 24), ""),
+        (7, "wd", date(2026, 2, 12), date(2026, 2, 28), ""),
+        # Natural days run through it.
+        (20, "d", date(2026, 2, 12), date(2026, 3, 4), ""),
+        # A year that is published and one that is not.
+        (2, "wd", date(2026, 12, 31), date(2027, 1, 4), WEEKENDS),
+        (1, "wd", date(2003, 12, 31), date(2004, 1, 2), ""),
+    ],
+)
+def test_a_promised_date_is_counted_as_its_unit_says(n: int, unit: str, today: date, day: date, by: str) -> None:
+    assert promised(Limit(n=n, unit=unit), today) == Promise(day, by)  # type: ignore[arg-type]
+
+
+def test_without_a_limit_nothing_is_promised() -> None:
+    assert promised(None, date(2027, 1, 15)) is None
