@@ -78,6 +78,8 @@ class Citizen:
         self.script = script
         self.left = list(script.services)
         self.refused: list[str] = []
+        self._looked_in: set[str] = set()
+        """The lines in which the next service was not found."""
         self._turns: dict[str, int] = {}
         self._looks: dict[int, int] = {}
 
@@ -118,21 +120,33 @@ class Citizen:
         return words[min(turn, len(words) - 1)]
 
     def _service(self, page: Page) -> str:
-        """On pages that offer services: the next one wanted, or to leave when nothing is left."""
-        offered = offered_actions(page)
-        if page.kind not in ("home", "todo", "line"):
+        """On pages that offer services: the next one wanted, sought line by line, or to leave when nothing is left."""
+        if page.kind == "home":
+            return self._from_home(page)
+        if page.kind not in ("todo", "line"):
             return ""
-        while self.left and page.kind != "home":
+        offered = offered_actions(page)
+        while self.left:
             wanted = f"service:{self.left[0]}"
             if wanted in offered:
+                self._looked_in.clear()
                 self.left.pop(0)
                 return wanted
+            if page.kind == "line":
+                return "back"
+            rooms = sorted(a for a in offered if a.startswith("line:") and a not in self._looked_in)
+            if rooms:
+                self._looked_in.add(rooms[0])
+                return rooms[0]
+            self._looked_in.clear()
             self.refused.append(self.left.pop(0))
-        if page.kind == "home":
-            if self.script.anonymous and self.left and f"service:{self.left[0]}" in offered:
-                return f"service:{self.left.pop(0)}"
-            return "wait"
-        return "exit"
+        return "back" if page.kind == "line" else "exit"
+
+    def _from_home(self, page: Page) -> str:
+        """Without a card only who wants to stay unknown begins."""
+        if self.script.anonymous and self.left and f"service:{self.left[0]}" in offered_actions(page):
+            return f"service:{self.left.pop(0)}"
+        return "wait"
 
     def _values(self, page: Page) -> dict[str, Any]:
         known = {**_VALUES, **self.script.values}

@@ -25,10 +25,18 @@ class Data(msgspec.Struct, frozen=True):
     """Base of catalogue data; an unknown key refuses the file."""
 
 
+class Group(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Services of a line that people look for under one word, by their keys."""
+
+    name: Text
+    services: tuple[str, ...]
+
+
 class Line(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A police line: what it is called, looks like (``colour`` ``#rrggbb``) and who decides.
 
-    Without a ``department`` it holds the services that are common to all lines.
+    Without a ``department`` it holds the services that are common to all lines. ``groups``: how its page is divided;
+    what stands in none of them comes last.
     """
 
     name: Text
@@ -37,6 +45,7 @@ class Line(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: str = ""
     order: int = 100
     department: str = ""
+    groups: tuple[Group, ...] = ()
 
 
 NO_LINE = Line(name=NOTHING, icon="", colour="")
@@ -198,6 +207,7 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件).
 
     ``effect``: what acceptance changes in the department's records, by the department's own name; "": nothing.
+    ``handled_at`` ``window``: the counter decides; the machine gives its guide, an appointment or a form beforehand.
     """
 
     key: str
@@ -224,6 +234,7 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what_next_offline: Text = NOTHING
     form_name: str = ""
     order: int = 100
+    handled_at: Literal["machine", "window"] = "machine"
     steps: tuple[StepSpec, ...] = ()
 
     def has_step(self, kind: str) -> bool:

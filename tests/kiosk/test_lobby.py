@@ -6,11 +6,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from kiosk.lobby import Due, todo_page
+from kiosk.catalogue.loader import load
+from kiosk.lobby import Due, line_page, todo_page
 from kiosk.messages.questions import DueFact
-from kiosk.pages import DueItem, DueList, Settings
+from kiosk.pages import DueItem, DueList, Settings, Tiles
 from kiosk.visit import Visit
+
+SOME = load().services["C01"]
 
 
 def shown(machine: Any, *days: date | None) -> list[DueItem]:
@@ -41,3 +45,31 @@ def test_the_most_urgent_stands_first_and_what_has_no_day_last(machine: Any) -> 
     today = machine.clock.today()
     items = shown(machine, None, today + timedelta(days=90), today - timedelta(days=2), today)
     assert [item.urgency for item in items] == ["overdue", "soon", "later", "info"]
+
+
+def test_a_line_s_page_has_the_words_people_use_most_used_first_and_the_counter_apart(machine: Any) -> None:
+    services = machine.catalogue.services
+    services.clear()
+    usual = machine.catalogue.lines["traffic"]
+    made = [
+        ("T08", 5, "machine"),
+        ("T02", 30, "machine"),
+        ("T01", 20, "machine"),
+        ("T99", 1, "machine"),
+        ("T04", 9, "window"),
+    ]
+    for key, order, where in made:
+        services[key] = structs.replace(SOME, key=key, line=usual.key, order=order, handled_at=where)
+    page = line_page(machine, Visit(machine, Settings()), "traffic")
+    shown = [(b.title.zh, [t.action.id for t in b.tiles]) for b in page.blocks if isinstance(b, Tiles)]
+    assert shown == [
+        ("违法和罚款", ["service:T08"]),
+        ("驾驶证", ["service:T01", "service:T02"]),
+        ("其他", ["service:T99"]),
+        ("需要到窗口办理（本机可看指南、先登记或预约）", ["service:T04"]),
+    ]
+    assert "back" in {action.id for action in page.actions}
+    services.clear()
+    empty = line_page(machine, Visit(machine, Settings()), "traffic")
+    assert empty.blocks
+    assert "back" in {action.id for action in empty.actions}, "no page without a way on"

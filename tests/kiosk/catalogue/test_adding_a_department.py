@@ -116,7 +116,8 @@ def test_a_department_that_was_made_by_the_page_works_on_a_hub_that_already_ran(
 def shown_at(machine: Machine, due: DueAnswer) -> str:
     visit = Visit(machine, Settings())
     visit.card = ZHAO
-    return words(lobby.todo_page(machine, visit, lobby.Due(due.items, due.silent)))
+    rooms = [lobby.line_page(machine, visit, line) for line in machine.catalogue.lines]
+    return "\n".join(map(words, [lobby.todo_page(machine, visit, lobby.Due(due.items, due.silent)), *rooms]))
 
 
 def test_a_package_that_cannot_be_loaded_refuses_the_start_in_one_line(

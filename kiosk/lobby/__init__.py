@@ -1,0 +1,10 @@
+"""The pages around the journeys: attract and home, 我的待办, a line's services, the end of a visit."""
+
+from __future__ import annotations
+
+from kiosk.lobby.home import home_page
+from kiosk.lobby.line import line_page
+from kiosk.lobby.offers import tile
+from kiosk.lobby.todo import ASKING, Due, todo_page, what_is_due
+
+__all__ = ["ASKING", "Due", "home_page", "line_page", "tile", "todo_page", "what_is_due"]
