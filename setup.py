@@ -26,6 +26,7 @@ BENCH = (
     "devices/simulation.py",
     "devices/*/sim/*",
     "hub/demo*.py",
+    "hub/acquirer/*",
     "hub/people/*",
     "hub/departments/*/population.py",
     "hub/postgres.py",

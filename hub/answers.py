@@ -14,6 +14,7 @@ from hub.context import Hub
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts
 from hub.gateway import DepartmentDown, Question
+from hub.payments.desk import payment
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
 from kiosk.messages.encoding import InvalidMessage
@@ -178,9 +179,11 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "eligibility": eligibility,
     "documents": documents,
 }
-"""What needs no more than the question; ``progress`` counts the tries of the machine that asks."""
+"""What needs no more than the question."""
+OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {"progress": progress, "payment": payment}
+"""What needs to know which machine asks: whose tries are counted, whose order it is."""
 
-KINDS = (*ANSWERS, "progress")
+KINDS = (*ANSWERS, *OF_MACHINE)
 
 
 async def answer(hub: Hub, kind: str, question: Any, kiosk_id: str, version: int = VERSION) -> Any:
@@ -188,8 +191,8 @@ async def answer(hub: Hub, kind: str, question: Any, kiosk_id: str, version: int
 
     Raises InvalidMessage, DepartmentDown.
     """
-    if kind == "progress":
-        return await progress(hub, question, kiosk_id)
+    if kind in OF_MACHINE:
+        return await OF_MACHINE[kind](hub, question, kiosk_id)
     said = await ANSWERS[kind](hub, question)
     if isinstance(said, DocumentsAnswer) and said.silent and version < SILENT_TOLD:
         raise DepartmentDown(said.silent[0])  # To who cannot see that it is a part, half a list would mislead.

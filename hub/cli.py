@@ -33,6 +33,8 @@ from hub.key_commands import keys as keys_command
 from hub.keys import load_keys, load_or_make_keys
 from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
+from hub.payment_commands import payments
+from hub.payments.http_acquirer import load_acquirer
 from hub.question_commands import limits, questions
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_files
@@ -102,6 +104,7 @@ main.add_command(questions)
 main.add_command(limits)
 main.add_command(keys_command)
 main.add_command(catalogue)
+main.add_command(payments)
 
 
 @main.command()
@@ -115,6 +118,7 @@ main.add_command(catalogue)
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its private key (PEM).")
 @click.option("--behind", type=ADDRESS, multiple=True, help="Address from which a TLS front brings requests.")
 @click.option("--monitor", type=ADDRESS, multiple=True, help="Address that may read /metrics and /schema.")
+@click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
 @click.option("--connections", type=click.IntRange(64), default=Limits().in_all, show_default=True, help="In all.")
 @click.option("--connections-by-address", type=click.IntRange(8), default=Limits().by_address, show_default=True)
 def serve(
@@ -128,6 +132,7 @@ def serve(
     tls_key: Path | None,
     behind: tuple[str, ...],
     monitor: tuple[str, ...],
+    acquirer: Path | None,
     connections: int,
     connections_by_address: int,
 ) -> None:
@@ -145,12 +150,14 @@ def serve(
         hub_keys = load_or_make_keys(keys) if make_keys else load_keys(keys)
         prepare(dsn)
         listener = listen(host, port)
-        hub = make_hub(dsn, hub_keys, Clock(), Extras(), names)
-    except (OSError, psycopg.Error, CatalogueError) as error:
+        own_url, clock = address(listener, tls=tls is not None), Clock()
+        money = load_acquirer(acquirer, clock, own_url) if acquirer else None
+        hub = make_hub(dsn, hub_keys, clock, Extras(), names, money)
+    except (OSError, ValueError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
 
     async def ready() -> None:
-        say(url=address(listener, tls=tls is not None), **hub_keys.public())
+        say(url=own_url, **hub_keys.public())
 
     run(make_app(hub, Extras(), Doors(frozenset(behind), frozenset(monitor))), listener, ready, guard, tls)
 

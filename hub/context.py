@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from hub.gateway import Gateway
 from hub.keys import HubKeys
 from hub.machine_keys import KnownKeys
+from hub.payments.acquirer import Acquirer
 from hub.published import InForce
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
@@ -29,6 +30,9 @@ class Hub:
     machines: KnownKeys = field(default_factory=KnownKeys)
     names: Sequence[str] = ()
     """The hosts (``host[:port]``) by which machines know this hub; none: whatever ``Host`` a request names."""
+
+    acquirer: Acquirer | None = None
+    """Who takes the money; without one nothing is paid here."""
 
     @property
     def catalogue(self) -> Catalogue:

@@ -228,6 +228,59 @@ MIGRATIONS = (
        )""",
     # How the promised date was counted: an unpublished year has no holidays that anybody knows.
     "alter table case_file add promised_by text not null default ''",
+    # Money: an order pays for all items of a visit; what no rule settles is a person's task.
+    """create table payment (
+           order_no text primary key,
+           kiosk_id text not null references kiosk,
+           person_ref text not null,
+           amount_fen bigint not null check (amount_fen > 0),
+           state text not null check (state in ('unpaid', 'paid', 'closed')),
+           pay_url text not null default '',
+           made_at timestamptz not null,
+           closes_at timestamptz not null,
+           trade_no text unique,
+           paid_at timestamptz,
+           ended_at timestamptz,
+           taken_up text unique,
+           check ((state = 'paid') = (trade_no is not null and paid_at is not null))
+       );
+       create index open_payment on payment (made_at) where ended_at is null or state = 'unpaid';
+       create index payment_by_day on payment (paid_at) where paid_at is not null;
+       create table payment_item (
+           order_no text not null references payment,
+           place smallint not null,
+           case_id uuid not null,
+           service text not null,
+           amount_fen bigint not null check (amount_fen > 0),
+           state text not null check (state in ('unpaid', 'paid', 'produced', 'refund_due', 'refunded')),
+           filed boolean not null default false,
+           reason text not null default '',
+           primary key (order_no, place),
+           unique (order_no, case_id)
+       );
+       create index payment_of_case on payment_item (case_id);
+       create table refund (
+           refund_no text primary key,
+           order_no text not null references payment,
+           case_id uuid not null,
+           amount_fen bigint not null check (amount_fen > 0),
+           reason text not null,
+           due_at timestamptz not null,
+           tries integer not null default 0,
+           error text not null default '',
+           done_at timestamptz
+       );
+       create index refund_waiting on refund (due_at) where done_at is null;
+       create table payment_task (
+           id bigint generated always as identity primary key,
+           order_no text not null,
+           what text not null,
+           detail text not null,
+           since timestamptz not null,
+           done_at timestamptz,
+           done_by text
+       );
+       create unique index open_payment_task on payment_task (order_no, what) where done_at is null""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -17,6 +17,7 @@ from hub.demo import PEOPLE, demo_extras, seed
 from hub.enrolment import add_code
 from hub.keys import load_or_make_keys
 from hub.one_line import no_password
+from hub.payments.http_acquirer import load_acquirer
 from hub.postgres import OwnPostgres, PostgresError
 from hub.running import address, listen, run
 from hub.server import make_app, make_hub
@@ -32,7 +33,17 @@ from kiosk.clock import Clock
 @click.option("--made-up", type=click.IntRange(0, 100_000), default=0, help="So many more people, of every age.")
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
 @click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
-def demo(host: str, port: int, data: Path | None, people: Path, made_up: int, today: str, dsn: str | None) -> None:
+@click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
+def demo(
+    host: str,
+    port: int,
+    data: Path | None,
+    people: Path,
+    made_up: int,
+    today: str,
+    dsn: str | None,
+    acquirer: Path | None,
+) -> None:
     """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tongban-hub-")))
@@ -43,7 +54,9 @@ def demo(host: str, port: int, data: Path | None, people: Path, made_up: int, to
             prepare(place)
             listener = listen(host, port)
             extras = demo_extras(people, made_up)
-            hub = make_hub(place, hub_keys, Clock(date.fromisoformat(today)), extras)
+            clock = Clock(date.fromisoformat(today))
+            money = load_acquirer(acquirer, clock, address(listener)) if acquirer else None
+            hub = make_hub(place, hub_keys, clock, extras, acquirer=money)
         except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
             raise click.ClickException(f"{error}".strip()) from error
 

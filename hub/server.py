@@ -29,6 +29,8 @@ from hub.database import open_pool
 from hub.departments import departments
 from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
+from hub.payments import notices, upkeep
+from hub.payments.acquirer import Acquirer
 from hub.published import at_start
 from kiosk.clock import Clock
 
@@ -36,12 +38,13 @@ _log = structlog.get_logger()
 ROUTES = [
     *(messages.put_envelope, messages.put_parcel, messages.head_parcel, messages.post_batch),
     *(enrolments.enrol, heartbeats.heartbeat, questions.ask, questions.get_progress, catalogue.catalogue),
-    *(health.healthz, health.readyz, health.metrics),
+    *(health.healthz, health.readyz, health.metrics, notices.notified),
 ]
 _STALLED_EVERY_S = 30
 _GAPS_EVERY_S = 15
 _ORPHANS_EVERY_S = 600
 _CATALOGUE_EVERY_S = 5
+_PAYMENTS_EVERY_S = 2
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,22 @@ class Extras:
     faults: Callable[[Hub], Callable[[], Awaitable[Faults]]] = field(default=lambda _: no_faults)
 
 
-def make_hub(dsn: str, keys: HubKeys, clock: Clock, extras: Extras, names: Sequence[str] = ()) -> Hub:
+def make_hub(
+    dsn: str,
+    keys: HubKeys,
+    clock: Clock,
+    extras: Extras,
+    names: Sequence[str] = (),
+    acquirer: Acquirer | None = None,
+) -> Hub:
     """The context of one process; its pool is not yet open."""
     pool = open_pool(dsn)
 
     async def faults() -> Faults:
         return await extras.faults(hub)()
 
-    hub = Hub(pool, keys, clock, at_start(dsn), Gateway(pool, departments(), faults), work.make_jobs(dsn), names=names)
+    gateway, jobs = Gateway(pool, departments(), faults), work.make_jobs(dsn)
+    hub = Hub(pool, keys, clock, at_start(dsn), gateway, jobs, names=names, acquirer=acquirer)
     return hub
 
 
@@ -70,10 +81,13 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            work_tasks = [tasks.create_task(each(hub)) for each in (_worker, _stalled, _gaps, _orphans, _catalogue)]
+            beside = (_worker, _stalled, _gaps, _orphans, _catalogue, _payments)
+            work_tasks = [tasks.create_task(each(hub)) for each in beside]
             yield
             for task in work_tasks:
                 task.cancel()
+        if hub.acquirer:
+            await hub.acquirer.aclose()
 
     routes = Litestar(
         [*ROUTES, *extras.routes],
@@ -149,3 +163,12 @@ async def _catalogue(hub: Hub) -> None:
         except psycopg.Error as error:
             _log.error("catalogue_unknown", error=type(error).__name__)
         await asyncio.sleep(_CATALOGUE_EVERY_S)
+
+
+async def _payments(hub: Hub) -> None:
+    while True:
+        try:
+            await upkeep.look(hub)
+        except psycopg.Error as error:
+            _log.error("payments_unknown", error=type(error).__name__)
+        await asyncio.sleep(_PAYMENTS_EVERY_S)

@@ -20,6 +20,8 @@ from hub.context import Hub
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
+from hub.payments import book
+from hub.payments.prices import must_be_paid
 from kiosk.catalogue.signing import is_older
 from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
@@ -192,6 +194,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
             promised_on = decision.promised_on.isoformat() if decision.promised_on else None
             reasons = decision.reasons
             await events.record(conn, hub.clock.now(), state=state, reasons=reasons, promised_on=promised_on, **said)
+            await book.decided(conn, key, is_accepted=decision.accepted, now=hub.clock.now())
 
 
 async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
@@ -201,6 +204,8 @@ async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
             raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
+    if must_be_paid(service) and not await _is_paid(hub, key):
+        return Decision(accepted=False, reasons=["unpaid"]), "hub"
     application = Application(key, form.applicant, form.answers)
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
@@ -212,6 +217,11 @@ async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
     except EffectUnknown as error:
         _log.error("effect_unknown", line=service.department, effect=f"{error}", service=service.key, key=key)
         raise
+
+
+async def _is_paid(hub: Hub, key: str) -> bool:
+    async with hub.pool.connection() as conn:
+        return await book.is_paid(conn, key)
 
 
 def _hub(context: JobContext) -> Hub:

@@ -186,12 +186,68 @@ class DocumentsAnswer(_Said, frozen=True):
     silent: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
 
 
-QuestionKind = Literal["due", "eligibility", "progress", "documents"]
+MOST_PAID = 20
+"""Items of one payment: more than anybody can have done in a visit."""
+
+
+class PaymentItem(_Data, frozen=True):
+    """One fee of one case, due now. The hub judges the amount by its own catalogue."""
+
+    case_id: Key
+    service: Named
+    amount_fen: Annotated[int, Meta(ge=1, le=100_000_000)]
+
+
+class PaymentEnd(_Data, frozen=True):
+    """What came of a case: ``produced`` in the machine, ``filed`` for the department to decide, or ``none``."""
+
+    case_id: Key
+    outcome: Literal["produced", "filed", "none"]
+
+
+class PaymentQuestion(_Data, frozen=True, omit_defaults=True):
+    """``open`` makes the order of a person, ``ask`` tells how it stands, ``end`` closes it and says what came of it.
+
+    ``order`` is made by the machine before it asks, so that asking again is harmless and asking after a restart finds
+    it. Nobody guesses it: ``ask`` and ``end`` need no person. ``interrupted``: the visit broke off.
+    """
+
+    order: Key
+    action: Literal["open", "ask", "end"]
+    id_number: Annotated[str, Meta(max_length=64)] = ""
+    items: Annotated[list[PaymentItem], Meta(max_length=MOST_PAID)] = []
+    ends: Annotated[list[PaymentEnd], Meta(max_length=MOST_PAID)] = []
+    interrupted: bool = False
+
+
+class PaidItem(_Said, frozen=True):
+    """``state``: unpaid, paid, produced, refund_due or refunded."""
+
+    case_id: Word
+    state: Word
+
+
+class PaymentAnswer(_Said, frozen=True):
+    """How an order stands; ``pay_url`` is what the QR code of an unpaid one says, for ``left_s`` seconds.
+
+    ``state``: unpaid, paid, closed, unavailable (nobody takes money now: ``reason``) or unknown (the acquirer does not
+    answer, ask again).
+    """
+
+    state: Word
+    pay_url: Line = ""
+    left_s: Annotated[int, Meta(ge=0, le=86400)] = 0
+    reason: Word = ""
+    items: Annotated[list[PaidItem], Meta(max_length=MOST_ITEMS)] = []
+
+
+QuestionKind = Literal["due", "eligibility", "progress", "documents", "payment"]
 QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
     "progress": (ProgressQuestion, ProgressAnswer),
     "documents": (DocumentsQuestion, DocumentsAnswer),
+    "payment": (PaymentQuestion, PaymentAnswer),
 }
 _LISTS: dict[str, tuple[str, type[_Said]]] = {
     "due": ("items", DueFact),

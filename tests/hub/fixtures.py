@@ -41,6 +41,7 @@ class RunningHub:
     data: Path
     process: subprocess.Popen | None = None
     said: dict = field(default_factory=dict)
+    options: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -58,6 +59,7 @@ class RunningHub:
             self.dsn,
             "--port",
             str(port),
+            *self.options,
         ]
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)

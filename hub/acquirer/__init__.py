@@ -1,0 +1,1 @@
+"""A reference acquirer: a process of its own over HTTP that takes the bench's money. Part of tongban-bench."""

@@ -1,0 +1,321 @@
+"""Money at the hub: every order ends paid and produced, closed unpaid, or refunded, whatever the acquirer does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+
+from hub.payments import wire
+from hub.payments.acquirer import BillRow
+from hub.payments.prices import amounts, must_be_paid
+from hub.payments.reconcile import balance
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import StepSpec
+from kiosk.messages.envelope import new_key
+from kiosk.messages.seal import new_sign_key
+from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, cluster, database, number_of
+from tests.hub.till import Till, running_till
+from tests.waiting import eventually
+
+__all__ = ["cluster", "database"]
+FEE = 1000
+
+
+@pytest.fixture(scope="module")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
+    with running_till(tmp_path_factory.mktemp("till") / "acquirer") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hub(database: str, till: Till, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    options = ["--acquirer", str(till.settings)]
+    running = RunningHub(database, tmp_path_factory.mktemp("hub") / "data", options=options)
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def kiosk(hub: RunningHub) -> Machine:
+    return hub.machine()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(till: Till) -> Iterator[None]:
+    till.faults()
+    yield
+    till.faults()
+
+
+class Payment:
+    """One payment as a machine makes it."""
+
+    def __init__(self, kiosk: Machine, person: str = "wang", count: int = 1) -> None:
+        self.kiosk, self.person, self.order = kiosk, person, new_key()
+        self.cases = [new_key() for _ in range(count)]
+
+    def open(self, **changed: object) -> Any:
+        items = [{"case_id": case, "service": "T01", "amount_fen": FEE} for case in self.cases]
+        asked = {"order": self.order, "action": "open", "id_number": number_of(self.person), "items": items}
+        return self.kiosk.ask("payment", **(asked | changed))
+
+    def ask(self) -> Any:
+        return self.kiosk.ask("payment", order=self.order, action="ask")
+
+    def end(self, *outcomes: str, interrupted: bool = False) -> Any:
+        ends = [{"case_id": case, "outcome": o} for case, o in zip(self.cases, outcomes, strict=True)]
+        return self.kiosk.ask("payment", order=self.order, action="end", ends=ends, interrupted=interrupted)
+
+    def states(self) -> list[str]:
+        rows = self.kiosk.hub.sql("select state from payment_item where order_no = %s order by place", self.order)
+        return [state for (state,) in rows]
+
+    def tasks(self) -> list[str]:
+        rows = self.kiosk.hub.sql("select what from payment_task where order_no = %s order by id", self.order)
+        return [what for (what,) in rows]
+
+    def until(self, *states: str) -> None:
+        eventually(lambda: self.states() == [*states], f"items are {states}, now {self.states()}")
+
+
+@pytest.mark.parametrize("notify", ["once", "twice", "lost", "forged"])
+def test_paid_is_known_however_the_notification_comes(kiosk: Machine, till: Till, notify: str) -> None:
+    till.faults(notify=notify)
+    payment = Payment(kiosk)
+    opened = payment.open()
+    assert (opened.state, payment.ask().state) == ("unpaid", "unpaid")
+    assert till.pay(opened.pay_url).status_code == 200
+    if notify in ("once", "twice"):
+        payment.until("paid")  # nobody asked
+    assert payment.ask().state == "paid"
+    assert till.pay(opened.pay_url).status_code == 409, "the same code is not paid twice"
+    assert payment.end("produced").state == "paid"
+    assert (payment.states(), payment.tasks()) == (["produced"], [])
+
+
+def test_late_notification_after_the_time_out_finds_the_order_closed_or_is_paid_back(
+    kiosk: Machine, till: Till
+) -> None:
+    till.faults(notify="late")
+    in_time, too_late = Payment(kiosk), Payment(kiosk)
+    for payment in (in_time, too_late):
+        assert payment.open().state == "unpaid"
+    assert too_late.end("none").state == "closed"
+    assert till.pay(too_late.open().pay_url or f"{till.url}/pay/none").status_code in (404, 409)
+    # Paid in the very moment of the time-out: the close says so, and the money goes back.
+    assert till.pay(in_time.open().pay_url).status_code == 200
+    assert in_time.end("none").state == "paid"
+    in_time.until("refunded")
+    till.notify(in_time.order)
+    assert in_time.ask().items[0].state == "refunded"
+    rows = kiosk.hub.sql("select count(*) from refund where order_no = %s", in_time.order)
+    assert rows == [(1,)], "one refund, whatever was said twice"
+
+
+def test_nothing_is_said_unpaid_before_the_acquirer_has_closed_it(kiosk: Machine, till: Till) -> None:
+    payment = Payment(kiosk)
+    opened = payment.open()
+    till.faults(down=True)
+    assert payment.end("none").state == "unknown"
+    till.faults()
+    assert payment.end("none").state == "closed"
+    assert till.pay(opened.pay_url).status_code == 409
+
+
+def test_each_item_of_one_payment_comes_to_its_own_end(kiosk: Machine, till: Till) -> None:
+    payment = Payment(kiosk, count=3)
+    assert till.pay(payment.open().pay_url).json()["amount_fen"] == 3 * FEE
+    payment.until("paid", "paid", "paid")
+    payment.end("produced", "none", "filed")
+    payment.until("produced", "refunded", "paid")
+    payment.end("produced", "none", "filed")
+    payment.until("produced", "refunded", "paid")
+
+
+def test_a_visit_that_broke_off_is_taken_up_again_and_not_paid_twice(kiosk: Machine, till: Till) -> None:
+    before, after, stranger = Payment(kiosk), Payment(kiosk), Payment(kiosk, person="zhao")
+    till.pay(before.open().pay_url)
+    assert before.end("none", interrupted=True).state == "paid"
+    assert before.states() == ["refund_due"]
+    assert stranger.open().state == "unpaid", "nobody else's money"
+    stranger.end("none")
+    assert after.open().state == "paid"
+    assert after.end("produced").items[0].state == "produced"
+    assert before.states() == ["produced"]
+    assert kiosk.hub.sql("select count(*) from refund where order_no = %s", before.order) == [(0,)]
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"items": []}, "question.items"),
+        ({"items": [{"case_id": str(uuid4()), "service": "T01", "amount_fen": 1}]}, "question"),
+        ({"items": [{"case_id": str(uuid4()), "service": "T01", "amount_fen": -1000}]}, "question"),
+        ({"items": [{"case_id": new_key(), "service": "T01", "amount_fen": 1}]}, "question.items[0].amount_fen"),
+        ({"items": [{"case_id": new_key(), "service": "E13", "amount_fen": 1000}]}, "question.items[0].amount_fen"),
+        ({"items": [{"case_id": new_key(), "service": "T01", "amount_fen": 1000}]}, "question.order"),
+    ],
+)
+def test_another_price_or_another_order_is_refused(kiosk: Machine, changed: dict, field: str) -> None:
+    payment = Payment(kiosk)
+    payment.open()
+    with pytest.raises((AssertionError, msgspec.ValidationError), match=r"422|order|amount|Expected") as refused:
+        payment.open(**changed)
+    assert field.partition(".")[0] in str(refused.value) or "`$." in str(refused.value) or "422" in str(refused.value)
+    assert payment.ask().state == "unpaid"
+    payment.end("none")
+
+
+@pytest.mark.attack(3)
+def test_a_machine_hears_and_ends_only_its_own_orders(hub: RunningHub, kiosk: Machine) -> None:
+    own = Payment(kiosk)
+    own.open()
+    other = Payment(hub.machine())
+    other.order = own.order
+    for asked in (other.ask, lambda: other.end("none")):
+        with pytest.raises(AssertionError, match="no order of this machine"):
+            asked()
+    assert own.ask().state == "unpaid"
+    own.end("none")
+
+
+def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, shift_s: int = 0) -> httpx.Response:
+    said = {"order": order, "state": "paid", "amount_fen": amount_fen, "trade_no": f"T{uuid4().hex}"}
+    body, path = msgspec.json.encode(said), "/acquirer/notifications"
+    time_s = int(kiosk.clock.now().timestamp()) + shift_s
+    headers = wire.sign_request("POST", path, body, party="acquirer", private_key=key, time_s=time_s)
+    return httpx.post(f"{kiosk.hub.url}{path}", content=body, headers=headers)
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize(
+    ("forgery", "status", "task"),
+    [
+        ("stranger", 401, []),
+        ("old", 401, []),
+        ("body", 401, []),
+        ("nonsense", 401, []),
+        ("amount", 200, ["other_amount"]),
+        ("order", 200, ["unknown_order"]),
+        ("twice", 200, ["paid_twice"]),
+    ],
+)
+def test_a_notification_is_believed_only_for_what_was_ordered(
+    kiosk: Machine, till: Till, forgery: str, status: int, task: list[str]
+) -> None:
+    """What the acquirer itself signs wrongly becomes a person's task; what a stranger signs is nothing."""
+    own_key = (till.settings.parent / "acquirer.key").read_text("utf-8").strip()
+    payment = Payment(kiosk)
+    opened = payment.open()
+    if forgery == "twice":
+        till.pay(opened.pay_url)
+        payment.until("paid")
+    if forgery == "order":
+        payment.order = new_key()
+    key = new_sign_key().private if forgery == "stranger" else own_key
+    amount = FEE - 1 if forgery == "amount" else FEE
+    if forgery == "body":
+        answer = httpx.post(f"{kiosk.hub.url}/acquirer/notifications", content=b"{}")
+    elif forgery == "nonsense":
+        answer = _notice(kiosk, "x" * 5000, amount, key)
+    else:
+        answer = _notice(kiosk, payment.order, amount, key, shift_s=-3600 if forgery == "old" else 0)
+    assert (answer.status_code, payment.tasks()) == (status, task)
+    assert payment.states() == {"twice": ["paid"], "order": []}.get(forgery, ["unpaid"])
+
+
+def test_what_is_paid_for_a_case_follows_the_departments_word(kiosk: Machine, till: Till) -> None:
+    accepted, refused = Payment(kiosk), Payment(kiosk, person="zhao")
+    for payment in (accepted, refused):
+        till.pay(payment.open().pay_url)
+        payment.until("paid")
+        payment.end("filed")
+    hub = kiosk.hub
+    for payment, word in ((accepted, "accepted"), (refused, "not_accepted")):
+        hub.sql("insert into case_file (key, state) values (%s, %s) returning 1", payment.cases[0], word)
+        payment.end("filed")
+    assert accepted.states() == ["produced"]
+    refused.until("refunded")
+
+
+def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till) -> None:
+    silent, failing = Payment(kiosk), Payment(kiosk)
+    hub, later = kiosk.hub, kiosk.clock.now() - timedelta(hours=3)
+    till.pay(silent.open().pay_url)
+    silent.until("paid")
+    hub.sql("update payment set paid_at = %s where order_no = %s returning 1", later, silent.order)
+    till.pay(failing.open().pay_url)
+    failing.until("paid")
+    # The acquirer has given it back on its own: ours is more than was paid.
+    till.move(kind="refund", number="by-hand", order=failing.order, amount_fen=FEE)
+    failing.end("none")
+    eventually(lambda: failing.tasks() == ["refund_fails"], "a refund that the acquirer refuses is a task")
+    eventually(lambda: silent.tasks() == ["machine_silent"], "money of a silent machine is a task")
+    assert _payments(hub, "owner", "Cashier Lin") == 0
+    code, listed = _payments_said(hub, "list", "--json")
+    rows = [row for row in msgspec.json.decode(listed) if row["order"] in (silent.order, failing.order)]
+    assert (code, {row["owner"] for row in rows}, len(rows)) == (3, {"Cashier Lin"}, 4)
+    task = next(row["state"].split()[1] for row in rows if row["what"] == "refund_fails")
+    assert _payments(hub, "done", task) == 0
+    assert _payments(hub, "done", task) == 1
+
+
+def _payments_said(hub: RunningHub, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "hub", "payments", *arguments, "--dsn", hub.dsn, "--today", TODAY.isoformat()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def _payments(hub: RunningHub, *arguments: str) -> int:
+    return _payments_said(hub, *arguments)[0]
+
+
+def test_a_day_balances_to_the_fen_and_every_difference_is_told(kiosk: Machine, till: Till) -> None:
+    hub, books = kiosk.hub, ("--acquirer", str(till.settings))
+    payment = Payment(kiosk)
+    till.pay(payment.open().pay_url)
+    payment.until("paid")
+    payment.end("none")
+    payment.until("refunded")
+    day = kiosk.clock.today()
+    before = msgspec.json.decode(_payments_said(hub, "reconcile", day.isoformat(), *books, "--json")[1])
+    till.move(kind="pay", number="stray", order="stray", amount_fen=77)
+    code, said = _payments_said(hub, "reconcile", day.isoformat(), *books)
+    assert code == 3, said
+    assert "only_there pay stray: here 0, there 77" in said
+    named = {each["number"] for each in before["differences"]}
+    assert not named & {payment.order, f"{payment.order}-0"}
+
+
+def test_the_two_books_side_by_side() -> None:
+    pay = [BillRow("pay", f"o{n}", f"o{n}", 1000 + n) for n in range(3)]
+    back = BillRow("refund", "o1-0", "o1", 1001)
+    even = balance(TODAY, [*pay, back], [*pay, back])
+    assert (even.differences, even.here_fen, even.there_fen) == ([], 2002, 2002)
+    there = [pay[0], pay[0], pay[1]._replace(amount_fen=1), BillRow("refund", "x", "x", 5)]
+    found = balance(TODAY, [*pay, back], there)
+    assert [(each.what, each.number) for each in found.differences] == [
+        ("twice_there", "o0"),
+        ("amount", "o1"),
+        ("only_here", "o2"),
+        ("only_here", "o1-0"),
+        ("only_there", "x"),
+    ]
+
+
+def test_prices_are_the_hubs_own() -> None:
+    service = load().services["T01"]
+    assert amounts(service) == {1000}
+    assert not must_be_paid(service)
+    paying = msgspec.structs.replace(service, steps=(StepSpec(kind="pay"), *service.steps))
+    assert must_be_paid(paying)
