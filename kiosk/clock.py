@@ -149,6 +149,11 @@ def local(moment: datetime) -> datetime:
     return moment.astimezone(LOCAL)
 
 
+def today_here() -> date:
+    """The local date by the computer's own clock, for commands that judge nobody."""
+    return Clock().today()
+
+
 def months_later(day: date, months: int) -> date:
     """The same day ``months`` later (earlier when negative), or that month's last day (民法典 art. 202)."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

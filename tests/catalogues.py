@@ -10,6 +10,8 @@ from kiosk.catalogue import loader
 from kiosk.catalogue.signing import sign_folder
 
 ROOT = Path(__file__).resolve().parents[1]
+PLAIN = ROOT / "tests" / "kiosk" / "catalogue" / "plain"
+"""A catalogue without parts that stays as it is, whatever becomes of the one that is shipped."""
 PAGE = (ROOT / "docs" / "adding-a-service.md").read_text("utf-8")
 
 

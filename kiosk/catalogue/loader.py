@@ -1,4 +1,4 @@
-"""Reads a catalogue folder: ``catalogue.toml`` (version, phones) and ``<line>/<key>.toml``, with a signed manifest.
+"""Reads a catalogue folder: ``catalogue.toml`` (version, phones), ``<line>/<key>.toml``, bundles, parts, a manifest.
 
 A folder is read once: what is judged, hashed and parsed are the same bytes.
 """
@@ -8,15 +8,20 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
 
+from kiosk.catalogue import parts
+from kiosk.catalogue.finding import field_of
 from kiosk.catalogue.kinds import TypeOf, service_of, spec_type
-from kiosk.catalogue.model import Catalogue, KnownDepartment, Line, Service
+from kiosk.catalogue.model import Bundle, Catalogue, KnownDepartment, Line, Service
+from kiosk.catalogue.parts import Parts, Unfolded
+from kiosk.clock import today_here
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
 from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
@@ -26,6 +31,7 @@ MANIFEST = "manifest.json"
 HEAD = "catalogue.toml"
 DEPARTMENTS = "departments.toml"
 LINES = "lines.toml"
+BUNDLES = "bundles"
 FILES = 2000
 TOTAL_BYTES = 64 * 1024 * 1024
 
@@ -51,13 +57,13 @@ def shipped() -> Path:
     return Path(str(resources.files("kiosk"))) / "catalogue" / "data"
 
 
-def load(folder: Path | None = None, *, type_of: TypeOf = spec_type) -> Catalogue:
-    """The catalogue in ``folder`` (the shipped one by default). Raises CatalogueError.
+def load(folder: Path | None = None, *, type_of: TypeOf = spec_type, day: date | None = None) -> Catalogue:
+    """The catalogue in ``folder`` (the shipped one by default) as it is on ``day`` (today). Raises CatalogueError.
 
     ``type_of``: what a step is read as, by its kind; a hub, which asks none, says ``kinds.any_kind``.
     """
     folder = folder or shipped()
-    return parse(folder, read_folder(folder), type_of)
+    return parse(folder, read_folder(folder), type_of, day)
 
 
 def read_folder(folder: Path, *, private: bool = False) -> dict[str, bytes]:
@@ -103,30 +109,85 @@ def _read_into(found: dict[str, bytes], folder: Path, there: OpenFolder, line: s
             )
 
 
-def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> Catalogue:
-    """The catalogue of these files; ``folder`` names them. Raises CatalogueError."""
+def folder_of(name: str) -> str:
+    """The folder of the catalogue in which a file stands; "" for the catalogue's own."""
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def is_service(name: str) -> bool:
+    """Whether a file is a service's."""
+    return folder_of(name) not in ("", parts.FOLDER, BUNDLES)
+
+
+def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type, day: date | None = None) -> Catalogue:
+    """The catalogue of these files as it is on ``day`` (today); ``folder`` names them. Raises CatalogueError."""
     for name in (HEAD, LINES, DEPARTMENTS):
         if name not in files:
             raise CatalogueError(f"{folder / name}: no such file; name the folder of the catalogue")
-    head = _toml(folder / HEAD, files[HEAD])
-    departments = _converted(folder / DEPARTMENTS, files[DEPARTMENTS], dict[str, KnownDepartment])
+    read = _Reader(folder, files, day or today_here())
     lines = _lines(folder / LINES, files[LINES])
     services = {}
-    for name in files:
-        path = folder / name
-        if "/" not in name:
-            continue
-        service = _service(path, files[name], type_of)
-        if service.line != path.parent.name or service.key != path.stem:
-            raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
-        if service.line not in lines:
-            raise CatalogueError(f"{path}: no line {service.line}; {LINES} has {', '.join(lines)}")
-        department = service.department or lines[service.line].department
-        services[service.key] = structs.replace(service, department=department)
+    for name in filter(is_service, files):
+        if table := read.table(name):
+            service = _in_its_line(folder / name, _service(folder / name, table, type_of), lines)
+            services[service.key] = service
+    found = {
+        **_toml(folder / HEAD, files[HEAD]),
+        "lines": lines,
+        "departments": _converted(folder / DEPARTMENTS, files[DEPARTMENTS], dict[str, KnownDepartment]),
+        "services": services,
+        "bundles": _bundles(read, services),
+    }
     try:
-        return msgspec.convert({**head, "lines": lines, "departments": departments, "services": services}, Catalogue)
+        return msgspec.convert(found, Catalogue)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{folder / HEAD}: {error}") from error
+
+
+class _Reader:
+    """Files of a catalogue on a day."""
+
+    def __init__(self, folder: Path, files: Mapping[str, bytes], day: date) -> None:
+        self.folder, self.files, self.day = folder, files, day
+        shared = [name for name in files if folder_of(name) == parts.FOLDER]
+        self._parts = Parts({name: _toml(folder / name, files[name]) for name in shared})
+        self._refuse(self._parts.troubles)
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """A file's tables with the parts in their places; None when it does not hold on this day."""
+        unfolded = Unfolded(name, _toml(self.folder / name, self.files[name]), self._parts, self.day)
+        self._refuse(unfolded.troubles)
+        return unfolded.table if unfolded.holds else None
+
+    def _refuse(self, troubles: list[parts.Trouble]) -> None:
+        for place, what, fix in troubles:
+            raise CatalogueError(f"{self.folder / place.file}: {field_of(place.path)}: {what}; {fix}")
+
+
+def _bundles(read: _Reader, services: Mapping[str, Service]) -> dict[str, Bundle]:
+    """Each with those of its services that there are on this day."""
+    found = {}
+    for name in read.files:
+        if folder_of(name) == BUNDLES and (table := read.table(name)):
+            try:
+                bundle = msgspec.convert(table, Bundle)
+            except msgspec.ValidationError as error:
+                raise CatalogueError(f"{read.folder / name}: {error}") from error
+            there = tuple(part for part in bundle.parts if part.service in services)
+            if there:
+                found[bundle.key] = structs.replace(bundle, parts=there)
+    return dict(sorted(found.items(), key=lambda entry: (entry[1].order, entry[0])))
+
+
+def _in_its_line(path: Path, service: Service, lines: Mapping[str, Line]) -> Service:
+    """The same with what its line says for it. Raises CatalogueError."""
+    if service.line != path.parent.name or service.key != path.stem:
+        raise CatalogueError(f"{path}: key and line must match the file's place ({path.parent.name}/{path.stem})")
+    line = lines.get(service.line)
+    if line is None:
+        raise CatalogueError(f"{path}: no line {service.line}; {LINES} has {', '.join(lines)}")
+    department, phone = service.department or line.department, service.phone or line.phone
+    return structs.replace(service, department=department, phone=phone)
 
 
 def _lines(path: Path, raw: bytes) -> dict[str, Line]:
@@ -136,9 +197,9 @@ def _lines(path: Path, raw: bytes) -> dict[str, Line]:
     return {key: structs.replace(line, key=key) for key, line in inside}
 
 
-def _service(path: Path, raw: bytes, type_of: TypeOf) -> Service:
+def _service(path: Path, table: dict[str, Any], type_of: TypeOf) -> Service:
     try:
-        return service_of(_toml(path, raw), type_of)
+        return service_of(table, type_of)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path}: {error}") from error
 

@@ -32,11 +32,18 @@ class Group(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     services: tuple[str, ...]
 
 
+class Dated(Data, frozen=True, kw_only=True):
+    """What holds from a day to a day, both included, by the local date; None: without a bound."""
+
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
 class Line(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A police line: what it is called, looks like (``colour`` ``#rrggbb``) and who decides.
 
     Without a ``department`` it holds the services that are common to all lines. ``groups``: how its page is divided;
-    what stands in none of them comes last.
+    what stands in none of them comes last. ``phone``: whom to ask about them.
     """
 
     name: Text
@@ -46,6 +53,7 @@ class Line(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order: int = 100
     department: str = ""
     groups: tuple[Group, ...] = ()
+    phone: str = ""
 
 
 NO_LINE = Line(name=NOTHING, icon="", colour="")
@@ -63,7 +71,7 @@ class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str = ""
 
 
-class Check(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Check(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One condition for the service. ``public`` never reveals third-party or criminal facts."""
 
     id: str
@@ -76,37 +84,38 @@ class Check(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     only_if: Condition | None = None
 
 
-class Basis(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Basis(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The law or rule a service rests on, and since when."""
 
     law: str
     clause: str = ""
-    valid_from: date | None = None
 
 
-class Material(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is needed and where it comes from: the card, shared data, the camera, a signature, or the person."""
+class Material(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is needed and where it comes from: the card, shared data, a picture taken here, or the person."""
 
     name: Text
-    source: Literal["card", "shared", "photo", "signature", "commitment", "bring"]
+    source: Literal["card", "shared", "commitment", "photo", "capture", "fingerprint", "signature", "bring"]
 
 
-class Limit(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Limit(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A time limit: ``n`` working days (``wd``) or natural days (``d``); 0 = at once."""
 
     n: float
     unit: Literal["wd", "d"]
 
 
-class Fee(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fee in fen with its legal basis and when it is due."""
+class Fee(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fee in fen with its legal basis and when it is due; ``per`` what it is paid for, ``place`` where it is so."""
 
     amount_fen: int
     basis: str
     when: Text
+    per: Text = NOTHING
+    place: Text = NOTHING
 
 
-class Applicant(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Applicant(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may ask: age in full years, and which cards are accepted."""
 
     min_age: int = 0
@@ -115,7 +124,7 @@ class Applicant(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expired_card: bool = False
 
 
-class Due(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Due(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this service appears in 我的待办: ``reason`` with places for the facts the department sent.
 
     It is due while every condition of ``when`` holds; ``until`` is the fact with its last day, "" where there is none.
@@ -168,7 +177,7 @@ class Asked(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-class StepSpec(Data, frozen=True, kw_only=True):
+class StepSpec(Dated, frozen=True, kw_only=True):
     """What every step has: ``kind`` names a file of ``kiosk/journey/steps/`` whose ``Spec`` adds the rest.
 
     The step is asked while every condition of ``only_if`` holds, over ``card.…``, ``answers.…`` and the department's
@@ -203,11 +212,19 @@ class StepSpec(Data, frozen=True, kw_only=True):
         yield from ()
 
 
-class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+Flag = Literal["at_once", "online", "nearby", "one_visit"]
+Delivery = Literal["window", "hall", "post", "at_once", "locker"]
+
+
+class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件).
 
     ``effect``: what acceptance changes in the department's records, by the department's own name; "": nothing.
-    ``handled_at`` ``window``: the counter decides; the machine gives its guide, an appointment or a form beforehand.
+    ``conditions``, ``procedure``, ``phone`` (without one that of its line): of the eight public facts 八公开, in plain
+    words. ``flags``: 马上办 网上办 就近办 一次办. ``item_kind``: 即办件 or 承诺件. ``pauses``: what stops the promised
+    clock. ``proxy``: whether somebody else may come. ``guardian_below``: younger ones bring a guardian (0: nobody).
+    ``free_basis``: why it costs nothing. ``believed``: fields whose value nobody has read in its source yet.
+    ``handled_at``: ``window``: the counter decides; the machine gives guide, appointment or a form beforehand.
     """
 
     key: str
@@ -234,8 +251,28 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what_next_offline: Text = NOTHING
     form_name: str = ""
     order: int = 100
+    conditions: tuple[Text, ...] = ()
+    procedure: Text = NOTHING
+    phone: str = ""
+    free_basis: Text = NOTHING
+    flags: tuple[Flag, ...] = ()
+    item_kind: Literal["at_once", "promised"] = "promised"
+    pauses: tuple[Text, ...] = ()
+    proxy: Literal["no", "yes", "window"] | None = None
+    guardian_below: int = 0
+    delivery: tuple[Delivery, ...] = ()
+    scope: Literal["city", "province", "country"] = "city"
+    photo_profile: str = ""
+    elder_hint: Text = NOTHING
+    voice_text: Text = NOTHING
+    believed: tuple[str, ...] = ()
     handled_at: Literal["machine", "window"] = "machine"
     steps: tuple[StepSpec, ...] = ()
+
+    @property
+    def spoken(self) -> Text:
+        """What is said of it aloud."""
+        return self.voice_text or self.elder_hint
 
     def has_step(self, kind: str) -> bool:
         """Whether one of its steps is of this kind."""
@@ -249,6 +286,38 @@ class Service(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def kinds_before(self, at: int) -> tuple[str, ...]:
         """The kinds of the steps before this place."""
         return tuple(spec.kind for spec in self.steps[:at])
+
+
+class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service of a bundle: done ``after`` others of it, and only for whom every condition of ``only_if`` holds.
+
+    ``is_optional``: the person may leave it out.
+    """
+
+    service: str
+    after: tuple[str, ...] = ()
+    only_if: tuple[Condition, ...] | Condition = ()
+    is_optional: bool = msgspec.field(default=False, name="optional")
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for it to belong to the bundle."""
+        return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
+
+
+class Bundle(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several services done as one thing 一件事; ``share``: the answers that they have in common."""
+
+    key: str
+    name: Text
+    icon: str
+    parts: tuple[BundlePart, ...]
+    summary: Text = NOTHING
+    share: tuple[str, ...] = ()
+    handled_at: Literal["machine", "window"] = "machine"
+    order: int = 100
+    elder_hint: Text = NOTHING
+    voice_text: Text = NOTHING
 
 
 class KnownFact(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -268,7 +337,7 @@ class KnownDepartment(Data, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Catalogue(Data, frozen=True, kw_only=True):
-    """Every service of one version, its lines and departments, by key; the lines in their order."""
+    """Every service of one version as it is on a day, with lines, departments and bundles, by key; lines in order."""
 
     version: str
     services: dict[str, Service]
@@ -276,6 +345,7 @@ class Catalogue(Data, frozen=True, kw_only=True):
     departments: dict[str, KnownDepartment]
     complaint_phone: str
     help_phone: str
+    bundles: dict[str, Bundle] = {}
 
     @property
     def police_lines(self) -> list[Line]:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
+from datetime import date
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from kiosk.catalogue.check.places import Places
-from kiosk.catalogue.check.services import Around, icon_findings, service_findings
-from kiosk.catalogue.check.shape import known_type, service_shape, shape, without
-from kiosk.catalogue.check.steps import step_findings
+from kiosk.catalogue.check.files import File, Judge
+from kiosk.catalogue.check.services import Around, icon_findings
 from kiosk.catalogue.check.texts import text_findings
-from kiosk.catalogue.finding import Fault, Finding, field_of, one_of
-from kiosk.catalogue.kinds import TypeOf, service_of, spec_type
-from kiosk.catalogue.loader import DEPARTMENTS, HEAD, LINES, MANIFEST, CatalogueError, parse, read_folder
+from kiosk.catalogue.finding import Fault, Finding, one_of
+from kiosk.catalogue.kinds import TypeOf, spec_type
+from kiosk.catalogue.loader import (
+    BUNDLES,
+    DEPARTMENTS,
+    HEAD,
+    LINES,
+    MANIFEST,
+    CatalogueError,
+    folder_of,
+    is_service,
+    parse,
+    read_folder,
+)
 from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Service
-from kiosk.toml_file import TomlTrouble, parse_toml
+from kiosk.clock import today_here
 
 _LIGHTEST = 0.13
 """Relative luminance (WCAG 2.2): white words, and pale ones of second rank, stand out 4.5 : 1 on a line's colour."""
@@ -36,90 +42,61 @@ class Head(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     help_phone: str
 
 
-def require_clean(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> None:
+def require_clean(
+    folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type, day: date | None = None
+) -> None:
     """Refuses a catalogue with mistakes: one line that names the first. Raises CatalogueError.
 
     ``type_of`` as in ``loader.load``: a hub, which has no step kinds, leaves their own data to who signs.
     """
-    found = faults(files, type_of)
+    found = faults(files, type_of, day)
     if found:
         more = f" (and {len(found) - 1} more: kiosk catalogue check {folder})" if len(found) > 1 else ""
         raise CatalogueError(f"{folder}/{found[0]}{more}")
 
 
-def load_clean(folder: Path) -> Catalogue:
-    """The catalogue of a folder without mistakes. Raises CatalogueError."""
+def load_clean(folder: Path, day: date | None = None) -> Catalogue:
+    """The catalogue of a folder without mistakes, as it is on ``day`` (today). Raises CatalogueError."""
     files = read_folder(folder)
-    require_clean(folder, files)
-    return parse(folder, files)
+    require_clean(folder, files, day=day)
+    return parse(folder, files, day=day)
 
 
-def faults(files: Mapping[str, bytes], type_of: TypeOf = spec_type) -> list[Fault]:
-    """What is wrong in a catalogue's files, by file and line."""
-    return sorted(_faults({name: raw for name, raw in files.items() if name != MANIFEST}, type_of))
+def faults(files: Mapping[str, bytes], type_of: TypeOf = spec_type, day: date | None = None) -> list[Fault]:
+    """What is wrong in a catalogue's files, by file and line: as they are on ``day`` (today) and on each later one.
+
+    A catalogue without mistakes today has none tomorrow.
+    """
+    own = {name: raw for name, raw in files.items() if name != MANIFEST}
+    return sorted(_faults(own, type_of, day or today_here()))
 
 
-class _File:
-    """One file: its tables, and what is said of them."""
-
-    def __init__(self, name: str, raw: bytes) -> None:
-        self.name = name
-        self.table: dict[str, Any] = {}
-        self.trouble = ""
-        try:
-            self.table = parse_toml(Path(name), raw)
-        except TomlTrouble as error:
-            self.trouble = str(error).removeprefix(f"{name}: ")
-        self._places = Places("" if self.trouble else raw.decode("utf-8-sig"))
-        self.found: list[Fault] = []
-
-    def say(self, *findings: Finding) -> None:
-        for path, what, fix in findings:
-            self.found.append(Fault(self.name, self._places.line(path), field_of(path), what, fix))
-
-    def read(self, kind: Any, type_of: TypeOf = spec_type) -> Any:
-        """The file as its type, as far as it can be; None when it cannot."""
-        if self.trouble:
-            line = re.search(r"line (\d+)", self.trouble)
-            what, _, fix = self.trouble.rpartition("; ")
-            self.found.append(Fault(self.name, int(line[1]) if line else 1, "", what or fix, fix))
-            return None
-        wrong = list(service_shape(self.table, type_of) if kind is Service else shape(self.table, kind))
-        self.say(*wrong)
-        try:
-            rest = without(self.table, wrong)
-            return service_of(rest, partial(known_type, type_of)) if kind is Service else msgspec.convert(rest, kind)
-        except msgspec.ValidationError:
-            return None
-
-
-def _faults(files: Mapping[str, bytes], type_of: TypeOf) -> Iterator[Fault]:
-    opened = {name: _File(name, raw) for name, raw in files.items()}
+def _faults(files: Mapping[str, bytes], type_of: TypeOf, day: date) -> Iterator[Fault]:
+    opened = {name: File(name, raw) for name, raw in files.items()}
     heads = {HEAD: Head, LINES: dict[str, Line], DEPARTMENTS: dict[str, KnownDepartment]}
     for name in heads.keys() - opened.keys():
         yield Fault(name, 1, "", "no such file", "copy it from the catalogue that comes with the program")
     head, lines, departments = (opened[name].read(kind) if name in files else None for name, kind in heads.items())
     around = Around(lines or {}, departments or {})
-    services = {name: file.read(Service, type_of) for name, file in opened.items() if "/" in name}
+    judge = Judge(opened, type_of, day)
+    is_known = lines is not None and departments is not None
+    services = {name: judge.service(name, around if is_known else None) for name in filter(is_service, opened)}
     if head is not None:
         opened[HEAD].say(*_head_findings(head))
-    if lines is not None and departments is not None:
-        opened[LINES].say(*_line_findings(around, {name.partition("/")[0] for name in services}))
+    if is_known:
+        opened[LINES].say(*_line_findings(around, {folder_of(name) for name in services}))
     for name, service in services.items():
-        file = opened[name]
-        if service is not None and lines is not None and departments is not None:
-            file.say(*_place_findings(name, service, services))
-            file.say(
-                *service_findings(service, around),
-                *step_findings(service, around.department(service), around.facts(service)),
-            )
+        if service is not None and is_known:
+            opened[name].say(*_place_findings(name, service, services))
+    keys = {service.key: service for service in services.values() if service}
+    for name in (name for name in opened if folder_of(name) == BUNDLES):
+        judge.bundle(name, around, keys)
+    judge.parts()
     for name, file in opened.items():
-        service = services.get(name)
-        # Of one that cannot be read nobody knows which facts it may name.
-        table = {key: part for key, part in file.table.items() if service or key != "due"}
-        file.say(*text_findings(table, {("due", "reason"): around.facts(service)} if service else {}))
-        if "/" not in name and name not in heads:
-            file.say(Finding((), "belongs to nothing", f"{one_of(heads, name)}, or a service in its line's folder"))
+        if not folder_of(name):
+            file.say(*text_findings(file.table, {}))
+            if name not in heads:
+                file.say(Finding((), "belongs to nothing", f"{one_of(heads, name)}, or a service in its line's folder"))
         yield from file.found
 
 

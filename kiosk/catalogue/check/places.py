@@ -54,6 +54,8 @@ class Places:
         while self._next("]"):
             pass
         path = self._table_of(names)
+        for length in range(1, len(path)):
+            self._lines.setdefault(path[:length], line)
         if is_array:
             path = path[:-1] if path and isinstance(path[-1], int) else path
             self._elements[path] = self._elements.get(path, -1) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -14,6 +15,7 @@ from kiosk.catalogue.model import Service, StepSpec
 
 _UNIONS = (Union, types.UnionType)
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
+_A_DATE = "a date like 2027-03-01"
 
 
 def shape(value: Any, kind: Any, path: Path = ()) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
         if words := list(_words(kind)):
             yield Finding(path, f"{value!r} is unknown", one_of(words, value))
         else:
-            wanted = _TYPES.get(get_origin(kind) or kind, getattr(kind, "__name__", str(kind)))
+            wanted = _A_DATE if date in (kind, *get_args(kind)) else _TYPES.get(get_origin(kind) or kind, str(kind))
             yield Finding(path, f"{value!r} is not {wanted}", f"write {wanted}")
 
 

@@ -10,7 +10,7 @@ from kiosk.catalogue.finding import Finding, Path
 from kiosk.catalogue.model import CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD_AGE
 
-_CARD = {
+CARD_FACTS = {
     "card.kind": KnownFact(type="text", about="of which kind the card is", values=get_args(CardKind)),
     "card.sex": KnownFact(type="text", about="GB/T 2261.1", values=("0", "1", "2", "9")),
     CARD_AGE: KnownFact(type="number", about="full years today"),
@@ -22,7 +22,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     """Of all steps; ``facts``: what the department sends."""
     if not service.steps:
         yield Finding((), "has no steps", "add [[steps]]")
-    known = {**facts, **_CARD}
+    known = {**facts, **CARD_FACTS}
     for number, spec in enumerate(service.steps):
         path: Path = ("steps", number)
         before = service.kinds_before(number)

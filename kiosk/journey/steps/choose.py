@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Asked, Data, Service, StepSpec
+from kiosk.catalogue.model import About, Asked, Dated, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Choice, Choices, Fact
 from kiosk.text import NOTHING, Text, text
 
 
-class Option(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Option(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing to choose."""
 
     id: str

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 
 from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Asked, Data, Service, StepSpec
+from kiosk.catalogue.model import About, Asked, Dated, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Fact, Field
 from kiosk.text import NOTHING, Text, same
 from kiosk.typed import digits
 
 
-class FormField(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One typed field. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
 
     name: str

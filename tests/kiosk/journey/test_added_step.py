@@ -17,6 +17,7 @@ from kiosk.cli import main
 from kiosk.journey import steps
 from kiosk.journey.table import row
 from kiosk.pages import Facts, Paragraph
+from tests.catalogues import PLAIN
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "adding-a-step.md").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(steps, "pledge", None, raising=False)
     importlib.invalidate_caches()
     folder = tmp_path / "catalogue"
-    shutil.copytree(loader.shipped(), folder)
+    shutil.copytree(PLAIN, folder)
     path = folder / "traffic" / "T01.toml"
     service = path.read_text(encoding="utf-8")
     assert service.count(NEXT) == 1

@@ -12,6 +12,7 @@ from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import StepSpec
 from kiosk.journey import steps
+from tests.catalogues import PLAIN
 
 KINDS = sorted(path.stem for path in Path(steps.__path__[0]).glob("[!_]*.py"))
 HELPERS = sorted(path.stem for path in Path(steps.__path__[0]).parent.glob("[!_]*.py"))
@@ -44,7 +45,7 @@ def test_a_step_that_its_kind_does_not_know_is_named_by_its_place(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     folder = tmp_path / "catalogue"
-    shutil.copytree(loader.shipped(), folder)
+    shutil.copytree(PLAIN, folder)
     path = folder / "traffic" / "T01.toml"
     text = path.read_text(encoding="utf-8")
     assert old in text

@@ -18,7 +18,7 @@ _BEGIN = "    intent = await trio.to_thread.run_sync(begin_slip, {}, ref, slip)\
 _HAND = "    intent = await trio.to_thread.run_sync(hand_over, machine, printer, intent, ref, slip)\n"
 _FILE = "    filed = await journey.machine.filing.file("
 _STORED = "    journey.machine.publish('case', case_id=journey.case_id, state=CaseState.STORED)\n"
-_T01 = "kiosk/catalogue/data/traffic/T01.toml"
+_STEPS = "kiosk/catalogue/data/parts/common.toml"
 
 
 class Mistake(NamedTuple):
@@ -47,9 +47,9 @@ MISTAKES = (
         "the slip is printed before the commit",
         "line print printed#1",
         (
-            (_T01, 'kind = "file"', 'kind = "-"'),
-            (_T01, 'kind = "slip"', 'kind = "file"'),
-            (_T01, 'kind = "-"', 'kind = "slip"'),
+            (_STEPS, 'kind = "file"', 'kind = "-"'),
+            (_STEPS, 'kind = "slip"', 'kind = "file"'),
+            (_STEPS, 'kind = "-"', 'kind = "slip"'),
         ),
     ),
     Mistake(

@@ -1,0 +1,71 @@
+"""A bundle against the services that there are, and against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kiosk.catalogue.check.conditions import condition_findings
+from kiosk.catalogue.check.services import Around, icon_findings
+from kiosk.catalogue.check.steps import CARD_FACTS
+from kiosk.catalogue.finding import Finding, Path, one_of
+from kiosk.catalogue.model import Bundle, Service
+from kiosk.catalogue.rules import ANSWERS
+
+
+def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], around: Around) -> Iterator[Finding]:
+    """Everything that its types do not say. ``stem``: the name of its file."""
+    if bundle.key != stem:
+        yield Finding(("key",), f"{bundle.key!r} stands in the file {stem}.toml", f"write {stem!r}, or rename it")
+    if bundle.key in services:
+        yield Finding(("key",), f"{bundle.key!r} is a service's key", "give each its own")
+    yield from icon_findings(bundle.icon)
+    if not bundle.parts:
+        yield Finding(("parts",), "has no services", "add parts = [{ service = … }, …]")
+    named = [part.service for part in bundle.parts]
+    for number, part in enumerate(bundle.parts):
+        place: Path = ("parts", number)
+        if part.service not in services:
+            yield Finding((*place, "service"), f"no service {part.service!r}", one_of(services, part.service))
+        if part.service in named[:number]:
+            yield Finding((*place, "service"), f"{part.service} stands there twice", "name it once")
+        for at, before in enumerate(part.after):
+            if before not in named:
+                yield Finding((*place, "after", at), f"{before!r} is no service of this bundle", one_of(named, before))
+        yield from _conditions(bundle, number, services, around)
+    yield from _circles(bundle)
+
+
+def _conditions(bundle: Bundle, number: int, services: Mapping[str, Service], around: Around) -> Iterator[Finding]:
+    part = bundle.parts[number]
+    known = dict(CARD_FACTS)
+    for service in (services[each.service] for each in bundle.parts if each.service in services):
+        known |= around.facts(service)
+    for at, rule in enumerate(part.conditions):
+        place: Path = ("parts", number, "only_if", *((at,) if isinstance(part.only_if, tuple) else ()))
+        if not rule.fact.startswith(ANSWERS):
+            yield from condition_findings(rule, known, place, "no department of its services")
+
+
+def _circles(bundle: Bundle) -> Iterator[Finding]:
+    after = {part.service: part.after for part in bundle.parts}
+    names = list(after)
+    for number, part in enumerate(bundle.parts):
+        way = _way_back(part.service, after)
+        # Each circle once: at the part of it that stands first.
+        if way and part.service == min(way, key=names.index):
+            said = f"comes after itself: {' → '.join((*way, part.service))}"
+            yield Finding(("parts", number, "after"), said, "take one of them out")
+
+
+def _way_back(start: str, after: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = set()
+    while ways:
+        way = ways.pop()
+        for before in after.get(way[-1], ()):
+            if before == start:
+                return way
+            if before not in seen:
+                seen.add(before)
+                ways.append((*way, before))
+    return ()

@@ -1,0 +1,144 @@
+"""The files of a catalogue one by one, as they are today and on each later day on which something of them changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+
+from kiosk.catalogue import parts
+from kiosk.catalogue.check.bundles import bundle_findings
+from kiosk.catalogue.check.places import Places
+from kiosk.catalogue.check.services import Around, service_findings
+from kiosk.catalogue.check.shape import known_type, service_shape, shape, without
+from kiosk.catalogue.check.steps import step_findings
+from kiosk.catalogue.check.texts import text_findings
+from kiosk.catalogue.finding import Fault, Finding, Path, field_of
+from kiosk.catalogue.kinds import TypeOf, service_of
+from kiosk.catalogue.loader import folder_of
+from kiosk.catalogue.model import Bundle, KnownFact, Service
+from kiosk.catalogue.parts import Parts, Unfolded
+from kiosk.toml_file import TomlTrouble, parse_toml
+
+
+class File:
+    """One file: its tables, and what is said of them."""
+
+    def __init__(self, name: str, raw: bytes) -> None:
+        self.name = name
+        self.table: dict[str, Any] = {}
+        self.found: list[Fault] = []
+        self._raw = raw
+        self._places: Places | None = None
+        self.is_readable = True
+        """It is TOML at all."""
+        try:
+            self.table = parse_toml(FilePath(name), raw)
+        except TomlTrouble as error:
+            self._unreadable(str(error).removeprefix(f"{name}: "))
+
+    def say(self, *findings: Finding) -> None:
+        """Each with its line."""
+        if findings and self._places is None:
+            self._places = Places(self._raw.decode("utf-8-sig"))
+        for path, what, fix in findings:
+            line = self._places.line(path) if self._places else 1
+            self.found.append(Fault(self.name, line, field_of(path), what, fix))
+
+    def read(self, kind: Any) -> Any:
+        """The file as its type, as far as it can be; None when it cannot."""
+        if not self.is_readable:
+            return None
+        wrong = list(shape(self.table, kind))
+        self.say(*wrong)
+        try:
+            return msgspec.convert(without(self.table, wrong), kind)
+        except msgspec.ValidationError:
+            return None
+
+    def _unreadable(self, trouble: str) -> None:
+        line = re.search(r"line (\d+)", trouble)
+        what, _, fix = trouble.rpartition("; ")
+        self.is_readable, self._places = False, Places("")
+        self.found.append(Fault(self.name, int(line[1]) if line else 1, "", what or fix, fix))
+
+
+class Judge:
+    """Says of each file what is wrong with it; of what it uses, in the file of the part."""
+
+    def __init__(self, opened: Mapping[str, File], type_of: TypeOf, day: date) -> None:
+        self._opened, self._type_of, self._day = opened, type_of, day
+        shared = {name: file.table for name, file in opened.items() if folder_of(name) == parts.FOLDER}
+        self._parts = Parts(shared)
+        self._used: set[parts.Name] = set()
+        self._said: set[parts.Trouble] = set()
+
+    def service(self, name: str, around: Around | None) -> Service | None:
+        """The service of a file as far as it can be read, today's or the first to come. ``around`` None: unknown."""
+        found = None
+        for day, unfolded in self._days(name):
+            wrong = list(service_shape(unfolded.table, self._type_of))
+            try:
+                service = service_of(without(unfolded.table, wrong), partial(known_type, self._type_of))
+            except msgspec.ValidationError:
+                service = None
+            found = found or service
+            if service is not None and around is not None:
+                wrong += service_findings(service, around)
+                wrong += step_findings(service, around.department(service), around.facts(service))
+            # Of one that cannot be read nobody knows which facts it may name.
+            table = {key: part for key, part in unfolded.table.items() if (service and around) or key != "due"}
+            filled: dict[Path, Mapping[str, KnownFact]] = (
+                {("due", "reason"): around.facts(service)} if service and around else {}
+            )
+            wrong += text_findings(table, filled)
+            self._say(unfolded, wrong, day)
+        return found
+
+    def bundle(self, name: str, around: Around, services: Mapping[str, Service]) -> None:
+        """The same for a bundle of these services."""
+        for day, unfolded in self._days(name):
+            wrong = list(shape(unfolded.table, Bundle))
+            try:
+                bundle = msgspec.convert(without(unfolded.table, wrong), Bundle)
+                wrong += bundle_findings(bundle, FilePath(name).stem, services, around)
+            except msgspec.ValidationError:
+                pass
+            self._say(unfolded, [*wrong, *text_findings(unfolded.table, {})], day)
+
+    def parts(self) -> None:
+        """What is wrong with the parts themselves, and with those that nothing uses."""
+        for place, what, fix in self._parts.troubles:
+            self._opened[place.file].say(Finding(place.path, what, fix))
+        for name, place in self._parts.places.items():
+            if name not in self._used:
+                self._opened[place.file].say(Finding(place.path, "is used by nothing", "use it, or remove it"))
+
+    def _days(self, name: str) -> Iterator[tuple[date, Unfolded]]:
+        file = self._opened[name]
+        if not file.is_readable:
+            return
+        whole = Unfolded(name, file.table, self._parts, None)
+        self._used |= whole.used
+        if whole.is_so_on(self._day):
+            yield self._day, whole
+        for day in [*([] if whole.is_so_on(self._day) else [self._day]), *whole.changes_after(self._day)]:
+            unfolded = Unfolded(name, file.table, self._parts, day)
+            if unfolded.holds:
+                yield day, unfolded
+
+    def _say(self, unfolded: Unfolded, findings: list[Finding], day: date) -> None:
+        """Once each; what begins later with its day, what stands in a part with who uses it."""
+        found = [*unfolded.troubles, *(parts.Trouble(unfolded.place(path), *said) for path, *said in findings)]
+        for trouble in found:
+            if trouble not in self._said:
+                self._said.add(trouble)
+                place, what, fix = trouble
+                later = f" (from {day} on)" if day > self._day else ""
+                where = "" if place.file == unfolded.file else f" (as {unfolded.file} uses it)"
+                self._opened[place.file].say(Finding(place.path, f"{what}{where}{later}", fix))
