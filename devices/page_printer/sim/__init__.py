@@ -1,0 +1,1 @@
+"""The simulated A4 printer."""
