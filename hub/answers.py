@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from hub import events, tries
 from hub.context import Hub
 from hub.department import Department, Facts, due_of
-from hub.department_answers import plain_documents, plain_facts
+from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DepartmentDown, Question
 from hub.payments.desk import payment
 from kiosk.catalogue.model import Service
@@ -32,6 +32,8 @@ from kiosk.messages.questions import (
     ProgressAnswer,
     ProgressQuestion,
     ProgressState,
+    ViolationsAnswer,
+    ViolationsQuestion,
 )
 
 MOST_CASES = 200
@@ -82,6 +84,19 @@ async def documents(hub: Hub, question: DocumentsQuestion) -> DocumentsAnswer:
     if silent and not told:
         raise DepartmentDown(silent[0])
     return DocumentsAnswer([document for found in told.values() for document in found], silent=silent)
+
+
+async def violations(hub: Hub, question: ViolationsQuestion) -> ViolationsAnswer:
+    """The person's violations, or one fine, from the department that keeps them. Raises DepartmentDown."""
+    key = next((key for key, each in hub.gateway.departments.items() if each.keeps_violations), "")
+    if not key:
+        raise InvalidMessage("kind", "no department keeps violations")
+
+    async def ask(department: Department, conn: AsyncConnection) -> ViolationsAnswer:
+        number, today = question.decision_number or "", hub.clock.today()
+        return plain_violations(await department.violations(conn, question.id_number, number, today))
+
+    return await hub.gateway.ask(key, ask)
 
 
 async def progress(hub: Hub, question: ProgressQuestion, kiosk_id: str) -> ProgressAnswer:
@@ -178,6 +193,7 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "due": due,
     "eligibility": eligibility,
     "documents": documents,
+    "violations": violations,
 }
 """What needs no more than the question."""
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {"progress": progress, "payment": payment}

@@ -20,7 +20,7 @@ from hub.working_days import promised
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks, is_due, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
-from kiosk.messages.questions import Document, DueFact, Fact
+from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]
@@ -99,6 +99,17 @@ class Department(ABC):
     def issues_documents(self) -> bool:
         """Whether it is asked for documents at all."""
         return type(self).documents is not Department.documents
+
+    async def violations(
+        self, conn: AsyncConnection, id_number: str, decision_number: str, today: date
+    ) -> ViolationsAnswer:
+        """Violations and fines as the person may see them, or one fine by its decision's number."""
+        return ViolationsAnswer([])
+
+    @property
+    def keeps_violations(self) -> bool:
+        """Whether it is asked for violations at all."""
+        return type(self).violations is not Department.violations
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:  # noqa: B027
         """Writes the records of a demonstration's people, replacing what they had."""

@@ -12,7 +12,7 @@ import structlog
 from hub.department import Decision, Facts
 from kiosk.messages.bounds import check_values, one_line
 from kiosk.messages.encoding import typed
-from kiosk.messages.questions import MOST_ITEMS, Document
+from kiosk.messages.questions import MOST_ITEMS, Document, ViolationsAnswer
 
 _log = structlog.get_logger()
 _REASON_CHARACTERS = 64
@@ -46,6 +46,11 @@ def _plain(value: Any) -> Any:
 def plain_documents(told: Any) -> list[Document]:
     """Documents as machines read them. Raises InvalidMessage, TypeError: half a list would mislead."""
     return typed(msgspec.to_builtins(told), list[Document])
+
+
+def plain_violations(told: Any) -> ViolationsAnswer:
+    """Violations as machines read them. Raises InvalidMessage, TypeError: half a list would mislead."""
+    return typed(msgspec.to_builtins(told), ViolationsAnswer)
 
 
 def plain_decision(told: Decision) -> Decision:

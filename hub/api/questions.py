@@ -21,7 +21,7 @@ from kiosk.messages.questions import (
 from kiosk.messages.requests import MESSAGES
 
 
-@post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress or documents")
+@post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress, documents or violations")
 async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Answers a live question; question and answer are sealed."""
     if kind not in KINDS:

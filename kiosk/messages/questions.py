@@ -241,18 +241,59 @@ class PaymentAnswer(_Said, frozen=True):
     items: Annotated[list[PaidItem], Meta(max_length=MOST_ITEMS)] = []
 
 
-QuestionKind = Literal["due", "eligibility", "progress", "documents", "payment"]
+class ViolationsQuestion(_Data, frozen=True, omit_defaults=True):
+    """The traffic violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
+
+    id_number: Named
+    decision_number: Annotated[str, Meta(pattern=f"^[0-9]{{15,16}}{END}")] | None = None
+
+
+class Violation(_Said, frozen=True):
+    """One violation. ``at``: local time. ``state``: open, decided (its fine is not paid) or paid.
+
+    ``reasons``: why it cannot be settled at a machine, none when it can. Of somebody else's fine only what it costs is
+    told: ``decision_number``, ``fine_fen``, ``late_fen`` (added today), ``pay_until``.
+    """
+
+    number: Word
+    fine_fen: Annotated[int, Meta(ge=0, le=2**31)]
+    state: Word
+    plate: Word = ""
+    at: Word = ""
+    place: Line = ""
+    act: Line = ""
+    article: Line = ""
+    points: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    reasons: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
+    is_own_car: bool = False
+    decision_number: Word = ""
+    decided_on: date | None = None
+    pay_until: date | None = None
+    late_fen: Annotated[int, Meta(ge=0, le=2**31)] = 0
+
+
+class ViolationsAnswer(_Said, frozen=True):
+    """``points``: of this cycle so far."""
+
+    violations: Annotated[list[Violation], Meta(max_length=MOST_ITEMS)]
+    points: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    unreadable: int = 0
+
+
+QuestionKind = Literal["due", "eligibility", "progress", "documents", "payment", "violations"]
 QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
     "progress": (ProgressQuestion, ProgressAnswer),
     "documents": (DocumentsQuestion, DocumentsAnswer),
     "payment": (PaymentQuestion, PaymentAnswer),
+    "violations": (ViolationsQuestion, ViolationsAnswer),
 }
 _LISTS: dict[str, tuple[str, type[_Said]]] = {
     "due": ("items", DueFact),
     "progress": ("cases", CaseProgress),
     "documents": ("documents", Document),
+    "violations": ("violations", Violation),
 }
 
 

@@ -1,4 +1,8 @@
-"""Traffic 交管: driving licences."""
+"""Traffic 交管: licences and drivers, vehicles, violations and fines.
+
+``records`` are the tables, ``asked`` the two queries, ``facts`` what services are told, ``self_handling`` the rules for
+violations, ``…_effects`` what acceptance changes.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +11,30 @@ from datetime import date
 
 from psycopg import AsyncConnection
 
-from hub.department import Application, Department, Facts, Person, day_of
-from kiosk.clock import full_years
+from hub.department import Department, Facts, Person
+from hub.departments.traffic import records, violations
+from hub.departments.traffic.asked import known_of
+from hub.departments.traffic.facts import facts_of
+from hub.departments.traffic.licence_effects import LICENCE_EFFECTS
+from hub.departments.traffic.vehicle_effects import VEHICLE_EFFECTS
+from kiosk.messages.questions import ViolationsAnswer
 
 
 class Traffic(Department):
-    """Holds one licence per person."""
+    """Holds one licence per person and any number of vehicles, violations, accidents and medical results."""
 
     key = "traffic"
 
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
-        rows = await conn.execute(
-            "select class, state, expires_on, points, violations_unsettled, medical_on, ability_test_passed, birth "
-            "from traffic.licence where id_number = %s",
-            [id_number],
-        )
-        row = await rows.fetchone()
-        if row is None:
-            return {}
-        facts: Facts = {
-            "licence_class": row[0],
-            "licence_state": row[1],
-            "expires_on": row[2].isoformat(),
-            "points": row[3],
-            "violations_unsettled": row[4],
-            "ability_test_passed": row[6],
-        }
-        if row[5]:
-            facts["medical_on"] = row[5].isoformat()
-        if birth := day_of(row[7]):
-            facts["age"] = full_years(birth, today)
-        return facts
+        return facts_of(await known_of(conn, id_number, today), today)
+
+    async def violations(
+        self, conn: AsyncConnection, id_number: str, decision_number: str, today: date
+    ) -> ViolationsAnswer:
+        return await violations.told(conn, id_number, decision_number, today)
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
-        for person in people:
-            licence = person.get("records", {}).get("licence")
-            if licence is None:
-                continue
-            number, birth = person["card"]["number"], person["card"]["birth"]
-            await conn.execute("delete from traffic.licence where id_number = %s", [number])
-            await conn.execute(
-                "insert into traffic.licence values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    *(number, birth, licence["class"], licence["state"], licence["expires_on"], licence["points"]),
-                    *(licence["violations_unsettled"], licence.get("medical_on")),
-                    licence.get("ability_test_passed", False),
-                ],
-            )
+        await records.seed(conn, people)
 
 
-async def _renew_licence(conn: AsyncConnection, application: Application) -> None:
-    # 公安部令162号: the second licence is valid for ten years from the end of the first.
-    await conn.execute(
-        "update traffic.licence set expires_on = expires_on + interval '10 years' where id_number = %s",
-        [application.applicant.number],
-    )
-
-
-DEPARTMENT = Traffic(effects={"licence_renewed": _renew_licence})
+DEPARTMENT = Traffic(effects={**LICENCE_EFFECTS, **VEHICLE_EFFECTS, **violations.VIOLATION_EFFECTS})

@@ -1,0 +1,148 @@
+"""What the services are told of a person, from the records: flat facts (departments.toml).
+
+Of several cars the facts tell of one: the car that can be served, of those the one that is due first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from hub.department import Facts, day_of
+from hub.departments.traffic.asked import Known
+from hub.departments.traffic.records import NORMAL, Car
+from hub.departments.traffic.self_handling import refused
+from hub.departments.traffic.violations import visible
+from kiosk.clock import full_years, months_later
+
+_LAST = date.max
+EXEMPT_KINDS = ("small_car", "small_nev", "micro_car", "motorcycle")
+EXEMPT_YEARS, LINE_TEST_YEARS, MOST_SEATS = 10, (6, 10), 9
+"""Since 2022-10-01: ten years without the line but in the sixth and the tenth."""
+TEMPORARY_PLATES = 3
+
+
+def facts_of(known: Known, today: date) -> Facts:
+    """Everything that is known; {} of who is not known at all."""
+    facts = {**_licence(known, today), **_lists(known), **_cars(known, today), **_learner(known)}
+    if not (known.licence or known.cars or known.answered_for or facts):
+        return {}
+    return {**facts, **_violations(known, today), "test_booked": bool(known.more["booked"])}
+
+
+def _licence(known: Known, today: date) -> Facts:
+    row = known.licence
+    if not row:
+        return {}
+    facts: Facts = {
+        "licence_class": row["class"],
+        "licence_state": row["state"],
+        "expires_on": row["expires_on"].isoformat(),
+        "points": row["points"],
+        "ability_test_passed": row["ability_test_passed"] or known.more["has_passed_ability"],
+        "ability_tries": known.more["ability_tries"],
+        "moving_out": row["moved_out"],
+        "postponed": bool(row["postponed_to"] and row["postponed_to"] >= today),
+        "medical_required": row["medical_due_on"] is not None,
+    }
+    for name, day in (("medical_on", known.more["last_medical"]), ("medical_due_on", row["medical_due_on"])):
+        if day:
+            facts[name] = day.isoformat()
+    if birth := day_of(row["birth"]):
+        facts["age"] = full_years(birth, today)
+    return facts
+
+
+def _learner(known: Known) -> Facts:
+    row = known.more["learner"]
+    return {"learner_to": row["valid_to"], "exam_subject": row["subject"]} if row else {}
+
+
+def _lists(known: Known) -> Facts:
+    return {"full_point_studies": known.more["studies"]} if known.licence else {}
+
+
+def _violations(known: Known, today: date) -> Facts:
+    """What waits for the person: of all, of what a machine may settle, of fines that are decided and not paid."""
+    driver = known.driver(today)
+    open_ones = [(each, car) for each, car in visible(known) if car and each.decision_number is None]
+    fines = [each for each in known.answered_for if each.decision_number and not each.paid_on]
+    own = [each for each, car in open_ones if car.owner == known.id_number]
+    free = [each for each, car in open_ones if not each.points and car.owner == known.id_number]
+    return {
+        "violations_open": len(open_ones),
+        "violations_settable": sum(not refused(each, car, driver) for each, car in open_ones),
+        "violations_without_points": len(free),
+        "violations_unsettled": known.licence.get("violations_unsettled", 0) + len(own) + len(fines),
+        "accidents_open": known.more["accidents_open"],
+        "fines_unpaid": len(fines),
+    }
+
+
+def _cars(known: Known, today: date) -> Facts:
+    registered, new = known.registered, [car for car in known.own if not car.plate]
+    if not known.own:
+        return {}
+    facts: Facts = {
+        "cars": len(registered),
+        "cars_free": sum(car.state == NORMAL for car in registered),
+        "cars_with_label": sum(bool(car.label_to and car.label_to >= today) for car in registered),
+        "new_cars": len(new),
+    }
+    if car := _first(registered, lambda car: label_reasons(car, today)):
+        facts |= {
+            "label_car": car.plate or "",
+            "label_kind": inspection_kind(car),
+            "label_insured": bool(car.insured_to and car.insured_to >= today),
+            "label_tax_paid": car.tax_paid,
+            "label_unsettled": car.unsettled(),
+            "label_barred": car.is_barred,
+        }
+        if car.inspection_due_on:
+            facts["label_due_on"] = car.inspection_due_on.isoformat()
+    if car := _first(new, lambda car: temporary_reasons(car, today)):
+        facts |= {
+            "new_car_state": car.state,
+            "new_car_insured": bool(car.insured_to and car.insured_to >= today),
+            "new_car_temporary_plates": car.temporary_plates,
+        }
+    return facts
+
+
+def _first(cars: Iterable[Car], reasons: Callable[[Car], list[str]]) -> Car | None:
+    """The car that can be served; of several the one that is due first."""
+    return min(cars, key=lambda car: (len(reasons(car)), car.inspection_due_on or _LAST, car.vin), default=None)
+
+
+def inspection_kind(car: Car) -> str:
+    """``label`` where the next inspection is one on paper only, else ``line`` or ``other``."""
+    if car.kind not in EXEMPT_KINDS or car.used != "private" or car.seats > MOST_SEATS or not car.registered_on:
+        return "other"
+    if not car.inspection_due_on:
+        return "other"
+    years = full_years(car.registered_on, car.inspection_due_on)
+    return "label" if years <= EXEMPT_YEARS and years not in LINE_TEST_YEARS else "line"
+
+
+def label_reasons(car: Car, today: date) -> list[str]:
+    """Why this car has no new label at a machine today; the reasons are the checks of the service."""
+    due = car.inspection_due_on
+    found = {
+        "label_exempt": inspection_kind(car) != "label",
+        "label_window": due is None or today < months_later(due, -3),
+        "label_insured": not (car.insured_to and car.insured_to >= today),
+        "label_tax_paid": not car.tax_paid,
+        "label_settled": car.unsettled() > 0,
+        "label_not_barred": car.is_barred,
+    }
+    return [reason for reason, is_so in found.items() if is_so]
+
+
+def temporary_reasons(car: Car, today: date) -> list[str]:
+    """Why this new car has no temporary plate today."""
+    found = {
+        "new_car_clear": car.state != NORMAL,
+        "new_car_insured": not (car.insured_to and car.insured_to >= today),
+        "temporary_count": car.temporary_plates >= TEMPORARY_PLATES,
+    }
+    return [reason for reason, is_so in found.items() if is_so]
