@@ -23,7 +23,7 @@ BENCH = (
     "kiosk/demo/*",
     "kiosk/locale/*/demo.po",
     "kiosk/commands/sim.py",
-    "devices/simulation.py",
+    "devices/simulation*.py",
     "devices/*/sim/*",
     "hub/demo*.py",
     "hub/acquirer/*",

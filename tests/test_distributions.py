@@ -21,8 +21,10 @@ ABSENT = (
     "kiosk.demo",
     "kiosk.commands.sim",
     "devices.simulation",
+    "devices.simulation_line",
     "devices.camera.sim",
     "devices.id_card_reader.sim",
+    "devices.lock_board.sim",
     "devices.page_printer.sim",
     "devices.receipt_printer.sim",
 )

@@ -220,6 +220,7 @@ SAMPLES = {
     "receipt_printer.transport": "serial",
     "receipt_printer.port": "/dev/tongban-printer",
     "camera.source": "/dev/v4l/by-id/tongban-camera",
+    "lock_board.port": "/dev/tongban-locks",
     "page_printer.uri": "ipp://localhost/printers/a4",
 }
 """What the sample gives to keys that must be given, and to some that mostly are."""
