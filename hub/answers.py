@@ -175,8 +175,8 @@ async def _complaint(hub: Hub, conn: AsyncConnection, number: str) -> list[CaseP
 
 async def _states(conn: AsyncConnection, key: str) -> list[ProgressState]:
     rows = await conn.execute(
-        "select data->>'state', at, actor, data->>'note', data->'reasons' from event "
-        "where envelope_key = %s and kind = %s order by id",
+        "select data->>'state', coalesce((data->>'on')::timestamptz, at), actor, data->>'note', data->'reasons' "
+        "from event where envelope_key = %s and kind = %s order by id",
         [key, events.CASE_STATE],
     )
     return [

@@ -25,8 +25,10 @@ from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
 from hub.batch_folder import exit_code as exit_of_files
 from hub.catalogue_commands import catalogue
 from hub.connections import Connections, Limits
+from hub.connector.command import TOKEN, remote_departments
 from hub.context import Hub
 from hub.database import prepare
+from hub.department_commands import department
 from hub.ended_keys import Leave
 from hub.gaps import Finding, findings
 from hub.key_commands import keys as keys_command
@@ -105,6 +107,7 @@ main.add_command(limits)
 main.add_command(keys_command)
 main.add_command(catalogue)
 main.add_command(payments)
+main.add_command(department)
 
 
 @main.command()
@@ -121,6 +124,8 @@ main.add_command(payments)
 @click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
 @click.option("--connections", type=click.IntRange(64), default=Limits().in_all, show_default=True, help="In all.")
 @click.option("--connections-by-address", type=click.IntRange(8), default=Limits().by_address, show_default=True)
+@click.option("--department", "remote", multiple=True, help="KEY=URL: a department that is a system of its own.")
+@TOKEN
 def serve(
     dsn: str,
     host: str,
@@ -135,6 +140,8 @@ def serve(
     acquirer: Path | None,
     connections: int,
     connections_by_address: int,
+    remote: tuple[str, ...],
+    token_file: Path | None,
 ) -> None:
     """Serve on a PostgreSQL that is there."""
     if (tls_cert is None) != (tls_key is None):
@@ -152,7 +159,8 @@ def serve(
         listener = listen(host, port)
         own_url, clock = address(listener, tls=tls is not None), Clock()
         money = load_acquirer(acquirer, clock, own_url) if acquirer else None
-        hub = make_hub(dsn, hub_keys, clock, Extras(), names, money)
+        offices = remote_departments(remote, token_file)
+        hub = make_hub(dsn, hub_keys, clock, Extras(), names, money, offices)
     except (OSError, ValueError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
 

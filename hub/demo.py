@@ -18,9 +18,10 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 from psycopg.types.json import Jsonb
 
-from hub import work
+from hub import stages, work
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.department_commands import advanced, moved
 from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.people.generated import population
@@ -110,6 +111,44 @@ async def set_network(request: Request, hub: Hub) -> Faults:
     return await _set(hub, msgspec.structs.replace(await current_faults(hub), network=wish.up))
 
 
+class DaysWish(msgspec.Struct, forbid_unknown_fields=True):
+    """At which department how many days pass."""
+
+    department: str
+    days: int
+
+
+class StageWish(msgspec.Struct, forbid_unknown_fields=True):
+    """An officer's word on a case."""
+
+    receipt_number: str
+    department: str
+    state: str
+    reasons: list[str] = []
+
+
+@post("/demo/days", guards=[_loopback_only], status_code=200, include_in_schema=False)
+async def let_days_pass(request: Request, hub: Hub) -> dict[str, str]:
+    """Lets days pass at a reference department."""
+    wish = decode(await request.body(), DaysWish)
+    async with hub.pool.connection() as conn:
+        department = hub.gateway.departments[wish.department]
+        day = await advanced(conn, department, wish.days, hub.clock, "demo")
+    await stages.follow_all(hub)
+    return {"day": day.isoformat()}
+
+
+@post("/demo/stage", guards=[_loopback_only], status_code=200, include_in_schema=False)
+async def move_case(request: Request, hub: Hub) -> dict[str, str]:
+    """Says an officer's word on a case."""
+    wish = decode(await request.body(), StageWish)
+    department, reasons = hub.gateway.departments[wish.department], tuple(wish.reasons)
+    async with hub.pool.connection() as conn:
+        await moved(conn, department, wish.receipt_number, wish.state, reasons, hub.clock, "demo")
+    await stages.follow_all(hub)
+    return {"state": wish.state}
+
+
 class CodeWish(msgspec.Struct, forbid_unknown_fields=True):
     """For which machine (None: the one that uses it first), and whether it may take the place of an enrolled store."""
 
@@ -179,5 +218,5 @@ def demo_extras(people: Path, made_up: int = 0) -> Extras:
 
         return current
 
-    routes = [get_faults, set_faults, clear_faults, set_network, make_code, reset]
+    routes = [get_faults, set_faults, clear_faults, set_network, make_code, let_days_pass, move_case, reset]
     return Extras(routes, faulty, faults)

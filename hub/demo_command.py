@@ -12,6 +12,7 @@ import psycopg
 
 from hub.cli import DEMO_DAY, PORT, say
 from hub.connections import Connections, Limits
+from hub.connector.command import TOKEN, remote_departments
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
 from hub.enrolment import add_code
@@ -34,6 +35,8 @@ from kiosk.clock import Clock
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
 @click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
 @click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
+@click.option("--department", "remote", multiple=True, help="KEY=URL: a department that is a process of its own.")
+@TOKEN
 def demo(
     host: str,
     port: int,
@@ -43,6 +46,8 @@ def demo(
     today: str,
     dsn: str | None,
     acquirer: Path | None,
+    remote: tuple[str, ...],
+    token_file: Path | None,
 ) -> None:
     """Serve synthetic people on a PostgreSQL of our own, with faults on a switch."""
     with ExitStack() as stack:
@@ -56,7 +61,8 @@ def demo(
             extras = demo_extras(people, made_up)
             clock = Clock(date.fromisoformat(today))
             money = load_acquirer(acquirer, clock, address(listener)) if acquirer else None
-            hub = make_hub(place, hub_keys, clock, extras, acquirer=money)
+            offices = remote_departments(remote, token_file)
+            hub = make_hub(place, hub_keys, clock, extras, acquirer=money, remote=offices)
         except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
             raise click.ClickException(f"{error}".strip()) from error
 

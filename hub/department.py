@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
+from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import promised
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks, is_due, unfit
@@ -84,6 +85,11 @@ class Department(ABC):
         """The folder of ``0001_….sql``, ``0002_….sql`` … that make its tables: one each time they change."""
         return Path(inspect.getfile(type(self))).parent / "migrations"
 
+    @property
+    def desk(self) -> Desk:
+        """Where its accepted cases go on."""
+        return Desk(self.key)
+
     @abstractmethod
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
         """What this department knows of a person, by one query for each kind of record.
@@ -114,6 +120,18 @@ class Department(ABC):
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:  # noqa: B027
         """Writes the records of a demonstration's people, replacing what they had."""
 
+    async def events(self, conn: AsyncConnection, after: int, today: date) -> list[StageEvent]:
+        """What became of accepted cases since the stage with this number, in order."""
+        await self.desk.work(conn, today, self.reached)
+        return await self.desk.events(conn, after)
+
+    async def standings(self, conn: AsyncConnection) -> list[Standing]:
+        """Every accepted case and where it stands, for comparing the books."""
+        return await self.desk.standings(conn)
+
+    async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:  # noqa: B027
+        """What a stage of a case changes in the records, in its transaction."""
+
     async def reasons(
         self, conn: AsyncConnection, service: Service, application: Application, facts: Facts
     ) -> list[str]:
@@ -140,6 +158,10 @@ class Department(ABC):
             decision = Decision(False, reasons) if reasons else _accepted(service, today)
             if decision.accepted and service.effect:
                 decision = await self._carry_out(conn, service.effect, replace(application, day=today), decision)
+            if decision.accepted:
+                promise = (decision.promised_on, decision.promised_by)
+                plan = Plan(service.limit_promise, *promise, is_collected=service.is_collected)
+                await self.desk.take(conn, application.key, plan, today)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
                 [Jsonb(msgspec.to_builtins(decision)), application.key],

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from hub.department import Decision, Facts
+from hub.desk import StageEvent
 from kiosk.messages.bounds import check_values, one_line
 from kiosk.messages.encoding import typed
 from kiosk.messages.questions import MOST_ITEMS, Document, ViolationsAnswer
@@ -51,6 +52,15 @@ def plain_documents(told: Any) -> list[Document]:
 def plain_violations(told: Any) -> ViolationsAnswer:
     """Violations as machines read them. Raises InvalidMessage, TypeError: half a list would mislead."""
     return typed(msgspec.to_builtins(told), ViolationsAnswer)
+
+
+def plain_stage(told: StageEvent) -> StageEvent:
+    """A stage as it is shown. Raises ValueError for a time without a zone, which nobody could order."""
+    if told.at.tzinfo is None:
+        raise ValueError("a stage has a time with its zone")
+    reasons = [one_line(str(reason), _REASON_CHARACTERS) for reason in told.reasons[:MOST_ITEMS]]
+    state, officer = one_line(told.state, _REASON_CHARACTERS), one_line(told.officer, _REASON_CHARACTERS)
+    return msgspec.structs.replace(told, state=state, officer=officer, reasons=reasons)
 
 
 def plain_decision(told: Decision) -> Decision:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from hub.department import Department, WrongDepartment
+from hub.desk import TABLES
 
 _NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
 _VERSIONS = "create table if not exists department_version (department text primary key, version integer not null)"
@@ -27,6 +28,7 @@ def bring_up(conn: psycopg.Connection, department: Department) -> None:
     if version is None:
         _in_schema(conn, department.key, "its schema", f"create schema {department.key}; {_APPLICATIONS}")
         version = 0
+    _in_schema(conn, department.key, "its desk", TABLES)
     for path in scripts[version:]:
         _in_schema(conn, department.key, str(path), path.read_text("utf-8"))
     conn.execute(

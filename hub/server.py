@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
-from hub import gap_alarm, parcels, question_log, work
+from hub import gap_alarm, parcels, question_log, stages, work
 from hub.api import catalogue, enrolments, health, heartbeats, messages, questions
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
@@ -26,6 +27,7 @@ from hub.api.problems import HANDLERS
 from hub.api.strangers import NOBODY_ELSE, Doors, monitors_only
 from hub.context import Hub
 from hub.database import open_pool
+from hub.department import Department
 from hub.departments import departments
 from hub.gateway import Faults, Gateway, no_faults
 from hub.keys import HubKeys
@@ -45,6 +47,7 @@ _GAPS_EVERY_S = 15
 _ORPHANS_EVERY_S = 600
 _CATALOGUE_EVERY_S = 5
 _PAYMENTS_EVERY_S = 2
+_STAGES_EVERY_S = 2
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,15 @@ def make_hub(
     extras: Extras,
     names: Sequence[str] = (),
     acquirer: Acquirer | None = None,
+    remote: Mapping[str, Department] = MappingProxyType({}),
 ) -> Hub:
-    """The context of one process; its pool is not yet open."""
+    """The context of one process; its pool is not yet open. ``remote``: departments that are systems of their own."""
     pool = open_pool(dsn)
 
     async def faults() -> Faults:
         return await extras.faults(hub)()
 
-    gateway, jobs = Gateway(pool, departments(), faults), work.make_jobs(dsn)
+    gateway, jobs = Gateway(pool, {**departments(), **remote}, faults), work.make_jobs(dsn)
     hub = Hub(pool, keys, clock, at_start(dsn), gateway, jobs, names=names, acquirer=acquirer)
     return hub
 
@@ -81,7 +85,7 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            beside = (_worker, _stalled, _gaps, _orphans, _catalogue, _payments)
+            beside = (_worker, _stalled, _gaps, _orphans, _catalogue, _payments, _stages)
             work_tasks = [tasks.create_task(each(hub)) for each in beside]
             yield
             for task in work_tasks:
@@ -172,3 +176,10 @@ async def _payments(hub: Hub) -> None:
         except psycopg.Error as error:
             _log.error("payments_unknown", error=type(error).__name__)
         await asyncio.sleep(_PAYMENTS_EVERY_S)
+async def _stages(hub: Hub) -> None:
+    while True:
+        try:
+            await stages.follow_all(hub)
+        except psycopg.Error as error:
+            _log.error("stages_unknown", error=type(error).__name__)
+        await asyncio.sleep(_STAGES_EVERY_S)

@@ -25,8 +25,11 @@ def promised(limit: Limit | None, today: date) -> Promise | None:
 
     Natural days (``d``) run through holidays; working days (``wd``) know them and the weekends that are worked instead.
     """
-    if limit is None:
-        return None
+    return counted(limit, today) if limit else None
+
+
+def counted(limit: Limit, today: date) -> Promise:
+    """The same for one that there is."""
     if limit.unit == "d":
         return Promise(today + timedelta(days=limit.n))
     day, left, by = today, limit.n, ""
@@ -44,3 +47,9 @@ def working_day(day: date) -> tuple[bool, bool]:
         return is_workday(day), True
     except NotImplementedError:
         return day.weekday() < 5, False
+
+
+def working_days_between(since: date, until: date) -> int:
+    """Working days after the first day up to the last one."""
+    days = (since + timedelta(days=n) for n in range(1, (until - since).days + 1))
+    return sum(working_day(day)[0] for day in days)

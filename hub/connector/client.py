@@ -1,0 +1,102 @@
+"""The hub's side: a department that is asked over HTTP, as if it were here."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import structlog
+from psycopg import AsyncConnection
+
+from hub.connector.wire import (
+    MOST_BYTES,
+    AboutPerson,
+    BooksTold,
+    Brought,
+    DocumentsTold,
+    FactsTold,
+    Said,
+    StagesTold,
+)
+from hub.department import Application, Decision, Department, Facts
+from hub.desk import StageEvent, Standing
+from hub.gateway import DepartmentDown
+from kiosk.catalogue.model import Service
+from kiosk.messages.address import is_loopback_host
+from kiosk.messages.encoding import InvalidMessage, decode
+from kiosk.messages.questions import Document
+
+T = TypeVar("T")
+_log = structlog.get_logger()
+_WITHIN_S = 4.5
+"""Sooner than the gateway gives up, so that it is this department that was slow, and no other."""
+
+
+class RemoteDepartment(Department):
+    """One at ``url``. What it says is judged as any foreign bytes are; who gives no answer is down."""
+
+    def __init__(self, key: str, url: str, token: str) -> None:
+        """Raises ValueError for an address at which secrets would travel in the clear."""
+        super().__init__()
+        parts = urlsplit(url)
+        is_here = parts.scheme == "http" and is_loopback_host(parts.hostname or "")
+        if parts.scheme != "https" and not is_here:
+            raise ValueError(f"{key}={url}: write https://…; http:// is for this computer alone")
+        self.key = key
+        self._url, self._token = url.rstrip("/"), token
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return httpx.AsyncClient(base_url=self._url, headers=headers, timeout=_WITHIN_S, trust_env=False)
+
+    async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
+        return (await self._post("/v1/facts", AboutPerson(id_number, today), FactsTold)).facts
+
+    async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
+        return (await self._post("/v1/documents", AboutPerson(id_number, date.min), DocumentsTold)).documents
+
+    async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
+        """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
+        brought = Brought(service.key, application.applicant, application.answers, today)
+        body = msgspec.json.encode(brought)
+        said = await self._call("PUT", f"/v1/applications/{application.key}", Said, content=body)
+        if said.decision is None:
+            raise DepartmentDown(self.key)
+        return said.decision
+
+    async def events(self, conn: AsyncConnection, after: int, today: date) -> list[StageEvent]:
+        since = {"after": str(after), "today": today.isoformat()}
+        return (await self._call("GET", "/v1/stages", StagesTold, params=since)).stages
+
+    async def standings(self, conn: AsyncConnection) -> list[Standing]:
+        return (await self._call("GET", "/v1/applications", BooksTold)).standings
+
+    async def _post(self, path: str, question: AboutPerson, kind: type[T]) -> T:
+        return await self._call("POST", path, kind, content=msgspec.json.encode(question))
+
+    async def _call(self, method: str, path: str, kind: type[T], **more: Any) -> T:
+        try:
+            async with self._client.stream(method, path, **more) as answer:
+                body = await _read(answer)
+                status = answer.status_code
+            if status not in (200, 202):
+                raise InvalidMessage("", f"status {status}")
+            return decode(body, kind)
+        except (httpx.HTTPError, InvalidMessage) as error:
+            # Its words may quote a record: what kind of failure it was is enough.
+            _log.warning("department_gave_no_answer", department=self.key, error=type(error).__name__)
+            raise DepartmentDown(self.key) from error
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise InvalidMessage("", f"more than {MOST_BYTES} bytes")
+    return bytes(body)

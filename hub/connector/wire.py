@@ -1,0 +1,80 @@
+"""What travels between the hub and a department that is a system of its own. JSON; dates are ISO 8601.
+
+Every call is safe to repeat. A person's number stands in bodies only, never in an address.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hub.department import Decision
+from hub.desk import StageEvent, Standing
+from kiosk.messages.bounds import Named, Word
+from kiosk.messages.content import Applicant
+from kiosk.messages.ours import read_ours
+from kiosk.messages.questions import Document
+
+MOST_BYTES = 2 * 1024 * 1024
+"""Of a body, either way."""
+_TOKEN_BYTES = 1024
+_LEAST_TOKEN = 32
+
+
+class AboutPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/facts`` and ``POST /v1/documents``."""
+
+    id_number: Named
+    today: date
+
+
+class FactsTold(msgspec.Struct, frozen=True):
+    """What a department knows of a person."""
+
+    facts: Annotated[dict[Word, Any], Meta(max_length=200)]
+
+
+class DocumentsTold(msgspec.Struct, frozen=True):
+    """What it has issued to them."""
+
+    documents: Annotated[list[Document], Meta(max_length=1000)]
+
+
+class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409)."""
+
+    service: Named
+    applicant: Applicant
+    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    today: date
+
+
+class Said(msgspec.Struct, frozen=True):
+    """``queued`` (202): kept, and not decided yet; asking again brings no second one. ``decided`` (200)."""
+
+    state: Literal["queued", "decided"]
+    decision: Decision | None = None
+
+
+class StagesTold(msgspec.Struct, frozen=True):
+    """``GET /v1/stages?after=N&today=D``: what happened since, in order; each again until a higher N is asked."""
+
+    stages: Annotated[list[StageEvent], Meta(max_length=1000)]
+
+
+class BooksTold(msgspec.Struct, frozen=True):
+    """``GET /v1/applications``: every accepted case and where it stands, for comparing the books."""
+
+    standings: Annotated[list[Standing], Meta(max_length=1_000_000)]
+
+
+def read_token(file: Path) -> str:
+    """The secret that both sides have in a file of their own. Raises ValueError, OSError."""
+    token = read_ours(file, _TOKEN_BYTES).decode("ascii").strip()
+    if len(token) < _LEAST_TOKEN:
+        raise ValueError(f"{file}: a token has at least {_LEAST_TOKEN} characters; make one with: openssl rand -hex 32")
+    return token

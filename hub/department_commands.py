@@ -1,0 +1,124 @@
+"""``hub department``: what a supervisor does with the reference departments' clock and cases."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+from psycopg import AsyncConnection
+from rich.console import Console
+from rich.table import Table
+
+from hub import events
+from hub.connector.command import serve
+from hub.department import Department
+from hub.departments import departments
+from hub.desk import CannotMove
+from hub.machine_commands import BY, DSN, TODAY, at_database
+from kiosk.clock import Clock
+
+STATES = ("in_review", "needs_supplement", "decided", "refused", "withdrawn", "collected", "uncollected")
+
+
+class _Key(click.ParamType):
+    """The key of a department that is here."""
+
+    name = "department"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Department:
+        if value not in departments():
+            self.fail(f"no department {value!r}; there are {', '.join(departments())}", param, ctx)
+        return departments()[value]
+
+
+KEY = click.argument("department", type=_Key())
+
+
+@click.group()
+def department() -> None:
+    """Let a department's days pass, and move its cases."""
+
+
+@department.command()
+@DSN
+@KEY
+@click.option("--days", type=click.IntRange(1, 3660), required=True, help="Natural days.")
+@BY
+@TODAY
+def advance(dsn: str, department: Department, days: int, by: str, clock: Clock) -> None:
+    """Let so many days pass at a reference department: what is planned for them happens."""
+
+    async def work(conn: AsyncConnection) -> date:
+        return await advanced(conn, department, days, clock, by)
+
+    click.echo(f"{department.key}: {at_database(dsn, work).isoformat()}")
+
+
+async def advanced(conn: AsyncConnection, department: Department, days: int, clock: Clock, by: str) -> date:
+    """Lets days pass, with its event; the day by the department's clock."""
+    await department.desk.advance(conn, days)
+    said = {"department": department.key, "days": days}
+    await events.record(conn, clock.now(), actor=f"supervisor:{by}", kind="department_clock_advanced", **said)
+    return await department.desk.today(conn, clock.today())
+
+
+@department.command()
+@DSN
+@KEY
+@click.argument("receipt_number")
+@click.argument("state", type=click.Choice(STATES))
+@click.option("--reason", "reasons", multiple=True, help="Code of a reason; several may be given.")
+@BY
+@TODAY
+def case(
+    dsn: str, department: Department, receipt_number: str, state: str, reasons: tuple[str, ...], by: str, clock: Clock
+) -> None:
+    """Say an officer's word on one case."""
+
+    async def work(conn: AsyncConnection) -> None:
+        await moved(conn, department, receipt_number, state, reasons, clock, by)
+
+    try:
+        at_database(dsn, work)
+    except CannotMove as error:
+        raise click.ClickException(f"{receipt_number}: {error}; see where it stands: hub department cases") from error
+
+
+async def moved(
+    conn: AsyncConnection, department: Department, receipt_number: str, state: str, reasons: tuple[str, ...],
+    clock: Clock, by: str,
+) -> None:  # fmt: skip
+    """Moves the case with this number. Raises CannotMove."""
+    rows = await conn.execute("select key::text from case_file where receipt_number = %s", [receipt_number])
+    row = await rows.fetchone()
+    said = {"officer": by, "reasons": reasons}
+    if row is None:
+        raise CannotMove("no such case")
+    await department.desk.move(conn, row[0], state, clock.today(), department.reached, **said)
+
+
+department.add_command(serve)
+
+
+@department.command()
+@DSN
+@KEY
+def cases(dsn: str, department: Department) -> None:
+    """Show where each case stands, at the department and in the hub's books; exit code 3 when they differ."""
+
+    async def work(conn: AsyncConnection) -> list[tuple[str, str, str]]:
+        theirs = {each.case_key: each.state for each in await department.desk.standings(conn)}
+        rows = await conn.execute(
+            "select key::text, coalesce(receipt_number, ''), state from case_file where key = any(%s::uuid[])",
+            [list(theirs)],
+        )
+        return [(number, theirs[key], state) for key, number, state in await rows.fetchall()]
+
+    table = Table("number", "department", "hub", box=None)
+    found = at_database(dsn, work)
+    for row in found:
+        table.add_row(*row)
+    Console().print(table)
+    if any(theirs != ours for _, theirs, ours in found):
+        raise SystemExit(3)

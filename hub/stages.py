@@ -1,0 +1,125 @@
+"""Writes down what departments have done with their cases since the hub last asked: each stage once, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub import events
+from hub.context import Hub
+from hub.department import Department
+from hub.department_answers import plain_stage
+from hub.desk import StageEvent
+from hub.gateway import DepartmentDown
+
+_log = structlog.get_logger()
+_MOST = 500
+ODD = "department_event_odd"
+"""The kind of event for a stage that cannot be true: it is kept, and the case stays where it is."""
+_CLOSED = ("not_accepted", "refused", "withdrawn", "collected")
+_KNOWN_AT = (
+    "select state, kiosk_id from case_file left join envelope using (key) where key = %s for update of case_file"
+)
+
+
+class _NotYet(Exception):
+    """The department is ahead of us: its acceptance is not written down yet."""
+
+
+async def follow_all(hub: Hub) -> None:
+    """Asks every department once; one that is away or fails is asked again the next time."""
+    for key in hub.gateway.departments:
+        try:
+            while await follow(hub, key) == _MOST:
+                pass
+        except (DepartmentDown, psycopg.DataError) as error:
+            _log.warning("stages_unknown", department=key, error=type(error).__name__)
+
+
+async def follow(hub: Hub, key: str) -> int:
+    """How many stages this department told. Raises DepartmentDown."""
+    async with hub.pool.connection() as conn:
+        after = await _known_to(conn, key)
+
+    async def ask(department: Department, conn: AsyncConnection) -> list[StageEvent]:
+        return [plain_stage(each) for each in await department.events(conn, after, hub.clock.today())][:_MOST]
+
+    told = await hub.gateway.ask(key, ask)
+    if told:
+        async with hub.pool.connection() as conn, conn.transaction():
+            await _write_all(hub, conn, key, told)
+    return len(told)
+
+
+async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[StageEvent]) -> None:
+    # Another hub process may have been quicker.
+    after = await _known_to(conn, key, " for update")
+    for each in told:
+        if each.seq <= after:
+            continue
+        try:
+            await _write(hub, conn, key, each)
+        except _NotYet:
+            break
+        after = each.seq
+    await conn.execute(
+        "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
+        [_setting(key), Jsonb(after)],
+    )
+
+
+async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
+    rows = await conn.execute(_KNOWN_AT, [told.case_key])
+    row = await rows.fetchone()
+    state, kiosk_id = row or ("", None)
+    if state == "delivered":
+        raise _NotYet
+    said = {"actor": key, "key": told.case_key, "kiosk_id": kiosk_id}
+    if why := await _odd(conn, told, state):
+        _log.warning(ODD, department=key, key=told.case_key, why=why)
+        await events.record(conn, hub.clock.now(), kind=ODD, why=why, **said, **_data(told))
+        return
+    await conn.execute(
+        "update case_file set state = %s, promised_on = coalesce(%s, promised_on), promised_by = %s where key = %s",
+        [told.state, told.promised_on, told.promised_by, told.case_key],
+    )
+    await events.record(conn, hub.clock.now(), kind=events.CASE_STATE, **said, **_data(told))
+
+
+async def _odd(conn: AsyncConnection, told: StageEvent, state: str) -> str:
+    """Why a stage cannot be true, "" when it can."""
+    if not state:
+        return "unknown_case"
+    if state in _CLOSED:
+        return "closed_before"
+    rows = await conn.execute(
+        "select (data->>'on')::timestamptz from event where envelope_key = %s and kind = %s order by id desc limit 1",
+        [told.case_key, events.CASE_STATE],
+    )
+    row = await rows.fetchone()
+    before: datetime | None = row[0] if row else None
+    return "jump_back" if before and told.at < before else ""
+
+
+def _data(told: StageEvent) -> Mapping[str, Any]:
+    promised_on = told.promised_on.isoformat() if told.promised_on else None
+    at, reasons = told.at.isoformat(timespec="milliseconds"), list(told.reasons)
+    said = {"state": told.state, "reasons": reasons, "officer": told.officer, "promised_on": promised_on}
+    return {**said, "on": at}
+
+
+async def _known_to(conn: AsyncConnection, key: str, lock: str = "") -> int:
+    query = b"select value from setting where name = %s" + lock.encode()
+    rows = await conn.execute(query, [_setting(key)])
+    row = await rows.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _setting(key: str) -> str:
+    return f"stages_{key}"

@@ -1,0 +1,150 @@
+"""A department as a process of its own behind HTTP: killed and started again, asked twice, asked by strangers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+from uuid import uuid4
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from hub.connector.client import RemoteDepartment
+from hub.postgres import OwnPostgres
+from kiosk.messages.envelope import new_key
+from tests.hub.fixtures import ROOT, Machine, RunningHub, number_of
+from tests.hub.test_department_contract import applicant
+from tests.waiting import eventually
+
+TOKEN = "synthetic-token-of-this-test-0123456789"
+
+
+@dataclass
+class Office:
+    """The process of one department and its own database."""
+
+    dsn: str
+    token: Path
+    url: str = ""
+    process: subprocess.Popen | None = None
+
+    def start(self, pace_s: float = 0.0) -> None:
+        port = self.url.rpartition(":")[2] or "0"
+        command = [sys.executable, "-m", "hub", "department", "serve", "household", "--dsn", self.dsn, "--port", port]
+        more = ["--token-file", str(self.token), "--pace-s", str(pace_s)]
+        people = [] if self.url else ["--people", str(ROOT / "hub/people/people.toml")]
+        self.process = subprocess.Popen([*command, *more, *people], stdout=subprocess.PIPE, cwd=ROOT)
+        assert self.process.stdout
+        self.url = msgspec.json.decode(self.process.stdout.readline())["url"]
+
+    def kill(self) -> None:
+        assert self.process
+        assert self.process.stdout
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+        self.process.stdout.close()
+
+    def ask(self, method: str, path: str, body: object = None, token: str = TOKEN) -> httpx.Response:
+        content = msgspec.json.encode(body) if body is not None else b""
+        return httpx.request(method, self.url + path, content=content, headers={"Authorization": f"Bearer {token}"})
+
+    def sql(self, query: LiteralString, *values: object) -> list[tuple]:
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            return conn.execute(query, values).fetchall()
+
+
+@pytest.fixture(scope="module")
+def office(cluster: OwnPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The household department, on a database in which there is no hub."""
+    name = f"office_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster.dsn, autocommit=True) as conn:
+        conn.execute(f"create database {name}".encode())
+    token = tmp_path_factory.mktemp("office") / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    office = Office(cluster.dsn.replace("dbname=tongban", f"dbname={name}"), token)
+    office.start()
+    yield office
+    office.kill()
+
+
+@pytest.fixture(scope="module")
+def hub(office: Office, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A hub whose household department is that process."""
+    running = RunningHub(database, tmp_path_factory.mktemp("hub") / "data")
+    running.start(more=["--department", f"household={office.url}", "--token-file", str(office.token)])
+    yield running
+    assert running.stop() == 0
+
+
+def test_a_department_elsewhere_answers_as_one_that_is_here(hub: RunningHub, office: Office, machine: Machine) -> None:
+    assert "H13" in [item.service for item in machine.ask("due", id_number=number_of("li")).items]
+    machine.file_case("li", "H13", "H-remote")
+    machine.wait_for("H-remote", "accepted")
+    assert office.sql("select state from household.case_desk") == [("accepted",)]
+    assert hub.sql("select count(*) from household.application") == [(0,)]
+    office.sql("insert into household.case_clock values (3) returning 1")
+    machine.wait_for("H-remote", "decided")
+    assert office.ask("GET", "/v1/applications").json()["standings"][0][1] == "decided"
+
+
+def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
+    hub: RunningHub, office: Office, machine: Machine
+) -> None:
+    office.kill()
+    office.start(pace_s=60)
+    sent = machine.file_case("wang", "H13", "H-killed")
+    kept = "select count(*) from household.inbox where case_key = %s"
+    eventually(lambda: office.sql(kept, sent.key) == [(1,)], "the case is kept there")
+    office.kill()
+    assert machine.ask("due", id_number=number_of("wang")).silent == ["household"]
+    assert machine.states("H-killed") == ["delivered"]
+    office.start()
+    machine.wait_for("H-killed", "accepted")
+    assert office.sql("select count(*) from household.application where case_key = %s", sent.key) == [(1,)]
+    assert machine.states("H-killed") == ["delivered", "accepted", "decided"][: len(machine.states("H-killed"))]
+
+
+def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_refused(office: Office) -> None:
+    path = f"/v1/applications/{new_key()}"
+    card = msgspec.to_builtins(applicant("zhou"))
+    body = {"service": "H13", "applicant": card, "answers": {}, "today": "2027-01-12"}
+    first = office.ask("PUT", path, body)
+    again = office.ask("PUT", path, {**body, "today": "2027-01-13"})
+    assert (first.status_code, again.json()) == (200, first.json())
+    assert office.ask("PUT", path, {**body, "answers": {"phone": "1"}}).status_code == 409
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/facts"), ("POST", "/v1/documents"), ("GET", "/v1/stages?after=0&today=2027-01-12"),
+     ("GET", "/v1/applications"), ("PUT", f"/v1/applications/{new_key()}")],
+)  # fmt: skip
+@pytest.mark.parametrize("token", ["-", "x", TOKEN[:-1], TOKEN + "0"])
+def test_a_stranger_learns_and_brings_nothing(office: Office, method: str, path: str, token: str) -> None:
+    assert office.ask(method, path, {"id_number": number_of("li"), "today": "2027-01-12"}, token).status_code == 401
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id_number": 5, "today": "x"}', b"[" * 100_000])
+def test_what_is_no_question_is_refused_and_the_next_one_is_answered(office: Office, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert httpx.post(f"{office.url}/v1/facts", content=body, headers=headers).status_code == 422
+    good = office.ask("POST", "/v1/facts", {"id_number": number_of("li"), "today": "2027-01-12"})
+    assert good.json()["facts"]["permit_state"] == "normal"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://198.51.100.7:9000", "ftp://127.0.0.1", "127.0.0.1:9000", "http://localhost.evil"]
+)
+def test_secrets_travel_in_the_clear_nowhere_but_on_this_computer(url: str) -> None:
+    with pytest.raises(ValueError, match="https://"):
+        RemoteDepartment("household", url, TOKEN)

@@ -1,0 +1,137 @@
+"""From acceptance to the end of a case: stages by a clock that a supervisor lets run, and what lies beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from hub import stages
+from hub.department import Application, Decision
+from hub.departments import departments
+from hub.desk import CannotMove, StageEvent
+from kiosk.catalogue.kinds import any_kind
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Limit
+from kiosk.messages.envelope import new_key
+from tests.hub.fixtures import TODAY, Machine, RunningHub
+from tests.hub.test_department_contract import applicant, run
+
+SEVEN = replace(
+    load(type_of=any_kind).services["T01"], effect="", checks=(), limit_promise=Limit(n=7, unit="wd"), due=None
+)
+HERE = departments()["traffic"]
+Work = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
+
+
+async def accepted(conn: psycopg.AsyncConnection, service: Any = SEVEN) -> tuple[str, Decision]:
+    """The key and the decision of a fresh case."""
+    key = new_key()
+    return key, await HERE.decide(conn, service, Application(key, applicant("zhao"), {}), TODAY)
+
+
+async def told(conn: psycopg.AsyncConnection, key: str, today: date = TODAY) -> list[tuple[str, date]]:
+    """The stages of a case and their days."""
+    return [(e.state, e.at.date()) for e in await HERE.events(conn, 0, today) if e.case_key == key]
+
+
+def test_a_case_goes_its_way_as_days_pass_and_every_day_keeps_its_own(hub: RunningHub) -> None:
+    async def story(conn: psycopg.AsyncConnection) -> None:
+        key, decision = await accepted(conn)
+        assert (decision.promised_on, decision.promised_by) == (date(2027, 1, 21), "weekends")
+        assert await told(conn, key) == []
+        assert await told(conn, key, TODAY + timedelta(2)) == [("in_review", date(2027, 1, 13))]
+        # All at once, when nobody has asked for months.
+        assert await told(conn, key, TODAY + timedelta(200)) == [
+            ("in_review", date(2027, 1, 13)),
+            ("decided", date(2027, 1, 18)),
+            ("uncollected", date(2027, 4, 18)),
+        ]
+        key, _ = await accepted(conn, replace(SEVEN, limit_promise=Limit(n=0, unit="wd"), is_collected=False))
+        assert await told(conn, key) == []
+        assert await told(conn, key, TODAY + timedelta(1)) == [("decided", TODAY)]
+
+    run(hub.dsn, story)
+
+
+def test_while_something_is_missing_the_promised_clock_stands_still(hub: RunningHub) -> None:
+    async def story(conn: psycopg.AsyncConnection) -> None:
+        key, _ = await accepted(conn)
+
+        async def move(state: str, day: date, *reasons: str) -> None:
+            await HERE.desk.move(conn, key, state, day, HERE.reached, officer="test", reasons=reasons)
+
+        await move("needs_supplement", date(2027, 1, 14), "supplement_photo")
+        with pytest.raises(CannotMove, match="needs_supplement -> decided"):
+            await move("decided", date(2027, 1, 15))
+        assert await told(conn, key, date(2027, 3, 1)) == [("needs_supplement", date(2027, 1, 14))]
+        await move("in_review", date(2027, 1, 20))
+        last = [e for e in await HERE.events(conn, 0, TODAY) if e.case_key == key][-1]
+        # Four working days stood still: Friday, Monday, Tuesday, Wednesday.
+        assert (last.state, last.promised_on) == ("in_review", date(2027, 1, 27))
+        await move("refused", date(2027, 1, 21), "not_granted")
+        for state in ("withdrawn", "in_review", "collected"):
+            with pytest.raises(CannotMove):
+                await move(state, date(2027, 1, 22))
+        assert [state for state, _ in await told(conn, key, date(2028, 1, 1))][-1] == "refused"
+
+    run(hub.dsn, story)
+
+
+def test_progress_shows_the_stages_with_their_days_and_what_is_missing(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("zhao", "T01", "T-stages")
+    machine.wait_for("T-stages", "accepted")
+    hub.demo("POST", "stage", department="traffic", receipt_number="T-stages", state="needs_supplement", reasons=["x"])
+    assert (case := machine.case("T-stages"))
+    assert [(s.state, s.reasons) for s in case.states][2:] == [("needs_supplement", ["x"])]
+    hub.demo("POST", "stage", department="traffic", receipt_number="T-stages", state="in_review")
+    hub.demo("POST", "days", department="traffic", days=3)
+    assert (case := machine.case("T-stages"))
+    assert [s.state for s in case.states] == ["delivered", "accepted", "needs_supplement", "in_review", "decided"]
+    assert datetime.fromisoformat(case.states[-1].at).astimezone(UTC).date() == TODAY
+    hub.demo("POST", "stage", department="traffic", receipt_number="T-stages", state="collected")
+    assert machine.states("T-stages")[-1] == "collected"
+    assert hub.sql("select state from case_file where receipt_number = 'T-stages'") == [("collected",)]
+
+
+ODD = {
+    "unknown_case": StageEvent(10**9, new_key(), "decided", datetime(2027, 1, 13, tzinfo=UTC)),
+    "closed_before": StageEvent(10**9 + 1, "", "decided", datetime(2027, 1, 13, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize("why", ODD)
+def test_a_stage_that_cannot_be_true_is_kept_and_changes_nothing(hub: RunningHub, machine: Machine, why: str) -> None:
+    number = f"T-{why}"
+    sent = machine.file_case("chen", "T01", number)
+    machine.wait_for(number, "not_accepted")
+    event = ODD[why]
+
+    async def write(conn: psycopg.AsyncConnection) -> None:
+        class Hub:
+            clock = machine.clock
+
+        told = event if event.case_key else replace(event, case_key=sent.key)
+        await stages._write(Hub, conn, "traffic", told)  # type: ignore[arg-type]
+
+    run(hub.dsn, write)
+    assert hub.sql("select data->>'why' from event where kind = %s order by id desc limit 1", stages.ODD) == [(why,)]
+    assert machine.states(number)[-1] == "not_accepted"
+
+
+def test_two_hubs_that_ask_at_once_write_each_stage_once(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("li", "H13", "H-once")
+    machine.wait_for("H-once", "accepted")
+
+    async def both(_: psycopg.AsyncConnection) -> None:
+        await asyncio.gather(
+            *(asyncio.to_thread(hub.demo, "POST", "days", department="household", days=1) for _ in "ab")
+        )
+
+    run(hub.dsn, both)
+    assert machine.states("H-once") == ["delivered", "accepted", "decided"]
