@@ -1,18 +1,17 @@
-"""Exit and entry 出入境: travel documents and their endorsements."""
+"""Exit and entry 出入境: passports, permits and their endorsements, border records, recorded firms, bars."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
 
-import msgspec
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
 from hub.department import Department, Facts, Person
-from kiosk.catalogue.rules import elements
-from kiosk.messages.masking import mask_document_number
-from kiosk.messages.questions import Document, Endorsement
+from hub.departments.exit_entry.effects import EFFECTS, approve, drop
+from hub.departments.exit_entry.records import facts_of, records, told
+from hub.departments.exit_entry.seeding import write_person
+from kiosk.messages.questions import Document
 
 
 class ExitEntry(Department):
@@ -21,49 +20,20 @@ class ExitEntry(Department):
     key = "exit_entry"
 
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
-        documents = await self.documents(conn, id_number)
-        facts: Facts = {"documents_held": len(documents)}
-        if usable := _usable(documents, today):
-            facts["trips_left"] = sum(each.remaining for each in usable)
-            facts["valid_until"] = min(each.valid_until for each in usable).isoformat()
-        return facts
+        return facts_of(await records(conn, id_number, today), today)
 
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
-        rows = await conn.execute(
-            "select kind, number, expires_on, state, endorsements from exit_entry.document "
-            "where id_number = %s order by expires_on desc",
-            [id_number],
-        )
-        return [
-            Document(
-                kind, mask_document_number(number), expires, state, msgspec.convert(endorsements, list[Endorsement])
-            )
-            for kind, number, expires, state, endorsements in await rows.fetchall()
-        ]
+        return [told(held) for held in (await records(conn, id_number, date.max)).documents]
+
+    async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:
+        if state == "decided":
+            await approve(conn, case_key)
+        elif state in ("refused", "withdrawn"):
+            await drop(conn, case_key)
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
         for person in people:
-            for document in person.get("records", {}).get("documents", []):
-                endorsements = msgspec.to_builtins(document.get("endorsements", []))
-                await conn.execute("delete from exit_entry.document where number = %s", [document["number"]])
-                await conn.execute(
-                    "insert into exit_entry.document values (%s, %s, %s, %s, %s, %s)",
-                    [
-                        *(document["number"], person["card"]["number"], document["kind"], document["expires_on"]),
-                        *(document["state"], Jsonb(endorsements)),
-                    ],
-                )
+            await write_person(conn, person["card"]["number"], person.get("records", {}))
 
 
-def _usable(documents: list[Document], today: date) -> list[Endorsement]:
-    return [
-        endorsement
-        for document in documents
-        if elements(document.state) == ["valid"]
-        for endorsement in document.endorsements
-        # An unlimited one (-1) has no trips to count.
-        if endorsement.remaining > 0 and endorsement.valid_until >= today
-    ]
-
-
-DEPARTMENT = ExitEntry()
+DEPARTMENT = ExitEntry(EFFECTS)

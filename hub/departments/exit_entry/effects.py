@@ -1,0 +1,227 @@
+"""What acceptance and approval change in the exit-entry records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from typing import LiteralString, NamedTuple
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from hub.department import Application, Effect, Unfit
+from hub.departments.exit_entry.records import Held, records, unused_endorsements
+from hub.desk import CannotMove, Desk
+from kiosk.clock import months_later
+from kiosk.messages.questions import Endorsement
+
+PLACES = ("hong_kong", "macao")
+_SPAN = re.compile(r"(?P<n>[1-9])(?P<unit>[my])_(?P<trips>[1-9]|multi|weekly)")
+_UNLIMITED = -1
+PHOTO_MONTHS = 12
+"""So long a photograph's code is good (believed: 6 to 12 months by place)."""
+
+
+class _Made(NamedTuple):
+    """A kind of document: how its number begins and for how many years an adult's is good."""
+
+    letter: str
+    years: int
+
+
+MADE = {
+    # 护照法 art. 7; 往来港澳 and 往来台湾 permits of adults are good for ten and five years.
+    "passport": _Made("E", 10),
+    "hk_macao_permit": _Made("C", 10),
+    "taiwan_permit": _Made("L", 5),
+}
+
+
+def _order(kind: str, *, is_lost: bool = False) -> Effect:
+    """Applied for. A lost one is void from this moment on, whoever finds it; any other when the new one is taken."""
+
+    async def order(conn: AsyncConnection, application: Application) -> None:
+        if is_lost or application.answers.get("reason") == "lost":
+            await _mark(conn, application, kind, "lost")
+        await _put(conn, application, kind)
+
+    return order
+
+
+async def _mark(conn: AsyncConnection, application: Application, kind: str, state: LiteralString) -> None:
+    await conn.execute(
+        "update exit_entry.document set state = %s where id_number = %s and kind = %s and state <> 'cancelled'",
+        [state, application.applicant.number, kind],
+    )
+
+
+async def _put(
+    conn: AsyncConnection, application: Application, kind: str, granted: list[Endorsement] | None = None
+) -> None:
+    await conn.execute(
+        "insert into exit_entry.ordered (case_key, id_number, kind, granted, fee_fen, state, ordered_on) "
+        "values (%s, %s, %s, %s, %s, 'in_review', %s)",
+        [
+            *(application.key, application.applicant.number, kind, Jsonb(msgspec.to_builtins(granted or []))),
+            *(0, application.day),
+        ],
+    )
+
+
+# Endorsements that only residents of one city get (深圳 from 2024-12-01, 珠海 and 横琴 from 2025-01-01).
+_RIGHTS = {
+    ("G", "hong_kong", "1y_multi"): "shenzhen",
+    ("G", "macao", "1y_weekly"): "zhuhai",
+    ("G", "macao", "1y_multi"): "hengqin",
+}
+
+
+def wished(answers: Mapping[str, object], letter: str, today: date) -> list[Endorsement]:
+    """The endorsements that were chosen, ``hong_kong = "1y_2"``: so many trips within so long. Raises Unfit."""
+    found = []
+    for place in PLACES:
+        span = _SPAN.fullmatch(str(answers.get(place, "")))
+        if place in answers and span is None:
+            raise Unfit("endorsement_unknown")
+        if span:
+            months = int(span["n"]) * (12 if span["unit"] == "y" else 1)
+            trips = int(span["trips"]) if span["trips"].isdigit() else _UNLIMITED
+            found.append(Endorsement(letter, place, trips, months_later(today, months)))
+    if not found:
+        raise Unfit("endorsement_unknown")
+    return found
+
+
+def _grant(letter: str) -> Effect:
+    """Written on the permit at once. Raises Unfit for a place that has an unused one of the same type."""
+
+    async def grant(conn: AsyncConnection, application: Application) -> None:
+        granted = wished(application.answers, letter, application.day)
+        known = await records(conn, application.applicant.number, application.day)
+        held, city_right = known.documents, known.person.city_right if known.person else ""
+        for place in PLACES:
+            needed = _RIGHTS.get((letter, place, str(application.answers.get(place))), city_right)
+            if needed != city_right:
+                raise Unfit("endorsement_of_other_city")
+        unused = {(each.type, each.place) for each in unused_endorsements(held, application.day)}
+        if any((each.type, each.place) in unused for each in granted):
+            raise Unfit("same_endorsement")
+        await write(conn, application.applicant.number, _permit(held, "hk_macao_permit"), granted)
+
+    return grant
+
+
+def _permit(held: list[Held], kind: str) -> str:
+    number = next((each.number for each in held if each.kind == kind and each.state == "valid"), None)
+    if number is None:
+        raise Unfit("permit_valid")
+    return number
+
+
+async def write(conn: AsyncConnection, id_number: str, document: str, granted: list[Endorsement]) -> None:
+    """Endorsements in the place of former ones of the same type and place."""
+    await conn.execute(
+        "update exit_entry.document set endorsements = (select coalesce(jsonb_agg(old), '[]') "
+        "from jsonb_array_elements(endorsements) old where not exists (select from jsonb_array_elements(%(new)s) new "
+        "where new->'type' = old->'type' and new->'place' = old->'place')) || %(new)s where number = %(document)s",
+        {"document": document, "new": Jsonb(msgspec.to_builtins(granted))},
+    )
+    await conn.execute("update exit_entry.person set endorsed_here = true where id_number = %s", [id_number])
+
+
+async def _apply_for_taiwan_endorsement(conn: AsyncConnection, application: Application) -> None:
+    held = (await records(conn, application.applicant.number, application.day)).documents
+    _permit(held, "taiwan_permit")
+    span = _SPAN.fullmatch(str(application.answers.get("times", "")))
+    if span is None:
+        raise Unfit("endorsement_unknown")
+    trips = int(span["trips"]) if span["trips"].isdigit() else _UNLIMITED
+    until = months_later(application.day, int(span["n"]) * (12 if span["unit"] == "y" else 1))
+    await _put(conn, application, "endorsement", [Endorsement("T", "taiwan", trips, until)])
+
+
+async def approve(conn: AsyncConnection, case_key: str) -> None:
+    """What was applied for is made: a document waits to be taken, endorsements are written."""
+    rows = await conn.execute(
+        "update exit_entry.ordered set state = case when kind = 'endorsement' then 'done' else 'ready' end "
+        "where case_key = %s and state = 'in_review' returning kind, id_number, granted",
+        [case_key],
+    )
+    row = await rows.fetchone()
+    if row is None or row[0] != "endorsement":
+        return
+    granted = msgspec.convert(row[2], list[Endorsement])
+    rows = await conn.execute(
+        "select number from exit_entry.document where id_number = %s and kind = 'taiwan_permit' and state = 'valid'",
+        [row[1]],
+    )
+    if document := await rows.fetchone():
+        await write(conn, row[1], document[0], granted)
+
+
+async def drop(conn: AsyncConnection, case_key: str) -> None:
+    """Nothing comes of what was applied for."""
+    await conn.execute("delete from exit_entry.ordered where case_key = %s and state = 'in_review'", [case_key])
+
+
+async def _collect(conn: AsyncConnection, application: Application) -> None:
+    """The old document is cancelled first, then the new one is the person's."""
+    rows = await conn.execute(
+        "update exit_entry.ordered set state = 'done' where case_key = (select case_key from exit_entry.ordered "
+        "where id_number = %s and state = 'ready' order by ordered_on limit 1) returning kind, case_key::text",
+        [application.applicant.number],
+    )
+    row = await rows.fetchone()
+    if row is None:
+        raise Unfit("document_ready")
+    kind, made = row[0], MADE[row[0]]
+    await _mark(conn, application, kind, "cancelled")
+    with suppress(CannotMove):
+        await Desk("exit_entry").move(conn, row[1], "collected", application.day, _nothing, officer="machine")
+    await conn.execute(
+        "insert into exit_entry.document (number, id_number, kind, expires_on, state, endorsements) "
+        "select %s || nextval('exit_entry.document_number'), %s, %s, %s, 'valid', '[]'",
+        [f"{made.letter}99", application.applicant.number, kind, months_later(application.day, 12 * made.years)],
+    )
+
+
+async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
+    pass
+
+
+async def _pay(conn: AsyncConnection, application: Application) -> None:
+    """All that is unpaid of the case with this number, or of the person."""
+    rows = await conn.execute(
+        "update exit_entry.ordered set paid_on = %s where id_number = %s and paid_on is null and fee_fen > 0 "
+        "returning case_key",
+        [application.day, application.applicant.number],
+    )
+    if await rows.fetchone() is None:
+        raise Unfit("something_unpaid")
+
+
+async def _keep_photo(conn: AsyncConnection, application: Application) -> None:
+    # The code stands on the receipt; it is the case's own key, which nobody guesses, in few characters.
+    code = re.sub("[^0-9a-f]", "", application.key)[-12:].upper()
+    await conn.execute(
+        "insert into exit_entry.photo_receipt values (%s, %s, %s, %s)",
+        [code, application.key, application.applicant.number, months_later(application.day, PHOTO_MONTHS)],
+    )
+
+
+EFFECTS: dict[str, Effect] = {
+    "passport_ordered": _order("passport"),
+    "lost_passport_replaced": _order("passport", is_lost=True),
+    "hk_macao_permit_ordered": _order("hk_macao_permit"),
+    "taiwan_permit_ordered": _order("taiwan_permit"),
+    "team_endorsement_granted": _grant("L"),
+    "personal_endorsement_granted": _grant("G"),
+    "business_endorsement_granted": _grant("S"),
+    "taiwan_endorsement_ordered": _apply_for_taiwan_endorsement,
+    "document_collected": _collect,
+    "fees_paid": _pay,
+    "photo_kept": _keep_photo,
+}
