@@ -176,6 +176,7 @@ def offered_actions(page: Page) -> set[str]:
             found |= {t.action.id for t in block.tiles if t.action.enabled}
         elif isinstance(block, DueList):
             found |= {i.action.id for i in block.items if i.action.enabled}
+            found |= {i.tick.id for i in block.items if i.tick}
         elif isinstance(block, LineCards):
             found |= {c.action.id for c in block.cards if c.action.enabled}
         elif isinstance(block, Grades):

@@ -82,9 +82,13 @@ class Tiles(Struct, tag=True, frozen=True, kw_only=True):
 
 
 class DueItem(Struct, frozen=True, kw_only=True):
-    """One thing that is due for this person, with its reason; most urgent first."""
+    """One thing that is due for this person, with its reason; most urgent first.
+
+    ``tick``: the box beside it, with which several are chosen to be done together; its icon says whether it is.
+    """
 
     action: Action
+    tick: Action | None = None
     line: Line = NO_LINE
     reason: Text
     urgency: Literal["overdue", "soon", "later", "info"]

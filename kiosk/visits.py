@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 import trio
@@ -16,9 +16,12 @@ from kiosk.card_reading import reading_trouble
 from kiosk.cases import unbroken
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
+from kiosk.journey.whole import together
+from kiosk.lobby.todo import TICK, TOGETHER
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
 from kiosk.pages import Answer, Page, Settings
+from kiosk.planning.plan import plan_of
 from kiosk.roster import READER
 from kiosk.text import NOTHING, text
 from kiosk.visit import Visit, VisitEnded, message
@@ -201,9 +204,10 @@ class Visits:
         if card is None:
             return
         told = [lobby.ASKING]
+        ticked: set[str] = set()
 
         def page() -> Page:
-            return lobby.todo_page(self._machine, visit, told[0])
+            return lobby.todo_page(self._machine, visit, told[0], ticked)
 
         async def ask() -> None:
             while told[0].items is None:
@@ -214,18 +218,31 @@ class Visits:
                     await came_online.wait()
             await trio.sleep_forever()
 
-        answer = await visit.show_while(page, ask)
+        while isinstance(answer := await visit.show_while(page, ask), Answer):
+            what, _, key = answer.action.partition(":")
+            if what != TICK.rstrip(":"):
+                break
+            ticked.symmetric_difference_update({key})
         if isinstance(answer, Answer):
-            await self._chosen(visit, answer.action)
+            await self._chosen(visit, answer.action, ticked)
 
-    async def _chosen(self, visit: Visit, action: str) -> Outcome:
-        """What was touched: a line or a service. BACK when the person came back from its first page."""
+    async def _chosen(self, visit: Visit, action: str, ticked: Collection[str] = ()) -> Outcome:
+        """What was touched: a line, a service, or those ticked. BACK when the person came back from its first page."""
         what, _, key = action.partition(":")
+        if what == TOGETHER:
+            return await self._together(visit, ticked)
         if what == "line":
             return await self._line(visit, key)
         if what == "service" and key in self._machine.catalogue.services:
             return await engine.run(visit, self._machine.catalogue.services[key])
         return Outcome.LEAVE
+
+    async def _together(self, visit: Visit, ticked: Collection[str]) -> Outcome:
+        """Several services as one; one alone as itself."""
+        services = [service for key, service in self._machine.catalogue.services.items() if key in ticked]
+        if len(services) == 1:
+            return await engine.run(visit, services[0])
+        return await engine.run_journey(together(visit, plan_of(services)))
 
     async def _line(self, visit: Visit, line: str) -> Outcome:
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from offline_cache.sealed import (
 )
 from offline_cache.store import Store
 
+T = TypeVar("T")
 State = Literal["stored", "sending", "delivered", "held"]
 FIRST_PREV = "0" * 64
 _LAST_PRIORITY = 9
@@ -148,6 +149,10 @@ class Outbox:
             self.marks.add(seq, mark, paper_mark)
             return kept
 
+        return self._store.write(action, essential=False)
+
+    def at_once(self, action: Callable[[], T]) -> T:
+        """Everything that ``action`` puts is kept in one transaction, or nothing of it."""
         return self._store.write(action, essential=False)
 
     def claim(self, now_mono: float, *, avoid: Iterable[int] = ()) -> Claimed | None:

@@ -154,7 +154,9 @@ class About(Data, frozen=True, kw_only=True):
     do without, ``ends`` cannot: it is not begun and says why. ``is_free``: nothing is lost by leaving it. ``files``:
     something is kept for the city; ``is_extra``: that may be left out after something else. ``gives_slip``: a paper
     with a number comes at its end. ``reads_card``: the service is for who has a card that fits. ``adds``: the parts
-    that it gives to what is filed. ``is_once``: a second one in a service would have nothing to do.
+    that it gives to what is filed. ``is_once``: a second one in a service would have nothing to do. ``together``: when
+    several services are done at once it is done ``once`` for all of them, once for those whose steps are ``alike``, or
+    for ``each``.
     """
 
     mark: str = ""
@@ -167,6 +169,7 @@ class About(Data, frozen=True, kw_only=True):
     reads_card: bool = False
     adds: tuple[str, ...] = ()
     is_once: bool = False
+    together: Literal["once", "alike", "each"] = "alike"
 
 
 class Asked(NamedTuple):
@@ -175,6 +178,9 @@ class Asked(NamedTuple):
     name: str
     place: Path = ()
     values: tuple[str, ...] = ()
+
+
+_WHEN = ("only_if", "valid_from", "valid_to")
 
 
 class StepSpec(Dated, frozen=True, kw_only=True):
@@ -202,6 +208,11 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     def asks_for(self) -> tuple[Asked, ...]:
         """The answers that it keeps."""
         return ()
+
+    def alike(self) -> bytes:
+        """Equal for two steps that ask for the same thing, whichever service asks and of whom."""
+        said = msgspec.to_builtins(self)
+        return msgspec.json.encode({name: said[name] for name in said if name not in _WHEN}, order="sorted")
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """What is wrong with its own data, or with its place ``at`` in this service, beyond what its types say.

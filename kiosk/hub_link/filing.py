@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kiosk.clock import Clock
@@ -21,6 +21,18 @@ class Filed(NamedTuple):
 
     seq: int
     sha256: str
+
+
+class ToFile(NamedTuple):
+    """One message to be filed, as ``Filing.file`` takes it."""
+
+    kind: envelope.Kind
+    key: str
+    case_id: str | None
+    receipt_number: str | None
+    parts: Mapping[str, bytes]
+    mark: bytes = b""
+    paper_mark: bytes = b""
 
 
 class WrongHubKey(StoreError):
@@ -68,6 +80,12 @@ class Filing:
         sealed).
         """
         filed = await in_thread(self.file_now, kind, key, case_id, receipt_number, parts, mark, paper_mark)
+        self._on_filed()
+        return filed
+
+    async def file_all(self, messages: Sequence[ToFile]) -> list[Filed]:
+        """Several in one transaction: all of them are kept, or none is. Raises as ``file`` does."""
+        filed = await in_thread(self._outbox.at_once, lambda: [self.file_now(*message) for message in messages])
         self._on_filed()
         return filed
 

@@ -82,6 +82,8 @@ class Journey:
     promised_by: str = ""
     notes: tuple[str, ...] = ()
     second_copy: SecondCopy | None = None
+    whole: Journey | None = None
+    """The plan of which this is a part; None when it is done alone."""
 
     @property
     def machine(self) -> Machine:
@@ -100,6 +102,20 @@ class Journey:
         service, today = self.service, self.machine.clock.today()
         limits = {"limit": service.limit_promise, "law": service.limit_law}
         return promise_words(self.promised_on, today, **limits, by=self.promised_by)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What is done here."""
+        return (self.service,)
+
+    async def begin(self) -> None:
+        """Its number and code, where something is filed."""
+        if files(self.service):
+            self.receipt_number, self.slip_code = await self.machine.next_receipt_number(), new_slip_code()
+
+    async def perform(self, spec: StepSpec) -> Outcome:
+        """Do one step."""
+        return await kind_named(spec.kind).step(self, spec)
 
     # -- what the steps leave -------------------------------------------------------------------------------------
 
@@ -207,6 +223,8 @@ class Journey:
 
     def marks(self) -> tuple[StepMark, ...]:
         """One dot per distinct mark of the steps that are asked, in order."""
+        if self.whole is not None:
+            return self.whole.marks()
         order = list(dict.fromkeys(m for at in self.asked() if (m := self.service.steps[at].about.mark)))
         here = self.spec.about.mark if self.spec else ""
         at = order.index(here) if here in order else len(order)
@@ -222,7 +240,12 @@ async def run(visit: Visit, service: Service) -> Outcome:
 
     VisitEnded passes through; a surprise, or a store that fails, leads to a page that says what is safe.
     """
-    journey = Journey(visit, service, new_id())
+    return await run_journey(Journey(visit, service, new_id()))
+
+
+async def run_journey(journey: Journey) -> Outcome:
+    """The same for one that was made already."""
+    visit, service = journey.visit, journey.service
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
     try:
         return await _run(journey)
@@ -235,8 +258,7 @@ async def run(visit: Visit, service: Service) -> Outcome:
 
 
 async def _run(journey: Journey) -> Outcome:
-    if files(journey.service):
-        journey.receipt_number, journey.slip_code = await journey.machine.next_receipt_number(), new_slip_code()
+    await journey.begin()
     if not await without_slip.goes_on(journey.visit, journey.service, partial(_no_slip_page, journey)):
         return Outcome.BACK
     outcome = Outcome.NEXT
@@ -248,7 +270,8 @@ async def _run(journey: Journey) -> Outcome:
         if outcome in (Outcome.NEXT, Outcome.SKIP):
             _step_on(journey, outcome)
     if journey.filed or outcome is not Outcome.LEAVE:
-        journey.visit.typed.pop(journey.service.key, None)
+        for each in journey.services:
+            journey.visit.typed.pop(each.key, None)
     return Outcome.LEAVE
 
 
@@ -261,7 +284,7 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
         if away := device_away(spec, journey.machine.peripherals):
             return await _without_device(journey, away)
         is_barred = spec.offline_in(journey.service) == "ends" and not journey.machine.link.online
-        outcome = Outcome.OFFLINE if is_barred else await kind_named(spec.kind).step(journey, spec)
+        outcome = Outcome.OFFLINE if is_barred else await journey.perform(spec)
         return await _without_network(journey, spec) if outcome is Outcome.OFFLINE else outcome
     except (VisitEnded, StoreError):
         raise

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
+
+from msgspec import structs
 
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import Service
@@ -17,8 +19,10 @@ from kiosk.pages import Action, Block, DueItem, DueList, LineCards, Notice, Page
 from kiosk.text import Text, listed, same, text
 from kiosk.visit import Visit
 
+TICK, TOGETHER = "tick:", "together"
 _SOON_DAYS = 30
 _ROOM = 2  # due items that a person usually has: nothing moves under a finger when they arrive
+_SEVERAL = 2
 
 
 class Due(NamedTuple):
@@ -46,8 +50,11 @@ async def what_is_due(machine: Machine, id_number: str) -> Due:
     return Due(known, told.silent, told.unreadable + len(told.items) - len(known))
 
 
-def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
-    """After the tap: who this is (masked), what is due across the three lines, and the way to everything else."""
+def todo_page(machine: Machine, visit: Visit, due: Due, ticked: Collection[str] = ()) -> Page:
+    """After the tap: who this is (masked), what is due across the three lines, and the way to everything else.
+
+    ``ticked``: the keys of the due services that the person wants to do together.
+    """
     card = visit.card
     name = same(visit.masked_name)
     lines = LineCards(cards=tuple(line_card(machine, line) for line in machine.catalogue.police_lines))
@@ -58,12 +65,15 @@ def todo_page(machine: Machine, visit: Visit, due: Due) -> Page:
         icon="user-circle",
         chips=machine.chips(),
         blocks=(
-            *_due_blocks(machine, due, card),
+            *_due_blocks(machine, due, card, ticked),
             *_nothing(machine, card),
             lines,
             Tiles(tiles=common_tiles(machine, card), columns=3),
         ),
-        actions=(Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out"),),
+        actions=(
+            Action(id="exit", label=text("action.finish"), style="exit", icon="sign-out"),
+            *([_together(len(ticked))] if ticked else []),
+        ),
     )
 
 
@@ -73,7 +83,11 @@ def _nothing(machine: Machine, card: IdCard | None) -> Iterator[Block]:
         yield Notice(level="info", icon="info", text=text("todo.nothing"), detail=text("todo.nothing_lead"))
 
 
-def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Block]:
+def _together(count: int) -> Action:
+    return Action(id=TOGETHER, label=text("todo.together", n=count), style="primary", icon="check-square")
+
+
+def _due_blocks(machine: Machine, due: Due, card: IdCard | None, ticked: Collection[str]) -> Iterator[Block]:
     if due.items is None:
         if due.is_asked:
             yield Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=_ROOM)
@@ -83,7 +97,7 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Blo
         return
     items = sorted((_due_item(machine, d, card) for d in due.items), key=lambda pair: pair[0])
     if items or not (due.unreadable or due.silent):
-        shown = tuple(item for _, item in items)
+        shown = _tickable([item for _, item in items], ticked)
         yield DueList(title=text("todo.title"), items=shown, empty=text("todo.empty"), room=_ROOM)
     if due.unreadable:
         more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
@@ -92,6 +106,23 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None) -> Iterator[Blo
         names = listed(map(machine.catalogue.department_name, due.silent))
         room = 0 if items or due.unreadable else _ROOM
         yield Notice(level="info", icon="hourglass-medium", text=text("todo.silent", lines=names), room=room)
+
+
+def _tickable(items: list[DueItem], ticked: Collection[str]) -> tuple[DueItem, ...]:
+    """Where two or more can be begun, each of them has a box; one alone is simply begun."""
+    keys = {item.action.id: item.action.id.partition(":")[2] for item in items if item.action.enabled}
+    if len(keys) < _SEVERAL:
+        return tuple(items)
+    return tuple(
+        structs.replace(item, tick=_tick(keys[item.action.id], item.action, ticked)) if item.action.id in keys else item
+        for item in items
+    )
+
+
+def _tick(key: str, begins: Action, ticked: Collection[str]) -> Action:
+    is_on = key in ticked
+    words = text("todo.untick" if is_on else "todo.tick", service=begins.label)
+    return Action(id=f"{TICK}{key}", label=words, icon="check-square" if is_on else "square")
 
 
 def _due_item(machine: Machine, due: DueFact, card: IdCard | None) -> tuple[date, DueItem]:

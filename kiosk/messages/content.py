@@ -70,7 +70,8 @@ class CaseForm(msgspec.Struct, frozen=True):
     """One case as filed. ``answers`` are the service's own fields by key.
 
     ``slip_code`` is what its slip has besides the number; "" from machines of before: the card opens such a case. Its
-    name is short on the wire because the second copy on paper has little room.
+    name is short on the wire because the second copy on paper has little room. ``bundle``: the number that cases which
+    were filed together have in common; not said of one that was filed alone.
     """
 
     service: Word
@@ -83,6 +84,7 @@ class CaseForm(msgspec.Struct, frozen=True):
     offline: bool = False
     language: Word = "zh"
     slip_code: Word = msgspec.field(default="", name="code")
+    bundle: Word | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         check_values(self.answers)

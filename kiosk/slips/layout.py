@@ -9,7 +9,7 @@ from devices.receipt_printer.job import Code128, Columns, Cut, Element, Feed, Li
 from devices.receipt_printer.text import columns_of
 from kiosk.cases import CLOCK_RUNS, CaseState, grouped
 from kiosk.clock import local
-from kiosk.slips.model import Letterhead, Row, Section, SlipModel
+from kiosk.slips.model import Letterhead, Row, SecondCopy, Section, SlipModel
 from kiosk.text import Text, plain, text
 
 DOUBLE_COLUMNS = 24
@@ -184,9 +184,14 @@ def _items(sentences: Sequence[Text], language: str) -> list[Line]:
 
 
 def _second_copy(model: SlipModel, language: str) -> Iterator[Element]:
-    if model.second_copy is None or model.state != CaseState.STORED:
+    if model.state != CaseState.STORED:
         return
-    mark, codes = model.second_copy
+    for copy in (*((model.second_copy,) if model.second_copy else ()), *model.second_copies):
+        yield from _recovery(copy, language)
+
+
+def _recovery(copy: SecondCopy, language: str) -> Iterator[Element]:
+    mark, codes = copy
     yield Feed()
     yield Line(TEAR_LINE, align="center")
     yield Line(_say("recovery", language), align="center")

@@ -56,8 +56,9 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     ``state`` is a ``kiosk.cases.CaseState`` value, or a word of a newer hub, which is printed as it is. ``promise``
     is printed only once the department has accepted, whatever is given. ``copy_number`` 0 is the first slip, n the
     n-th reprint; ``training`` is the watermark of slips that mean nothing; ``progress_qr`` is what the phone reads.
-    ``second_copy`` is printed only while the city does not have the case (``stored``). ``slip_code`` opens the case
-    together with the number, which can be guessed; "" on a copy that the card opened.
+    ``second_copy`` is printed only while the city does not have the case (``stored``); ``second_copies`` are those of
+    several. ``slip_code`` opens the case together with the number, which can be guessed; "" on a copy that the card
+    opened.
     """
 
     head: Letterhead
@@ -73,3 +74,4 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     copy_number: int = 0
     training: Text = NOTHING
     second_copy: SecondCopy | None = None
+    second_copies: tuple[SecondCopy, ...] = ()

@@ -11,6 +11,7 @@ from screens.words import icon
 
 _PAD = 28
 _BETWEEN = 20
+_TICK = 112
 _SAMPLE = Action(id="", label=same("A"))
 _URGENCY = {
     "overdue": (theme.RED, theme.RED_TINT, "warning-circle"),
@@ -30,10 +31,24 @@ def draw(block: DueList, look: Look, width: float) -> Panel:
     if not block.items:
         y += _nothing(panel, block, look, y, kept)
     for item in block.items:
-        card = _item(item, look, width, (kept + _BETWEEN) / len(block.items) - _BETWEEN)
-        panel.put(card, 0, y)
+        left = _TICK + _BETWEEN if item.tick else 0
+        card = _item(item, look, width - left, (kept + _BETWEEN) / len(block.items) - _BETWEEN)
+        if item.tick:
+            panel.put(_box(item.tick, look, card.height), 0, y)
+        panel.put(card, left, y)
         y += card.height + _BETWEEN
     return panel.finish(y - _BETWEEN)
+
+
+def _box(tick: Action, look: Look, height: float) -> Target:
+    """What chooses an item to be done with others."""
+    made = Target(_TICK, height, look.tap(tick), enabled=tick.enabled, label=look.say(tick.label))
+    made.radius = 24
+    made.card()
+    is_on = tick.icon == "check-square"
+    sign = icon(tick.icon, 64, theme.BLUE if is_on else theme.SECOND, fill=is_on)
+    made.put_middle(sign, 0, 0, _TICK, height)
+    return made.finish(height)
 
 
 def place(room: int, look: Look, width: float) -> float:

@@ -36,6 +36,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """One of the options."""
         return (Asked(self.name, ("name",), tuple(option.id for option in self.options)),)
 
+    def alike(self) -> bytes:
+        """The same name with the same options, in whatever words."""
+        return repr((self.kind, self.name, sorted(option.id for option in self.options))).encode()
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A choice is between two at least, each told from the others."""
         del service, at

@@ -33,6 +33,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         is_free=True,
         files=True,
         gives_slip=True,
+        together="each",
     )
 
     def asks_for(self) -> tuple[Asked, ...]:

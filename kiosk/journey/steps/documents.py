@@ -26,6 +26,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         offline="ends",
         devices=(Use(device="receipt_printer", lost="goes_on"),),
         is_free=True,
+        together="each",
     )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:

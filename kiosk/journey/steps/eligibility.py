@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
+import trio
+
+from kiosk.cases import unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Offline, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import reason, sentence
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
+from kiosk.journey.whole import Whole
 from kiosk.messages.questions import EligibilityQuestion
-from kiosk.pages import Action, Answer, Facts, Hero
+from kiosk.pages import Action, Answer, Fact, Facts, Hero
 from kiosk.printing import print_sheet
 from kiosk.slips.model import Section
-from kiosk.text import NOTHING, text
+from kiosk.text import NOTHING, same, text
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
     about: ClassVar[About] = About(
-        mark="fill", offline="goes_on", devices=(Use(device="receipt_printer", lost="goes_on"),), is_once=True
+        mark="fill",
+        offline="goes_on",
+        devices=(Use(device="receipt_printer", lost="goes_on"),),
+        is_once=True,
+        together="once",
     )
 
     def offline_in(self, service: Service) -> Offline:
@@ -55,6 +64,68 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         return await _missing(journey, reply.payload.failed) if reply.payload.failed else Outcome.SKIP
     journey.facts = {}
     return Outcome.OFFLINE
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """The same for every part of a plan at once: who is refused is left out with all reasons, the others go on."""
+    page = whole.page("checking", text("eligibility.checking"), _busy(), actions=whole.bar(NOTHING), timeout_s=0)
+    found = await whole.visit.show_while(page, partial(_ask_all, whole))
+    if isinstance(found, Answer):
+        return Outcome.BACK
+    for at, (same_case, reply) in found.items():
+        part = whole.parts_of[at]
+        if not isinstance(reply, Answered):
+            return Outcome.OFFLINE
+        part.facts, whole.offline = dict(reply.payload.facts), False
+        waived = whole.waived.get(part.service.key, ())
+        failed = [check for check in reply.payload.failed if check not in waived]
+        why = [reason(part.service, check, part.facts) for check in failed]
+        if same_case:
+            why.append(Fact(label=text("under_way.title"), value=same(unbroken(same_case.number))))
+        if why and at not in whole.left_out:
+            whole.leave_out(at, why)
+    return await _partly(whole) if whole.left_out else Outcome.SKIP
+
+
+async def _ask_all(whole: Whole) -> dict[int, tuple[UnderWay | None, Answered | Unreachable | Refused]]:
+    found: dict[int, tuple[UnderWay | None, Answered | Unreachable | Refused]] = {}
+
+    async def ask(at: int, part: Journey, place: int) -> None:
+        part.position = place
+        number = part.visit.card.number if part.visit.card else ""
+        question = EligibilityQuestion(part.service.key, number)
+        found[at] = await under_way(part), await part.ask("eligibility", question)
+
+    async with trio.open_nursery() as nursery:
+        for place in whole.plan.steps[whole.position].places:
+            if place.part not in whole.left_out:
+                nursery.start_soon(ask, place.part, whole.parts_of[place.part], place.step)
+    return found
+
+
+async def _partly(whole: Whole) -> Outcome:
+    """What is left out and why; the others go on if the person wants."""
+    names = {at: whole.plan.services[at].name for at in sorted(whole.left_out)}
+    rows = [
+        Fact(label=text("together.what", service=names[at], what=why.label), value=why.value)
+        for at in names
+        for why in whole.left_out[at]
+    ]
+    exit_ = whole.bar()[0]
+    print_it = Action(id="print", label=text("eligibility.print"), style="secondary", icon="printer")
+    if whole.going:
+        go_on = Action(id="next", label=text("together.go_on", n=len(whole.going)), style="primary")
+        title, lead = text("together.partly", n=len(names)), text("together.partly_lead", n=len(whole.going))
+    else:
+        go_on = Action(id="leave", label=text("action.understood"), style="primary")
+        title, lead = text("eligibility.missing_title", count=len(rows)), text("eligibility.missing_lead")
+    while True:
+        page = whole.page("not_yet", title, Facts(rows=tuple(rows)), lead=lead, actions=(exit_, print_it, go_on))
+        answer = await whole.visit.show(page)
+        if answer.action != "print":
+            return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
+        told = tuple(text("notice.line", what=row.label, todo=row.value) for row in rows)
+        await print_sheet(whole.visit, text("slip.notice_title"), whole.service, [Section(sentences=told)])
 
 
 def _busy() -> Hero:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import trio
+from msgspec import UNSET
 
-from kiosk.cases import CLOCK_RUNS, CaseState
+from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
+from kiosk.hub_link.filing import ToFile
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
+from kiosk.journey.whole import Whole
 from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
-from kiosk.pages import Action, Block, Fact, Facts, Hero, Page, Receipt
+from kiosk.pages import Action, Block, Fact, Facts, Hero, Level, Page, Receipt
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase
@@ -28,7 +31,9 @@ FOLLOW_S = 12.0
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(mark="slip", offline="goes_on", files=True, adds=("form",), is_once=True)
+    about: ClassVar[About] = About(
+        mark="slip", offline="goes_on", files=True, adds=("form",), is_once=True, together="once"
+    )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A case has an applicant."""
@@ -38,35 +43,55 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
-    await _store(journey)
-    journey.filed = True
-    journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
-    await _follow(journey)
+    await _store([journey])
+    await _follow(journey, [journey])
     answer = await journey.visit.show(_result_page(journey))
     return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
 
 
-async def _store(journey: Journey) -> None:
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """Every part as a case of its own, all in one transaction, and one page that says how far each has come."""
+    whole.settle()
+    parts = [part for part in whole.going if part.receipt_number and part.service.has_step("file")]
+    await _store(parts)
+    whole.filed = True
+    await _follow(whole, parts)
+    answer = await whole.visit.show(_results_page(whole, parts))
+    return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
+
+
+async def _store(journeys: Sequence[Journey]) -> None:
     """One transaction. Plain bytes live only inside this call."""
-    form = _form(journey, await applicant_of(journey.visit))
-    filed = await journey.machine.filing.file(
+    forms = [_form(journey, await applicant_of(journey.visit)) for journey in journeys]
+    machine = journeys[0].machine
+    messages = [await _message(journey, form) for journey, form in zip(journeys, forms, strict=True)]
+    filing = machine.filing
+    kept = [await filing.file(**messages[0]._asdict())] if len(messages) == 1 else await filing.file_all(messages)
+    for journey, form, filed in zip(journeys, forms, kept, strict=True):
+        journey.second_copy = second_copy(
+            form,
+            filed,
+            key=journey.case_id,
+            case_id=journey.case_id,
+            identity=machine.identity,
+            seal_key=machine.hub_keys.keys.seal_key,
+        )
+        journey.filed = True
+        journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
+        machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
+
+
+async def _message(journey: Journey, form: CaseForm) -> ToFile:
+    card = journey.visit.card
+    return ToFile(
         kind="case",
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
         parts={"form": encode_content(form)} | journey.parts,
-        mark=await owner_mark(journey.machine, journey.visit.card) if journey.visit.card else b"",
+        mark=await owner_mark(journey.machine, card) if card else b"",
         paper_mark=await paper_mark(journey.slip_code),
     )
-    journey.second_copy = second_copy(
-        form,
-        filed,
-        key=journey.case_id,
-        case_id=journey.case_id,
-        identity=journey.machine.identity,
-        seal_key=journey.machine.hub_keys.keys.seal_key,
-    )
-    journey.machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
 
 
 def _form(journey: Journey, applicant: Applicant) -> CaseForm:
@@ -84,28 +109,36 @@ def _form(journey: Journey, applicant: Applicant) -> CaseForm:
         offline=journey.offline,
         language=journey.visit.settings.language,
         slip_code=journey.slip_code,
+        bundle=journey.whole.receipt_number if journey.whole else UNSET,
     )
 
 
-async def _follow(journey: Journey) -> None:
-    """Wait for the hub's receipt and the department's word, as long as it makes sense and the person wants to."""
+async def _follow(journey: Journey, cases: Sequence[Journey]) -> None:
+    """Wait for the hub's receipts and the departments' words, as long as it makes sense and the person wants to."""
     if not journey.machine.link.online:
-        journey.offline = True
+        for each in (journey, *cases):
+            each.offline = True
         return
     page = functools.partial(_following_page, journey)
 
-    async def follow() -> None:
-        with trio.move_on_after(FOLLOW_S):
-            while CaseState.before_acceptance(journey.state):
-                word = await journey.machine.watch.next_word(journey.receipt_number, journey.state)
-                if word is None:
-                    journey.offline = True
-                    return
-                journey.state, journey.notes = word.state, word.notes
-                journey.promised_on, journey.promised_by = word.promised_on, word.promised_by
-                journey.visit.update(page())
+    async def follow(case: Journey) -> None:
+        while CaseState.before_acceptance(case.state):
+            word = await case.machine.watch.next_word(case.receipt_number, case.state)
+            if word is None:
+                case.offline = journey.offline = True
+                return
+            case.state, case.notes = word.state, word.notes
+            case.promised_on, case.promised_by = word.promised_on, word.promised_by
+            journey.state = min((each.state for each in cases), key=list(CaseState).index)
+            journey.visit.update(page())
 
-    await journey.visit.show_while(page(), follow)
+    async def follow_all() -> None:
+        with trio.move_on_after(FOLLOW_S):
+            async with trio.open_nursery() as nursery:
+                for case in cases:
+                    nursery.start_soon(follow, case)
+
+    await journey.visit.show_while(page(), follow_all)
 
 
 def _following_page(journey: Journey) -> Page:
@@ -133,6 +166,33 @@ def _result_page(journey: Journey) -> Page:
     exit_ = journey.bar(NOTHING, back=False)[0]
     blocks = (*_result_blocks(journey), receipt)
     return journey.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+
+
+def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
+    """The same for several: how each of them stands, and the one number of all."""
+    level: Level = "ok" if all(part.state not in STOPPED for part in parts) else "warn"
+    hero = Hero(icon="check-circle", level=level, title=text("together.filed", n=len(parts)), lead=_stands(whole))
+    rows = [Fact(label=part.service.name, value=_how(part)) for part in parts]
+    rows += [Fact(label=whole.plan.services[at].name, value=text("together.left_out")) for at in sorted(whole.left_out)]
+    number = whole.receipt_number
+    receipt = Receipt(label=text("together.number"), number=number, qr=number, note=text("result.keep"))
+    leave = Action(id="leave", label=text("result.no_slip"), style="secondary")
+    exit_ = whole.bar(NOTHING, back=False)[0]
+    blocks = (hero, Facts(rows=tuple(rows)), receipt)
+    return whole.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+
+
+def _stands(whole: Whole) -> Text:
+    return text("together.filed_offline" if whole.offline else "together.filed_lead")
+
+
+def _how(part: Journey) -> Text:
+    """How one part stands, with its promised date or the reasons against it."""
+    word = text(f"state.{part.state}")
+    if part.state in CLOCK_RUNS and part.promised_on is not None:
+        return text("together.stands", state=word, more=_promised(part))
+    why = [sentence(part.service, code) for code in part.notes] if part.state in STOPPED else []
+    return text("together.stands", state=word, more=why[0]) if why else word
 
 
 def _result_blocks(journey: Journey) -> tuple[Block, ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
+
+from msgspec import structs
 
 from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Dated, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Fact, Field
-from kiosk.text import NOTHING, Text, same
+from kiosk.text import NOTHING, Text, same, text
 from kiosk.typed import digits
 
 
@@ -31,7 +33,7 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields of one page."""
 
-    about: ClassVar[About] = About(mark="fill")
+    about: ClassVar[About] = About(mark="fill", together="once")
 
     title: Text
     fields: tuple[FormField, ...]
@@ -51,6 +53,30 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 yield Finding(("fields", number, "max_length"), "nothing can be typed", "write how many characters")
             elif fault := pattern_fault(field.pattern, field.max_length):
                 yield Finding(("fields", number, "pattern"), *fault)
+
+
+def joined_spec(specs: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
+    """One form with every field of several, those that ask the same once; what each calls its answers in it."""
+    fields: list[FormField] = []
+    names: list[dict[str, str]] = []
+    for spec in specs:
+        called: dict[str, str] = {}
+        for field in spec.fields:
+            there = next((f for f in fields if f.name.partition("__")[0] == field.name and f.keys == field.keys), None)
+            if there is None:
+                taken = sum(f.name.partition("__")[0] == field.name for f in fields)
+                there = structs.replace(field, name=f"{field.name}__{taken}" if taken else field.name)
+                fields.append(there)
+            called[field.name] = there.name
+        names.append({a.name: called[_field_of(spec, a)] + a.name[len(_field_of(spec, a)) :] for a in spec.asks_for()})
+    alone = len({spec.title for spec in specs}) == 1
+    title = specs[0].title if alone else text("together.form")
+    lead = specs[0].lead if alone else text("together.form_lead")
+    return Spec(kind=specs[0].kind, title=title, lead=lead, fields=tuple(fields)), names
+
+
+def _field_of(spec: Spec, asked: Asked) -> str:
+    return spec.fields[int(asked.place[1])].name
 
 
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:

@@ -20,7 +20,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
     about: ClassVar[About] = About(
-        mark="identify", devices=(Use(device="id_card_reader", lost="waits"),), reads_card=True, is_once=True
+        mark="identify",
+        devices=(Use(device="id_card_reader", lost="waits"),),
+        reads_card=True,
+        is_once=True,
+        together="once",
     )
 
 

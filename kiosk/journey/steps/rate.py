@@ -5,6 +5,7 @@ Source: 国办发〔2019〕51号, GB/T 39734-2020 (一次一评). Nobody there m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from kiosk.cases import new_id, unbroken
@@ -12,11 +13,12 @@ from kiosk.catalogue.model import About, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.by_number import ByNumber, ask_card, ask_city, by_number
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.whole import Whole
 from kiosk.kept import kept_by_card
 from kiosk.messages.content import Rating, encode_content
 from kiosk.messages.questions import ProgressQuestion
 from kiosk.pages import Action, Choice, Choices, Grades, Page
-from kiosk.text import NOTHING, text
+from kiosk.text import NOTHING, Text, text
 from kiosk.visit import FiledCase, message
 
 GRADES = ((5, "smiley-wink"), (4, "smiley"), (3, "smiley-meh"), (2, "smiley-sad"), (1, "smiley-x-eyes"))
@@ -34,7 +36,7 @@ class Rated(NamedTuple):
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(offline="goes_on", is_free=True, files=True, is_extra=True)
+    about: ClassVar[About] = About(offline="goes_on", is_free=True, files=True, is_extra=True, together="once")
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
@@ -42,13 +44,25 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     rated = await _what(journey)
     if rated is None:
         return Outcome.BACK
-    answer = await journey.visit.show(_page(journey, rated.case))
+    return await _asked(journey, _page(journey, rated.case), [rated])
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """One question for a plan: its answer is that of every case that was filed."""
+    done = [part for part in whole.going if part.filed] or whole.going[:1]
+    rated = [Rated(FiledCase(part.case_id, part.receipt_number, part.service.key)) for part in done]
+    return await _asked(whole, _rate_page(whole, text("rate.lead", service=whole.service.name)), rated)
+
+
+async def _asked(journey: Journey, page: Page, rated: Sequence[Rated]) -> Outcome:
+    answer = await journey.visit.show(page)
     if not answer.action.startswith("grade:"):
         return Outcome.NEXT
     grade = int(answer.action.removeprefix("grade:"))
     reasons = await _reasons(journey) if grade <= 2 else []
-    await _file(journey, rated, grade, reasons)
-    journey.visit.rated.add(rated.case.receipt_number)
+    for each in rated:
+        await _file(journey, each, grade, reasons)
+        journey.visit.rated.add(each.case.receipt_number)
     await journey.visit.tell(
         message("rated", "heart", "ok", text("rate.thanks"), text("rate.thanks_lead"), timeout_s=30.0)
     )
@@ -58,12 +72,17 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
 def _page(journey: Journey, case: FiledCase) -> Page:
     """The question, with the name of what is rated; of a number that nobody could look up now, with the number."""
     service = journey.machine.catalogue.services.get(case.service)
-    asked = text("rate.lead", service=service.name) if service else text("rate.lead_number")
+    if service:
+        return _rate_page(journey, text("rate.lead", service=service.name))
+    return _rate_page(journey, text("rate.lead_number"), text("rate.number", number=unbroken(case.receipt_number)))
+
+
+def _rate_page(journey: Journey, asked: Text, lead: Text = NOTHING) -> Page:
     return journey.page(
         "rate",
         text("rate.title"),
         Grades(label=asked, actions=_grades()),
-        lead=NOTHING if service else text("rate.number", number=unbroken(case.receipt_number)),
+        lead=lead,
         actions=(Action(id="skip", label=text("rate.skip"), style="secondary"),),
         timeout_s=45.0,
     )

@@ -7,6 +7,7 @@ from typing import ClassVar
 from kiosk.catalogue.model import About, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps.slip import fee_words
+from kiosk.journey.whole import Whole
 from kiosk.pages import Fact, Facts, Notice
 from kiosk.text import text
 
@@ -14,14 +15,24 @@ from kiosk.text import text
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(mark="confirm", is_once=True)
+    about: ClassVar[About] = About(mark="confirm", is_once=True, together="once")
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Show it; "change" goes to the step that asked."""
     service = Fact(label=text("review.service"), value=journey.service.name)
+    return await _shown(journey, [service])
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """The same for a plan: each part with its own fee, what was said once, and the sum."""
+    parts = (Fact(label=part.service.name, value=fee_words(part.service)) for part in whole.going)
+    return await _shown(whole, list(parts))
+
+
+async def _shown(journey: Journey, what: list[Fact]) -> Outcome:
     fee = Fact(label=text("review.fee"), value=fee_words(journey.service))
-    blocks = [Facts(rows=(service, *await journey.review_rows(), fee))]
+    blocks = [Facts(rows=(*what, *await journey.review_rows(), fee))]
     if journey.offline:
         blocks.insert(0, Notice(level="warn", icon="wifi-slash", text=text("offline.banner")))  # type: ignore[arg-type]
     page = journey.page(

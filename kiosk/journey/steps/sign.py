@@ -23,7 +23,7 @@ Strokes = list[list[list[float]]]
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(mark="confirm", adds=("signature",))
+    about: ClassVar[About] = About(mark="confirm", adds=("signature",), together="once")
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

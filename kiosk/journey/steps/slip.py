@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from kiosk.cases import STOPPED, CaseState, unbroken
+from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, grouped, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.told import accepted_at, last_reasons, promise
+from kiosk.journey.whole import Whole
 from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero, Page, Receipt
 from kiosk.paper_doubt import late_end
 from kiosk.printing import Printed, shown_printing, trouble
-from kiosk.slips.intents import OpenSlip, Slip
+from kiosk.slips.intents import OpenSlip, Slip, begin_slip
 from kiosk.slips.layout import slip_job
 from kiosk.slips.letterhead import letterhead
 from kiosk.slips.model import Row, SlipModel
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, same, text
+from kiosk.threads import in_thread
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +34,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         is_free=True,
         gives_slip=True,
         is_once=True,
+        together="once",
     )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
@@ -44,6 +47,51 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Print until it is out, or the person goes without."""
     await until_out(journey, journey.case_id, journey.service, lambda copy: _model(journey, copy), 0)
     return Outcome.NEXT
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """One slip with the numbers of all parts; how its printing ends is kept for each of them."""
+    cases = [part for part in whole.going if part.filed]
+    first, *others = cases
+    beside = [Slip(number=each.receipt_number, service=each.service.key, handed=True) for each in others]
+    begun = [
+        await in_thread(begin_slip, whole.machine, each.case_id, slip)
+        for each, slip in zip(others, beside, strict=True)
+    ]
+    model = partial(_common, whole, cases)
+    outcome = await until_out(whole, first.case_id, first.service, model, 0, number=first.receipt_number)
+    for intent in begun:
+        await whole.machine.resolve_intent(intent, outcome)
+    return Outcome.NEXT
+
+
+def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
+    """Beneath the number of all, each case with its own number, fee, state and what comes next."""
+    rows = [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
+    rows += [Row(text("together.left_out"), whole.plan.services[at].name) for at in sorted(whole.left_out)]
+    rows.append(Row(text("slip.fee"), fee_words(whole.service)))
+    return paper(
+        whole,
+        whole.service,
+        whole.visit.masked_name,
+        receipt_number=whole.receipt_number,
+        slip_code=whole.slip_code,
+        state=whole.state.value,
+        rows=tuple(rows),
+        what_next=tuple(dict.fromkeys(_what_next(case.service, case.state) for case in cases)),
+        copy_number=copy,
+        second_copies=tuple(case.second_copy for case in cases if case.second_copy and case.state == CaseState.STORED),
+    )
+
+
+def _case_rows(case: Journey, n: int) -> Iterator[Row]:
+    yield Row(text("together.part", n=n), case.service.name)
+    yield Row(text("together.part_number"), same(grouped(case.receipt_number)))
+    yield Row(text("together.part_state"), text(f"state.{case.state}"))
+    if case.promised_on and case.state in CLOCK_RUNS:
+        yield Row(text("slip.promised"), case.promise())
+    for code in case.notes if case.state in STOPPED else ():
+        yield Row(text("slip.reasons"), sentence(case.service, code))
 
 
 async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgress | None, code: str) -> None:
@@ -71,14 +119,23 @@ async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgre
 
 
 async def until_out(
-    journey: Journey, case_id: str, service: Service, model: Callable[[int], SlipModel], copy: int
-) -> None:
-    """Print ``model(copy)`` until it is out or the person goes without."""
+    journey: Journey,
+    case_id: str,
+    service: Service,
+    model: Callable[[int], SlipModel],
+    copy: int,
+    *,
+    number: str = "",
+) -> str:
+    """Print ``model(copy)`` until it is out or the person goes without; gives how it ended.
+
+    ``number``: the case's own, where another one stands on the sheet.
+    """
     machine, visit = journey.machine, journey.visit
     while True:
         sheet = model(copy)
         job = slip_job(sheet, visit.settings.language)
-        told = Slip(number=sheet.receipt_number, service=service.key, copy=copy)
+        told = Slip(number=number or sheet.receipt_number, service=service.key, copy=copy)
         outcome, error = await shown_printing(visit, job, case_id, told)
         if outcome == "printed":
             break
@@ -92,7 +149,8 @@ async def until_out(
         if answer.action != "again":
             if outcome == "unknown":
                 await machine.resolve_intents(case_id, "seen by the citizen")
-            return
+                return "seen by the citizen"
+            return "not_printed"
         # Only what may already lie in somebody's hand is marked as a copy.
         copy += outcome == "unknown"
     if copy:
@@ -100,6 +158,7 @@ async def until_out(
     take = Hero(icon="receipt", level="ok", title=text("print.done"), lead=text("print.take"))
     done = Action(id="next", label=text("action.next"), style="primary")
     await visit.show(journey.page("slip", text("print.done"), take, actions=(done,), timeout_s=40.0))
+    return "printed"
 
 
 def _trouble_page(journey: Journey, number: str, code: str, outcome: Printed, error: str) -> Page:

@@ -29,7 +29,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
     about: ClassVar[About] = About(
-        mark="verify", devices=(Use(device="camera", lost="other_way"),), adds=("face",), is_once=True
+        mark="verify", devices=(Use(device="camera", lost="other_way"),), adds=("face",), is_once=True, together="once"
     )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:

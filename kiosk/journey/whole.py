@@ -1,0 +1,179 @@
+"""Several services in one journey: a plan is walked like a service, what is common once, the rest for each part.
+
+A step kind that is done once for all may have ``async def together(whole, spec) -> Outcome`` where that differs from
+its ``step``, and ``joined_spec(specs) -> (spec, names)`` where the data of several become one: ``names`` tells for each
+given spec what its answers are called in the joined one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kiosk.cases import new_id
+from kiosk.catalogue.kinds import kind_named
+from kiosk.catalogue.model import Applicant, Service, StepSpec
+from kiosk.health import files
+from kiosk.journey.engine import Journey, Outcome, Record
+from kiosk.pages import Action, Fact
+from kiosk.planning.plan import Place, Plan
+from kiosk.text import Text, text
+from kiosk.visit import Visit
+
+_EVERY_CARD = Applicant(cards=("resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2023"), expired_card=True)
+
+
+@dataclass(kw_only=True)
+class Whole(Journey):
+    """The journey of a plan; ``parts`` are those of its services, ``left_out`` why one of them is not done."""
+
+    plan: Plan
+    parts_of: list[Journey] = field(default_factory=list)
+    left_out: dict[int, tuple[Fact, ...]] = field(default_factory=dict)
+    waived: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The plan's own, for its pages, and those that are still in it."""
+        return (self.service, *(part.service for part in self.going))
+
+    @property
+    def going(self) -> list[Journey]:
+        """The parts that are done, in the order in which they are filed."""
+        return [part for at, part in enumerate(self.parts_of) if at not in self.left_out]
+
+    async def begin(self) -> None:
+        """One code opens all of them; each has its own number, and all together one more."""
+        await super().begin()
+        for part in self.parts_of:
+            if files(part.service):
+                await part.begin()
+                part.slip_code = self.slip_code
+
+    def leave_out(self, at: int, why: Sequence[Fact]) -> None:
+        """A part is not done, nor is what rests on it."""
+        self.left_out[at] = tuple(why)
+        gone = self.plan.services[at]
+        for other, service in enumerate(self.plan.services):
+            if other not in self.left_out and gone.key in self.plan.after.get(service.key, ()):
+                self.leave_out(
+                    other, [Fact(label=text("together.rests_on", service=gone.name), value=text("together.first"))]
+                )
+        self.service = service_of(self.plan, self.service, [part.service for part in self.going])
+
+    # -- the engine's questions ------------------------------------------------------------------------------------
+
+    def places(self, at: int) -> list[Place]:
+        """Whom a step is asked for now."""
+        return [
+            p for p in self.plan.steps[at].places if p.part not in self.left_out and p.step in self._asked_of(p.part)
+        ]
+
+    def _asked_of(self, part: int) -> list[int]:
+        return self.parts_of[part].asked()
+
+    def asked(self) -> list[int]:
+        """The places of the steps that somebody is asked."""
+        asked = {at: self._asked_of(at) for at in range(len(self.parts_of)) if at not in self.left_out}
+        steps = enumerate(self.plan.steps)
+        return [at for at, step in steps if any(p.step in asked.get(p.part, ()) for p in step.places)]
+
+    @property
+    def spec(self) -> StepSpec | None:
+        """The step that is asked now, of several forms their joined one."""
+        if self.position >= len(self.plan.steps):
+            return None
+        return self._joined(self.position)[0]
+
+    def _joined(self, at: int) -> tuple[StepSpec, list[dict[str, str]]]:
+        specs = [self.plan.spec(place) for place in self.places(at) or self.plan.steps[at].places]
+        join = getattr(kind_named(specs[0].kind), "joined_spec", None)
+        if join is not None and self.plan.steps[at].is_one:
+            return join(specs)
+        return specs[0], [{each.name: each.name for each in spec.asks_for()} for spec in specs]
+
+    async def perform(self, spec: StepSpec) -> Outcome:
+        """One step for all whom it is asked for; what it leaves is given to each of them."""
+        at, module = self.position, kind_named(spec.kind)
+        if self.plan.steps[at].is_one:
+            together = getattr(module, "together", module.step)
+            outcome = await together(self, self.spec or spec)
+        else:
+            part = self._standing_at(self.places(at)[0])
+            outcome = await part.perform(part.spec or spec)
+            self.offline = self.offline or part.offline
+        if outcome in (Outcome.NEXT, Outcome.SKIP):
+            self._share(at)
+        return outcome
+
+    def _standing_at(self, place: Place) -> Journey:
+        part = self.parts_of[place.part]
+        part.position, part.offline = place.step, self.offline
+        return part
+
+    def _share(self, at: int) -> None:
+        """What was said once is said for every part that asks it."""
+        places = self.places(at)
+        if not places:
+            return
+        is_one = self.plan.steps[at].is_one
+        said = self.records.get(at) if is_one else self.parts_of[places[0].part].records.get(places[0].step)
+        if said is None:
+            return
+        for place, names in zip(places, self._joined(at)[1], strict=True):
+            known = {mine: theirs for mine, theirs in names.items() if theirs in said.answers}
+            self.parts_of[place.part].records[place.step] = Record(
+                answers={mine: said.answers[theirs] for mine, theirs in known.items()},
+                labels={mine: said.labels[theirs] for mine, theirs in known.items()},
+                parts=dict(said.parts),
+            )
+
+    def settle(self) -> None:
+        """Nothing stays of steps that a part is not asked any more."""
+        for part in self.going:
+            asked = part.asked()
+            part.records = {at: record for at, record in part.records.items() if at in asked}
+            part.offline = self.offline
+
+    async def review_rows(self) -> list[Fact]:
+        """What was said, each datum once, with the way to change what "back" could reach."""
+        rows: list[Fact] = []
+        for at in [at for at in self.asked() if at < self.position]:
+            tell = getattr(kind_named(self.plan.steps[at].kind), "review_rows", None)
+            if tell is None:
+                continue
+            spec, change = self._joined(at)[0], Action(id=f"change:{at}", label=text("review.change"))
+            who = self if self.plan.steps[at].is_one else self.parts_of[self.places(at)[0].part]
+            found = await tell(who, spec)
+            rows += [
+                Fact(label=row.label, value=row.value, action=change if at in self.trail else None) for row in found
+            ]
+        return rows
+
+
+def together(visit: Visit, plan: Plan) -> Whole:
+    """The journey of services that a person ticked."""
+    return whole_of(visit, plan, key="together", name=text("together.name"), icon="check-square")
+
+
+def whole_of(visit: Visit, plan: Plan, *, key: str, name: Text, icon: str) -> Whole:
+    """The journey of a plan; its pages are headed with these."""
+    lines = dict.fromkeys(service.line for service in plan.services)
+    common = next((line.key for line in visit.machine.catalogue.lines.values() if not line.department), "")
+    frame = Service(key=key, line=next(iter(lines)) if len(lines) == 1 or not common else common, name=name, icon=icon)
+    whole = Whole(visit, service_of(plan, frame, plan.services), new_id(), plan=plan)
+    whole.parts_of = [Journey(visit, service, new_id(), whole=whole) for service in plan.services]
+    return whole
+
+
+def service_of(plan: Plan, frame: Service, going: Sequence[Service]) -> Service:
+    """The plan in the form of a service: its steps, the fees of what is done, the strictest offline class."""
+    values: dict[str, Any] = {name: getattr(frame, name) for name in ("key", "line", "name", "icon")}
+    return Service(
+        **values,
+        applicant=_EVERY_CARD,
+        fees=tuple(fee for service in going for fee in service.fees),
+        offline="live" if any(service.offline == "live" for service in going) else "register",
+        steps=tuple(plan.spec(step.places[0]) for step in plan.steps),
+    )

@@ -1,0 +1,1 @@
+"""Several services as one plan: who reads a catalogue knows it, nobody else is needed."""

@@ -1,0 +1,104 @@
+"""Several services in one journey: one form, one signature, one slip, a number for each; who is refused is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+from kiosk.journey import engine
+from kiosk.journey.whole import together
+from kiosk.messages.content import Identity
+from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
+from kiosk.pages import Choices, Facts, Field, Receipt
+from kiosk.planning.plan import plan_of
+from tests.kiosk.journey.conftest import LI, Counter, words
+
+STROKES = [[[0.1, 0.1], [0.9, 0.9]]]
+PHONE = "13900000001"
+
+
+@pytest.fixture
+def two(counter: Counter) -> Callable[..., Any]:
+    """Begins T01 and H13 together for somebody who is known; ``failed``: the checks that speak against each."""
+
+    def begin(**failed: list[str]) -> Any:
+        counter.visit.card, counter.visit.identity = LI, Identity("guide", "confirmed", guide_ref="guide-1")
+        counter.online()
+        counter.answers["progress"] = ProgressAnswer([])
+        counter.answers["eligibility"] = lambda asked: EligibilityAnswer({}, failed.get(asked.service, []))
+        services = [counter.machine.catalogue.services[key] for key in ("T01", "H13")]
+        return together(counter.visit, plan_of(services))
+
+    return begin
+
+
+async def to_the_review(counter: Counter) -> Any:
+    while (page := counter.page).kind in ("choose", "form"):
+        values = {b.name: b.options[0].id for b in page.blocks if isinstance(b, Choices)}
+        values |= {b.name: PHONE for b in page.blocks if isinstance(b, Field)}
+        before = len(counter.finger.history)
+        counter.finger.touch("next", **values)
+        while len(counter.finger.history) == before:
+            await counter.finger._changed.wait()
+    return counter.page
+
+
+async def test_one_form_one_signature_one_slip_and_a_number_for_each(counter: Counter, two: Callable[..., Any]) -> None:
+    whole = two()
+    counter.machine.link.state = None  # the city is asked, and does not hear of what is filed
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine.run_journey, whole)
+        await counter.first("choose")
+        review = await to_the_review(counter)
+        assert review.kind == "review", words(review)
+        assert words(review).count("手机号码") == 1
+        await counter.touch("next", "sign")
+        result = await counter.touch("next", "result", signature=STROKES)
+        assert counter.finger.history.count("form") == 1
+        assert counter.finger.history.count("sign") == 1
+        cases = counter.filed("case")
+        assert len({case.receipt_number for case in cases}) == 2
+        (receipt,) = [block for block in result.blocks if isinstance(block, Receipt)]
+        assert receipt.number == whole.receipt_number not in {case.receipt_number for case in cases}
+        await counter.touch("next", "slip")
+        (paper,) = counter.papers
+        for number in (receipt.number, *(case.receipt_number for case in cases)):
+            assert number[:4] + " " + number[4:8] in paper
+        await counter.touch("next", "rate")
+        await counter.touch("grade:5", "rated")
+        counter.last("continue")
+    assert len(counter.filed("rating")) == 2, "each case is rated by the one answer"
+    answers = [part.answers for part in whole.parts_of]
+    assert [each["phone"] for each in answers] == [PHONE, PHONE]
+    assert all("signature" in part.parts for part in whole.parts_of)
+    assert "reason" not in answers[0], "what only the other service asks is not filed with this one"
+
+
+async def test_who_is_refused_is_left_out_with_the_reasons_and_the_other_goes_on(
+    counter: Counter, two: Callable[..., Any]
+) -> None:
+    whole = two(T01=["violations_settled", "medical_recent"])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine.run_journey, whole)
+        page = await counter.first("not_yet")
+        (facts,) = [block for block in page.blocks if isinstance(block, Facts)]
+        assert len(facts.rows) == 2, "all reasons at once"
+        assert all("驾驶证" in row.label.zh for row in facts.rows)
+        await counter.touch("next", "choose")
+        assert "delivery" not in [block.name for block in counter.page.blocks if isinstance(block, Choices)]
+        assert (await to_the_review(counter)).kind == "review"
+        nursery.cancel_scope.cancel()
+    assert [part.service.key for part in whole.going] == ["H13"]
+
+
+async def test_nobody_goes_on_where_every_part_is_refused(counter: Counter, two: Callable[..., Any]) -> None:
+    whole = two(T01=["violations_settled"], H13=["permit_held"])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine.run_journey, whole)
+        page = await counter.first("not_yet")
+        assert "next" not in {action.id for action in page.actions}
+        counter.last("leave")
+    assert not counter.filed("case")

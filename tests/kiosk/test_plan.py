@@ -1,0 +1,57 @@
+"""Any set of services is one plan: nothing asked or read twice, signed once, and no service loses a step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+
+import pytest
+
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Service
+from kiosk.planning.plan import Plan, data_asked, effort, plan_of
+
+CATALOGUE = load()
+SERVICES = [service for service in CATALOGUE.services.values() if len(service.steps) > 1]
+
+
+def troubles(plan: Plan, services: Sequence[Service]) -> list[str]:
+    """What is wrong with a plan, in words."""
+    found = []
+    asked = effort(plan)
+    if asked.reads > 1 or asked.signatures > 1 or asked.payments > 1:
+        found.append(f"done twice: {asked}")
+    alone = Counter({each: 1 for service in services for each in data_asked(plan_of([service]))})
+    if twice := {each: n for each, n in Counter(data_asked(plan)).items() if n > 1}:
+        found.append(f"asked twice: {sorted(twice)}")
+    if alone.keys() != set(data_asked(plan)):
+        found.append("another datum is asked than one after the other would ask")
+    for part, service in enumerate(plan.services):
+        steps = [place.step for planned in plan.steps for place in planned.places if place.part == part]
+        if sorted(steps) != list(range(len(service.steps))):
+            found.append(f"{service.key} has not all its steps once")
+        if steps != sorted(steps):
+            found.append(f"{service.key} is walked in another order: {steps}")
+    return found
+
+
+def test_of_every_pair_no_datum_is_asked_twice_no_card_read_twice_and_signed_once() -> None:
+    wrong = {
+        f"{one.key}+{two.key}": found
+        for one, two in combinations(SERVICES, 2)
+        if (found := troubles(plan_of([one, two]), [one, two]))
+    }
+    assert not wrong
+
+
+def test_all_services_at_once_are_still_one_plan() -> None:
+    plan = plan_of(SERVICES)
+    assert not troubles(plan, SERVICES)
+    assert effort(plan).forms <= max(sum(step.kind == "form" for step in service.steps) for service in SERVICES)
+
+
+@pytest.mark.parametrize("order", [("T01", "H13"), ("H13", "T01")])
+def test_a_part_stands_after_those_it_rests_on(order: tuple[str, str]) -> None:
+    services = [CATALOGUE.services[key] for key in order]
+    assert [s.key for s in plan_of(services, {"T01": ["H13"]}).services] == ["H13", "T01"]
