@@ -176,6 +176,8 @@ async def _payments(hub: Hub) -> None:
         except psycopg.Error as error:
             _log.error("payments_unknown", error=type(error).__name__)
         await asyncio.sleep(_PAYMENTS_EVERY_S)
+
+
 async def _stages(hub: Hub) -> None:
     while True:
         try:

@@ -82,6 +82,6 @@ def remote_departments(given: tuple[str, ...], token_file: Path | None) -> dict[
     for each in given:
         key, found_url, url = each.partition("=")
         if not found_url or not key.isidentifier():
-            raise ValueError(f"--department {each}: write KEY=URL, as exit_entry=https://…")
+            raise ValueError(f"--department {each}: write KEY=URL, as passports=https://…")
         found[key] = RemoteDepartment(key, url, token)
     return found

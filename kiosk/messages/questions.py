@@ -242,7 +242,7 @@ class PaymentAnswer(_Said, frozen=True):
 
 
 class ViolationsQuestion(_Data, frozen=True, omit_defaults=True):
-    """The traffic violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
+    """The driving violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
 
     id_number: Named
     decision_number: Annotated[str, Meta(pattern=f"^[0-9]{{15,16}}{END}")] | None = None
