@@ -66,7 +66,10 @@ class Stranger:
         with suppress(OSError), connection:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += connection.recv(65536)
+                more = connection.recv(65536)
+                if not more:
+                    return
+                head += more
             self.heads.append(head)
             for piece in self.say(head):
                 if self._stop.is_set():
