@@ -170,15 +170,20 @@ class Choices(Struct, tag=True, frozen=True, kw_only=True):
 
 
 class Field(Struct, tag=True, frozen=True, kw_only=True):
-    """One typed field. ``keys`` names the keyboard shown for it; the answer's value ``name`` is its text."""
+    """One typed field. ``keys`` names the keyboard shown for it; the answer's value ``name`` is its text.
+
+    ``heads``, ``tails``: signs besides letters and digits that ``plate`` begins and may end with.
+    """
 
     name: str
     label: Text
-    keys: Literal["digits", "phone", "receipt", "id_number", "text", "pin"]
+    keys: Literal["digits", "phone", "receipt", "id_number", "text", "pin", "date", "plate"]
     value: str = ""
     hint: Text = NOTHING
     error: Text = NOTHING
     max_length: int = 40
+    heads: str = ""
+    tails: str = ""
 
 
 class Preview(Struct, tag=True, frozen=True, kw_only=True):

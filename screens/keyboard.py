@@ -10,6 +10,7 @@ from screens.look import Look
 from screens.panel import Panel, Target
 from screens.words import icon
 
+_WIDEST = 10  # keys in a row
 _PAD, _GAP = 22, theme.KEY_GAP
 _RADIUS = 14
 _ERASE, _CLEAR, _SPACE = "<", "clear", "space"
@@ -20,6 +21,7 @@ _CAPITALS = tuple(tuple(key.upper() for key in row) for row in _LETTERS)
 _LAYOUTS = {
     "digits": _DIGITS,
     "phone": _DIGITS,
+    "date": _DIGITS,
     "pin": _DIGITS,
     "id_number": _ID_NUMBER,
     "receipt": (*_CAPITALS[:3], (*_CAPITALS[3][:-1], "-", _ERASE)),
@@ -30,7 +32,7 @@ _SPANS = {_SPACE: 4.0, _CLEAR: 2.0, _ERASE: 1.6}
 
 def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
     """The keys for ``block``, over the whole width of the screen; ``growth`` makes them higher."""
-    rows = _LAYOUTS[block.keys]
+    rows = _plate(look, block) if block.keys == "plate" else _LAYOUTS[block.keys]
     pad = len(rows[0]) == 3
     height = max(look.metrics.touch, round((124 if pad else 100) * growth))
     board = Panel(theme.WIDTH)
@@ -48,6 +50,13 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
             x += width + _GAP
         y += height + _GAP
     return board.finish(y - _GAP + _PAD)
+
+
+def _plate(look: Look, block: Field) -> tuple[tuple[str, ...], ...]:
+    """What a plate begins with while nothing stands there, then capitals and digits, and what it may end with."""
+    signs = tuple(block.tails if look.values.get(block.name) else block.heads)
+    rows = tuple(signs[at : at + _WIDEST] for at in range(0, len(signs), _WIDEST))
+    return (*_CAPITALS, rows[0]) if look.values.get(block.name) else (*rows, (_CLEAR, _ERASE))
 
 
 def _key(look: Look, block: Field, key: str, width: float, height: float) -> Target:
@@ -77,7 +86,11 @@ def _stroke(look: Look, block: Field, key: str) -> Callable[[], None]:
             value = ""
         else:
             value = (value + (" " if key == _SPACE else key))[: block.max_length]
+        turns = block.keys == "plate" and bool(value) != bool(look.values.get(block.name))
         look.values[block.name] = value
-        look.fields[block.name].show(value)
+        if turns:
+            look.redraw()  # other keys now
+        else:
+            look.fields[block.name].show(value)
 
     return act

@@ -25,6 +25,7 @@ class Look:
         focus: Callable[[str], None],
         focused: str = "",
         open_frames: Callable[[str], Any] = lambda _name: None,
+        redraw: Callable[[], None] = lambda: None,
     ) -> None:
         self.page = page
         self.settings = settings
@@ -34,6 +35,7 @@ class Look:
         self.focus = focus
         self.focused = focused
         self.open_frames = open_frames
+        self.redraw = redraw
         self.centred = any(isinstance(b, Hero) for b in page.blocks)  # its words then stand in the middle too
         self.heights: dict[tuple[object, ...], float] = {}  # of blocks already measured
         self.fields: dict[str, Any] = {}  # the boxes of this page's fields, by name

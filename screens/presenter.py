@@ -223,6 +223,7 @@ class KivyPresenter:
             focus=self._focus,
             focused=self._focused,
             open_frames=self._open_frames,
+            redraw=self._draw,
         )
         self._drawn = draw(look, self._clock, self._index, self._turn)
         self._index = self._drawn.index

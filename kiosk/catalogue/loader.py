@@ -24,6 +24,7 @@ from kiosk.catalogue.parts import Parts, Unfolded
 from kiosk.clock import today_here
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
+from kiosk.text import Text
 from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ HEAD = "catalogue.toml"
 DEPARTMENTS = "departments.toml"
 LINES = "lines.toml"
 BUNDLES = "bundles"
+DIVISIONS = "divisions.toml"
+"""The one head that a catalogue can do without."""
 FILES = 2000
 TOTAL_BYTES = 64 * 1024 * 1024
 
@@ -126,6 +129,7 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
             raise CatalogueError(f"{folder / name}: no such file; name the folder of the catalogue")
     read = _Reader(folder, files, day or today_here())
     lines = _lines(folder / LINES, files[LINES])
+    divisions = _converted(folder / DIVISIONS, files[DIVISIONS], dict[str, Text]) if DIVISIONS in files else {}
     services = {}
     for name in filter(is_service, files):
         if table := read.table(name):
@@ -137,6 +141,7 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
         "departments": _converted(folder / DEPARTMENTS, files[DEPARTMENTS], dict[str, KnownDepartment]),
         "services": services,
         "bundles": _bundles(read, services),
+        "divisions": divisions,
     }
     try:
         return msgspec.convert(found, Catalogue)

@@ -173,11 +173,15 @@ class About(Data, frozen=True, kw_only=True):
 
 
 class Asked(NamedTuple):
-    """An answer that a step asks for. ``place``: where its name stands in its table; ``values``: all that it can be."""
+    """An answer that a step asks for. ``place``: where its name stands in its table; ``values``: all that it can be.
+
+    ``is_reviewed``: the review shows it, so that it cannot be asked after that.
+    """
 
     name: str
     place: Path = ()
     values: tuple[str, ...] = ()
+    is_reviewed: bool = True
 
 
 _WHEN = ("only_if", "valid_from", "valid_to")
@@ -348,7 +352,10 @@ class KnownDepartment(Data, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Catalogue(Data, frozen=True, kw_only=True):
-    """Every service of one version as it is on a day, with lines, departments and bundles, by key; lines in order."""
+    """Every service of one version as it is on a day, with lines, departments and bundles, by key; lines in order.
+
+    ``divisions``: the names of provinces, cities, counties and what is below them, by their codes.
+    """
 
     version: str
     services: dict[str, Service]
@@ -357,6 +364,7 @@ class Catalogue(Data, frozen=True, kw_only=True):
     complaint_phone: str
     help_phone: str
     bundles: dict[str, Bundle] = {}
+    divisions: dict[str, Text] = {}
 
     @property
     def police_lines(self) -> list[Line]:

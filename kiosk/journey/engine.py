@@ -126,6 +126,12 @@ class Journey:
         here = self.records.setdefault(self.position, Record())
         here.answers[name], here.labels[name] = value, words
 
+    def drop(self, name: str) -> None:
+        """An answer of this step is none any more."""
+        here = self.records.get(self.position, Record())
+        here.answers.pop(name, None)
+        here.labels.pop(name, None)
+
     def add_part(self, name: str, data: bytes) -> None:
         """Evidence for what will be filed. Raises KeyError for a name that the step's ``About`` does not give."""
         if self.spec is None or name not in self.spec.about.adds:
@@ -189,7 +195,7 @@ class Journey:
 
     async def ask(self, kind: str, question: Any) -> Answered | Unreachable | Refused:
         """A live question to the city. Raises RuntimeError in a step that says of itself that it asks nobody."""
-        if self.spec is not None and self.spec.about.offline == "local":
+        if self.spec is not None and self.spec.offline_in(self.service) == "local":
             raise RuntimeError(f"the step {self.spec.kind} is local and asks nobody")
         return await self.machine.ask(kind, question)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kiosk.pages import Action, Choice, Choices, Hero, Notice, Page, Paragraph
+import msgspec
+
+from kiosk.journey.fields.vehicles import plates
+from kiosk.pages import Action, Choice, Choices, Field, Hero, Notice, Page, Paragraph, Tile, Tiles
 from kiosk.text import NOTHING, text
 from kiosk.text import Text as T  # noqa: N817 - as in the gallery
 from tests.screens.gallery import BACK, EXIT, step
@@ -56,6 +59,43 @@ def notices() -> dict[str, Page]:
     }
 
 
+def fields() -> dict[str, Page]:
+    """A date that does not exist, a plate before and while it is typed, the divisions."""
+    plate = Field(
+        name="plate",
+        label=T("车牌号码", "Number plate"),
+        keys="plate",
+        hint=text("field.plate_hint"),
+        max_length=8,
+        heads=plates().provinces + plates().heads,
+        tails=plates().tails,
+    )
+    born = Field(
+        name="born",
+        label=T("孩子的出生日期", "The child's birthday"),
+        keys="date",
+        value="20230229",
+        error=text("field.date_day", year="2023", month=2, days=28),
+        max_length=8,
+    )
+    towns = (("清溪镇", "Clearbrook"), ("石桥镇", "Stonebridge"), ("大𡎚乡", "Dalang"), ("新桥村", "Newbridge"))
+    tiles = tuple(Tile(action=Action(id=f"region:{en}", label=T(zh, en), icon="map-pin")) for zh, en in towns)
+    chosen = text("region.chosen", what=T("通办省远山县", "Farhill County, Tongban Province"))
+    return {
+        "form_date": step("form", T("孩子的情况", "About the child"), 2, born),
+        "form_plate": step("form", T("您的车辆", "Your car"), 2, plate),
+        "form_plate_rest": step("form", T("您的车辆", "Your car"), 2, msgspec.structs.replace(plate, value="京A1")),
+        "region": step(
+            "region",
+            T("您住在哪里？", "Where do you live?"),
+            2,
+            Tiles(title=T("居住地址", "Address"), tiles=tiles, columns=2),
+            lead=chosen,
+            actions=(EXIT, BACK),
+        ),
+    }
+
+
 def step_pages() -> dict[str, Page]:
     """All of them by name."""
-    return {**notices()}
+    return {**notices(), **fields()}

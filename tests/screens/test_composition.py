@@ -188,6 +188,7 @@ LETTERS = "qwertyuiopasdfghjklzxcvbnm"
     [
         ("digits", [*"123456789", "清空", "0", "删除"]),
         ("phone", [*"123456789", "清空", "0", "删除"]),
+        ("date", [*"123456789", "清空", "0", "删除"]),
         ("pin", [*"123456789", "清空", "0", "删除"]),
         ("id_number", [*"123456789X0", "删除"]),
         ("receipt", [*"1234567890", *LETTERS.upper(), "-", "删除"]),
@@ -202,6 +203,25 @@ def test_every_kind_of_field_has_its_keys_in_their_order(keys: str, labels: list
         assert seen.left(target) >= 0
         assert seen.left(target) + target.width <= theme.WIDTH
     assert alike(seen.sign("backspace").colour, theme.INK)
+
+
+def test_a_plate_begins_with_its_province_and_has_other_keys_then() -> None:
+    block = Field(
+        name="f", label=same("栏"), keys="plate", max_length=8, heads="京津冀晋蒙辽吉黑沪苏浙皖", tails="挂警"
+    )
+    look = look_of(values={"f": ""}, focused="f")
+    drawn: list[str] = []
+    look.redraw = lambda: drawn.append(look.values["f"])
+    draw(block, look, WIDTH)
+    seen = Drawn(keyboard(look, block))
+    assert [t.a11y_label for t in seen.targets] == [*"京津冀晋蒙辽吉黑沪苏浙皖", "清空", "删除"]
+    seen.target("津").tapped()
+    seen = Drawn(keyboard(look, block))
+    assert [t.a11y_label for t in seen.targets] == [*"1234567890", *LETTERS.upper(), "删除", "挂", "警"]
+    seen.target("A").tapped()
+    seen.target("删除").tapped()
+    seen.target("删除").tapped()
+    assert drawn == ["津", ""], "the keys change with the first sign and when nothing stands there"
 
 
 def test_keys_write_erase_and_clear_up_to_the_length() -> None:

@@ -18,6 +18,7 @@ from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import (
     BUNDLES,
     DEPARTMENTS,
+    DIVISIONS,
     HEAD,
     LINES,
     MANIFEST,
@@ -29,6 +30,7 @@ from kiosk.catalogue.loader import (
 )
 from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Service
 from kiosk.clock import today_here
+from kiosk.text import Text
 
 _LIGHTEST = 0.13
 """Relative luminance (WCAG 2.2): white words, and pale ones of second rank, stand out 4.5 : 1 on a line's colour."""
@@ -81,6 +83,8 @@ def _faults(files: Mapping[str, bytes], type_of: TypeOf, day: date) -> Iterator[
     judge = Judge(opened, type_of, day)
     is_known = lines is not None and departments is not None
     services = {name: judge.service(name, around if is_known else None) for name in filter(is_service, opened)}
+    if DIVISIONS in opened and (divisions := opened[DIVISIONS].read(dict[str, Text])) is not None:
+        opened[DIVISIONS].say(*_division_findings(divisions))
     if head is not None:
         opened[HEAD].say(*_head_findings(head))
     if is_known:
@@ -95,7 +99,7 @@ def _faults(files: Mapping[str, bytes], type_of: TypeOf, day: date) -> Iterator[
     for name, file in opened.items():
         if not folder_of(name):
             file.say(*text_findings(file.table, {}))
-            if name not in heads:
+            if name not in (*heads, DIVISIONS):
                 file.say(Finding((), "belongs to nothing", f"{one_of(heads, name)}, or a service in its line's folder"))
         yield from file.found
 
@@ -106,6 +110,12 @@ def _head_findings(head: Head) -> Iterator[Finding]:
     for name in ("complaint_phone", "help_phone"):
         if not re.search("[0-9]{3}", getattr(head, name)):
             yield Finding((name,), "no telephone number", "write the one that people can call")
+
+
+def _division_findings(divisions: Mapping[str, Text]) -> Iterator[Finding]:
+    for code in divisions:
+        if not re.fullmatch("[0-9]{6}(?:[0-9]{3}){0,2}", code):
+            yield Finding((code,), f"{code!r} is no code of a division", "write 6, 9 or 12 digits")
 
 
 def _place_findings(name: str, service: Service, services: Mapping[str, Service | None]) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def asks_for(self) -> tuple[Asked, ...]:
         """One answer; without it the journey does not go on."""
-        return (Asked(self.name, ("name",), (YES,)),)
+        return (Asked(self.name, ("name",), (YES,), is_reviewed=False),)
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """What cannot be undone is named."""

@@ -1,37 +1,28 @@
-"""Form: what only the person can say, one field under another, checked against the service's patterns."""
+"""Form: what only the person can say. Simple fields stand together on a page, the others ask on pages of their own."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from itertools import groupby
+from typing import ClassVar
 
 from msgspec import structs
 
 from kiosk.catalogue.check.patterns import pattern_fault
-from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Asked, Dated, Service, StepSpec
+from kiosk.catalogue.finding import Finding, one_of
+from kiosk.catalogue.model import About, Asked, Offline, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.pages import Fact, Field
-from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import digits
-
-
-class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One typed field. ``pattern`` must match the whole value; ``masked`` hides it on paper."""
-
-    name: str
-    label: Text
-    keys: Literal["digits", "phone", "receipt", "id_number", "text"]
-    pattern: str
-    error: Text
-    hint: Text = NOTHING
-    max_length: int = 40
-    masked: bool = False
+from kiosk.journey.fields.kinds import FormField
+from kiosk.journey.fields.numbers import TODAY, bound
+from kiosk.journey.fields.registry import PAGES
+from kiosk.journey.fields.together import ask_together, longest_of
+from kiosk.journey.fields.vehicles import plates
+from kiosk.pages import Fact
+from kiosk.text import NOTHING, Text, text
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of one page."""
+    """The fields of one page, or of a few that follow each other."""
 
     about: ClassVar[About] = About(mark="fill", together="once")
 
@@ -39,9 +30,15 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: tuple[FormField, ...]
     lead: Text = NOTHING
 
+    def offline_in(self, service: Service) -> Offline:
+        """It asks the city where a field does: an address of its register, a code by message."""
+        if not any(field.kind in PAGES and PAGES[field.kind].asks_city for field in self.fields):
+            return "local"
+        return "ends" if service.offline == "live" else "goes_on"
+
     def asks_for(self) -> tuple[Asked, ...]:
-        """One answer for each field."""
-        return tuple(Asked(field.name, ("fields", at, "name")) for at, field in enumerate(self.fields))
+        """One answer for each field, and what its kind has to say besides."""
+        return tuple(asked for at, field in enumerate(self.fields) for asked in _asked(field, at))
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""
@@ -49,10 +46,37 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if not self.fields:
             yield Finding((), "a form asks something", "add [[steps.fields]]")
         for number, field in enumerate(self.fields):
-            if field.max_length < 1:
-                yield Finding(("fields", number, "max_length"), "nothing can be typed", "write how many characters")
-            elif fault := pattern_fault(field.pattern, field.max_length):
-                yield Finding(("fields", number, "pattern"), *fault)
+            for path, what, fix in _field_faults(field):
+                yield Finding(("fields", number, *path), what, fix)
+
+
+def _asked(field: FormField, at: int) -> Iterator[Asked]:
+    yield Asked(field.name, ("fields", at, "name"), tuple(option.id for option in field.options))
+    for more in PAGES[field.kind].adds if field.kind in PAGES else ():
+        yield Asked(f"{field.name}_{more}", ("fields", at, "name"))
+
+
+def _field_faults(field: FormField) -> Iterator[Finding]:
+    longest = longest_of(field)
+    if longest < 1:
+        yield Finding(("max_length",), "nothing can be typed", "write how many characters")
+    elif field.pattern is not None and (fault := pattern_fault(field.pattern, longest)):
+        yield Finding(("pattern",), *fault)
+    if field.pattern is not None and not field.error:
+        yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
+    if field.kind == "choice" and len(field.options) < 2:
+        yield Finding(("options",), "a choice needs two options", "add [[steps.fields.options]]")
+    if field.least is not None and field.most is not None and field.least > field.most:
+        yield Finding(("least",), "more than most: no number fits", "correct one of them")
+    for name in ("earliest", "latest"):
+        try:
+            bound(getattr(field, name), None)
+        except ValueError:
+            yield Finding((name,), "no date", f'write "{TODAY}" or a day as "2027-01-12"')
+    known = [kind.key for kind in plates().kinds]
+    for number, plate in enumerate(field.plates):
+        if plate not in known:
+            yield Finding(("plates", number), f"no kind of plate {plate!r}", one_of(known, plate))
 
 
 def joined_spec(specs: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
@@ -62,7 +86,14 @@ def joined_spec(specs: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
     for spec in specs:
         called: dict[str, str] = {}
         for field in spec.fields:
-            there = next((f for f in fields if f.name.partition("__")[0] == field.name and f.keys == field.keys), None)
+            there = next(
+                (
+                    f
+                    for f in fields
+                    if f.name.partition("__")[0] == field.name and (f.kind, f.keys) == (field.kind, field.keys)
+                ),
+                None,
+            )
             if there is None:
                 taken = sum(f.name.partition("__")[0] == field.name for f in fields)
                 there = structs.replace(field, name=f"{field.name}__{taken}" if taken else field.name)
@@ -80,39 +111,24 @@ def _field_of(spec: Spec, asked: Asked) -> str:
 
 
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
-    """What was typed."""
+    """What was typed and chosen."""
     return [Fact(label=f.label, value=journey.labels[f.name]) for f in spec.fields if f.name in journey.labels]
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
-    """Ask until every field matches; a wrong one says what is wrong and keeps what was typed."""
-    values: dict[str, Any] = {f.name: journey.answers.get(f.name, "") for f in spec.fields}
-    wrong: set[str] = set()
-    while True:
-        blocks = tuple(_block(f, str(values[f.name]), f.name in wrong) for f in spec.fields)
-        answer = await journey.visit.show(journey.page("form", spec.title, *blocks, lead=spec.lead))
-        values |= {f.name: _typed(f, str(answer.values.get(f.name, values[f.name]))) for f in spec.fields}
-        if answer.action == "back":
-            return Outcome.BACK
-        wrong = {f.name for f in spec.fields if not re.fullmatch(f.pattern, values[f.name], re.ASCII)}
-        if not wrong:
-            for f in spec.fields:
-                journey.keep(f.name, values[f.name], same(values[f.name]))
-            return Outcome.NEXT
-
-
-def _typed(field: FormField, value: str) -> str:
-    """A number in the one form that its pattern knows; a text as it was typed."""
-    return value.strip() if field.keys == "text" else digits(value).upper()
-
-
-def _block(field: FormField, value: str, wrong: bool) -> Field:
-    return Field(
-        name=field.name,
-        label=field.label,
-        keys=field.keys,
-        value=value,
-        hint=field.hint,
-        error=field.error if wrong else NOTHING,
-        max_length=field.max_length,
-    )
+    """One page after the other; "back" goes back one page."""
+    pages = [list(group) for _, group in groupby(spec.fields, lambda f: f.name if f.kind in PAGES else "")]
+    at = 0
+    while at < len(pages):
+        first = pages[at][0]
+        own = PAGES.get(first.kind)
+        outcome = await (
+            own.ask(journey, spec.title, first) if own else ask_together(journey, spec.title, spec.lead, pages[at])
+        )
+        if outcome is Outcome.BACK and at > 0:
+            at -= 1
+        elif outcome is Outcome.NEXT:
+            at += 1
+        else:
+            return outcome
+    return Outcome.NEXT

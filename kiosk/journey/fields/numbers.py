@@ -1,0 +1,116 @@
+"""Texts, phone numbers, counts, dates, decision numbers and firm codes."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+
+from stdnum.cn import uscc
+
+from kiosk.journey.fields.kinds import FormField, Kind, Wrong
+from kiosk.text import Text, text
+from kiosk.typed import digits, plain
+
+_USCC = re.compile("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}")
+_DECISION = "[0-9]{15,16}"
+TODAY = "today"
+
+
+def _text(field: FormField, value: str, today: date | None) -> str:
+    """As it was typed; a number in the one form that its pattern knows."""
+    del today
+    typed = value if field.keys == "text" else digits(value).upper()
+    if not re.fullmatch(field.pattern or ".+", typed, re.ASCII):
+        raise Wrong(field.error or text("field.text_wrong"))
+    return typed
+
+
+def _phone(_field: FormField, value: str, _today: date | None) -> str:
+    """A mobile number: 11 digits that begin with 13 to 19."""
+    if len(value) != 11:
+        raise Wrong(text("field.phone_length", n=len(value)))
+    if not re.fullmatch("1[3-9][0-9]{9}", value, re.ASCII):
+        raise Wrong(text("field.phone_wrong"))
+    return value
+
+
+def _number(field: FormField, value: str, _today: date | None) -> str:
+    """A whole number within its bounds, without zeros before it."""
+    if not re.fullmatch("[0-9]{1,12}", value, re.ASCII):
+        raise Wrong(text("field.number_wrong"))
+    number = int(value)
+    if field.least is not None and number < field.least:
+        raise Wrong(text("field.number_least", least=field.least))
+    if field.most is not None and number > field.most:
+        raise Wrong(text("field.number_most", most=field.most))
+    return str(number)
+
+
+def _date(field: FormField, value: str, today: date | None) -> str:
+    """A day that there is, ISO 8601; ``today`` bounds it only where the machine knows the date."""
+    if not re.fullmatch("[0-9]{8}", value, re.ASCII):
+        raise Wrong(text("field.date_length", n=len(value)))
+    year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
+    if not 1900 <= year <= 2199:
+        raise Wrong(text("field.date_year", year=value[:4]))
+    if not 1 <= month <= 12:
+        raise Wrong(text("field.date_month", month=month))
+    days = monthrange(year, month)[1]
+    if not 1 <= day <= days:
+        raise Wrong(text("field.date_day", year=str(year), month=month, days=days))
+    found = date(year, month, day)
+    first, last = bound(field.earliest, today), bound(field.latest, today)
+    if first is not None and found < first:
+        raise Wrong(text("field.date_early", day=first.isoformat()))
+    if last is not None and found > last:
+        raise Wrong(text("field.date_late", day=last.isoformat()))
+    return found.isoformat()
+
+
+def bound(written: str, today: date | None) -> date | None:
+    """A bound of a date field. Raises ValueError for one that is no date."""
+    if written == TODAY:
+        return today
+    return date.fromisoformat(written) if written else None
+
+
+def _decision(field: FormField, value: str, _today: date | None) -> str:
+    """The number of a penalty decision: 15 or 16 digits, or what the city's ``pattern`` says."""
+    if not re.fullmatch(field.pattern or _DECISION, value, re.ASCII):
+        raise Wrong(field.error or text("field.decision_wrong", n=len(value)))
+    return value
+
+
+def _uscc(_field: FormField, value: str, _today: date | None) -> str:
+    """A unified social credit code (GB 32100): 18 characters without I, O, S, V, Z, the last one checks the others."""
+    if len(value) != 18:
+        raise Wrong(text("field.uscc_length", n=len(value)))
+    if found := sorted(set(re.findall("[IOSVZ]", value))):
+        raise Wrong(text("field.uscc_letters", letters=" ".join(found)))
+    if not _USCC.fullmatch(value):
+        raise Wrong(text("field.uscc_wrong"))
+    if value[-1] != uscc.calc_check_digit(value[:-1]):
+        raise Wrong(text("field.uscc_check"))
+    return value
+
+
+def _day_shown(answer: str) -> Text:
+    year, month, day = answer.split("-")
+    return text("field.date_shown", year=year, month=str(int(month)), day=str(int(day)))
+
+
+TEXT = Kind(keys="text", longest=40, judge=_text, normal=lambda value: value.strip())
+PHONE = Kind(keys="phone", longest=11, judge=_phone, normal=digits, hint="field.phone_hint")
+NUMBER = Kind(keys="digits", longest=9, judge=_number, normal=digits)
+DATE = Kind(
+    keys="date",
+    longest=8,
+    judge=_date,
+    normal=lambda value: re.sub(r"[\s\-./]", "", plain(value)),
+    typed=lambda answer: answer.replace("-", ""),
+    shown=_day_shown,
+    hint="field.date_hint",
+)
+DECISION = Kind(keys="digits", longest=20, judge=_decision, normal=digits, hint="field.decision_hint")
+USCC = Kind(keys="receipt", longest=18, judge=_uscc, hint="field.uscc_hint")

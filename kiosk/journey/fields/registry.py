@@ -1,0 +1,21 @@
+"""Which kinds of fields there are: simple ones share a page (``KINDS``), others have pages of their own (``PAGES``)."""
+
+from __future__ import annotations
+
+from kiosk.journey.fields.kinds import Kind
+from kiosk.journey.fields.numbers import DATE, DECISION, NUMBER, PHONE, TEXT, USCC
+from kiosk.journey.fields.own_pages import OwnPages
+from kiosk.journey.fields.region import REGION
+from kiosk.journey.fields.vehicles import PLATE, VIN
+
+KINDS: dict[str, Kind] = {
+    "text": TEXT,
+    "phone": PHONE,
+    "number": NUMBER,
+    "date": DATE,
+    "plate": PLATE,
+    "vin": VIN,
+    "decision": DECISION,
+    "uscc": USCC,
+}
+PAGES: dict[str, OwnPages] = {"region": REGION}

@@ -1,0 +1,118 @@
+"""Simple fields on one page: what was typed is judged all at once, and what is right stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.kinds import FormField, Wrong
+from kiosk.journey.fields.registry import KINDS
+from kiosk.journey.fields.vehicles import plates
+from kiosk.pages import Choice, Choices, Field
+from kiosk.text import NOTHING, Text, text
+from kiosk.typed import digits
+
+
+async def ask_together(journey: Journey, title: Text, lead: Text, fields: list[FormField]) -> Outcome:
+    """Ask until every field of a page is right; a wrong one says what is wrong and keeps what was typed."""
+    values = {field.name: _as_typed(journey, field) for field in fields}
+    wrong: dict[str, Wrong] = {}
+    while True:
+        blocks = tuple(_block(field, values[field.name], wrong) for field in fields)
+        answer = await journey.visit.show(journey.page("form", title, *blocks, lead=lead))
+        values |= {f.name: _normal(f, str(answer.values.get(f.name, values[f.name]))) for f in fields}
+        if answer.action == "back":
+            return Outcome.BACK
+        found, wrong = _judged(journey, fields, values, wrong)
+        if not wrong:
+            for field in fields:
+                _keep(journey, field, found[field.name])
+            return Outcome.NEXT
+
+
+def _judged(
+    journey: Journey, fields: list[FormField], values: Mapping[str, str], before: Mapping[str, Wrong]
+) -> tuple[dict[str, str], dict[str, Wrong]]:
+    """The answers, and what is wrong. What only may be wrong and was pointed out is taken the second time."""
+    clock = journey.machine.clock
+    found: dict[str, str] = {}
+    wrong: dict[str, Wrong] = {}
+    for field in fields:
+        value = values[field.name]
+        try:
+            found[field.name] = _answer(field, value, clock.today() if clock.knows_date else None)
+        except Wrong as error:
+            told = before.get(field.name)
+            if error.may_be and told is not None and told.value == value:
+                found[field.name] = value
+            else:
+                error.value = value
+                wrong[field.name] = error
+    return found, wrong
+
+
+def _answer(field: FormField, value: str, today: date | None) -> str:
+    if field.optional and not value:
+        return ""
+    if field.kind == "choice":
+        if value not in [option.id for option in field.options]:
+            raise Wrong(text("choose.none"))
+        return value
+    answer = KINDS[field.kind].judge(field, value, today)
+    if field.kind != "text" and field.pattern and not re.fullmatch(field.pattern, answer, re.ASCII):
+        raise Wrong(field.error)
+    return answer
+
+
+def _keep(journey: Journey, field: FormField, answer: str) -> None:
+    if not answer and field.optional:
+        journey.drop(field.name)
+        return
+    if field.kind == "choice":
+        journey.keep(field.name, answer, next(o.label for o in field.options if o.id == answer))
+    else:
+        journey.keep(field.name, answer, KINDS[field.kind].shown(answer))
+
+
+def _as_typed(journey: Journey, field: FormField) -> str:
+    answer = journey.answers.get(field.name, "")
+    return KINDS[field.kind].typed(answer) if field.kind in KINDS else answer
+
+
+def _normal(field: FormField, value: str) -> str:
+    """A text as it was typed, anything else in the one form that its kind knows."""
+    if field.kind == "choice":
+        return value
+    if field.kind == "text" and field.keys != "text":
+        return digits(value).upper()
+    return KINDS[field.kind].normal(value)
+
+
+def longest_of(field: FormField) -> int:
+    """How many characters can be typed."""
+    if field.max_length is not None:
+        return field.max_length
+    return KINDS[field.kind].longest if field.kind in KINDS else 40
+
+
+def _block(field: FormField, value: str, wrong: Mapping[str, Wrong]) -> Field | Choices:
+    error = wrong[field.name].words if field.name in wrong else NOTHING
+    if field.kind == "choice":
+        options = tuple(Choice(id=o.id, label=o.label, detail=o.detail) for o in field.options)
+        return Choices(name=field.name, label=field.label, options=options, selected=value, error=error)
+    kind = KINDS[field.kind]
+    known = plates()
+    is_plate = field.kind == "plate"
+    return Field(
+        name=field.name,
+        label=field.label,
+        keys=field.keys if field.kind == "text" else kind.keys,
+        value=value,
+        hint=field.hint or (text(kind.hint) if kind.hint else NOTHING),
+        error=error,
+        max_length=longest_of(field),
+        heads=known.provinces + known.heads if is_plate else "",
+        tails=known.tails if is_plate else "",
+    )
