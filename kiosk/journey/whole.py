@@ -1,8 +1,8 @@
 """Several services in one journey: a plan is walked like a service, what is common once, the rest for each part.
 
 A step kind that is done once for all may have ``async def together(whole, spec) -> Outcome`` where that differs from
-its ``step``, and ``joined_spec(specs) -> (spec, names)`` where the data of several become one: ``names`` tells for each
-given spec what its answers are called in the joined one.
+its ``step``, and ``joined_spec(specs, before) -> (spec, names)`` where the data of several become one: ``names`` tells
+for each given spec what its answers are called there, ``before`` are the joined ones that were asked earlier.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kiosk.catalogue.model import Applicant, Service, StepSpec
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.pages import Action, Fact
-from kiosk.planning.plan import Place, Plan
+from kiosk.planning.plan import Joined, Place, Plan, joined
 from kiosk.text import Text, text
 from kiosk.visit import Visit
 
@@ -86,19 +86,16 @@ class Whole(Journey):
             return None
         return self._joined(self.position)[0]
 
-    def _joined(self, at: int) -> tuple[StepSpec, list[dict[str, str]]]:
-        specs = [self.plan.spec(place) for place in self.places(at) or self.plan.steps[at].places]
-        join = getattr(kind_named(specs[0].kind), "joined_spec", None)
-        if join is not None and self.plan.steps[at].is_one:
-            return join(specs)
-        return specs[0], [{each.name: each.name for each in spec.asks_for()} for spec in specs]
+    def _joined(self, at: int) -> Joined:
+        return joined(self.plan, self.places, at)
 
     async def perform(self, spec: StepSpec) -> Outcome:
         """One step for all whom it is asked for; what it leaves is given to each of them."""
         at, module = self.position, kind_named(spec.kind)
         if self.plan.steps[at].is_one:
-            together = getattr(module, "together", module.step)
-            outcome = await together(self, self.spec or spec)
+            mine, together = self.spec or spec, getattr(module, "together", module.step)
+            is_said = bool(spec.asks_for()) and not mine.asks_for()
+            outcome = Outcome.SKIP if is_said else await together(self, mine)
         else:
             part = self._standing_at(self.places(at)[0])
             outcome = await part.perform(part.spec or spec)
@@ -117,10 +114,7 @@ class Whole(Journey):
         places = self.places(at)
         if not places:
             return
-        is_one = self.plan.steps[at].is_one
-        said = self.records.get(at) if is_one else self.parts_of[places[0].part].records.get(places[0].step)
-        if said is None:
-            return
+        said = self._said(at, places[0])
         for place, names in zip(places, self._joined(at)[1], strict=True):
             known = {mine: theirs for mine, theirs in names.items() if theirs in said.answers}
             self.parts_of[place.part].records[place.step] = Record(
@@ -128,6 +122,16 @@ class Whole(Journey):
                 labels={mine: said.labels[theirs] for mine, theirs in known.items()},
                 parts=dict(said.parts),
             )
+
+    def _said(self, at: int, place: Place) -> Record:
+        """What a step has left, with what earlier steps of its kind have asked for it."""
+        if not self.plan.steps[at].is_one:
+            return self.parts_of[place.part].records.get(place.step, Record())
+        found = Record(parts=self.records[at].parts if at in self.records else {})
+        for n in sorted(n for n in self.records if n <= at and self.plan.steps[n].kind == self.plan.steps[at].kind):
+            found.answers |= self.records[n].answers
+            found.labels |= self.records[n].labels
+        return found
 
     def settle(self) -> None:
         """Nothing stays of steps that a part is not asked any more."""

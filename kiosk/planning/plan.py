@@ -6,10 +6,14 @@ Every service keeps the order of its own steps. Pure: services in, plan out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Asked, Service, StepSpec
+
+AGAIN = "__"
+"""In the name of a datum that is called as another one of another kind, before its number."""
 
 
 class Place(NamedTuple):
@@ -39,36 +43,50 @@ class Plan(NamedTuple):
         return self.services[place.part].steps[place.step]
 
 
-def plan_of(services: Sequence[Service], after: Mapping[str, Sequence[str]] | None = None) -> Plan:
-    """One plan of several services. ``after``: which of them come after which others, by key."""
+def plan_of(
+    services: Sequence[Service], after: Mapping[str, Sequence[str]] | None = None, share: Collection[str] = ()
+) -> Plan:
+    """One plan of several services. ``after``: which of them come after which others, by key.
+
+    ``share``: answers that they have in common, whatever each of them says of the question.
+    """
     needs = {key: tuple(names) for key, names in (after or {}).items()}
     ordered = _ordered(services, needs)
-    places: dict[Hashable, list[Place]] = {}
-    ways: list[list[Hashable]] = []
-    for part, service in enumerate(ordered):
-        way = list(_names(part, service))
-        ways.append(way)
-        for step, name in enumerate(way):
-            places.setdefault(name, []).append(Place(part, step))
-    steps = tuple(_planned(ordered, tuple(places[name])) for name in _merged(ways))
-    return Plan(ordered, steps, needs)
+    ways = [list(_way(part, service, share)) for part, service in enumerate(ordered)]
+    steps = [_planned(ordered, places) for places in _merged(ways, lambda place: _joins(ordered, place))]
+    return Plan(ordered, tuple(steps), needs)
 
 
 def _ordered(services: Sequence[Service], after: Mapping[str, Sequence[str]]) -> tuple[Service, ...]:
     """Each after those that it rests on, else as given."""
-    ways = [[*(name for name in after.get(s.key, ()) if any(o.key == name for o in services)), s.key] for s in services]
-    by_key = {service.key: service for service in services}
-    return tuple(by_key[str(key)] for key in _merged(ways))
+    done: list[Service] = []
+    left = list(services)
+    while left:
+        keys = {service.key for service in left}
+        ready = [each for each in left if not keys & set(after.get(each.key, ()))]
+        done.append((ready or left)[0])
+        left.remove(done[-1])
+    return tuple(done)
 
 
-def _names(part: int, service: Service) -> Iterator[Hashable]:
-    """For each step what it has in common with steps of other services; of its own there is no second one."""
+Way = list[tuple[Hashable, Place]]
+
+
+def _way(part: int, service: Service, share: Collection[str]) -> Iterator[tuple[Hashable, Place]]:
+    """Its steps, each with what it has in common with steps of other services; of its own there is no second one."""
     seen: Counter[Hashable] = Counter()
     for step, spec in enumerate(service.steps):
-        how = spec.about.together
-        name: Hashable = (part, step) if how == "each" else (spec.kind,) if how == "once" else (spec.kind, spec.alike())
+        name = _common_name(spec, Place(part, step), share)
         seen[name] += 1
-        yield (name, seen[name])
+        yield (name, seen[name]), Place(part, step)
+
+
+def _common_name(spec: StepSpec, own: Place, share: Collection[str]) -> Hashable:
+    how = spec.about.together
+    shared = tuple(each.name for each in spec.asks_for() if each.name in share)
+    if shared and how == "alike":
+        return spec.kind, shared
+    return own if how == "each" else spec.kind if how == "once" else (spec.kind, spec.alike())
 
 
 def _planned(services: Sequence[Service], places: tuple[Place, ...]) -> Planned:
@@ -76,18 +94,46 @@ def _planned(services: Sequence[Service], places: tuple[Place, ...]) -> Planned:
     return Planned(spec.kind, places, spec.about.together == "once")
 
 
-def _merged(ways: Sequence[Sequence[Hashable]]) -> Iterator[Hashable]:
+def _joins(services: Sequence[Service], place: Place) -> bool:
+    """Whether a second step of its kind costs nothing: it leaves out what the first has asked."""
+    return _join_of(services[place.part].steps[place.step].kind) is not None
+
+
+def _merged(ways: Sequence[Way], is_cheap: Callable[[Place], bool]) -> Iterator[tuple[Place, ...]]:
     """One order that keeps that of every way, the earlier way first where they leave it open.
 
-    Where two ways contradict each other the earlier one is kept.
+    Where two ways contradict each other a common step is done twice, rather one that then asks less.
     """
     left = [list(way) for way in ways]
     while any(left):
         heads = [way[0] for way in left if way]
-        ready = [head for head in heads if not any(head in way[1:] for way in left)]
-        chosen = (ready or heads)[0]
-        yield chosen
-        left = [[name for name in way if name != chosen] for way in left]
+        ready = [head for head in heads if not any(head[0] == name for way in left for name, _ in way[1:])]
+        cheap = [head for head in heads if is_cheap(head[1])]
+        chosen = (ready or cheap or heads)[0][0]
+        yield tuple(way[0][1] for way in left if way and way[0][0] == chosen)
+        left = [way[1:] if way and way[0][0] == chosen else way for way in left]
+
+
+Joined = tuple[StepSpec, list[dict[str, str]]]
+"""A step's data for all its places, and for each place what its answers are called there."""
+
+
+def _join_of(kind: str) -> Callable[[Sequence[StepSpec], Sequence[StepSpec]], Joined] | None:
+    return getattr(kind_named(kind), "joined_spec", None)
+
+
+def joined(plan: Plan, asked: Callable[[int], Sequence[Place]], at: int) -> Joined:
+    """The data of a step for all whom it is asked; ``asked`` gives the places of a step that count now.
+
+    What an earlier step of its kind asks already is not asked again.
+    """
+    step = plan.steps[at]
+    specs = [plan.spec(place) for place in asked(at) or step.places]
+    join = _join_of(step.kind) if step.is_one else None
+    if join is None:
+        return specs[0], [{each.name: each.name for each in spec.asks_for()} for spec in specs]
+    before = [n for n in range(at) if plan.steps[n].kind == step.kind and asked(n)]
+    return join(specs, [joined(plan, asked, n)[0] for n in before])
 
 
 class Effort(NamedTuple):
@@ -101,13 +147,9 @@ class Effort(NamedTuple):
 
 
 def data_asked(plan: Plan) -> list[Asked]:
-    """Every datum that the plan asks for, each as often as it is asked."""
-    found: list[Asked] = []
-    for planned in plan.steps:
-        specs = [plan.spec(place) for place in planned.places]
-        asked = [each._replace(place=()) for spec in specs for each in spec.asks_for()]
-        found += list(dict.fromkeys(asked)) if planned.is_one else asked[: len(specs[0].asks_for())]
-    return found
+    """Every datum that the plan asks for, each as often as it is asked; steps with a condition are counted."""
+    specs = (joined(plan, lambda n: plan.steps[n].places, at)[0] for at in range(len(plan.steps)))
+    return [each._replace(name=each.name.partition(AGAIN)[0], place=()) for spec in specs for each in spec.asks_for()]
 
 
 def effort(plan: Plan) -> Effort:

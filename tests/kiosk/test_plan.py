@@ -22,10 +22,10 @@ def troubles(plan: Plan, services: Sequence[Service]) -> list[str]:
     asked = effort(plan)
     if asked.reads > 1 or asked.signatures > 1 or asked.payments > 1:
         found.append(f"done twice: {asked}")
-    alone = Counter({each: 1 for service in services for each in data_asked(plan_of([service]))})
+    alone = {each for service in services for each in data_asked(plan_of([service]))}
     if twice := {each: n for each, n in Counter(data_asked(plan)).items() if n > 1}:
         found.append(f"asked twice: {sorted(twice)}")
-    if alone.keys() != set(data_asked(plan)):
+    if alone != set(data_asked(plan)):
         found.append("another datum is asked than one after the other would ask")
     for part, service in enumerate(plan.services):
         steps = [place.step for planned in plan.steps for place in planned.places if place.part == part]

@@ -18,6 +18,7 @@ from kiosk.journey.fields.registry import PAGES
 from kiosk.journey.fields.together import ask_together, longest_of
 from kiosk.journey.fields.vehicles import plates
 from kiosk.pages import Fact
+from kiosk.planning.plan import AGAIN
 from kiosk.text import NOTHING, Text, text
 
 
@@ -79,24 +80,21 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
             yield Finding(("plates", number), f"no kind of plate {plate!r}", one_of(known, plate))
 
 
-def joined_spec(specs: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
-    """One form with every field of several, those that ask the same once; what each calls its answers in it."""
+def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
+    """One form with every field of several, those that ask the same once; what each calls its answers in it.
+
+    What the forms ``before`` ask is not asked again.
+    """
+    known = [field for spec in before for field in spec.fields]
     fields: list[FormField] = []
     names: list[dict[str, str]] = []
     for spec in specs:
         called: dict[str, str] = {}
         for field in spec.fields:
-            there = next(
-                (
-                    f
-                    for f in fields
-                    if f.name.partition("__")[0] == field.name and (f.kind, f.keys) == (field.kind, field.keys)
-                ),
-                None,
-            )
+            alike = [f for f in (*known, *fields) if f.name.partition(AGAIN)[0] == field.name]
+            there = next((f for f in alike if (f.kind, f.keys) == (field.kind, field.keys)), None)
             if there is None:
-                taken = sum(f.name.partition("__")[0] == field.name for f in fields)
-                there = structs.replace(field, name=f"{field.name}__{taken}" if taken else field.name)
+                there = structs.replace(field, name=f"{field.name}{AGAIN}{len(alike)}" if alike else field.name)
                 fields.append(there)
             called[field.name] = there.name
         names.append({a.name: called[_field_of(spec, a)] + a.name[len(_field_of(spec, a)) :] for a in spec.asks_for()})
