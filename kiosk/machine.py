@@ -33,6 +33,7 @@ from kiosk.messages.visits import VisitKey
 from kiosk.newest_catalogue import read_catalogue
 from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
+from kiosk.payments import Payments
 from kiosk.peripherals import Peripherals
 from kiosk.roster import CAMERA
 from kiosk.slip_tries import SlipTries
@@ -156,6 +157,7 @@ class Machine:
             known_keys=self.hub_keys,
         )
         self.watch = CaseWatch(self.link, self.publish, self.outbox, on_receipt=self.timekeeper.receipt_kept)
+        self.payments = Payments(self.journal, self.outbox, self.ask, self.publish)
         carrier, self.files = carriers_for(hub, self.link.http, self.clock, self.config.machine.id)
         self.forwarder = Forwarder(
             self.outbox,
@@ -298,6 +300,7 @@ class Machine:
     def _link_changed(self, state: LinkState) -> None:
         if self.link.online:
             self.forwarder.network_up()
+            self.payments.nudge()
         self.watch.link_changed()
         self.changes.link_changed(state, is_online=self.link.online)
 

@@ -61,6 +61,8 @@ class Visit:
         self.filed: list[FiledCase] = []
         self.rated: set[str] = set()
         """Receipt numbers: a case is rated once (一次一评)."""
+        self.paid: set[str] = set()
+        """Cases of which the hub has said that their fees are paid."""
         self.typed: dict[str, dict[str, str]] = {}
         """What was typed and chosen, by service and field: leaving a page does not lose it."""
         self.knows_no_slip = False
@@ -347,6 +349,8 @@ class Visit:
             self._added = None
         self.portrait = b""
         self.filed.clear()
+        self.paid.clear()
+        self.machine.payments.release()
         self.typed.clear()
         self._drawn = self._behind = None
 

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 import structlog
 import trio
 
 from kiosk.citizen import Citizen, Script, turn_wanted
-from kiosk.pages import Answer, Page, Presenter, Settings, restored
+from kiosk.messages.address import is_loopback_host
+from kiosk.pages import Answer, Page, Presenter, Receipt, Settings, restored
 from kiosk.threads import in_thread
 
 log = structlog.get_logger()
@@ -44,7 +47,7 @@ class ScriptedPresenter:
         self._shots = shots
         self._page: Page | None = None
         self._changed = trio.Event()
-        self._turned = ""
+        self._turned = self._scanned = ""
         self._photographed: set[str] = set()
         self._picture: Path | None = None
 
@@ -111,6 +114,7 @@ class ScriptedPresenter:
             for control in self.citizen.controls(page):
                 await act(control.socket, control.do, control.arguments)
             await self._turn(page)
+            await self._pay(page)
             answer = self.citizen.decide(page)
             if answer is not None:
                 return answer
@@ -122,6 +126,13 @@ class ScriptedPresenter:
         if wanted and self.citizen.script.turn and wanted != self._turned:
             self._turned = wanted
             await act(self.citizen.script.turn, "turn", {"to": wanted})
+
+    async def _pay(self, page: Page) -> None:
+        """With the bench's phone: a code of the reference acquirer on this computer, and no other."""
+        code = next((block.qr for block in page.blocks if isinstance(block, Receipt)), "") if page.kind == "pay" else ""
+        if code and code != self._scanned and is_loopback_host(urlsplit(code).hostname or ""):
+            self._scanned = code
+            await in_thread(_scan, code)
 
     def update(self, page: Page) -> None:
         """The page has changed: look again."""
@@ -144,6 +155,13 @@ class ScriptedPresenter:
         self._page, self._turned = None, ""
         if self._inner is not None:
             self._inner.forget(then)
+
+
+def _scan(code: str) -> None:
+    try:
+        httpx.post(code, timeout=10)
+    except httpx.HTTPError as error:
+        log.warning("not_paid", error=type(error).__name__)
 
 
 async def act(socket: str, verb: str, arguments: dict[str, Any]) -> None:

@@ -133,10 +133,14 @@ async def note_closed(conn: AsyncConnection, order: Order) -> None:
 async def end(
     conn: AsyncConnection, order: Order, ends: Mapping[str, str], now: datetime, *, interrupted: bool
 ) -> None:
-    """The visit is over. ``ends``: case to ``produced``, ``filed`` (the department decides) or ``none``."""
-    await conn.execute(
-        "update payment set ended_at = coalesce(ended_at, %s) where order_no = %s", [now, order.order_no]
-    )
+    """The visit is over. ``ends``: case to ``produced``, ``filed`` (the department decides) or ``none``.
+
+    Without ``ends`` nobody waits for the money any more; what is paid all the same has no end yet.
+    """
+    if ends or order.state != "paid":
+        await conn.execute(
+            "update payment set ended_at = coalesce(ended_at, %s) where order_no = %s", [now, order.order_no]
+        )
     for case_id, outcome in ends.items():
         if outcome == "produced":
             await _item(conn, order.order_no, case_id, "produced", ("paid",))
@@ -148,6 +152,7 @@ async def end(
         elif order.state == "paid":
             wait = RESUMED_WITHIN if interrupted else _AT_ONCE
             await owe_back(conn, order.order_no, "not_produced", now, case_id=case_id, wait=wait)
+            await _task_for_filed(conn, order.order_no, case_id, now)
     if order.state != "paid" and "produced" in ends.values():
         await raise_task(conn, order.order_no, "produced_unpaid", "the machine made it without money", now)
 
@@ -165,6 +170,13 @@ async def _decided_before(conn: AsyncConnection, case_id: str, now: datetime) ->
     row = await rows.fetchone()
     if row and row[0] != "delivered":
         await decided(conn, case_id, is_accepted=row[0] != "not_accepted", now=now)
+
+
+async def _task_for_filed(conn: AsyncConnection, order_no: str, case_id: str, now: datetime) -> None:
+    """The department has taken a case whose thing did not come out: a person sees to it, the money goes back."""
+    rows = await conn.execute("select 1 from case_file where key = %s and state <> 'not_accepted'", [case_id])
+    if await rows.fetchone():
+        await raise_task(conn, order_no, "filed_not_produced", case_id, now)
 
 
 async def decided(conn: AsyncConnection, case_id: str, *, is_accepted: bool, now: datetime) -> None:

@@ -23,14 +23,14 @@ _log = structlog.get_logger()
 
 async def payment(hub: Hub, question: PaymentQuestion, kiosk_id: str) -> PaymentAnswer:
     """Raises InvalidMessage for what is no order of this machine, or no price of ours."""
-    if hub.acquirer is None:
-        return PaymentAnswer("unavailable", reason="no_acquirer")
-    if question.action == "open":
-        return await _open(hub, hub.acquirer, question, kiosk_id)
     order = await _own(hub, question.order, kiosk_id)
-    if order is None:
+    if order is None and question.action != "open":
         # The machine died before the order came here: there is nothing to end.
         return PaymentAnswer("closed", reason="never_made")
+    if hub.acquirer is None:
+        return PaymentAnswer("unavailable", reason="no_acquirer")
+    if question.action == "open" or order is None:
+        return await _open(hub, hub.acquirer, question, kiosk_id)
     if question.action == "ask":
         return await _ask(hub, hub.acquirer, order.order_no)
     return await _end(hub, hub.acquirer, order.order_no, question)

@@ -139,7 +139,10 @@ def _set_up(stage: Stage, report: Report) -> Iterator[Stage]:
 
 
 def _start_hub(stage: Stage) -> None:
-    hub = stage.start_child("hub", [command("hub"), "demo", "--data", str(stage.folder / "hub"), "--today", DEMO_DATE])
+    money = ["-m", "hub.acquirer", "--folder", str(stage.folder / "acquirer"), "--today", DEMO_DATE]
+    stage.ready["acquirer"] = stage.start_child("acquirer", [sys.executable, *money]).wait_ready(READY_S)
+    options = ["--today", DEMO_DATE, "--acquirer", stage.ready["acquirer"]["settings"]]
+    hub = stage.start_child("hub", [command("hub"), "demo", "--data", str(stage.folder / "hub"), *options])
     stage.ready["hub"] = hub.wait_ready(HUB_READY_S)
 
 

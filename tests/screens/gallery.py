@@ -222,6 +222,7 @@ def trouble_pages(traffic: T) -> dict[str, Page]:
         action("again", "没有，打印副本", "No: print a copy", style="primary", icon="printer"),
     )
     return {
+        **money_pages(),
         "home_card_left": home(Notice(level="warn", icon="identification-card", text=text("home.take_card"), detail=text("home.take_card_lead"))),
         "never_accepted": step("line", T("交通管理", "Traffic"), 0, refused(text("health.not_filed_enrol")), steps=(), actions=(EXIT, BACK)),
         "no_date": step("line", T("交通管理", "Traffic"), 0, refused(text("health.no_date")), steps=(), actions=(EXIT, BACK)),
@@ -237,6 +238,26 @@ def trouble_pages(traffic: T) -> dict[str, Page]:
         "slip_wait": step("slip_wait", text("slip_code.title"), 0, Hero(icon="hourglass-medium", level="info", title=text("slip_code.wait"), lead=text("slip_code.wait_lead", minutes=3)), steps=(), actions=(EXIT, BACK, Action(id="card", label=text("progress.by_card"), style="primary", icon="identification-card"))),
         "guide_pin": step("guide_pin", text("guide.pin_title"), 1, Field(name="guide_pin", label=text("maintenance.pin_label"), keys="pin", error=text("maintenance.pin_missing"), max_length=12), lead=text("maintenance.pin_lead")),
         "print_waits": Page(kind="printing", layout="full", title=text("print.printing"), blocks=(Hero(icon="printer", level="warn", busy=True, title=text("print.printing"), lead=text("print.waits_safe", lead=text("print.waits_stalled"))),)),
+    }  # fmt: skip
+
+
+def money_pages() -> dict[str, Page]:
+    """The payment code of three services at once, and what is said when nobody knows whether it was paid."""
+    code = Receipt(
+        label=text("pay.sum"), number="¥ 180.00", qr="https://pay.example/c/7Hq2bX91kTz0", note=text("pay.how")
+    )
+    fees = (
+        ("补领居民身份证", "Replace ID card", 4000),
+        ("补领驾驶证", "Replace driving licence", 2000),
+        ("补发普通护照", "Replace passport", 12000),
+    )
+    rows = tuple(Fact(label=T(zh, en), value=same(f"¥ {fen / 100:.2f}")) for zh, en, fen in fees)
+    scan = Hero(icon="device-mobile", level="info", title=text("pay.scan"), lead=text("pay.scan_lead"), busy=True)
+    not_now = Action(id="back", label=text("pay.not_now"), style="secondary", icon="caret-left")
+    unknown = Hero(icon="clock", level="warn", title=text("pay.unknown"), lead=text("pay.unknown_lead"))
+    return {
+        "pay": step("pay", text("pay.title"), 3, scan, code, Facts(title=text("pay.for"), rows=rows), lead=text("pay.lead"), actions=(EXIT, not_now)),
+        "pay_unknown": Page(kind="pay_unknown", layout="full", title=text("pay.unknown"), blocks=(unknown,), actions=(NEXT,)),
     }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Counter:
         self.printer = Ended.PRINTED
         self.papers: list[str] = []
         machine.ask = self._ask  # type: ignore[method-assign]
+        machine.payments._ask = self._ask
         machine.peripherals.call = self._call  # type: ignore[method-assign]
 
     def steps(self, key: str, *steps: Mapping[str, Any] | str, **service: Any) -> None:

@@ -1,0 +1,89 @@
+"""Money at the real machine: a real order at a real acquirer, paid by the bench's phone, ended whatever happens."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+import trio
+
+from kiosk import running
+from kiosk.catalogue.kinds import spec_type
+from kiosk.commands.walking import Walking
+from kiosk.machine import Machine
+from tests.kiosk.machine.conftest import World
+from tests.waiting import HANG_S, comes_true
+
+STATES = "select item.state from payment_item item join payment using (order_no) order by made_at desc limit 1"
+
+
+def paying(machine: Machine) -> Machine:
+    """T01 with a step pay before it is filed."""
+    services = machine.catalogue.services
+    steps = [step for step in services["T01"].steps if step.kind != "pay"]
+    at = next(n for n, step in enumerate(steps) if step.kind == "file")
+    steps.insert(at, msgspec.convert({"kind": "pay"}, spec_type("pay")))
+    services["T01"] = msgspec.structs.replace(services["T01"], steps=tuple(steps))
+    return machine
+
+
+def state_at_hub(world: World) -> str:
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        row = conn.execute(STATES).fetchone()
+    return row[0] if row else ""
+
+
+async def visit(world: World, presenter: Any, until: str = "") -> None:
+    """One visit; with ``until`` the machine is stopped at that page, as one that is killed would be."""
+    machine = paying(world.machine(presenter))
+    with trio.move_on_after(HANG_S) as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(running.run, machine, visits=1))
+            while until and until not in world.pages():
+                await trio.sleep(0.02)
+            if until:
+                nursery.cancel_scope.cancel()
+    assert not scope.cancelled_caught, f"pages: {world.pages()}, last lines: {world.lines[-5:]}"
+
+
+async def next_start(world: World, said: str) -> dict[str, Any]:
+    """The machine comes back, serves nobody, and has told the hub what came of the payment."""
+    world.lines.clear()
+    machine = paying(world.machine(Walking(world.script("wang"), None, None)))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(running.run, machine)
+        await comes_true(lambda: bool(world.of("payment")), "the open payment is resolved at the start")
+        nursery.cancel_scope.cancel()
+    line = world.of("payment")[0]
+    assert line["state"] == said
+    return line
+
+
+async def test_paid_with_a_phone_filed_and_accepted(world: World) -> None:
+    await visit(world, Walking(world.script("wang", "T01"), None, None))
+    assert [kind for kind in world.pages() if kind.startswith("pa")] == ["pay_asking", "pay", "paid"]
+    if not world.of("payment"):
+        await next_start(world, "paid")
+    await comes_true(lambda: state_at_hub(world) == "produced", "the department's acceptance is what was paid for")
+
+
+@pytest.mark.parametrize(("page", "said", "ends"), [("pay", "closed", "unpaid"), ("paid", "paid", "refund_due")])
+async def test_machine_that_dies_while_paying_resolves_it_at_its_next_start(
+    world: World, page: str, said: str, ends: str
+) -> None:
+    walking = Walking(world.script("wang", "T01"), None, None)
+    if page == "pay":
+        walking._scanned = "nobody pays"
+        walking._pay = _pays_not  # type: ignore[method-assign]
+    await visit(world, walking, until=page)
+    await next_start(world, said)
+    assert state_at_hub(world) == ends
+    books = httpx.get(f"{world.stage.ready['acquirer']['url']}/bench/orders").json()
+    assert books == [], "no code of before can be paid any more"
+
+
+async def _pays_not(_page: Any) -> None: ...
