@@ -1,12 +1,14 @@
 """The catalogue by which this hub judges: the one that was published last, else the one that came with the program.
 
-Every version that was ever published stays in the database; processes look again every few seconds.
+Every version that was ever published stays in the database, for cases that were filed by it; processes look again every
+few seconds, and read it anew when a new day begins.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +22,15 @@ from hub.departments import departments
 from hub.fleet import CannotBe
 from kiosk.catalogue.check import require_clean
 from kiosk.catalogue.kinds import any_kind
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped
+from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped, version_of
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import Signed, is_older, read_signed
+from kiosk.clock import local
 
 _NEWEST = "select id, files, instead_of from published_catalogue order by id desc limit 1"
+_NAMED = "select id, files, instead_of from published_catalogue where version = %s order by id desc limit 1"
+_MOST_KEPT = 8
+_FOLDER = Path("published catalogue")
 _log = structlog.get_logger()
 
 
@@ -41,42 +47,87 @@ class Published(NamedTuple):
 
 
 class InForce:
-    """What is in force in this process."""
+    """What is in force in this process, as it is on ``day``."""
 
-    def __init__(self, now: Published) -> None:
-        self.now = now
+    def __init__(self, now: Published, day: date) -> None:
+        self.now, self._day = now, day
+        self._others: dict[tuple[str, date], Catalogue] = {}
 
-    async def look(self, conn: AsyncConnection) -> None:
-        """Takes what was published since; one that cannot be used is named, and the one in force stays."""
+    async def look(self, conn: AsyncConnection, today: date) -> None:
+        """Takes what was published since, and a new day; one that cannot be used is named, the one in force stays."""
         rows = await conn.execute(_NEWEST)
         row = await rows.fetchone()
-        if row is None or row[0] == self.now.number:
+        is_published = row is not None and row[0] != self.now.number
+        if not is_published and today == self._day:
             return
         try:
-            self.now = _read(*row)
-            _log.info("catalogue_in_force", version=self.now.catalogue.version, published=self.now.number)
+            self.now = await (asyncio.to_thread(_read, row, today) if row and is_published else self._on(today))
+            self._day = today
+            _log.info(
+                "catalogue_in_force", version=self.now.catalogue.version, published=self.now.number, day=f"{today}"
+            )
         except CatalogueError as error:
-            _log.error("catalogue_unusable", published=row[0], error=str(error))
+            _log.error("catalogue_unusable", published=row[0] if row else 0, error=str(error))
+
+    async def _on(self, day: date) -> Published:
+        folder = _FOLDER if self.now.number else shipped()
+        return self.now._replace(catalogue=await asyncio.to_thread(parse, folder, self.now.files, any_kind, day))
+
+    async def of_case(self, conn: AsyncConnection, version: str, day: date) -> Catalogue:
+        """The catalogue by which a case was filed: of the version that it names, on its day; else the present one."""
+        if (version, day) == (self.now.catalogue.version, self._day):
+            return self.now.catalogue
+        if (version, day) not in self._others:
+            if len(self._others) >= _MOST_KEPT:
+                self._others.clear()
+            self._others[version, day] = await self._named(conn, version, day)
+        return self._others[version, day]
+
+    async def _named(self, conn: AsyncConnection, version: str, day: date) -> Catalogue:
+        if version == self.now.catalogue.version:
+            files: Mapping[str, bytes] | None = self.now.files
+        else:
+            rows = await conn.execute(_NAMED, [version])
+            row = await rows.fetchone()
+            files = _bytes(row[1]) if row else _shipped_as(version)
+        if files is None:
+            return self.now.catalogue
+        try:
+            return await asyncio.to_thread(parse, _FOLDER, files, any_kind, day)
+        except CatalogueError as error:
+            _log.error("catalogue_unusable", version=version, error=str(error))
+            return self.now.catalogue
 
 
-def at_start(dsn: str) -> InForce:
+def at_start(dsn: str, today: date) -> InForce:
     """What is in force now. Raises CatalogueError in one line for one with mistakes."""
     with psycopg.connect(dsn) as conn:
         row = conn.execute(_NEWEST).fetchone()
-    return InForce(_read(*row) if row else _shipped())
+    return InForce(_read(row, today) if row else _shipped(today), today)
 
 
-def _read(number: int, texts: Mapping[str, str], instead_of: str) -> Published:
-    return _judged(number, Path("published catalogue"), {n: text.encode() for n, text in texts.items()}, instead_of)
+def _bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in texts.items()}
 
 
-def _shipped() -> Published:
-    return _judged(0, shipped(), read_folder(shipped()))
+def _shipped_as(version: str) -> Mapping[str, bytes] | None:
+    """The files that came with the program where they are of this version."""
+    files = read_folder(shipped())
+    return files if version_of(files) == version else None
 
 
-def _judged(number: int, folder: Path, files: Mapping[str, bytes], instead_of: str = "") -> Published:
-    require_clean(folder, files, any_kind)
-    return Published(number, parse(folder, files, any_kind), files, instead_of)
+def _read(row: Sequence[Any], today: date) -> Published:
+    number, texts, instead_of = row
+    return _judged(number, _FOLDER, _bytes(texts), today, instead_of)
+
+
+def _shipped(today: date) -> Published:
+    return _judged(0, shipped(), read_folder(shipped()), today)
+
+
+def _judged(number: int, folder: Path, files: Mapping[str, bytes], today: date, instead_of: str = "") -> Published:
+    require_clean(folder, files, any_kind, today)
+    return Published(number, parse(folder, files, any_kind, today), files, instead_of)
 
 
 async def publish(
@@ -87,13 +138,14 @@ async def publish(
     ``verify_keys``: the hub's public keys by suite: any of them may have signed it. The same catalogue again changes
     nothing; an older one is taken when it was signed to take the place of the present one.
     """
-    fresh = read_signed(folder, verify_keys, any_kind)
+    today = local(at).date()
+    fresh = read_signed(folder, verify_keys, any_kind, today)
     if unknown := next(_asks_too_much(fresh.catalogue), ""):
         raise CannotBe(f"{folder}: {unknown}")
     await conn.execute("lock table published_catalogue in exclusive mode")
     rows = await conn.execute(_NEWEST)
     row = await rows.fetchone()
-    present = _read(*row) if row else _shipped()
+    present = _read(row, today) if row else _shipped(today)
     version, texts = fresh.catalogue.version, _texts(fresh.files)
     if row and texts == _texts(present.files):
         return version

@@ -75,7 +75,7 @@ def make_hub(
         return await extras.faults(hub)()
 
     gateway, jobs = Gateway(pool, {**departments(), **remote}, faults), work.make_jobs(dsn)
-    hub = Hub(pool, keys, clock, at_start(dsn), gateway, jobs, names=names, acquirer=acquirer)
+    hub = Hub(pool, keys, clock, at_start(dsn, clock.today()), gateway, jobs, names=names, acquirer=acquirer)
     return hub
 
 
@@ -163,7 +163,7 @@ async def _catalogue(hub: Hub) -> None:
     while True:
         try:
             async with hub.pool.connection() as conn:
-                await hub.in_force.look(conn)
+                await hub.in_force.look(conn, hub.clock.today())
         except psycopg.Error as error:
             _log.error("catalogue_unknown", error=type(error).__name__)
         await asyncio.sleep(_CATALOGUE_EVERY_S)

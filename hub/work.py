@@ -6,6 +6,7 @@ Every job may run twice (a process may die in the middle), so each one looks fir
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -22,7 +23,9 @@ from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
 from hub.payments.prices import must_be_paid
+from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import is_older
+from kiosk.clock import local
 from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
 from kiosk.messages.envelope import parse_header
@@ -40,6 +43,7 @@ class ServiceNotKnownYet(Exception):
     """The machine that filed it has a newer catalogue than this hub, which will have it some day."""
 
 
+_FILED_AT_MOST_AGO = timedelta(days=92)
 MAX_FORM_BYTES = 1024 * 1024
 _AWAY = (
     DepartmentDown,
@@ -198,7 +202,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
 
 
 async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
-    service = hub.catalogue.services.get(form.service)
+    service = await _service_of(hub, form)
     if service is None or service.department not in hub.gateway.departments:
         if is_older(hub.catalogue.version, form.catalogue_version):
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
@@ -217,6 +221,16 @@ async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
     except EffectUnknown as error:
         _log.error("effect_unknown", line=service.department, effect=f"{error}", service=service.key, key=key)
         raise
+
+
+async def _service_of(hub: Hub, form: CaseForm) -> Service | None:
+    """As it was on the day of filing in the catalogue that the case names; today's where this hub has none."""
+    today = hub.clock.today()
+    # Which day it was, the machine says: what it says of long ago, or of tomorrow, is not believed.
+    day = max(today - _FILED_AT_MOST_AGO, min(local(form.filed_at).date(), today))
+    async with hub.pool.connection() as conn:
+        filed_by = await hub.in_force.of_case(conn, form.catalogue_version, day)
+    return filed_by.services.get(form.service) or hub.catalogue.services.get(form.service)
 
 
 async def _is_paid(hub: Hub, key: str) -> bool:

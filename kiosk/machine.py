@@ -12,6 +12,7 @@ import trio
 
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue.loader import CatalogueError
+from kiosk.catalogue.model import Catalogue
 from kiosk.changes import Changes
 from kiosk.chips import header_chips
 from kiosk.clock import Clock, local
@@ -30,7 +31,7 @@ from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.messages.fleet import Heartbeat
 from kiosk.messages.visits import VisitKey
-from kiosk.newest_catalogue import read_catalogue
+from kiosk.newest_catalogue import CatalogueInForce
 from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
 from kiosk.payments import Payments
@@ -81,7 +82,7 @@ class Machine:
         self.changes = Changes(self.publish)
         self._open_store()
         try:
-            self.catalogue = read_catalogue(config, self.values)
+            self.catalogue_in_force = CatalogueInForce(config, self.values, self.clock)
             self.vault = open_vault(self.store)
             self._build_hub_link()
         except (StoreError, CatalogueError):
@@ -118,6 +119,9 @@ class Machine:
         self.visit_key: Callable[[], VisitKey | None] = nobodys_key
         """What a question about the person carries who is being served."""
         self.slip_tries = SlipTries(self.clock.monotonic)
+        in_force = self.catalogue_in_force
+        in_force.fetch, in_force.on_alarm = self._hubs_catalogue, self.alarm
+        in_force.is_quiet, in_force.on_switch = (lambda: self.is_quiet), self._catalogue_switched
 
     def _open_store(self) -> None:
         store = self.config.store
@@ -183,6 +187,11 @@ class Machine:
         )
 
     # -- what steps and pages ask of the machine ------------------------------------------------------------------
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The one in force: another only when nobody is served."""
+        return self.catalogue_in_force.now
 
     def publish(self, event: str, /, **facts: Any) -> None:
         """One status line; never anything personal."""
@@ -303,6 +312,13 @@ class Machine:
             self.payments.nudge()
         self.watch.link_changed()
         self.changes.link_changed(state, is_online=self.link.online)
+
+    async def _hubs_catalogue(self, tag: str) -> tuple[bytes, str] | None:
+        return await self.link.catalogue(tag) if self.link.online else None
+
+    def _catalogue_switched(self) -> None:
+        self.publish("catalogue", version=self.catalogue.version)
+        self.changes.refresh_page()
 
     def heartbeat(self) -> Heartbeat:
         """How this machine is, for the city."""

@@ -44,7 +44,10 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
 def _start_what_runs_beside(machine: Machine, nursery: trio.Nursery) -> None:
     if machine.vision:
         nursery.start_soon(machine.vision.run)
-    parts = (machine.timekeeper, machine.link, machine.forwarder, machine.watch, machine.payments, Upkeep(machine))
+    parts = (
+        *(machine.timekeeper, machine.link, machine.forwarder, machine.watch, machine.payments),
+        *(machine.catalogue_in_force, Upkeep(machine)),
+    )
     for part in parts:
         nursery.start_soon(part.run)
 

@@ -59,6 +59,7 @@ class Visits:
     async def one_visit(self) -> None:
         """From the home page to the wipe, whatever happens in between."""
         machine = self._machine
+        machine.catalogue_in_force.take()
         visit = Visit(machine, Settings())
         machine.visit_key, machine.presenter.on_touch = visit.key, visit.touched
         reason = "stopped"

@@ -223,6 +223,11 @@ def _toml(path: Path, raw: bytes) -> dict:
         raise CatalogueError(str(error)) from error
 
 
+def version_of(files: Mapping[str, bytes]) -> str:
+    """The version of these files. Raises CatalogueError."""
+    return str(_toml(Path(HEAD), files[HEAD]).get("version", ""))
+
+
 def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of every catalogue file by relative path, as a manifest lists them."""
     return {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items() if name != MANIFEST}

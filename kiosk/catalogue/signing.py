@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,41 +47,69 @@ class Signed(NamedTuple):
     catalogue: Catalogue
     files: Mapping[str, bytes]
     instead_of: str
+    folder: Path = Path("catalogue")
+
+    def on(self, day: date) -> Catalogue:
+        """The same as it is on another day. Raises CatalogueError."""
+        return parse(self.folder, self.files, day=day)
 
 
-def read_signed(folder: Path, verify_keys: Mapping[str, str | Sequence[str]], type_of: TypeOf = spec_type) -> Signed:
-    """The catalogue of a folder, as one of these keys (public, by suite) has signed it.
+def read_signed(
+    folder: Path,
+    verify_keys: Mapping[str, str | Sequence[str]],
+    type_of: TypeOf = spec_type,
+    day: date | None = None,
+) -> Signed:
+    """The catalogue of a folder, as one of these keys (public, by suite) has signed it, on ``day`` (today).
 
     ``type_of`` as in ``loader.load``. Raises CatalogueError naming the first difference, or the first mistake.
     """
-    files = read_folder(folder, private=True)
+    return judged(folder, read_folder(folder, private=True), verify_keys, type_of, day)
+
+
+def judged(
+    folder: Path,
+    files: Mapping[str, bytes],
+    verify_keys: Mapping[str, str | Sequence[str]],
+    type_of: TypeOf = spec_type,
+    day: date | None = None,
+) -> Signed:
+    """The same of files with their manifest, wherever they come from; ``folder`` names them. Raises CatalogueError."""
     manifest = _manifest(folder, files, verify_keys)
     found = digests_of(files)
     for name in sorted(found.keys() | manifest.files.keys()):
         if found.get(name) != manifest.files.get(name):
             raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
-    require_clean(folder, files, type_of)
-    catalogue = parse(folder, files, type_of)
+    require_clean(folder, files, type_of, day)
+    catalogue = parse(folder, files, type_of, day)
     if catalogue.version != manifest.version:
         raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
-    return Signed(catalogue, files, manifest.instead_of)
+    return Signed(catalogue, files, manifest.instead_of, folder)
 
 
 def require_signed(
     folder: Path, verify_key: str | Sequence[str], suite: str = DEFAULT, *, newest: str = ""
 ) -> Catalogue:
-    """The catalogue of a folder, as it was signed. Raises CatalogueError naming the first difference.
+    """The catalogue of a folder, as it was signed, and not older than ``newest``.
 
-    ``newest``: the version that this machine has had; an older one is taken only when it was signed to take its place.
+    Raises CatalogueError naming the first difference.
     """
     signed = read_signed(folder, {suite: verify_key})
+    require_not_older(folder, signed, newest)
+    return signed.catalogue
+
+
+def require_not_older(folder: Path, signed: Signed, newest: str) -> None:
+    """Refuses one older than ``newest``, which this machine has had, unless it was signed to take its place.
+
+    Raises CatalogueError.
+    """
     version = signed.catalogue.version
     if newest and signed.instead_of != newest and is_older(version, newest):
         raise CatalogueError(
             f"{folder}: version {version} is older than {newest}, which this machine has had; take the newer "
             f"one, or let the city sign this one for going back (kiosk catalogue sign --instead-of {newest})"
         )
-    return signed.catalogue
 
 
 def is_older(version: str, than: str) -> bool:
@@ -93,7 +122,7 @@ def _parts(version: str) -> list[tuple[int, int, str]]:
     return [(0, int(digits), "") if digits else (1, 0, word) for digits, word in found]
 
 
-def _manifest(folder: Path, files: dict[str, bytes], verify_keys: Mapping[str, str | Sequence[str]]) -> Manifest:
+def _manifest(folder: Path, files: Mapping[str, bytes], verify_keys: Mapping[str, str | Sequence[str]]) -> Manifest:
     if MANIFEST not in files:
         raise CatalogueError(f"{folder}: not signed; sign it with kiosk catalogue sign")
     trouble: Exception | None = None

@@ -164,8 +164,8 @@ class Machine:
         receipts.verify_receipt(receipt, self.hub.said["verify_key"], key=sent.key, sha256=sent.digest)
         return receipt
 
-    def file_case(self, person: str, service: str, receipt_number: str) -> Sealed:
-        sent = self.envelope("case", case_form(person, service, receipt_number))
+    def file_case(self, person: str, service: str, receipt_number: str, version: str = "2027.01") -> Sealed:
+        sent = self.envelope("case", case_form(person, service, receipt_number, version))
         self.deliver(sent)
         return sent
 
@@ -222,12 +222,12 @@ def number_of(person: str) -> str:
     return PEOPLE[person]["card"]["number"]
 
 
-def case_form(person: str, service: str, receipt_number: str) -> bytes:
+def case_form(person: str, service: str, receipt_number: str, version: str = "2027.01") -> bytes:
     card = {k: v for k, v in PEOPLE[person]["card"].items() if k in content.Applicant.__struct_fields__}
     return content.encode_content(
         content.CaseForm(
             service=service,
-            catalogue_version="2027.01",
+            catalogue_version=version,
             receipt_number=receipt_number,
             applicant=msgspec.convert(card, content.Applicant),
             answers={"phone": "13800000000"},

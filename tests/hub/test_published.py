@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from hub.published import InForce, Published
+from kiosk.catalogue.kinds import any_kind
+from kiosk.catalogue.loader import parse, read_folder
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key, verify
 from tests.catalogues import copied, example, signed, write
@@ -64,6 +69,33 @@ def test_a_service_of_a_published_catalogue_is_judged_without_a_restart_and_by_t
     machine.file_case("li", "T02", "T02-later")
     machine.wait_for("T02-later", "not_accepted")
     assert machine.case("T02-later").states[-1].reasons == ["licence_free"]
+    machine.file_case("chen", "T02", "T02-filed-by-the-old-one", version="2027.02")
+    machine.wait_for("T02-filed-by-the-old-one", "accepted")
+
+
+def test_a_new_day_is_looked_at_without_a_restart_and_a_case_of_yesterday_keeps_its_rules(
+    hub: RunningHub, tmp_path: Path
+) -> None:
+    today, tomorrow = date(2027, 6, 30), date(2027, 7, 1)
+    dated = example().replace("icon =", "valid_from = 2027-07-01\nicon =", 1)
+    files = read_folder(copied(tmp_path / "dated", traffic__T02=dated))
+    now = Published(0, parse(tmp_path, files, any_kind, today), files)
+    in_force = InForce(now, today)
+
+    async def story() -> None:
+        async with await psycopg.AsyncConnection.connect(hub.dsn) as conn:
+            await conn.execute("delete from published_catalogue")
+            await in_force.look(conn, today)
+            assert in_force.now is now, "nothing is read twice"
+            await in_force.look(conn, tomorrow)
+            assert "T02" in in_force.now.catalogue.services
+            assert "T02" not in (await in_force.of_case(conn, "2027.02", today)).services
+            assert await in_force.of_case(conn, "2029.01", today) is in_force.now.catalogue, (
+                "of which nobody here knows"
+            )
+            await conn.rollback()
+
+    asyncio.run(story())
 
 
 def test_what_is_served_is_what_was_published_signed_for_the_machine_that_asks(
@@ -115,7 +147,8 @@ def test_one_with_mistakes_and_one_that_this_hubs_departments_cannot_carry_out_a
     write(folder / "traffic" / "T02.toml", example().replace("order = 20\n", 'order = 20\neffect = "licence_ended"\n'))
     signed(folder, own_key(hub))
     told = refused(publish(hub, folder))
-    assert "traffic/T02.toml: effect: traffic on this hub has licence_renewed, not licence_ended" in told
+    assert "traffic/T02.toml: effect: traffic on this hub has licence_renewed" in told
+    assert "not licence_ended; install it first" in told
 
 
 def test_a_hub_that_starts_anew_has_it_and_its_list_says_who_published_when(hub: RunningHub, machine: Machine) -> None:
