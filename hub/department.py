@@ -29,12 +29,16 @@ _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}
 
 
 class Application(msgspec.Struct, frozen=True):
-    """A case as it reaches a department; ``key`` makes asking twice harmless, ``day`` is that of its decision."""
+    """A case as it reaches a department; ``key`` makes asking twice harmless, ``day`` is that of its decision.
+
+    ``second``: the guardian or agent who came along, as ``answers["second_card"]`` says.
+    """
 
     key: str
     applicant: Applicant
     answers: dict[str, Any]
     day: date = date.min
+    second: Applicant | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):

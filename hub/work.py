@@ -26,9 +26,9 @@ from hub.payments.prices import must_be_paid
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
-from kiosk.messages.content import FORM_PART, CaseForm, Complaint, Rating, decode_content
-from kiosk.messages.encoding import InvalidMessage, decode_json
-from kiosk.messages.envelope import parse_header
+from kiosk.messages.content import FORM_PART, SECOND_PART, Applicant, CaseForm, Complaint, Rating, decode_content
+from kiosk.messages.encoding import InvalidMessage, decode, decode_json
+from kiosk.messages.envelope import Header, parse_header
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
@@ -95,6 +95,7 @@ class _Opened(NamedTuple):
     kiosk_id: str
     key: str
     content: CaseForm | Rating | Complaint
+    second: Applicant | None = None
 
 
 async def _open_envelope(context: JobContext, key: str) -> None:
@@ -130,15 +131,24 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     if row is None and (paper := await paper_copies.form_of(hub, conn, key)):
         return _Opened(paper.kiosk_id, key, paper.form)
     header = parse_header(decode_json(row[0] if row else b""))
-    form = next((part for part in header.parts if part.name == FORM_PART), None)
+    form = await _part(hub, conn, header, FORM_PART)
     if form is None:
         raise InvalidMessage("header.parts", f"no part {FORM_PART}")
-    if form.bytes > MAX_FORM_BYTES:
-        raise InvalidMessage("header.parts", f"a form has at most {MAX_FORM_BYTES} bytes")
-    sealed = await parcels.content(conn, form.sha256)
-    place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": FORM_PART, "suite": header.suite}
-    plain = hub.keys.open_with(header.suite, lambda private: unseal(sealed, private, **place))
-    return _Opened(header.kiosk_id, header.key, decode_content(header.kind, plain))
+    content = decode_content(header.kind, form)
+    second = await _part(hub, conn, header, SECOND_PART)
+    return _Opened(header.kiosk_id, header.key, content, decode(second, Applicant) if second else None)
+
+
+async def _part(hub: Hub, conn: AsyncConnection, header: Header, name: str) -> bytes | None:
+    """The plain bytes of a part, None where there is none. Raises SealBroken, InvalidMessage."""
+    part = next((part for part in header.parts if part.name == name), None)
+    if part is None:
+        return None
+    if part.bytes > MAX_FORM_BYTES:
+        raise InvalidMessage("header.parts", f"a {name} has at most {MAX_FORM_BYTES} bytes")
+    sealed = await parcels.content(conn, part.sha256)
+    place = {"kiosk_id": header.kiosk_id, "key": header.key, "part": name, "suite": header.suite}
+    return hub.keys.open_with(header.suite, lambda private: unseal(sealed, private, **place))
 
 
 async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None:
@@ -183,7 +193,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
     if not isinstance(opened.content, CaseForm):
         return
     try:
-        decision, line = await _decision(hub, key, opened.content)
+        decision, line = await _decision(hub, key, opened.content, opened.second)
     except psycopg.DataError:
         decision, line = Decision(accepted=False, reasons=["data_invalid"]), "hub"
     async with hub.pool.connection() as conn, conn.transaction():
@@ -201,7 +211,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
             await book.decided(conn, key, is_accepted=decision.accepted, now=hub.clock.now())
 
 
-async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
+async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None) -> tuple[Decision, str]:
     service = await _service_of(hub, form)
     if service is None or service.department not in hub.gateway.departments:
         if is_older(hub.catalogue.version, form.catalogue_version):
@@ -210,7 +220,7 @@ async def _decision(hub: Hub, key: str, form: CaseForm) -> tuple[Decision, str]:
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
     if must_be_paid(service) and not await _is_paid(hub, key):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
-    application = Application(key, form.applicant, form.answers)
+    application = Application(key, form.applicant, form.answers, second=second)
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
             decision = await department.decide(conn, service, application, hub.clock.today())

@@ -62,7 +62,7 @@ class RemoteDepartment(Department):
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
-        brought = Brought(service.key, application.applicant, application.answers, today)
+        brought = Brought(service.key, application.applicant, application.answers, today, application.second)
         body = msgspec.json.encode(brought)
         said = await self._call("PUT", f"/v1/applications/{application.key}", Said, content=body)
         if said.decision is None:

@@ -44,13 +44,14 @@ class DocumentsTold(msgspec.Struct, frozen=True):
     documents: Annotated[list[Document], Meta(max_length=1000)]
 
 
-class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409)."""
 
     service: Named
     applicant: Applicant
     answers: Annotated[dict[Word, Any], Meta(max_length=200)]
     today: date
+    second: Applicant | None = None
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -14,6 +14,11 @@ async def applicant_of(visit: Visit) -> Applicant:
     return _applicant(visit.card, await visit.added_addresses())
 
 
+def applicant_by(card: IdCard) -> Applicant:
+    """Who a card is, by what is printed on it."""
+    return _applicant(card, ())
+
+
 def _applicant(card: IdCard, added: tuple[str, ...] | None) -> Applicant:
     """``added`` in the chip's order; None when it could not be read."""
     return Applicant(

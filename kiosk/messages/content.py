@@ -15,6 +15,8 @@ from kiosk.messages.bounds import Line, Lines, Word, check_values
 from kiosk.messages.encoding import decode
 
 FORM_PART = "form"
+SECOND_PART = "second_person"
+"""An ``Applicant``: who came along, guardian or agent."""
 FOR_LIFE = "长期"
 """In place of a card's last day."""
 
