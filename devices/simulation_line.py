@@ -14,6 +14,7 @@ from devices.simulation import PtyPort, SimServer, control_path
 
 POLL_S = 0.1
 GARBAGE_MASK = 0x5A
+STALL_S = 3.0
 
 
 class FaultyLine:
@@ -106,7 +107,7 @@ class FaultyLine:
         if self._double_left:
             self._double_left, data = self._double_left - 1, data * 2
         if not delay_s:
-            self.port.write(data)
+            self._put(data)
             return
         with self._changed:
             self._count += 1
@@ -119,7 +120,16 @@ class FaultyLine:
                 while not self._due or self._due[0][0] > time.monotonic():
                     self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
                 data = heapq.heappop(self._due)[2]
-            self.port.write(data)
+            self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        """All of it: a pty takes 4 KB at a time. A host that reads nothing misses the rest."""
+        moved_at = time.monotonic()
+        while data and self.port.plugged and time.monotonic() - moved_at < STALL_S:
+            if sent := self.port.write(data):
+                data, moved_at = data[sent:], time.monotonic()
+            else:
+                time.sleep(0.002)
 
 
 class LineSim(Protocol):

@@ -221,6 +221,9 @@ SAMPLES = {
     "receipt_printer.port": "/dev/tongban-printer",
     "camera.source": "/dev/v4l/by-id/tongban-camera",
     "lock_board.port": "/dev/tongban-locks",
+    "endorsement_writer.port": "/dev/tongban-endorsements",
+    "fingerprint_reader.port": "/dev/tongban-fingerprints",
+    "licence_printer.port": "/dev/tongban-licences",
     "page_printer.uri": "ipp://localhost/printers/a4",
 }
 """What the sample gives to keys that must be given, and to some that mostly are."""

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from devices.drivers import GROUP
 from devices.simulation import ControlClient
 from kiosk.demo.children import Child, ChildError, end_all
 from kiosk.text import text
@@ -34,6 +36,15 @@ SIMS = {
     "receipt_printer": "devices.receipt_printer.sim",
     "camera": "devices.camera.sim",
 }
+
+BENCH = {
+    "page_printer": ("ipp", ("uri",)),
+    "lock_board": ("lock_board", ("port",)),
+    "licence_printer": ("licence_printer", ("port",)),
+    "endorsement_writer": ("endorsement_writer", ("port",)),
+    "fingerprint_reader": ("fingerprint_reader", ("port",)),
+}
+"""Devices that one process simulates: by kind the driver, and which of its keys the ready line gives."""
 
 Report = Callable[[str], None]
 
@@ -159,10 +170,28 @@ def _start_around(stage: Stage) -> None:
     }
     for name, module in SIMS.items():
         started[name] = _start_sim(stage, name, module, extra[name])
+    bench = _start_bench(stage)
     with ThreadPoolExecutor() as pool:
         for name, ready in zip(started, pool.map(lambda c: c.wait_ready(READY_S), started.values()), strict=True):
-            stage.ready[name] = ready
-            stage.controls[name] = ControlClient(ready["control"], timeout_s=3.0)
+            _take_up(stage, name, ready)
+    for name, ready in bench.wait_ready(READY_S)["devices"].items():
+        _take_up(stage, name, ready)
+
+
+def bench_kinds() -> tuple[str, ...]:
+    """Those of ``BENCH`` whose drivers are installed: an older installation of this folder does not know the newest."""
+    installed = entry_points(group=GROUP).names
+    return tuple(kind for kind, (driver, _) in BENCH.items() if driver in installed)
+
+
+def _take_up(stage: Stage, name: str, ready: dict[str, Any]) -> None:
+    stage.ready[name] = ready
+    stage.controls[name] = ControlClient(ready["control"], timeout_s=3.0)
+
+
+def _start_bench(stage: Stage) -> Child:
+    arguments = ["-m", "devices.simulation_bench", "--folder", str(stage.folder), *bench_kinds()]
+    return stage.start_child("bench", [sys.executable, *arguments])
 
 
 def _start_sim(stage: Stage, name: str, module: str, arguments: list[str]) -> Child:
@@ -189,6 +218,9 @@ def kiosk_toml(stage: Stage) -> str:
         "devices.receipt_printer": {"driver": "escpos", **_printer_line(ready["receipt_printer"])},
         "devices.camera": {"driver": "opencv", "source": ready["camera"]["url"]},
     }
+    for kind in bench_kinds():
+        driver, keys = BENCH[kind]
+        sections[f"devices.{kind}"] = {"driver": driver, **{key: ready[kind][key] for key in keys}}
     lines = [f"[{section}]\n{_keys(values)}" for section, values in sections.items()]
     return "\n".join([*lines, f"[demo]\ntoday = {DEMO_DATE}\n"])
 

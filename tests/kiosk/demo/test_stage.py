@@ -52,7 +52,7 @@ def test_stage_has_hub_network_and_devices_and_leaves_no_process_behind(
     with staged(folder, said.append) as stage:
         assert said == ["hub", "devices", "enrol"]
         config = load(stage.config)
-        assert {*config.devices} == {"id_card_reader", "receipt_printer", "camera"}
+        assert {*config.devices} == {"id_card_reader", "receipt_printer", "camera", *stage_module.BENCH}
         assert config.hub.url == stage.ready["network"]["url"] != stage.ready["hub"]["url"]
         code = stage.ready["hub"]["enrolment_code"]
         asked = (tmp_path / "asked").read_text().split("\n")
