@@ -27,7 +27,9 @@ def facts_of(known: Known, today: date) -> Facts:
     facts = {**_licence(known, today), **_lists(known), **_cars(known, today), **_learner(known)}
     if not (known.licence or known.cars or known.answered_for or facts):
         return {}
-    return {**facts, **_violations(known, today), "test_booked": bool(known.more["booked"])}
+    held = len(known.registered) + bool(known.licence)
+    booked = bool(known.more["booked"])
+    return {**facts, **_violations(known, today), "records_held": held, "test_booked": booked}
 
 
 def _licence(known: Known, today: date) -> Facts:

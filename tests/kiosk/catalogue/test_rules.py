@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "licence_state": "normal",
     "licence_class": "C1",
     "violations_unsettled": 0,
+    "accidents_open": 0,
     "points": 3,
     "medical_on": "2026-12-01",
     "age": 68,
