@@ -18,8 +18,8 @@ from psycopg.types.json import Jsonb
 
 from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import promised
-from kiosk.catalogue.model import Service
-from kiosk.catalogue.rules import failed_checks, is_due, unfit
+from kiosk.catalogue.model import Limit, Service
+from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
 
@@ -29,8 +29,9 @@ _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}
 
 
 class Application(msgspec.Struct, frozen=True):
-    """A case as it reaches a department; ``key`` makes asking twice harmless, ``day`` is that of its decision.
+    """A case as it reaches a department; ``key`` makes asking twice harmless.
 
+    ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
     ``second``: the guardian or agent who came along, as ``answers["second_card"]`` says.
     """
 
@@ -39,6 +40,7 @@ class Application(msgspec.Struct, frozen=True):
     answers: dict[str, Any]
     day: date = date.min
     second: Applicant | None = None
+    fee_fen: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -159,12 +161,16 @@ class Department(ABC):
             facts = await self.facts(conn, number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
             reasons += await self.reasons(conn, service, application, facts)
-            decision = Decision(False, reasons) if reasons else _accepted(service, today)
+            known = {**facts, **said_as_facts(application.answers)}
+            limit = limits_for(service, known, today)[1]
+            decision = Decision(False, reasons) if reasons else _accepted(limit, today)
             if decision.accepted and service.effect:
-                decision = await self._carry_out(conn, service.effect, replace(application, day=today), decision)
+                fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, today))
+                own = replace(application, day=today, fee_fen=fee_fen)
+                decision = await self._carry_out(conn, service.effect, own, decision)
             if decision.accepted:
                 promise = (decision.promised_on, decision.promised_by)
-                plan = Plan(service.limit_promise, *promise, is_collected=service.is_collected)
+                plan = Plan(limit, *promise, is_collected=service.is_collected)
                 await self.desk.take(conn, application.key, plan, today)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
@@ -194,8 +200,8 @@ class Department(ABC):
         return msgspec.convert(row[0] if row else None, Decision)
 
 
-def _accepted(service: Service, today: date) -> Decision:
-    promise = promised(service.limit_promise, today)
+def _accepted(limit: Limit | None, today: date) -> Decision:
+    promise = promised(limit, today)
     return Decision(accepted=True, promised_on=promise.on, promised_by=promise.by) if promise else Decision(True)
 
 

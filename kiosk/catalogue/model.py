@@ -106,13 +106,30 @@ class Limit(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fee(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fee in fen with its legal basis and when it is due; ``per`` what it is paid for, ``place`` where it is so."""
+    """A fee in fen with its legal basis and when it is due; ``per`` what it is paid for, ``place`` where it is so.
+
+    ``only_if``: due when all of it is known to hold, over ``answers.…`` and the department's facts.
+    """
 
     amount_fen: int
     basis: str
     when: Text
     per: Text = NOTHING
     place: Text = NOTHING
+    only_if: tuple[Condition, ...] | Condition = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for it to be due."""
+        return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
+
+
+class LimitIf(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other limits for whom ``only_if`` is known to hold: of the law, and promised."""
+
+    only_if: Condition
+    law: Limit
+    promise: Limit
 
 
 class Applicant(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -213,6 +230,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """The answers that it keeps."""
         return ()
 
+    def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
+        """What decides about parts of it, with its place in the step's table."""
+        yield from ()
+
     def alike(self) -> bytes:
         """Equal for two steps that ask for the same thing, whichever service asks and of whom."""
         said = msgspec.to_builtins(self)
@@ -235,6 +256,7 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One service 事项. ``is_collected``: its case ends when the person has taken something away (取件).
 
     ``effect``: what acceptance changes in the department's records, by the department's own name; "": nothing.
+    ``limits_if``: the first that applies takes the place of both limits.
     ``conditions``, ``procedure``, ``phone`` (without one that of its line): of the eight public facts 八公开, in plain
     words. ``flags``: 马上办 网上办 就近办 一次办. ``item_kind``: 即办件 or 承诺件. ``pauses``: what stops the promised
     clock. ``proxy``: whether somebody else may come. ``guardian_below``: younger ones bring a guardian (0: nobody).
@@ -255,6 +277,7 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     checks: tuple[Check, ...] = ()
     limit_law: Limit | None = None
     limit_promise: Limit | None = None
+    limits_if: tuple[LimitIf, ...] = ()
     fees: tuple[Fee, ...] = ()
     result: Text = NOTHING
     is_collected: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from kiosk.catalogue.model import DATE_OPS, Check, Condition, Service, StepSpec
+from kiosk.catalogue.model import DATE_OPS, Check, Condition, Fee, Limit, Service, StepSpec
 from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
@@ -30,6 +30,22 @@ def is_due(service: Service, facts: Facts, today: date) -> bool:
     """Whether it is to be shown as due: on a fact that the department did not send nothing is due."""
     due = service.due
     return due is not None and bool(due.when) and all(holds(each, facts, today) for each in due.when)
+
+
+def fees_due(service: Service, facts: Facts, today: date) -> tuple[Fee, ...]:
+    """The fees of somebody of whom this is known, and who answered so (``answers.<name>``)."""
+    return tuple(fee for fee in service.fees if all(holds(each, facts, today) for each in fee.conditions))
+
+
+def limits_for(service: Service, facts: Facts, today: date) -> tuple[Limit | None, Limit | None]:
+    """The law's limit and the promised one, for somebody of whom this is known."""
+    other = next((each for each in service.limits_if if holds(each.only_if, facts, today)), None)
+    return (other.law, other.promise) if other else (service.limit_law, service.limit_promise)
+
+
+def said_as_facts(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers as conditions name them."""
+    return {f"{ANSWERS}{name}": value for name, value in answers.items()}
 
 
 def unfit(service: Service, *, card_kind: str, birth: date | None, valid_to: date | None, today: date) -> list[str]:

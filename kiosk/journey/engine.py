@@ -17,8 +17,8 @@ import structlog
 
 from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.kinds import kind_named
-from kiosk.catalogue.model import Service, StepSpec
-from kiosk.catalogue.rules import ANSWERS, card_facts, is_asked
+from kiosk.catalogue.model import Condition, Fee, Service, StepSpec
+from kiosk.catalogue.rules import card_facts, fees_due, holds, is_asked, limits_for, said_as_facts
 from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
@@ -103,8 +103,8 @@ class Journey:
         if self.promised_on is None:
             return NOTHING
         service, today = self.service, self.machine.clock.today()
-        limits = {"limit": service.limit_promise, "law": service.limit_law}
-        return promise_words(self.promised_on, today, **limits, by=self.promised_by)
+        law, promise = limits_for(service, self._judged()[1], today)
+        return promise_words(self.promised_on, today, promise, law=law, by=self.promised_by)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -161,14 +161,26 @@ class Journey:
 
     def asked(self) -> list[int]:
         """The places of the steps whose conditions hold now. Answers of a step that is not asked count for none."""
+        return self._judged()[0]
+
+    def is_known(self, rule: Condition) -> bool:
+        """Whether it is known to hold, by what department, card and answers say."""
+        return holds(rule, self._judged()[1], self.machine.clock.today())
+
+    def fees_due(self) -> tuple[Fee, ...]:
+        """What this person has to pay, by the answers so far."""
+        return fees_due(self.service, self._judged()[1], self.machine.clock.today())
+
+    def _judged(self) -> tuple[list[int], dict[str, Any]]:
+        """The places of the steps that are asked, and all that is known at their end."""
         facts, today = self.facts | self._card_facts(), self.machine.clock.today()
         found = []
         for at, spec in enumerate(self.service.steps):
             if is_asked(spec, facts, today):
                 found.append(at)
                 said = self.records[at].answers if at in self.records else {}
-                facts |= {f"{ANSWERS}{name}": value for name, value in said.items()}
-        return found
+                facts |= said_as_facts(said)
+        return found, facts
 
     def _card_facts(self) -> dict[str, Any]:
         card, clock = self.visit.card, self.machine.clock

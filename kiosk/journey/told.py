@@ -69,5 +69,7 @@ def promise(case: CaseProgress, service: Service | None) -> Text:
         return NOTHING
     moment = accepted_at(case)
     accepted_on = moment.date() if moment else date.min
-    limits = (service.limit_promise, service.limit_law) if service else (None, None)
+    # Whose limits are others than the usual ones is not known here: only the date is said then.
+    is_usual = service is not None and not service.limits_if
+    limits = (service.limit_promise, service.limit_law) if service and is_usual else (None, None)
     return promise_words(case.promised_date, accepted_on, limits[0], law=limits[1], by=case.promised_by)

@@ -13,7 +13,7 @@ from typing import Any
 
 from kiosk.cases import new_id
 from kiosk.catalogue.kinds import kind_named
-from kiosk.catalogue.model import Applicant, Service, StepSpec
+from kiosk.catalogue.model import Applicant, Condition, Fee, Service, StepSpec
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.pages import Action, Fact
@@ -61,6 +61,14 @@ class Whole(Journey):
                     other, [Fact(label=text("together.rests_on", service=gone.name), value=text("together.first"))]
                 )
         self.service = service_of(self.plan, self.service, [part.service for part in self.going])
+
+    def fees_due(self) -> tuple[Fee, ...]:
+        """What all of them cost."""
+        return tuple(fee for part in self.going for fee in part.fees_due())
+
+    def is_known(self, rule: Condition) -> bool:
+        """Whether one of the parts knows it."""
+        return any(part.is_known(rule) for part in self.going)
 
     # -- the engine's questions ------------------------------------------------------------------------------------
 

@@ -78,8 +78,9 @@ def office(cluster: OwnPostgres, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def hub(office: Office, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A hub whose household department is that process."""
-    running = RunningHub(database, tmp_path_factory.mktemp("hub") / "data")
-    running.start(more=["--department", f"household={office.url}", "--token-file", str(office.token)])
+    options = ["--department", f"household={office.url}", "--token-file", str(office.token)]
+    running = RunningHub(database, tmp_path_factory.mktemp("hub") / "data", options=options)
+    running.start()
     yield running
     assert running.stop() == 0
 

@@ -66,7 +66,7 @@ async def _put(
         "values (%s, %s, %s, %s, %s, 'in_review', %s)",
         [
             *(application.key, application.applicant.number, kind, Jsonb(msgspec.to_builtins(granted or []))),
-            *(0, application.day),
+            *(application.fee_fen, application.day),
         ],
     )
 
@@ -108,7 +108,7 @@ def _grant(letter: str) -> Effect:
                 raise Unfit("endorsement_of_other_city")
         unused = {(each.type, each.place) for each in unused_endorsements(held, application.day)}
         if any((each.type, each.place) in unused for each in granted):
-            raise Unfit("same_endorsement")
+            raise Unfit("place_not_used_up")
         await write(conn, application.applicant.number, _permit(held, "hk_macao_permit"), granted)
 
     return grant

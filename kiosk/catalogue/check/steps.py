@@ -22,7 +22,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     """Of all steps; ``facts``: what the department sends."""
     if not service.steps:
         yield Finding((), "has no steps", "add [[steps]]")
-    known = {**facts, **CARD_FACTS}
+    known = {**facts, **CARD_FACTS, **_unjudged(service)}
     for number, spec in enumerate(service.steps):
         path: Path = ("steps", number)
         before = service.kinds_before(number)
@@ -36,8 +36,29 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
                 place = (*path, *asked.place)
                 yield Finding(place, f"the answer {asked.name!r} is asked twice", "give each its own name")
             known[ANSWERS + asked.name] = KnownFact(type="text", about="an answer", values=asked.values)
+    yield from _of_fees_and_limits(service, known)
     if service.has_step("file") and not department:
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")
+
+
+def _unjudged(service: Service) -> dict[str, KnownFact]:
+    """Answers for who reads steps without their kinds, as a hub does: whoever signs has judged them."""
+    if {type(spec) for spec in service.steps} != {StepSpec}:
+        return {}
+    rules = [rule for each in (*service.steps, *service.fees) for rule in each.conditions]
+    answers = KnownFact(type="text", about="an answer")
+    return {rule.fact: answers for rule in rules if rule.fact.startswith(ANSWERS)}
+
+
+def _of_fees_and_limits(service: Service, known: Mapping[str, KnownFact]) -> Iterator[Finding]:
+    for number, fee in enumerate(service.fees):
+        is_list = isinstance(fee.only_if, tuple)
+        for at, rule in enumerate(fee.conditions):
+            place = ("fees", number, "only_if", *([at] if is_list else ()))
+            yield from condition_findings(rule, known, place, "neither a step nor the department")
+    for number, limit in enumerate(service.limits_if):
+        place = ("limits_if", number, "only_if")
+        yield from condition_findings(limit.only_if, known, place, "neither a step nor the department")
 
 
 def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> Iterator[Finding]:
@@ -47,6 +68,8 @@ def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> I
             continue  # A hub knows no kinds, and so no answers: that was judged by who signed.
         place = (*path, "only_if", number) if is_list else (*path, "only_if")
         yield from condition_findings(rule, known, place, "nobody before this step")
+    for below, rule in spec.conditions_inside():
+        yield from condition_findings(rule, known, (*path, *below), "nobody before this step")
 
 
 def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:

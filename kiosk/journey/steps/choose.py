@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Asked, Dated, Service, StepSpec
+from kiosk.catalogue.finding import Finding, Path
+from kiosk.catalogue.model import About, Asked, Condition, Dated, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Choice, Choices, Fact
 from kiosk.text import NOTHING, Text, text
 
 
 class Option(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to choose."""
+    """One thing to choose; with ``only_if`` it is offered to whom this is known to hold."""
 
     id: str
     label: Text
     detail: Text = NOTHING
     what_next: Text = NOTHING
+    only_if: Condition | None = None
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +40,12 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def alike(self) -> bytes:
         """The same name with the same options, in whatever words."""
         return repr((self.kind, self.name, sorted(option.id for option in self.options))).encode()
+
+    def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
+        """Of its options."""
+        for number, option in enumerate(self.options):
+            if option.only_if:
+                yield ("options", number, "only_if"), option.only_if
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A choice is between two at least, each told from the others."""
@@ -62,19 +69,19 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask until an option is chosen or the person goes back."""
-    error = NOTHING
+    error, options = NOTHING, [o for o in spec.options if o.only_if is None or journey.is_known(o.only_if)]
     while True:
         block = Choices(
             name=spec.name,
             label=NOTHING,
-            options=tuple(Choice(id=o.id, label=o.label, detail=o.detail) for o in spec.options),
+            options=tuple(Choice(id=o.id, label=o.label, detail=o.detail) for o in options),
             selected=journey.answers.get(spec.name, ""),
             error=error,
         )
         answer = await journey.visit.show(journey.page("choose", spec.title, block, lead=spec.lead))
         if answer.action == "back":
             return Outcome.BACK
-        chosen = next((o for o in spec.options if o.id == answer.values.get(spec.name)), None)
+        chosen = next((o for o in options if o.id == answer.values.get(spec.name)), None)
         if chosen is not None:
             journey.keep(spec.name, chosen.id, chosen.label)
             return Outcome.NEXT

@@ -26,12 +26,12 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
 
 async def together(whole: Whole, _spec: Spec) -> Outcome:
     """The same for a plan: each part with its own fee, what was said once, and the sum."""
-    parts = (Fact(label=part.service.name, value=fee_words(part.service)) for part in whole.going)
+    parts = (Fact(label=part.service.name, value=fee_words(part.service, part.fees_due())) for part in whole.going)
     return await _shown(whole, list(parts))
 
 
 async def _shown(journey: Journey, what: list[Fact]) -> Outcome:
-    fee = Fact(label=text("review.fee"), value=fee_words(journey.service))
+    fee = Fact(label=text("review.fee"), value=fee_words(journey.service, journey.fees_due()))
     blocks = [Facts(rows=(*what, *await journey.review_rows(), fee))]
     if journey.offline:
         blocks.insert(0, Notice(level="warn", icon="wifi-slash", text=text("offline.banner")))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, grouped, unbroken
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Service, StepSpec, Use
+from kiosk.catalogue.model import About, Fee, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.told import accepted_at, last_reasons, promise
@@ -69,7 +69,7 @@ def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
     """Beneath the number of all, each case with its own number, fee, state and what comes next."""
     rows = [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
     rows += [Row(text("together.left_out"), whole.plan.services[at].name) for at in sorted(whole.left_out)]
-    rows.append(Row(text("slip.fee"), fee_words(whole.service)))
+    rows.append(Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())))
     return paper(
         whole,
         whole.service,
@@ -192,6 +192,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=journey.promise(),
+        rows=_fee_rows(service, journey.fees_due()),
         copy_number=copy,
         second_copy=journey.second_copy,
     )
@@ -201,7 +202,7 @@ def paper(journey: Journey, service: Service, person: str, *, state: str, **fact
     """A slip of this machine; ``facts`` are those of ``SlipModel``, with the service's own where none are given."""
     head = letterhead(journey.machine, text("slip.title"), service.name, line=service.line, person=person)
     usual: dict[str, Any] = {
-        "rows": (Row(text("slip.fee"), fee_words(service)),) if service.department else (),
+        "rows": _fee_rows(service),
         "what_next": (_what_next(service, state),),
         "progress_qr": facts["receipt_number"],
     }
@@ -218,7 +219,16 @@ def _what_next(service: Service, state: str) -> Text:
     return service.what_next if state in set(CaseState) else text("slip.next_other")
 
 
-def fee_words(service: Service) -> Text:
-    """What it costs, and when that is due."""
-    total = sum(fee.amount_fen for fee in service.fees)
-    return text("review.amount", yuan=f"{total / 100:g}", when=service.fees[0].when) if total else text("review.free")
+def _fee_rows(service: Service, due: Sequence[Fee] | None = None) -> tuple[Row, ...]:
+    return (Row(text("slip.fee"), fee_words(service, due)),) if service.department else ()
+
+
+def fee_words(service: Service, due: Sequence[Fee] | None = None) -> Text:
+    """What it costs, and when. Without ``due``, the fees of one person, what anybody pays, or the least of all."""
+    usual = [fee for fee in service.fees if not fee.conditions]
+    if due is None and service.fees and not usual:
+        least = min(service.fees, key=lambda fee: fee.amount_fen)
+        return text("review.from", yuan=f"{least.amount_fen / 100:g}", when=least.when)
+    due = usual if due is None else due
+    total = sum(fee.amount_fen for fee in due)
+    return text("review.amount", yuan=f"{total / 100:g}", when=due[0].when) if total else text("review.free")
