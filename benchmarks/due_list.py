@@ -73,7 +73,7 @@ def load_people(dsn: str) -> list[str]:
                 await department.seed(conn, people)
 
     asyncio.run(seed())
-    copies = PEOPLE // len(numbers)
+    copies = -(-PEOPLE // len(numbers))
     with psycopg.connect(dsn, autocommit=True) as conn:
         for statement in copying(conn):
             conn.execute(statement, {"copies": copies})
@@ -89,7 +89,10 @@ def copying(conn: psycopg.Connection) -> Iterator[sql.Composed]:
     for (schema, table), columns in tables.items():
         if not {name for name, *_ in columns} & set(_PERSON):
             continue
-        own = [(name, value) for name, *about in columns if (value := copied(name, *about)) is not None]
+        # A key with the person's number in it is another one with that alone.
+        is_told_by_person = any(name in _PERSON and is_unique for name, _, is_unique, *_ in columns)
+        found = [(name, copied(name, *about, is_told_by_person=is_told_by_person)) for name, *about in columns]
+        own = [(name, value) for name, value in found if value is not None]
         yield sql.SQL("insert into {} ({}) select {} from {} t, generate_series(1, %(copies)s) n").format(
             sql.Identifier(schema, table),
             sql.SQL(", ").join(sql.Identifier(name) for name, _ in own),
@@ -98,12 +101,14 @@ def copying(conn: psycopg.Connection) -> Iterator[sql.Composed]:
         )
 
 
-def copied(name: str, kind: str, is_unique: bool, is_foreign: bool, counts_itself: bool) -> sql.Composable | None:
+def copied(
+    name: str, kind: str, is_unique: bool, is_foreign: bool, counts_itself: bool, *, is_told_by_person: bool
+) -> sql.Composable | None:
     """A column of a copy; None for one that numbers itself."""
     column = sql.Identifier("t", name)
     if counts_itself:
         return None
-    if kind == "text" and not is_foreign and (is_unique or name in _PERSON):
+    if kind == "text" and not is_foreign and (name in _PERSON or (is_unique and not is_told_by_person)):
         return sql.SQL("{} || '.' || n").format(column)
     return sql.SQL("gen_random_uuid()") if kind == "uuid" and is_unique else column
 
