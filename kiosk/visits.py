@@ -14,9 +14,10 @@ from devices.vocabulary import Completion, DeviceState
 from kiosk import lobby, maintenance, wipe
 from kiosk.card_reading import reading_trouble
 from kiosk.cases import unbroken
+from kiosk.catalogue.model import Bundle
 from kiosk.journey import engine
 from kiosk.journey.engine import Outcome
-from kiosk.journey.whole import together
+from kiosk.journey.whole import together, whole_of_bundle
 from kiosk.lobby.todo import TICK, TOGETHER
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
@@ -232,6 +233,10 @@ class Visits:
         what, _, key = action.partition(":")
         if what == TOGETHER:
             return await self._together(visit, ticked)
+        if what == lobby.BUNDLES:
+            return await self._bundles(visit)
+        if what == "bundle" and key in self._machine.catalogue.bundles:
+            return await self._bundle(visit, self._machine.catalogue.bundles[key])
         if what == "line":
             return await self._line(visit, key)
         if what == "service" and key in self._machine.catalogue.services:
@@ -244,6 +249,32 @@ class Visits:
         if len(services) == 1:
             return await engine.run(visit, services[0])
         return await engine.run_journey(together(visit, plan_of(services)))
+
+    async def _bundles(self, visit: Visit) -> Outcome:
+        while True:
+            answer = await visit.show(lambda: lobby.bundles_page(self._machine))
+            if not answer.action.startswith(lobby.BUNDLE):
+                return Outcome.BACK
+            outcome = await self._chosen(visit, answer.action)
+            if outcome is not Outcome.BACK:
+                return outcome
+
+    async def _bundle(self, visit: Visit, bundle: Bundle) -> Outcome:
+        """What belongs to it, until the person begins it or goes back."""
+        machine, wanted = self._machine, lobby.first_wanted(self._machine, visit, bundle)
+
+        def page() -> Page:
+            return lobby.bundle_page(machine, visit, bundle, wanted)
+
+        while (answer := await visit.show(page)).action != "back":
+            if answer.action.startswith(lobby.PART):
+                chosen = {answer.action.removeprefix(lobby.PART)} & lobby.optional(bundle)
+                wanted.symmetric_difference_update(chosen)
+            elif answer.action == "next" and wanted:
+                outcome = await engine.run_journey(whole_of_bundle(visit, bundle, wanted))
+                if outcome is not Outcome.BACK:
+                    return outcome
+        return Outcome.BACK
 
     async def _line(self, visit: Visit, line: str) -> Outcome:
         while True:

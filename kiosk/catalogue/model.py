@@ -329,11 +329,12 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service of a bundle: done ``after`` others of it, and only for whom every condition of ``only_if`` holds.
 
-    ``is_optional``: the person may leave it out.
+    ``is_optional``: the person may leave it out. ``fulfilled``: checks of the service that those before it make hold.
     """
 
     service: str
     after: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
     only_if: tuple[Condition, ...] | Condition = ()
     is_optional: bool = msgspec.field(default=False, name="optional")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from kiosk.catalogue.model import DATE_OPS, Check, Condition, Fee, Limit, Service, StepSpec
+from kiosk.catalogue.model import DATE_OPS, BundlePart, Check, Condition, Fee, Limit, Service, StepSpec
 from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
@@ -75,8 +75,10 @@ def card_facts(*, kind: str, sex: str, birth: date | None, valid_to: date | None
     return {"card.kind": kind, "card.sex": sex, CARD_AGE: age, "card.valid_to": valid_to and valid_to.isoformat()}
 
 
-def is_asked(step: StepSpec, facts: Facts, today: date) -> bool:
-    """Whether a step is asked. ``facts``: the department's, ``card_facts``, and what was said as ``answers.<name>``.
+def is_asked(step: StepSpec | BundlePart, facts: Facts, today: date) -> bool:
+    """Whether a step, or a part of a bundle, is asked.
+
+    ``facts``: the department's, ``card_facts``, and what was said as ``answers.<name>``.
 
     A step is left out only when it is known that a condition does not hold; what was not answered is no answer.
     """

@@ -173,7 +173,7 @@ class Journey:
 
     def _judged(self) -> tuple[list[int], dict[str, Any]]:
         """The places of the steps that are asked, and all that is known at their end."""
-        facts, today = self.facts | self._card_facts(), self.machine.clock.today()
+        facts, today = self.known_facts(), self.machine.clock.today()
         found = []
         for at, spec in enumerate(self.service.steps):
             if is_asked(spec, facts, today):
@@ -181,6 +181,10 @@ class Journey:
                 said = self.records[at].answers if at in self.records else {}
                 facts |= said_as_facts(said)
         return found, facts
+
+    def known_facts(self) -> dict[str, Any]:
+        """What the department said and what the card tells."""
+        return self.facts | self._card_facts()
 
     def _card_facts(self) -> dict[str, Any]:
         card, clock = self.visit.card, self.machine.clock

@@ -7,16 +7,19 @@ for each given spec what its answers are called there, ``before`` are the joined
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kiosk.cases import new_id
 from kiosk.catalogue.kinds import kind_named
-from kiosk.catalogue.model import Applicant, Condition, Fee, Service, StepSpec
+from kiosk.catalogue.model import Applicant, Bundle, BundlePart, Condition, Fee, Service, StepSpec
+from kiosk.catalogue.rules import is_asked
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
+from kiosk.journey.reasons import reason
 from kiosk.pages import Action, Fact
+from kiosk.planning.bundles import plan_of_bundle
 from kiosk.planning.plan import Joined, Place, Plan, joined
 from kiosk.text import Text, text
 from kiosk.visit import Visit
@@ -31,7 +34,8 @@ class Whole(Journey):
     plan: Plan
     parts_of: list[Journey] = field(default_factory=list)
     left_out: dict[int, tuple[Fact, ...]] = field(default_factory=dict)
-    waived: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parts_as_said: dict[str, BundlePart] = field(default_factory=dict)
+    """Of a bundle: what its data says of each part, by the service's key."""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -42,6 +46,11 @@ class Whole(Journey):
     def going(self) -> list[Journey]:
         """The parts that are done, in the order in which they are filed."""
         return [part for at, part in enumerate(self.parts_of) if at not in self.left_out]
+
+    @property
+    def refused(self) -> list[Service]:
+        """What the person wanted and does not get now."""
+        return [self.plan.services[at] for at in sorted(self.left_out) if self.left_out[at]]
 
     async def begin(self) -> None:
         """One code opens all of them; each has its own number, and all together one more."""
@@ -69,6 +78,21 @@ class Whole(Journey):
     def is_known(self, rule: Condition) -> bool:
         """Whether one of the parts knows it."""
         return any(part.is_known(rule) for part in self.going)
+
+    def judge(self, at: int, facts: Mapping[str, Any], failed: Sequence[str], *more: Fact) -> None:
+        """What a department says of a part: it goes on, is left out with all reasons, or is not asked for at all."""
+        part, said = self.parts_of[at], self.parts_as_said.get(self.plan.services[at].key)
+        part.facts = dict(facts)
+        today = self.machine.clock.today()
+        if said is not None and not is_asked(said, part.known_facts(), today):
+            self.leave_out(at, ())
+            return
+        waived = (
+            said.fulfilled if said is not None and set(said.after) & {each.service.key for each in self.going} else ()
+        )
+        why = [*(reason(part.service, check, part.facts) for check in failed if check not in waived), *more]
+        if why:
+            self.leave_out(at, why)
 
     # -- the engine's questions ------------------------------------------------------------------------------------
 
@@ -167,6 +191,14 @@ class Whole(Journey):
 def together(visit: Visit, plan: Plan) -> Whole:
     """The journey of services that a person ticked."""
     return whole_of(visit, plan, key="together", name=text("together.name"), icon="check-square")
+
+
+def whole_of_bundle(visit: Visit, bundle: Bundle, wanted: Collection[str]) -> Whole:
+    """The journey of a bundle, as far as the person wants it."""
+    plan = plan_of_bundle(bundle, visit.machine.catalogue, wanted)
+    whole = whole_of(visit, plan, key=bundle.key, name=bundle.name, icon=bundle.icon)
+    whole.parts_as_said = {part.service: part for part in bundle.parts}
+    return whole
 
 
 def whole_of(visit: Visit, plan: Plan, *, key: str, name: Text, icon: str) -> Whole:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from kiosk.lobby.bundles import BUNDLE, BUNDLES, PART, bundle_page, bundles_page, first_wanted, optional
 from kiosk.lobby.home import home_page
 from kiosk.lobby.line import line_page
 from kiosk.lobby.offers import tile
 from kiosk.lobby.todo import ASKING, Due, todo_page, what_is_due
 
-__all__ = ["ASKING", "Due", "home_page", "line_page", "tile", "todo_page", "what_is_due"]
+__all__ = [
+    "ASKING",
+    "BUNDLE",
+    "BUNDLES",
+    "PART",
+    "Due",
+    "bundle_page",
+    "bundles_page",
+    "first_wanted",
+    "home_page",
+    "line_page",
+    "optional",
+    "tile",
+    "todo_page",
+    "what_is_due",
+]

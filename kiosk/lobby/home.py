@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from devices.id_card_reader.card import IdCard
+from kiosk.catalogue.model import NO_LINE
+from kiosk.lobby.bundles import BUNDLES
 from kiosk.lobby.offers import line_card, tiles
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, CardPrompt, Fact, Facts, Hero, LineCards, Notice, Page, Tile, Tiles
@@ -71,10 +73,15 @@ def _closed(machine: Machine) -> list[Block]:
 
 
 def common_tiles(machine: Machine, card: IdCard | None = None) -> tuple[Tile, ...]:
-    """The most used common services; where there are more, the last tile leads to all of them."""
+    """Bundles and the most used common services; where there are more, the last tile leads to all of them."""
     catalogue = machine.catalogue
-    if len(catalogue.common) <= COMMON_SHOWN:
-        return tiles(machine, catalogue.common, card)
+    shown = list(tiles(machine, catalogue.common, card))
+    if catalogue.bundles:
+        label = text("bundles.title")
+        shown.insert(
+            0, Tile(action=Action(id=BUNDLES, label=label, icon="stack"), line=shown[0].line if shown else NO_LINE)
+        )
+    if len(shown) <= COMMON_SHOWN:
+        return tuple(shown)
     more = Action(id=f"line:{catalogue.common[0].line}", label=text("home.more"), icon="dots-three-circle")
-    line = catalogue.lines[catalogue.common[0].line]
-    return (*tiles(machine, catalogue.common[: COMMON_SHOWN - 1], card), Tile(action=more, line=line))
+    return (*shown[: COMMON_SHOWN - 1], Tile(action=more, line=shown[0].line))

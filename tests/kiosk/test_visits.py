@@ -259,29 +259,6 @@ async def test_unexpected_fact_of_one_due_item_takes_nothing_else_away(person: P
         assert said["service:T01"] == Text("驾驶证 到期，可换证", "Licence expires on ; you can renew it now")
 
 
-async def test_what_is_due_is_ticked_and_done_together_one_alone_has_no_box(person: Person) -> None:
-    due = [DueFact("T01", {}, None), DueFact("H13", {}, None)]
-
-    async def ask(kind: str, _question: Any) -> Any:
-        return Answered(DueAnswer(due)) if kind == "due" else Unreachable("offline")
-
-    async with person.at(told(person, GROWN, ask)):
-        page = await person.page_with("todo", DueList)
-        assert "together" not in offered_actions(page)
-        await person.touch("todo", "tick:T01")
-        page = await person.touch("todo", "tick:H13")
-        assert page.actions[-1].label.zh == "一起办理所选 1 项"
-        await person.touch("todo", "tick:H13")
-        await person.touch("todo", "tick:H13")
-        page = await person.touch("todo", "together")
-        assert page.actions[-1].label.zh == "一起办理所选 2 项"
-        assert (await person.page_of("face_notice", "guide", "guide_wait")).service == "together"
-    del due[1]
-    async with person.at(told(person, GROWN, ask)):
-        page = await person.page_with("todo", DueList)
-        assert not any(a.startswith("tick:") for a in offered_actions(page))
-
-
 @pytest.mark.parametrize(
     ("card", "reason"),
     [

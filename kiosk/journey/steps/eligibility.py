@@ -72,19 +72,15 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
     found = await whole.visit.show_while(page, partial(_ask_all, whole))
     if isinstance(found, Answer):
         return Outcome.BACK
-    for at, (same_case, reply) in found.items():
-        part = whole.parts_of[at]
+    for at in sorted(found):
+        same_case, reply = found[at]
         if not isinstance(reply, Answered):
             return Outcome.OFFLINE
-        part.facts, whole.offline = dict(reply.payload.facts), False
-        waived = whole.waived.get(part.service.key, ())
-        failed = [check for check in reply.payload.failed if check not in waived]
-        why = [reason(part.service, check, part.facts) for check in failed]
-        if same_case:
-            why.append(Fact(label=text("under_way.title"), value=same(unbroken(same_case.number))))
-        if why and at not in whole.left_out:
-            whole.leave_out(at, why)
-    return await _partly(whole) if whole.left_out else Outcome.SKIP
+        whole.offline = False
+        under = [Fact(label=text("under_way.title"), value=same(unbroken(same_case.number)))] if same_case else []
+        if at not in whole.left_out:
+            whole.judge(at, reply.payload.facts, reply.payload.failed, *under)
+    return await _partly(whole) if any(whole.left_out.values()) or not whole.going else Outcome.SKIP
 
 
 async def _ask_all(whole: Whole) -> dict[int, tuple[UnderWay | None, Answered | Unreachable | Refused]]:
@@ -105,7 +101,7 @@ async def _ask_all(whole: Whole) -> dict[int, tuple[UnderWay | None, Answered | 
 
 async def _partly(whole: Whole) -> Outcome:
     """What is left out and why; the others go on if the person wants."""
-    names = {at: whole.plan.services[at].name for at in sorted(whole.left_out)}
+    names = {at: whole.plan.services[at].name for at in sorted(whole.left_out) if whole.left_out[at]}
     rows = [
         Fact(label=text("together.what", service=names[at], what=why.label), value=why.value)
         for at in names

@@ -173,7 +173,7 @@ def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
     level: Level = "ok" if all(part.state not in STOPPED for part in parts) else "warn"
     hero = Hero(icon="check-circle", level=level, title=text("together.filed", n=len(parts)), lead=_stands(whole))
     rows = [Fact(label=part.service.name, value=_how(part)) for part in parts]
-    rows += [Fact(label=whole.plan.services[at].name, value=text("together.left_out")) for at in sorted(whole.left_out)]
+    rows += [Fact(label=service.name, value=text("together.left_out")) for service in whole.refused]
     number = whole.receipt_number
     receipt = Receipt(label=text("together.number"), number=number, qr=number, note=text("result.keep"))
     leave = Action(id="leave", label=text("result.no_slip"), style="secondary")

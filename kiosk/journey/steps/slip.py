@@ -68,7 +68,7 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
 def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
     """Beneath the number of all, each case with its own number, fee, state and what comes next."""
     rows = [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
-    rows += [Row(text("together.left_out"), whole.plan.services[at].name) for at in sorted(whole.left_out)]
+    rows += [Row(text("together.left_out"), service.name) for service in whole.refused]
     rows.append(Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())))
     return paper(
         whole,
