@@ -174,6 +174,9 @@ class About(Data, frozen=True, kw_only=True):
     that it gives to what is filed. ``is_once``: a second one in a service would have nothing to do. ``together``: when
     several services are done at once it is done ``once`` for all of them, once for those whose steps are ``alike``, or
     for ``each``.
+
+    ``pages`` and ``taps``: what a person has to deal with when all goes well, typing and drawing left out; what goes on
+    by itself, or may be left alone once the paper is in the hand, counts for none.
     """
 
     mark: str = ""
@@ -187,6 +190,8 @@ class About(Data, frozen=True, kw_only=True):
     adds: tuple[str, ...] = ()
     is_once: bool = False
     together: Literal["once", "alike", "each"] = "alike"
+    pages: int = 1
+    taps: int = 1
 
 
 class Asked(NamedTuple):
@@ -233,6 +238,9 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
         """What decides about parts of it, with its place in the step's table."""
         yield from ()
+    def toil(self) -> tuple[int, int]:
+        """Pages that wait for the person, and taps."""
+        return self.about.pages, self.about.taps
 
     def alike(self) -> bytes:
         """Equal for two steps that ask for the same thing, whichever service asks and of whom."""

@@ -16,6 +16,8 @@ from kiosk.journey.table import HEAD, row
 from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
 from kiosk.messages.suites import DEFAULT, SUITES
+from kiosk.planning.plan import Effort
+from kiosk.planning.toil import Toil, toil
 
 _KEY_BYTES = 4096
 
@@ -90,8 +92,16 @@ def sign(folder: Path, key_file: Path, instead_of: str, suite: str) -> None:
 def journeys(table: bool) -> None:
     """Every service step by step, with where each edge leads."""
     del table
-    for service in _loaded(None).services.values():
+    found = _loaded(None)
+    print_table(
+        "what a person does at most", ["key", "name", *Effort._fields], [_toil_row(each) for each in toil(found)]
+    )
+    for service in found.services.values():
         print_table(f"{service.key} {service.name.zh}", list(HEAD), [list(row(service, s)) for s in service.steps])
+
+
+def _toil_row(row: Toil) -> list[object]:
+    return [row.key, row.name.zh, *row.effort]
 
 
 def _loaded(folder: Path | None) -> Catalogue:

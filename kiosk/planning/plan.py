@@ -144,6 +144,8 @@ class Effort(NamedTuple):
     payments: int
     forms: int
     questions: int
+    pages: int
+    taps: int
 
 
 def data_asked(plan: Plan) -> list[Asked]:
@@ -156,4 +158,6 @@ def effort(plan: Plan) -> Effort:
     """The most that is asked: steps with a condition are counted."""
     kinds = Counter(planned.kind for planned in plan.steps)
     reads = sum(plan.spec(planned.places[0]).about.reads_card for planned in plan.steps)
-    return Effort(reads, kinds["sign"], kinds["pay"], kinds["form"], len(data_asked(plan)))
+    toil = [joined(plan, lambda n: plan.steps[n].places, at)[0].toil() for at in range(len(plan.steps))]
+    pages, taps = (sum(each) for each in zip(*toil, strict=True)) if toil else (0, 0)
+    return Effort(reads, kinds["sign"], kinds["pay"], kinds["form"], len(data_asked(plan)), pages, taps)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import pytest
+from msgspec import structs
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
-from kiosk.planning.plan import Plan, data_asked, effort, plan_of
+from kiosk.planning.plan import Effort, Plan, data_asked, effort, plan_of
+from kiosk.planning.toil import Budget, budgets, toil, toil_of
 
 CATALOGUE = load()
 SERVICES = [service for service in CATALOGUE.services.values() if len(service.steps) > 1]
@@ -55,3 +57,22 @@ def test_all_services_at_once_are_still_one_plan() -> None:
 def test_a_part_stands_after_those_it_rests_on(order: tuple[str, str]) -> None:
     services = [CATALOGUE.services[key] for key in order]
     assert [s.key for s in plan_of(services, {"T01": ["H13"]}).services] == ["H13", "T01"]
+
+
+def test_the_services_people_come_for_most_stay_within_their_budgets() -> None:
+    allowed, found = budgets(), {row.key: row.effort for row in toil(CATALOGUE)}
+    over = {key: found[key] for key in allowed.keys() & found.keys() if exceeds(found[key], allowed[key])}
+    assert not over, "simplify them: join two pages, ask what a department knows of the department"
+
+
+def test_a_page_more_is_noticed() -> None:
+    service = CATALOGUE.services["T01"]
+    longer = structs.replace(
+        service, steps=(*service.steps, *(step for step in service.steps if step.kind == "choose"))
+    )
+    assert toil_of(longer).effort.pages == toil_of(service).effort.pages + 1
+    assert exceeds(toil_of(service).effort, Budget(pages=3, taps=12))
+
+
+def exceeds(effort: Effort, budget: Budget) -> bool:
+    return effort.pages > budget.pages or effort.taps > budget.taps

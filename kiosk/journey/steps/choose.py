@@ -25,7 +25,7 @@ class Option(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``name`` is the answer's name, ``label`` what the review calls it."""
 
-    about: ClassVar[About] = About(mark="fill")
+    about: ClassVar[About] = About(mark="fill", pages=1, taps=2)
 
     name: str
     label: Text

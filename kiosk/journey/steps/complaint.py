@@ -34,6 +34,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         files=True,
         gives_slip=True,
         together="each",
+        pages=4,
+        taps=6,
     )
 
     def asks_for(self) -> tuple[Asked, ...]:

@@ -21,7 +21,7 @@ YES = "yes"
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``warn`` says what is lost and cannot be got back, ``agree`` stands on the button."""
 
-    about: ClassVar[About] = About(mark="confirm")
+    about: ClassVar[About] = About(mark="confirm", pages=1, taps=2)
 
     name: str
     title: Text

@@ -32,6 +32,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         devices=(Use(device="receipt_printer", lost="goes_on"),),
         is_once=True,
         together="once",
+        pages=0,
+        taps=0,
     )
 
     def offline_in(self, service: Service) -> Offline:

@@ -41,6 +41,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """One answer for each field, and what its kind has to say besides."""
         return tuple(asked for at, field in enumerate(self.fields) for asked in _asked(field, at))
 
+    def toil(self) -> tuple[int, int]:
+        """A page for simple fields that stand together, one for each of the others."""
+        pages = len(pages_of(self))
+        return pages, pages
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""
         del service, at
@@ -108,6 +113,11 @@ def _field_of(spec: Spec, asked: Asked) -> str:
     return spec.fields[int(asked.place[1])].name
 
 
+def pages_of(spec: Spec) -> list[list[FormField]]:
+    """The fields of each page."""
+    return [list(group) for _, group in groupby(spec.fields, lambda f: f.name if f.kind in PAGES else "")]
+
+
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
     """What was typed and chosen."""
     return [Fact(label=f.label, value=journey.labels[f.name]) for f in spec.fields if f.name in journey.labels]
@@ -115,8 +125,7 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """One page after the other; "back" goes back one page."""
-    pages = [list(group) for _, group in groupby(spec.fields, lambda f: f.name if f.kind in PAGES else "")]
-    at = 0
+    pages, at = pages_of(spec), 0
     while at < len(pages):
         first = pages[at][0]
         own = PAGES.get(first.kind)

@@ -25,6 +25,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         reads_card=True,
         is_once=True,
         together="once",
+        pages=0,
+        taps=0,
     )
 
 

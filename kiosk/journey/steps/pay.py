@@ -12,6 +12,7 @@ from kiosk.cases import new_id
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.whole import Whole
 from kiosk.messages.questions import PaymentAnswer
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page, Receipt
 from kiosk.payments import DueItem
@@ -28,7 +29,7 @@ IDLE_S = 180.0
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own: what is due is the service's fees, or those of a plan of several."""
 
-    about: ClassVar[About] = About(mark="pay", offline="ends", is_once=True)
+    about: ClassVar[About] = About(mark="pay", offline="ends", is_once=True, together="once", pages=1, taps=0)
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """There is something to pay, and somebody pays it before anything is made or filed."""
@@ -62,6 +63,12 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         outcome = await _wait(journey, order, items, opened)
         if outcome is not None:
             return outcome
+
+
+async def together(whole: Whole, spec: Spec) -> Outcome:
+    """One payment for every part of a plan that is done."""
+    whole.dues = tuple(item for part in whole.going for item in due_items(part))
+    return await step(whole, spec)
 
 
 def due_items(journey: Journey) -> tuple[DueItem, ...]:

@@ -57,7 +57,12 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
     about: ClassVar[About] = About(
-        offline="goes_on", devices=(Use(device="receipt_printer", lost="goes_on"),), is_free=True, together="each"
+        offline="goes_on",
+        devices=(Use(device="receipt_printer", lost="goes_on"),),
+        is_free=True,
+        together="each",
+        pages=2,
+        taps=3,
     )
 
 

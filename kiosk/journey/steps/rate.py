@@ -36,7 +36,9 @@ class Rated(NamedTuple):
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(offline="goes_on", is_free=True, files=True, is_extra=True, together="once")
+    about: ClassVar[About] = About(
+        offline="goes_on", is_free=True, files=True, is_extra=True, together="once", pages=0, taps=0
+    )
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

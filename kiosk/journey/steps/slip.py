@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import trio
+
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, grouped, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Fee, Service, StepSpec, Use
@@ -24,6 +26,9 @@ from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.threads import in_thread
 
+TAKE_S = 8.0
+"""How long "please take your slip" stands before the journey goes on by itself."""
+
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
@@ -35,6 +40,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         gives_slip=True,
         is_once=True,
         together="once",
+        pages=0,
+        taps=0,
     )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
@@ -157,7 +164,8 @@ async def until_out(
         await machine.resolve_intents(case_id, "copied")
     take = Hero(icon="receipt", level="ok", title=text("print.done"), lead=text("print.take"))
     done = Action(id="next", label=text("action.next"), style="primary")
-    await visit.show(journey.page("slip", text("print.done"), take, actions=(done,), timeout_s=40.0))
+    page = journey.page("slip", text("print.done"), take, actions=(done,), timeout_s=0)
+    await visit.show_while(page, partial(trio.sleep, TAKE_S))
     return "printed"
 
 
