@@ -14,5 +14,7 @@ def amounts(service: Service) -> frozenset[int]:
 
 
 def must_be_paid(service: Service) -> bool:
-    """Whether nobody gets it unpaid: it has a step ``pay`` that everybody comes to, and a fee."""
-    return bool(amounts(service)) and any(step.kind == "pay" and not step.conditions for step in service.steps)
+    """Whether nobody gets it unpaid: it has a step ``pay`` that everybody comes to, and a fee for everybody."""
+    return any(not fee.conditions for fee in service.fees) and any(
+        step.kind == "pay" and not step.conditions for step in service.steps
+    )

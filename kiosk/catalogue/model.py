@@ -238,6 +238,7 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
         """What decides about parts of it, with its place in the step's table."""
         yield from ()
+
     def toil(self) -> tuple[int, int]:
         """Pages that wait for the person, and taps."""
         return self.about.pages, self.about.taps

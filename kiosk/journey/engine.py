@@ -25,7 +25,6 @@ from kiosk.journey import without_slip
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
-from kiosk.payments import DueItem
 from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import SecondCopy
@@ -85,8 +84,6 @@ class Journey:
     second_copy: SecondCopy | None = None
     whole: Journey | None = None
     """The plan of which this is a part; None when it is done alone."""
-    dues: tuple[DueItem, ...] | None = None
-    """What a plan of several services pays at once; None: this service's own fees."""
 
     @property
     def machine(self) -> Machine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import ClassVar
 
@@ -27,7 +27,7 @@ IDLE_S = 180.0
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No data of its own: what is due is the service's fees, or those of a plan of several."""
+    """No data of its own: what is due are the service's fees."""
 
     about: ClassVar[About] = About(mark="pay", offline="ends", is_once=True, together="once", pages=1, taps=0)
 
@@ -44,8 +44,20 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
+    """The service's own fees."""
+    return await _settle(journey, due_items(journey))
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """The fees of all services of a plan that are paid at the machine, at once."""
+    return await _settle(
+        whole, [item for part in whole.going if part.service.has_step("pay") for item in due_items(part)]
+    )
+
+
+async def _settle(journey: Journey, due: Iterable[DueItem]) -> Outcome:
     """Order, show the code, wait for the money. Once paid, nothing before it can be changed any more."""
-    items = tuple(item for item in due_items(journey) if item.case_id not in journey.visit.paid)
+    items = tuple(item for item in due if item.case_id not in journey.visit.paid)
     if not items:
         return Outcome.SKIP
     while True:
@@ -65,18 +77,10 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
             return outcome
 
 
-async def together(whole: Whole, spec: Spec) -> Outcome:
-    """One payment for every part of a plan that is done."""
-    whole.dues = tuple(item for part in whole.going for item in due_items(part))
-    return await step(whole, spec)
-
-
 def due_items(journey: Journey) -> tuple[DueItem, ...]:
-    """What is due now: of all services of a plan, or of this one."""
-    if journey.dues is not None:
-        return journey.dues
+    """What is due now for one service."""
     service = journey.service
-    amount_fen = sum(fee.amount_fen for fee in service.fees)
+    amount_fen = sum(fee.amount_fen for fee in journey.fees_due())
     is_made_here = service.has_step("produce") or service.has_step("locker")
     item = DueItem(journey.case_id, service.key, amount_fen, service.name, is_made_here)
     return (item,) if amount_fen else ()

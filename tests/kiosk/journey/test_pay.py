@@ -9,11 +9,12 @@ import trio
 import trio.testing
 
 from kiosk.cases import new_id
-from kiosk.journey.engine import Journey
 from kiosk.journey.steps import pay
+from kiosk.journey.whole import whole_of
 from kiosk.messages.questions import PaymentAnswer, PaymentQuestion
 from kiosk.pages import Page, Receipt
 from kiosk.payments import LOCKER, PAY, PRODUCE, DueItem
+from kiosk.planning.plan import plan_of
 from kiosk.text import same
 from kiosk.visit import VisitEnded
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
@@ -145,19 +146,28 @@ async def test_offline_nothing_is_paid(counter: Counter, mock_clock: Any) -> Non
 
 
 async def test_a_plan_of_several_services_pays_once(counter: Counter, mock_clock: Any) -> None:
+    """Who is left out pays nothing; each of the others is an item of its own."""
     city = paying(counter, looked=("paid",))
-    items = tuple(DueItem(new_id(), key, fen, same(key)) for key, fen in (("T01", 1000), ("E06", 12000)))
-    step = counter.machine.catalogue.services["T01"].steps[0]
-
-    journey = Journey(counter.visit, counter.machine.catalogue.services["T01"], new_id(), dues=items)
+    services = counter.machine.catalogue.services
+    counter.steps("H13", "pay", fees=services["T01"].fees)
+    plan = plan_of([services["T01"], services["H13"]])
+    whole = whole_of(counter.visit, plan, key="together", name=same("x"), icon="stack")
+    step = services["T01"].steps[0]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(pay.step, journey, step)
+        nursery.start_soon(pay.together, whole, step)
         page = await until(counter, "pay")
-        assert "¥ 130.00" in [b.number for b in page.blocks if isinstance(b, Receipt)]
+        assert "¥ 20.00" in [b.number for b in page.blocks if isinstance(b, Receipt)]
         await until(counter, "paid")
         counter.clock.jump(10)
-    assert [i.amount_fen for i in city.asked("open")[0].items] == [1000, 12000]
-    assert counter.visit.paid == {item.case_id for item in items}
+    assert [(i.service, i.amount_fen) for i in city.asked("open")[0].items] == [("T01", 1000), ("H13", 1000)]
+    assert counter.visit.paid == {part.case_id for part in whole.going}
+    whole.left_out[1] = ()
+    counter.visit.paid.clear()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pay.together, whole, step)
+        await until(counter, "paid")
+        counter.clock.jump(10)
+    assert [i.service for i in city.asked("open")[1].items] == ["T01"]
 
 
 @pytest.mark.parametrize(
