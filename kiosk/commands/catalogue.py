@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from kiosk.catalogue import export as exported
 from kiosk.catalogue import loader
 from kiosk.catalogue.check import faults
+from kiosk.catalogue.compare import differences
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.commands.common import failed, print_table
@@ -54,9 +56,44 @@ def list_(folder: Path | None) -> None:
 
 @catalogue.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-def export(folder: Path | None) -> None:
-    """The whole catalogue as one JSON object."""
-    click.echo(msgspec.json.encode(_loaded(folder)))
+@click.option("--json", "as_json", is_flag=True, help="The whole catalogue as one JSON object, to standard output.")
+@click.option("--to", "target", type=click.Path(path_type=Path), help="Folder for the list (CSV) and the guides (PDF).")
+@click.option("--only", multiple=True, metavar="KEY", help="Guides of these services only.")
+def export(folder: Path | None, target: Path | None, only: tuple[str, ...], *, as_json: bool) -> None:
+    """Write the list of services as CSV, and with --to a guide of each as PDF besides.
+
+    Without an option the CSV goes to standard output. One version gives the same bytes everywhere.
+    """
+    found = _loaded(folder)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    listed = exported.as_csv(found)
+    if target is None:
+        click.echo(listed, nl=False)
+        return
+    if unknown := [key for key in only if key not in found.services]:
+        failed(f"no service {unknown[0]}; kiosk catalogue list shows those there are")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        # Spreadsheets take a file without a mark for the old code page.
+        (target / "services.csv").write_text(listed, "utf-8-sig", newline="")
+        for service in exported.in_order(found):
+            if not only or service.key in only:
+                (target / f"{service.key}.pdf").write_bytes(exported.as_pdf(service, found))
+    except (OSError, exported.NoFont) as error:
+        failed(f"{target}: {getattr(error, 'strerror', None) or error}")
+    click.echo(f"catalogue {found.version}: services.csv and {len(only) or len(found.services)} guides in {target}")
+
+
+@catalogue.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path), required=False)
+def diff(before: Path, after: Path | None) -> None:
+    """What differs between two catalogues (AFTER: the shipped one by default), service by service."""
+    old, new = _loaded(before), _loaded(after)
+    lines = list(differences(old, new))
+    click.echo("\n".join(lines) if lines else "no difference")
 
 
 @catalogue.command()

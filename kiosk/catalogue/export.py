@@ -1,0 +1,122 @@
+"""The city's list of services 事项目录 as CSV, and a guide of each 办事指南 as PDF.
+
+Made of the catalogue alone: no date, no machine, no number of its own. Two machines of one version and one version of
+the font package write the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from fontTools.ttLib import TTCollection
+from fpdf import FPDF
+from fpdf.enums import MethodReturnValue, XPos, YPos
+
+from kiosk.catalogue.guide import Row, guide
+from kiosk.catalogue.model import Catalogue, Service
+from kiosk.text import Text, text
+
+_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
+_FACE = "Noto Sans CJK SC"
+_NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""A PDF wants to say when it was made; of two that say the same nobody can tell which was made first."""
+_LABEL_MM, _TEXT_MM, _LINE_MM = 42.0, 138.0, 7.0
+_COLUMNS = (
+    *("name", "basis", "conditions", "materials", "procedure", "limit"),
+    *("fee", "result", "phone", "handling", "hint"),
+)
+
+
+class NoFont(Exception):
+    """Noto Sans CJK is not installed; one line that says so."""
+
+
+def as_csv(catalogue: Catalogue) -> str:
+    """One row for each service, line by line: key, line, and the public facts in Chinese."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([text(f"guide.{key}").zh for key in ("key", "line", *_COLUMNS)])
+    for service in in_order(catalogue):
+        found = {row.key: "\n".join(line.zh for line in row.lines) for row in guide(service)}
+        cells = [service.key, catalogue.lines[service.line].name.zh, *(found.get(key, "") for key in _COLUMNS)]
+        writer.writerow(list(map(_no_formula, cells)))
+    return out.getvalue()
+
+
+def in_order(catalogue: Catalogue) -> Iterator[Service]:
+    """Line by line, as people see them."""
+    for line in catalogue.lines:
+        yield from catalogue.of_line(line)
+
+
+def _no_formula(cell: str) -> str:
+    """A spreadsheet takes what begins so for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
+
+
+def as_pdf(service: Service, catalogue: Catalogue) -> bytes:
+    """The guide of one service, in both languages, one after the other. Raises NoFont."""
+    pdf = FPDF(format="A4")
+    pdf.set_creation_date(_NO_TIME)
+    pdf.set_title(service.name.zh)
+    pdf.set_auto_page_break(auto=True, margin=18)
+    path, number = _font()
+    pdf.add_font("noto", "", path, collection_font_number=number)
+    for language in ("zh", "en"):
+        _written(pdf, service, catalogue, language)
+    return bytes(pdf.output())
+
+
+def _written(pdf: FPDF, service: Service, catalogue: Catalogue, language: str) -> None:
+    def say(words: Text) -> str:
+        return words.in_language(language)
+
+    pdf.add_page()
+    pdf.set_font("noto", "", 20)
+    pdf.multi_cell(0, 11, say(service.name), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.set_font("noto", "", 10)
+    pdf.set_text_color(90)
+    version = text("guide.version", version=catalogue.version)
+    below = f"{say(catalogue.lines[service.line].name)} · {service.key} · {say(version)}"
+    pdf.cell(0, 8, below, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.set_text_color(0)
+    for row in guide(service):
+        if row.key != "name":
+            _fact(pdf, row, language)
+
+
+def _fact(pdf: FPDF, row: Row, language: str) -> None:
+    """A label and what it says beside it, on one page where it fits."""
+    said = "\n".join(line.in_language(language) for line in row.lines)
+    pdf.set_font("noto", "", 11)
+    high = pdf.multi_cell(_TEXT_MM, _LINE_MM, said, dry_run=True, output=MethodReturnValue.HEIGHT)
+    if pdf.will_page_break(float(high) + 4):  # type: ignore[arg-type]  # asked for nothing but the height
+        pdf.add_page()
+    top = pdf.get_y() + 2
+    pdf.set_draw_color(200)
+    pdf.line(pdf.l_margin, top, pdf.l_margin + _LABEL_MM + _TEXT_MM, top)
+    pdf.set_xy(pdf.l_margin, top + 2)
+    pdf.set_text_color(90)
+    pdf.multi_cell(_LABEL_MM, _LINE_MM, row.label.in_language(language), align="L")
+    label_ends = pdf.get_y() + _LINE_MM
+    pdf.set_xy(pdf.l_margin + _LABEL_MM, top + 2)
+    pdf.set_text_color(0)
+    pdf.multi_cell(_TEXT_MM, _LINE_MM, said, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.set_y(max(pdf.get_y(), label_ends if pdf.get_y() > top else 0))
+
+
+@cache
+def _font() -> tuple[Path, int]:
+    """The collection and the number of the face with Simplified Chinese forms in it."""
+    name = "NotoSansCJK-Regular.ttc"
+    for folder in _FOLDERS:
+        for path in sorted(Path(folder).rglob(name)):
+            for number, face in enumerate(TTCollection(path, lazy=True).fonts):
+                if face["name"].getBestFamilyName() == _FACE:
+                    return path, number
+    raise NoFont(f"no font {name}; install the package fonts-noto-cjk")

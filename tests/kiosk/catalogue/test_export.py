@@ -1,0 +1,85 @@
+"""The list of services, their guides on paper and on the page, and what differs between two catalogues."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from kiosk.catalogue.compare import differences
+from kiosk.catalogue.export import as_csv
+from kiosk.catalogue.loader import load
+from kiosk.cli import main
+from tests.catalogues import PLAIN, copied, write
+from tests.kiosk.journey.conftest import Counter, counter, words
+from tests.waiting import HANG_S
+
+__all__ = ["counter"]
+
+
+def test_the_list_has_every_service_with_its_public_facts() -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(load()))))
+    assert {row["事项编码"] for row in rows} == load().services.keys()
+    (t01,) = (row for row in rows if row["事项编码"] == "T01")
+    assert "发改价格〔2004〕2831号" in t01["收费标准和依据"]
+    assert "居民身份证（读卡代替）" in t01["所需材料"].splitlines()
+    assert "承诺时限：" in t01["办理时限"]
+
+
+def test_a_cell_is_no_formula(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "city")
+    path = folder / "common" / "C01.toml"
+    write(path, path.read_text("utf-8").replace('zh = "进度查询"', 'zh = "=1+1进度"'))
+    assert "'=1+1进度" in as_csv(load(folder))
+
+
+def test_two_machines_of_one_version_print_the_same_bytes(tmp_path: Path) -> None:
+    for name, zone in (("a", "Asia/Shanghai"), ("b", "America/Lima")):
+        line = [sys.executable, "-m", "kiosk", "catalogue", "export", "--to", str(tmp_path / name), "--only", "C05"]
+        around = {**os.environ, "TZ": zone, "PYTHONHASHSEED": str(len(zone))}
+        done = subprocess.run(line, capture_output=True, text=True, env=around, check=False, timeout=HANG_S)
+        assert done.returncode == 0, done.stderr
+    for name in ("C05.pdf", "services.csv"):
+        first, second = ((tmp_path / folder / name).read_bytes() for folder in "ab")
+        assert first == second
+        assert first.startswith(b"%PDF" if name.endswith("pdf") else b"\xef\xbb\xbf")
+
+
+def test_what_differs_is_one_line_each(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    old = load(PLAIN)
+    copied(folder)
+    for path in PLAIN.rglob("*.toml"):
+        write(folder / path.relative_to(PLAIN), path.read_text("utf-8"))
+    (folder / "common" / "C02.toml").unlink()
+    path = folder / "traffic" / "T01.toml"
+    text = (
+        path.read_text("utf-8")
+        .replace("amount_fen = 1000", "amount_fen = 1500")
+        .replace('kind = "sign"', 'kind = "pay"')
+    )
+    write(path, text)
+    said = [line for line in differences(old, load(folder)) if line.startswith(("C02", "T01"))]
+    assert said == ["C02: is gone", "T01 fees[0].amount_fen: 1000 → 1500", "T01 steps[6].kind: sign → pay"]
+    done = CliRunner().invoke(main, ["catalogue", "diff", str(PLAIN), str(PLAIN)])
+    assert (done.exit_code, done.output) == (0, "no difference\n")
+
+
+async def test_a_guide_is_read_without_a_card_and_the_way_back_is_the_same(counter: Counter) -> None:
+    async with counter.doing("C05"):
+        await counter.first("guide_list")
+        await counter.touch("guide_line:traffic", "guide_list")
+        page = await counter.touch("guide_of:T01", "guide_page")
+        assert "换发新的机动车驾驶证" in words(page)
+        assert "By law: 1 day" in words(page, "en")
+        await counter.touch("back", "guide_list")
+        await counter.touch("back", "guide_list")
+        await counter.touch("guide_line:household", "guide_list")
+        await counter.touch("guide_of:H13", "guide_page")
+        counter.last("next")
+    assert counter.visit.card is None
