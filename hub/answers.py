@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import AsyncConnection
 
-from hub import events, tries
+from hub import certificates, events, tries
 from hub.context import Hub
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
@@ -17,11 +17,13 @@ from hub.gateway import DepartmentDown, Question
 from hub.payments.desk import payment
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
-from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.encoding import InvalidMessage, to_text
 from kiosk.messages.questions import (
     SILENT_TOLD,
     VERSION,
     CaseProgress,
+    CertificateAnswer,
+    CertificateQuestion,
     Document,
     DocumentsAnswer,
     DocumentsQuestion,
@@ -29,6 +31,8 @@ from kiosk.messages.questions import (
     DueQuestion,
     EligibilityAnswer,
     EligibilityQuestion,
+    NameCountAnswer,
+    NameCountQuestion,
     ProgressAnswer,
     ProgressQuestion,
     ProgressState,
@@ -97,6 +101,53 @@ async def violations(hub: Hub, question: ViolationsQuestion) -> ViolationsAnswer
         return plain_violations(await department.violations(conn, question.id_number, number, today))
 
     return await hub.gateway.ask(key, ask)
+
+
+async def certificate(hub: Hub, question: CertificateQuestion) -> CertificateAnswer:
+    """The sealed paper of a person's own accepted case; anything else is one and the same word. Raises InvalidMessage.
+
+    On a public screen «later» and «refused» must not be told apart, so the wire does not tell them apart either.
+    """
+    service = _service(hub, question.service)
+    async with hub.pool.connection() as conn:
+        rows = await conn.execute(
+            "select masked_name from case_file where key = %s and person_ref = %s and service = %s and state = any(%s)",
+            [question.key, hub.keys.person_ref(question.id_number), service.key, list(_HAS_PAPER)],
+        )
+        row = await rows.fetchone()
+    if row is None:
+        return CertificateAnswer("window")
+    asked = certificates.Asked(
+        *(question.key, service.key, question.id_number, hub.clock.today()),
+        await certificates.seal_of(hub.keys, hub.seals, service.department, hub.clock.now()),
+        certificates.check_at(hub.names),
+    )
+    sealed = await hub.gateway.ask(service.department, lambda department, conn: department.certificate(conn, asked))
+    if sealed is None:
+        return CertificateAnswer("window")
+    async with hub.pool.connection() as conn:
+        await conn.execute(
+            "insert into certificate values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            [
+                *(sealed.number, hub.keys.slip_ref(sealed.number, sealed.code), service.department, service.key),
+                *(question.key, row[0], sealed.issued_on),
+            ],
+        )
+    return CertificateAnswer("ready", sealed.number, sealed.code, to_text(sealed.pdf))
+
+
+async def name_count(hub: Hub, question: NameCountQuestion) -> NameCountAnswer:
+    """How many have this name; few are not counted aloud. Raises InvalidMessage, DepartmentDown."""
+    key = next((key for key, each in hub.gateway.departments.items() if each.counts_names), "")
+    if not key:
+        raise InvalidMessage("kind", "no department counts names")
+    count = await hub.gateway.ask(key, lambda department, conn: department.name_count(conn, question.name))
+    return NameCountAnswer(count) if count >= FEWEST_TOLD else NameCountAnswer(0, FEWEST_TOLD)
+
+
+FEWEST_TOLD = 5
+"""Below this a number could point at somebody (k-anonymity, as on the city's public board)."""
+_HAS_PAPER = ("accepted", "in_review", "decided", "collected")
 
 
 async def progress(hub: Hub, question: ProgressQuestion, kiosk_id: str) -> ProgressAnswer:
@@ -194,6 +245,8 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "eligibility": eligibility,
     "documents": documents,
     "violations": violations,
+    "certificate": certificate,
+    "name_count": name_count,
 }
 """What needs no more than the question."""
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {"progress": progress, "payment": payment}

@@ -13,6 +13,7 @@ from hub.keys import HubKeys
 from hub.machine_keys import KnownKeys
 from hub.payments.acquirer import Acquirer
 from hub.published import InForce
+from hub.seals import Seal
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
 
@@ -33,6 +34,8 @@ class Hub:
 
     acquirer: Acquirer | None = None
     """Who takes the money; without one nothing is paid here."""
+    seals: dict[str, Seal] = field(default_factory=dict)
+    """Those that were loaded, by department and the key that vouches for them (``hub.certificates``)."""
 
     @property
     def catalogue(self) -> Catalogue:

@@ -281,6 +281,16 @@ MIGRATIONS = (
            done_by text
        );
        create unique index open_payment_task on payment_task (order_no, what) where done_at is null""",
+    # Who receives a certificate on paper asks whether it is real: code_ref as with a slip's code.
+    """create table certificate (
+           number text primary key,
+           code_ref text not null,
+           department text not null,
+           service text not null,
+           case_key uuid not null,
+           masked_name text not null,
+           issued_on date not null
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
+from hub.certificates import Asked, Sealed
 from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import promised
 from kiosk.catalogue.model import Limit, Service
@@ -123,6 +124,19 @@ class Department(ABC):
         """Whether it is asked for violations at all."""
         return type(self).violations is not Department.violations
 
+    async def name_count(self, conn: AsyncConnection, name: str) -> int:
+        """How many people have this name, exactly; who asks decides what is told of it."""
+        return 0
+
+    @property
+    def counts_names(self) -> bool:
+        """Whether it is asked for names at all."""
+        return type(self).name_count is not Department.name_count
+
+    async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
+        """The sealed paper of an accepted case, the same one each time; None: there is none to print at a machine."""
+        return None
+
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:  # noqa: B027
         """Writes the records of a demonstration's people, replacing what they had."""
 
@@ -137,12 +151,6 @@ class Department(ABC):
 
     async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:  # noqa: B027
         """What a stage of a case changes in the records, in its transaction."""
-
-    async def reasons(
-        self, conn: AsyncConnection, service: Service, application: Application, facts: Facts
-    ) -> list[str]:
-        """What speaks against a case besides its checks: what was said in it, judged by the records."""
-        return []
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""
@@ -160,7 +168,6 @@ class Department(ABC):
                 return await self._first_answer(conn, application.key)
             facts = await self.facts(conn, number, today)
             reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
-            reasons += await self.reasons(conn, service, application, facts)
             known = {**facts, **said_as_facts(application.answers)}
             limit = limits_for(service, known, today)[1]
             decision = Decision(False, reasons) if reasons else _accepted(limit, today)

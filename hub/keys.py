@@ -59,6 +59,15 @@ class HubKeys:
             self._read()
         return changed
 
+    def present_id(self, suite: str = DEFAULT) -> str:
+        """The id of the pair that signs now."""
+        return self._of(suite)[-1].id
+
+    @property
+    def seals(self) -> Path:
+        """The folder of the departments' seals."""
+        return self._folder / "seals"
+
     @property
     def suites(self) -> list[str]:
         """Those that this hub has keys of."""

@@ -20,7 +20,7 @@ from litestar.types import ASGIApp
 from procrastinate.exceptions import ConnectorException
 
 from hub import gap_alarm, parcels, question_log, stages, work
-from hub.api import catalogue, enrolments, health, heartbeats, messages, questions
+from hub.api import catalogue, certificates, enrolments, health, heartbeats, messages, questions
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
 from hub.api.problems import HANDLERS
@@ -41,6 +41,7 @@ ROUTES = [
     *(messages.put_envelope, messages.put_parcel, messages.head_parcel, messages.post_batch),
     *(enrolments.enrol, heartbeats.heartbeat, questions.ask, questions.get_progress, catalogue.catalogue),
     *(health.healthz, health.readyz, health.metrics, notices.notified),
+    certificates.verify_certificate,
 ]
 _STALLED_EVERY_S = 30
 _GAPS_EVERY_S = 15

@@ -242,7 +242,7 @@ class PaymentAnswer(_Said, frozen=True):
 
 
 class ViolationsQuestion(_Data, frozen=True, omit_defaults=True):
-    """The driving violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
+    """The violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
 
     id_number: Named
     decision_number: Annotated[str, Meta(pattern=f"^[0-9]{{15,16}}{END}")] | None = None
@@ -280,7 +280,39 @@ class ViolationsAnswer(_Said, frozen=True):
     unreadable: int = 0
 
 
-QuestionKind = Literal["due", "eligibility", "progress", "documents", "payment", "violations"]
+class CertificateQuestion(_Data, frozen=True):
+    """Asks for the sealed paper of an accepted case: ``key`` is that of its envelope."""
+
+    service: Named
+    id_number: Named
+    key: Key
+
+
+class CertificateAnswer(_Said, frozen=True):
+    """``ready`` with the sealed ``pdf``; else nothing but ``window``: later, never and not yet look alike here."""
+
+    state: Word
+    number: Word = ""
+    code: Word = ""
+    pdf: Base64 = ""
+
+
+class NameCountQuestion(_Data, frozen=True):
+    """How many people of the city have this name. It is about nobody in particular."""
+
+    name: Named
+
+
+class NameCountAnswer(_Said, frozen=True):
+    """``below``: fewer than that, and no exact number; 0: ``count`` is exact."""
+
+    count: Annotated[int, Meta(ge=0, le=2**31)]
+    below: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+QuestionKind = Literal[
+    "due", "eligibility", "progress", "documents", "payment", "violations", "certificate", "name_count"
+]
 QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
@@ -288,6 +320,8 @@ QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "documents": (DocumentsQuestion, DocumentsAnswer),
     "payment": (PaymentQuestion, PaymentAnswer),
     "violations": (ViolationsQuestion, ViolationsAnswer),
+    "certificate": (CertificateQuestion, CertificateAnswer),
+    "name_count": (NameCountQuestion, NameCountAnswer),
 }
 _LISTS: dict[str, tuple[str, type[_Said]]] = {
     "due": ("items", DueFact),

@@ -9,11 +9,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from hub.department import Application, Department, Facts, Person
-from hub.departments.household.answers import OF_ANSWERS
+from hub.certificates import Asked, Sealed
+from hub.department import Department, Facts, Person
+from hub.departments.household.certificates import certificate
 from hub.departments.household.effects import EFFECTS
 from hub.departments.household.records import seed_records
-from kiosk.catalogue.model import Service
 from kiosk.clock import full_years
 
 _FACTS = (
@@ -42,11 +42,19 @@ class Household(Department):
             row = await cursor.fetchone() or {}
         return {**_of_resident(row, today), **_of_residence(row, today), **_of_permit(row)}
 
-    async def reasons(
-        self, conn: AsyncConnection, service: Service, application: Application, facts: Facts
-    ) -> list[str]:
-        judge = OF_ANSWERS.get(service.effect)
-        return await judge(conn, application, facts) if judge else []
+    async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:
+        if state == "decided":
+            # The card is made: it lies in the locker, and its person is told.
+            await conn.execute(
+                "update household.id_case set state = 'ready' where case_key = %s and state = 'in_work'", [case_key]
+            )
+
+    async def name_count(self, conn: AsyncConnection, name: str) -> int:
+        rows = await conn.execute("select count(*) from household.resident where name = %s", [name])
+        return (await rows.fetchone() or (0,))[0]
+
+    async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
+        return await certificate(conn, asked)
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
         await seed_records(conn, people)

@@ -9,7 +9,8 @@ from functools import partial
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub.department import Application, Effect, day_of
+from hub.department import Application, Effect, Unfit, day_of
+from hub.departments.household.certificates import ask_offences, ask_register
 from kiosk.catalogue.id_card_years import card_valid_to
 from kiosk.clock import months_later
 
@@ -30,9 +31,22 @@ async def _apply_for_card(reason: str, conn: AsyncConnection, application: Appli
 
 
 async def _declare(conn: AsyncConnection, application: Application) -> None:
-    """Lost, or found again: it counts from the moment the bureau has received it."""
-    state = "valid" if application.answers.get("loss") == "found" else "lost"
-    await _set_card(conn, application.applicant.number, state)
+    """Lost, or found again: it counts from the moment the bureau has received it.
+
+    One that is found no longer counts once its successor is being made (居民身份证法 art. 11).
+    """
+    number, is_found = application.applicant.number, application.answers.get("loss") == "found"
+    rows = await conn.execute(
+        "select state = 'lost', exists (select from household.id_case where id_case.id_number = id_card.id_number "
+        "and id_case.state <> 'collected') from household.id_card where id_number = %s",
+        [number],
+    )
+    is_lost, is_replaced = await rows.fetchone() or (False, False)
+    if is_found != is_lost:
+        raise Unfit("card_not_lost" if is_found else "loss_declared_before")
+    if is_found and is_replaced:
+        raise Unfit("card_replaced")
+    await _set_card(conn, number, "valid" if is_found else "lost")
 
 
 async def _set_card(conn: AsyncConnection, number: str, state: str) -> None:
@@ -73,11 +87,15 @@ async def _issue_book(conn: AsyncConnection, application: Application) -> None:
 
 async def _register_residence(conn: AsyncConnection, application: Application) -> None:
     """From today; who moves inside the city keeps the day on which the stay here began."""
+    address = str(application.answers.get("address", ""))
+    rows = await conn.execute("select from household.standard_address where address = %s", [address])
+    if await rows.fetchone() is None:
+        raise Unfit("address_unknown")
     await conn.execute(
         "insert into household.residence values (%s, %s, %s, 'registered') on conflict (id_number) do update set "
         "address = excluded.address, state = 'registered', "
         "since = case when residence.state = 'registered' then residence.since else excluded.since end",
-        [application.applicant.number, application.answers.get("address", ""), application.day],
+        [application.applicant.number, address, application.day],
     )
 
 
@@ -123,4 +141,6 @@ EFFECTS: Mapping[str, Effect] = {
     "permit_granted": _grant_permit,
     "permit_endorsed": _endorse_permit,
     "visit_booked": _book_visit,
+    "offences_asked": ask_offences,
+    "register_asked": ask_register,
 }

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from hub.department import day_of
-from hub.departments.household.addresses import STANDARD
+from hub.departments.household.city import STANDARD
 from kiosk.clock import full_years, months_later
 
 _ADULT = 18
@@ -29,6 +29,8 @@ def records(rng: random.Random, person: dict[str, Any], today: date) -> dict[str
     }
     if age >= _ADULT and rng.randrange(4) == 0:
         found["id_case"] = _id_case(rng, card["number"], today)
+        if rng.randrange(3) == 0:
+            found["temporary_card"] = _temporary_card(rng, card["number"], today)
     if rng.randrange(3):
         found["residence"] = _residence(rng, today)
     if rng.randrange(2):
@@ -67,6 +69,15 @@ def _id_case(rng: random.Random, number: str, today: date) -> dict[str, Any]:
         "state": rng.choice(("in_work", "ready")),
         "applied_on": today - timedelta(days=rng.randint(1, 50)),
         "valid_to": months_later(today, 240),
+    }
+
+
+def _temporary_card(rng: random.Random, number: str, today: date) -> dict[str, Any]:
+    issued = today - timedelta(days=rng.choice((1, 30, 120)))
+    return {
+        "key": str(uuid5(NAMESPACE_OID, f"temporary_card {number}")),
+        "issued_on": issued,
+        "valid_to": months_later(issued, 3),
     }
 
 

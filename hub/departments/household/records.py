@@ -10,12 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Placeholder
 
 from hub.department import Person, day_of
-from hub.departments.household.addresses import STANDARD
+from hub.departments.household.city import STANDARD, USUAL_ENTRIES
 from kiosk.clock import full_years
 
 _OF_PERSON = (
     *("resident", "id_card", "id_case", "temporary_card", "residence", "residence_permit"),
-    *("offences_answer", "visit_booked", "certificate"),
+    *("offences_answer", "visit_booked", "certificate", "offences_case", "household_case", "register_entry"),
 )
 _ADULT = 18
 _USUAL = {
@@ -56,10 +56,16 @@ def _rows(people: Iterable[Person]) -> dict[str, list[list[Any]]]:
         found["resident"].append(_resident(person["card"], records.get("resident", {})))
         found["id_card"].append(_id_card(person["card"], records.get("id_card", {})))
         found["offences_answer"].append([number, records.get("offences", "clear")])
+        found["register_entry"] += [
+            [number, each["kind"], each["item"], each["before"], each["after"], each["entered_on"]]
+            for each in records.get("register", USUAL_ENTRIES)
+        ]
         if case := records.get("id_case"):
             found["id_case"].append(
                 [case["key"], number, case["reason"], case["state"], case["applied_on"], case.get("valid_to")]
             )
+        if temporary := records.get("temporary_card"):
+            found["temporary_card"].append([temporary["key"], number, temporary["issued_on"], temporary["valid_to"]])
         if home := records.get("residence"):
             found["residence"].append([number, home["address"], home["since"], home["state"]])
         if permit := records.get("residence_permit"):

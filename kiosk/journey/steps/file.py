@@ -162,10 +162,9 @@ def _result_page(journey: Journey) -> Page:
         qr=journey.receipt_number,
         note=text("result.keep"),
     )
-    leave = Action(id="leave", label=text("result.no_slip"), style="secondary")
     exit_ = journey.bar(NOTHING, back=False)[0]
     blocks = (*_result_blocks(journey), receipt)
-    return journey.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+    return journey.page("result", text("result.title"), *blocks, actions=(exit_, *_ways_on(journey)))
 
 
 def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
@@ -176,10 +175,9 @@ def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
     rows += [Fact(label=service.name, value=text("together.left_out")) for service in whole.refused]
     number = whole.receipt_number
     receipt = Receipt(label=text("together.number"), number=number, qr=number, note=text("result.keep"))
-    leave = Action(id="leave", label=text("result.no_slip"), style="secondary")
     exit_ = whole.bar(NOTHING, back=False)[0]
     blocks = (hero, Facts(rows=tuple(rows)), receipt)
-    return whole.page("result", text("result.title"), *blocks, actions=(exit_, leave, *_print_action()))
+    return whole.page("result", text("result.title"), *blocks, actions=(exit_, *_to_slip()))
 
 
 def _stands(whole: Whole) -> Text:
@@ -219,5 +217,16 @@ def _promised(journey: Journey) -> Text:
     return journey.promise() or text("result.no_date")
 
 
-def _print_action() -> tuple[Action, ...]:
-    return (Action(id="next", label=text("result.print"), style="primary", icon="printer"),)
+def _ways_on(journey: Journey) -> tuple[Action, ...]:
+    """To the slip, or away; where the service gives something first, to that: nobody leaves without it by mistake."""
+    after = {spec.kind for spec in journey.service.steps[journey.position + 1 :]}
+    if after - {"slip", "rate"} and journey.state not in STOPPED:
+        return (Action(id="next", label=text("action.next"), style="primary"),)
+    return _to_slip()
+
+
+def _to_slip() -> tuple[Action, ...]:
+    return (
+        Action(id="leave", label=text("result.no_slip"), style="secondary"),
+        Action(id="next", label=text("result.print"), style="primary", icon="printer"),
+    )

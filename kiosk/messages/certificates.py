@@ -1,0 +1,107 @@
+"""Sealed certificates: what a machine believes of a PDF before it prints it.
+
+A certificate is a PDF with one PAdES signature over all of it. In its document information (``Subject``) stands a
+``Statement`` as canonical JSON: for whom and by whom it was made. What does not hold is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from kiosk.messages.bounds import Line, Word
+from kiosk.messages.encoding import InvalidMessage, canonical_json, decode, from_text
+
+ISSUER = "tongban hub"
+"""The name under which the hub's signing key vouches for the departments' seals."""
+MOST_BYTES = 4 * 1024 * 1024
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """What the sealed pages are: for whom (``id_number``), by which ``department``, of which ``service``."""
+
+    number: Word
+    code: Word
+    service: Word
+    department: Word
+    id_number: Word
+    issued_on: date
+    title: Line = ""
+
+
+class BadSeal(Exception):
+    """The pages prove nothing; ``reason`` is ``not_sealed``, ``broken``, ``wrong_signer`` or ``other_certificate``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def statement_text(statement: Statement) -> str:
+    """As it stands in the document."""
+    return canonical_json(msgspec.to_builtins(statement)).decode()
+
+
+def read_sealed(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
+    """The statement of sealed pages. ``trusted``: the hub's public signing keys (suite std). Raises BadSeal.
+
+    Blocking, a second at the first call: call it in a thread.
+    """
+    if not 0 < len(pdf) <= MOST_BYTES:
+        raise BadSeal("not_sealed")
+    try:
+        return _read(pdf, trusted, at)
+    except BadSeal:
+        raise
+    except Exception as error:
+        # The boundary of foreign bytes: a file that no reader understands is no certificate.
+        raise BadSeal("broken") from error
+
+
+def _read(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
+    # Here, not above: a second of loading that only who prints a certificate waits for.
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.diff_analysis import ModificationLevel
+    from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
+
+    reader = PdfFileReader(io.BytesIO(pdf))
+    seals = reader.embedded_signatures
+    if len(seals) != 1:
+        raise BadSeal("not_sealed")
+    status = validate_pdf_signature(seals[0], signer_validation_context=_context(trusted, at))
+    whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    if not (whole and status.intact and status.valid and status.modification_level is ModificationLevel.NONE):
+        raise BadSeal("broken")
+    if not status.bottom_line:
+        raise BadSeal("wrong_signer")
+    statement = _statement(str(reader.trailer_view["/Info"]["/Subject"]))
+    if status.signing_cert.subject.native.get("common_name") != statement.department:
+        raise BadSeal("wrong_signer")
+    return statement
+
+
+def _context(trusted: Sequence[str], at: datetime) -> Any:
+    from asn1crypto import keys, x509
+    from pyhanko_certvalidator import ValidationContext
+    from pyhanko_certvalidator.authority import NamedKeyAuthority, TrustAnchor
+
+    name = x509.Name.build({"common_name": ISSUER})
+    anchors = [
+        TrustAnchor(
+            NamedKeyAuthority(name, keys.PublicKeyInfo({"algorithm": {"algorithm": "ed25519"}, "public_key": raw}))
+        )
+        for raw in map(from_text, trusted)
+        if len(raw) == 32
+    ]
+    return ValidationContext(trust_roots=anchors, moment=at, allow_fetching=False)
+
+
+def _statement(words: str) -> Statement:
+    try:
+        return decode(words.encode(), Statement)
+    except InvalidMessage as error:
+        raise BadSeal("other_certificate") from error

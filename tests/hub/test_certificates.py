@@ -1,0 +1,204 @@
+"""Certificates from the filed case to the sealed paper: what the department draws, what a machine believes, who checks.
+
+One hub for the file; real envelopes, real PDF signatures, the public page over HTTP.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+from hub.certificates import Drawing, draw
+from hub.seals import Seal
+from kiosk.messages.certificates import BadSeal, Statement, read_sealed
+from kiosk.messages.encoding import from_text
+from kiosk.messages.envelope import new_key
+from kiosk.messages.seal import new_sign_key
+from kiosk.text import same
+from tests.hub.fixtures import PEOPLE, TODAY, Machine, RunningHub, case_form, number_of
+from tests.waiting import eventually
+
+NOW = datetime(2027, 1, 12, 4, tzinfo=UTC)
+HUB_KEYS = new_sign_key()
+OFFENCES, REGISTER = "H08", "H09"
+
+
+def filed(machine: Machine, person: str, service: str, **answers: str) -> tuple[str, str]:
+    """A case with these answers, decided: its key and its receipt number."""
+    number = f"certificate-{uuid4().hex[:10]}"
+    form = msgspec.json.decode(case_form(person, service, number))
+    sent = machine.envelope("case", msgspec.json.encode({**form, "answers": answers}))
+    machine.deliver(sent)
+    eventually(lambda: {"accepted", "not_accepted"} & set(machine.states(number)), f"{number} is decided")
+    return sent.key, number
+
+
+def answers_of(hub: RunningHub, person: str, answer: str) -> None:
+    number = number_of(person)
+    hub.sql("update household.offences_answer set answer = %s where id_number = %s returning 1", answer, number)
+
+
+def paper(machine: Machine, person: str, service: str, key: str) -> Any:
+    return machine.ask("certificate", service=service, id_number=number_of(person), key=key)
+
+
+@pytest.mark.parametrize("answer", ["clear", "sealed"])
+def test_who_has_no_record_or_a_sealed_one_gets_a_paper_that_proves_itself(
+    hub: RunningHub, machine: Machine, answer: str
+) -> None:
+    answers_of(hub, "zhao", answer)
+    key, _ = filed(machine, "zhao", OFFENCES, purpose="work")
+    told = paper(machine, "zhao", OFFENCES, key)
+    assert told.state == "ready"
+    pdf = from_text(told.pdf)
+    statement = read_sealed(pdf, [hub.said["verify_key"]], machine.clock.now())
+    assert statement.id_number == number_of("zhao")
+    assert (statement.number, statement.code, statement.department) == (told.number, told.code, "household")
+    assert statement.issued_on == TODAY
+    assert paper(machine, "zhao", OFFENCES, key) == told, "the same paper each time"
+
+
+def test_later_and_refused_look_alike_on_the_wire_and_in_the_progress(hub: RunningHub, machine: Machine) -> None:
+    told, states = [], []
+    for answer in ("record", "conflict"):
+        answers_of(hub, "wang", answer)
+        key, number = filed(machine, "wang", OFFENCES, purpose="work")
+        told.append(msgspec.json.encode(paper(machine, "wang", OFFENCES, key)))
+        case = machine.case(number)
+        assert case
+        states.append(([(s.state, s.reasons, s.note) for s in case.states], case.promised_date))
+    told.append(msgspec.json.encode(paper(machine, "wang", OFFENCES, new_key())))
+    assert told == [b'{"state":"window"}'] * 3
+    assert states[0] == states[1]
+    assert "accepted" in [state for state, _, _ in states[0][0]]
+    stopped = hub.sql(
+        "select state, stopped_on from household.offences_case where id_number = %s order by state", number_of("wang")
+    )
+    assert stopped == [("investigated", TODAY), ("notice", None)]
+
+
+@pytest.mark.attack(5)
+def test_nobody_gets_the_paper_of_another_person(hub: RunningHub, machine: Machine) -> None:
+    answers_of(hub, "zhao", "clear")
+    key, _ = filed(machine, "zhao", OFFENCES, purpose="abroad")
+    assert paper(machine, "wang", OFFENCES, key).state == "window"
+    assert paper(machine, "zhao", REGISTER, key).state == "window"
+
+
+@pytest.mark.parametrize("kind", ["changed", "kinship", "cancelled"])
+def test_entries_of_the_register_are_certified_and_nothing_else(machine: Machine, kind: str) -> None:
+    key, _ = filed(machine, "zhao", REGISTER, certificate_kind=kind)
+    assert paper(machine, "zhao", REGISTER, key).state == "ready"
+
+
+def test_what_nobody_needs_a_certificate_of_is_not_accepted_with_its_reason(machine: Machine) -> None:
+    _, number = filed(machine, "zhao", REGISTER, certificate_kind="identity")
+    case = machine.case(number)
+    assert case
+    assert case.states[-1].reasons == ["no_certificate_needed"]
+
+
+def sealed(department: str = "household", *, vouched_by: str = HUB_KEYS.private, now: datetime = NOW) -> bytes:
+    words = same("证明")
+    statement = Statement("H0820270112", "CODE", OFFENCES, "household", "990101", TODAY)
+    pdf = draw(Drawing(words, (words,), (), "赵德福", words), statement, "https://city.example/certificates")
+    return Seal(department, generate_private_key(SECP256R1()), vouched_by=vouched_by, now=now).on(pdf)
+
+
+def changed(pdf: bytes) -> bytes:
+    """The same file with a page that somebody has added after the seal."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    writer.set_info(writer.add_object(writer.prev.trailer_view["/Info"]))
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def flipped(pdf: bytes) -> bytes:
+    at = pdf.index(b"stream") + 20
+    return pdf[:at] + bytes([pdf[at] ^ 1]) + pdf[at + 1 :]
+
+
+GOOD = sealed()
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(
+    ("pdf", "reason"),
+    [
+        (b"", "not_sealed"),
+        (b"%PDF-1.7 and nothing", "broken"),
+        (b"\x00" * 4096, "broken"),
+        (GOOD[:-200], "broken"),
+        (flipped(GOOD), "broken"),
+        (changed(GOOD), "broken"),
+        (sealed(vouched_by=new_sign_key().private), "wrong_signer"),
+        (sealed("traffic"), "wrong_signer"),
+        (sealed(now=NOW - timedelta(days=5000)), "wrong_signer"),
+        (sealed(now=NOW + timedelta(days=5)), "wrong_signer"),
+    ],
+    ids=["empty", "no_pdf", "zeros", "cut", "flipped", "changed", "stranger", "other_department", "over", "not_yet"],
+)
+def test_a_paper_that_proves_nothing_is_refused_with_its_reason(pdf: bytes, reason: str) -> None:
+    with pytest.raises(BadSeal) as refused:
+        read_sealed(pdf, [HUB_KEYS.public], NOW)
+    assert refused.value.reason == reason
+
+
+def test_a_good_paper_is_read_by_whichever_key_of_the_hub_still_counts() -> None:
+    assert read_sealed(GOOD, [new_sign_key().public, HUB_KEYS.public], NOW).service == OFFENCES
+    with pytest.raises(BadSeal):
+        read_sealed(GOOD, [], NOW)
+
+
+def look(hub: RunningHub, **query: str) -> str:
+    answer = httpx.get(f"{hub.url}/certificates", params=query)
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    return answer.text
+
+
+def test_whoever_receives_the_paper_sees_that_it_is_real_and_nothing_without_its_code(
+    hub: RunningHub, machine: Machine
+) -> None:
+    answers_of(hub, "zhao", "clear")
+    key, _ = filed(machine, "zhao", OFFENCES, purpose="work")
+    told = paper(machine, "zhao", OFFENCES, key)
+    page = look(hub, number=told.number, code=f" {told.code[:6].lower()} {told.code[6:]}")
+    assert "是真的" in page
+    assert "无犯罪记录证明" in page
+    assert "赵*福" in page
+    assert PEOPLE["zhao"]["card"]["name"] not in page
+    assert number_of("zhao") not in page
+    assert "没有查到" in look(hub, number=told.number, code="ABCDEFGHJKMN")
+    assert "<script>" not in look(hub, number="<script>alert(1)</script>", code="<script>")
+
+
+@pytest.mark.attack(5)
+def test_an_address_that_guesses_codes_waits(hub: RunningHub) -> None:
+    pages = [look(hub, number=f"H0820270112{n:08}", code="ABCDEFGHJKMN") for n in range(32)]
+    assert "次数过多" in pages[-1]
+
+
+def test_a_name_is_counted_and_few_are_not_told(hub: RunningHub, machine: Machine) -> None:
+    copies = "insert into household.resident select id_number || n, '王通办', birth, household_number, household_kind, "
+    copies += "household_role, address, address_kind, is_local, is_registered, numbers_held, name_can_be_written, "
+    copies += (
+        "fingerprints, book_state from household.resident, generate_series(1, 5) n where id_number = %s returning 1"
+    )
+    hub.sql(copies, number_of("zhao"))
+    assert asked(machine, "王通办") == (5, 0)
+    assert asked(machine, PEOPLE["zhao"]["card"]["name"]) == (0, 5)
+
+
+def asked(machine: Machine, name: str) -> tuple[int, int]:
+    told: Any = machine.ask("name_count", name=name)
+    return told.count, told.below

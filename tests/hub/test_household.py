@@ -1,0 +1,238 @@
+"""The household line whole: every service through its department to acceptance with its effect, every check refused.
+
+One database for the file; who asks is found in the made-up population by the catalogue's own rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+
+from hub.database import prepare
+from hub.department import Application, Decision, Facts, day_of
+from hub.departments import departments
+from hub.departments.household.city import STANDARD
+from hub.people.generated import population
+from kiosk.catalogue.id_card_years import card_valid_to
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Check, Service
+from kiosk.catalogue.rules import failed_checks, unfit
+from kiosk.clock import months_later
+from kiosk.messages.content import Applicant
+from kiosk.messages.envelope import new_key
+from tests.hub.fixtures import TODAY
+
+HOUSEHOLD = departments()["household"]
+SERVICES = {service.key: service for service in load().of_line("household")}
+FILED = [service for service in SERVICES.values() if service.has_step("file")]
+CHECKS = [(service, check) for service in FILED for check in service.checks]
+PEOPLE = population(departments().values(), TODAY)
+Work = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
+
+
+class Register:
+    """The department on a real database; ``facts`` as they were before anything was asked for."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        prepare(dsn)
+        self.facts: dict[str, Facts] = self.run(self._facts)
+
+    def run(self, work: Work) -> Any:
+        async def inside() -> Any:
+            async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as conn:
+                return await work(conn)
+
+        return asyncio.run(inside())
+
+    async def _facts(self, conn: psycopg.AsyncConnection) -> dict[str, Facts]:
+        await HOUSEHOLD.seed(conn, PEOPLE)
+        return {
+            person["card"]["number"]: await HOUSEHOLD.facts(conn, person["card"]["number"], TODAY) for person in PEOPLE
+        }
+
+    def try_out(self, service: Service, person: dict[str, Any], answers: dict[str, Any], query: str = "") -> Any:
+        """The decision and, after it, what ``query`` finds of this person; then everything is as before."""
+
+        async def inside(conn: psycopg.AsyncConnection) -> tuple[Decision, list[tuple]]:
+            async with conn.transaction(force_rollback=True):
+                application = Application(new_key(), applicant(person), answers)
+                decision = await HOUSEHOLD.decide(conn, service, application, TODAY)
+                rows = await conn.execute(query.encode(), [person["card"]["number"]]) if query else None
+                return decision, await rows.fetchall() if rows else []
+
+        return self.run(inside)
+
+
+@pytest.fixture(scope="module")
+def register(database: str) -> Register:
+    return Register(database)
+
+
+def applicant(person: dict[str, Any]) -> Applicant:
+    return Applicant(**{name: value for name, value in person["card"].items() if name in Applicant.__struct_fields__})
+
+
+def fit(service: Service) -> Iterator[dict[str, Any]]:
+    """Everybody whose card and age the service takes."""
+    for person in PEOPLE:
+        card = person["card"]
+        dates = {"birth": day_of(card["birth"]), "valid_to": day_of(card["valid_to"])}
+        if not unfit(service, card_kind=card["kind"], today=TODAY, **dates):
+            yield person
+
+
+def who(register: Register, service: Service, wanted: Callable[[list[str], Facts], bool]) -> dict[str, Any]:
+    """Somebody of whom the checks that fail, and the facts, are as wanted; of several the one with fewest failures."""
+    judged = [
+        (failed_checks(service, facts, TODAY), facts, person)
+        for person in fit(service)
+        if (facts := register.facts[person["card"]["number"]])
+    ]
+    found = [(len(failed), at, person) for at, (failed, facts, person) in enumerate(judged) if wanted(failed, facts)]
+    assert found, f"{service.key}: nobody is like that"
+    return min(found, key=lambda each: each[:2])[2]
+
+
+def all_well(failed: list[str], _facts: Facts) -> bool:
+    return not failed
+
+
+def card_query(column: str) -> str:
+    return f"select {column} from household.id_card where id_number = %s"
+
+
+CASE = (
+    "select reason, state, applied_on, valid_to from household.id_case where id_number = %s "
+    "and applied_on = '2027-01-12'"
+)
+BOOKED = "select answers from household.visit_booked where id_number = %s"
+ENDINGS: dict[str, tuple[dict[str, Any], str, Callable[[dict[str, Any]], list[tuple]]]] = {
+    "H01": ({}, CASE, lambda p: [("expired", "in_work", TODAY, new_last_day(p))]),
+    "H02": ({}, CASE, lambda p: [("damaged", "in_work", TODAY, new_last_day(p))]),
+    "H03": ({}, CASE, lambda p: [("lost", "in_work", TODAY, new_last_day(p))]),
+    "H04": ({"child_name": "王小明"}, BOOKED, lambda _: [({"child_name": "王小明"},)]),
+    "H06": (
+        {},
+        "select issued_on, valid_to from household.temporary_card where id_number = %s and valid_to >= '2027-04-12'",
+        lambda _: [(TODAY, date(2027, 4, 12))],
+    ),
+    "H07": ({}, card_query("state, issued_on < '2027-01-12'"), lambda _: [("valid", True)]),
+    "H08": (
+        {"purpose": "work"},
+        "select purpose from household.offences_case where id_number = %s",
+        lambda _: [("work",)],
+    ),
+    "H09": (
+        {"certificate_kind": "kinship"},
+        "select kind from household.household_case where id_number = %s",
+        lambda _: [("kinship",)],
+    ),
+    "H10": ({}, "select book_state from household.resident where id_number = %s", lambda _: [("valid",)]),
+    "H11": (
+        {"address": STANDARD[0]},
+        "select address, state from household.residence where id_number = %s",
+        lambda _: [(STANDARD[0], "registered")],
+    ),
+    "H12": (
+        {"reason": "work"},
+        "select state, valid_to, still_resident from household.residence_permit where id_number = %s",
+        lambda _: [("normal", months_later(TODAY, 12), True)],
+    ),
+    "H13": ({}, "select state from household.residence_permit where id_number = %s", lambda _: [("normal",)]),
+    "H14": ({}, "select service from household.application where %s <> ''", lambda _: [("H14",)]),
+    "H16": ({"child_name": "王小明"}, BOOKED, lambda _: [({"child_name": "王小明"},)]),
+    "H17": ({"place": "远山省"}, BOOKED, lambda _: [({"place": "远山省"},)]),
+    "H18": ({"entry": "name"}, BOOKED, lambda _: [({"entry": "name"},)]),
+}
+
+
+def new_last_day(person: dict[str, Any]) -> date | None:
+    birth = day_of(person["card"]["birth"])
+    assert birth
+    return card_valid_to(birth, TODAY)
+
+
+@pytest.mark.parametrize("key", ENDINGS)
+def test_a_case_is_accepted_with_what_it_changes(register: Register, key: str) -> None:
+    service, (answers, query, ending) = SERVICES[key], ENDINGS[key]
+    person = who(register, service, all_well)
+    decision, rows = register.try_out(service, person, answers, query)
+    assert (decision.accepted, decision.reasons) == (True, [])
+    assert rows == ending(person)
+
+
+def test_every_service_that_is_filed_is_walked_here() -> None:
+    assert {service.key for service in FILED} == {*ENDINGS, "H05"}
+    assert set(SERVICES) == {f"H{n:02}" for n in range(1, 19)}
+
+
+@pytest.mark.parametrize(("service", "check"), CHECKS, ids=[f"{s.key}-{c.id}" for s, c in CHECKS])
+def test_every_check_refuses_with_its_own_reason(register: Register, service: Service, check: Check) -> None:
+    person = who(register, service, lambda failed, _: check.id in failed)
+    answers = ENDINGS[service.key][0] if service.key in ENDINGS else {"loss": "lost"}
+    decision, _ = register.try_out(service, person, answers)
+    assert not decision.accepted
+    assert check.id in decision.reasons
+    assert decision.reasons == failed_checks(service, register.facts[person["card"]["number"]], TODAY)
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "open_cases", "reasons", "after"),
+    [
+        ("lost", "valid", 0, [], "lost"),
+        ("lost", "lost", 0, ["loss_declared_before"], "lost"),
+        ("found", "lost", 0, [], "valid"),
+        ("found", "valid", 0, ["card_not_lost"], "valid"),
+        ("found", "lost", 1, ["card_replaced"], "lost"),
+    ],
+)
+def test_a_loss_counts_once_and_is_undone_until_a_new_card_is_made(
+    register: Register, said: str, state: str, open_cases: int, reasons: list[str], after: str
+) -> None:
+    def wanted(failed: list[str], facts: Facts) -> bool:
+        pending = facts["id_cases_open"] + facts["id_cards_to_collect"]  # type: ignore[operator]
+        return not failed and (facts["id_card_state"], pending) == (state, open_cases)
+
+    person = who(register, SERVICES["H05"], wanted)
+    decision, rows = register.try_out(SERVICES["H05"], person, {"loss": said}, card_query("state"))
+    assert (decision.reasons, rows) == (reasons, [(after,)])
+
+
+def test_an_address_that_is_not_in_the_standard_base_registers_nothing(register: Register) -> None:
+    person = who(register, SERVICES["H11"], all_well)
+    query = "select address from household.residence where id_number = %s and address = 'nowhere'"
+    decision, rows = register.try_out(SERVICES["H11"], person, {"address": "nowhere"}, query)
+    assert (decision.reasons, rows) == (["address_unknown"], [])
+
+
+def test_a_replaced_card_is_void_from_acceptance_on(register: Register) -> None:
+    person = who(register, SERVICES["H03"], all_well)
+    _, rows = register.try_out(SERVICES["H03"], person, {}, card_query("state"))
+    assert rows == [("lost",)]
+
+
+def test_who_is_alone_under_sixteen_is_refused_by_age(register: Register) -> None:
+    child = next(person for person in PEOPLE if register.facts[person["card"]["number"]]["age"] == 13)
+    decision, _ = register.try_out(SERVICES["H02"], child, {})
+    assert "age" in decision.reasons
+
+
+def test_a_card_that_is_made_lies_in_the_locker_and_is_due_to_be_collected(register: Register) -> None:
+    person = who(register, SERVICES["H01"], all_well)
+    key, number = new_key(), person["card"]["number"]
+
+    async def inside(conn: psycopg.AsyncConnection) -> Facts:
+        async with conn.transaction(force_rollback=True):
+            await HOUSEHOLD.decide(conn, SERVICES["H01"], Application(key, applicant(person), {}), TODAY)
+            await HOUSEHOLD.reached(conn, key, "decided")
+            return await HOUSEHOLD.facts(conn, number, TODAY)
+
+    facts = register.run(inside)
+    assert (facts["id_cases_open"], facts["id_cards_to_collect"]) == (0, 1)
+    assert failed_checks(SERVICES["H07"], facts, TODAY) == []
