@@ -33,6 +33,7 @@ class Application(msgspec.Struct, frozen=True):
     """A case as it reaches a department; ``key`` makes asking twice harmless.
 
     ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
+    ``paid_fen``: what of that was paid at the machine, by the hub's book.
     ``second``: the guardian or agent who came along, as ``answers["second_card"]`` says.
     """
 
@@ -42,6 +43,7 @@ class Application(msgspec.Struct, frozen=True):
     day: date = date.min
     second: Applicant | None = None
     fee_fen: int = 0
+    paid_fen: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
-from hub.payments.prices import must_be_paid
+from hub.payments.prices import least_due, must_be_paid
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
@@ -218,9 +218,10 @@ async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
             raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
-    if must_be_paid(service) and not await _is_paid(hub, key):
+    paid_fen = await _paid_fen(hub, key)
+    if must_be_paid(service) and paid_fen < least_due(service, form.answers, hub.clock.today()):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
-    application = Application(key, form.applicant, form.answers, second=second)
+    application = Application(key, form.applicant, form.answers, second=second, paid_fen=paid_fen)
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
             decision = await department.decide(conn, service, application, hub.clock.today())
@@ -243,9 +244,9 @@ async def _service_of(hub: Hub, form: CaseForm) -> Service | None:
     return filed_by.services.get(form.service) or hub.catalogue.services.get(form.service)
 
 
-async def _is_paid(hub: Hub, key: str) -> bool:
+async def _paid_fen(hub: Hub, key: str) -> int:
     async with hub.pool.connection() as conn:
-        return await book.is_paid(conn, key)
+        return await book.paid_fen(conn, key)
 
 
 def _hub(context: JobContext) -> Hub:

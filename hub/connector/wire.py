@@ -52,6 +52,7 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     answers: Annotated[dict[Word, Any], Meta(max_length=200)]
     today: date
     second: Applicant | None = None
+    paid_fen: int = 0
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -191,12 +191,15 @@ async def decided(conn: AsyncConnection, case_id: str, *, is_accepted: bool, now
             await owe_back(conn, order_no, "not_accepted", now, case_id=case_id)
 
 
-async def is_paid(conn: AsyncConnection, case_id: str) -> bool:
-    """Whether the fee of a case is here and stays."""
+async def paid_fen(conn: AsyncConnection, case_id: str) -> int:
+    """What of a case's fees is here and stays."""
     rows = await conn.execute(
-        "select 1 from payment_item where case_id = %s and state in ('paid', 'produced')", [case_id]
+        "select coalesce(sum(amount_fen), 0)::bigint from payment_item "
+        "where case_id = %s and state in ('paid', 'produced')",
+        [case_id],
     )
-    return await rows.fetchone() is not None
+    row = await rows.fetchone()
+    return row[0] if row else 0
 
 
 async def owe_back(

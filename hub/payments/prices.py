@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import fees_due, said_as_facts
 
 
 def amounts(service: Service) -> frozenset[int]:
@@ -14,7 +19,13 @@ def amounts(service: Service) -> frozenset[int]:
 
 
 def must_be_paid(service: Service) -> bool:
-    """Whether nobody gets it unpaid: it has a step ``pay`` that everybody comes to, and a fee for everybody."""
-    return any(not fee.conditions for fee in service.fees) and any(
-        step.kind == "pay" and not step.conditions for step in service.steps
-    )
+    """Whether nobody gets it unpaid: it has a step ``pay`` that everybody comes to, and a fee."""
+    return bool(amounts(service)) and any(step.kind == "pay" and not step.conditions for step in service.steps)
+
+
+def least_due(service: Service, answers: Mapping[str, Any], today: date) -> int:
+    """What somebody who answered so pays at least: who chose two trips has not paid with the price of one.
+
+    A fee that hangs on more than answers is not known here: its department judges it.
+    """
+    return sum(fee.amount_fen for fee in fees_due(service, said_as_facts(answers), today))

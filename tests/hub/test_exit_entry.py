@@ -161,10 +161,16 @@ async def settle(conn: psycopg.AsyncConnection, applicant: Applicant, records: R
 
 
 async def decide(
-    conn: psycopg.AsyncConnection, key: str, applicant: Applicant, service: str, answers: dict[str, str] | None = None
+    conn: psycopg.AsyncConnection,
+    key: str,
+    applicant: Applicant,
+    service: str,
+    answers: dict[str, str] | None = None,
+    paid_fen: int = 0,
 ) -> Decision:
     answers = ANSWERS.get(service, {}) if answers is None else answers
-    return await HERE.decide(conn, CATALOGUE.services[service], Application(key, applicant, answers), TODAY)
+    application = Application(key, applicant, answers, paid_fen=paid_fen)
+    return await HERE.decide(conn, CATALOGUE.services[service], application, TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -217,18 +223,47 @@ def form(applicant: Applicant, service: str, number: str, answers: dict[str, str
     return content.encode_content(case)
 
 
+def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen: int) -> None:
+    """As the hub's book has it when the acquirer has said so."""
+    order = [new_key(), machine.kiosk_id, amount_fen]
+    hub.sql(
+        "insert into payment (order_no, kiosk_id, person_ref, amount_fen, state, made_at, closes_at, trade_no, "
+        "paid_at) values (%s, %s, 'x', %s, 'paid', now(), now(), %s, now()) returning 1",
+        *order,
+        order[0],
+    )
+    hub.sql(
+        "insert into payment_item (order_no, place, case_id, service, amount_fen, state) "
+        "values (%s, 0, %s, %s, %s, 'paid') returning 1",
+        *(order[0], case, service, amount_fen),
+    )
+
+
+COSTS_FEN = {
+    "E01": 12000,
+    "E02": 12000,
+    "E03": 12000,
+    "E04": 6000,
+    "E05": 6000,
+    "E10": 6000,
+    "E06": 4500,
+    "E07": 3000,
+    "E08": 8000,
+    "E11": 8000,
+    "E15": 12000,
+}
 EXPECTED: dict[str, dict[str, Any]] = {
-    "E01": {"passports_ordered": 1, "unpaid_fen": 12000},
+    "E01": {"passports_ordered": 1, "unpaid_fen": 0},
     "E02": {"passports_ordered": 1, "passport_state": "valid"},
     "E03": {"passports_ordered": 1, "passport_state": "lost"},
-    "E04": {"hk_macao_permits_ordered": 1, "unpaid_fen": 6000},
+    "E04": {"hk_macao_permits_ordered": 1, "unpaid_fen": 0},
     "E05": {"hk_macao_permits_ordered": 1, "hk_macao_permit_state": "lost"},
     "E06": {"team_places_unused": 2, "trips_left": 3, "valid_until": "2027-04-12"},
     "E07": {"personal_places_unused": 1, "trips_left": 2},
     "E08": {"business_places_unused": 1},
     "E09": {},
     "E10": {"taiwan_permits_ordered": 1, "taiwan_permit_state": "valid"},
-    "E11": {"endorsements_in_review": 1, "unpaid_fen": 8000},
+    "E11": {"endorsements_in_review": 1, "unpaid_fen": 0},
     "E12": {},
     "E14": {"documents_ready": 0, "passports_issued": 1, "passport_expires_on": "2037-01-12"},
     "E15": {"unpaid_fen": 0},
@@ -243,6 +278,8 @@ def test_each_service_is_filed_accepted_and_has_its_effect(
     applicant, number = somebody(), f"{service.key}-end"
     works(lambda conn: settle(conn, applicant, records_of(service.key)))
     sent = module_machine.envelope("case", form(applicant, service.key, number, ANSWERS.get(service.key, {})))
+    if cost_fen := COSTS_FEN.get(service.key):
+        paid(hub, module_machine, sent.key, service.key, cost_fen)
     module_machine.deliver(sent)
     module_machine.wait_for(number, "accepted")
     facts = works(lambda conn: HERE.facts(conn, applicant.number, TODAY))
@@ -250,6 +287,27 @@ def test_each_service_is_filed_accepted_and_has_its_effect(
     if service.key == "E16":
         found = hub.sql("select good_until from exit_entry.photo_receipt where case_key = %s", sent.key)
         assert found == [(date(2028, 1, 12),)]
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(("service", "fen"), [("E01", 0), ("E06", 1500), ("E06", 4499), ("E11", 1500), ("E15", 6000)])
+def test_nothing_is_given_for_less_than_its_price(
+    hub: RunningHub, works: Callable[[Any], Any], module_machine: Machine, service: str, fen: int
+) -> None:
+    applicant, number = somebody(), f"{service}-{fen}"
+    works(lambda conn: settle(conn, applicant, records_of(service)))
+    before = works(lambda conn: HERE.facts(conn, applicant.number, TODAY))
+    sent = module_machine.envelope("case", form(applicant, service, number, ANSWERS.get(service, {})))
+    if fen:
+        paid(hub, module_machine, sent.key, service, fen)
+    module_machine.deliver(sent)
+    module_machine.wait_for(number, "not_accepted")
+    case = module_machine.case(number)
+    assert case
+    assert case.states[-1].reasons == ["unpaid"]
+    assert works(lambda conn: HERE.facts(conn, applicant.number, TODAY)) == before
+    rows = hub.sql("select state from payment_item where case_id = %s", sent.key)
+    assert rows in ([], [("refund_due",)]), "what was paid goes back"
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +326,7 @@ def test_a_passport_from_the_form_to_the_hand(works: Callable[[Any], Any]) -> No
         decision = await decide(conn, key, applicant, "E02")
         assert decision.promised_on == date(2027, 2, 1), "twenty days for another province"
         assert (await decide(conn, new_key(), applicant, "E14")).reasons == ["document_ready", "all_paid"]
-        assert (await decide(conn, new_key(), applicant, "E15")).accepted
+        assert (await decide(conn, new_key(), applicant, "E15", paid_fen=12000)).accepted
         await HERE.events(conn, 0, date(2027, 3, 1))
         facts = await HERE.facts(conn, applicant.number, TODAY)
         assert (facts["documents_ready"], facts["passport_expires_on"]) == (1, "2031-01-01")

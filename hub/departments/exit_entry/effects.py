@@ -61,12 +61,13 @@ async def _mark(conn: AsyncConnection, application: Application, kind: str, stat
 async def _put(
     conn: AsyncConnection, application: Application, kind: str, granted: list[Endorsement] | None = None
 ) -> None:
+    is_paid = application.paid_fen >= application.fee_fen
     await conn.execute(
-        "insert into exit_entry.ordered (case_key, id_number, kind, granted, fee_fen, state, ordered_on) "
-        "values (%s, %s, %s, %s, %s, 'in_review', %s)",
+        "insert into exit_entry.ordered (case_key, id_number, kind, granted, fee_fen, paid_on, state, ordered_on) "
+        "values (%s, %s, %s, %s, %s, %s, 'in_review', %s)",
         [
             *(application.key, application.applicant.number, kind, Jsonb(msgspec.to_builtins(granted or []))),
-            *(application.fee_fen, application.day),
+            *(application.fee_fen, application.day if is_paid else None, application.day),
         ],
     )
 
@@ -193,14 +194,17 @@ async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
 
 
 async def _pay(conn: AsyncConnection, application: Application) -> None:
-    """All that is unpaid of the case with this number, or of the person."""
+    """All that is unpaid of the person. Raises Unfit when it is more than was paid."""
     rows = await conn.execute(
         "update exit_entry.ordered set paid_on = %s where id_number = %s and paid_on is null and fee_fen > 0 "
-        "returning case_key",
+        "returning fee_fen",
         [application.day, application.applicant.number],
     )
-    if await rows.fetchone() is None:
+    due_fen = sum([fee_fen for (fee_fen,) in await rows.fetchall()])
+    if not due_fen:
         raise Unfit("something_unpaid")
+    if application.paid_fen < due_fen:
+        raise Unfit("unpaid")
 
 
 async def _keep_photo(conn: AsyncConnection, application: Application) -> None:
