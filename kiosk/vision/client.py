@@ -46,6 +46,7 @@ class _Asked:
         self.done = trio.Event()
         self.answer: p.Answered | None = None
         self.on_progress = on_progress
+        self.on_photo: Callable[[p.PhotoProgressed], None] | None = None
 
     def end(self, answer: p.Answered | None) -> None:
         self.answer = answer
@@ -201,6 +202,10 @@ class VisionWorker:
                 asked = self._asked.get(number)
                 if asked is not None and asked.on_progress is not None:
                     asked.on_progress(progress)
+            case p.PhotoProgressed(number):
+                asked = self._asked.get(number)
+                if asked is not None and asked.on_photo is not None:
+                    asked.on_photo(message)
             case p.Answered(number):
                 asked = self._asked.pop(number, None)
                 if asked is not None:
@@ -238,6 +243,16 @@ class VisionWorker:
             return FaceResult("unavailable", reason="worker_lost")
         return answer.result
 
+    async def take_photo(
+        self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float
+    ) -> bytes | None:
+        """A certificate photograph as JPEG, by a profile of ``photo_profiles.toml``; None when none came in time."""
+        asked = _Asked()
+        asked.on_photo = on_progress
+        request = p.TakePhoto(self._next_number(), profile, timeout_s)
+        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
+        return answer.picture if answer else None
+
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG, unmirrored, with face boxes drawn when asked; None when there is no picture."""
         answer = await self._answer(p.Snapshot(self._next_number(), boxes), _Asked(), SNAPSHOT_TIMEOUT_S)
@@ -247,7 +262,7 @@ class VisionWorker:
         """Tell the worker at once; ``forget`` waits for its word."""
         self._preview_on = False
         for request in self._asked.values():
-            request.on_progress = None
+            request.on_progress = request.on_photo = None
         if self._knows and self._forgetting is None and self._ready.is_set():
             request, asked = p.Forget(self._next_number()), _Asked()
             if self._send(request):
@@ -288,7 +303,9 @@ class VisionWorker:
         self._knows = self._knows and not confirmed
         return confirmed
 
-    async def _answer(self, request: p.Verify | p.Snapshot, asked: _Asked, timeout_s: float) -> p.Answered | None:
+    async def _answer(
+        self, request: p.Verify | p.TakePhoto | p.Snapshot, asked: _Asked, timeout_s: float
+    ) -> p.Answered | None:
         with trio.move_on_after(START_GRACE_S):
             await self._ready.wait()
         if not self._ready.is_set():
@@ -305,7 +322,9 @@ class VisionWorker:
         return asked.answer
 
     def _send(self, message: p.ToWorker) -> bool:
-        self._knows = self._knows or isinstance(message, p.Verify | p.Snapshot) or message == p.Preview(on=True)
+        self._knows = (
+            self._knows or isinstance(message, p.Verify | p.TakePhoto | p.Snapshot) or message == p.Preview(on=True)
+        )
         try:
             if self._outgoing is not None:
                 self._outgoing.send_nowait(message)

@@ -18,6 +18,27 @@ Instruction = Literal[
     "back_to_centre",
     "hold_still",
 ]
+PhotoWord = Literal[
+    "no_face",
+    "several_faces",
+    "come_closer",
+    "step_back",
+    "to_the_middle",
+    "look_straight",
+    "head_level",
+    "chin_up",
+    "chin_down",
+    "too_bright",
+    "too_dark",
+    "uneven",
+    "background",
+    "eyes_open",
+    "mouth_closed",
+    "glare",
+    "hold_still",
+    "good",
+]
+"""What stands most in the way of a certificate photograph now."""
 Decision = Literal["pass", "ask", "fail", "unavailable"]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares (0..1) of the preview as it is shown."""
@@ -94,6 +115,14 @@ class Verify(Message, frozen=True):
     timeout_s: float
 
 
+class TakePhoto(Message, frozen=True):
+    """A certificate photograph of the person before the camera, by a profile of ``photo_profiles.toml``."""
+
+    id: int
+    profile: str
+    timeout_s: float
+
+
 class Cancel(Message, frozen=True):
     """Nobody waits for this check any more."""
 
@@ -140,6 +169,14 @@ class Progressed(Message, frozen=True):
     progress: FaceProgress
 
 
+class PhotoProgressed(Message, frozen=True):
+    """About a photograph that is being taken: what is wrong most, and how far it has come (0..1)."""
+
+    id: int
+    word: PhotoWord
+    progress: float
+
+
 class Answered(Message, frozen=True):
     """The end of a request: a result, a picture, or nothing but done."""
 
@@ -148,8 +185,8 @@ class Answered(Message, frozen=True):
     picture: bytes | None = None
 
 
-ToWorker = Configure | Preview | Verify | Cancel | Snapshot | Forget
-ToClient = Ready | CameraChanged | Progressed | Answered
+ToWorker = Configure | Preview | Verify | TakePhoto | Cancel | Snapshot | Forget
+ToClient = Ready | CameraChanged | Progressed | PhotoProgressed | Answered
 
 to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 to_client: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)

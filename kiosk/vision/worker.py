@@ -28,6 +28,7 @@ from kiosk.vision import protocol as p
 from kiosk.vision.capture import CameraThread
 from kiosk.vision.frames import FrameWriter
 from kiosk.vision.model_files import ModelMissingError
+from kiosk.vision.photo import Judge, PhotoShoot, profiles
 from kiosk.vision.verification import FACE_SCORE, Nets, Verification, with_boxes
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ class Worker:
         self._connection = connection
         self._sending = threading.Lock()
         self._clock = Clock()
-        self._jobs: queue.Queue[p.Verify | p.Snapshot | p.Forget] = queue.Queue()
+        self._jobs: queue.Queue[p.Verify | p.TakePhoto | p.Snapshot | p.Forget] = queue.Queue()
         self._canceled: set[int] = set()
         self._stop_looking = threading.Event()
         self._hang = threading.Event()
@@ -117,7 +118,7 @@ class Worker:
                 self._stop_looking.set()
                 self._camera.let_waiting_go()
                 self._jobs.put(message)
-            case p.Verify() | p.Snapshot():
+            case p.Verify() | p.TakePhoto() | p.Snapshot():
                 self._jobs.put(message)
 
     def _camera_changed(self, status: DeviceStatus) -> None:
@@ -149,7 +150,7 @@ class Worker:
             self._missing = str(error) if isinstance(error, ModelMissingError) else "unreadable"
             log.warning("vision_model_missing", file=self._missing)
 
-    def _do(self, job: p.Verify | p.Snapshot | p.Forget) -> p.Answered:
+    def _do(self, job: p.Verify | p.TakePhoto | p.Snapshot | p.Forget) -> p.Answered:
         assert self._camera is not None
         match job:
             case p.Forget(number):
@@ -158,6 +159,11 @@ class Worker:
             case p.Snapshot(number, boxes):
                 with self._pictures():
                     return p.Answered(number, picture=self._snapshot(boxes=boxes))
+            case p.TakePhoto(number):
+                with self._pictures():
+                    picture = self._photograph(job)
+                self._canceled.discard(number)
+                return p.Answered(number, picture=picture)
             case p.Verify(number):
                 with self._pictures():
                     result = self._verify(job)
@@ -203,6 +209,37 @@ class Worker:
                 said = check.progress
                 self._send(p.Progressed(job.id, said))
         return check.out_of_time()
+
+    def _photograph(self, job: p.TakePhoto) -> bytes | None:
+        """None when the time was over, nobody waits any more, or there is no camera or net."""
+        profile = profiles().get(job.profile)
+        if self._nets is None or profile is None:
+            return None
+        judge = Judge(self._nets.detector, self._nets.mesh, profile)
+        shoot = PhotoShoot(judge, profile, mirror=self._settings.mirror)
+        try:
+            return self._watch_pose(job, shoot)
+        finally:
+            shoot.wipe()
+
+    def _watch_pose(self, job: p.TakePhoto, shoot: PhotoShoot) -> bytes | None:
+        assert self._camera is not None
+        ends, number, said = self._clock.monotonic() + job.timeout_s, 0, None
+        while self._clock.monotonic() < ends:
+            if self._stop_looking.is_set() or job.id in self._canceled or self._camera.gone:
+                return None
+            taken = self._camera.newer_than(number, FRAME_WAIT_S)
+            if taken is None:
+                continue
+            number, frame = taken
+            picture = shoot.look(frame, self._clock.monotonic())
+            frame[:] = 0
+            if picture is not None:
+                return picture
+            if (shoot.wrong, shoot.progress) != said:
+                said = shoot.wrong, shoot.progress
+                self._send(p.PhotoProgressed(job.id, shoot.wrong or "good", shoot.progress))  # type: ignore[arg-type]
+        return None
 
     def _snapshot(self, *, boxes: bool) -> bytes | None:
         assert self._camera is not None

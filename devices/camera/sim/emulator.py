@@ -149,7 +149,7 @@ class CameraSim:
             for verb in (
                 *(self.person, self.nobody, self.turn, self.blink, self.two_people, self.photo, self.closer),
                 *(self.freeze, self.stall, self.thaw, self.dark, self.light, self.noise),
-                *(self.drop, self.unplug, self.replug, self.clip, self.live),
+                *(self.drop, self.unplug, self.replug, self.clip, self.live, self.backdrop),
             )
         }
 
@@ -187,6 +187,10 @@ class CameraSim:
     def closer(self, scale: float = 0.3) -> None:
         """Stand nearer or farther: breadth of the face as a share of the picture."""
         self.scene.scale = min(0.6, max(0.05, scale))
+
+    def backdrop(self, white: bool = True) -> None:
+        """Let down the white cloth for a certificate photograph, or roll it up."""
+        self.scene.white = white
 
     def freeze(self) -> None:
         """Send the same picture again and again."""
@@ -254,6 +258,7 @@ class CameraSim:
             "yaw_deg": round(scene.yaw_deg(time.monotonic()), 1),
             "scale": scene.scale,
             "dark": scene.dark,
+            "white": scene.white,
             "noise": scene.noise,
             "frozen": stream.frozen,
             "stalled": stream.stalled,

@@ -19,6 +19,8 @@ PHOTO_SWING_S = 2.4
 MAX_TURN_DEG = 40.0
 TURNS_DEG = {"left": 26.0, "right": -26.0, "centre": 0.0}
 NOISE_PICTURES = 8
+WHITE = 246
+"""Of the cloth that is let down for a certificate photograph."""
 
 
 @cache
@@ -50,6 +52,7 @@ class Scene:
     photo: FaceSpec | None = None
     dark: bool = False
     noise: float = 1.0
+    white: bool = False
     scale: float = 0.3
     turn_from_deg: float = 0.0
     turn_to_deg: float = 0.0
@@ -96,6 +99,7 @@ class Scene:
             self.second,
             self.photo,
             self.scale,
+            self.white,
             round(self.yaw_deg(now), 1),
             self._blink(now),
             photo_deg,
@@ -109,7 +113,7 @@ class Scene:
         return round(PHOTO_SWING_DEG * float(np.sin((now - self.photo_since) * 2 * np.pi / PHOTO_SWING_S)), 1)
 
     def _still(self, now: float) -> np.ndarray:
-        picture = backdrop()
+        picture = np.full_like(backdrop(), WHITE) if self.white else backdrop()
         if self.photo is not None:
             return _held_photo(picture, self.photo, self._photo_deg(now), self.scale)
         if self.second is not None:

@@ -21,10 +21,8 @@ from kiosk.pages import Action, Answer, Fact, Hero, Page
 from kiosk.text import NOTHING, Text, text
 
 READER = "fingerprint_reader"
-Finger = Literal[
-    *("right_thumb", "right_index", "right_middle", "right_ring", "right_little"),
-    *("left_thumb", "left_index", "left_middle", "left_ring", "left_little"),
-]
+RightFinger = Literal["right_thumb", "right_index", "right_middle", "right_ring", "right_little"]
+Finger = RightFinger | Literal["left_thumb", "left_index", "left_middle", "left_ring", "left_little"]
 TAKEN, BY_GUIDE = "taken", "guide"
 _CAPTURE_S = 25.0
 _DPI = 500

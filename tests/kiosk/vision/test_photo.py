@@ -1,0 +1,124 @@
+"""Certificate photographs: what is wrong is said one thing at a time, what is right is cropped as the document asks."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from devices.camera.sim.puppet import FaceSpec, render
+from kiosk.vision.faces import FaceDetector, FaceMesh
+from kiosk.vision.photo import BEST_OF, Judge, PhotoShoot, _expression, profiles
+from tests.kiosk.vision.test_face_check import worker
+
+SIZE = (1280, 960)
+WHITE = np.full((SIZE[1], SIZE[0], 3), 246, np.uint8)
+HALL = np.full((SIZE[1], SIZE[0], 3), (150, 170, 160), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge(FaceDetector(), FaceMesh(), profiles()["exit_entry"])
+
+
+def person(
+    seed: int = 12, *, yaw: float = 0, scale: float = 0.3, centre: tuple[float, float] = (0.5, 0.54),
+    background: np.ndarray = WHITE,
+) -> np.ndarray:  # fmt: skip
+    return render(FaceSpec(seed=seed), yaw, 0, 0, scale, SIZE, background=background, centre=centre)
+
+
+def patterned() -> np.ndarray:
+    picture = WHITE.copy()
+    picture[:, ::8] = 180
+    return picture
+
+
+def lit_from_one_side() -> np.ndarray:
+    light = np.where(np.arange(SIZE[0]) < SIZE[0] / 2, 1.0, 0.45)
+    return (person() * light[None, :, None]).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "picture"),
+    [
+        ("", person()),
+        ("no_face", WHITE),
+        (
+            "several_faces",
+            person(5, centre=(0.75, 0.5), scale=0.25, background=person(12, centre=(0.3, 0.5), scale=0.25)),
+        ),
+        ("look_straight", person(yaw=20)),
+        ("step_back", person(scale=0.42)),
+        ("come_closer", cv2.resize(person(scale=0.2), (640, 480))),
+        ("to_the_middle", person(centre=(0.12, 0.54))),
+        ("background", person(background=HALL)),
+        ("background", person(background=patterned())),
+        ("too_dark", (person() * 0.2).astype(np.uint8)),
+        ("too_bright", cv2.add(person(), (90, 90, 90, 0))),
+        ("uneven", lit_from_one_side()),
+        ("hold_still", cv2.GaussianBlur(person(), (0, 0), 9)),
+    ],
+)
+def test_the_worst_fault_is_named(judge: Judge, wrong: str, picture: np.ndarray) -> None:
+    assert judge.judge(picture).wrong == wrong
+
+
+@pytest.mark.parametrize(("marks", "word"), [((159, 145), "eyes_open"), ((386, 374), "eyes_open")])
+def test_one_eye_that_is_shut_is_enough(marks: tuple[int, int], word: str) -> None:
+    picture, mesh = person(), FaceMesh()
+    found = mesh.points(picture, FaceDetector().detect(picture)[0])
+    assert _expression(picture, found) == ""
+    found[marks[0]] = found[marks[1]]
+    assert _expression(picture, found) == word
+    found = mesh.points(picture, FaceDetector().detect(picture)[0])
+    found[14, 1] += 60
+    assert _expression(picture, found) == "mouth_closed"
+
+
+@pytest.mark.parametrize("name", sorted(profiles()))
+def test_the_photograph_has_the_size_and_the_head_that_the_document_asks_for(name: str) -> None:
+    profile = profiles()[name]
+    shoot = PhotoShoot(Judge(FaceDetector(), FaceMesh(), profile), profile, mirror=False)
+    picture, taken = person(), None
+    for number in range(40):
+        if (taken := shoot.look(picture, number * 0.1)) is not None:
+            break
+    assert number == 8 + BEST_OF - 1, "steady for 0.8 s first, then five, of which one is kept"
+    photo = Image.open(io.BytesIO(taken))
+    assert (photo.size, photo.info["dpi"]) == ((profile.width_px, profile.height_px), (profile.dpi, profile.dpi))
+    seen = Judge(FaceDetector(), FaceMesh(), profile)
+    pixels = cv2.cvtColor(np.asarray(photo), cv2.COLOR_RGB2BGR)
+    face = seen._detector.detect(pixels)[0]
+    chin = seen._mesh.points(pixels, face)[152][1]
+    below_mm = (profile.height_px - chin) / profile.height_px * profile.height_mm
+    length_mm = profile.height_mm - below_mm - sum(profile.crown_mm) / 2
+    assert profile.head_length_mm[0] <= length_mm <= profile.head_length_mm[1]
+    assert pixels[2, 2].min() > 235, "the backdrop is the cloth's own white: nothing was painted"
+    shoot.wipe()
+    assert shoot.progress == 0
+
+
+async def test_a_person_is_told_of_the_cloth_and_photographed_before_it(camera) -> None:
+    camera.do("person", id="zhao")
+    camera.do("closer", scale=0.25)
+    told: list[str] = []
+
+    def follow(progress) -> None:
+        if progress.word == "background" and "background" not in told:
+            camera.do("backdrop", white=True)
+        told.append(progress.word)
+
+    try:
+        async with worker(camera.settings()) as vision:
+            taken = await vision.take_photo("exit_entry", follow, 25.0)
+    finally:
+        camera.do("backdrop", white=False)
+        camera.do("closer", scale=0.3)
+    assert taken is not None, told[-3:]
+    assert Image.open(io.BytesIO(taken)).size == (390, 567)
+    assert "background" in told
+    assert told[-1] == "good"
