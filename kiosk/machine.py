@@ -48,6 +48,7 @@ from offline_cache.counters import Counters
 from offline_cache.errors import StoreError
 from offline_cache.journal import Journal
 from offline_cache.outbox import Outbox
+from offline_cache.stock import Stock
 from offline_cache.store import Store
 from offline_cache.values import Values
 from offline_cache.vault import open_vault
@@ -133,6 +134,7 @@ class Machine:
         self.counters = Counters(self.store)
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
+        self.stock = Stock(self.store)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self.changes.refresh_page)
 
     def _build_hub_link(self) -> None:

@@ -24,8 +24,8 @@ from offline_cache.outbox import Outbox
 log = structlog.get_logger()
 PAY, PRODUCE, LOCKER = "pay", "produce", "locker"
 """Intents. ``ref`` of a payment is its order, of what is made or handed out its case."""
-MADE = frozenset({"produced", "handed_over"})
-"""The outcomes after which a case has what was paid for."""
+MADE = frozenset({"produced", "handed_over", "retained"})
+"""The outcomes after which what was paid for is there: in the person's hand, or kept for them by staff."""
 SETTLED = frozenset({"paid", "closed"})
 AGAIN_S = 20.0
 Ask = Callable[[str, Any], Awaitable[Answered | Unreachable | Refused]]

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 import trio
 
-from kiosk import doctor, orders, recovery
+from kiosk import doctor, orders, production, recovery
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.upkeep import Upkeep
@@ -31,6 +31,7 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
             task_status.started()
             with machine.serving:
                 await recovery.recover(machine)
+                nursery.start_soon(production.resolve_open, machine)
                 await Visits(machine).serve(visits)
             await machine.status.drained()
             nursery.cancel_scope.cancel()

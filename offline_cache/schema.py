@@ -98,6 +98,20 @@ _TABLES_2 = (
 )
 
 
+_TABLES_3 = (
+    # Numbered blanks. A version before leaves them alone and makes no documents.
+    """CREATE TABLE stock (
+        kind TEXT NOT NULL,
+        serial TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('loaded', 'used', 'voided', 'handed_over', 'retained')),
+        ref TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (kind, serial)
+    ) STRICT, WITHOUT ROWID""",
+    "INSERT INTO readable VALUES (3, 2)",
+)
+
+
 def _create(db: Database) -> None:
     for statement in _TABLES_1:
         db.execute(statement)
@@ -108,7 +122,12 @@ def _add_quarantine(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_create, _add_quarantine)
+def _add_stock(db: Database) -> None:
+    for statement in _TABLES_3:
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_create, _add_quarantine, _add_stock)
 
 
 def migrate(db: Database, migrations: tuple[Callable[[Database], None], ...] = MIGRATIONS) -> None:

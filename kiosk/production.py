@@ -1,0 +1,138 @@
+"""Documents that this machine makes: intent and blank before the effect, the maker's own journal after it.
+
+An order whose end is unknown is found by its key before the next one begins, in the same run as after a restart.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from devices.contract import Completed
+from devices.document_making import Made, MakeEnd, MakerState, Order, Place, made_of
+from kiosk.machine import Machine
+from kiosk.payments import PRODUCE
+from kiosk.threads import in_thread
+from offline_cache.errors import StoreError
+from offline_cache.journal import Intent
+
+log = structlog.get_logger()
+WRITE_S, LOOK_S, TAKE_S, RETRACT_S = 90.0, 5.0, 60.0, 10.0
+_LOOK_AGAIN_S = 20.0
+_ENDS = {MakeEnd.WRITTEN: "used", MakeEnd.VOIDED: "voided", MakeEnd.NOT_WRITTEN: "loaded"}
+"""What each end makes of the blank."""
+
+
+async def clear(machine: Machine, device: str) -> str:
+    """Before anything is made: every order of before has its end, and nothing of it lies there. "" when so, else why.
+
+    A document that nobody took is drawn back and kept for the one whose case it is.
+    """
+    for intent in await in_thread(machine.journal.open_intents, PRODUCE):
+        if intent.detail["device"] == device and not await _found(machine, device, intent):
+            return "in_doubt"
+    state = await _state(machine, device)
+    if state is None:
+        return machine.peripherals.status(device).error or "silent"
+    if state.place is Place.NOWHERE:
+        return ""
+    done = await machine.peripherals.call(device, "retract", RETRACT_S)
+    return "" if done.ok else done.error or "document_inside"
+
+
+async def _found(machine: Machine, device: str, intent: Intent) -> bool:
+    """The end of an order by the machine's own journal; False while it does not tell."""
+    done = await machine.peripherals.call(device, "find_end", LOOK_S, key=intent.detail["key"])
+    made = done.value if isinstance(done.value, Made) else None
+    if made is None or made.end is MakeEnd.UNKNOWN:
+        return False
+    lies_there = (await _state(machine, device) or MakerState("", 0, Place.INSIDE)).place is not Place.NOWHERE
+    if made.end is MakeEnd.WRITTEN:
+        outcome, blank = ("retained", "retained") if lies_there else ("produced", "handed_over")
+    else:
+        outcome, blank = made.end.value, _ENDS[made.end]
+    await _resolve(machine, intent.id, intent.ref, intent.detail, outcome, blank)
+    return True
+
+
+async def _state(machine: Machine, device: str) -> MakerState | None:
+    done = await machine.peripherals.call(device, "read_stock", LOOK_S)
+    return done.value if isinstance(done.value, MakerState) else None
+
+
+async def write(machine: Machine, device: str, case_id: str, fields: dict[str, str], key: str) -> tuple[int, Made]:
+    """One document on the next blank: its intent, 0 where none was begun, and its end. ``unknown`` stays open."""
+    state = await _state(machine, device)
+    if state is None or state.left <= 0:
+        return 0, Made(MakeEnd.NOT_WRITTEN, key, reason="stock_out" if state else "silent")
+    kind = machine.peripherals.kinds[device]
+    detail = {"key": key, "serial": state.next_serial, "device": device, "kind": kind}
+    intent = await in_thread(_begin, machine, case_id, detail)
+    order = Order(key, state.next_serial, fields)
+    made = made_of(await machine.peripherals.call(device, "write", WRITE_S, order=order), order)
+    if made.end is MakeEnd.UNKNOWN:
+        again = await machine.peripherals.call(device, "find_end", LOOK_S, key=key)
+        made = again.value if isinstance(again.value, Made) else made
+    if made.end in (MakeEnd.VOIDED, MakeEnd.NOT_WRITTEN):
+        await _resolve(machine, intent, case_id, detail, made.end.value, _ENDS[made.end])
+    elif made.end is MakeEnd.WRITTEN:
+        await in_thread(machine.stock.mark, kind, state.next_serial, "used", case_id)
+    return intent, made
+
+
+def _begin(machine: Machine, case_id: str, detail: dict[str, str]) -> int:
+    """One transaction: the intent, and a blank that nobody announced is in the book from now on."""
+
+    def action() -> int:
+        if not machine.stock.knows(detail["kind"], detail["serial"]):
+            machine.audit_log.append(
+                "machine", "stock_unannounced", {"kind": detail["kind"], "serial": detail["serial"]}
+            )
+            machine.stock.load(detail["kind"], [detail["serial"]])
+        known = [each for each in machine.journal.open_intents(PRODUCE) if each.detail["key"] == detail["key"]]
+        return known[0].id if known else machine.journal.begin(PRODUCE, case_id, detail)
+
+    return machine.store.write(action)
+
+
+async def hand_out(machine: Machine, device: str, intent: int, case_id: str) -> str:
+    """Give it out and wait: ``produced`` when it was taken, ``retained`` when it was drawn back, else ``unknown``."""
+    done: Completed = await machine.peripherals.call(device, "hand_out", TAKE_S)
+    found = next((each for each in await in_thread(machine.journal.open_intents, PRODUCE) if each.id == intent), None)
+    if found is None or not (done.ok or done.error == "retracted"):
+        return "unknown"
+    outcome, blank = ("produced", "handed_over") if done.ok else ("retained", "retained")
+    await _resolve(machine, intent, case_id, found.detail, outcome, blank)
+    return outcome
+
+
+async def _resolve(machine: Machine, intent: int, ref: str, detail: dict[str, str], outcome: str, blank: str) -> None:
+    await in_thread(_ended, machine, intent, ref, detail, outcome, blank)
+    machine.publish("produce", device=detail["device"], serial=detail["serial"], outcome=outcome)
+    if outcome == "retained":
+        machine.alarm("document_retained", f"blank {detail['serial']} was not taken; give it to the person of the case")
+    machine.payments.nudge()
+
+
+def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, str], outcome: str, blank: str) -> None:
+    def action() -> None:
+        machine.journal.resolve(intent, outcome)
+        machine.stock.mark(detail["kind"], detail["serial"], blank, "" if blank == "loaded" else ref)
+
+    machine.store.write(action)
+
+
+async def resolve_open(machine: Machine) -> None:
+    """After the start: what was under way in a maker has its end as soon as that device answers."""
+    try:
+        intents = await in_thread(machine.journal.open_intents, PRODUCE)
+        while intents:
+            for device in {intent.detail["device"] for intent in intents}:
+                if machine.is_quiet and device in machine.peripherals.kinds:
+                    await clear(machine, device)
+            intents = await in_thread(machine.journal.open_intents, PRODUCE)
+            with trio.move_on_after(_LOOK_AGAIN_S):
+                await machine.peripherals.until_change()
+    except StoreError as error:
+        # Undecided is safe: the next order looks again.
+        log.error("production_unresolved", error=type(error).__name__)
