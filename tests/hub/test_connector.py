@@ -123,7 +123,7 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
     assert office.ask("PUT", path, {**body, "answers": {"phone": "1"}}).status_code == 409
 
 
-@pytest.mark.attack(5)
+@pytest.mark.attack(4)
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/v1/facts"), ("POST", "/v1/documents"), ("GET", "/v1/stages?after=0&today=2027-01-12"),
@@ -134,7 +134,7 @@ def test_a_stranger_learns_and_brings_nothing(office: Office, method: str, path:
     assert office.ask(method, path, {"id_number": number_of("li"), "today": "2027-01-12"}, token).status_code == 401
 
 
-@pytest.mark.attack(5)
+@pytest.mark.attack(4)
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id_number": 5, "today": "x"}', b"[" * 100_000])
 def test_what_is_no_question_is_refused_and_the_next_one_is_answered(office: Office, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -90,6 +90,7 @@ ANSWERS: dict[str, dict[str, str]] = {
     "E08": {"place": "macao", "macao": "1y_multi"},
     "E10": {"reason": "damaged"},
     "E11": {"times": "1y_multi"},
+    "E12": {"purpose": "tax"},
 }
 BARRED = {
     "seen_at_counter": own(bars=["official"]),
@@ -284,12 +285,15 @@ def test_each_service_is_filed_accepted_and_has_its_effect(
     module_machine.wait_for(number, "accepted")
     facts = works(lambda conn: HERE.facts(conn, applicant.number, TODAY))
     assert {name: facts.get(name) for name in EXPECTED[service.key]} == EXPECTED[service.key]
+    if service.key == "E12":
+        found = hub.sql("select id_number, purpose from exit_entry.journeys_case where case_key = %s", sent.key)
+        assert found == [(applicant.number, "tax")]
     if service.key == "E16":
         found = hub.sql("select good_until from exit_entry.photo_receipt where case_key = %s", sent.key)
         assert found == [(date(2028, 1, 12),)]
 
 
-@pytest.mark.attack(5)
+@pytest.mark.attack(3)
 @pytest.mark.parametrize(("service", "fen"), [("E01", 0), ("E06", 1500), ("E06", 4499), ("E11", 1500), ("E15", 6000)])
 def test_nothing_is_given_for_less_than_its_price(
     hub: RunningHub, works: Callable[[Any], Any], module_machine: Machine, service: str, fen: int
@@ -357,7 +361,7 @@ def test_an_endorsement_for_taiwan_is_written_when_it_is_decided_and_not_when_it
     works(story)
 
 
-@pytest.mark.attack(5)
+@pytest.mark.attack(3)
 @pytest.mark.parametrize(
     ("service", "answers", "reason"),
     [

@@ -9,9 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
 from hub import stages
+from hub.cli import main
 from hub.department import Application, Decision
 from hub.departments import departments
 from hub.desk import CannotMove, StageEvent
@@ -21,6 +23,7 @@ from kiosk.catalogue.model import Limit
 from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import TODAY, Machine, RunningHub
 from tests.hub.test_department_contract import applicant, run
+from tests.waiting import eventually
 
 SEVEN = replace(
     load(type_of=any_kind).services["T01"], effect="", checks=(), limit_promise=Limit(n=7, unit="wd"), due=None
@@ -135,3 +138,22 @@ def test_two_hubs_that_ask_at_once_write_each_stage_once(hub: RunningHub, machin
 
     run(hub.dsn, both)
     assert machine.states("H-once") == ["delivered", "accepted", "decided"]
+
+
+def test_a_supervisor_lets_days_pass_and_compares_the_books(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("wang", "H13", "H-books")
+    machine.wait_for("H-books", "accepted")
+
+    def said(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["department", *words, "--dsn", hub.dsn])
+        return result.exit_code, result.output
+
+    code, output = said("advance", "household", "--days", "2", "--today", f"{TODAY}", "--by", "test")
+    assert (code, output.startswith("household: 2027-01-1")) == (0, True)
+    eventually(lambda: machine.states("H-books")[-1] == "decided", "the books of that day are closed")
+    code, output = said("cases", "household")
+    assert (code, "H-books" in output) == (0, True)
+    hub.sql("update household.case_desk set state = 'refused' returning 1")
+    assert said("cases", "household")[0] == 3
+    code, output = said("case", "household", "H-books", "withdrawn", "--today", f"{TODAY}")
+    assert (code, "refused -> withdrawn" in output) == (1, True)

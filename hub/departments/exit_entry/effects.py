@@ -216,6 +216,15 @@ async def _keep_photo(conn: AsyncConnection, application: Application) -> None:
     )
 
 
+async def _ask_journeys(conn: AsyncConnection, application: Application) -> None:
+    """Notes whose journeys are to be certified, and for what: the paper says both."""
+    who = application.applicant
+    await conn.execute(
+        "insert into exit_entry.journeys_case values (%s, %s, %s, %s)",
+        [application.key, who.number, who.shown_name, str(application.answers.get("purpose", ""))],
+    )
+
+
 EFFECTS: dict[str, Effect] = {
     "passport_ordered": _order("passport"),
     "lost_passport_replaced": _order("passport", is_lost=True),
@@ -228,4 +237,5 @@ EFFECTS: dict[str, Effect] = {
     "document_collected": _collect,
     "fees_paid": _pay,
     "photo_kept": _keep_photo,
+    "journeys_asked": _ask_journeys,
 }
