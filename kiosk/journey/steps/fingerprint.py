@@ -22,8 +22,18 @@ from kiosk.text import NOTHING, Text, text
 
 READER = "fingerprint_reader"
 RightFinger = Literal["right_thumb", "right_index", "right_middle", "right_ring", "right_little"]
-Finger = RightFinger | Literal["left_thumb", "left_index", "left_middle", "left_ring", "left_little"]
-TAKEN, BY_GUIDE = "taken", "guide"
+Finger = Literal[
+    "right_thumb",
+    "right_index",
+    "right_middle",
+    "right_ring",
+    "right_little",
+    "left_thumb",
+    "left_index",
+    "left_middle",
+    "left_ring",
+    "left_little",
+]
 _CAPTURE_S = 25.0
 _DPI = 500
 _KNOWN = frozenset({"poor_quality", "no_finger", "glass_not_free"})
