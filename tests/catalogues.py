@@ -16,13 +16,13 @@ PAGE = (ROOT / "docs" / "adding-a-service.md").read_text("utf-8")
 
 
 def example() -> str:
-    """The file that docs/adding-a-service.md writes: ``traffic/T02.toml``."""
-    (found,) = re.findall(r"```toml\n(key = \"T02\"\n.*?)```", PAGE, flags=re.DOTALL)
+    """The file that docs/adding-a-service.md writes: ``traffic/T90.toml``."""
+    (found,) = re.findall(r"```toml\n(key = \"T90\"\n.*?)```", PAGE, flags=re.DOTALL)
     return found
 
 
 def copied(folder: Path, version: str = "2027.02", **files: str) -> Path:
-    """A copy of the shipped catalogue of another version; ``files`` (``traffic__T02=…``) are written besides."""
+    """A copy of the shipped catalogue of another version; ``files`` (``traffic__T90=…``) are written besides."""
     shutil.copytree(loader.shipped(), folder)
     write(folder / loader.HEAD, (folder / loader.HEAD).read_text("utf-8").replace('"2027.01"', f'"{version}"'))
     for name, text in files.items():

@@ -56,21 +56,21 @@ def in_force(machine: Machine, version: str) -> None:
 def test_a_service_of_a_published_catalogue_is_judged_without_a_restart_and_by_the_newest_one(
     hub: RunningHub, machine: Machine, tmp_path: Path
 ) -> None:
-    machine.file_case("zhao", "T02", "T02-before")
-    machine.wait_for("T02-before", "not_accepted")
-    first = signed(copied(tmp_path / "a", traffic__T02=example()), own_key(hub))
+    machine.file_case("zhao", "T90", "T90-before")
+    machine.wait_for("T90-before", "not_accepted")
+    first = signed(copied(tmp_path / "a", traffic__T90=example()), own_key(hub))
     done = publish(hub, first)
     assert (done.returncode, done.stdout) == (0, "catalogue 2027.02 is in force\n"), done.stderr
     in_force(machine, "2027.02")
-    machine.file_case("zhao", "T02", "T02-after")
-    machine.wait_for("T02-after", "accepted")
-    assert publish(hub, signed(copied(tmp_path / "b", "2027.03", traffic__T02=LATER), own_key(hub))).returncode == 0
+    machine.file_case("zhao", "T90", "T90-after")
+    machine.wait_for("T90-after", "accepted")
+    assert publish(hub, signed(copied(tmp_path / "b", "2027.03", traffic__T90=LATER), own_key(hub))).returncode == 0
     in_force(machine, "2027.03")
-    machine.file_case("li", "T02", "T02-later")
-    machine.wait_for("T02-later", "not_accepted")
-    assert machine.case("T02-later").states[-1].reasons == ["licence_free"]
-    machine.file_case("chen", "T02", "T02-filed-by-the-old-one", version="2027.02")
-    machine.wait_for("T02-filed-by-the-old-one", "accepted")
+    machine.file_case("li", "T90", "T90-later")
+    machine.wait_for("T90-later", "not_accepted")
+    assert machine.case("T90-later").states[-1].reasons == ["licence_free"]
+    machine.file_case("chen", "T90", "T90-filed-by-the-old-one", version="2027.02")
+    machine.wait_for("T90-filed-by-the-old-one", "accepted")
 
 
 def test_a_new_day_is_looked_at_without_a_restart_and_a_case_of_yesterday_keeps_its_rules(
@@ -78,7 +78,7 @@ def test_a_new_day_is_looked_at_without_a_restart_and_a_case_of_yesterday_keeps_
 ) -> None:
     today, tomorrow = date(2027, 6, 30), date(2027, 7, 1)
     dated = example().replace("icon =", "valid_from = 2027-07-01\nicon =", 1)
-    files = read_folder(copied(tmp_path / "dated", traffic__T02=dated))
+    files = read_folder(copied(tmp_path / "dated", traffic__T90=dated))
     now = Published(0, parse(tmp_path, files, any_kind, today), files)
     in_force = InForce(now, today)
 
@@ -88,8 +88,8 @@ def test_a_new_day_is_looked_at_without_a_restart_and_a_case_of_yesterday_keeps_
             await in_force.look(conn, today)
             assert in_force.now is now, "nothing is read twice"
             await in_force.look(conn, tomorrow)
-            assert "T02" in in_force.now.catalogue.services
-            assert "T02" not in (await in_force.of_case(conn, "2027.02", today)).services
+            assert "T90" in in_force.now.catalogue.services
+            assert "T90" not in (await in_force.of_case(conn, "2027.02", today)).services
             assert await in_force.of_case(conn, "2029.01", today) is in_force.now.catalogue, (
                 "of which nobody here knows"
             )
@@ -102,21 +102,21 @@ def test_what_is_served_is_what_was_published_signed_for_the_machine_that_asks(
     hub: RunningHub, machine: Machine
 ) -> None:
     answer = served(machine)
-    assert answer["files"]["traffic/T02.toml"] == LATER
+    assert answer["files"]["traffic/T90.toml"] == LATER
     signature = answer["manifest"].pop("signature")
     verify(canonical_json(answer["manifest"]), signature, hub.said["verify_key"])
 
 
 def test_the_same_again_changes_nothing_and_another_one_needs_another_version(hub: RunningHub, tmp_path: Path) -> None:
-    again = signed(copied(tmp_path / "again", "2027.03", traffic__T02=LATER), own_key(hub))
+    again = signed(copied(tmp_path / "again", "2027.03", traffic__T90=LATER), own_key(hub))
     assert publish(hub, again).returncode == 0
     assert hub.sql("select count(*) from published_catalogue") == [(2,)]
-    other = signed(copied(tmp_path / "other", "2027.03", traffic__T02=example()), own_key(hub))
+    other = signed(copied(tmp_path / "other", "2027.03", traffic__T90=example()), own_key(hub))
     assert "another catalogue of version 2027.03 is in force" in refused(publish(hub, other))
 
 
 def test_the_city_goes_back_only_by_its_signed_word(hub: RunningHub, machine: Machine, tmp_path: Path) -> None:
-    old = copied(tmp_path / "old", "2027.02", traffic__T02=example())
+    old = copied(tmp_path / "old", "2027.02", traffic__T90=example())
     assert "older than 2027.03, which is in force" in refused(publish(hub, signed(old, own_key(hub))))
     assert publish(hub, signed(old, own_key(hub), instead_of="2027.03")).returncode == 0
     in_force(machine, "2027.02")
@@ -139,15 +139,15 @@ def test_what_nobody_signed_or_somebody_else_or_was_altered_is_refused(hub: Runn
 def test_one_with_mistakes_and_one_that_this_hubs_departments_cannot_carry_out_are_refused(
     hub: RunningHub, tmp_path: Path
 ) -> None:
-    folder = copied(tmp_path / "new", "2027.09", traffic__T02=example())
+    folder = copied(tmp_path / "new", "2027.09", traffic__T90=example())
     signed(folder, own_key(hub))
     departments = folder / "departments.toml"
     text = departments.read_text("utf-8")
     write(departments, text.replace("[traffic.effects]\n", '[traffic.effects]\nlicence_ended = "it ends"\n'))
-    write(folder / "traffic" / "T02.toml", example().replace("order = 20\n", 'order = 20\neffect = "licence_ended"\n'))
+    write(folder / "traffic" / "T90.toml", example().replace("order = 20\n", 'order = 20\neffect = "licence_ended"\n'))
     signed(folder, own_key(hub))
     told = refused(publish(hub, folder))
-    assert "traffic/T02.toml: effect: traffic on this hub has licence_renewed" in told
+    assert "traffic/T90.toml: effect: traffic on this hub has licence_renewed" in told
     assert "not licence_ended; install it first" in told
 
 
@@ -170,10 +170,10 @@ def test_a_hub_does_not_start_with_one_that_has_mistakes_and_says_so_in_one_line
     newest = "select id from published_catalogue order by id desc limit 1"
     changed = f"update published_catalogue set files = files || %s where id = ({newest})"
     with psycopg.connect(hub.dsn) as conn:
-        conn.execute(changed, ['{"traffic/T02.toml": "key = 1"}'])
+        conn.execute(changed, ['{"traffic/T90.toml": "key = 1"}'])
     line = [sys.executable, "-m", "hub", "serve", "--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--port", "0"]
     done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
     told = refused(done)
-    assert "published catalogue/traffic/T02.toml:1: " in told
+    assert "published catalogue/traffic/T90.toml:1: " in told
     assert "more: kiosk catalogue check" in told
     assert served(machine)["manifest"]["version"] == "2027.02", "a hub that runs goes on with what it has"

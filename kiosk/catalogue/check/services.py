@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kiosk.catalogue.check import known
 from kiosk.catalogue.check.conditions import condition_findings, contradictions, wider
+from kiosk.catalogue.check.public import public_findings
 from kiosk.catalogue.finding import Finding, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 
@@ -46,6 +47,7 @@ def service_findings(service: Service, around: Around) -> Iterator[Finding]:
             yield Finding(("fees", number, "amount_fen"), "a fee is more than 0 fen", "leave out what is free")
     yield from _rules(service, around)
     yield from _unused(service, around.department(service))
+    yield from public_findings(service, around.lines.get(service.line))
 
 
 def _names(service: Service, around: Around) -> Iterator[Finding]:
@@ -167,8 +169,6 @@ def _unused(service: Service, department: str) -> Iterator[Finding]:
             yield Finding((name,), "is used by nothing", fix)
     if service.offline == "register" and not files:
         yield Finding(("offline",), "nothing is filed, so nothing is registered", 'write "info" or "live"')
-    if files and not service.basis:
-        yield Finding(("basis",), "what is filed rests on a law", "add [[basis]] with law and clause")
 
 
 def _doubled(name: str, ids: Iterable[str]) -> Iterator[Finding]:

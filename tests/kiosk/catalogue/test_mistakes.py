@@ -32,6 +32,11 @@ REVIEW = '[[steps]]\nkind = "review"\n'
 IDENTIFY = '[[steps]]\nkind = "identify"\n'
 PROMISE = '[limit_promise]\nn = 0\nunit = "wd"'
 
+FREE = (
+    'free_basis = { zh = "《居住证暂行条例》第十九条：办理签注不收费", '
+    'en = "Regulations on Residence Permits, article 19: endorsing is free" }\n'
+)
+
 MISTAKES = [
     # file, what stands there, what is written instead, the line's own beginning, field, what is said, the fix
     (T01, 'icon = "id', 'colour = "red"\nicon = "id', "colour", "unknown key", "remove it"),
@@ -96,7 +101,7 @@ MISTAKES = [
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "1[3-9][0-9{9}"', "steps[4].fields[0].pattern", "not a regular", "correct it"),
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "(1[0-9]*)+x"', "steps[4].fields[0].pattern", "may take for ever", "take one"),
     (T01, "max_length = 11", "max_length = 10", "steps[4].fields[0].pattern", "more than the 10 characters", "max_length"),
-    (T01, '[[basis]]\nlaw = "公安部令第162号《机动车驾驶证申领和使用规定》"\nclause = "有效期满换证"\nvalid_from = 2022-04-01\n', "", "basis", "rests on a law", "add [[basis]]"),
+    (T01, '[[basis]]\nlaw = "公安部令第162号《机动车驾驶证申领和使用规定》"\nclause = "有效期满换证"\nvalid_from = 2022-04-01\n', "", "basis", "is empty, and everybody may know it", "add [[basis]]"),
     (E13, "devices = []", "is_collected = true", "is_collected", "is used by nothing", "add a step file"),
     (E13, "devices = []", 'effect = "licence_renewed"', "effect", "exit_entry has no effect", "one of: none"),
     (E13, 'offline = "live"', 'offline = "register"', "offline", "nothing is filed", 'write "info" or "live"'),
@@ -113,6 +118,11 @@ MISTAKES = [
     (T01, "min_age = 18", "min_age = 18\nmax_age = 69", "checks[7].only_if.value", "the same for all of 18 to 69 years", "mend"),
     (T01, "max_length = 11", "max_length = 0", "steps[4].fields[0].max_length", "nothing can be typed", "how many"),
     (T01, '{ zh = "在本大厅领取", en = "Collect in this hall" }', '{ zh = "到车管窗口领取", en = "Collect at the traffic counter" }', "steps[3].options[1].label", "the same words", "what differs"),
+    (T01, 'proxy = "window"\n', "", "proxy", "is empty, and everybody may know it", 'write proxy = "no"'),
+    (T01, 'basis = "发改价格〔2004〕2831号"', 'basis = ""', "fees[0].basis", "a fee without a basis", "write the rule"),
+    (H13, 'phone = "12345"\n', "", "phone", "nobody can be called", "in lines.toml"),
+    (H13, FREE, "", "free_basis", "is free, and nothing says by what rule", "or add [[fees]]"),
+    (H13, "proxy = ", 'believed = ["limit_lav"]\nproxy = ', "believed[0]", "no field 'limit_lav'", "is it limit_law?"),
     ("catalogue.toml", "help_phone", "helpphone", "helpphone", "unknown key", "is it help_phone?"),
 ]  # fmt: skip
 

@@ -48,12 +48,12 @@ def test_a_part_stands_where_it_is_used_and_other_keys_change_it() -> None:
 
 def test_a_text_is_a_part_too() -> None:
     files = with_(
-        (T01, 'key = "T01"', 'key = "T01"\nprocedure = { use = "here" }\nconditions = [{ use = "holds_one" }]'),
+        (T01, 'key = "T01"', 'key = "T01"\nvoice_text = { use = "here" }\npauses = [{ use = "holds_one" }]'),
         parts__words='[texts]\nhere = { zh = "在本机", en = "Here" }\nholds_one = { zh = "持有驾驶证", en = "One" }',
     )
     assert told(files) == []
-    assert service(files).procedure.zh == "在本机"
-    assert [text.en for text in service(files).conditions] == ["One"]
+    assert service(files).voice_text.zh == "在本机"
+    assert [text.en for text in service(files).pauses] == ["One"]
 
 
 def test_a_rule_holds_from_its_first_day_to_its_last() -> None:
@@ -82,7 +82,7 @@ MISTAKES = [
     # (file, what stands there, what is written instead), the line that is told
     (
         (T01, 'use = "medical_recent"', 'use = "medical_recently"'),
-        f"{T01}:78: checks[6].use: no part checks.medical_recently; is it medical_recent? (parts/*.toml)",
+        f"{T01}:83: checks[6].use: no part checks.medical_recently; is it medical_recent? (parts/*.toml)",
     ),
     (
         (TRAFFIC, 'fact = "medical_on"', 'fact = "medical_of"'),
@@ -90,11 +90,11 @@ MISTAKES = [
     ),
     (
         (T01, 'use = "medical_recent"', 'use = "medical_recent"\nvalue = "six"'),
-        f"{T01}:79: checks[6].value: 'six' is no number of days or months; write a whole number",
+        f"{T01}:84: checks[6].value: 'six' is no number of days or months; write a whole number",
     ),
     (
         (T01, 'use = "apply"', 'use = "apply"\nname = "x"'),
-        f"{T01}:88: steps[3]: steps.apply has several tables: name of which?; change one",
+        f"{T01}:93: steps[3]: steps.apply has several tables: name of which?; change one",
     ),
     (
         (COMMON, 'kind = "review"', 'use = "apply"'),
@@ -114,11 +114,11 @@ MISTAKES = [
     ),
     (
         (T01, FEE, DEARER.replace("1500", "-1")),
-        f"{T01}:46: fees[1].amount_fen: a fee is more than 0 fen (from 2027-07-01 on); leave out what is free",
+        f"{T01}:51: fees[1].amount_fen: a fee is more than 0 fen (from 2027-07-01 on); leave out what is free",
     ),
     (
         (T01, FEE, f'{FEE}valid_from = "May"\n'),
-        f"{T01}:43: fees[0].valid_from: 'May' is not a date like 2027-03-01; write a date like 2027-03-01",
+        f"{T01}:48: fees[0].valid_from: 'May' is not a date like 2027-03-01; write a date like 2027-03-01",
     ),
 ]
 

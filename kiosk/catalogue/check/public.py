@@ -1,0 +1,48 @@
+"""The eight public facts 八公开, which no service leaves empty, and what people who need more help are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kiosk.catalogue.finding import Finding, one_of
+from kiosk.catalogue.model import Line, Service
+
+_FIX = {
+    "basis": "add [[basis]] with law and clause",
+    "conditions": "add conditions = [{ zh = …, en = … }]: what must be so, in plain words",
+    "procedure": "add procedure = { zh = …, en = … }: the way in one sentence",
+    "result": "add result = { zh = …, en = … }: what the person has afterwards",
+    "elder_hint": "add elder_hint = { zh = …, en = … }: the same for an old person, in plain words",
+    "limit_promise": "add [limit_promise]: within what time it is done",
+    "proxy": 'write proxy = "no", "yes" or "window": whether somebody else may come',
+}
+
+
+def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
+    """What is not said, and what is said of nothing."""
+    for name, fix in _FIX.items():
+        if not getattr(service, name):
+            yield Finding((name,), "is empty, and everybody may know it", fix)
+    if not (service.phone or (line and line.phone)):
+        fix = "write whom people can call, here or for all its services in lines.toml"
+        yield Finding(("phone",), "nobody can be called", fix)
+    if not service.fees and not service.free_basis:
+        yield Finding(("free_basis",), "is free, and nothing says by what rule", "write free_basis, or add [[fees]]")
+    if service.has_step("file") and not service.limit_law:
+        yield Finding(("limit_law",), "is empty, and everybody may know it", "add [limit_law]: what the law allows")
+    if service.reads_card and not service.materials:
+        yield Finding(("materials",), "a card is read and not named", "add [[materials]]")
+    for number, fee in enumerate(service.fees):
+        if not fee.basis.strip():
+            yield Finding(("fees", number, "basis"), "a fee without a basis", "write the rule that sets it")
+    for number, each in enumerate(service.basis):
+        if not each.law.strip():
+            yield Finding(("basis", number, "law"), "is empty", "write the law with its number")
+    yield from _believed(service)
+
+
+def _believed(service: Service) -> Iterator[Finding]:
+    known = [name for name in service.__struct_fields__ if name != "believed"]
+    for number, name in enumerate(service.believed):
+        if name.partition(".")[0].partition("[")[0] not in known:
+            yield Finding(("believed", number), f"no field {name!r}", one_of(known, name)[:80])
