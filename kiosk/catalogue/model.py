@@ -72,7 +72,10 @@ class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Check(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One condition for the service. ``public`` never reveals third-party or criminal facts."""
+    """One condition for the service. ``public`` never reveals third-party or criminal facts.
+
+    ``basis``: rule and clause, "" that of the service. ``bring``, ``where``: what to take along, and whereto.
+    """
 
     id: str
     fact: str
@@ -82,6 +85,9 @@ class Check(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what_to_do: Text
     code: str = ""
     only_if: Condition | None = None
+    basis: str = ""
+    bring: Text = NOTHING
+    where: Text = NOTHING
 
 
 class Basis(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

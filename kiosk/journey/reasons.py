@@ -8,18 +8,28 @@ from typing import Any
 from kiosk.catalogue.model import Check, Service
 from kiosk.catalogue.rules import check_named, unfit_elements
 from kiosk.pages import Fact
-from kiosk.text import Text, plain, text, worded
+from kiosk.text import LANGUAGES, Text, plain, text, worded
 
 
 def reason(service: Service | None, code: str, facts: Mapping[str, Any] | None = None) -> Fact:
     """What is wrong and what to do. A code that nobody here knows stands there as it came."""
     check = check_named(service, code) if service else None
-    if check is not None:
-        return Fact(label=_with_values(check, (facts or {}).get(check.fact)), value=check.what_to_do)
+    if service is not None and check is not None:
+        return Fact(label=_with_values(check, (facts or {}).get(check.fact)), value=_what_to_do(service, check))
     return Fact(
         label=worded("reason.", code, text("reason.other", code=plain(code))),
         value=worded("reason.todo_", code, text("reason.todo_other")),
     )
+
+
+def _what_to_do(service: Service, check: Check) -> Text:
+    """What to do, what to bring and where, and the rule behind it: all that one way less needs."""
+    said = [check.what_to_do]
+    said += [text("reason.bring", what=check.bring)] if check.bring else []
+    said += [text("reason.where", place=check.where)] if check.where else []
+    rule = check.basis or next((f"{basis.law} {basis.clause}".strip() for basis in service.basis), "")
+    said += [text("reason.basis", rule=rule)] if rule else []
+    return Text(*(" ".join(each.in_language(language) for each in said) for language in LANGUAGES))
 
 
 def _with_values(check: Check, fact: object) -> Text:
