@@ -23,6 +23,7 @@ _COMMANDS = {
     "enrol": "kiosk.commands.enrolment",
     "seal": "kiosk.commands.enrolment",
     "staff": "kiosk.commands.staff",
+    "stock": "kiosk.commands.stock",
     "audit": "kiosk.commands.looking",
 }
 _OF_THE_BENCH = ("demo", "sim")

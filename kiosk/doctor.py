@@ -44,7 +44,10 @@ def questions(machine: Machine) -> dict[str, Question]:
     async def audit(_request: dict[str, Any]) -> dict[str, Any]:
         return {"audit": await in_thread(machine.audit_proof.examine)}
 
-    return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff}
+    async def stock(_request: dict[str, Any]) -> dict[str, Any]:
+        return {"stock": await in_thread(machine.stock.counts)}
+
+    return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff, "stock": stock}
 
 
 async def _told(answer: Awaitable[T]) -> T:

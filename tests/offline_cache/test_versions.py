@@ -100,15 +100,16 @@ def test_the_program_before_works_on_our_file_and_we_after_it(open_store, store:
 
 def test_a_newer_file_is_opened_only_with_its_promise(open_store, store: Store, outbox: Outbox, put) -> None:
     put("a")
-    store.db.execute("PRAGMA user_version = 3")
+    newer = len(schema.MIGRATIONS) + 1
+    store.db.execute(f"PRAGMA user_version = {newer}")
     store.close()
     with pytest.raises(StoreForeign, match="newer version"):
         open_store()
     db = connect(store.path)
-    db.execute("INSERT INTO readable VALUES (3, 2)")
+    db.execute("INSERT INTO readable VALUES (?, ?)", (newer, newer - 1))
     db.close()
     again = open_store()
-    assert again.db.execute("PRAGMA user_version").fetchone() == (3,), "the file stays what it is"
+    assert again.db.execute("PRAGMA user_version").fetchone() == (newer,), "the file stays what it is"
     assert Outbox(again).claim(0.0).key == "a"
 
 

@@ -72,6 +72,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
 
 async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
     """What nobody may stop in the middle runs behind a page without a way out."""
+    intent, made = 0, Made(MakeEnd.NOT_WRITTEN, "")
     for _ in range(TRIES):
         work = partial(production.write, journey.machine, device, journey.case_id, _fields(journey, spec), new_id())
         intent, made = await _behind(journey, text("produce.making"), work)

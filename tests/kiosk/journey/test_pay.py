@@ -152,7 +152,7 @@ async def test_a_plan_of_several_services_pays_once(counter: Counter, mock_clock
     counter.steps("H13", "pay", fees=services["T01"].fees)
     plan = plan_of([services["T01"], services["H13"]])
     whole = whole_of(counter.visit, plan, key="together", name=same("x"), icon="stack")
-    step = services["T01"].steps[0]
+    step: Any = services["T01"].steps[0]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pay.together, whole, step)
         page = await until(counter, "pay")

@@ -45,7 +45,7 @@ class Shop:
         self.cases.append(journey.case_id)
         if paid:
             visit.paid.add(journey.case_id)
-        spec = msgspec.convert({"kind": "produce", "old": old}, spec_type("produce"))
+        spec: Any = msgspec.convert({"kind": "produce", "old": old}, spec_type("produce"))
         found: list[Outcome] = []
         with trio.fail_after(HANG_S):
             async with trio.open_nursery() as nursery:
