@@ -13,12 +13,16 @@ from typing import Any
 
 from devices.simulation import SimServer
 
+ELSEWHERE = {"document_camera": "devices.camera.sim.document_camera"}
+"""Emulators that lie in another folder than that of their kind."""
+
 
 def started(kind: str, folder: Path) -> tuple[SimServer, dict[str, Any]]:
     """One of them; its files lie in ``folder``."""
-    emulator = importlib.import_module(f"devices.{kind}.sim.emulator")
-    own = ["--pages", str(folder / "pages")] if kind == "page_printer" else ["--link", str(folder / kind)]
-    return emulator.started([*own, "--control", str(folder / f"{kind}.control")])
+    emulator = importlib.import_module(ELSEWHERE.get(kind, f"devices.{kind}.sim.emulator"))
+    own = {"page_printer": ["--pages", str(folder / "pages")], "document_camera": []}
+    link = ["--link", str(folder / kind)]
+    return emulator.started([*own.get(kind, link), "--control", str(folder / f"{kind}.control")])
 
 
 def main(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ import select
 import socket
 import termios
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import serial
 
@@ -53,9 +53,16 @@ class SerialTransport:
     """A serial port by name; a symlink is resolved at every open, so it may come back pointing elsewhere."""
 
     def __init__(
-        self, port: str, baudrate: int = 115200, *, write_timeout_s: float = 2.0, rtscts: bool = False
+        self,
+        port: str,
+        baudrate: int = 115200,
+        *,
+        write_timeout_s: float = 2.0,
+        rtscts: bool = False,
+        parity: Literal["none", "odd", "even"] = "none",
     ) -> None:
         self.port, self.baudrate, self.rtscts = port, baudrate, rtscts
+        self._parity = {"none": serial.PARITY_NONE, "odd": serial.PARITY_ODD, "even": serial.PARITY_EVEN}[parity]
         self._write_timeout_s = write_timeout_s
         self._serial: serial.Serial | None = None
 
@@ -72,6 +79,7 @@ class SerialTransport:
                 timeout=0,
                 write_timeout=self._write_timeout_s,
                 rtscts=self.rtscts,
+                parity=self._parity,
                 exclusive=True,
             )
         except ValueError as fault:

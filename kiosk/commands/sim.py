@@ -13,7 +13,10 @@ from devices.drivers import GROUP, SettingsError, declarations_of, load_driver
 
 
 def emulators() -> dict[str, str]:
-    """By kind, the module whose ``main(argv)`` emulates a device: ``sim/emulator.py`` in the folder of its driver."""
+    """By kind, the module whose ``main(argv)`` emulates a device, in the folder ``sim`` beside its driver.
+
+    ``sim/emulator.py``, or a module of the kind's own name where a driver serves several kinds.
+    """
     found: dict[str, str] = {}
     for name in sorted(entry_points(group=GROUP).names):
         try:
@@ -22,7 +25,9 @@ def emulators() -> dict[str, str]:
             continue
         folder = driver.__module__.rpartition(".")[0]
         if folder and find_spec(f"{folder}.sim"):
-            found |= dict.fromkeys(declarations_of(driver), f"{folder}.sim.emulator")
+            for kind in declarations_of(driver):
+                own = f"{folder}.sim.{kind}"
+                found[kind] = own if find_spec(own) else f"{folder}.sim.emulator"
     return found
 
 

@@ -38,13 +38,20 @@ SIMS = {
 }
 
 BENCH = {
-    "page_printer": ("ipp", ("uri",)),
-    "lock_board": ("lock_board", ("port",)),
-    "licence_printer": ("licence_printer", ("port",)),
-    "endorsement_writer": ("endorsement_writer", ("port",)),
-    "fingerprint_reader": ("fingerprint_reader", ("port",)),
+    "page_printer": ("ipp", "uri", "uri"),
+    "document_camera": ("opencv", "source", "url"),
+    "lock_board": ("lock_board", "port", "port"),
+    "licence_printer": ("licence_printer", "port", "port"),
+    "endorsement_writer": ("endorsement_writer", "port", "port"),
+    "fingerprint_reader": ("fingerprint_reader", "port", "port"),
+    "travel_document_reader": ("mrz", "port", "port"),
+    "card_dispenser": ("card_dispenser", "port", "port"),
 }
-"""Devices that one process simulates: by kind the driver, and which of its keys the ready line gives."""
+"""Devices that one process simulates: by kind the driver, its key, and what in the ready line is its value."""
+
+MORE_KEYS: dict[str, dict[str, Any]] = {"travel_document_reader": {"framing": "est", "feeder": True}}
+"""What else a device of the bench is configured with."""
+
 
 Report = Callable[[str], None]
 
@@ -181,7 +188,7 @@ def _start_around(stage: Stage) -> None:
 def bench_kinds() -> tuple[str, ...]:
     """Those of ``BENCH`` whose drivers are installed: an older installation of this folder does not know the newest."""
     installed = entry_points(group=GROUP).names
-    return tuple(kind for kind, (driver, _) in BENCH.items() if driver in installed)
+    return tuple(kind for kind, (driver, *_) in BENCH.items() if driver in installed)
 
 
 def _take_up(stage: Stage, name: str, ready: dict[str, Any]) -> None:
@@ -219,8 +226,8 @@ def kiosk_toml(stage: Stage) -> str:
         "devices.camera": {"driver": "opencv", "source": ready["camera"]["url"]},
     }
     for kind in bench_kinds():
-        driver, keys = BENCH[kind]
-        sections[f"devices.{kind}"] = {"driver": driver, **{key: ready[kind][key] for key in keys}}
+        driver, key, said = BENCH[kind]
+        sections[f"devices.{kind}"] = {"driver": driver, key: ready[kind][said], **MORE_KEYS.get(kind, {})}
     lines = [f"[{section}]\n{_keys(values)}" for section, values in sections.items()]
     return "\n".join([*lines, f"[demo]\ntoday = {DEMO_DATE}\n"])
 

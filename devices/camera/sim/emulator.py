@@ -3,80 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from devices.camera.sim.mjpeg import Stream, StreamServer
 from devices.camera.sim.people import faces_of
 from devices.camera.sim.puppet import FaceSpec, render
 from devices.camera.sim.scene import SIZE, TURNS_DEG, Scene
 from devices.simulation import SimError, SimServer, control_path
 
-FPS = 20
 JPEG_QUALITY = 85
-BOUNDARY = "frame"
-PATH = "/camera.mjpg"
 
 
-class Stream:
-    """Draws pictures only while somebody watches; every watcher gets the same ones."""
+class CameraStream(Stream):
+    """The scene, or a clip in its place."""
 
     def __init__(self, scene: Scene) -> None:
+        super().__init__()
         self.scene = scene
-        self.frozen = self.stalled = False
         self.clip: cv2.VideoCapture | None = None
         self.clip_path = ""
-        self.watchers = 0
-        self.generation = 0
-        self._changed = threading.Condition()
-        self._number, self._jpeg = 0, b""
 
-    def run(self) -> None:
-        """The drawing thread."""
-        due = time.monotonic()
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self.watchers > 0)
-            due = max(due + 1 / FPS, time.monotonic() - 1 / FPS)
-            time.sleep(max(0.0, due - time.monotonic()))
-            if self.stalled:
-                continue
-            if not self.frozen or not self._jpeg:
-                self._jpeg = self._encoded()
-            with self._changed:
-                self._number += 1
-                self._changed.notify_all()
-
-    def next_jpeg(self, after: int) -> tuple[int, bytes]:
-        """The first picture after number ``after``; the same number again when none came within a second."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._number > after, 1.0)
-            return self._number, self._jpeg
-
-    @contextlib.contextmanager
-    def watching(self) -> Any:
-        """Count a watcher."""
-        with self._changed:
-            self.watchers += 1
-            self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self.watchers -= 1
-
-    def drop(self) -> None:
-        """Close every connection that is open now."""
-        self.generation += 1
-
-    def _encoded(self) -> bytes:
+    def encoded(self) -> bytes:
+        """See ``Stream``."""
         _, data = cv2.imencode(".jpg", self._picture(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()
 
@@ -91,67 +45,22 @@ class Stream:
         return cv2.resize(frame, SIZE) if good else np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    stream: Stream
-
-    def do_GET(self) -> None:
-        """The endless multipart answer."""
-        if self.path != PATH:
-            self.send_error(404)
-            return
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.send_response(200)
-            self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            with self.stream.watching():
-                self._send_pictures()
-
-    def _send_pictures(self) -> None:
-        generation, number = self.stream.generation, 0
-        while self.stream.generation == generation:
-            before = number
-            number, jpeg = self.stream.next_jpeg(number)
-            if number != before:
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                self.wfile.write(head.encode() + jpeg + b"\r\n")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing to log: a simulated camera has no visitors but the machine."""
-
-
 class CameraSim:
     """The verbs of the control socket, and the server that can be unplugged."""
 
     def __init__(self, people: dict[str, FaceSpec], port: int) -> None:
         self._people = people
         self.scene = Scene()
-        self.stream = Stream(self.scene)
+        self.stream = CameraStream(self.scene)
         self._who = ""
-        self._handler = type("Handler", (_Handler,), {"stream": self.stream})
-        self._server: ThreadingHTTPServer | None = None
-        self.port = port
-        self.replug()
-        threading.Thread(target=self.stream.run, name="draw", daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """The stream's address."""
-        return f"http://127.0.0.1:{self.port}{PATH}"
+        self.server = StreamServer(self.stream, port)
 
     @property
     def verbs(self) -> dict[str, Any]:
         """Every verb of the control socket."""
-        return {
-            verb.__name__: verb
-            for verb in (
-                *(self.person, self.nobody, self.turn, self.blink, self.two_people, self.photo, self.closer),
-                *(self.freeze, self.stall, self.thaw, self.dark, self.light, self.noise),
-                *(self.drop, self.unplug, self.replug, self.clip, self.live, self.backdrop),
-            )
-        }
+        known = (self.person, self.nobody, self.turn, self.blink, self.two_people, self.photo, self.closer)
+        known += (self.dark, self.light, self.noise, self.clip, self.live, self.backdrop)
+        return {**self.server.verbs, **{verb.__name__: verb for verb in known}}
 
     def person(self, id: str) -> None:
         """Let this person of the people file stand before the camera, alone, looking straight."""
@@ -192,18 +101,6 @@ class CameraSim:
         """Let down the white cloth for a certificate photograph, or roll it up."""
         self.scene.white = white
 
-    def freeze(self) -> None:
-        """Send the same picture again and again."""
-        self.stream.frozen = True
-
-    def stall(self) -> None:
-        """Keep the connection, send nothing."""
-        self.stream.stalled = True
-
-    def thaw(self) -> None:
-        """End freeze and stall."""
-        self.stream.frozen = self.stream.stalled = False
-
     def dark(self) -> None:
         """Cover the lens."""
         self.scene.dark = True
@@ -215,27 +112,6 @@ class CameraSim:
     def noise(self, level: float = 6.0) -> None:
         """Sensor noise; 1 is normal."""
         self.scene.noise = max(0.0, level)
-
-    def drop(self) -> None:
-        """Close the open connections; new ones are served."""
-        self.stream.drop()
-
-    def unplug(self) -> None:
-        """Close the connections and refuse new ones."""
-        server, self._server = self._server, None
-        self.stream.drop()
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-
-    def replug(self) -> None:
-        """Serve again at the same address."""
-        if self._server is None:
-            self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
-            self._server.daemon_threads = True
-            self._server.block_on_close = False
-            self.port = self._server.server_address[1]
-            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True).start()
 
     def clip(self, path: str) -> None:
         """Play a video file over and over instead of the scene."""
@@ -262,11 +138,11 @@ class CameraSim:
             "noise": scene.noise,
             "frozen": stream.frozen,
             "stalled": stream.stalled,
-            "plugged": self._server is not None,
+            "plugged": self.server.plugged,
             "watchers": stream.watchers,
             "clip": stream.clip_path,
             "people": sorted(self._people),
-            "url": self.url,
+            "url": self.server.url,
         }
 
     def _face(self, person: str) -> FaceSpec:
@@ -287,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     sim = CameraSim(faces_of(arguments.people), arguments.port)
     control = SimServer(control_path(arguments.control, "camera"), sim.verbs, sim.state)
-    return control.run("camera", url=sim.url)
+    return control.run("camera", url=sim.server.url)
 
 
 if __name__ == "__main__":

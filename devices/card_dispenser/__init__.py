@@ -1,0 +1,1 @@
+"""A dispenser and collector of cards: gives out from a stacker, reads, keeps."""

@@ -1,0 +1,1 @@
+"""A reader of machine-readable zones: passports, permits, cards (ICAO 9303)."""

@@ -1,0 +1,1 @@
+"""The simulated reader of travel documents."""
