@@ -20,7 +20,7 @@ from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
 from kiosk.config import Config
-from kiosk.demo.stage import Stage, staged
+from kiosk.demo.stage import Stage, bench_kinds, staged
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
@@ -51,6 +51,8 @@ class World:
         self.do("receipt_printer", "reset")
         for verb in ("replug", "thaw", "light", "live", "nobody"):
             self.do("camera", verb)
+        for kind in bench_kinds():
+            self.do(kind, "reset")
         hub = self.stage.ready["hub"]["url"]
         httpx.post(f"{hub}/demo/reset").raise_for_status()
         httpx.delete(f"{hub}/demo/faults").raise_for_status()

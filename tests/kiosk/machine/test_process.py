@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from kiosk.clock import Clock
+from kiosk.demo.stage import bench_kinds
 from kiosk.messages.seal import new_seal_key
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.process import KioskProcess
@@ -86,11 +87,9 @@ def test_doctor_and_queue_ask_the_running_machine_and_take_nothing_from_it(world
     try:
         kiosk.until_online("id_card_reader", "receipt_printer", "camera")
         report = json.loads(command(world, "doctor", "--json").stdout)
-        assert {d["name"]: d["device"] for d in report["devices"]} == {
-            "id_card_reader": "online",
-            "receipt_printer": "online",
-            "camera": "online",
-        }
+        said = {d["name"]: d["device"] for d in report["devices"]}
+        assert {*said} == {"id_card_reader", "receipt_printer", "camera", *bench_kinds()}
+        assert {said[name] for name in ("id_card_reader", "receipt_printer", "camera")} == {"online"}
         known = {"name", "driver", "device", "media", "supply", "error", "detail", "since", "kind", "level"}
         assert set(report["devices"][0]) == known
         assert report["memory"]["freed_memory_overwritten"] is True
