@@ -58,8 +58,9 @@ async def follow(hub: Hub, key: str) -> int:
 
 
 async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[StageEvent]) -> None:
-    # Another hub process may have been quicker.
-    after = await _known_to(conn, key, " for update")
+    # Another hub process may have been quicker; the first time there is no row that could be locked.
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [_setting(key)])
+    after = await _known_to(conn, key)
     for each in told:
         if each.seq <= after:
             continue
@@ -114,9 +115,8 @@ def _data(told: StageEvent) -> Mapping[str, Any]:
     return {**said, "on": at}
 
 
-async def _known_to(conn: AsyncConnection, key: str, lock: str = "") -> int:
-    query = b"select value from setting where name = %s" + lock.encode()
-    rows = await conn.execute(query, [_setting(key)])
+async def _known_to(conn: AsyncConnection, key: str) -> int:
+    rows = await conn.execute("select value from setting where name = %s", [_setting(key)])
     row = await rows.fetchone()
     return int(row[0]) if row else 0
 
