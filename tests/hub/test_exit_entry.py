@@ -20,9 +20,12 @@ from hub.desk import CannotMove
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.rules import fees_due, limits_for, said_as_facts
 from kiosk.messages import content
+from kiosk.messages.certificates import read_sealed
 from kiosk.messages.content import Applicant
+from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import CODE, PEOPLE, TODAY, Machine, RunningHub
+from tests.waiting import eventually
 
 CATALOGUE = load()
 LINE = [service for service in CATALOGUE.services.values() if service.line == "exit_entry"]
@@ -451,3 +454,24 @@ def test_nobody_who_looks_at_the_screen_learns_why_somebody_is_sent_to_the_count
         if check.id in ("seen_at_counter", "asked_at_counter")
     }
     assert len(words) == 1
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_journeys_of_five_years_are_certified_to_their_own_person(
+    hub: RunningHub, works: Callable[[Any], Any], module_machine: Machine, times: int
+) -> None:
+    applicant, number = somebody(), f"E12-{times}"
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    journeys = [{"at": at, "direction": way, "port": "test", "document": "E97"} for way in ("out", "in")][:times]
+    works(lambda conn: settle(conn, applicant, records_of("E12", own(crossings=journeys))))
+    sent = module_machine.envelope("case", form(applicant, "E12", number, {"purpose": "tax"}))
+    module_machine.deliver(sent)
+    module_machine.wait_for(number, "accepted")
+    about = {"service": "E12", "id_number": applicant.number, "key": sent.key}
+    # The first paper of a process loads its fonts: on a busy machine the department is late once.
+    eventually(lambda: module_machine.status_of("certificate", **about) == 200, "the paper is drawn")
+    paper: Any = module_machine.ask("certificate", **about)
+    said = read_sealed(from_text(paper.pdf), [hub.said["verify_key"]], module_machine.clock.now())
+    assert (said.id_number, said.department, said.issued_on) == (applicant.number, "exit_entry", TODAY)
+    stranger: Any = module_machine.ask("certificate", service="E12", id_number=somebody().number, key=sent.key)
+    assert not stranger.pdf

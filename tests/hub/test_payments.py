@@ -15,7 +15,7 @@ import pytest
 
 from hub.payments import wire
 from hub.payments.acquirer import BillRow
-from hub.payments.prices import amounts, must_be_paid
+from hub.payments.prices import amounts, least_due
 from hub.payments.reconcile import balance
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import StepSpec
@@ -316,6 +316,6 @@ def test_the_two_books_side_by_side() -> None:
 def test_prices_are_the_hubs_own() -> None:
     service = load().services["T01"]
     assert amounts(service) == {1000}
-    assert not must_be_paid(service)
+    assert least_due(service, {}, TODAY) == 0
     paying = msgspec.structs.replace(service, steps=(StepSpec(kind="pay"), *service.steps))
-    assert must_be_paid(paying)
+    assert least_due(paying, {}, TODAY) == 1000

@@ -7,7 +7,9 @@ from datetime import date
 
 from psycopg import AsyncConnection
 
+from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
+from hub.departments.exit_entry.certificates import certificate
 from hub.departments.exit_entry.effects import EFFECTS, approve, drop
 from hub.departments.exit_entry.records import facts_of, records, told
 from hub.departments.exit_entry.seeding import write_person
@@ -24,6 +26,9 @@ class ExitEntry(Department):
 
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
         return [told(held) for held in (await records(conn, id_number, date.max)).documents]
+
+    async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
+        return await certificate(conn, asked)
 
     async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:
         if state == "decided":
