@@ -5,7 +5,7 @@ SHOTS := demo-output
 COUNT := 1000000
 SEED := 1
 
-.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz attacks mistakes
+.PHONY: help setup run test check format bench shots docs lock clean matrix power-cut syscalls model chaos kill-matrix wipe fuzz attacks mistakes walk
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ kill-matrix: setup ## the machine is killed at every point of every service
 
 wipe: setup ## ten visits of one machine, each with another end; what of any of them stays readable anywhere
 	$(BIN)/python -m tests.matrix.wipe
+
+walk: setup ## a scripted citizen completes every service and bundle through its pages; a table and the slips in build/walk
+	$(BIN)/python -m tests.matrix.walk
 
 attacks: setup ## what strangers try at each door, on loopback; a table: tried, as it should be, the worst in time and memory
 	SDL_VIDEODRIVER=offscreen KIVY_NO_ARGS=1 KIVY_NO_CONSOLELOG=1 \

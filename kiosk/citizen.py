@@ -2,7 +2,7 @@
 
 Script (TOML)::
 
-    services = ["T01", "H13"]          # what this person came for, in order
+    services = ["T01", "B03"]          # what this person came for, in order: services and bundles
     [values]                           # what is typed or chosen, by field name
     phone = "13900000000"
     [actions]                          # page kind -> action instead of the obvious one; "T01/result" = for one service
@@ -127,14 +127,14 @@ class Citizen:
             return ""
         offered = offered_actions(page)
         while self.left:
-            wanted = f"service:{self.left[0]}"
-            if wanted in offered:
+            wanted = offered & {f"service:{self.left[0]}", f"bundle:{self.left[0]}"}
+            if wanted:
                 self._looked_in.clear()
                 self.left.pop(0)
-                return wanted
+                return wanted.pop()
             if page.kind == "line":
                 return "back"
-            rooms = sorted(a for a in offered if a.startswith("line:") and a not in self._looked_in)
+            rooms = sorted(a for a in offered if (a == "bundles" or a.startswith("line:")) and a not in self._looked_in)
             if rooms:
                 self._looked_in.add(rooms[0])
                 return rooms[0]

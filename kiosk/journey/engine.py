@@ -108,6 +108,11 @@ class Journey:
         """What is done here."""
         return (self.service,)
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """What the city can look up once it is filed."""
+        return (self.receipt_number,)
+
     async def begin(self) -> None:
         """Its number and code, where something is filed."""
         if files(self.service):
@@ -346,7 +351,7 @@ async def _without_device(journey: Journey, name: str) -> Outcome:
 
 
 def _safe_page(journey: Journey) -> Page:
-    filed = text("fault.filed", number=unbroken(journey.receipt_number))
+    filed = text("fault.filed", number=" ".join(map(unbroken, journey.numbers)))
     lead = filed if journey.filed else text("fault.nothing_filed")
     return message("fault", "warning-circle", "error", text("fault.title"), lead)
 

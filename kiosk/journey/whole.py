@@ -3,6 +3,7 @@
 A step kind that is done once for all may have ``async def together(whole, spec) -> Outcome`` where that differs from
 its ``step``, and ``joined_spec(specs, before) -> (spec, names)`` where the data of several become one: ``names`` tells
 for each given spec what its answers are called there, ``before`` are the joined ones that were asked earlier.
+``alike_spec(specs)``: how a step that is alike for several is asked where they do not say quite the same.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Whole(Journey):
     def refused(self) -> list[Service]:
         """What the person wanted and does not get now."""
         return [self.plan.services[at] for at in sorted(self.left_out) if self.left_out[at]]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Those of the parts that are filed: the city does not look one up by the number of all."""
+        return tuple(part.receipt_number for part in self.going if part.filed)
 
     async def begin(self) -> None:
         """One code opens all of them; each has its own number, and all together one more."""
@@ -129,8 +135,10 @@ class Whole(Journey):
             is_said = bool(spec.asks_for()) and not mine.asks_for()
             outcome = Outcome.SKIP if is_said else await together(self, mine)
         else:
-            part = self._standing_at(self.places(at)[0])
-            outcome = await part.perform(part.spec or spec)
+            places = self.places(at)
+            part, merge = self._standing_at(places[0]), getattr(module, "alike_spec", None)
+            mine = merge([self.plan.spec(place) for place in places]) if merge else part.spec
+            outcome = await part.perform(mine or spec)
             self.offline = self.offline or part.offline
         if outcome in (Outcome.NEXT, Outcome.SKIP):
             self._share(at)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import trio
 from msgspec import UNSET
 
-from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState
+from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.hub_link.filing import ToFile
@@ -21,7 +21,7 @@ from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
 from kiosk.pages import Action, Block, Fact, Facts, Hero, Level, Page, Receipt
 from kiosk.slips.second_copy import second_copy
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import FiledCase
 
 FOLLOW_S = 12.0
@@ -171,10 +171,11 @@ def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
     """The same for several: how each of them stands, and the one number of all."""
     level: Level = "ok" if all(part.state not in STOPPED for part in parts) else "warn"
     hero = Hero(icon="check-circle", level=level, title=text("together.filed", n=len(parts)), lead=_stands(whole))
-    rows = [Fact(label=part.service.name, value=_how(part)) for part in parts]
+    rows = [Fact(label=text("together.number"), value=same(unbroken(whole.receipt_number)))]
+    rows += [Fact(label=part.service.name, value=_how(part)) for part in parts]
     rows += [Fact(label=service.name, value=text("together.left_out")) for service in whole.refused]
-    number = whole.receipt_number
-    receipt = Receipt(label=text("together.number"), number=number, qr=number, note=text("result.keep"))
+    number = parts[0].receipt_number
+    receipt = Receipt(label=text("result.number"), number=number, qr=number, note=text("result.keep"))
     exit_ = whole.bar(NOTHING, back=False)[0]
     blocks = (hero, Facts(rows=tuple(rows)), receipt)
     return whole.page("result", text("result.title"), *blocks, actions=(exit_, *_to_slip()))

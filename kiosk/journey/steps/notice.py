@@ -6,8 +6,10 @@ A pledge in place of a proof must be the person's own choice, and the ordinary w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
+
+from msgspec import structs
 
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Service, StepSpec
@@ -41,6 +43,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         said = (YES, NO) if self.may_refuse else (YES,)
         return Asked(self.name, ("name",), said), Asked(f"{self.name}_version", ("version",), (self.version,))
 
+    def alike(self) -> bytes:
+        """The same statement, whatever each service has to say of it: all their words are told."""
+        return repr((self.kind, self.name, self.version, self.may_refuse)).encode()
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """There is something to agree to, and it can be told later what it was."""
         del service, at
@@ -50,6 +56,12 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield Finding(("version",), "nobody can tell later what was agreed to", 'write a version, as "2027-01"')
         if self.otherwise and not self.may_refuse:
             yield Finding(("otherwise",), "nobody can decline", "set may_refuse = true or take it out")
+
+
+def alike_spec(specs: Sequence[Spec]) -> Spec:
+    """One statement with the words of all."""
+    words = dict.fromkeys(each for spec in specs for each in spec.words)
+    return structs.replace(specs[0], words=tuple(words))
 
 
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:

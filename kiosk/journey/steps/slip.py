@@ -73,15 +73,16 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
 
 
 def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
-    """Beneath the number of all, each case with its own number, fee, state and what comes next."""
-    rows = [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
+    """Each case with its own number and state, all opened by one code; the first one's number is the one to scan."""
+    rows = [Row(text("together.number"), same(grouped(whole.receipt_number)))]
+    rows += [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
     rows += [Row(text("together.left_out"), service.name) for service in whole.refused]
     rows.append(Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())))
     return paper(
         whole,
         whole.service,
         whole.visit.masked_name,
-        receipt_number=whole.receipt_number,
+        receipt_number=cases[0].receipt_number,
         slip_code=whole.slip_code,
         state=whole.state.value,
         rows=tuple(rows),

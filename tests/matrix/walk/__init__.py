@@ -1,0 +1,1 @@
+"""Every service and bundle walked through its pages against the demo's stage."""

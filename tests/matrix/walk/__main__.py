@@ -1,0 +1,66 @@
+"""``make walk``: a scripted citizen completes every service and bundle through its pages; a table says how it went.
+
+Everything is real but the person: hub, network, devices on their wires. Who is tried for a service comes from
+``people``; the first whose case is kept is the one of the table, else the last with the page at which it ended.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from kiosk.catalogue.loader import load
+from kiosk.demo.stage import staged
+from tests.kiosk.machine.conftest import World
+from tests.matrix.walk.walking import Row, walk
+
+PEOPLE = ("wang", "zhao", "li", "chen")
+VALUES = tomllib.loads(Path(__file__).with_name("values.toml").read_text(encoding="utf-8"))
+
+
+def main(wanted: list[str]) -> int:
+    """Walk ``wanted``, or everything there is; the exit code is 1 when something crashed or hung."""
+    catalogue = load()
+    keys = wanted or [*catalogue.services, *catalogue.bundles]
+    folder = Path(tempfile.mkdtemp(prefix="tb-"))
+    rows: list[Row] = []
+    console = Console(width=160)
+    with staged(folder, lambda what: None) as stage:
+        world = World(stage)
+        for key in keys:
+            rows.append(_walked(world, key))
+            console.print(*rows[-1], sep="  ", highlight=False)
+        shutil.copytree(stage.slips, "build/walk", dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    _print(console, rows)
+    return int(any(row.result.startswith(("crashed", "hangs")) for row in rows))
+
+
+def _walked(world: World, key: str) -> Row:
+    row = Row(key, "", 0, 0, 0.0, "nobody came")
+    for person in PEOPLE:
+        world.reset()
+        row = trio.run(walk, world, key, person, VALUES.get(key, {}) | VALUES["all"])
+        if row.slip and "not_yet" not in row.result:
+            break
+    return row
+
+
+def _print(console: Console, rows: list[Row]) -> None:
+    table = Table(title="every service and bundle, walked")
+    for column in Row._fields:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

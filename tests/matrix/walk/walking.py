@@ -1,0 +1,83 @@
+"""One scripted citizen for one service or bundle, and the row that tells what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import trio
+
+from kiosk import running
+from kiosk.citizen import Citizen, Script
+from kiosk.commands.walking import Walking
+from kiosk.pages import Answer, Choices, Page
+from tests.kiosk.machine.conftest import World
+
+HANG_S = 180.0
+_AGAIN = 5
+"""A page that is answered so often without getting on is left."""
+
+
+class Row(NamedTuple):
+    """What one walk came to. ``taps`` without typing; ``seconds`` machine time: nobody needs time to think."""
+
+    key: str
+    person: str
+    pages: int
+    taps: int
+    seconds: float
+    result: str
+    slip: str = ""
+
+
+class Persistent(Citizen):
+    """Goes on as long as it gets on, and counts its taps."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.kinds: list[str] = []
+        self.taps = 0
+
+    def decide(self, page: Page) -> Answer | None:
+        """As any scripted citizen; a page that comes back for ever is left."""
+        answer = super().decide(page)
+        if answer is None:
+            return None
+        self.kinds.append(page.kind)
+        self.taps += 1 + sum(isinstance(block, Choices) for block in page.blocks)
+        stuck = len(self.kinds) > _AGAIN and set(self.kinds[-_AGAIN:]) == {page.kind}
+        return Answer(action="exit") if stuck and page.kind != "confirm_exit" else answer
+
+
+async def walk(world: World, key: str, person: str, values: dict[str, Any]) -> Row:
+    """One visit of ``person`` for ``key``, from the home page to the wipe."""
+    script = world.script(person, key, values=values, actions={"rate": "grade:5", "guide_confirm": "next"})
+    walking = Walking(script, None, None)
+    citizen = Persistent(script)
+    walking.citizen = citizen
+    before = set(world.stage.slips.glob("*.png"))
+    world.lines = []
+    machine = world.machine(walking)
+    with trio.move_on_after(HANG_S) as scope:
+        await running.run(machine, visits=1)
+    new = sorted(set(world.stage.slips.glob("*.png")) - before)
+    seconds = sum(each.seconds for each in walking.times if each.kind not in ("home", "todo", "line"))
+    result = "hangs" if scope.cancelled_caught else _result(world, citizen)
+    pages = sum(kind != "home" for kind in citizen.kinds)
+    return Row(key, person, pages, citizen.taps, round(seconds, 1), result, _name(new))
+
+
+def _name(slips: list[Path]) -> str:
+    return slips[-1].name if slips else ""
+
+
+def _result(world: World, citizen: Persistent) -> str:
+    if citizen.refused:
+        return "not offered: grey, with the reason"
+    if world.of("step_crashed"):
+        return "crashed in " + ", ".join(sorted({line["step"] for line in world.of("step_crashed")}))
+    states: dict[str, str] = {line["case_id"]: line["state"] for line in world.of("case")}
+    if states:
+        return ", ".join(f"{state} x{list(states.values()).count(state)}" for state in sorted(set(states.values())))
+    ended = [kind for kind in citizen.kinds if kind not in ("rate", "rated", "todo", "line", "home")]
+    return f"ended at {ended[-1]}" if ended else "nothing was begun"
