@@ -21,7 +21,6 @@ from kiosk.pages import Action, Answer, Fact, Hero, Page
 from kiosk.text import NOTHING, Text, text
 
 READER = "fingerprint_reader"
-RightFinger = Literal["right_thumb", "right_index", "right_middle", "right_ring", "right_little"]
 Finger = Literal[
     "right_thumb",
     "right_index",
@@ -34,6 +33,7 @@ Finger = Literal[
     "left_ring",
     "left_little",
 ]
+TAKEN, BY_GUIDE = "taken", "guide"
 _CAPTURE_S = 25.0
 _DPI = 500
 _KNOWN = frozenset({"poor_quality", "no_finger", "glass_not_free"})
