@@ -119,7 +119,7 @@ async def measure(dsn: str, keys: HubKeys, numbers: list[str], rounds: int) -> d
     kwargs = {"autocommit": True, "cursor_factory": Recording}
     pool = AsyncConnectionPool(dsn, min_size=4, max_size=12, open=False, kwargs=kwargs)
     async with pool, await AsyncConnection.connect(dsn, autocommit=True) as plain:
-        hub = Hub(pool, keys, Clock(DAY), at_start(dsn), Gateway(pool, departments()), make_jobs(dsn))
+        hub = Hub(pool, keys, Clock(DAY), at_start(dsn, DAY), Gateway(pool, departments()), make_jobs(dsn))
         for number in [*numbers[:20], *numbers[:rounds]]:
             asked.clear()
             started = time.perf_counter()

@@ -25,7 +25,7 @@ from kiosk.clock import today_here
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
 from kiosk.text import Text
-from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml
+from kiosk.toml_file import LIMIT_BYTES, TomlTrouble, parse_toml, tables_of
 
 T = TypeVar("T")
 MANIFEST = "manifest.json"
@@ -155,12 +155,12 @@ class _Reader:
     def __init__(self, folder: Path, files: Mapping[str, bytes], day: date) -> None:
         self.folder, self.files, self.day = folder, files, day
         shared = [name for name in files if folder_of(name) == parts.FOLDER]
-        self._parts = Parts({name: _toml(folder / name, files[name]) for name in shared})
+        self._parts = Parts({name: _tables(folder, name, files[name]) for name in shared})
         self._refuse(self._parts.troubles)
 
     def table(self, name: str) -> dict[str, Any] | None:
         """A file's tables with the parts in their places; None when it does not hold on this day."""
-        unfolded = Unfolded(name, _toml(self.folder / name, self.files[name]), self._parts, self.day)
+        unfolded = Unfolded(name, _tables(self.folder, name, self.files[name]), self._parts, self.day)
         self._refuse(unfolded.troubles)
         return unfolded.table if unfolded.holds else None
 
@@ -221,6 +221,13 @@ def _toml(path: Path, raw: bytes) -> dict:
         return parse_toml(path, raw)
     except TomlTrouble as error:
         raise CatalogueError(str(error)) from error
+
+
+def _tables(folder: Path, name: str, raw: bytes) -> dict[str, Any]:
+    try:
+        return tables_of(name, raw)
+    except TomlTrouble as error:
+        raise CatalogueError(f"{folder}/{error}") from error
 
 
 def version_of(files: Mapping[str, bytes]) -> str:

@@ -140,6 +140,9 @@ class Unfolded:
         for key, each in value.items():
             if key in others:
                 self._places[*path, key] = others[key]
+            if _is_plain(each):
+                found[key] = each
+                continue
             below = _Entry(each, others.get(key, place.below(key)), trail)
             if isinstance(each, dict) and USE in each:
                 found |= self._one(key, below, (*path, key))
@@ -150,6 +153,8 @@ class Unfolded:
         return found
 
     def _array(self, entry: _Entry, path: Path) -> list[Any]:
+        if not any(isinstance(each, (dict, list)) for each in entry.value):
+            return entry.value
         found: list[Any] = []
         kind = _kind(path)
         for number, each in enumerate(entry.value):
@@ -157,7 +162,7 @@ class Unfolded:
             for one in self._used(kind, written) if isinstance(each, dict) and USE in each else (written,):
                 if self._holds(one.value):
                     here = (*path, len(found))
-                    if self.place(here) != one.place:
+                    if one is not written or len(found) != number or self.place(here) != one.place:
                         self._places[here] = one.place
                     found.append(self._value(one, here))
         return found
@@ -231,6 +236,13 @@ class Unfolded:
         ends = last if type(last) is date else date.max
         self._days.add((starts, ends))
         return self._day is None or starts <= self._day <= ends
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether nothing in it can use a part or have its days: a value, or a table of values such as a text."""
+    if isinstance(value, dict):
+        return USE not in value and not any(isinstance(each, (dict, list)) for each in value.values())
+    return not isinstance(value, list)
 
 
 def _kind(path: Path) -> str:

@@ -89,9 +89,10 @@ def _faults(files: Mapping[str, bytes], type_of: TypeOf, day: date) -> Iterator[
         opened[HEAD].say(*_head_findings(head))
     if is_known:
         opened[LINES].say(*_line_findings(around, {folder_of(name) for name in services}))
-    for name, service in services.items():
+    first: dict[str, str] = {}
+    for name, service in sorted(services.items()):
         if service is not None and is_known:
-            opened[name].say(*_place_findings(name, service, services))
+            opened[name].say(*_place_findings(name, service, first.setdefault(service.key, name)))
     keys = {service.key: service for service in services.values() if service}
     for name in (name for name in opened if folder_of(name) == BUNDLES):
         judge.bundle(name, around, keys)
@@ -118,15 +119,14 @@ def _division_findings(divisions: Mapping[str, Text]) -> Iterator[Finding]:
             yield Finding((code,), f"{code!r} is no code of a division", "write 6, 9 or 12 digits")
 
 
-def _place_findings(name: str, service: Service, services: Mapping[str, Service | None]) -> Iterator[Finding]:
+def _place_findings(name: str, service: Service, first: str) -> Iterator[Finding]:
     folder, _, stem = name.removesuffix(".toml").rpartition("/")
     if service.line != folder:
         yield Finding(("line",), f"{service.line!r} stands in the folder {folder}", f"write {folder!r}, or move it")
     if service.key != stem:
         yield Finding(("key",), f"{service.key!r} stands in the file {stem}.toml", f"write {stem!r}, or rename it")
-    twins = [other for other, each in services.items() if each and each.key == service.key and other < name]
-    if twins:
-        yield Finding(("key",), f"{service.key!r} is the key of {twins[0]} too", "give each its own")
+    if first != name:
+        yield Finding(("key",), f"{service.key!r} is the key of {first} too", "give each its own")
 
 
 def _line_findings(around: Around, used: set[str]) -> Iterator[Finding]:

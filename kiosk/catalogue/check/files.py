@@ -23,7 +23,7 @@ from kiosk.catalogue.kinds import TypeOf, service_of
 from kiosk.catalogue.loader import folder_of
 from kiosk.catalogue.model import Bundle, KnownFact, Service
 from kiosk.catalogue.parts import Parts, Unfolded
-from kiosk.toml_file import TomlTrouble, parse_toml
+from kiosk.toml_file import TomlTrouble, tables_of
 
 
 class File:
@@ -38,7 +38,7 @@ class File:
         self.is_readable = True
         """It is TOML at all."""
         try:
-            self.table = parse_toml(FilePath(name), raw)
+            self.table = tables_of(name, raw)
         except TomlTrouble as error:
             self._unreadable(str(error).removeprefix(f"{name}: "))
 
@@ -82,11 +82,7 @@ class Judge:
         """The service of a file as far as it can be read, today's or the first to come. ``around`` None: unknown."""
         found = None
         for day, unfolded in self._days(name):
-            wrong = list(service_shape(unfolded.table, self._type_of))
-            try:
-                service = service_of(without(unfolded.table, wrong), partial(known_type, self._type_of))
-            except msgspec.ValidationError:
-                service = None
+            service, wrong = self._read(unfolded.table)
             found = found or service
             if service is not None and around is not None:
                 wrong += service_findings(service, around)
@@ -99,6 +95,17 @@ class Judge:
             wrong += text_findings(table, filled)
             self._say(unfolded, wrong, day)
         return found
+
+    def _read(self, table: dict[str, Any]) -> tuple[Service | None, list[Finding]]:
+        """The service of a table, without what is not as its types want it, and that. What is right is read once."""
+        try:
+            return service_of(table, self._type_of), []
+        except msgspec.ValidationError:
+            wrong = list(service_shape(table, self._type_of))
+        try:
+            return service_of(without(table, wrong), partial(known_type, self._type_of)), wrong
+        except msgspec.ValidationError:
+            return None, wrong
 
     def bundle(self, name: str, around: Around, services: Mapping[str, Service]) -> None:
         """The same for a bundle of these services."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -73,7 +74,7 @@ def _table(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Findi
     if not isinstance(value, dict):
         yield Finding(path, "not a table", f"write {{ {', '.join(_required(kind)) or '…'} }}")
         return
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     # What a hub reads without the step kinds has keys that are theirs.
     is_closed = kind.__struct_config__.forbid_unknown_fields
     for name in value.keys() - fields.keys() if is_closed else ():
@@ -86,7 +87,13 @@ def _table(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Findi
 
 
 def _required(kind: type[msgspec.Struct]) -> list[str]:
-    return [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+    return [name for name, field in _fields(kind).items() if field.required]
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    # Their types are read anew at each call, which takes a millisecond.
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
