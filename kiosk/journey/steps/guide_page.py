@@ -66,7 +66,7 @@ def _lines_page(journey: Journey) -> Page:
     tiles = tuple(
         Tile(action=Action(id=f"guide_line:{line.key}", label=line.name, icon=line.icon), line=line) for line in lines
     )
-    return _tiles_page(journey, text("guide.title"), tiles)
+    return _tiles_page(journey, text("guide_page.title"), tiles)
 
 
 def _services_page(journey: Journey, line: Line) -> Page:
@@ -83,4 +83,4 @@ def _services_page(journey: Journey, line: Line) -> Page:
 
 def _tiles_page(journey: Journey, title: Text, tiles: tuple[Tile, ...]) -> Page:
     block = Tiles(tiles=tiles, columns=2, wide=True)
-    return journey.page("guide_list", title, block, lead=text("guide.lead"), actions=journey.bar(NOTHING))
+    return journey.page("guide_list", title, block, lead=text("guide_page.lead"), actions=journey.bar(NOTHING))
