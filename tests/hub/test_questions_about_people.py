@@ -25,6 +25,7 @@ ASKED = {
     "due": {"id_number": ZHAO},
     "eligibility": {"service": "T01", "id_number": ZHAO},
     "documents": {"id_number": ZHAO},
+    "violations": {"id_number": ZHAO},
     "progress": {"id_number": ZHAO},
 }
 

@@ -11,9 +11,11 @@ from datetime import date
 
 from psycopg import AsyncConnection
 
+from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
 from hub.departments.traffic import records, violations
 from hub.departments.traffic.asked import known_of
+from hub.departments.traffic.certificates import ask_record, certificate
 from hub.departments.traffic.facts import facts_of
 from hub.departments.traffic.licence_effects import LICENCE_EFFECTS
 from hub.departments.traffic.vehicle_effects import VEHICLE_EFFECTS
@@ -33,8 +35,18 @@ class Traffic(Department):
     ) -> ViolationsAnswer:
         return await violations.told(conn, id_number, decision_number, today)
 
+    async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
+        return await certificate(conn, asked)
+
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
         await records.seed(conn, people)
 
 
-DEPARTMENT = Traffic(effects={**LICENCE_EFFECTS, **VEHICLE_EFFECTS, **violations.VIOLATION_EFFECTS})
+DEPARTMENT = Traffic(
+    effects={
+        **LICENCE_EFFECTS,
+        **VEHICLE_EFFECTS,
+        **violations.VIOLATION_EFFECTS,
+        "record_asked": ask_record,
+    }
+)

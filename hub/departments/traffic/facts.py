@@ -91,6 +91,14 @@ def _cars(known: Known, today: date) -> Facts:
         "cars_with_label": sum(bool(car.label_to and car.label_to >= today) for car in registered),
         "new_cars": len(new),
     }
+    named = {
+        "plates": [car.plate for car in registered],
+        "plates_free": [car.plate for car in registered if car.state == NORMAL],
+        "plates_with_label": [car.plate for car in registered if car.label_to and car.label_to >= today],
+        "plates_label_open": [car.plate for car in registered if not label_reasons(car, today)],
+        "new_car_vins": [car.vin for car in new if not temporary_reasons(car, today)],
+    }
+    facts |= {name: ",".join(map(str, each)) for name, each in named.items() if each}
     if car := _first(registered, lambda car: label_reasons(car, today)):
         facts |= {
             "label_car": car.plate or "",

@@ -1,0 +1,67 @@
+"""What the traffic department certifies of a person: the licence, the vehicles, safe driving (T17)."""
+
+from __future__ import annotations
+
+from psycopg import AsyncConnection
+
+from hub.certificates import Asked, Drawing, Sealed, issue
+from hub.department import Application, Unfit
+from hub.departments.traffic.asked import Known, known_of
+from kiosk.text import Text, same, text
+
+_DRIVER, _VEHICLE, _SAFE = "driver", "vehicle", "safe_driving"
+
+
+async def ask_record(conn: AsyncConnection, application: Application) -> None:
+    """Notes which record is to be certified. Raises Unfit for what the person has none of."""
+    who, kind = application.applicant, str(application.answers.get("record", ""))
+    known = await known_of(conn, who.number, application.day)
+    has_it = {_DRIVER: known.licence, _SAFE: known.licence, _VEHICLE: known.registered}.get(kind)
+    if not has_it:
+        raise Unfit("no_such_record")
+    await conn.execute(
+        "insert into traffic.record_case values (%s, %s, %s, %s) on conflict do nothing",
+        [application.key, who.number, kind, who.shown_name],
+    )
+
+
+async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
+    """The paper of a case; None where there is none for a machine."""
+    rows = await conn.execute(
+        "select kind, name from traffic.record_case where case_key = %s and id_number = %s",
+        [asked.key, asked.id_number],
+    )
+    row = await rows.fetchone()
+    if row is None:
+        return None
+    kind, name = row
+    told = _told(kind, await known_of(conn, asked.id_number, asked.today))
+    who = ((text("certificate.name"), name), (text("certificate.id_number"), asked.id_number))
+    sentence = text(f"records.{kind}_sentence", day=same(asked.today.isoformat()))
+    issuer = text("records.issuer")
+    drawing = Drawing(text(f"records.{kind}_title"), (sentence,), (*who, *told), name, issuer)
+    return await issue(conn, "traffic", asked, drawing)
+
+
+def _told(kind: str, known: Known) -> list[tuple[Text, str]]:
+    if kind == _VEHICLE:
+        return [
+            (text("records.car"), f"{car.plate} {car.vin} {car.registered_on or ''}".strip())
+            for car in known.registered
+        ]
+    licence = known.licence
+    if not licence:
+        return []
+    rows = [
+        (text("records.class"), licence["class"]),
+        (text("records.file_number"), licence["file_number"]),
+        (text("records.expires_on"), licence["expires_on"].isoformat()),
+    ]
+    if kind == _SAFE:
+        decided = [each for each in known.answered_for if each.decision_number]
+        rows += [
+            (text("records.points"), str(licence["points"])),
+            (text("records.violations"), str(len(decided))),
+            (text("records.accidents"), str(known.more["accidents_open"])),
+        ]
+    return rows

@@ -1,0 +1,182 @@
+"""Every service of 交管 filed through a real hub to acceptance, with what it changes; and refused with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.departments import departments
+from hub.people.generated import population
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.rules import failed_checks, unfit
+from kiosk.messages import content
+from kiosk.messages.certificates import read_sealed
+from kiosk.messages.encoding import from_text
+from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub
+from tests.hub.test_traffic_records import LENT, ME, OWN, Desk, car, person, violation
+from tests.waiting import eventually
+
+SERVICES = {key: s for key, s in load().services.items() if s.department == "traffic"}
+FILED = sorted(key for key, service in SERVICES.items() if service.has_step("file"))
+DECISION = "990100000000001"
+BOUND = {"insured_to": TODAY.replace(year=2028), "label_to": TODAY.replace(year=2028)}
+YEARS_AGO = TODAY.replace(year=2023, month=2)
+EVERYTHING = {
+    "licence": {
+        "class": "C1",
+        "expires_on": TODAY.replace(month=3),
+        "medical_on": TODAY,
+        "medical_due_on": TODAY.replace(month=2, day=1),
+    },
+    "learner": {"class": "D", "valid_to": TODAY.replace(year=2028), "subject": 2},
+    "vehicle": [
+        car("V1", OWN, registered_on=YEARS_AGO, inspection_due_on=TODAY.replace(month=2), **BOUND),
+        car(
+            "V2",
+            LENT,
+            violation("v-open"),
+            violation("v-fine", driver=ME, decision_number=DECISION, decided_on=TODAY),
+            **BOUND,
+        ),
+        car("N1", None, insured_to=TODAY.replace(year=2028)),
+    ],
+}
+ANSWERS = {
+    "T06": {"what": "renewal", "reason": "illness", "years": "2"},
+    "T09": {"violations": "v-open"},
+    "T10": {"decisions": DECISION},
+    "T17": {"record": "safe_driving"},
+    "T18": {"what": "subject_2"},
+    "T19": {"what": "medical"},
+}
+CHANGED = {
+    "T01": ("select expires_on from traffic.licence where id_number = %s", TODAY.replace(year=2037, month=3)),
+    **dict.fromkeys(("T02", "T03", "T04"), ("select copies from traffic.licence where id_number = %s", 1)),
+    "T05": (
+        "select medical_due_on from traffic.licence where id_number = %s",
+        TODAY.replace(year=2028, month=2, day=1),
+    ),
+    "T06": ("select postponed_to from traffic.licence where id_number = %s", TODAY.replace(year=2029)),
+    "T07": ("select phone from traffic.licence where id_number = %s", "13800000000"),
+    "T09": ("select driver from traffic.violation where number = 'v-open' and %s <> ''", ME),
+    "T10": ("select pays_by is not null from traffic.violation where number = 'v-fine' and %s <> ''", True),
+    "T11": (
+        "select inspection_due_on from traffic.vehicle where vin = 'V1' and owner = %s",
+        TODAY.replace(year=2029, month=2),
+    ),
+    **dict.fromkeys(("T12", "T13", "T14"), ("select sum(copies)::integer from traffic.vehicle where owner = %s", 1)),
+    "T15": ("select count(*)::integer from traffic.temporary_plate where vin = 'N1' and %s <> ''", 1),
+    "T16": ("select max(phone) from traffic.vehicle where owner = %s", "13800000000"),
+    "T17": ("select kind from traffic.record_case where id_number = %s", "safe_driving"),
+    "T18": ("select what from traffic.booking where id_number = %s", "subject_2"),
+    "T19": ("select what from traffic.booking where id_number = %s", "medical"),
+}
+
+
+@pytest.fixture(scope="module")
+def machine(hub: RunningHub) -> Machine:
+    return hub.machine()
+
+
+@pytest.fixture
+def somebody(hub: RunningHub) -> Iterator[None]:
+    """Who has everything: licence, learner's certificate, cars, an open violation, a fine."""
+    Desk(hub.dsn, [person(ME, **EVERYTHING)])
+    yield
+    Desk(hub.dsn, [person(ME)])
+
+
+def file(machine: Machine, number: str, service: str, receipt: str, **answers: str) -> str:
+    card = {"kind": "resident", "name": "试", "sex": "1", "valid_to": content.FOR_LIFE}
+    form = content.CaseForm(
+        service=service,
+        catalogue_version="2027.01",
+        receipt_number=receipt,
+        applicant=content.Applicant(**card, number=number, birth=number[6:14]),
+        answers={"phone": "13800000000", **answers},
+        identity=content.Identity("face", "passed", 0.31, "test"),
+        filed_at=datetime(2027, 1, 12, 2, tzinfo=UTC),
+        slip_code=CODE,
+    )
+    sent = machine.envelope("case", content.encode_content(form))
+    machine.deliver(sent)
+    return sent.key
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("key", FILED)
+def test_it_is_filed_accepted_and_changes_the_record(hub: RunningHub, machine: Machine, key: str) -> None:
+    if key == "T01":
+        Desk(hub.dsn, [person(ME, **{**EVERYTHING, "vehicle": EVERYTHING["vehicle"][:1]})])
+    assert machine.ask("eligibility", service=key, id_number=ME).failed == []
+    file(machine, ME, key, f"R-{key}", **ANSWERS.get(key, {}))
+    machine.wait_for(f"R-{key}", "accepted")
+    query, found = CHANGED[key]
+    assert hub.sql(query, ME) == [(found,)]
+
+
+@pytest.mark.usefixtures("somebody")
+def test_violations_are_asked_through_the_hub_and_a_fine_by_its_number(machine: Machine) -> None:
+    told = machine.ask("violations", id_number=ME)
+    assert [(each.number, each.state, each.decision_number) for each in told.violations] == [
+        ("v-open", "open", ""),
+        ("v-fine", "decided", DECISION),
+    ]
+    (fine,) = machine.ask("violations", id_number=ME, decision_number=DECISION).violations
+    assert (fine.number, fine.plate, fine.act, fine.fine_fen) == ("", "", "", 10000)
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("record", ["driver", "vehicle", "safe_driving"])
+def test_a_record_is_sealed_and_proves_itself(hub: RunningHub, machine: Machine, record: str) -> None:
+    key = file(machine, ME, "T17", f"R-{record}", record=record)
+    machine.wait_for(f"R-{record}", "accepted")
+    told = machine.ask("certificate", service="T17", id_number=ME, key=key)
+    statement = read_sealed(from_text(told.pdf), [hub.said["verify_key"]], machine.clock.now())
+    assert (statement.id_number, statement.department, statement.number) == (ME, "traffic", told.number)
+
+
+@pytest.mark.usefixtures("somebody")
+def test_a_violation_that_is_settled_twice_is_refused_with_its_reason(machine: Machine) -> None:
+    for receipt, state in (("R-once", "accepted"), ("R-twice", "not_accepted")):
+        file(machine, ME, "T09", receipt, violations="v-open")
+        machine.wait_for(receipt, state)
+    case = machine.case("R-twice")
+    assert case
+    assert "violation_there" in case.states[-1].reasons
+
+
+def test_every_check_refuses_somebody_through_hub_and_department_with_its_reason(
+    hub: RunningHub, machine: Machine
+) -> None:
+    people = population(departments().values(), TODAY)
+    Desk(hub.dsn, people)
+    wanted = {(key, check.id) for key in FILED for check in SERVICES[key].checks}
+    filed: dict[str, list[str]] = {}
+    desk = Desk(hub.dsn, [])
+    facts = {each["card"]["number"]: desk.facts(each["card"]["number"]) for each in people}
+    for each in people:
+        card = each["card"]
+        for key in FILED:
+            birth = datetime.strptime(card["birth"], "%Y%m%d").replace(tzinfo=UTC).date()
+            if unfit(SERVICES[key], card_kind="resident", birth=birth, valid_to=None, today=TODAY):
+                continue
+            failed = failed_checks(SERVICES[key], facts[card["number"]], TODAY)
+            if new := wanted & {(key, check) for check in failed}:
+                wanted -= new
+                receipt = f"N-{len(filed)}"
+                filed[receipt] = failed
+                file(machine, card["number"], key, receipt)
+    assert wanted == set(), "a check that refuses nobody"
+    told: dict[str, list[str]] = {}
+
+    def all_told() -> bool:
+        for receipt in filed.keys() - told.keys():
+            if (case := machine.case(receipt)) and case.states[-1].state == "not_accepted":
+                told[receipt] = case.states[-1].reasons
+        return len(told) == len(filed)
+
+    eventually(all_told, "the department's word on every refusal")
+    assert told == filed

@@ -1,0 +1,45 @@
+"""One of what the department knows: asked only where there are several, and never one that it has not named."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.messages.questions import EligibilityAnswer
+from tests.kiosk.journey.conftest import ZHAO, Counter, words
+
+PICK = {
+    "kind": "pick",
+    "name": "vehicle",
+    "fact": "plates",
+    "label": {"zh": "所选的车", "en": "Vehicle chosen"},
+    "title": {"zh": "哪一辆？", "en": "Which?"},
+}
+
+
+@pytest.fixture
+def desk(counter: Counter) -> Counter:
+    counter.visit.card = ZHAO
+    counter.online()
+    counter.steps("T16", "eligibility", PICK, "review", checks=())
+    return counter
+
+
+async def test_of_several_one_is_chosen_and_stands_on_the_review(desk: Counter) -> None:
+    desk.answers["eligibility"] = EligibilityAnswer({"plates": "通A·1,通A·2"}, [])
+    async with desk.doing("T16"):
+        await desk.first("pick")
+        await desk.touch("next", "pick", vehicle="通A·3")
+        page = await desk.touch("next", "review", vehicle="通A·2")
+        assert "所选的车\n通A·2" in words(page)
+        await desk.touch("back", "pick")
+        desk.last("back")
+
+
+@pytest.mark.parametrize(("facts", "said"), [({"plates": "通A·1"}, "通A·1"), ({}, "")])
+async def test_with_one_or_none_nothing_is_asked(desk: Counter, facts: dict[str, str], said: str) -> None:
+    desk.answers["eligibility"] = EligibilityAnswer(facts, [])
+    async with desk.doing("T16"):
+        page = await desk.first("review")
+        assert said in words(page)
+        assert ("所选的车" in words(page)) == bool(said)
+        desk.last("next")
