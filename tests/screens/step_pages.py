@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kiosk.journey.fields.vehicles import plates
-from kiosk.pages import Action, Choice, Choices, Field, Hero, Notice, Page, Paragraph, Tile, Tiles
+from kiosk.pages import Action, CardPrompt, Choice, Choices, Field, Hero, Notice, Page, Paragraph, Preview, Tile, Tiles
 from kiosk.text import NOTHING, text
 from kiosk.text import Text as T  # noqa: N817 - as in the gallery
 from tests.screens.gallery import BACK, EXIT, step
@@ -96,6 +96,31 @@ def fields() -> dict[str, Page]:
     }
 
 
+def persons() -> dict[str, Page]:
+    """A second card, a finger, a photograph that is being taken, a result that is late."""
+    none = Action(id="guide", label=text("fingerprint.none"), style="secondary", icon="headset")
+    later = Action(id="later", label=text("wait.later"), style="primary", icon="identification-card")
+    same_card = Notice(level="warn", icon="warning", text=text("second.same"))
+    prompt = CardPrompt(title=text("second.title_guardian"), lead=text("second.lead"))
+    finger = Hero(
+        icon="fingerprint", level="warn", title=text("finger.right_thumb"), lead=text("fingerprint.poor_quality")
+    )
+    preview = Preview(frames="", instruction=text("photo.glare"), progress=0.4)
+    late = T("等待体检结果，一般 40 分钟左右", "Waiting for the medical result, about 40 minutes")
+    return {
+        "second_card": step("second_card", text("second.title_guardian"), 0, same_card, prompt, actions=(EXIT, BACK)),
+        "fingerprint": step("fingerprint", text("fingerprint.title"), 1, finger, actions=(EXIT, BACK, none)),
+        "photo": step("photo", text("photo.title"), 1, preview, lead=text("photo.lead"), actions=(EXIT, BACK)),
+        "wait": step(
+            "wait",
+            T("体检结果", "Medical result"),
+            2,
+            Hero(icon="hourglass-medium", level="info", title=late, lead=text("wait.lead"), busy=True),
+            actions=(EXIT, BACK, later),
+        ),
+    }
+
+
 def step_pages() -> dict[str, Page]:
     """All of them by name."""
-    return {**notices(), **fields()}
+    return {**notices(), **fields(), **persons()}

@@ -12,9 +12,7 @@ from kiosk.text import NOTHING, Text, same
 from kiosk.typed import digits
 
 Keys = Literal["digits", "phone", "receipt", "id_number", "text", "date", "plate"]
-FieldKind = Literal[
-    "text", "phone", "number", "date", "choice", "region", "address", "plate", "vin", "decision", "uscc", "code"
-]
+FieldKind = Literal["text", "phone", "number", "date", "choice", "region", "plate", "vin", "decision", "uscc"]
 
 
 class FieldOption(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
