@@ -175,7 +175,7 @@ def test_every_service_that_is_filed_is_walked_here() -> None:
 @pytest.mark.parametrize(("service", "check"), CHECKS, ids=[f"{s.key}-{c.id}" for s, c in CHECKS])
 def test_every_check_refuses_with_its_own_reason(register: Register, service: Service, check: Check) -> None:
     person = who(register, service, lambda failed, _: check.id in failed)
-    answers = ENDINGS[service.key][0] if service.key in ENDINGS else {"loss": "lost"}
+    answers = ENDINGS[service.key][0] if service.key in ENDINGS else {"declaration": "lost"}
     decision, _ = register.try_out(service, person, answers)
     assert not decision.accepted
     assert check.id in decision.reasons
@@ -200,7 +200,7 @@ def test_a_loss_counts_once_and_is_undone_until_a_new_card_is_made(
         return not failed and (facts["id_card_state"], pending) == (state, open_cases)
 
     person = who(register, SERVICES["H05"], wanted)
-    decision, rows = register.try_out(SERVICES["H05"], person, {"loss": said}, card_query("state"))
+    decision, rows = register.try_out(SERVICES["H05"], person, {"declaration": said}, card_query("state"))
     assert (decision.reasons, rows) == (reasons, [(after,)])
 
 

@@ -35,7 +35,7 @@ async def _declare(conn: AsyncConnection, application: Application) -> None:
 
     One that is found no longer counts once its successor is being made (居民身份证法 art. 11).
     """
-    number, is_found = application.applicant.number, application.answers.get("loss") == "found"
+    number, is_found = application.applicant.number, application.answers.get("declaration") == "found"
     rows = await conn.execute(
         "select state = 'lost', exists (select from household.id_case where id_case.id_number = id_card.id_number "
         "and id_case.state <> 'collected') from household.id_card where id_number = %s",

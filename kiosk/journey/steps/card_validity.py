@@ -16,7 +16,7 @@ from kiosk.text import Text, text
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own: it shows nothing but a row of the review."""
 
-    about: ClassVar[About] = About(is_once=True)
+    about: ClassVar[About] = About(is_once=True, pages=0, taps=0)
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """It hangs on the age, and is told where everything is checked."""

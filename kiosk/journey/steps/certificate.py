@@ -41,6 +41,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         devices=(Use(device=PRINTER, lost="other_way"), Use(device="receipt_printer", lost="goes_on")),
         is_free=True,
         is_once=True,
+        together="each",
+        # Its page stands in the place of that of file.
+        pages=0,
     )
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:

@@ -45,6 +45,9 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
     await _store([journey])
     await _follow(journey, [journey])
+    if journey.state in CLOCK_RUNS and "certificate" in _kinds_after(journey):
+        # The paper itself is the result, or says where it is: no page in between.
+        return Outcome.NEXT
     answer = await journey.visit.show(_result_page(journey))
     return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
 
@@ -220,10 +223,13 @@ def _promised(journey: Journey) -> Text:
 
 def _ways_on(journey: Journey) -> tuple[Action, ...]:
     """To the slip, or away; where the service gives something first, to that: nobody leaves without it by mistake."""
-    after = {spec.kind for spec in journey.service.steps[journey.position + 1 :]}
-    if after - {"slip", "rate"} and journey.state not in STOPPED:
+    if _kinds_after(journey) - {"slip", "rate"} and journey.state not in STOPPED:
         return (Action(id="next", label=text("action.next"), style="primary"),)
     return _to_slip()
+
+
+def _kinds_after(journey: Journey) -> set[str]:
+    return {spec.kind for spec in journey.service.steps[journey.position + 1 :]}
 
 
 def _to_slip() -> tuple[Action, ...]:

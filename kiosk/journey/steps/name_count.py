@@ -18,7 +18,7 @@ _NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|·){1,29}")
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
 
-    about: ClassVar[About] = About(mark="result", offline="ends", is_free=True)
+    about: ClassVar[About] = About(mark="result", offline="ends", is_free=True, together="each", pages=2, taps=2)
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

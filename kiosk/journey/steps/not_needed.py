@@ -22,7 +22,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``words``: what serves instead, and by which rule."""
 
     about: ClassVar[About] = About(
-        mark="result", devices=(Use(device="receipt_printer", lost="goes_on"),), is_free=True
+        mark="result", devices=(Use(device="receipt_printer", lost="goes_on"),), is_free=True, together="each"
     )
 
     title: Text
