@@ -57,8 +57,8 @@ def bundle_page(machine: Machine, visit: Visit, bundle: Bundle, wanted: Collecti
 
 
 def first_wanted(machine: Machine, visit: Visit, bundle: Bundle) -> set[str]:
-    """What is chosen at first: everything that this person can begin here now, and need not leave out."""
-    services = parts_of(bundle, machine.catalogue)
+    """What is chosen at first: what belongs to it in any case; the rest is ticked, so that nothing is lost unasked."""
+    services = [each for each in parts_of(bundle, machine.catalogue) if each.key not in optional(bundle)]
     return {service.key for service in services if given_to(machine, service, visit.card).available}
 
 
