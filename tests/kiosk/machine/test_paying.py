@@ -6,16 +6,15 @@ from functools import partial
 from typing import Any
 
 import httpx
-import msgspec
 import psycopg
 import pytest
 import trio
 
 from kiosk import running
-from kiosk.catalogue.kinds import spec_type
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
 from tests.kiosk.machine.conftest import World
+from tests.paying import add_pay
 from tests.waiting import HANG_S, comes_true
 
 STATES = "select item.state from payment_item item join payment using (order_no) order by made_at desc limit 1"
@@ -23,11 +22,7 @@ STATES = "select item.state from payment_item item join payment using (order_no)
 
 def paying(machine: Machine) -> Machine:
     """T01 with a step pay before it is filed."""
-    services = machine.catalogue.services
-    steps = [step for step in services["T01"].steps if step.kind != "pay"]
-    at = next(n for n, step in enumerate(steps) if step.kind == "file")
-    steps.insert(at, msgspec.convert({"kind": "pay"}, spec_type("pay")))
-    services["T01"] = msgspec.structs.replace(services["T01"], steps=tuple(steps))
+    add_pay(machine.catalogue.services)
     return machine
 
 

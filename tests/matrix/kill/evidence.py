@@ -21,6 +21,10 @@ from offline_cache.store import Store
 NUMBER = re.compile(r"\[CODE128 (\d{24})\]")
 COPY = "副本"
 _ENVELOPES = "select key::text, seq, kind, case_id, sha256, prev_sha256 from envelope order by seq"
+_MONEY = (
+    "select order_no, case_id::text, payment.state as paid, item.state, filed, ended_at is not null as ended "
+    "from payment join payment_item item using (order_no) order by made_at"
+)
 PROMISES = frozenset({"filing", "result", "printing", "slip", "slip_trouble", "complaint_done"})
 """Pages that may be shown only when the case is kept."""
 
@@ -47,6 +51,7 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     audit_broken_at: int | None
     hub: list[Any]
     case_files: list[Any]
+    money: list[Any]
     slips: list[str]
     unfinished: bool
     said: list[dict[str, Any]]
@@ -76,14 +81,29 @@ def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After
     finally:
         store.close()
     slips = [path.read_text(encoding="utf-8") for path in sorted(stage.slips.glob("*.txt"))]
-    sockets = stage.folder / "hub" / "postgres" / "sockets"
-    with (
-        psycopg.connect(host=str(sockets), user="tongban", dbname="tongban") as city,
-        city.cursor(row_factory=dict_row) as tables,
-    ):
+    with _city(stage) as city, city.cursor(row_factory=dict_row) as tables:
         kept["hub"] = tables.execute(_ENVELOPES).fetchall()
         kept["case_files"] = tables.execute("select key::text, receipt_number, state from case_file").fetchall()
+        kept["money"] = tables.execute(_MONEY).fetchall()
     return After(**kept, slips=slips, unfinished=unfinished, said=said)
+
+
+def _city(stage: Stage) -> psycopg.Connection[Any]:
+    sockets = stage.folder / "hub" / "postgres" / "sockets"
+    return psycopg.connect(host=str(sockets), user="tongban", dbname="tongban")
+
+
+def money_ended(stage: Stage) -> bool | None:
+    """Whether the hub has heard the end of every order."""
+    with _city(stage) as city:
+        row = city.execute("select count(*) from payment where ended_at is null").fetchone()
+    return True if row == (0,) else None
+
+
+def forget_resumable(stage: Stage) -> None:
+    """What a walk before has paid for goes back: the next one pays anew."""
+    with _city(stage) as city:
+        city.execute("update refund set due_at = '2000-01-01' where done_at is null")
 
 
 def _ended(row: dict[str, Any]) -> Ended:
@@ -94,7 +114,7 @@ def _ended(row: dict[str, Any]) -> Ended:
 def judge(before: After, dead: After, after: After) -> list[str]:
     """Each invariant that does not hold, in words."""
     kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
-    return [*kept, *_paper(before, dead, after), *_said(dead, after)]
+    return [*kept, *_money(before, dead, after), *_paper(before, dead, after), *_said(dead, after)]
 
 
 def _chains(after: After) -> Iterator[str]:
@@ -142,6 +162,23 @@ def _at_the_hub(after: After) -> Iterator[str]:
     yield from (f"case {case} is {count} times at the hub" for case, count in cases.items() if count > 1)
     files = Counter(row["receipt_number"] for row in after.case_files if row["receipt_number"])
     yield from (f"{count} case files for one receipt number" for count in files.values() if count > 1)
+
+
+def _money(before: After, dead: After, after: After) -> Iterator[str]:
+    """Every order has its end: closed unpaid, paid for a case that is kept, or owed back."""
+    known = {row["order_no"] for row in before.money}
+    cases = {row.key for row in after.rows}
+    new = [row for row in after.money if row["order_no"] not in known]
+    for row in new:
+        if not row["ended"] or row["paid"] == "unpaid":
+            yield f"an order is {row['paid']} and has no end"
+        if row["paid"] == "paid" and row["case_id"] in cases and row["state"] not in ("paid", "produced"):
+            yield f"paid and filed, the item is {row['state']}"
+        if row["paid"] == "paid" and row["case_id"] not in cases and row["state"] not in ("refund_due", "refunded"):
+            yield f"paid for nothing, the item is {row['state']}"
+    shown = {line["kind"] for line in dead.said if line["type"] == "page"}
+    if "paid" in shown and not any(row["paid"] == "paid" for row in new):
+        yield "the page said paid, the hub has no money"
 
 
 def _paper(before: After, dead: After, after: After) -> Iterator[str]:

@@ -17,8 +17,9 @@ from typing import Any
 
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import Delivery
-from kiosk import printing
+from kiosk import printing, walk
 from kiosk.hub_link.carriers import HttpsCarrier
+from kiosk.payments import Payments
 from kiosk.slips import intents
 from kiosk.status_socket import StatusSocket
 from offline_cache.audit import Audit
@@ -88,6 +89,7 @@ def install(target: str, seen: str) -> None:
     _commits(points)
     _printer(points)
     _carrier(points)
+    _money(points)
 
 
 def _lines(points: Points) -> None:
@@ -166,6 +168,25 @@ def _carrier(points: Points) -> None:
         return outcome
 
     HttpsCarrier.deliver = deliver  # type: ignore[method-assign]
+
+
+def _money(points: Points) -> None:
+    opened = Payments.open
+
+    @functools.wraps(opened)
+    async def open_order(self: Payments, *arguments: Any) -> Any:
+        points.passed("payment before the order")
+        answer = await opened(self, *arguments)
+        points.passed("payment ordered")
+        return answer
+
+    Payments.open = open_order  # type: ignore[method-assign]
+
+    @_wrap(walk, "_scan")
+    def scan(original: Callable[[str], None], code: str) -> None:
+        points.passed("payment before the phone pays")
+        original(code)
+        points.passed("payment phone has paid")
 
 
 def _wrap(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

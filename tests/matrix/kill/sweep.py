@@ -22,13 +22,13 @@ from kiosk.demo.stage import Stage
 from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
-from tests.matrix.kill.child import SLIP_CODE
+from tests.matrix.kill.child import PAYING, SLIP_CODE
 from tests.matrix.kill.evidence import After, judge
 
 ROOT = Path(__file__).resolve().parents[3]
 PERSON = "wang"
-OFFLINE = " offline"
-SERVICES = ("T01", "H13", "E13", "C01", "C02", "C03", f"T01{OFFLINE}", f"H13{OFFLINE}")
+OFFLINE, PAID = " offline", " paid"
+SERVICES = ("T01", "H13", "E13", "C01", "C02", "C03", f"T01{OFFLINE}", f"H13{OFFLINE}", f"T01{PAID}")
 WALK_S, SETTLE_S, POLL_S = 180.0, 120.0, 0.05
 PAPER_POINTS = ("printer", "journal.hand_over", "line print", "journal.resolve", "line page printing", "journal.begin")
 """Where the printer may lose its power with the machine: what it had not printed is gone."""
@@ -57,6 +57,7 @@ class Sweep:
         self._runs = 0
         self._codes: dict[int, int] = {}
         self._printed: Any = None
+        self._is_paid = False
         self._folder = stage.folder / "kill"
         self._folder.mkdir(exist_ok=True)
         self._server = subprocess.Popen(
@@ -125,7 +126,18 @@ class Sweep:
 
     @contextmanager
     def _child(self, target: str, seen: Path, script: Path, count: str) -> Iterator[int]:
-        arguments = [target, str(seen), "--config", str(self.stage.config), "walk", str(script), "--count", count]
+        paying = [PAYING] if self._is_paid else []
+        arguments = [
+            *paying,
+            target,
+            str(seen),
+            "--config",
+            str(self.stage.config),
+            "walk",
+            str(script),
+            "--count",
+            count,
+        ]
         pid = self._asked({"arguments": arguments, "errors": str(self._folder / "errors.log")})["pid"]
         try:
             yield pid
@@ -142,6 +154,7 @@ class Sweep:
             self._until(lambda: any(line["type"] == "wiped" for line in lines(seen)) or None, SETTLE_S, "the copy")
         else:
             self._until(self._queue_empty, SETTLE_S, "an empty queue")
+            self._until(lambda: evidence.money_ended(self.stage), SETTLE_S, "the end of every order")
         if self._ended(pid) is None:
             os.kill(pid, signal.SIGTERM)
             self._until(lambda: self._ended(pid), 15.0, "the machine's end")
@@ -198,6 +211,8 @@ class Sweep:
         return True if same and not state["buffered_bytes"] else None
 
     def _reset(self, service: str) -> None:
+        self._is_paid = service.endswith(PAID)
+        evidence.forget_resumable(self.stage)
         for slip in self.stage.slips.glob("*"):
             slip.unlink()
         self._do("id_card_reader", "lift")
@@ -235,7 +250,7 @@ class Sweep:
             {"page": "todo", "socket": sockets["id_card_reader"], "do": "lift", "with": {}},
         ]
         return self._toml(
-            [service.removesuffix(OFFLINE)] if service else [],
+            [service.removesuffix(OFFLINE).removesuffix(PAID)] if service else [],
             {"number": self.rated_number, "slip_code": SLIP_CODE},
             actions,
             [] if anonymous or not service else control,

@@ -23,6 +23,10 @@ POINTS = (
 )
 
 
+PAID_POINTS = ("payment ordered#1", "payment phone has paid#1")
+"""Where money has been asked for or taken and nothing is filed yet."""
+
+
 @pytest.fixture(scope="module")
 def sweep() -> Iterator[Sweep]:
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
@@ -36,3 +40,8 @@ def sweep() -> Iterator[Sweep]:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_here_nothing_is_lost_and_nothing_done_twice(sweep: Sweep, point: str) -> None:
     assert sweep.run("T01", point).broken == ()
+
+
+@pytest.mark.parametrize("point", PAID_POINTS)
+def test_killed_while_paying_no_money_is_without_an_end(sweep: Sweep, point: str) -> None:
+    assert sweep.run("T01 paid", point).broken == ()
