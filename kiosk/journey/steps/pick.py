@@ -34,6 +34,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """One of the values."""
         return (Asked(self.name, ("name",)),)
 
+    def alike(self) -> bytes:
+        """One car of several is named once in a visit; a department that cannot take it for a service says why."""
+        return repr((self.kind, self.name)).encode()
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """The department has been asked."""
         if "eligibility" not in service.kinds_before(at):
