@@ -47,7 +47,7 @@ def test_the_two_commands_are_there_and_executable(command: str) -> None:
 def test_ci_runs_every_check_and_the_same_suite() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     final = '[ "$status" -eq 1 ] || exit "$status"'
-    assert lines[-6:-2] == ["bash tools/check.sh", "status=0", './test "$@" || status=$?', final]
+    assert lines[-7:-3] == ["bash tools/check.sh", "status=0", './test "$@" || status=$?', final]
     assert lines[-1].startswith("exec ./test ")
     assert "--last-failed " in lines[-1], "what failed is tried once more, and nothing else"
     checked = re.findall(r'^try "([a-z ]+)"', (ROOT / "tools" / "check.sh").read_text("utf-8"), flags=re.MULTILINE)
