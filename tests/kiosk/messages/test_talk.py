@@ -173,6 +173,24 @@ ANSWERS = {
             ]
         ),
     ),
+    "payment": (
+        {
+            "order": KEY,
+            "action": "open",
+            "id_number": "1",
+            "items": [{"case_id": KEY, "service": "E06", "amount_fen": 1500}],
+        },
+        questions.PaymentAnswer("unpaid", "https://pay.example/1", 180, items=[questions.PaidItem(KEY, "unpaid")]),
+    ),
+    "violations": (
+        {"id_number": "1", "decision_number": "990100000000001"},
+        questions.ViolationsAnswer([questions.Violation("V1", 20000, "open", points=3, is_own_car=True)], points=6),
+    ),
+    "certificate": (
+        {"service": "H08", "id_number": "1", "key": KEY},
+        questions.CertificateAnswer("ready", "9901", "1234", "JVBERg"),
+    ),
+    "name_count": ({"name": "赵德福"}, questions.NameCountAnswer(0, 5)),
 }
 
 
