@@ -22,7 +22,7 @@ from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
-from hub.payments.prices import least_due, must_be_paid
+from hub.payments.prices import least_due
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
@@ -219,7 +219,7 @@ async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None
             raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
     paid_fen = await _paid_fen(hub, key)
-    if must_be_paid(service) and paid_fen < least_due(service, form.answers, hub.clock.today()):
+    if paid_fen < least_due(service, form.answers, hub.clock.today()):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
     application = Application(key, form.applicant, form.answers, second=second, paid_fen=paid_fen)
     try:

@@ -18,14 +18,12 @@ def amounts(service: Service) -> frozenset[int]:
     return frozenset(sums - {0})
 
 
-def must_be_paid(service: Service) -> bool:
-    """Whether nobody gets it unpaid: it has a step ``pay`` that everybody comes to, and a fee."""
-    return bool(amounts(service)) and any(step.kind == "pay" and not step.conditions for step in service.steps)
-
-
 def least_due(service: Service, answers: Mapping[str, Any], today: date) -> int:
-    """What somebody who answered so pays at least: who chose two trips has not paid with the price of one.
+    """What somebody who answered so pays at least before anything is given; 0 where not everybody comes to a ``pay``.
 
-    A fee that hangs on more than answers is not known here: its department judges it.
+    Who chose two trips has not paid with the price of one. A fee that hangs on more than answers is not known here: its
+    department judges it.
     """
+    if not any(step.kind == "pay" and not step.conditions for step in service.steps):
+        return 0
     return sum(fee.amount_fen for fee in fees_due(service, said_as_facts(answers), today))

@@ -63,7 +63,8 @@ def test_the_sample_starts_a_machine_once_it_has_the_hubs_keys(
         sample = re.sub(r"(?m)^# (\w+ = )(?!2027)", r"\1", sample)
     path.write_text(sample, "utf-8")
     config = configuration.load(path)
-    assert set(config.device_settings()) == {"id_card_reader", "receipt_printer", "camera"}
+    every = set(re.findall(r"(?m)^\[devices\.(\w+)\]$", sample))
+    assert set(config.device_settings()) == every >= {"id_card_reader", "receipt_printer", "camera", "page_printer"}
     assert (config.screen, config.vision) == (configuration.ScreenConfig(), configuration.VisionConfig())
 
 
