@@ -152,7 +152,7 @@ def _crown(picture: np.ndarray, marks: np.ndarray) -> float:
 
 def _light(picture: np.ndarray, marks: np.ndarray, crop: Crop) -> str:
     """Exposure of the face, both cheeks alike, and what is behind it."""
-    face = cv2.cvtColor(_around(picture, marks), cv2.COLOR_BGR2GRAY)
+    face = _skin(picture, marks)
     if np.mean(face >= _BRIGHT) > _MOST_BRIGHT:
         return "too_bright"
     if np.mean(face <= _DARK) > _MOST_DARK or face.mean() < 60:
@@ -201,6 +201,13 @@ def _sharpness(picture: np.ndarray, marks: np.ndarray) -> float:
     face = _around(picture, marks)
     small = cv2.resize(face, (200, max(1, round(200 * face.shape[0] / face.shape[1]))), interpolation=cv2.INTER_AREA)
     return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
+
+
+def _skin(picture: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Brightness inside the face's outline: the cloth and the hair beside it say nothing of its exposure."""
+    outline = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(outline, cv2.convexHull(np.round(marks[:, :2]).astype(np.int32)), 1)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[outline > 0]
 
 
 def _around(picture: np.ndarray, marks: np.ndarray) -> np.ndarray:

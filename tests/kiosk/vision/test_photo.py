@@ -46,6 +46,7 @@ def lit_from_one_side() -> np.ndarray:
     ("wrong", "picture"),
     [
         ("", person()),
+        ("", person(background=np.full_like(WHITE, 255))),
         ("no_face", WHITE),
         (
             "several_faces",
