@@ -49,8 +49,9 @@ class World:
         self.do("id_card_reader", "silent", on=False)
         self.do("id_card_reader", "lift")
         self.do("receipt_printer", "reset")
-        for verb in ("replug", "thaw", "light", "live", "nobody"):
+        for verb in ("replug", "thaw", "light", "live", "nobody", "closer"):
             self.do("camera", verb)
+        self.do("camera", "backdrop", white=False)
         for kind in bench_kinds():
             self.do(kind, "reset")
         hub = self.stage.ready["hub"]["url"]

@@ -1,7 +1,7 @@
 """``make walk``: a scripted citizen completes every service and bundle through its pages; a table says how it went.
 
-Everything is real but the person: hub, network, devices on their wires. Who is tried for a service comes from
-``people``; the first whose case is kept is the one of the table, else the last with the page at which it ended.
+Everything is real but the person: hub, network, devices on their wires. Who is tried for a service stands
+in ``values.toml``; the first whose case is kept is the one of the table, else the last with the page at which it ended.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def main(wanted: list[str]) -> int:
 
 def _walked(world: World, key: str) -> Row:
     row = Row(key, "", 0, 0, 0.0, "nobody came")
-    for person in PEOPLE:
+    own = dict(VALUES.get(key, {}))
+    for person in own.pop("people", PEOPLE):
         world.reset()
-        row = trio.run(walk, world, key, person, VALUES.get(key, {}) | VALUES["all"])
+        row = trio.run(walk, world, key, person, VALUES["all"] | own)
         if row.slip and "not_yet" not in row.result:
             break
     return row

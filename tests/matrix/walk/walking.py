@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import trio
 
 from kiosk import running
-from kiosk.citizen import Citizen, Script
+from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
 from kiosk.pages import Answer, Choices, Page
 from tests.kiosk.machine.conftest import World
 
 HANG_S = 180.0
+_STEPPED_BACK = 0.25
+"""Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 _AGAIN = 5
 """A page that is answered so often without getting on is left."""
 
@@ -49,9 +51,22 @@ class Persistent(Citizen):
         return Answer(action="exit") if stuck and page.kind != "confirm_exit" else answer
 
 
+def at_the_machine(world: World) -> tuple[Control, ...]:
+    """What a person does with the body: steps back before the white cloth and forward again, lays a finger down."""
+    camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
+    return (
+        Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
+        Control(page="photo", socket=camera, do="closer", arguments={"scale": _STEPPED_BACK}),
+        Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
+        Control(page="photo_taken", socket=camera, do="closer"),
+        Control(page="fingerprint", socket=reader, do="press"),
+    )
+
+
 async def walk(world: World, key: str, person: str, values: dict[str, Any]) -> Row:
     """One visit of ``person`` for ``key``, from the home page to the wipe."""
-    script = world.script(person, key, values=values, actions={"rate": "grade:5", "guide_confirm": "next"})
+    actions = {"rate": "grade:5", "guide_confirm": "next"}
+    script = world.script(person, key, values=values, actions=actions, control=at_the_machine(world))
     walking = Walking(script, None, None)
     citizen = Persistent(script)
     walking.citizen = citizen
