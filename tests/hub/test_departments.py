@@ -66,6 +66,15 @@ def test_all_missing_things_are_told_at_once(machine: Machine) -> None:
     assert failed(machine, "chen", "H13") == ["still_resident"]
 
 
+@pytest.mark.parametrize(
+    ("service", "person"),
+    [("T05", "smith"), ("T09", "garcia"), ("T11", "ma"), ("T15", "sun"), ("T18", "ho")],
+)
+def test_somebody_of_the_demonstration_may_have_it(machine: Machine, service: str, person: str) -> None:
+    """A service that is refused to everybody can neither be shown nor walked."""
+    assert failed(machine, person, service) == []
+
+
 def test_documents_and_what_is_left_of_them(machine: Machine) -> None:
     answer = machine.ask("documents", id_number=number_of("zhao"))
     assert answer.documents[0].number_masked == "C9****158"

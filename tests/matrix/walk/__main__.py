@@ -11,12 +11,14 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import trio
 from rich.console import Console
 from rich.table import Table
 
 from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Catalogue
 from kiosk.demo.stage import staged
 from tests.kiosk.machine.conftest import World
 from tests.matrix.walk.walking import Row, walk
@@ -35,7 +37,7 @@ def main(wanted: list[str]) -> int:
     with staged(folder, lambda what: None) as stage:
         world = World(stage)
         for key in keys:
-            rows.append(_walked(world, key))
+            rows.append(_walked(world, key, _own(catalogue, key)))
             console.print(*rows[-1], sep="  ", highlight=False)
         shutil.copytree(stage.slips, "build/walk", dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -43,9 +45,16 @@ def main(wanted: list[str]) -> int:
     return int(any(row.result.startswith(("crashed", "hangs")) for row in rows))
 
 
-def _walked(world: World, key: str) -> Row:
+def _own(catalogue: Catalogue, key: str) -> dict[str, Any]:
+    """What is said for ``key`` alone; for a bundle also what each of its parts asks."""
+    bundle = catalogue.bundles.get(key)
+    parts = [VALUES.get(part.service, {}) for part in bundle.parts] if bundle else []
+    asked = {name: value for part in parts for name, value in part.items() if name != "people"}
+    return asked | VALUES.get(key, {})
+
+
+def _walked(world: World, key: str, own: dict[str, Any]) -> Row:
     row = Row(key, "", 0, 0, 0.0, "nobody came")
-    own = dict(VALUES.get(key, {}))
     for person in own.pop("people", PEOPLE):
         world.reset()
         row = trio.run(walk, world, key, person, VALUES["all"] | own)

@@ -10,12 +10,20 @@ import trio
 from kiosk import running
 from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
-from kiosk.pages import Answer, Choices, Page
+from kiosk.pages import Answer, Choices, DueList, Page
 from tests.kiosk.machine.conftest import World
 
 HANG_S = 180.0
 _STEPPED_BACK = 0.25
 """Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
+ACTIONS = {
+    "rate": "grade:5",
+    "guide_confirm": "next",
+    "guide_list": "guide_line:traffic, guide_of:T01",
+    "violations": "print,",
+    "not_yet": "print,",
+}
+"""What is touched where nothing is obvious; what can be printed is printed, then the obvious follows."""
 _AGAIN = 5
 """A page that is answered so often without getting on is left."""
 
@@ -39,9 +47,14 @@ class Persistent(Citizen):
         super().__init__(script)
         self.kinds: list[str] = []
         self.taps = 0
+        self._ticked: set[str] = set()
 
     def decide(self, page: Page) -> Answer | None:
-        """As any scripted citizen; a page that comes back for ever is left."""
+        """As any scripted citizen, who wants all of a bundle; a page that comes back for ever is left."""
+        if tick := self._next_tick(page):
+            self._ticked.add(tick)
+            self.taps += 1
+            return Answer(action=tick)
         answer = super().decide(page)
         if answer is None:
             return None
@@ -49,6 +62,12 @@ class Persistent(Citizen):
         self.taps += 1 + sum(isinstance(block, Choices) for block in page.blocks)
         stuck = len(self.kinds) > _AGAIN and set(self.kinds[-_AGAIN:]) == {page.kind}
         return Answer(action="exit") if stuck and page.kind != "confirm_exit" else answer
+
+    def _next_tick(self, page: Page) -> str:
+        """A part of the bundle that could be done together and was not ticked yet."""
+        items = [i for b in page.blocks if isinstance(b, DueList) for i in b.items] if page.kind == "bundle" else []
+        open_ones = [item.tick.id for item in items if item.tick and item.tick.enabled and item.tick.icon == "square"]
+        return next((tick for tick in open_ones if tick not in self._ticked), "")
 
 
 def at_the_machine(world: World) -> tuple[Control, ...]:
@@ -65,8 +84,7 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
 
 async def walk(world: World, key: str, person: str, values: dict[str, Any]) -> Row:
     """One visit of ``person`` for ``key``, from the home page to the wipe."""
-    actions = {"rate": "grade:5", "guide_confirm": "next"}
-    script = world.script(person, key, values=values, actions=actions, control=at_the_machine(world))
+    script = world.script(person, key, values=values, actions=ACTIONS, control=at_the_machine(world))
     walking = Walking(script, None, None)
     citizen = Persistent(script)
     walking.citizen = citizen
