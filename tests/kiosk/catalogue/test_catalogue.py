@@ -92,3 +92,11 @@ def test_the_commands_check_list_and_table_work() -> None:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output
         assert "T01" in done.output or "well" in done.output
+
+
+@pytest.mark.parametrize("key", ["H06", "H07", "E06", "E07", "E08", "E14"])
+def test_nothing_is_handed_out_at_once_that_no_step_hands_out(key: str) -> None:
+    """A slip that says «it is on your permit» or «the locker opened» sends people off without their document."""
+    service = load().services[key]
+    promised = {"locker", "at_once"} & set(service.delivery)
+    assert not promised or service.has_step("produce") or service.has_step("locker")
