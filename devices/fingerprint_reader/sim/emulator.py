@@ -36,20 +36,26 @@ class FingerprintSim:
     def __init__(self, line: FaultyLine) -> None:
         self.line = line
         self.seed, self.quality, self.fault, self.looks = 0, -1, "", 0
+        self.comes_and_goes = False
 
     @property
     def verbs(self) -> dict[str, Any]:
         """What people do to it, and what breaks."""
-        known = (self.press, self.lift, self.break_down, self.repair, self.reset)
+        known = (self.press, self.dab, self.lift, self.break_down, self.repair, self.reset)
         return {verb.__name__: verb for verb in known}
 
     def press(self, seed: int = 1, quality: int = 85) -> None:
         """Lay a finger on the glass: which one (a number), how clear it is (0 to 100)."""
-        self.seed, self.quality = seed, max(0, min(100, quality))
+        self.seed, self.quality, self.comes_and_goes = seed, max(0, min(100, quality)), False
+
+    def dab(self, seed: int = 1, quality: int = 85) -> None:
+        """Lay fingers down one after the other, as the pages ask: every second look finds the glass free."""
+        self.press(seed, quality)
+        self.comes_and_goes = True
 
     def lift(self) -> None:
         """Take the finger away."""
-        self.quality = -1
+        self.quality, self.comes_and_goes = -1, False
 
     def break_down(self, fault: str = "glass_dirty") -> None:
         """Break: glass_dirty or reader_error."""
@@ -63,6 +69,7 @@ class FingerprintSim:
         """As good as new, no finger."""
         self.line.restore()
         self.seed, self.quality, self.fault, self.looks = 0, -1, "", 0
+        self.comes_and_goes = False
 
     def state(self) -> Mapping[str, Any]:
         """Everything as it is now."""
@@ -89,7 +96,7 @@ class FingerprintSim:
         self.line.answer(json.dumps(answer).encode() + b"\n")
 
     def _seen(self) -> dict[str, Any]:
-        if self.quality < 0:
+        if self.quality < 0 or (self.comes_and_goes and self.looks % 2):
             return {"quality": None}
         pixels = base64.b64encode(drawn(self.seed)).decode()
         return {"quality": self.quality, "width_px": WIDTH, "height_px": HEIGHT, "pixels": pixels}

@@ -81,6 +81,12 @@ def test_finger_that_lay_there_before_is_not_this_person_s(bench: Bench) -> None
     assert bench.driver.capture(Deadline(0.3)).error == "glass_not_free"
 
 
+def test_one_finger_after_the_other_as_the_pages_ask(bench: Bench) -> None:
+    bench.do("dab")
+    for finger in ("right_thumb", "left_thumb"):
+        assert bench.driver.capture(Deadline(PATIENT_S), finger=finger).value.finger == finger
+
+
 @pytest.mark.parametrize(("quality", "error"), [(30, "poor_quality"), (None, "no_finger")])
 def test_no_good_picture_in_time(bench: Bench, quality: int | None, error: str) -> None:
     deadline = Deadline(PATIENT_S)
