@@ -220,12 +220,13 @@ class Grades(Struct, tag=True, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, tag=True, frozen=True, kw_only=True):
-    """The receipt number, grouped, and a QR code of ``qr``."""
+    """The receipt number, grouped, and a QR code of ``qr``; ``to_scan``: the code is what the page is for: large."""
 
     label: Text
     number: str
     qr: str
     note: Text = NOTHING
+    to_scan: bool = False
 
 
 class Stage(Struct, frozen=True, kw_only=True):

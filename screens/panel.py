@@ -38,6 +38,10 @@ class Panel(Widget):
         self.height = max(self.height, y + child.height)
         return child
 
+    def lower(self, by: float) -> None:
+        """Move what was put so far down, before the height is fixed."""
+        self._places = [(child, x, y + by) for child, x, y in self._places]
+
     def put_live(self, child: Widget, x: float, y: float) -> Widget:
         """Place ``child`` above the stored picture; it may be redrawn alone."""
         self._places.append((child, x, y))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
-from kiosk.pages import Block, Grades, Hero, LineCards, SignaturePad, Stages, Tiles
+from kiosk.pages import Block, DueList, Facts, Grades, Hero, LineCards, SignaturePad, Stages, Tiles
 from screens import theme
 from screens.blocks import ROWS, STRETCH, draw
 from screens.look import Look
@@ -137,13 +137,18 @@ def _blocks_that_fit(look: Look, rest: list[Block], width: float, room: float) -
             taken.append(block)
             left -= need + _gutter(look)
             continue
-        # A grid, or how a case stands, stays whole if the next sheet can hold it: half of it looks like an error.
-        whole = taken and isinstance(block, Tiles | LineCards | Stages) and need <= room
+        # What is one thing stays whole if the next sheet can hold it: half of it looks like an error.
+        whole = taken and _is_one_thing(block) and need <= room
         head, tail = (None, []) if whole else _cut(look, block, width, left)
         if head is not None:
             return [*taken, head], [*tail, *rest[place + 1 :]]
         return (taken, rest[place:]) if taken else ([block], rest[place + 1 :])
     return taken, []
+
+
+def _is_one_thing(block: Block) -> bool:
+    """A grid, how a case stands, the facts of one thing that has a name."""
+    return isinstance(block, Tiles | LineCards | Stages) or (isinstance(block, Facts) and bool(block.title))
 
 
 def _cut(look: Look, block: Block, width: float, room: float) -> tuple[Block | None, list[Block]]:
@@ -154,5 +159,6 @@ def _cut(look: Look, block: Block, width: float, room: float) -> tuple[Block | N
     for count in range(len(rows) - 1, 0, -1):
         head = changed(block, **{name: rows[:count]})
         if _height(look, head, width) <= room:
-            return head, [changed(block, **{name: rows[count:]})]
+            tail = {name: rows[count:]} | ({"room": 0} if isinstance(block, DueList) else {})
+            return head, [changed(block, **tail)]
     return None, []

@@ -9,10 +9,10 @@ from screens.glyphs import Glyphs, extent
 from screens.icons import glyph
 
 # Characters that may not begin a line, and those that may not end one (GB/T 15834 layout).
-_NOT_FIRST = "，。、；：？！）】》」』”’…—·%,.;:?!)]}"
+_NOT_FIRST = "，。、；：？！）】》」』”’…—·%,.;:?!)]}/"
 _NOT_LAST = "（【《「『“‘([{"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-_PAUSES = "，。；：、,;:"
+_PAUSES = "，。；：、,;:/"
 
 
 class Words(Glyphs):

@@ -17,6 +17,7 @@ from fontTools.ttLib import TTCollection
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 
+from devices.receipt_printer.text import NOT_AT_LINE_START
 from kiosk.catalogue.guide import Row, guide
 from kiosk.catalogue.model import Catalogue, Service
 from kiosk.text import Text, text
@@ -92,8 +93,8 @@ def _written(pdf: FPDF, service: Service, catalogue: Catalogue, language: str) -
 
 def _fact(pdf: FPDF, row: Row, language: str) -> None:
     """A label and what it says beside it, on one page where it fits."""
-    said = "\n".join(line.in_language(language) for line in row.lines)
     pdf.set_font("noto", "", 11)
+    said = "\n".join(broken for line in row.lines for broken in _broken(pdf, line.in_language(language)))
     high = pdf.multi_cell(_TEXT_MM, _LINE_MM, said, dry_run=True, output=MethodReturnValue.HEIGHT)
     if pdf.will_page_break(float(high) + 4):  # type: ignore[arg-type]  # asked for nothing but the height
         pdf.add_page()
@@ -103,11 +104,24 @@ def _fact(pdf: FPDF, row: Row, language: str) -> None:
     pdf.set_xy(pdf.l_margin, top + 2)
     pdf.set_text_color(90)
     pdf.multi_cell(_LABEL_MM, _LINE_MM, row.label.in_language(language), align="L")
-    label_ends = pdf.get_y() + _LINE_MM
+    label_ends = pdf.get_y()
     pdf.set_xy(pdf.l_margin + _LABEL_MM, top + 2)
     pdf.set_text_color(0)
     pdf.multi_cell(_TEXT_MM, _LINE_MM, said, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.set_y(max(pdf.get_y(), label_ends if pdf.get_y() > top else 0))
+
+
+def _broken(pdf: FPDF, said: str) -> Iterator[str]:
+    """Its lines; none begins with a closing sign, which takes the character before it along."""
+    while True:
+        lines = pdf.multi_cell(_TEXT_MM, _LINE_MM, said, align="L", dry_run=True, output=MethodReturnValue.LINES)
+        first, *rest = map(str, lines)  # type: ignore[arg-type]  # asked for nothing but the lines
+        if not rest:
+            yield said
+            return
+        cut = len(first) - (rest[0][:1] in NOT_AT_LINE_START)
+        yield said[:cut]
+        said = said[cut:].lstrip()
 
 
 @cache

@@ -15,7 +15,7 @@ from screens.panel import Panel
 from screens.words import NO_BREAK, Words
 
 _PAD = 34
-_QR = 236
+_QR, _QR_TO_SCAN = 236, 420
 _GAP, _LINE_GAP = 30, 8
 _EASY, _LEAST = "body", "caption"
 
@@ -25,7 +25,7 @@ def draw(block: Receipt, look: Look, width: float) -> Panel:
     panel = Panel(width)
     panel.card()
     pad = look.gap(_PAD)
-    qr = _code(block.qr, round(_QR * look.metrics.roomy)) if block.qr else None
+    qr = _code(block.qr, round((_QR_TO_SCAN if block.to_scan else _QR) * look.metrics.roomy)) if block.qr else None
     whole = width - 2 * _PAD
     room = whole - (qr.width + _GAP if qr else 0)
     beside = look.words(_unbroken(block.number), _EASY, bold=True).width <= room

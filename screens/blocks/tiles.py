@@ -33,6 +33,8 @@ def draw(block: Tiles, look: Look, width: float) -> Panel:
         row = [shape(tile, look, wide) for tile in block.tiles[start : start + columns]]
         height = max(t.height for t in row)
         for number, tile in enumerate(row):
+            if shape is not _upright:
+                tile.lower((height - tile.height) / 2)
             panel.put(tile.finish(height), (0 if block.wide else _PAD) + number * (wide + gap), y)
         y += height + between
     return panel.finish(y - between + (0 if block.wide else look.gap(22)))

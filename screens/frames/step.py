@@ -28,7 +28,8 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         right -= aid.width + 20
     room = right - 24 - left
     top = 34.0
-    line = look.second(page.line.name, "caption", dark=True, width=room) if page.line.name else None
+    named = page.line.name and not (titled and page.line.name == page.title)
+    line = look.second(page.line.name, "caption", dark=True, width=room) if named else None
     # Large type takes a second line rather than becoming small again.
     least = round(look.type("title") * _LEAST_LARGE) if look.metrics.elder else "large"
     title = (

@@ -244,7 +244,11 @@ def trouble_pages(traffic: T) -> dict[str, Page]:
 def money_pages() -> dict[str, Page]:
     """The payment code of three services at once, and what is said when nobody knows whether it was paid."""
     code = Receipt(
-        label=text("pay.sum"), number="¥ 180.00", qr="https://pay.example/c/7Hq2bX91kTz0", note=text("pay.how")
+        label=text("pay.sum"),
+        number="¥ 180.00",
+        qr="https://pay.example/c/7Hq2bX91kTz0",
+        note=text("pay.how"),
+        to_scan=True,
     )
     fees = (
         ("补领居民身份证", "Replace ID card", 4000),
@@ -252,7 +256,7 @@ def money_pages() -> dict[str, Page]:
         ("补发普通护照", "Replace passport", 12000),
     )
     rows = tuple(Fact(label=T(zh, en), value=same(f"¥ {fen / 100:.2f}")) for zh, en, fen in fees)
-    scan = Hero(icon="device-mobile", level="info", title=text("pay.scan"), lead=text("pay.scan_lead"), busy=True)
+    scan = Notice(level="info", icon="device-mobile", text=text("pay.scan"), detail=text("pay.scan_lead"))
     not_now = Action(id="back", label=text("pay.not_now"), style="secondary", icon="caret-left")
     unknown = Hero(icon="clock", level="warn", title=text("pay.unknown"), lead=text("pay.unknown_lead"))
     return {
@@ -269,6 +273,14 @@ def pages() -> dict[str, Page]:
     from tests.screens.step_pages import step_pages
 
     return {**first_pages(), **step_pages()}
+
+
+def shipped_pages() -> dict[str, Page]:
+    """Pages that the machine itself makes of the shipped catalogue, by name."""
+    from tests.screens.lobby_pages import lobby_pages
+    from tests.screens.real_steps import real_steps
+
+    return {**lobby_pages(), **real_steps()}
 
 
 def first_pages() -> dict[str, Page]:
@@ -363,7 +375,7 @@ async def write(folder: Path, only: list[str]) -> None:
     presenter = KivyPresenter(open_frames=lambda _name: Portrait())
     folder.mkdir(parents=True, exist_ok=True)
     for look, settings in LOOKS.items():
-        for name, page in pages().items():
+        for name, page in (pages() | shipped_pages()).items():
             if only and name not in only and look not in only:
                 continue
             async with showing(presenter, page, settings):

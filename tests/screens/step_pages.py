@@ -28,7 +28,8 @@ def notices() -> dict[str, Page]:
                 text=T(
                     "我声明驾驶证确已遗失，没有被扣押、扣留或暂扣。",
                     "I state that my licence is lost and was not taken by the police.",
-                )
+                ),
+                size="large",
             ),
             Paragraph(
                 text=T("以后找到的，我会把旧证交回。", "If I find it later, I will hand in the old one."), size="large"

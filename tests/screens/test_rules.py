@@ -11,12 +11,14 @@ from screens import fonts, theme
 from screens.glyphs import Glyphs
 from screens.panel import Panel, Target, absolute
 from screens.words import NO_BREAK, Words
-from tests.screens.gallery import LOOKS, pages
+from tests.screens.gallery import LOOKS, pages, shipped_pages
 from tests.screens.harness import tree
 
-PAGES = pages()
+PAGES, SHIPPED = pages(), shipped_pages()
 PITCH = theme.Metrics().pitch
+# The pages of the shipped catalogue in the looks that need the most room.
 CASES = [(name, look) for name in PAGES for look in LOOKS]
+CASES += [(name, look) for name in SHIPPED for look in ("elder", "en")]
 
 
 def sheets(presenter, page: Page, settings):
@@ -31,7 +33,7 @@ def sheets(presenter, page: Page, settings):
 @pytest.mark.parametrize(("name", "look"), CASES)
 def test_every_page_keeps_the_rules(presenter, name, look):
     settings = LOOKS[look]
-    for surface in sheets(presenter, PAGES[name], settings):
+    for surface in sheets(presenter, (PAGES | SHIPPED)[name], settings):
         widgets = list(tree(surface.page))
         targets_are_large_and_apart(surface.targets, settings)
         for label in (w for w in widgets if isinstance(w, Words)):

@@ -14,7 +14,7 @@ from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.whole import Whole
 from kiosk.messages.questions import PaymentAnswer
-from kiosk.pages import Action, Answer, Fact, Facts, Hero, Page, Receipt
+from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice, Page, Receipt
 from kiosk.payments import DueItem
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
@@ -163,14 +163,14 @@ def _closing(journey: Journey) -> Page:
 
 
 def _code_page(journey: Journey, items: tuple[DueItem, ...], pay_url: str) -> Page:
-    code = Receipt(label=text("pay.sum"), number=f"¥ {yuan(items)}", qr=pay_url, note=text("pay.how"))
+    code = Receipt(label=text("pay.sum"), number=f"¥ {yuan(items)}", qr=pay_url, note=text("pay.how"), to_scan=True)
     rows = tuple(Fact(label=item.name, value=same(f"¥ {item.amount_fen / 100:.2f}")) for item in items)
-    wait = Hero(icon="device-mobile", level="info", title=text("pay.scan"), lead=text("pay.scan_lead"), busy=True)
+    scan = Notice(level="info", icon="device-mobile", text=text("pay.scan"), detail=text("pay.scan_lead"))
     not_now = Action(id="back", label=text("pay.not_now"), style="secondary", icon="caret-left")
     return journey.page(
         "pay",
         text("pay.title"),
-        wait,
+        scan,
         code,
         Facts(title=text("pay.for"), rows=rows),
         lead=text("pay.lead"),

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from click.testing import CliRunner
+from fpdf import FPDF
 
 from kiosk.catalogue.compare import differences
-from kiosk.catalogue.export import as_csv
+from kiosk.catalogue.export import _broken, _font, as_csv
 from kiosk.catalogue.loader import load
 from kiosk.cli import main
 from tests.catalogues import PLAIN, copied, write
@@ -36,6 +37,19 @@ def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     path = folder / "common" / "C01.toml"
     write(path, path.read_text("utf-8").replace('zh = "进度查询"', 'zh = "=1+1进度"'))
     assert "'=1+1进度" in as_csv(load(folder))
+
+
+def test_no_line_of_a_printed_guide_begins_with_a_closing_sign() -> None:
+    pdf = FPDF(format="A4")
+    pdf.add_page()
+    path, number = _font()
+    pdf.add_font("noto", "", path, collection_font_number=number)
+    pdf.set_font("noto", "", 11)
+    for before in range(30, 42):
+        said = "字" * before + "，您不用带纸。"
+        lines = list(_broken(pdf, said))
+        assert "".join(lines) == said
+        assert not [line for line in lines if line[0] in "，。"]
 
 
 def test_two_machines_of_one_version_print_the_same_bytes(tmp_path: Path) -> None:

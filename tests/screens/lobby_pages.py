@@ -1,0 +1,64 @@
+"""The real pages of the lobby, made of the shipped catalogue on a machine on which everything works."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from kiosk.catalogue.loader import load
+from kiosk.chips import header_chips
+from kiosk.lobby import (
+    ASKING,
+    Due,
+    bundle_page,
+    bundles_page,
+    first_wanted,
+    home_page,
+    line_page,
+    todo_page,
+)  # fmt: skip
+from kiosk.messages.questions import DueFact
+from kiosk.pages import Page, Settings
+
+TODAY = date(2027, 1, 12)
+
+
+def machine() -> Any:
+    """What the lobby asks of a machine."""
+    catalogue = load()
+    return SimpleNamespace(
+        catalogue=catalogue,
+        clock=SimpleNamespace(today=lambda: TODAY, knows_date=True),
+        peripherals=SimpleNamespace(is_usable=lambda _name: True),
+        link=SimpleNamespace(online=True),
+        filing_trouble=lambda: "",
+        out_of_service="",
+        config=SimpleNamespace(machine=SimpleNamespace(hall="通办派出所 · 24 小时自助服务区")),
+        chips=lambda: header_chips(is_online=True, help_phone=catalogue.help_phone),
+    )
+
+
+def due() -> Due:
+    """Four things of three lines, one of them late."""
+    days = (("T01", -3), ("H13", 21), ("E02", 80), ("H01", 12))
+    names = ("expires_on", "id_card_valid_to", "permit_valid_to", "passport_expires_on")
+    facts = dict.fromkeys(names, "2027-02-02")
+    return Due([DueFact(key, facts, TODAY + timedelta(days=n)) for key, n in days])
+
+
+def lobby_pages() -> dict[str, Page]:
+    """Home, 我的待办 with and without ticks, each line, the bundles."""
+    here = machine()
+    visit: Any = SimpleNamespace(card=None, masked_name="王*明", settings=Settings())
+    bundle = here.catalogue.bundles["B01"]
+    lines = {f"lobby_{key}": line_page(here, visit, key) for key in here.catalogue.lines}
+    return {
+        "lobby_home": home_page(here, visit, card_lies_there=False),
+        "lobby_asking": todo_page(here, visit, ASKING),
+        "lobby_todo": todo_page(here, visit, due()),
+        "lobby_ticked": todo_page(here, visit, due(), {"T01", "H13"}),
+        "lobby_bundles": bundles_page(here),
+        "lobby_bundle": bundle_page(here, visit, bundle, first_wanted(here, visit, bundle)),
+        **lines,
+    }

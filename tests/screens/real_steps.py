@@ -1,0 +1,161 @@
+"""The first page that the real steps show, in services of the shipped catalogue, with made-up people and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+from kiosk.catalogue.model import StepSpec
+from kiosk.hub_link.client import Answered
+from kiosk.journey import violation_words
+from kiosk.journey.engine import Journey
+from kiosk.journey.steps import (
+    certificate,
+    guide_page,
+    name_count,
+    not_needed,
+    photo,
+    pick,
+    produce,
+    review,
+    slip,
+    violations,
+)
+from kiosk.messages.certificates import Statement
+from kiosk.messages.questions import NameCountAnswer, Violation, ViolationsAnswer
+from kiosk.pages import Answer, Page, Settings
+from tests.screens.gallery import picture
+from tests.screens.lobby_pages import TODAY, machine
+
+OPEN = {
+    "plate": "通A12345", "at": "2026-12-30 08:15", "place": "幸福市和平区团结路与建设大街交叉口",
+    "act": "机动车违反禁止标线指示", "article": "《中华人民共和国道路交通安全法》第九十条", "points": 1,
+}  # fmt: skip
+VIOLATIONS = (
+    Violation(number="9901011", fine_fen=20000, state="open", **OPEN),
+    Violation(number="9901012", fine_fen=0, state="open", **(OPEN | {"act": "机动车违反规定停放", "points": 0})),
+    Violation(
+        number="9901013", fine_fen=15000, state="decided", decision_number="990101198765432", late_fen=1500,
+        pay_until=date(2027, 1, 2), **OPEN,
+    ),
+)  # fmt: skip
+
+
+class Shown(Exception):
+    """The page that a step showed; ``args[0]``."""
+
+
+class Visitor:
+    """Ends a step at the page with this kind; what is asked before is answered by "next" and the given values."""
+
+    def __init__(self, kind: str, reply: Any = None, **values: Any) -> None:
+        self.kind, self.values, self.paid = kind, values, {}
+        self.card, self.masked_name, self.settings = None, "王*明", Settings()
+        self.machine = machine()
+
+        async def ask(_kind: str, _question: Any) -> Answered:
+            return Answered(reply)
+
+        self.machine.ask = ask
+
+    async def show(self, page: Page) -> Answer:
+        if page.kind == self.kind:
+            raise Shown(page)
+        return Answer(action="next", values=self.values)
+
+    async def show_while(self, page: Page, work: Callable[[], Awaitable[Any]]) -> Any:
+        if page.kind == self.kind:
+            raise Shown(page)
+        return await work()
+
+    async def tell(self, page: Page) -> None:
+        await self.show(page)
+
+
+def journey_of(visitor: Any, key: str, kind: str = "") -> Journey:
+    """A journey that stands at its first step of this kind."""
+    service = visitor.machine.catalogue.services[key]
+    at = next((n for n, each in enumerate(service.steps) if each.kind == kind), 0)
+    return Journey(visitor, service, "c0", "990101000120270112000017", "4821", position=at)
+
+
+def first_page(
+    begin: Callable[[Journey, Any], Coroutine[Any, Any, Any]], visitor: Visitor, journey: Journey, spec: Any = None
+) -> Page:
+    """What is shown; nothing in these steps waits."""
+    try:
+        begin(journey, spec or journey.spec).send(None)
+    except Shown as shown:
+        return shown.args[0]
+    raise LookupError(f"{journey.service.key} shows no page {visitor.kind}")
+
+
+def settling() -> dict[str, Page]:
+    """Violations listed, chosen, told; a fine chosen."""
+    told = ViolationsAnswer(list(VIOLATIONS), 3)
+
+    def shown(kind: str, mode: str, key: str) -> Page:
+        visitor = Visitor(kind, told)
+        spec = violations.Spec(kind="violations", mode=mode)
+        return first_page(violations.step, visitor, journey_of(visitor, key, "violations"), spec)
+
+    return {
+        "violations": shown("violations", "show", "T08"),
+        "violation": shown("violation", "settle", "T08"),
+        "violation_told": shown("violation_told", "settle", "T08"),
+        "fine": shown("fine", "pay", "T10"),
+    }
+
+
+def papers() -> dict[str, Page]:
+    """A certificate, a paper that nobody needs, a name's number, guides, a slip that did not come."""
+    visitor: Any = Visitor("certificate")
+    visitor.card = SimpleNamespace(name="王小明", kind="id_card", sex="1", birth=date(1990, 1, 1), valid_to=None)
+    household = journey_of(visitor, "H08", "certificate")
+    sealed = Statement("幸公证2027-000123", "7Q2K-9XPA-4M1C", "H08", "household", "", TODAY)
+
+    async def hand_over(journey: Journey, _spec: StepSpec) -> Any:
+        return await certificate._hand_over(journey, b"", sealed)
+
+    visitor.machine.publish = lambda *_args, **_more: None
+    found = {"certificate": first_page(hand_over, visitor, household)}
+    visitor.kind = "not_needed"
+    found["not_needed"] = first_page(not_needed.step, visitor, journey_of(visitor, "H09", "not_needed"))
+    for kind in ("name_count", "name_count_result"):
+        asking: Any = Visitor(kind, NameCountAnswer(0, 10), full_name="王小明")
+        found[kind] = first_page(name_count.step, asking, journey_of(asking, "H15", "name_count"))
+    for key in ("H01", "T01", "E02"):
+        found[f"guide_{key}"] = guide_page.guide_page(
+            journey_of(visitor, "C05"), visitor.machine.catalogue.services[key]
+        )
+    found["guide_lines"] = guide_page._lines_page(household)
+    found["guide_services"] = guide_page._services_page(household, visitor.machine.catalogue.lines["household"])
+    for outcome in ("unknown", "failed"):
+        found[f"slip_{outcome}"] = slip._trouble_page(household, household.receipt_number, "4821", outcome, "paper_out")
+    return found
+
+
+def making() -> dict[str, Page]:
+    """A photograph, a car of several, a document that is made, the review of an ID card."""
+    visitor: Any = Visitor("pick")
+    licence = journey_of(visitor, "T12", "pick")
+    licence.facts[licence.spec.fact] = ["通A12345", "通B6789学", "通AD12345"]
+    return {
+        "pick": first_page(pick.step, visitor, licence),
+        "photo_taken": photo._taken_page(licence, picture()),
+        "photo_late": photo._late_page(licence, "glare"),
+        "producing": produce._busy(licence, violation_words.text("produce.making")),
+    }
+
+
+def real_steps() -> dict[str, Page]:
+    """All of them by name."""
+    review_of: Any = Visitor("review")
+    return {
+        **settling(),
+        **papers(),
+        **making(),
+        "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
+    }

@@ -1,0 +1,65 @@
+"""What an eye found wrong on the pages of the shipped catalogue, kept right."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from kiosk.catalogue.model import Line
+from kiosk.pages import Action, DueItem, DueList, Fact, Facts, Page, Receipt, Tile, Tiles
+from kiosk.text import same
+from screens import stack
+from screens.frames import step
+from screens.words import Words
+from tests.screens.drawing import WIDTH, Drawn, drawn, look_of
+
+TRAFFIC = Line(name=same("交通管理"), icon="car", colour="#1447B8", key="traffic")
+
+
+def violation(rows: int) -> Facts:
+    return Facts(title=same("通A12345"), rows=tuple(Fact(label=same(f"栏{n}"), value=same("值")) for n in range(rows)))
+
+
+def test_facts_of_one_named_thing_are_not_torn_apart_when_the_next_sheet_can_hold_them() -> None:
+    look = look_of()
+    height = stack.natural(look, (violation(6),), WIDTH) * 1.6
+    cut = stack.sheets(look, (violation(6), violation(6), violation(6)), WIDTH, height, 50)
+    assert [sheet for sheet in cut if sheet != (violation(6),)] == []
+
+
+def test_what_is_left_of_a_due_list_does_not_swell_to_the_room_that_the_list_keeps() -> None:
+    look = look_of()
+    urgent = {"urgency": "soon", "urgency_label": same("急")}
+    items = tuple(
+        DueItem(action=Action(id=f"do{n}", label=same("换证")), reason=same("到期"), **urgent) for n in range(4)
+    )
+    due = DueList(title=same("待办"), items=items, room=2)
+    height = stack.natural(look, (due,), WIDTH) * 0.6
+    *_, last = stack.sheets(look, (due,), WIDTH, height, 0)
+    assert [block.room for block in last] == [0]
+
+
+def test_code_that_is_to_be_scanned_is_the_largest_thing_of_its_page() -> None:
+    code = Receipt(label=same("应缴"), number="¥ 180.00", qr="https://pay.example/c/1")
+    to_scan = structs.replace(code, to_scan=True)
+    usual, large = (drawn(each).panel.height for each in (code, to_scan))
+    assert large > usual * 1.4
+
+
+def test_words_of_a_lower_tile_stand_in_the_middle_of_its_row() -> None:
+    short, long = (
+        Tile(action=Action(id="a", label=same("短"))),
+        Tile(action=Action(id="b", label=same("长")), lead=same("一行\n两行\n三行\n四行")),
+    )
+    seen = drawn(Tiles(tiles=(short, long), columns=2, wide=True))
+    card, words = seen.target("短"), seen.words("短")
+    middle = seen.top(words) - words.height / 2
+    assert abs(middle - (seen.top(card) - card.height / 2)) <= 2
+
+
+def test_header_of_a_line_s_own_page_names_it_once() -> None:
+    band, _ = step.header(look_of(Page(kind="line", title=TRAFFIC.name, line=TRAFFIC)), titled=True)
+    assert Drawn(band).texts.count("交通管理") == 1
+
+
+def test_a_name_is_broken_after_its_slash() -> None:
+    assert Words("签注余次/证件信息查询", 30, width=230, lines=2).text.split("\n")[0].endswith("/")
