@@ -63,7 +63,7 @@ def bench(process: Bench) -> Bench:
 
 def paper_share(picture: np.ndarray) -> float:
     """How much of the picture is the biggest light area."""
-    _, light = cv2.threshold(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    _, light = cv2.threshold(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), 128, 255, cv2.THRESH_BINARY)
     outlines, _ = cv2.findContours(light, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return max((cv2.contourArea(outline) for outline in outlines), default=0.0) / light.size
 

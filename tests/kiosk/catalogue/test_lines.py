@@ -35,6 +35,26 @@ line = "safety"
 name = { zh = "养犬登记", en = "Register a dog" }
 icon = "dog"
 offline = "info"
+summary = { zh = "登记您的犬只", en = "Register your dog" }
+conditions = [{ zh = "养犬的人", en = "Who keeps a dog" }]
+procedure = { zh = "选大小，提交", en = "Choose the size and send it" }
+result = { zh = "登记完成", en = "It is registered" }
+elder_hint = { zh = "养了狗，来这里登记。", en = "If you keep a dog, register it here." }
+phone = "12345"
+proxy = "yes"
+free_basis = { zh = "登记不收费", en = "Registering is free" }
+
+[[basis]]
+law = "《中华人民共和国动物防疫法》"
+clause = "第三十条"
+
+[limit_law]
+n = 1
+unit = "d"
+
+[limit_promise]
+n = 0
+unit = "wd"
 
 [[steps]]
 kind = "choose"

@@ -21,7 +21,7 @@ HALL = np.full((SIZE[1], SIZE[0], 3), (150, 170, 160), np.uint8)
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return Judge(FaceDetector(), FaceMesh(), profiles()["exit_entry"])
+    return Judge(FaceDetector(), FaceMesh(), profiles()["travel_document"])
 
 
 def person(
@@ -115,7 +115,7 @@ async def test_a_person_is_told_of_the_cloth_and_photographed_before_it(camera) 
 
     try:
         async with worker(camera.settings()) as vision:
-            taken = await vision.take_photo("exit_entry", follow, 25.0)
+            taken = await vision.take_photo("travel_document", follow, 25.0)
     finally:
         camera.do("backdrop", white=False)
         camera.do("closer", scale=0.3)
