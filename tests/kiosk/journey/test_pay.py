@@ -240,7 +240,7 @@ async def walk_away(counter: Counter) -> None:
     async with counter.doing("T01"):
         await until(counter, "pay")
         await until(counter, "still_there", 5)
-        counter.clock.jump(300)
+        await over(counter, trio.Event())
 
 
 async def test_who_walks_away_from_the_code_leaves_no_open_order(counter: Counter, mock_clock: Any) -> None:
