@@ -35,7 +35,6 @@ FIRST_PREV = "0" * 64
 _LAST_PRIORITY = 9
 _CHAIN_ROWS = 1000
 
-
 Stamp = Callable[[int, str, list[PartDigest]], tuple[bytes, str]]
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from PIL import Image
 
 from devices.contract import Completed
+from devices.fingerprint_reader.driver import Finger
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Service, StepSpec, Use
 from kiosk.journey import guide
@@ -21,18 +22,6 @@ from kiosk.pages import Action, Answer, Fact, Hero, Page
 from kiosk.text import NOTHING, Text, text
 
 READER = "fingerprint_reader"
-Finger = Literal[
-    "right_thumb",
-    "right_index",
-    "right_middle",
-    "right_ring",
-    "right_little",
-    "left_thumb",
-    "left_index",
-    "left_middle",
-    "left_ring",
-    "left_little",
-]
 TAKEN, BY_GUIDE = "taken", "guide"
 _CAPTURE_S = 25.0
 _DPI = 500
