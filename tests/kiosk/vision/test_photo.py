@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -45,27 +46,27 @@ def lit_from_one_side() -> np.ndarray:
 @pytest.mark.parametrize(
     ("wrong", "picture"),
     [
-        ("", person()),
-        ("", person(background=np.full_like(WHITE, 255))),
-        ("no_face", WHITE),
+        ("", person),
+        ("", lambda: person(background=np.full_like(WHITE, 255))),
+        ("no_face", lambda: WHITE),
         (
             "several_faces",
-            person(5, centre=(0.75, 0.5), scale=0.25, background=person(12, centre=(0.3, 0.5), scale=0.25)),
+            lambda: person(5, centre=(0.75, 0.5), scale=0.25, background=person(12, centre=(0.3, 0.5), scale=0.25)),
         ),
-        ("look_straight", person(yaw=20)),
-        ("step_back", person(scale=0.42)),
-        ("come_closer", cv2.resize(person(scale=0.2), (640, 480))),
-        ("to_the_middle", person(centre=(0.12, 0.54))),
-        ("background", person(background=HALL)),
-        ("background", person(background=patterned())),
-        ("too_dark", (person() * 0.2).astype(np.uint8)),
-        ("too_bright", cv2.add(person(), (90, 90, 90, 0))),
-        ("uneven", lit_from_one_side()),
-        ("hold_still", cv2.GaussianBlur(person(), (0, 0), 9)),
+        ("look_straight", lambda: person(yaw=20)),
+        ("step_back", lambda: person(scale=0.42)),
+        ("come_closer", lambda: cv2.resize(person(scale=0.2), (640, 480))),
+        ("to_the_middle", lambda: person(centre=(0.12, 0.54))),
+        ("background", lambda: person(background=HALL)),
+        ("background", lambda: person(background=patterned())),
+        ("too_dark", lambda: (person() * 0.2).astype(np.uint8)),
+        ("too_bright", lambda: cv2.add(person(), (90, 90, 90, 0))),
+        ("uneven", lit_from_one_side),
+        ("hold_still", lambda: cv2.GaussianBlur(person(), (0, 0), 9)),
     ],
 )
-def test_the_worst_fault_is_named(judge: Judge, wrong: str, picture: np.ndarray) -> None:
-    assert judge.judge(picture).wrong == wrong
+def test_the_worst_fault_is_named(judge: Judge, wrong: str, picture: Callable[[], np.ndarray]) -> None:
+    assert judge.judge(picture()).wrong == wrong
 
 
 @pytest.mark.parametrize(("marks", "word"), [((159, 145), "eyes_open"), ((386, 374), "eyes_open")])
