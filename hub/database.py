@@ -291,6 +291,9 @@ MIGRATIONS = (
            masked_name text not null,
            issued_on date not null
        )""",
+    # The order inside a bundle: a case is decided after those that it rests on.
+    """alter table case_file add bundle text, add rests_on uuid[] not null default '{}';
+       create index case_of_bundle on case_file (bundle) where bundle is not null""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

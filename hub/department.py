@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from hub.certificates import Asked, Sealed
 from hub.desk import Desk, Plan, StageEvent, Standing
-from hub.working_days import promised
+from hub.working_days import Promise, promised
 from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
@@ -35,6 +35,8 @@ class Application(msgspec.Struct, frozen=True):
     ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
     ``paid_fen``: what of that was paid at the machine, by the hub's book.
     ``second``: the guardian or agent who came along, as ``answers["second_card"]`` says.
+    ``rests_on``: cases of the same person that were accepted before this one and for it; they make the checks
+    ``fulfilled`` hold.
     """
 
     key: str
@@ -44,6 +46,8 @@ class Application(msgspec.Struct, frozen=True):
     second: Applicant | None = None
     fee_fen: int = 0
     paid_fen: int = 0
+    rests_on: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -169,7 +173,8 @@ class Department(ABC):
             if await fresh.fetchone() is None:
                 return await self._first_answer(conn, application.key)
             facts = await self.facts(conn, number, today)
-            reasons = [*card_reasons(service, application.applicant, today), *failed_checks(service, facts, today)]
+            failed = [each for each in failed_checks(service, facts, today) if each not in application.fulfilled]
+            reasons = [*card_reasons(service, application.applicant, today), *failed]
             known = {**facts, **said_as_facts(application.answers)}
             limit = limits_for(service, known, today)[1]
             decision = Decision(False, reasons) if reasons else _accepted(limit, today)
@@ -178,9 +183,10 @@ class Department(ABC):
                 own = replace(application, day=today, fee_fen=fee_fen)
                 decision = await self._carry_out(conn, service.effect, own, decision)
             if decision.accepted:
+                decision = await self._not_before(conn, decision, application.rests_on)
                 promise = (decision.promised_on, decision.promised_by)
                 plan = Plan(limit, *promise, is_collected=service.is_collected)
-                await self.desk.take(conn, application.key, plan, today)
+                await self.desk.take(conn, application.key, plan, today, application.rests_on)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
                 [Jsonb(msgspec.to_builtins(decision)), application.key],
@@ -199,6 +205,12 @@ class Department(ABC):
         except Unfit as error:
             return Decision(accepted=False, reasons=error.reasons)
         return decision
+
+    async def _not_before(self, conn: AsyncConnection, decision: Decision, rests_on: Sequence[str]) -> Decision:
+        """The decision, promised for the day of the last of those that it rests on where that is later."""
+        own = [Promise(decision.promised_on, decision.promised_by)] if decision.promised_on else []
+        last = max([*own, *await self.desk.promises(conn, rests_on)], key=lambda each: each.on, default=None)
+        return replace(decision, promised_on=last.on, promised_by=last.by) if last else decision
 
     def _here(self, statement: LiteralString) -> Composed:
         return SQL(statement).format(Identifier(self.key, "application"))

@@ -44,6 +44,7 @@ TABLES = """
         next_state text,
         next_on date
     );
+    alter table case_desk add column if not exists rests_on uuid[] not null default '{}';
     create index if not exists case_desk_by_day on case_desk (next_on) where next_on is not null;
     create table if not exists case_clock (days_ahead integer not null)"""
 COLLECT_WITHIN = timedelta(days=90)
@@ -53,6 +54,8 @@ CLOSES = time(21)
 _SHARE_OF_LIMIT = 0.6
 """A reference department keeps its promise with time to spare."""
 _SYSTEM = "system"
+RESTS_ON_REFUSED = "rests_on_refused"
+"""The reason of a case that comes to nothing because another one did on which it rests."""
 _COLUMNS: LiteralString = (
     "select case_key::text, state, since, decide_on, is_collected, unit, promised_on, promised_by, next_state, next_on "
     "from {} where "
@@ -138,20 +141,33 @@ class Desk:
             if not moved.rowcount:
                 await conn.execute(self._in("insert into {} values (%s)", "case_clock"), [days])
 
-    async def take(self, conn: AsyncConnection, case_key: str, plan: Plan, day: date) -> None:
-        """A case was accepted on this day, in the transaction of the decision."""
+    async def take(
+        self, conn: AsyncConnection, case_key: str, plan: Plan, day: date, rests_on: Sequence[str] = ()
+    ) -> None:
+        """A case was accepted on this day, in the transaction of the decision; it ends not before what it rests on."""
         here = await self.today(conn, day)
         ahead = here - day
-        decide_on = _decide_on(plan, day) + ahead
+        before = [case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(rests_on))]
+        decide_on = max([_decide_on(plan, day) + ahead, *before])
         is_at_once = decide_on == here
         next_on = here if is_at_once else _next_working_day(here)
         await conn.execute(
-            self._in("insert into {} values (%s, 'accepted', %s, %s, %s, %s, %s, %s, %s, %s)", "case_desk"),
+            self._in(
+                "insert into {} (case_key, state, since, decide_on, is_collected, unit, promised_on, promised_by, "
+                "next_state, next_on, rests_on) values (%s, 'accepted', %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[])",
+                "case_desk",
+            ),
             [
                 *(case_key, _at(here), decide_on, plan.is_collected, plan.limit.unit if plan.limit else "d"),
                 *(plan.promised_on, plan.promised_by, "decided" if is_at_once else "in_review", next_on),
+                list(rests_on),
             ],
         )
+
+    async def promises(self, conn: AsyncConnection, case_keys: Sequence[str]) -> list[Promise]:
+        """What was promised for these cases, as far as it was."""
+        found = await self._cases(conn, "case_key = any(%s::uuid[])", list(case_keys))
+        return [Promise(case.promised_on, case.promised_by) for case in found if case.promised_on]
 
     async def work(self, conn: AsyncConnection, day: date, reached: Reached) -> None:
         """Does what was planned for the days that are over."""
@@ -223,6 +239,17 @@ class Desk:
             [case.case_key, state, at, officer, Jsonb([*reasons]), promised_on, promised_by],
         )
         await reached(conn, case.case_key, state)
+        if state in ("refused", "withdrawn"):
+            await self._end_with(conn, case.case_key, at, reached, officer)
+
+    async def _end_with(
+        self, conn: AsyncConnection, case_key: str, at: datetime, reached: Reached, officer: str
+    ) -> None:
+        """What rests on a case that comes to nothing comes to nothing."""
+        for other in await self._cases(conn, "%s = any(rests_on)", case_key):
+            if other.state in _MOVES["refused"]:
+                now = max(other.since, at)
+                await self._reach(conn, other, "refused", now, reached, officer=officer, reasons=[RESTS_ON_REFUSED])
 
     async def _cases(self, conn: AsyncConnection, where: LiteralString, value: Any) -> list[_Case]:
         async with conn.cursor(row_factory=class_row(_Case)) as cursor:

@@ -183,6 +183,7 @@ async def _stages(hub: Hub) -> None:
     while True:
         try:
             await stages.follow_all(hub)
+            await work.end_waiting(hub)
         except psycopg.Error as error:
             _log.error("stages_unknown", error=type(error).__name__)
         await asyncio.sleep(_STAGES_EVERY_S)

@@ -16,14 +16,14 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 
-from hub import events, paper_copies, parcels, ratings
+from hub import bundle_order, events, paper_copies, parcels, ratings
 from hub.context import Hub
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
 from hub.payments.prices import least_due
-from kiosk.catalogue.model import Service
+from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
 from kiosk.messages.content import FORM_PART, SECOND_PART, Applicant, CaseForm, Complaint, Rating, decode_content
@@ -164,6 +164,7 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
                     key,
                 ],
             )
+            await bundle_order.keep(conn, key, form)
             await ratings.judge(hub, conn, form.receipt_number)
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
@@ -192,8 +193,12 @@ async def _ask_department(context: JobContext, key: str) -> None:
             return
     if not isinstance(opened.content, CaseForm):
         return
+    async with hub.pool.connection() as conn:
+        turn = await bundle_order.turn_of(conn, key, opened.content, hub.clock.now())
+    if turn.waits:
+        return
     try:
-        decision, line = await _decision(hub, key, opened.content, opened.second)
+        decision, line = await _decision(hub, opened, opened.content, turn)
     except psycopg.DataError:
         decision, line = Decision(accepted=False, reasons=["data_invalid"]), "hub"
     async with hub.pool.connection() as conn, conn.transaction():
@@ -209,10 +214,15 @@ async def _ask_department(context: JobContext, key: str) -> None:
             reasons = decision.reasons
             await events.record(conn, hub.clock.now(), state=state, reasons=reasons, promised_on=promised_on, **said)
             await book.decided(conn, key, is_accepted=decision.accepted, now=hub.clock.now())
+            for other in await bundle_order.next_after(conn, key, opened.content):
+                await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=other)
 
 
-async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None) -> tuple[Decision, str]:
-    service = await _service_of(hub, form)
+async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_order.Turn) -> tuple[Decision, str]:
+    if turn.refused:
+        return Decision(accepted=False, reasons=[turn.refused]), "hub"
+    key, catalogue = opened.key, await _catalogue_of(hub, form)
+    service = catalogue.services.get(form.service) or hub.catalogue.services.get(form.service)
     if service is None or service.department not in hub.gateway.departments:
         if is_older(hub.catalogue.version, form.catalogue_version):
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
@@ -221,7 +231,13 @@ async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None
     paid_fen = await _paid_fen(hub, key)
     if paid_fen < least_due(service, form.answers, hub.clock.today()):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
-    application = Application(key, form.applicant, form.answers, second=second, paid_fen=paid_fen)
+    application = Application(
+        *(key, form.applicant, form.answers),
+        second=opened.second,
+        paid_fen=paid_fen,
+        rests_on=turn.keys,
+        fulfilled=turn.fulfilled(form, catalogue),
+    )
     try:
         async with hub.gateway.reach(service.department) as (department, conn):
             decision = await department.decide(conn, service, application, hub.clock.today())
@@ -234,14 +250,13 @@ async def _decision(hub: Hub, key: str, form: CaseForm, second: Applicant | None
         raise
 
 
-async def _service_of(hub: Hub, form: CaseForm) -> Service | None:
-    """As it was on the day of filing in the catalogue that the case names; today's where this hub has none."""
+async def _catalogue_of(hub: Hub, form: CaseForm) -> Catalogue:
+    """As it was on the day of filing, of the version that the case names; today's where this hub has none."""
     today = hub.clock.today()
     # Which day it was, the machine says: what it says of long ago, or of tomorrow, is not believed.
     day = max(today - _FILED_AT_MOST_AGO, min(local(form.filed_at).date(), today))
     async with hub.pool.connection() as conn:
-        filed_by = await hub.in_force.of_case(conn, form.catalogue_version, day)
-    return filed_by.services.get(form.service) or hub.catalogue.services.get(form.service)
+        return await hub.in_force.of_case(conn, form.catalogue_version, day)
 
 
 async def _paid_fen(hub: Hub, key: str) -> int:
@@ -251,6 +266,13 @@ async def _paid_fen(hub: Hub, key: str) -> int:
 
 def _hub(context: JobContext) -> Hub:
     return context.additional_context["hub"]
+
+
+async def end_waiting(hub: Hub) -> None:
+    """Asks once more for the cases of bundles whose turn does not come."""
+    async with hub.pool.connection() as conn:
+        for key in await bundle_order.waited_long(conn, hub.clock.now()):
+            await hub.jobs.configure_task(_ASK).defer_async(key=key)
 
 
 async def resume_stalled(jobs: App) -> None:

@@ -207,8 +207,13 @@ async def _decide(office: Office, conn: AsyncConnection, key: str, brought: Brou
         _log.error("service_unknown", service=brought.service, key=key)
         return
     await asyncio.sleep(office.pace_s)
-    beside = {"second": brought.second, "paid_fen": brought.paid_fen}
-    application = Application(key, brought.applicant, brought.answers, **beside)
+    application = Application(
+        *(key, brought.applicant, brought.answers),
+        second=brought.second,
+        paid_fen=brought.paid_fen,
+        rests_on=brought.rests_on,
+        fulfilled=brought.fulfilled,
+    )
     decision = await office.department.decide(conn, service, application, brought.today)
     await conn.execute(
         office.inbox("update {} set decision = %s where case_key = %s"), [Jsonb(msgspec.to_builtins(decision)), key]

@@ -45,7 +45,10 @@ class DocumentsTold(msgspec.Struct, frozen=True):
 
 
 class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409)."""
+    """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409).
+
+    ``rests_on``, ``fulfilled``: see ``Application``; said only of a case that rests on others.
+    """
 
     service: Named
     applicant: Applicant
@@ -53,6 +56,8 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     today: date
     second: Applicant | None = None
     paid_fen: int = 0
+    rests_on: Annotated[tuple[Word, ...], Meta(max_length=16)] = ()
+    fulfilled: Annotated[tuple[Word, ...], Meta(max_length=200)] = ()
 
 
 class Said(msgspec.Struct, frozen=True):

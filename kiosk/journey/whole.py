@@ -37,6 +37,7 @@ class Whole(Journey):
     left_out: dict[int, tuple[Fact, ...]] = field(default_factory=dict)
     parts_as_said: dict[str, BundlePart] = field(default_factory=dict)
     """Of a bundle: what its data says of each part, by the service's key."""
+    bundle_key: str = ""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -47,6 +48,10 @@ class Whole(Journey):
     def going(self) -> list[Journey]:
         """The parts that are done, in the order in which they are filed."""
         return [part for at, part in enumerate(self.parts_of) if at not in self.left_out]
+
+    def before(self, service: str) -> list[Journey]:
+        """The parts that this one rests on, as far as they are done."""
+        return [part for part in self.going if part.service.key in self.plan.after.get(service, ())]
 
     @property
     def refused(self) -> list[Service]:
@@ -67,11 +72,11 @@ class Whole(Journey):
                 part.slip_code = self.slip_code
 
     def leave_out(self, at: int, why: Sequence[Fact]) -> None:
-        """A part is not done, nor is what rests on it."""
+        """A part is not done, nor is what rests on one that is refused; where it is not asked for, nothing is lost."""
         self.left_out[at] = tuple(why)
-        gone = self.plan.services[at]
+        gone = self.plan.services[at] if why else None
         for other, service in enumerate(self.plan.services):
-            if other not in self.left_out and gone.key in self.plan.after.get(service.key, ()):
+            if gone and other not in self.left_out and gone.key in self.plan.after.get(service.key, ()):
                 self.leave_out(
                     other, [Fact(label=text("together.rests_on", service=gone.name), value=text("together.first"))]
                 )
@@ -93,9 +98,7 @@ class Whole(Journey):
         if said is not None and not is_asked(said, part.known_facts(), today):
             self.leave_out(at, ())
             return
-        waived = (
-            said.fulfilled if said is not None and set(said.after) & {each.service.key for each in self.going} else ()
-        )
+        waived = said.fulfilled if said is not None and self.before(part.service.key) else ()
         why = [*(reason(part.service, check, part.facts) for check in failed if check not in waived), *more]
         if why:
             self.leave_out(at, why)
@@ -205,7 +208,7 @@ def whole_of_bundle(visit: Visit, bundle: Bundle, wanted: Collection[str]) -> Wh
     """The journey of a bundle, as far as the person wants it."""
     plan = plan_of_bundle(bundle, visit.machine.catalogue, wanted)
     whole = whole_of(visit, plan, key=bundle.key, name=bundle.name, icon=bundle.icon)
-    whole.parts_as_said = {part.service: part for part in bundle.parts}
+    whole.parts_as_said, whole.bundle_key = {part.service: part for part in bundle.parts}, bundle.key
     return whole
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from kiosk.messages.bounds import Line, Lines, Word, check_values
 from kiosk.messages.encoding import decode
+from kiosk.messages.envelope import Key
 
 FORM_PART = "form"
 SECOND_PART = "second_person"
@@ -73,7 +74,8 @@ class CaseForm(msgspec.Struct, frozen=True):
 
     ``slip_code`` is what its slip has besides the number; "" from machines of before: the card opens such a case. Its
     name is short on the wire because the second copy on paper has little room. ``bundle``: the number that cases which
-    were filed together have in common; not said of one that was filed alone.
+    were filed together have in common; not said of one that was filed alone. ``bundle_key``: the catalogue's name of
+    what they are together, ``rests_on``: the keys of those that must be accepted before this one.
     """
 
     service: Word
@@ -87,6 +89,8 @@ class CaseForm(msgspec.Struct, frozen=True):
     language: Word = "zh"
     slip_code: Word = msgspec.field(default="", name="code")
     bundle: Word | msgspec.UnsetType = msgspec.UNSET
+    bundle_key: Word | msgspec.UnsetType = msgspec.UNSET
+    rests_on: Annotated[tuple[Key, ...], Meta(max_length=16)] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         check_values(self.answers)

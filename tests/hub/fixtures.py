@@ -238,6 +238,22 @@ def case_form(person: str, service: str, receipt_number: str, version: str = "20
     )
 
 
+def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen: int) -> None:
+    """As the hub's book has it when the acquirer has said so."""
+    order = [envelope.new_key(), machine.kiosk_id, amount_fen]
+    hub.sql(
+        "insert into payment (order_no, kiosk_id, person_ref, amount_fen, state, made_at, closes_at, trade_no, "
+        "paid_at) values (%s, %s, 'x', %s, 'paid', now(), now(), %s, now()) returning 1",
+        *order,
+        order[0],
+    )
+    hub.sql(
+        "insert into payment_item (order_no, place, case_id, service, amount_fen, state) "
+        "values (%s, 0, %s, %s, %s, 'paid') returning 1",
+        *(order[0], case, service, amount_fen),
+    )
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
     """One PostgreSQL for the whole session; fsync is off, because no test here cuts the power."""

@@ -24,7 +24,7 @@ from kiosk.messages.certificates import read_sealed
 from kiosk.messages.content import Applicant
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
-from tests.hub.fixtures import CODE, PEOPLE, TODAY, Machine, RunningHub
+from tests.hub.fixtures import CODE, PEOPLE, TODAY, Machine, RunningHub, paid
 from tests.waiting import eventually
 
 CATALOGUE = load()
@@ -225,22 +225,6 @@ def form(applicant: Applicant, service: str, number: str, answers: dict[str, str
     identity, filed_at = content.Identity("face", "passed", 0.31, "test"), datetime(2027, 1, 12, 2, tzinfo=UTC)
     case = content.CaseForm(service, "2027.01", number, applicant, answers, identity, filed_at, slip_code=CODE)
     return content.encode_content(case)
-
-
-def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen: int) -> None:
-    """As the hub's book has it when the acquirer has said so."""
-    order = [new_key(), machine.kiosk_id, amount_fen]
-    hub.sql(
-        "insert into payment (order_no, kiosk_id, person_ref, amount_fen, state, made_at, closes_at, trade_no, "
-        "paid_at) values (%s, %s, 'x', %s, 'paid', now(), now(), %s, now()) returning 1",
-        *order,
-        order[0],
-    )
-    hub.sql(
-        "insert into payment_item (order_no, place, case_id, service, amount_fen, state) "
-        "values (%s, 0, %s, %s, %s, 'paid') returning 1",
-        *(order[0], case, service, amount_fen),
-    )
 
 
 COSTS_FEN = {

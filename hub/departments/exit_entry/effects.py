@@ -97,7 +97,10 @@ def wished(answers: Mapping[str, object], letter: str, today: date) -> list[Endo
 
 
 def _grant(letter: str) -> Effect:
-    """Written on the permit at once. Raises Unfit for a place that has an unused one of the same type."""
+    """Written on the permit at once, or on the one that is applied for with it when that is made.
+
+    Raises Unfit for a place that has an unused one of the same type.
+    """
 
     async def grant(conn: AsyncConnection, application: Application) -> None:
         granted = wished(application.answers, letter, application.day)
@@ -110,9 +113,24 @@ def _grant(letter: str) -> Effect:
         unused = {(each.type, each.place) for each in unused_endorsements(held, application.day)}
         if any((each.type, each.place) in unused for each in granted):
             raise Unfit("place_not_used_up")
-        await write(conn, application.applicant.number, _permit(held, "hk_macao_permit"), granted)
+        if not application.rests_on or not await _grant_ahead(conn, application, granted):
+            await write(conn, application.applicant.number, _permit(held, "hk_macao_permit"), granted)
 
     return grant
+
+
+async def _grant_ahead(conn: AsyncConnection, application: Application, granted: list[Endorsement]) -> bool:
+    """For the permit of one of the cases that this one rests on; False where none is being made."""
+    rows = await conn.execute(
+        "insert into exit_entry.endorsed_ahead select %s, case_key, %s from exit_entry.ordered "
+        "where case_key = any(%s::uuid[]) and id_number = %s and kind = 'hk_macao_permit' and state <> 'done' "
+        "returning case_key",
+        [
+            *(application.key, Jsonb(msgspec.to_builtins(granted))),
+            *(list(application.rests_on), application.applicant.number),
+        ],
+    )
+    return await rows.fetchone() is not None
 
 
 def _permit(held: list[Held], kind: str) -> str:
@@ -166,6 +184,7 @@ async def approve(conn: AsyncConnection, case_key: str) -> None:
 async def drop(conn: AsyncConnection, case_key: str) -> None:
     """Nothing comes of what was applied for."""
     await conn.execute("delete from exit_entry.ordered where case_key = %s and state = 'in_review'", [case_key])
+    await conn.execute("delete from exit_entry.endorsed_ahead where case_key = %s", [case_key])
 
 
 async def _collect(conn: AsyncConnection, application: Application) -> None:
@@ -184,8 +203,13 @@ async def _collect(conn: AsyncConnection, application: Application) -> None:
         await Desk("exit_entry").move(conn, row[1], "collected", application.day, _nothing, officer="machine")
     await conn.execute(
         "insert into exit_entry.document (number, id_number, kind, expires_on, state, endorsements) "
-        "select %s || nextval('exit_entry.document_number'), %s, %s, %s, 'valid', '[]'",
-        [f"{made.letter}99", application.applicant.number, kind, months_later(application.day, 12 * made.years)],
+        "select %s || nextval('exit_entry.document_number'), %s, %s, %s, 'valid', (select "
+        "coalesce(jsonb_agg(each), '[]') from exit_entry.endorsed_ahead, jsonb_array_elements(granted) each "
+        "where permit_case = %s)",
+        [
+            *(f"{made.letter}99", application.applicant.number, kind),
+            *(months_later(application.day, 12 * made.years), row[1]),
+        ],
     )
 
 

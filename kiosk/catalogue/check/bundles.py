@@ -31,6 +31,11 @@ def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], 
         for at, before in enumerate(part.after):
             if before not in named:
                 yield Finding((*place, "after", at), f"{before!r} is no service of this bundle", one_of(named, before))
+        checks = [check.id for check in services[part.service].checks] if part.service in services else part.fulfilled
+        for at, check in enumerate(part.fulfilled):
+            if check not in checks:
+                said = f"{part.service} has no check {check!r}"
+                yield Finding((*place, "fulfilled", at), said, one_of(checks, check))
         yield from _conditions(bundle, number, services, around)
     yield from _circles(bundle)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import trio
-from msgspec import UNSET
 
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, unbroken
 from kiosk.catalogue.finding import Finding
@@ -112,8 +111,18 @@ def _form(journey: Journey, applicant: Applicant) -> CaseForm:
         offline=journey.offline,
         language=journey.visit.settings.language,
         slip_code=journey.slip_code,
-        bundle=journey.whole.receipt_number if journey.whole else UNSET,
+        **_bundle(journey),
     )
+
+
+def _bundle(journey: Journey) -> dict[str, Any]:
+    """What a case says of those that are filed with it; of one that is filed alone nothing."""
+    whole = journey.whole
+    if not isinstance(whole, Whole):
+        return {}
+    rests_on = tuple(part.case_id for part in whole.before(journey.service.key))
+    said = {"bundle_key": whole.bundle_key, "rests_on": rests_on}
+    return {"bundle": whole.receipt_number, **{name: value for name, value in said.items() if value}}
 
 
 async def _follow(journey: Journey, cases: Sequence[Journey]) -> None:

@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from kiosk.journey import engine
-from kiosk.journey.whole import together
+from kiosk.journey.steps.file import _bundle
+from kiosk.journey.whole import together, whole_of_bundle
 from kiosk.messages.content import Identity
 from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
 from kiosk.pages import Choices, Facts, Field, Receipt
@@ -103,3 +104,31 @@ async def test_nobody_goes_on_where_every_part_is_refused(counter: Counter, two:
         assert "next" not in {action.id for action in page.actions}
         counter.last("leave")
     assert not counter.filed("case")
+
+
+NO_PERMIT = ["permit_valid", "permit_long_enough", "permit_chip"]
+
+
+@pytest.mark.parametrize(
+    ("issued", "first", "wish", "going"),
+    [
+        (0, [], NO_PERMIT, ["E04", "E06"]),
+        (1, ["no_permit_before"], [], ["E06"]),
+        (1, ["no_permit_before"], ["permit_chip"], []),
+        (0, ["none_in_hand"], NO_PERMIT, []),
+    ],
+    ids=["first permit", "has one", "has a broken one", "one is being made"],
+)
+def test_an_endorsement_goes_with_a_first_permit_or_on_the_one_that_there_is(
+    counter: Counter, issued: int, first: list[str], wish: list[str], going: list[str]
+) -> None:
+    counter.visit.card, counter.visit.identity = LI, Identity("guide", "confirmed", guide_ref="guide-1")
+    whole = whole_of_bundle(counter.visit, counter.machine.catalogue.bundles["B07"], ("E04", "E06"))
+    for at, failed in enumerate((first, wish)):
+        if at not in whole.left_out:
+            whole.judge(at, {"hk_macao_permits_issued": issued}, failed)
+    assert [part.service.key for part in whole.going] == going
+    said = {part.service.key: _bundle(part).get("rests_on") for part in whole.going}
+    wanted = (whole.parts_of[0].case_id,) if "E04" in going else None
+    assert said.get("E06") == wanted
+    assert not said.get("E04")
