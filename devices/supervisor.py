@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 import traceback
@@ -16,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from devices.backoff import Backoff
 from devices.contract import Completed, Deadline, Driver, Permanent, TryAgain
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
 
@@ -90,7 +90,7 @@ class Supervisor:
     ) -> None:
         self.name = name
         self._make_driver, self._on_status, self._now = make_driver, on_status, now
-        self._backoff_base_s, self._backoff_cap_s = backoff_base_s, backoff_cap_s
+        self._backoff = Backoff(backoff_base_s, backoff_cap_s)
         self._changed = threading.Condition()
         self._waiting: deque[Ticket] = deque()
         self._current: Ticket | None = None
@@ -184,7 +184,6 @@ class Supervisor:
 
     def _work(self) -> None:
         driver: Driver | None = None
-        attempt = 0
         while not self._stopping:
             online_since, sound = math.inf, True
             try:
@@ -207,12 +206,13 @@ class Supervisor:
                 self._tear_down(driver)
             if self._anew:
                 self._down(DeviceState.STARTING, "", "")
-                driver, attempt = None, 0
+                driver = None
+                self._backoff.reset()
                 continue
             # Who kept up for a while starts over; who only came up to fail again is left alone longer and longer.
-            attempt = 0 if time.monotonic() - online_since > self._backoff_cap_s else attempt + 1
+            stood = time.monotonic() - online_since > self._backoff.cap_s
             driver = driver if sound else None
-            self._back_off(attempt)
+            self._rest(self._backoff.pause_s(stood=stood))
 
     def _begin_anew(self) -> None:
         with self._changed:
@@ -297,12 +297,9 @@ class Supervisor:
         except Exception as surprise:
             self._log_surprise(surprise)
 
-    def _back_off(self, attempt: int) -> None:
-        delay_s = min(self._backoff_cap_s, self._backoff_base_s * 2 ** min(max(0, attempt - 1), 16)) * random.uniform(
-            0.5, 1.0
-        )
+    def _rest(self, pause_s: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._anew, delay_s)
+            self._changed.wait_for(lambda: self._stopping or self._anew, pause_s)
 
     # -- the watchdog thread -------------------------------------------------------------------------------------
 

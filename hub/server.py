@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import psycopg
 import structlog
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -17,7 +16,6 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
-from procrastinate.exceptions import ConnectorException
 
 from hub import gap_alarm, parcels, question_log, stages, work
 from hub.api import catalogue, certificates, enrolments, health, heartbeats, messages, questions
@@ -34,6 +32,7 @@ from hub.keys import HubKeys
 from hub.payments import notices, upkeep
 from hub.payments.acquirer import Acquirer
 from hub.published import at_start
+from hub.standing import Round, go_round
 from kiosk.clock import Clock
 
 _log = structlog.get_logger()
@@ -43,12 +42,6 @@ ROUTES = [
     *(health.healthz, health.readyz, health.metrics, notices.notified),
     certificates.verify_certificate,
 ]
-_STALLED_EVERY_S = 30
-_GAPS_EVERY_S = 15
-_ORPHANS_EVERY_S = 600
-_CATALOGUE_EVERY_S = 5
-_PAYMENTS_EVERY_S = 2
-_STAGES_EVERY_S = 2
 
 
 @dataclass(frozen=True)
@@ -86,8 +79,7 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
-            beside = (_worker, _stalled, _gaps, _orphans, _catalogue, _payments, _stages)
-            work_tasks = [tasks.create_task(each(hub)) for each in beside]
+            work_tasks = [tasks.create_task(go_round(hub, each)) for each in _BESIDE]
             yield
             for task in work_tasks:
                 task.cancel()
@@ -129,61 +121,37 @@ async def _worker(hub: Hub) -> None:
 
 
 async def _stalled(hub: Hub) -> None:
-    while True:
-        try:
-            await work.resume_stalled(hub.jobs)
-        except ConnectorException as error:
-            _log.error("stalled_unknown", error=type(error).__name__)
-        await asyncio.sleep(_STALLED_EVERY_S)
+    await work.resume_stalled(hub.jobs)
 
 
 async def _gaps(hub: Hub) -> None:
-    while True:
-        try:
-            async with hub.pool.connection() as conn:
-                await gap_alarm.look(conn, hub.clock.now())
-                await question_log.forget_old(conn, hub.clock.now())
-        except psycopg.Error as error:
-            # The database may be away for a while; what is missing is still missing afterwards.
-            _log.error("gaps_unknown", error=type(error).__name__)
-        await asyncio.sleep(_GAPS_EVERY_S)
+    async with hub.pool.connection() as conn:
+        await gap_alarm.look(conn, hub.clock.now())
+        await question_log.forget_old(conn, hub.clock.now())
 
 
 async def _orphans(hub: Hub) -> None:
-    while True:
-        try:
-            async with hub.pool.connection() as conn:
-                if collected := await parcels.collect_orphans(conn):
-                    _log.warning("orphans_collected", count=collected)
-        except psycopg.Error as error:
-            _log.error("orphans_unknown", error=type(error).__name__)
-        await asyncio.sleep(_ORPHANS_EVERY_S)
+    async with hub.pool.connection() as conn:
+        if collected := await parcels.collect_orphans(conn):
+            _log.warning("orphans_collected", count=collected)
 
 
 async def _catalogue(hub: Hub) -> None:
-    while True:
-        try:
-            async with hub.pool.connection() as conn:
-                await hub.in_force.look(conn, hub.clock.today())
-        except psycopg.Error as error:
-            _log.error("catalogue_unknown", error=type(error).__name__)
-        await asyncio.sleep(_CATALOGUE_EVERY_S)
-
-
-async def _payments(hub: Hub) -> None:
-    while True:
-        try:
-            await upkeep.look(hub)
-        except psycopg.Error as error:
-            _log.error("payments_unknown", error=type(error).__name__)
-        await asyncio.sleep(_PAYMENTS_EVERY_S)
+    async with hub.pool.connection() as conn:
+        await hub.in_force.look(conn, hub.clock.today())
 
 
 async def _stages(hub: Hub) -> None:
-    while True:
-        try:
-            await stages.follow_all(hub)
-            await work.end_waiting(hub)
-        except psycopg.Error as error:
-            _log.error("stages_unknown", error=type(error).__name__)
-        await asyncio.sleep(_STAGES_EVERY_S)
+    await stages.follow_all(hub)
+    await work.end_waiting(hub)
+
+
+_BESIDE = (
+    Round("worker", _worker, every_s=2),
+    Round("stalled", _stalled, every_s=30),
+    Round("gaps", _gaps, every_s=15),
+    Round("orphans", _orphans, every_s=600),
+    Round("catalogue", _catalogue, every_s=5),
+    Round("payments", upkeep.look, every_s=2),
+    Round("stages", _stages, every_s=2),
+)

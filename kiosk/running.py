@@ -11,6 +11,7 @@ import trio
 from kiosk import doctor, orders, production, recovery
 from kiosk.logs import place_of
 from kiosk.machine import Machine
+from kiosk.standing import standing
 from kiosk.upkeep import Upkeep
 from kiosk.visits import Visits
 
@@ -43,14 +44,12 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
 
 
 def _start_what_runs_beside(machine: Machine, nursery: trio.Nursery) -> None:
-    if machine.vision:
-        nursery.start_soon(machine.vision.run)
     parts = (
         *(machine.timekeeper, machine.link, machine.forwarder, machine.watch, machine.payments),
         *(machine.catalogue_in_force, Upkeep(machine)),
     )
-    for part in parts:
-        nursery.start_soon(part.run)
+    for part in (*parts, machine.vision) if machine.vision else parts:
+        nursery.start_soon(standing, type(part).__name__, part.run, machine.alarm)
 
 
 async def _present(machine: Machine, *, task_status: Any) -> None:

@@ -152,8 +152,10 @@ class HubLink:
                 pause_s = HEARTBEAT_S if self.online or self.state in ANSWERING else PROBE_S
                 with trio.move_on_after(pause_s * self._rng.uniform(0.9, 1.0)):
                     await self._bell.wait()
-        finally:
+        except trio.Cancelled:
+            # Not after a surprise: then it is begun anew, with the same connections.
             await self.http.aclose()
+            raise
 
     async def ask(
         self, kind: str, payload: Any, *, decorates: bool = False, visit: VisitKey | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import structlog
 
+from devices.backoff import Backoff
 from devices.camera import status
 from devices.camera.driver import CameraSettings, OpenCvCamera
 from devices.camera.status import camera_status
@@ -38,7 +39,7 @@ class CameraThread(threading.Thread):
         self._forgetting = self._nobody_waits = False
         self._number, self._frame = 0, np.empty((0, 0, 3), np.uint8)
         self._frame_at = float("-inf")
-        self._backoff_s = BACKOFF_S[0]
+        self._backoff = Backoff(*BACKOFF_S)
         self.read_since: float | None = None
         self.status = DeviceStatus()
 
@@ -84,7 +85,7 @@ class CameraThread(threading.Thread):
         while True:
             try:
                 self._driver.setup()
-                self._backoff_s = BACKOFF_S[0]
+                self._backoff.reset()
                 self._serve()
             except TryAgain as fault:
                 self._lost(fault)
@@ -129,8 +130,7 @@ class CameraThread(threading.Thread):
         error = status.LOST if fault.error == status.ABSENT and seen else fault.error
         self._say(camera_status(error, fault.detail))
         self._wipe_pictures()
-        self._rest(self._backoff_s)
-        self._backoff_s = min(2 * self._backoff_s, BACKOFF_S[1])
+        self._rest(self._backoff.pause_s(stood=False))
 
     def _say(self, found: DeviceStatus) -> None:
         if not found.same_as(self.status):

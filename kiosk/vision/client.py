@@ -16,6 +16,7 @@ import msgspec
 import structlog
 import trio
 
+from devices.backoff import Backoff
 from devices.camera.driver import CameraSettings
 from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.clock import Clock
@@ -106,13 +107,12 @@ class VisionWorker:
         """Keep a worker alive until canceled."""
         self._segment = FrameSegment()
         self._stopped = trio.Event()
-        pause_s = BACKOFF_S[0]
+        backoff = Backoff(*BACKOFF_S)
         try:
             with trio.CancelScope() as self._scope:
                 task_status.started()
                 while True:
-                    was_ready = await self._live()
-                    pause_s = BACKOFF_S[0] if was_ready else min(2 * pause_s, BACKOFF_S[1])
+                    pause_s = backoff.pause_s(stood=await self._live())
                     self._publish(DeviceState.OFFLINE, WORKER_LOST, "the vision process ended and is started again")
                     log.warning("vision_worker_lost", again_in_s=pause_s)
                     await trio.sleep(pause_s)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +15,24 @@ import trio
 
 from devices.simulation import ControlClient
 from kiosk import config as configuration
+from kiosk import standing
 from kiosk.machine import Machine
 from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def parts_failed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What runs beside the visits is begun anew when it fails; in a test that is never passed over."""
+    failed: list[str] = []
+    log = standing.log
+    told = SimpleNamespace(error=lambda event, **said: (failed.append(str(said)), log.error(event, **said)))
+    monkeypatch.setattr(standing, "log", told)
+    yield failed
+    assert not failed, "a part of the machine failed"
 
 
 class Finger:
