@@ -27,18 +27,24 @@ def catalogue() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")
 @click.option("--suite", type=click.Choice(list(SUITES)), default=DEFAULT, show_default=True, help="Of its signature.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="Of a city's overlay: the catalogue under it (default: the shipped).",
+)
 @DSN
 @BY
 @TODAY
-def publish(folder: Path, keys: Path, suite: str, dsn: str, by: str, clock: Clock) -> None:
+def publish(folder: Path, keys: Path, suite: str, base: Path | None, dsn: str, by: str, clock: Clock) -> None:
     """Let departments judge by FOLDER and machines fetch it, from now on and without a restart.
 
     It must be signed with a key of this hub (kiosk catalogue sign) and have no mistakes (kiosk catalogue check).
+    Of a city's overlay, what it makes of the catalogue under it comes into force, as one.
     """
     try:
         hub_keys = load_keys(keys)
         known = [hub_keys.verify_key(suite), *hub_keys.former_verify_keys(suite)]
-        version = at_database(dsn, lambda conn: published.publish(conn, folder, {suite: known}, clock.now(), by))
+        version = at_database(dsn, lambda conn: published.publish(conn, folder, {suite: known}, clock.now(), by, base))
     except (OSError, CatalogueError, InvalidMessage) as error:
         raise click.ClickException(f"{error}".strip()) from error
     click.echo(f"catalogue {version} is in force")

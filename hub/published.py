@@ -24,6 +24,7 @@ from kiosk.catalogue.check import require_clean
 from kiosk.catalogue.kinds import any_kind
 from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped, version_of
 from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.overlay import holds_overlay
 from kiosk.catalogue.signing import Signed, is_older, read_signed
 from kiosk.clock import local
 
@@ -131,15 +132,24 @@ def _judged(number: int, folder: Path, files: Mapping[str, bytes], today: date, 
 
 
 async def publish(
-    conn: AsyncConnection, folder: Path, verify_keys: Mapping[str, Sequence[str]], at: datetime, by: str
+    conn: AsyncConnection,
+    folder: Path,
+    verify_keys: Mapping[str, Sequence[str]],
+    at: datetime,
+    by: str,
+    base: Path | None = None,
 ) -> str:
     """Puts a signed folder into force for machines and departments; its version. Raises CatalogueError, CannotBe.
 
     ``verify_keys``: the hub's public keys by suite: any of them may have signed it. The same catalogue again changes
-    nothing; an older one is taken when it was signed to take the place of the present one.
+    nothing; an older one is taken when it was signed to take the place of the present one. Of a city's overlay, what it
+    makes of ``base`` (the catalogue that came with the program) comes into force, and is kept as one.
     """
     today = local(at).date()
-    fresh = read_signed(folder, verify_keys, any_kind, today)
+    if holds_overlay(folder):
+        fresh = read_signed(base or shipped(), verify_keys, any_kind, today, overlay=folder)
+    else:
+        fresh = read_signed(folder, verify_keys, any_kind, today)
     if unknown := next(_asks_too_much(fresh.catalogue), ""):
         raise CannotBe(f"{folder}: {unknown}")
     await conn.execute("lock table published_catalogue in exclusive mode")

@@ -78,7 +78,7 @@ class CatalogueConfig(Section, frozen=True, kw_only=True):
     path: str = ""
     """Folder of the catalogue; empty = the one that comes with the program."""
     overlay: str = ""
-    """Folder of a city overlay; empty = none. Refused: a city has its own signed copy of the whole catalogue (path)."""
+    """Folder of a city's overlay, signed too: only what is otherwise there than in `path`; empty = none."""
 
 
 class VisionConfig(Section, frozen=True, kw_only=True):
@@ -234,11 +234,6 @@ def _problems(config: Config) -> list[str]:
             found.append(
                 f"[hub] {name}: not a key of suite {config.hub.suite}; copy it from kiosk enrol or from the hub"
             )
-    if config.catalogue.overlay:
-        found.append(
-            "[catalogue] overlay: this version reads no overlay, so nothing in it would hold; put what the city has "
-            "otherwise into its own signed copy of the catalogue ([catalogue] path) and remove the key"
-        )
     if config.hub.carrier != "https" and not config.hub.folder:
         found.append("[hub] folder: missing; the file carrier needs a folder")
     if config.screen.idle_timeout_s < 2:

@@ -1,7 +1,7 @@
 """The machine's catalogue: as the city has signed it, none older than this machine has had, and as it is today.
 
-It comes from the folder of ``[catalogue] path``, from the hub (``GET /v1/catalogue``, kept in the store), or with the
-program. Whoever is being served goes on with what they began with.
+It comes from the folders of ``[catalogue] path`` and ``overlay``, from the hub (``GET /v1/catalogue``, kept in the
+store), or with the program. Whoever is being served goes on with what they began with.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import msgspec
 import structlog
 import trio
 
-from kiosk.catalogue.check import require_clean
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped
+from kiosk.catalogue.loader import MANIFEST, CatalogueError, shipped
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import Signed, is_older, judged, read_signed, require_not_older
 from kiosk.clock import Clock
@@ -135,18 +134,16 @@ class CatalogueInForce:
         own, fetched = self._of_folder(), self._kept()
         if fetched and _follows(fetched, own.catalogue.version):
             return fetched
-        if self._config.catalogue.path:
+        if self._config.catalogue.path or self._config.catalogue.overlay:
             require_not_older(own.folder, own, newest)
             if own.catalogue.version != newest:
                 self._values.put(_NAMESPACE, _VERSION, own.catalogue.version.encode())
         return own
 
     def _of_folder(self) -> Signed:
-        if path := self._config.catalogue.path:
-            return read_signed(Path(path), self._trusted(), day=self._day)
-        folder, files = shipped(), read_folder(shipped())
-        require_clean(folder, files, day=self._day)
-        return Signed(parse(folder, files, day=self._day), files, "", folder)
+        path, overlay = self._config.catalogue.path, self._config.catalogue.overlay
+        folder = Path(path) if path else shipped()
+        return read_signed(folder, self._trusted(), day=self._day, overlay=Path(overlay) if overlay else None)
 
     def _kept(self) -> Signed | None:
         """What the hub gave before; None where it is no longer to be believed."""

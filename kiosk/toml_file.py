@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from kiosk.messages.ours import NotOurs, read_ours
 LIMIT_BYTES = 1024 * 1024
 _MOST_KEPT = 2048
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_NEXT = "\n    "
 _WINDOWS = "in the editor choose UTF-8 when saving"
 # The parser needs the cube of a dotted key's parts: 8,000 of them are 16 KB and 8 s. A key does not go over a line's
 # end; which dots are those of a key is not asked, for quotes can be made to hide them.
@@ -100,3 +104,33 @@ def _is_gb18030(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def as_toml(tables: Mapping[str, Any]) -> bytes:
+    """Tables as ``parse_toml`` gives them, written again."""
+    return "".join(_section(tables, "")).encode()
+
+
+def _section(table: Mapping[str, Any], heading: str) -> Iterator[str]:
+    yield f"[{heading}]\n" if heading else ""
+    yield from (f"{_quoted(key)} = {_written(each)}\n" for key, each in table.items() if not isinstance(each, dict))
+    for key, each in table.items():
+        if isinstance(each, dict):
+            yield from _section(each, f"{heading}.{_quoted(key)}".removeprefix("."))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_quoted(key)} = {_written(each)}' for key, each in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{','.join(f'{_NEXT}{_written(each)}' for each in value)}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    # What JSON escapes, TOML escapes so too; a DEL, which JSON leaves alone, stands in no TOML string.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from kiosk.catalogue import loader
+from kiosk.catalogue.overlay import OVERLAY
 from kiosk.catalogue.signing import sign_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,4 +40,13 @@ def write(path: Path, text: str) -> None:
 def signed(folder: Path, private_key: str, instead_of: str = "") -> Path:
     """The same, signed as it is now."""
     sign_folder(folder, private_key, instead_of=instead_of)
+    return folder
+
+
+def city(folder: Path, version: str = "3", base: str = "2027.01", **files: str) -> Path:
+    """A city's overlay; ``files`` as in ``copied``."""
+    folder.mkdir()
+    write(folder / OVERLAY, f'version = "{version}"\nfor = "{base}"\n')
+    for name, text in files.items():
+        write(folder / f"{name.replace('__', '/')}.toml", text)
     return folder

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """Where something was written."""
+
+    file: str
+    path: Path = ()
+
+    def below(self, *more: str | int) -> Place:
+        """A place inside."""
+        return Place(self.file, (*self.path, *more))
+
+
+class Hint(NamedTuple):
+    """What an entry of a city is called that the catalogue does not have, and all that it may have been meant to be."""
+
+    called: str
+    known: tuple[str, ...]
+
+
+class Origin(NamedTuple):
+    """Where each thing of a file was written: in the ``raws`` of the catalogue's file, or of the city's ``own``.
+
+    ``added``: the entries that the catalogue does not have.
+    """
+
+    places: Mapping[Path, Place]
+    raws: Mapping[str, bytes]
+    own: str
+    added: Mapping[Path, Hint] = {}
+
+    def of(self, path: Path) -> Place:
+        """The place of a field, or of the nearest thing around it that was written anywhere."""
+        for length in range(len(path), 0, -1):
+            if found := self.places.get(path[:length]):
+                return found.below(*path[length:])
+        return self.places[()].below(*path)
 
 
 class Finding(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from kiosk.catalogue.finding import Path, one_of
+from kiosk.catalogue.finding import Path, Place, one_of
 
 FOLDER = "parts"
 TEXTS = "texts"
@@ -22,17 +22,6 @@ USE = "use"
 _MOST_TABLES = 5000
 
 Name = tuple[str, str]
-
-
-class Place(NamedTuple):
-    """Where a table was written."""
-
-    file: str
-    path: Path = ()
-
-    def below(self, *more: str | int) -> Place:
-        """A place inside."""
-        return Place(self.file, (*self.path, *more))
 
 
 class Trouble(NamedTuple):

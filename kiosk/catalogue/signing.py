@@ -12,22 +12,34 @@ import msgspec
 
 from kiosk.catalogue.check import require_clean
 from kiosk.catalogue.kinds import TypeOf, spec_type
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, Manifest, digests_of, parse, read_folder
+from kiosk.catalogue.loader import (
+    MANIFEST,
+    CatalogueError,
+    Manifest,
+    digests_of,
+    parse,
+    read_folder,
+    shipped,
+    version_of,
+)
 from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.overlay import OVERLAY, clean_files, clean_together, is_overlay
 from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode
 from kiosk.messages.foreign import OpenFolder
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT
 
 
-def sign_folder(folder: Path, private_key: str, suite: str = DEFAULT, *, instead_of: str = "") -> None:
+def sign_folder(
+    folder: Path, private_key: str, suite: str = DEFAULT, *, instead_of: str = "", base: Path | None = None
+) -> None:
     """Write the manifest beside the files it lists. Raises CatalogueError for a catalogue with mistakes.
 
-    ``instead_of``: the newer version that machines are to give up.
+    ``instead_of``: the newer version that machines are to give up. ``base``: what an overlay was written for.
     """
-    files = read_folder(folder)
-    require_clean(folder, files)
-    signed = manifest_of(parse(folder, files).version, files, private_key, suite, instead_of)
+    own = read_folder(folder)
+    version = version_of(clean_files(folder, own, base))
+    signed = manifest_of(_own_version(version, own), own, private_key, suite, instead_of)
     manifest = msgspec.json.format(msgspec.json.encode(signed))
     with OpenFolder.at(folder) as there:
         there.write(MANIFEST, [manifest], mode=0o644)
@@ -59,12 +71,32 @@ def read_signed(
     verify_keys: Mapping[str, str | Sequence[str]],
     type_of: TypeOf = spec_type,
     day: date | None = None,
+    overlay: Path | None = None,
 ) -> Signed:
     """The catalogue of a folder, as one of these keys (public, by suite) has signed it, on ``day`` (today).
 
-    ``type_of`` as in ``loader.load``. Raises CatalogueError naming the first difference, or the first mistake.
+    ``type_of`` as in ``loader.load``. ``overlay``: a city's folder, signed too, whose differences are put in. What
+    comes with the program needs no signature. Raises CatalogueError naming the first difference or mistake.
     """
-    return judged(folder, read_folder(folder, private=True), verify_keys, type_of, day)
+    files = read_folder(folder, private=True)
+    manifest = _as_signed(folder, files, verify_keys) if folder != shipped() else None
+    if overlay is None:
+        require_clean(folder, files, type_of, day)
+        return _signed(folder, files, manifest, type_of, day)
+    own = read_folder(overlay, private=True)
+    if not is_overlay(own):
+        raise CatalogueError(f"{overlay}: no {OVERLAY} in it; name the folder of a city's overlay")
+    of_city = _as_signed(overlay, own, verify_keys)
+    both = clean_together(folder, files, overlay, own, type_of, day)
+    if of_city.version != _own_version(version_of(both), own):
+        raise CatalogueError(f"{overlay / MANIFEST}: signed as version {of_city.version}; fetch the overlay again")
+    instead_of = of_city.instead_of or (manifest.instead_of if manifest else "")
+    return Signed(parse(overlay, both, type_of, day), both, instead_of, overlay)
+
+
+def _own_version(version: str, own: Mapping[str, bytes]) -> str:
+    """Of ``2027.01+3`` what a folder itself is signed as."""
+    return version.rpartition("+")[2] if is_overlay(own) else version
 
 
 def judged(
@@ -75,16 +107,28 @@ def judged(
     day: date | None = None,
 ) -> Signed:
     """The same of files with their manifest, wherever they come from; ``folder`` names them. Raises CatalogueError."""
+    manifest = _as_signed(folder, files, verify_keys)
+    require_clean(folder, files, type_of, day)
+    return _signed(folder, files, manifest, type_of, day)
+
+
+def _as_signed(folder: Path, files: Mapping[str, bytes], verify_keys: Mapping[str, str | Sequence[str]]) -> Manifest:
+    """The manifest of files that are what it says. Raises CatalogueError."""
     manifest = _manifest(folder, files, verify_keys)
     found = digests_of(files)
     for name in sorted(found.keys() | manifest.files.keys()):
         if found.get(name) != manifest.files.get(name):
             raise CatalogueError(f"{folder / name}: altered since it was signed; fetch the catalogue again")
-    require_clean(folder, files, type_of, day)
+    return manifest
+
+
+def _signed(
+    folder: Path, files: Mapping[str, bytes], manifest: Manifest | None, type_of: TypeOf, day: date | None
+) -> Signed:
     catalogue = parse(folder, files, type_of, day)
-    if catalogue.version != manifest.version:
+    if manifest and catalogue.version != manifest.version:
         raise CatalogueError(f"{folder / MANIFEST}: signed as version {manifest.version}; fetch the catalogue again")
-    return Signed(catalogue, files, manifest.instead_of, folder)
+    return Signed(catalogue, files, manifest.instead_of if manifest else "", folder)
 
 
 def require_signed(
@@ -113,8 +157,8 @@ def require_not_older(folder: Path, signed: Signed, newest: str) -> None:
 
 
 def is_older(version: str, than: str) -> bool:
-    """By the numbers and words in them: 2027.9 is older than 2027.10."""
-    return _parts(version) < _parts(than)
+    """By the numbers and words in them, a city's after the catalogue's own: 2027.9 is older than 2027.10+1."""
+    return [_parts(each) for each in version.split("+")] < [_parts(each) for each in than.split("+")]
 
 
 def _parts(version: str) -> list[tuple[int, int, str]]:

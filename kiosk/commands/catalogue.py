@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,8 +12,10 @@ from kiosk.catalogue import export as exported
 from kiosk.catalogue import loader
 from kiosk.catalogue.check import faults
 from kiosk.catalogue.compare import differences
+from kiosk.catalogue.finding import Fault
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.overlay import clean_files, holds_overlay, is_overlay, overlaid
 from kiosk.commands.common import failed, print_table
 from kiosk.journey.table import HEAD, row
 from kiosk.messages.foreign import Refused
@@ -29,16 +32,25 @@ def catalogue() -> None:
     """Services as data."""
 
 
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path), required=False)
+_BASE = click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="Of a city's overlay: the catalogue under it (default: the shipped).",
+)
+
+
 @catalogue.command()
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
-def check(folder: Path | None) -> None:
-    """Name every mistake of FOLDER (the shipped catalogue by default) with its file, line, field and fix."""
+@_FOLDER
+@_BASE
+def check(folder: Path | None, base: Path | None) -> None:
+    """Name every mistake of FOLDER (the shipped catalogue by default) with its file, line, field and fix.
+
+    Of a city's overlay: of what it makes of the catalogue under it.
+    """
     folder = folder or loader.shipped()
-    try:
-        files = loader.read_folder(folder)
-    except CatalogueError as error:
-        failed(str(error))
-    if wrong := faults(files):
+    files, wrong = _judged(folder, base)
+    if wrong:
         click.echo("\n".join(map(str, wrong)))
         failed(f"{folder}: {len(wrong)} to mend; then check again")
     found = loader.parse(folder, files)
@@ -46,25 +58,29 @@ def check(folder: Path | None) -> None:
 
 
 @catalogue.command(name="list")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
-def list_(folder: Path | None) -> None:
+@_FOLDER
+@_BASE
+def list_(folder: Path | None, base: Path | None) -> None:
     """Every service with its line and offline class."""
-    found = _loaded(folder)
+    found = _loaded(folder, base)
     rows = [[s.key, s.line, s.name.zh, s.name.en, s.offline, len(s.checks)] for s in found.services.values()]
     print_table(f"catalogue {found.version}", ["key", "line", "name", "in English", "offline", "checks"], rows)
 
 
 @catalogue.command()
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@_FOLDER
+@_BASE
 @click.option("--json", "as_json", is_flag=True, help="The whole catalogue as one JSON object, to standard output.")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="Folder for the list (CSV) and the guides (PDF).")
 @click.option("--only", multiple=True, metavar="KEY", help="Guides of these services only.")
-def export(folder: Path | None, target: Path | None, only: tuple[str, ...], *, as_json: bool) -> None:
+def export(
+    folder: Path | None, base: Path | None, target: Path | None, only: tuple[str, ...], *, as_json: bool
+) -> None:
     """Write the list of services as CSV, and with --to a guide of each as PDF besides.
 
     Without an option the CSV goes to standard output. One version gives the same bytes everywhere.
     """
-    found = _loaded(folder)
+    found = _loaded(folder, base)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -89,9 +105,13 @@ def export(folder: Path | None, target: Path | None, only: tuple[str, ...], *, a
 @catalogue.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path), required=False)
-def diff(before: Path, after: Path | None) -> None:
-    """What differs between two catalogues (AFTER: the shipped one by default), service by service."""
-    old, new = _loaded(before), _loaded(after)
+@_BASE
+def diff(before: Path, after: Path | None, base: Path | None) -> None:
+    """What differs between two catalogues (AFTER: the shipped one by default), service by service.
+
+    Either may be a city's overlay.
+    """
+    old, new = _loaded(before, base), _loaded(after, base)
     lines = list(differences(old, new))
     click.echo("\n".join(lines) if lines else "no difference")
 
@@ -107,8 +127,12 @@ def diff(before: Path, after: Path | None) -> None:
 )
 @click.option("--suite", type=click.Choice(list(SUITES)), default=DEFAULT, show_default=True, help="Of the machines.")
 @click.option("--instead-of", default="", metavar="VERSION", help="Going back: machines give up this newer version.")
-def sign(folder: Path, key_file: Path, instead_of: str, suite: str) -> None:
-    """Write FOLDER/manifest.json: version, digest of every file, signature."""
+@_BASE
+def sign(folder: Path, key_file: Path, instead_of: str, suite: str, base: Path | None) -> None:
+    """Write FOLDER/manifest.json: version, digest of every file, signature.
+
+    A city's overlay is signed by itself, and only when it fits the catalogue under it.
+    """
     from kiosk.catalogue.signing import sign_folder
 
     try:
@@ -116,7 +140,7 @@ def sign(folder: Path, key_file: Path, instead_of: str, suite: str) -> None:
     except Refused as error:
         failed(f"{key_file}: {error}; name the file that holds the city's key")
     try:
-        sign_folder(folder, key, suite, instead_of=instead_of)
+        sign_folder(folder, key, suite, instead_of=instead_of, base=base)
     except CatalogueError as error:
         failed(str(error))
     except ValueError:
@@ -141,8 +165,24 @@ def _toil_row(row: Toil) -> list[object]:
     return [row.key, row.name.zh, *row.effort]
 
 
-def _loaded(folder: Path | None) -> Catalogue:
+def _loaded(folder: Path | None, base: Path | None = None) -> Catalogue:
+    folder = folder or loader.shipped()
     try:
-        return loader.load(folder)
+        if not holds_overlay(folder):
+            return loader.load(folder)
+        return loader.parse(folder, clean_files(folder, loader.read_folder(folder), base))
     except CatalogueError as error:
         failed(str(error))
+
+
+def _judged(folder: Path, base: Path | None) -> tuple[Mapping[str, bytes], list[Fault]]:
+    """The files of a catalogue, or of an overlay and what is under it, and every mistake of theirs."""
+    try:
+        files = loader.read_folder(folder)
+        if not is_overlay(files):
+            return files, faults(files)
+        base = base or loader.shipped()
+        both = overlaid(base, loader.read_folder(base), folder, files)
+    except CatalogueError as error:
+        failed(str(error))
+    return both.files, both.faults or faults(both.files, origins=both.origins)

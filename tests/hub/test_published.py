@@ -15,9 +15,10 @@ import pytest
 from hub.published import InForce, Published
 from kiosk.catalogue.kinds import any_kind
 from kiosk.catalogue.loader import parse, read_folder
+from kiosk.catalogue.signing import sign_folder
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key, verify
-from tests.catalogues import copied, example, signed, write
+from tests.catalogues import city, copied, example, signed, write
 from tests.hub.fixtures import ROOT, Machine, RunningHub
 from tests.waiting import HANG_S, eventually
 
@@ -151,13 +152,31 @@ def test_one_with_mistakes_and_one_that_this_hubs_departments_cannot_carry_out_a
     assert "not licence_ended; install it first" in told
 
 
+def test_what_a_city_has_otherwise_is_judged_by_and_served_as_one(
+    hub: RunningHub, machine: Machine, tmp_path: Path
+) -> None:
+    base = signed(copied(tmp_path / "base", "2027.02", traffic__T90=example()), own_key(hub))
+    own = city(tmp_path / "own", "1", "2027.02", traffic__T90='[[checks]]\nid = "licence_free"\nvalue = ["overdue"]')
+    sign_folder(own, own_key(hub), base=base)
+    assert "for: was written for '2027.02', and" in refused(publish(hub, own)), "not for the shipped one"
+    done = command(hub, "publish", str(own), "--base", str(base), "--by", "chief")
+    assert (done.returncode, done.stdout) == (0, "catalogue 2027.02+1 is in force\n"), done.stderr
+    in_force(machine, "2027.02+1")
+    assert "overlay.toml" not in served(machine)["files"], "a machine needs to know of no overlay"
+    machine.file_case("wang", "T90", "T90-city", version="2027.02+1")
+    machine.wait_for("T90-city", "not_accepted")
+    assert machine.case("T90-city").states[-1].reasons == ["licence_free"]
+    machine.file_case("sun", "T90", "T90-before-the-citys", version="2027.02")
+    machine.wait_for("T90-before-the-citys", "accepted")
+
+
 def test_a_hub_that_starts_anew_has_it_and_its_list_says_who_published_when(hub: RunningHub, machine: Machine) -> None:
     assert hub.stop() == 0
     hub.start(int(hub.url.rpartition(":")[2]))
-    assert served(machine)["manifest"]["version"] == "2027.02"
+    assert served(machine)["manifest"]["version"] == "2027.02+1"
     done = command(hub, "list", "--json", keys=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count('"by":"chief"') == 3
+    assert done.stdout.count('"by":"chief"') == 4
     events = hub.sql("select actor, data->>'before', data->>'version' from event where kind = 'catalogue_published'")
     assert events[0] == ("supervisor:chief", "2027.01", "2027.02")
     assert "2027.02" in command(hub, "list", keys=False).stdout
@@ -176,4 +195,4 @@ def test_a_hub_does_not_start_with_one_that_has_mistakes_and_says_so_in_one_line
     told = refused(done)
     assert "published catalogue/traffic/T90.toml:1: " in told
     assert "more: kiosk catalogue check" in told
-    assert served(machine)["manifest"]["version"] == "2027.02", "a hub that runs goes on with what it has"
+    assert served(machine)["manifest"]["version"] == "2027.02+1", "a hub that runs goes on with what it has"

@@ -20,7 +20,7 @@ from kiosk.machine import Machine
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key
 from kiosk.newest_catalogue import ASK_S
-from tests.catalogues import copied, signed, write
+from tests.catalogues import city, copied, signed, write
 from tests.kiosk.conftest import Finger, accepted
 
 CITY = new_sign_key()
@@ -33,14 +33,15 @@ class Hall:
 
     def __init__(self, config_file: Callable[..., Path], finger: Finger, folder: Path) -> None:
         self.passed = timedelta()
-        self._make, self._finger, self._folder = config_file, finger, folder
+        self._make, self._finger = config_file, finger
+        self.catalogue = {"path": str(folder)}
         self.alarms: list[tuple[str, str]] = []
 
     def passed_s(self) -> float:
         return self.passed.total_seconds()
 
     def start(self) -> Machine:
-        path = self._make(catalogue={"path": str(self._folder)}, hub={"verify_key": CITY.public})
+        path = self._make(catalogue=self.catalogue, hub={"verify_key": CITY.public})
         clock = Clock(wall=lambda: EVENING + self.passed, ticks=self.passed_s)
         clock.monotonic = self.passed_s
         self.machine = Machine(configuration.load(path), self._finger, clock=clock)
@@ -117,6 +118,17 @@ async def test_between_visits_the_new_day_comes_by_itself(hall: Hall) -> None:
     machine.catalogue_in_force.take()
     assert "C03" in machine.catalogue.services
     assert machine.catalogue.version == "2027.02", "the same version"
+
+
+async def test_what_a_city_has_otherwise_is_in_force_on_its_days(hall: Hall, tmp_path: Path) -> None:
+    own = city(tmp_path / "own", traffic__T01="phone = '0991'", common__C01="valid_from = 2027-07-01")
+    hall.catalogue = {"overlay": str(signed(own, CITY.private))}
+    machine = hall.start()
+    assert (machine.catalogue.version, machine.catalogue.services["T01"].phone) == ("2027.01+3", "0991")
+    assert "C01" not in machine.catalogue.services
+    hall.passed += timedelta(minutes=2)
+    assert await hall.look() == "2027.01+3"
+    assert "C01" in machine.catalogue.services
 
 
 async def test_a_newer_one_of_the_hubs_is_taken_and_still_there_after_a_restart(hall: Hall, tmp_path: Path) -> None:

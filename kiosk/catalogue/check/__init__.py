@@ -6,14 +6,14 @@ A machine and a hub start with no other: a mistake is found by its author, not b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from kiosk.catalogue.check.files import File, Judge
 from kiosk.catalogue.check.services import Around, icon_findings
 from kiosk.catalogue.check.texts import text_findings
-from kiosk.catalogue.finding import Fault, Finding, one_of
+from kiosk.catalogue.finding import Fault, Finding, Origin, one_of
 from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import (
     BUNDLES,
@@ -32,6 +32,7 @@ from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Servic
 from kiosk.clock import today_here
 from kiosk.text import Text
 
+_AS_THEY_ARE: Mapping[str, Origin] = {}
 _LIGHTEST = 0.13
 """Relative luminance (WCAG 2.2): white words, and pale ones of second rank, stand out 4.5 : 1 on a line's colour."""
 
@@ -45,16 +46,25 @@ class Head(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def require_clean(
-    folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type, day: date | None = None
+    folder: Path,
+    files: Mapping[str, bytes],
+    type_of: TypeOf = spec_type,
+    day: date | None = None,
+    origins: Mapping[str, Origin] = _AS_THEY_ARE,
 ) -> None:
     """Refuses a catalogue with mistakes: one line that names the first. Raises CatalogueError.
 
-    ``type_of`` as in ``loader.load``: a hub, which has no step kinds, leaves their own data to who signs.
+    ``type_of`` as in ``loader.load``: a hub, which has no step kinds, leaves their own data to who signs. ``origins``
+    as in ``faults``.
     """
-    found = faults(files, type_of, day)
+    refuse(folder, faults(files, type_of, day, origins), is_named=bool(origins))
+
+
+def refuse(folder: Path, found: Sequence[Fault], *, is_named: bool = False) -> None:
+    """Raises CatalogueError when there are mistakes. ``is_named``: their files are named with their folders."""
     if found:
         more = f" (and {len(found) - 1} more: kiosk catalogue check {folder})" if len(found) > 1 else ""
-        raise CatalogueError(f"{folder}/{found[0]}{more}")
+        raise CatalogueError(f"{'' if is_named else f'{folder}/'}{found[0]}{more}")
 
 
 def load_clean(folder: Path, day: date | None = None) -> Catalogue:
@@ -64,21 +74,25 @@ def load_clean(folder: Path, day: date | None = None) -> Catalogue:
     return parse(folder, files, day=day)
 
 
-def faults(files: Mapping[str, bytes], type_of: TypeOf = spec_type, day: date | None = None) -> list[Fault]:
+def faults(
+    files: Mapping[str, bytes],
+    type_of: TypeOf = spec_type,
+    day: date | None = None,
+    origins: Mapping[str, Origin] = _AS_THEY_ARE,
+) -> list[Fault]:
     """What is wrong in a catalogue's files, by file and line: as they are on ``day`` (today) and on each later one.
 
-    A catalogue without mistakes today has none tomorrow.
+    A catalogue without mistakes today has none tomorrow. ``origins``: where they were written, when not in these files.
     """
-    own = {name: raw for name, raw in files.items() if name != MANIFEST}
-    return sorted(_faults(own, type_of, day or today_here()))
+    opened = {name: File(name, raw, origins.get(name)) for name, raw in files.items() if name != MANIFEST}
+    return sorted(_faults(opened, type_of, day or today_here()))
 
 
-def _faults(files: Mapping[str, bytes], type_of: TypeOf, day: date) -> Iterator[Fault]:
-    opened = {name: File(name, raw) for name, raw in files.items()}
+def _faults(opened: Mapping[str, File], type_of: TypeOf, day: date) -> Iterator[Fault]:
     heads = {HEAD: Head, LINES: dict[str, Line], DEPARTMENTS: dict[str, KnownDepartment]}
     for name in heads.keys() - opened.keys():
         yield Fault(name, 1, "", "no such file", "copy it from the catalogue that comes with the program")
-    head, lines, departments = (opened[name].read(kind) if name in files else None for name, kind in heads.items())
+    head, lines, departments = (opened[name].read(kind) if name in opened else None for name, kind in heads.items())
     around = Around(lines or {}, departments or {})
     judge = Judge(opened, type_of, day)
     is_known = lines is not None and departments is not None

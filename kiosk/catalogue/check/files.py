@@ -15,10 +15,10 @@ from kiosk.catalogue import parts
 from kiosk.catalogue.check.bundles import bundle_findings
 from kiosk.catalogue.check.places import Places
 from kiosk.catalogue.check.services import Around, service_findings
-from kiosk.catalogue.check.shape import known_type, service_shape, shape, without
+from kiosk.catalogue.check.shape import MISSING, known_type, service_shape, shape, without
 from kiosk.catalogue.check.steps import step_findings
 from kiosk.catalogue.check.texts import text_findings
-from kiosk.catalogue.finding import Fault, Finding, Path, field_of
+from kiosk.catalogue.finding import Fault, Finding, Origin, Path, Place, field_of, one_of
 from kiosk.catalogue.kinds import TypeOf, service_of
 from kiosk.catalogue.loader import folder_of
 from kiosk.catalogue.model import Bundle, KnownFact, Service
@@ -27,14 +27,14 @@ from kiosk.toml_file import TomlTrouble, tables_of
 
 
 class File:
-    """One file: its tables, and what is said of them."""
+    """One file: its tables, and what is said of them. ``origin``: where they were written, when not in it."""
 
-    def __init__(self, name: str, raw: bytes) -> None:
+    def __init__(self, name: str, raw: bytes, origin: Origin | None = None) -> None:
         self.name = name
+        self._origin = origin or Origin({(): Place(name)}, {name: raw}, name)
         self.table: dict[str, Any] = {}
         self.found: list[Fault] = []
-        self._raw = raw
-        self._places: Places | None = None
+        self._places: dict[str, Places] = {}
         self.is_readable = True
         """It is TOML at all."""
         try:
@@ -44,11 +44,28 @@ class File:
 
     def say(self, *findings: Finding) -> None:
         """Each with its line."""
-        if findings and self._places is None:
-            self._places = Places(self._raw.decode("utf-8-sig"))
-        for path, what, fix in findings:
-            line = self._places.line(path) if self._places else 1
-            self.found.append(Fault(self.name, line, field_of(path), what, fix))
+        for finding in findings:
+            file, path = self._origin.of(finding.path)
+            _, what, fix = self._hinted(finding)
+            line = self._places_in(file).line(path) if self.is_readable else 1
+            self.found.append(Fault(file, line, field_of(path), what, fix))
+
+    def _hinted(self, finding: Finding) -> Finding:
+        """Who adds half an entry meant to change one that has another name."""
+        hint = self._origin.added.get(finding.path[:-1])
+        if hint is None or finding.what != MISSING:
+            return finding
+        what = f"{MISSING}, and there is no {hint.called!r} to take it from"
+        return finding._replace(what=what, fix=f"{one_of(hint.known, hint.called)}; or add it")
+
+    def is_own(self, path: Path) -> bool:
+        """Whether this was written in the file itself, or by the city whose overlay it comes of."""
+        return self._origin.of(path).file == self._origin.own
+
+    def _places_in(self, file: str) -> Places:
+        if file not in self._places:
+            self._places[file] = Places(self._origin.raws[file].decode("utf-8-sig"))
+        return self._places[file]
 
     def read(self, kind: Any) -> Any:
         """The file as its type, as far as it can be; None when it cannot."""
@@ -64,7 +81,7 @@ class File:
     def _unreadable(self, trouble: str) -> None:
         line = re.search(r"line (\d+)", trouble)
         what, _, fix = trouble.rpartition("; ")
-        self.is_readable, self._places = False, Places("")
+        self.is_readable = False
         self.found.append(Fault(self.name, int(line[1]) if line else 1, "", what or fix, fix))
 
 
@@ -123,7 +140,8 @@ class Judge:
         for place, what, fix in self._parts.troubles:
             self._opened[place.file].say(Finding(place.path, what, fix))
         for name, place in self._parts.places.items():
-            if name not in self._used:
+            # What a city no longer uses of the catalogue's parts may stay there.
+            if name not in self._used and self._opened[place.file].is_own(place.path):
                 self._opened[place.file].say(Finding(place.path, "is used by nothing", "use it, or remove it"))
 
     def _days(self, name: str) -> Iterator[tuple[date, Unfolded]]:

@@ -16,6 +16,7 @@ from kiosk.catalogue.model import Service, StepSpec
 
 _UNIONS = (Union, types.UnionType)
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
+MISSING = "missing"
 _A_DATE = "a date like 2027-03-01"
 
 
@@ -81,7 +82,7 @@ def _table(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Findi
         yield Finding((*path, name), "unknown key", f"remove it, or {one_of(fields, name)}")
     for name in _required(kind):
         if name not in value:
-            yield Finding((*path, name), "missing", "add it")
+            yield Finding((*path, name), MISSING, "add it")
     for name in value.keys() & fields.keys():
         yield from shape(value[name], fields[name].type, (*path, name))
 

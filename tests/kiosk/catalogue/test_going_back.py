@@ -14,7 +14,7 @@ from kiosk.catalogue import loader
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.signing import is_older, require_signed, sign_folder
 from kiosk.cli import main
-from kiosk.config import ConfigError, load
+from kiosk.config import load
 from kiosk.machine import Machine
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key, sign
@@ -91,6 +91,7 @@ def test_the_version_that_counts_is_that_of_the_files(version: Callable[..., Pat
     ("older", "newer"),
     [
         *(("2027.1", "2027.2"), ("2027.9", "2027.10"), ("2027.01", "2027.02"), ("2026.12", "2027.01")),
+        *(("2027.01", "2027.01+1"), ("2027.01+9", "2027.01+10"), ("2027.01+9", "2027.01.1"), ("2027.01+9", "2027.02")),
         *(("2027.01", "2027.01.1"), ("v9", "v10"), ("2027-01", "2027-02"), ("1", "2")),
     ],
 )
@@ -108,14 +109,3 @@ def test_the_city_signs_for_going_back_by_command(tmp_path: Path, version: Calla
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert require_signed(folder, CITY.public, newest="2027.10").version == "2027.02"
-
-
-@pytest.mark.parametrize("made", [True, False])
-def test_an_overlay_that_nothing_reads_refuses_the_start(made: bool, tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay"
-    if made:
-        overlay.mkdir()
-    path = tmp_path / "kiosk.toml"
-    path.write_text(toml(tmp_path, catalogue={"overlay": str(overlay)}), "utf-8")
-    with pytest.raises(ConfigError, match=r"\[catalogue\] overlay: this version reads no overlay"):
-        load(path)
