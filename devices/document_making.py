@@ -111,6 +111,9 @@ class Maker(Protocol):
     def swallow_old(self, deadline: Deadline) -> None:
         """Drop the old document, held inside, into the collecting box."""
 
+    def shut(self, deadline: Deadline) -> None:
+        """Close the mouth again: nothing more is drawn in."""
+
 
 _DEVICE = {
     "jammed": DeviceState.HARDWARE_ERROR,
@@ -222,9 +225,17 @@ class DocumentMaker:
             return done
         while self._look(deadline).place is not Place.INSIDE:
             if deadline.over:
-                return Completed(Completion.TIME_OUT, error="nothing_inserted")
+                return self._shut()
             deadline.pause(LOOK_S)
         return Completed(Completion.SUCCESS)
+
+    def _shut(self) -> Completed:
+        """Nobody waits any more: the mouth is closed, and what came at the last moment counts as put in."""
+        last = Deadline(SETTLE_S)
+        self._tried(self._maker.shut, last)
+        if self._look(last).place is Place.INSIDE:
+            return Completed(Completion.SUCCESS)
+        return Completed(Completion.TIME_OUT, error="nothing_inserted")
 
     def swallow_old(self, deadline: Deadline) -> Completed:
         """Keep the old document; success only when the machine has counted one more."""

@@ -80,6 +80,10 @@ class JsonMaker:
         """See ``Maker``."""
         self._worked("swallow_old", deadline)
 
+    def shut(self, deadline: Deadline) -> None:
+        """See ``Maker``."""
+        self._worked("shut", deadline)
+
     def _asked(self, verb: str, deadline: Deadline, **arguments: Any) -> dict[str, Any]:
         try:
             return self._line.ask(verb, deadline, **arguments)

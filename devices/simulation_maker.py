@@ -23,23 +23,29 @@ class MakerSim:
 
     def _new(self, stock: int) -> None:
         self.next, self.left = 1, stock
-        self.place, self.fault, self.mouth_open = "nowhere", "", False
+        self.place, self.fault, self.mouth_open, self.holder = "nowhere", "", False, ""
         self.swallowed = self.retracted = self.taken = 0
         self.journal: dict[str, dict[str, str]] = {}
         self.fields: dict[str, Any] = {}
         self.void_next = self.die_next = ""
+        self.attended = False
 
     @property
     def verbs(self) -> dict[str, Any]:
         """What people do to it, and what breaks."""
-        known = (self.put, self.take, self.refill, self.break_down, self.repair, self.spoil, self.die, self.reset)
+        hands = (self.put, self.take, self.attend)
+        known = (*hands, self.refill, self.break_down, self.repair, self.spoil, self.die, self.reset)
         return {verb.__name__: verb for verb in known}
 
-    def put(self) -> None:
-        """Put a document into the mouth; it is drawn in when the mouth is open."""
+    def attend(self, on: bool = True, holder: str = "") -> None:
+        """Somebody stands there who puts a document in as soon as the mouth opens, and takes what comes out."""
+        self.attended, self.holder = on, holder
+
+    def put(self, holder: str = "") -> None:
+        """Put a document, of the person with the number ``holder``, into the mouth, which draws it in when open."""
         if not self.mouth_open:
             raise SimError("the mouth is shut")
-        self.mouth_open, self.place = False, "inside"
+        self.mouth_open, self.place, self.holder = False, "inside", holder
 
     def take(self) -> None:
         """Take the document out of the slot."""
@@ -101,6 +107,7 @@ class MakerSim:
             "retract": self._retract,
             "accept_old": self._accept,
             "swallow_old": self._swallow,
+            "shut": self._shut,
         }
         try:
             answer = {"ok": True, **(known[verb]() or {})}
@@ -131,6 +138,7 @@ class MakerSim:
         self._must(self.left > 0, "stock_out")
         self._must(serial == self._serial(), "serial_changed")
         self._must((self.place == "inside") == self.needs_document, "document_inside")
+        self._must(not self.needs_document or self.holder in ("", fields.get("number")), "wrong_document")
         time.sleep(self.write_s)
         self.fields = fields
         end = self.die_next or ("voided" if self.void_next else "written")
@@ -153,6 +161,8 @@ class MakerSim:
         self._must(self.place != "nowhere", "nothing_inside")
         self._must(self.fault != "jammed", "jammed")
         self.place = place
+        if place == "slot" and self.attended:
+            self.take()
 
     def _retract(self) -> None:
         self._go("nowhere")
@@ -162,6 +172,11 @@ class MakerSim:
         self._must(self.place == "nowhere", "document_inside")
         self._must(not self.fault, self.fault)
         self.mouth_open = True
+        if self.attended:
+            self.put(self.holder)
+
+    def _shut(self) -> None:
+        self.mouth_open = False
 
     def _swallow(self) -> None:
         self._must(self.place == "inside" and not self.needs_document, "nothing_inside")

@@ -53,7 +53,7 @@ def wants_slip(service: Service) -> bool:
 
 def device_away(step: StepSpec, peripherals: Peripherals, lost: Sequence[str] = ("ends",)) -> str:
     """The first device that does not work and without which the step does what ``lost`` says; "" when there is none."""
-    for use in step.about.devices:
+    for use in step.uses():
         if use.lost in lost and not peripherals.is_usable(use.device):
             return use.device
     return ""

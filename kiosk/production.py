@@ -1,6 +1,7 @@
 """Documents that this machine makes: intent and blank before the effect, the maker's own journal after it.
 
-An order whose end is unknown is found by its key before the next one begins, in the same run as after a restart.
+An order whose end is unknown is found by its key before the next one begins, in the same run as after a restart. A
+person's own document that is inside is an intent too (``HOLD``): it goes back to the hand, or is kept for its owner.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from offline_cache.errors import StoreError
 from offline_cache.journal import Intent
 
 log = structlog.get_logger()
-WRITE_S, LOOK_S, TAKE_S, RETRACT_S = 90.0, 5.0, 60.0, 10.0
+HOLD = "hold"
+"""Intent: a person's document is inside. It ends ``returned``, ``swallowed``, ``retained``; ``nothing``: none came."""
+PUT_IN_S, WRITE_S, LOOK_S, TAKE_S, RETRACT_S = 90.0, 90.0, 5.0, 60.0, 10.0
 _LOOK_AGAIN_S = 20.0
 _ENDS = {MakeEnd.WRITTEN: "used", MakeEnd.VOIDED: "voided", MakeEnd.NOT_WRITTEN: "loaded"}
 """What each end makes of the blank."""
@@ -34,10 +37,53 @@ async def clear(machine: Machine, device: str) -> str:
     state = await _state(machine, device)
     if state is None:
         return machine.peripherals.status(device).error or "silent"
+    if state.place is not Place.NOWHERE:
+        done = await machine.peripherals.call(device, "retract", RETRACT_S)
+        if not done.ok:
+            return done.error or "document_inside"
+    await _let_go(machine, device, "returned" if state.place is Place.NOWHERE else "retained")
+    return ""
+
+
+async def put_in(machine: Machine, device: str, case_id: str) -> bool:
+    """Wait for the person's own document; it is held when this is True, and the mouth is shut whatever this is."""
+    await in_thread(machine.journal.begin, HOLD, case_id, {"device": device})
+    done = await machine.peripherals.call(device, "accept_old", PUT_IN_S)
+    if done.error == "nothing_inserted":
+        await _let_go(machine, device, "nothing")
+    return done.ok
+
+
+async def swallow(machine: Machine, device: str) -> bool:
+    """Keep the old document for good, by the machine's own count."""
+    done = await machine.peripherals.call(device, "swallow_old", RETRACT_S)
+    if done.ok:
+        await _let_go(machine, device, "swallowed")
+    return done.ok
+
+
+async def give_back(machine: Machine, device: str) -> bool:
+    """Whether the person's own document is in their hand again; one that nobody takes is kept for its owner."""
+    state = await _state(machine, device)
+    if state is None:
+        return False
     if state.place is Place.NOWHERE:
-        return ""
-    done = await machine.peripherals.call(device, "retract", RETRACT_S)
-    return "" if done.ok else done.error or "document_inside"
+        await _let_go(machine, device, "nothing")
+        return True
+    done = await machine.peripherals.call(device, "hand_out", TAKE_S)
+    if done.ok or done.error == "retracted":
+        await _let_go(machine, device, "returned" if done.ok else "retained")
+    return done.ok
+
+
+async def _let_go(machine: Machine, device: str, outcome: str) -> None:
+    """What was held of somebody is inside no more, or kept by staff."""
+    for intent in await in_thread(machine.journal.open_intents, HOLD):
+        if intent.detail["device"] == device:
+            await in_thread(machine.journal.resolve, intent.id, outcome)
+            machine.publish("hold", device=device, outcome=outcome)
+            if outcome == "retained":
+                machine.alarm("document_retained", f"a person's own document of case {intent.ref} lies in {device}")
 
 
 async def _found(machine: Machine, device: str, intent: Intent) -> bool:
@@ -103,6 +149,7 @@ async def hand_out(machine: Machine, device: str, intent: int, case_id: str) -> 
         return "unknown"
     outcome, blank = ("produced", "handed_over") if done.ok else ("retained", "retained")
     await _resolve(machine, intent, case_id, found.detail, outcome, blank)
+    await _let_go(machine, device, "returned" if done.ok else "retained")
     return outcome
 
 
@@ -122,17 +169,23 @@ def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, str], outc
     machine.store.write(action)
 
 
-async def resolve_open(machine: Machine) -> None:
-    """After the start: what was under way in a maker has its end as soon as that device answers."""
-    try:
-        intents = await in_thread(machine.journal.open_intents, PRODUCE)
-        while intents:
-            for device in {intent.detail["device"] for intent in intents}:
+async def keep_clear(machine: Machine) -> None:
+    """Until canceled: what is under way in a maker, and of no visit any more, has its end as soon as it answers."""
+    while True:
+        try:
+            waiting = await in_thread(_under_way, machine)
+            for device in waiting:
                 if machine.is_quiet and device in machine.peripherals.kinds:
                     await clear(machine, device)
-            intents = await in_thread(machine.journal.open_intents, PRODUCE)
-            with trio.move_on_after(_LOOK_AGAIN_S):
-                await machine.peripherals.until_change()
-    except StoreError as error:
-        # Undecided is safe: the next order looks again.
-        log.error("production_unresolved", error=type(error).__name__)
+            waiting = waiting and await in_thread(_under_way, machine)
+        except StoreError as error:
+            # Undecided is safe: the next order looks again.
+            log.error("production_unresolved", error=type(error).__name__)
+            waiting = {""}
+        with trio.move_on_after(_LOOK_AGAIN_S if waiting else float("inf")):
+            await machine.peripherals.until_change()
+
+
+def _under_way(machine: Machine) -> set[str]:
+    """The devices in which something may lie or be made."""
+    return {intent.detail["device"] for kind in (PRODUCE, HOLD) for intent in machine.journal.open_intents(kind)}

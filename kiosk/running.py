@@ -32,7 +32,7 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
             task_status.started()
             with machine.serving:
                 await recovery.recover(machine)
-                nursery.start_soon(production.resolve_open, machine)
+                nursery.start_soon(production.keep_clear, machine)
                 await Visits(machine).serve(visits)
             await machine.status.drained()
             nursery.cancel_scope.cancel()

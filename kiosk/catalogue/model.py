@@ -218,8 +218,8 @@ _WHEN = ("only_if", "valid_from", "valid_to")
 class StepSpec(Dated, frozen=True, kw_only=True):
     """What every step has: ``kind`` names a file of ``kiosk/journey/steps/`` whose ``Spec`` adds the rest.
 
-    The step is asked while every condition of ``only_if`` holds, over ``card.…``, ``answers.…`` and the department's
-    facts; see ``kiosk.catalogue.rules.is_asked``.
+    The step is asked while every condition of ``only_if`` holds, over ``card.…``, ``answers.…``, ``machine.…`` and the
+    department's facts; see ``kiosk.catalogue.rules.is_asked``.
     """
 
     about: ClassVar[About] = About()
@@ -231,6 +231,15 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     def conditions(self) -> tuple[Condition, ...]:
         """All that must hold for it to be asked."""
         return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
+
+    @property
+    def pays_for(self) -> str:
+        """What the fees are paid for: ``case``, or ``making`` when they go back if this step comes to nothing."""
+        return "case"
+
+    def uses(self) -> tuple[Use, ...]:
+        """The devices that it works with."""
+        return self.about.devices
 
     def offline_in(self, service: Service) -> Offline:
         """What it does in this service while the city does not answer."""

@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Condition, Fee, Service, StepSpec
-from kiosk.catalogue.rules import card_facts, fees_due, holds, is_asked, limits_for, said_as_facts
+from kiosk.catalogue.rules import MACHINE, card_facts, fees_due, holds, is_asked, limits_for, said_as_facts
 from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
@@ -82,6 +83,9 @@ class Journey:
     promised_by: str = ""
     notes: tuple[str, ...] = ()
     second_copy: SecondCopy | None = None
+    what_next: Text = NOTHING
+    """What is next after what this machine has done itself, in place of the service's own words."""
+    pays_back: bool = False
     whole: Journey | None = None
     """The plan of which this is a part; None when it is done alone."""
 
@@ -170,8 +174,14 @@ class Journey:
         return holds(rule, self._judged()[1], self.machine.clock.today())
 
     def fees_due(self) -> tuple[Fee, ...]:
-        """What this person has to pay, by the answers so far."""
-        return fees_due(self.service, self._judged()[1], self.machine.clock.today())
+        """What this person has to pay, by the answers so far; what is paid here says so."""
+        due = fees_due(self.service, self._judged()[1], self.machine.clock.today())
+        return tuple(replace(fee, when=text("pay.here")) for fee in due) if self.pays_here else due
+
+    @property
+    def pays_here(self) -> bool:
+        """Whether the fees are paid at this machine, and not on their way back."""
+        return not self.pays_back and any(self.service.steps[at].kind == "pay" for at in self.asked())
 
     def _judged(self) -> tuple[list[int], dict[str, Any]]:
         """The places of the steps that are asked, and all that is known at their end."""
@@ -185,8 +195,16 @@ class Journey:
         return found, facts
 
     def known_facts(self) -> dict[str, Any]:
-        """What the department said and what the card tells."""
-        return self.facts | self._card_facts()
+        """What the department said, what the card tells, and what this machine can do."""
+        return self.facts | self._card_facts() | self._machine_facts()
+
+    def _machine_facts(self) -> dict[str, bool]:
+        """Those that a condition of this service asks for."""
+        steps = self.service.steps
+        rules = [rule for spec in steps for rule in (*spec.conditions, *(r for _, r in spec.conditions_inside()))]
+        asked = {rule.fact.removeprefix(MACHINE) for rule in rules if rule.fact.startswith(MACHINE)}
+        can = self.machine.peripherals.is_usable
+        return {f"{MACHINE}{n}": self.machine.link.online if n == "online" else can(n) for n in asked}
 
     def _card_facts(self) -> dict[str, Any]:
         card, clock = self.visit.card, self.machine.clock

@@ -24,7 +24,7 @@ def row(service: Service, spec: StepSpec) -> tuple[str, ...]:
         f"{title.zh} {title.en}".strip(),
         " and ".join(f"{c.fact} {c.op} {c.value}" for c in spec.conditions) or "always",
         _OFFLINE[spec.offline_in(service)],
-        "; ".join(map(_device, about.devices)) or "uses none",
+        "; ".join(map(_device, spec.uses())) or "uses none",
         "free" if about.is_free else "asked once",
         ", ".join(about.adds) or ("a message of its own" if about.files else ""),
     )

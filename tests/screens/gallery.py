@@ -261,9 +261,6 @@ def money_pages() -> dict[str, Page]:
     unknown = Hero(icon="clock", level="warn", title=text("pay.unknown"), lead=text("pay.unknown_lead"))
     return {
         "pay": step("pay", text("pay.title"), 3, scan, code, Facts(title=text("pay.for"), rows=rows), lead=text("pay.lead"), actions=(EXIT, not_now)),
-        "produce_old": step("produce_old", text("produce.title"), 4, Hero(icon="identification-card", level="info", title=text("produce.old"), lead=text("produce.old_lead")), actions=(EXIT,)),
-        "produce_take": step("produce_take", text("produce.title"), 4, Hero(icon="hand-tap", level="ok", title=text("produce.take"), lead=text("produce.take_lead")), actions=()),
-        "not_produced": Page(kind="not_produced", layout="full", title=text("produce.failed"), blocks=(Hero(icon="warning-circle", level="warn", title=text("produce.failed"), lead=text("produce.money_back")),), actions=(Action(id="call_guide", label=text("settings.call_guide"), style="secondary", icon="headset"), NEXT)),
         "pay_unknown": Page(kind="pay_unknown", layout="full", title=text("pay.unknown"), blocks=(unknown,), actions=(NEXT,)),
     }  # fmt: skip
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
-from kiosk.journey import violation_words
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps import (
     certificate,
@@ -146,7 +145,24 @@ def making() -> dict[str, Page]:
         "pick": first_page(pick.step, visitor, licence),
         "photo_taken": photo._taken_page(licence, picture()),
         "photo_late": photo._late_page(licence, "glare"),
-        "producing": produce._busy(licence, violation_words.text("produce.making")),
+        **produced("T02", produce.Spec(kind="produce", old="swallow"), ""),
+        **produced("E06", produce.Spec(kind="produce", what="endorsement_writer", pays="case"), "_permit"),
+    }
+
+
+def produced(key: str, spec: produce.Spec, name: str) -> dict[str, Page]:
+    """A document that is made, from the old one put in to the new one taken, and what can come between."""
+    visitor: Any = Visitor("producing")
+    visitor.paid = {"c0"}
+    journey = journey_of(visitor, key, "produce")
+    ends: tuple[produce.End, ...] = ("failed", "retained", "unknown", "kept")
+    take = produce._said(spec, "take"), produce._said(spec, "take_lead")
+    return {
+        f"produce_old{name}": produce._put_page(journey, spec),
+        f"producing{name}": produce._busy(journey, spec, "making"),
+        f"produce_take{name}": produce._taking(journey, spec, *take),
+        f"produce_again{name}": produce._again_page(journey, spec, "wrong_document"),
+        **{f"not_produced_{end}{name}": produce._ended_page(journey, spec, end) for end in ends},
     }
 
 

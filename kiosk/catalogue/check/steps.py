@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
+from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings
 from kiosk.catalogue.finding import Finding, Path
 from kiosk.catalogue.model import CardKind, KnownFact, Service, StepSpec
-from kiosk.catalogue.rules import ANSWERS, CARD_AGE
+from kiosk.catalogue.rules import ANSWERS, CARD_AGE, MACHINE
 
 CARD_FACTS = {
     "card.kind": KnownFact(type="text", about="of which kind the card is", values=get_args(CardKind)),
@@ -22,7 +23,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     """Of all steps; ``facts``: what the department sends."""
     if not service.steps:
         yield Finding((), "has no steps", "add [[steps]]")
-    known = {**facts, **CARD_FACTS, **_unjudged(service)}
+    known = {**facts, **CARD_FACTS, **_machine_facts(), **_unjudged(service)}
     for number, spec in enumerate(service.steps):
         path: Path = ("steps", number)
         before = service.kinds_before(number)
@@ -39,6 +40,12 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     yield from _of_fees_and_limits(service, known)
     if service.has_step("file") and not department:
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")
+
+
+def _machine_facts() -> dict[str, KnownFact]:
+    has = {name: KnownFact(type="yes_no", about="this machine has one, and it works") for name in around.devices()}
+    has["online"] = KnownFact(type="yes_no", about="the city answers")
+    return {f"{MACHINE}{name}": fact for name, fact in has.items()}
 
 
 def _unjudged(service: Service) -> dict[str, KnownFact]:

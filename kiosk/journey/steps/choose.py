@@ -13,13 +13,18 @@ from kiosk.text import NOTHING, Text, text
 
 
 class Option(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to choose; with ``only_if`` it is offered to whom this is known to hold."""
+    """One thing to choose; with ``only_if`` it is offered to whom all of it is known to hold."""
 
     id: str
     label: Text
     detail: Text = NOTHING
     what_next: Text = NOTHING
-    only_if: Condition | None = None
+    only_if: tuple[Condition, ...] | Condition = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for it to be offered."""
+        return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,8 +49,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
         """Of its options."""
         for number, option in enumerate(self.options):
-            if option.only_if:
-                yield ("options", number, "only_if"), option.only_if
+            for rule in option.conditions:
+                yield ("options", number, "only_if"), rule
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A choice is between two at least, each told from the others."""
@@ -69,7 +74,7 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask until an option is chosen or the person goes back."""
-    error, options = NOTHING, [o for o in spec.options if o.only_if is None or journey.is_known(o.only_if)]
+    error, options = NOTHING, [o for o in spec.options if all(map(journey.is_known, o.conditions))]
     while True:
         block = Choices(
             name=spec.name,

@@ -23,6 +23,7 @@ from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import FiledCase
 
+_RESULTS = frozenset({"certificate", "produce", "locker"})
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
 
@@ -44,8 +45,8 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
     await _store([journey])
     await _follow(journey, [journey])
-    if journey.state in CLOCK_RUNS and "certificate" in _kinds_after(journey):
-        # The paper itself is the result, or says where it is: no page in between.
+    if journey.state in CLOCK_RUNS and _kinds_after(journey) & _RESULTS:
+        # What is printed or made is the result, or says where it is: no page in between.
         return Outcome.NEXT
     answer = await journey.visit.show(_result_page(journey))
     return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
@@ -238,7 +239,7 @@ def _ways_on(journey: Journey) -> tuple[Action, ...]:
 
 
 def _kinds_after(journey: Journey) -> set[str]:
-    return {spec.kind for spec in journey.service.steps[journey.position + 1 :]}
+    return {journey.service.steps[at].kind for at in journey.asked() if at > journey.position}
 
 
 def _to_slip() -> tuple[Action, ...]:

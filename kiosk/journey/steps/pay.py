@@ -50,9 +50,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
 
 async def together(whole: Whole, _spec: Spec) -> Outcome:
     """The fees of all services of a plan that are paid at the machine, at once."""
-    return await _settle(
-        whole, [item for part in whole.going if part.service.has_step("pay") for item in due_items(part)]
-    )
+    return await _settle(whole, [item for part in whole.going if part.pays_here for item in due_items(part)])
 
 
 async def _settle(journey: Journey, due: Iterable[DueItem]) -> Outcome:
@@ -81,7 +79,7 @@ def due_items(journey: Journey) -> tuple[DueItem, ...]:
     """What is due now for one service."""
     service = journey.service
     amount_fen = sum(fee.amount_fen for fee in journey.fees_due())
-    is_made_here = service.has_step("produce") or service.has_step("locker")
+    is_made_here = any(spec.pays_for == "making" for spec in service.steps)
     item = DueItem(journey.case_id, service.key, amount_fen, service.name, is_made_here)
     return (item,) if amount_fen else ()
 

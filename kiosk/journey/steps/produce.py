@@ -1,4 +1,4 @@
-"""Produce: a document made here, on a numbered blank: paid first, the old one out of the world, then the new one."""
+"""Produce: a document made here on a numbered blank, or the person's own one written; paid and the old one in first."""
 
 from __future__ import annotations
 
@@ -8,37 +8,65 @@ from typing import Any, ClassVar, Literal
 
 from devices.document_making import Made, MakeEnd
 from kiosk import production
-from kiosk.cases import new_id
-from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Service, StepSpec, Use
+from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, new_id
+from kiosk.catalogue.finding import Finding, Path
+from kiosk.catalogue.model import About, Condition, Service, StepSpec, Use
+from kiosk.catalogue.rules import ANSWERS
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Action, Answer, Hero, Page
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import message
 
 TRIES = 2
-OLD_S = 90.0
+GRANTED = CLOCK_RUNS | {CaseState.DECIDED, CaseState.COLLECTED}
 Old = Literal["swallow", "cancel", "none"]
+Refusal = Literal["no_old", "without", "wrong_document", "kept", "undecided", "unpaid"]
+End = Literal["made", "retained", "unknown", "failed", "not_now"] | Refusal
+_ASKED_AGAIN = ("no_old", "wrong_document")
+_OTHERWISE = {"retained", "unknown", "unpaid", "kept"}
+"""Ends with words of their own; of the others it is said what becomes of the money."""
+_WORDS = {"licence_printer": "produce", "endorsement_writer": "endorse"}
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``old``: the document of before is put in and kept (``swallow``), void by the filed case (``cancel``), or none.
 
-    ``fields`` names the department's facts that are printed besides name and number.
+    ``old_if``: it is put in only by whom all of this is known to hold. ``fields``: what is written besides name and
+    number, the department's facts or ``answers.…``. ``pays``: whether the fee is for the making, and goes back when
+    nothing comes of it, or for the case, and the counter makes it without another. ``next``: what the slip says then.
     """
 
-    about: ClassVar[About] = About(
-        mark="make",
-        devices=(Use(device="licence_printer", lost="ends"),),
-        is_once=True,
-        together="each",
-        pages=2,
-        taps=0,
-    )
+    about: ClassVar[About] = About(mark="make", is_once=True, together="each", pages=0, taps=0)
 
-    what: Literal["licence_printer"] = "licence_printer"
+    what: Literal["licence_printer", "endorsement_writer"] = "licence_printer"
     old: Old = "none"
+    old_if: tuple[Condition, ...] | Condition = ()
     fields: tuple[str, ...] = ()
+    pays: Literal["making", "case"] = "making"
+    next: Text = NOTHING
+
+    @property
+    def pays_for(self) -> str:
+        """See ``StepSpec``."""
+        return self.pays
+
+    @property
+    def writes_own(self) -> bool:
+        """Whether it is the person's own document that is written."""
+        return self.what == "endorsement_writer"
+
+    def uses(self) -> tuple[Use, ...]:
+        """What is not made here is made at the counter."""
+        return (Use(device=self.what, lost="other_way"),)
+
+    def toil(self) -> tuple[int, int]:
+        """Its pages go on by themselves. Who pays for it here does not see the page that says how the case stands."""
+        return (-1, -1) if self.pays == "making" else (0, 0)
+
+    def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
+        """Of the old document."""
+        rules = (self.old_if,) if isinstance(self.old_if, Condition) else self.old_if
+        yield from ((("old_if",), rule) for rule in rules)
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Nothing is made for nobody, unpaid, or beside an old one that still counts."""
@@ -49,25 +77,74 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield Finding((), "it would be made unpaid", "put a step pay before it")
         if self.old == "cancel" and "file" not in before:
             yield Finding(("old",), "the old one is not void before the case is filed", "put a step file before it")
+        if self.writes_own and self.old != "none":
+            yield Finding(("old",), "the person's own document is written, none is old", 'write "none"')
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
-    """Make it, once more with the next blank if one is spoiled, and hand it out; a failure tells of the money."""
+    """Make it and hand it out. What cannot be made is told with what becomes of the money, and the slip follows."""
+    if journey.filed and journey.state in STOPPED:
+        return Outcome.SKIP
+    end = _barred(journey)
+    while end is None or (end in _ASKED_AGAIN and await _wants_again(journey, spec, end)):
+        end = await _tried(journey, spec)
+    return await _told(journey, spec, end)
+
+
+def _barred(journey: Journey) -> End | None:
+    """Nothing is made for a case that is not granted, nor unpaid."""
+    if journey.filed and journey.state not in GRANTED:
+        return "undecided"
+    is_unpaid = journey.pays_here and journey.fees_due() and journey.case_id not in journey.visit.paid
+    return "unpaid" if is_unpaid else None
+
+
+async def _tried(journey: Journey, spec: Spec) -> End:
+    """Once from the look at the device to the document in the person's hand."""
     machine = journey.machine
-    if journey.service.has_step("pay") and journey.fees_due() and journey.case_id not in journey.visit.paid:
-        return await _failed(journey, text("produce.unpaid"), text("produce.unpaid_lead"))
     device = machine.peripherals.chosen(spec.what)
-    trouble = await _behind(journey, text("produce.looking"), partial(production.clear, machine, device))
-    if trouble:
-        return await _failed(journey, text("produce.not_now"), _money(journey))
-    if spec.old == "swallow" and not await _old_is_kept(journey, device):
-        return await _failed(journey, text("produce.no_old"), _money(journey))
+    if await _behind(journey, spec, "looking", partial(production.clear, machine, device)):
+        return "not_now"
+    has_own = spec.writes_own or _swallows(journey, spec)
+    refused = await _put_in(journey, spec, device) if has_own else None
+    if refused:
+        return refused
+    swallow = partial(production.swallow, machine, device)
+    if _swallows(journey, spec) and not await _behind(journey, spec, "old_kept", swallow):
+        return await _given_back(journey, spec, device, "failed")
     intent, made = await _made(journey, spec, device)
     if made.end is MakeEnd.WRITTEN:
-        return await _handed_out(journey, device, intent)
+        return await _handed_out(journey, spec, device, intent)
     if made.end is MakeEnd.UNKNOWN:
-        return await _failed(journey, text("produce.unknown"), text("produce.unknown_lead"))
-    return await _failed(journey, text("produce.failed"), _money(journey))
+        return "unknown"
+    end: End = "wrong_document" if made.reason == "wrong_document" else "failed"
+    return await _given_back(journey, spec, device, end) if spec.writes_own else end
+
+
+def _swallows(journey: Journey, spec: Spec) -> bool:
+    return spec.old == "swallow" and all(journey.is_known(rule) for _, rule in spec.conditions_inside())
+
+
+async def _put_in(journey: Journey, spec: Spec, device: str) -> End | None:
+    """None when the person's document is inside. Whoever wants to go without it says so."""
+    work = partial(production.put_in, journey.machine, device, journey.case_id)
+    done = await journey.visit.show_while(_put_page(journey, spec), work)
+    if isinstance(done, Answer):
+        # It may have come at the last moment.
+        return await _given_back(journey, spec, device, "without")
+    return None if done else "no_old"
+
+
+def _put_page(journey: Journey, spec: Spec) -> Page:
+    hero = Hero(icon="identification-card", level="info", title=_said(spec, "old"), lead=_said(spec, "old_lead"))
+    not_now = Action(id="without", label=text("produce.without"), style="secondary")
+    return journey.page("produce_old", _said(spec, "title"), hero, actions=(not_now,), timeout_s=0)
+
+
+async def _given_back(journey: Journey, spec: Spec, device: str, end: End) -> End:
+    page = _taking(journey, spec, text("produce.back"), text("produce.back_lead"))
+    is_back = await journey.visit.show_while(page, partial(production.give_back, journey.machine, device))
+    return end if is_back else "kept"
 
 
 async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
@@ -75,8 +152,8 @@ async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
     intent, made = 0, Made(MakeEnd.NOT_WRITTEN, "")
     for _ in range(TRIES):
         work = partial(production.write, journey.machine, device, journey.case_id, _fields(journey, spec), new_id())
-        intent, made = await _behind(journey, text("produce.making"), work)
-        if made.end not in (MakeEnd.VOIDED, MakeEnd.NOT_WRITTEN):
+        intent, made = await _behind(journey, spec, "making", work)
+        if made.end not in (MakeEnd.VOIDED, MakeEnd.NOT_WRITTEN) or made.reason == "wrong_document":
             break
     return intent, made
 
@@ -84,51 +161,72 @@ async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
 def _fields(journey: Journey, spec: Spec) -> dict[str, str]:
     card = journey.visit.card
     known = {"name": card.shown_name, "number": card.number} if card else {}
-    return known | {name: str(journey.facts[name]) for name in spec.fields if name in journey.facts}
+    all_of_it = journey.facts | {f"{ANSWERS}{name}": value for name, value in journey.answers.items()}
+    wanted = {name: all_of_it[name] for name in spec.fields if name in all_of_it}
+    return known | {name.removeprefix(ANSWERS): str(value) for name, value in wanted.items()}
 
 
-async def _old_is_kept(journey: Journey, device: str) -> bool:
-    put_in = Hero(icon="identification-card", level="info", title=text("produce.old"), lead=text("produce.old_lead"))
-    page = journey.page(
-        "produce_old", text("produce.title"), put_in, actions=journey.bar(NOTHING, back=False), timeout_s=0
-    )
-    call = journey.machine.peripherals.call
-    done = await journey.visit.show_while(page, partial(call, device, "accept_old", OLD_S))
-    if isinstance(done, Answer) or not done.ok:
-        return False
-    done = await _behind(journey, text("produce.old_kept"), partial(call, device, "swallow_old", production.RETRACT_S))
-    return done.ok
-
-
-async def _handed_out(journey: Journey, device: str, intent: int) -> Outcome:
-    take = Hero(icon="hand-tap", level="ok", title=text("produce.take"), lead=text("produce.take_lead"))
-    page = journey.page("produce_take", text("produce.title"), take, actions=(), timeout_s=0)
+async def _handed_out(journey: Journey, spec: Spec, device: str, intent: int) -> End:
+    page = _taking(journey, spec, _said(spec, "take"), _said(spec, "take_lead"))
     work = partial(production.hand_out, journey.machine, device, intent, journey.case_id)
-    outcome = await journey.visit.show_while(page, work)
-    if outcome == "produced":
-        return Outcome.NEXT
-    return await _failed(journey, text("produce.retained"), text("produce.retained_lead"))
+    ends: dict[Any, End] = {"produced": "made", "retained": "retained"}
+    return ends.get(await journey.visit.show_while(page, work), "unknown")
 
 
-async def _behind(journey: Journey, title: Text, work: partial) -> Any:
-    done = await journey.visit.show_while(_busy(journey, title), work)
+def _taking(journey: Journey, spec: Spec, title: Text, lead: Text) -> Page:
+    take = Hero(icon="hand-tap", level="ok", title=title, lead=lead)
+    return journey.page("produce_take", _said(spec, "title"), take, actions=(), timeout_s=0)
+
+
+async def _behind(journey: Journey, spec: Spec, words: str, work: partial) -> Any:
+    done = await journey.visit.show_while(_busy(journey, spec, words), work)
     if isinstance(done, Answer):
         raise TypeError("a page without a way out was answered")
     return done
 
 
-def _busy(journey: Journey, title: Text) -> Page:
-    hero = Hero(icon="identification-card", level="info", title=title, lead=text("produce.wait"), busy=True)
-    return journey.page("producing", text("produce.title"), hero, actions=(), timeout_s=0)
+def _busy(journey: Journey, spec: Spec, words: str) -> Page:
+    hero = Hero(icon="identification-card", level="info", title=_said(spec, words), lead=_said(spec, "wait"), busy=True)
+    return journey.page("producing", _said(spec, "title"), hero, actions=(), timeout_s=0)
 
 
-def _money(journey: Journey) -> Text:
-    return text("produce.money_back") if journey.case_id in journey.visit.paid else text("produce.no_money")
+def _said(spec: Spec, words: str) -> Text:
+    """Words of the device that is meant."""
+    return text(f"{_WORDS[spec.what]}.{'no_old' if words == 'without' else words}")
 
 
-async def _failed(journey: Journey, title: Text, lead: Text) -> Outcome:
-    """A person is called at once; what was paid goes back by itself when the visit is over."""
+async def _wants_again(journey: Journey, spec: Spec, end: End) -> bool:
+    """Whether the person wants to put it in once more."""
+    return (await journey.visit.show(_again_page(journey, spec, end))).action == "again"
+
+
+def _again_page(journey: Journey, spec: Spec, end: End) -> Page:
+    hero = Hero(icon="warning-circle", level="warn", title=_said(spec, end), lead=text("produce.again_lead"))
+    without = Action(id="without", label=text("produce.without"), style="secondary")
+    again = Action(id="again", label=text("produce.again"), style="primary")
+    return journey.page("produce_again", _said(spec, "title"), hero, actions=(without, again))
+
+
+async def _told(journey: Journey, spec: Spec, end: End) -> Outcome:
+    """What is true now, on the page and on the slip; what was paid for nothing goes back when the visit is over."""
+    if end == "made":
+        journey.what_next = spec.next or _said(spec, "next")
+        return Outcome.NEXT
+    if end in ("retained", "unknown"):
+        journey.what_next = _said(spec, f"{end}_lead")
+    journey.pays_back = spec.pays == "making" and end not in ("retained", "unknown")
+    await journey.visit.tell(_ended_page(journey, spec, end))
+    return Outcome.NEXT if journey.filed else Outcome.LEAVE
+
+
+def _ended_page(journey: Journey, spec: Spec, end: End) -> Page:
     guide = Action(id="call_guide", label=text("settings.call_guide"), style="secondary", icon="headset")
     go_on = Action(id="continue", label=text("action.ok"), style="primary")
-    await journey.visit.tell(message("not_produced", "warning-circle", "warn", title, lead, guide, go_on))
-    return Outcome.LEAVE
+    lead = _said(spec, f"{end}_lead") if end in _OTHERWISE else _money(journey, spec)
+    return message("not_produced", "warning-circle", "warn", _said(spec, end), lead, guide, go_on)
+
+
+def _money(journey: Journey, spec: Spec) -> Text:
+    if spec.pays == "case":
+        return _said(spec, "counter")
+    return text("produce.money_back") if journey.case_id in journey.visit.paid else text("produce.no_money")

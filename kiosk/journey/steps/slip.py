@@ -86,7 +86,7 @@ def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
         slip_code=whole.slip_code,
         state=whole.state.value,
         rows=tuple(rows),
-        what_next=tuple(dict.fromkeys(_what_next(case.service, case.state) for case in cases)),
+        what_next=tuple(dict.fromkeys(case.what_next or _what_next(case.service, case.state) for case in cases)),
         copy_number=copy,
         second_copies=tuple(case.second_copy for case in cases if case.second_copy and case.state == CaseState.STORED),
     )
@@ -202,6 +202,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=journey.promise(),
         rows=_fee_rows(service, journey.fees_due()),
+        what_next=(journey.what_next or _what_next(service, journey.state),),
         copy_number=copy,
         second_copy=journey.second_copy,
     )

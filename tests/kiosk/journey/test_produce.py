@@ -23,68 +23,88 @@ from kiosk.payments import PRODUCE
 from kiosk.visit import Visit
 from tests.kiosk.conftest import Finger, accepted
 from tests.kiosk.journey.conftest import ZHAO, words
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, comes_true
 
-DEVICE = "licence_printer"
+DEVICE, WRITER = "licence_printer", "endorsement_writer"
 
 
 class Shop:
     """A machine with a licence printer, and the person who stands there."""
 
-    def __init__(self, machine: Machine, finger: Finger, sim: Any) -> None:
-        self.machine, self.finger, self.sim = machine, finger, sim
+    def __init__(self, machine: Machine, finger: Finger, sim: Any, kind: str = DEVICE) -> None:
+        self.machine, self.finger, self.sim, self.kind = machine, finger, sim, kind
         self.cases: list[str] = []
+        self.told: list[str] = []
+        self.journey: Any = None
 
-    async def made(self, old: str = "none", *, paid: bool = True, takes: bool = True) -> Outcome:
-        """One case's document; the person puts the old one in, takes the new one, and reads what is told."""
+    async def made(
+        self, old: str = "none", *, paid: bool = True, takes: bool = True, puts: str | None = "", again: str = "without"
+    ) -> Outcome:
+        """One case's document; the person puts one in (of ``puts``), takes what comes out, and reads what is told."""
         visit = Visit(self.machine, Settings())
         visit.card = ZHAO
         steps = [msgspec.convert({"kind": "pay"}, spec_type("pay"))]
         service = msgspec.structs.replace(self.machine.catalogue.services["T01"], steps=tuple(steps))
-        journey = Journey(visit, service, new_id())
+        journey = self.journey = Journey(visit, service, new_id())
         self.cases.append(journey.case_id)
         if paid:
             visit.paid.add(journey.case_id)
-        spec: Any = msgspec.convert({"kind": "produce", "old": old}, spec_type("produce"))
+        pays = "case" if self.kind == WRITER else "making"
+        said = {"kind": "produce", "what": self.kind, "old": old, "pays": pays}
+        spec: Any = msgspec.convert(said, spec_type("produce"))
         found: list[Outcome] = []
         with trio.fail_after(HANG_S):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._person, takes)
+                nursery.start_soon(self._person, takes, puts, again)
                 found.append(await produce.step(journey, spec))
                 nursery.cancel_scope.cancel()
         return found[0]
 
-    async def _person(self, takes: bool) -> None:
+    async def _person(self, takes: bool, puts: str | None, again: str) -> None:
         while True:
             page = self.finger.page
-            if page is not None and page.kind == "not_produced":
-                self.finger.touch("continue")
+            if page is not None and page.kind in ("not_produced", "produce_again"):
+                self.told.append(words(page))
+                self.finger.touch("continue" if page.kind == "not_produced" else again)
+                puts, again = "", "without"
             state = self.sim.do("state")
-            if state["mouth_open"]:
-                self.sim.do("put")
+            if state["mouth_open"] and puts is None and page is not None and page.kind == "produce_old":
+                self.finger.touch("without")
+            elif state["mouth_open"] and puts is not None:
+                self.sim.do("put", holder=puts)
             if takes and state["place"] == "slot":
                 self.sim.do("take")
             await trio.sleep(0.02)
+
+    async def kept_clear(self) -> None:
+        """What the machine does beside its visits, until nothing is under way any more."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(production.keep_clear, self.machine)
+            await comes_true(lambda: not production._under_way(self.machine), "everything under way has its end")
+            nursery.cancel_scope.cancel()
+
+    def held(self) -> list[str | None]:
+        return [outcome for _, outcome in self.machine.journal.outcomes(production.HOLD, self.cases[-1])]
 
     def outcomes(self) -> list[str | None]:
         return [outcome for _, outcome in self.machine.journal.outcomes(PRODUCE, self.cases[-1])]
 
     def counts(self) -> dict[str, int]:
-        return {state: n for state, n in self.machine.stock.counts()[DEVICE].items() if n}
+        return {state: n for state, n in self.machine.stock.counts().get(self.kind, {}).items() if n}
 
 
 @asynccontextmanager
-async def shop(start_sim: Any, config_file: Callable[..., Any], **options: Any) -> AsyncIterator[Shop]:
-    ready, sim = start_sim(DEVICE, "--write-s", "0")
-    device = {"driver": DEVICE, "port": ready["port"]}
+async def shop(start_sim: Any, config_file: Callable[..., Any], kind: str = DEVICE) -> AsyncIterator[Shop]:
+    ready, sim = start_sim(kind, "--write-s", "0")
+    device = {"driver": kind, "port": ready["port"]}
     finger = Finger()
-    machine = Machine(configuration.load(config_file(**{f"devices.{DEVICE}": device})), finger)
+    machine = Machine(configuration.load(config_file(**{f"devices.{kind}": device})), finger)
     accepted(machine)
     try:
         async with trio.open_nursery() as nursery:
             machine.peripherals.start()
-            await machine.peripherals.until(DEVICE, frozenset({DeviceState.ONLINE}))
-            yield Shop(machine, finger, sim)
+            await machine.peripherals.until(kind, frozenset({DeviceState.ONLINE}))
+            yield Shop(machine, finger, sim, kind)
             nursery.cancel_scope.cancel()
         await machine.peripherals.stop()
     finally:
@@ -149,5 +169,51 @@ async def test_unknown_end_is_found_before_the_next_persons_document(
         at.sim.do("replug")
         with trio.fail_after(HANG_S):
             await at.machine.peripherals.until(DEVICE, frozenset({DeviceState.ONLINE}))
-            await production.resolve_open(at.machine)
+            await at.kept_clear()
         assert at.outcomes() == ["voided"]
+
+
+async def test_permit_is_written_or_back_in_the_hand_and_the_counter_owes_what_was_paid(
+    start_sim: Any, config_file: Callable[..., Any]
+) -> None:
+    async with shop(start_sim, config_file, WRITER) as at:
+        assert await at.made(puts=ZHAO.number) is Outcome.NEXT
+        assert (at.outcomes(), at.held(), at.told) == (["produced"], ["returned"], [])
+        assert "可以出行" in at.journey.what_next.zh
+        # Somebody else's comes back unwritten and uses no number up; then the right one.
+        assert await at.made(puts="990101199001010000", again="again") is Outcome.NEXT
+        assert (at.outcomes(), at.held()) == (["not_written", "produced"], ["returned", "returned"])
+        assert "不是您本人的" in at.told.pop()
+        # One who has none there goes without, at once, and pays nothing more.
+        assert await at.made(puts=None) is Outcome.LEAVE
+        assert (at.outcomes(), at.held(), at.sim.do("state")["mouth_open"]) == ([], ["nothing"], False)
+        assert "钱不用再付" in at.told.pop()
+        assert not at.journey.pays_back
+        # A number is spoiled: the next one is taken on the same permit.
+        at.sim.do("spoil")
+        assert await at.made() is Outcome.NEXT
+        assert (at.outcomes(), at.held()) == (["voided", "produced"], ["returned"])
+        # The writer fails with the permit inside: it comes back.
+        at.sim.do("spoil", reason="ribbon_out")
+        at.machine.peripherals.on_command = lambda device, command, *_: (
+            at.sim.do("break_down", fault="ribbon_out") if command == "accept_old" else None
+        )
+        assert await at.made() is Outcome.LEAVE
+        assert at.held() == ["returned"]
+        assert at.counts() == {"handed_over": 3, "voided": 1, "loaded": 1}
+
+
+@pytest.mark.parametrize("kind", [DEVICE, WRITER])
+async def test_document_that_a_dead_machine_held_is_kept_for_its_owner(
+    start_sim: Any, config_file: Callable[..., Any], kind: str
+) -> None:
+    """Nobody serves the visit any more in which it was put in: it is drawn into the box, and staff is told whose."""
+    async with shop(start_sim, config_file, kind) as at:
+        at.cases.append(new_id())
+        at.sim.do("attend")
+        assert await production.put_in(at.machine, kind, at.cases[0])
+        at.machine.is_quiet = True
+        with trio.fail_after(HANG_S):
+            await at.kept_clear()
+        assert at.held() == ["retained"]
+        assert (at.sim.do("state")["place"], at.sim.do("state")["retracted"]) == ("nowhere", 1)
