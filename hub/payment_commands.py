@@ -17,7 +17,7 @@ from rich.table import Table
 
 from hub import events
 from hub.machine_commands import BY, DSN, TODAY, at_database
-from hub.payments.acquirer import AcquirerAway, BillRow
+from hub.payments.acquirer import AcquirerAway, AcquirerRefuses, Bill, BillRow
 from hub.payments.http_acquirer import load_acquirer
 from hub.payments.reconcile import Balance, balance, own_rows
 from kiosk.clock import Clock, local
@@ -129,17 +129,17 @@ def reconcile(day: datetime, dsn: str, acquirer: Path, path: Path | None, as_jso
     """Balance a local day with the acquirer's bill, to the fen. Exit code 3: every difference stands in the table."""
     try:
         there = asyncio.run(_bill(acquirer, clock, day))
-    except (OSError, ValueError, AcquirerAway) as error:
+    except (OSError, ValueError, AcquirerAway, AcquirerRefuses) as error:
         raise click.ClickException(f"the acquirer's bill: {error}; nothing was compared, try again") from error
     here: list[BillRow] = at_database(dsn, lambda conn: own_rows(conn, day.date()))
-    found = balance(day.date(), here, there)
+    found = balance(day.date(), here, there.rows, there.unreadable)
     if path:
-        _write(path, here, there)
+        _write(path, here, there.rows)
     click.echo(msgspec.json.encode(_plain(found)) if as_json else _told(found))
     raise SystemExit(3 if found.differences else 0)
 
 
-async def _bill(settings: Path, clock: Clock, day: datetime) -> list[BillRow]:
+async def _bill(settings: Path, clock: Clock, day: datetime) -> Bill:
     acquirer = load_acquirer(settings, clock)
     try:
         return await acquirer.bill(day.date())
@@ -162,4 +162,9 @@ def _write(path: Path, here: list[BillRow], there: list[BillRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("book", *BillRow._fields))
-        rows.writerows((name, *row) for name, book in (("hub", here), ("acquirer", there)) for row in book)
+        rows.writerows((name, *map(_cell, row)) for name, book in (("hub", here), ("acquirer", there)) for row in book)
+
+
+def _cell(value: str | int) -> str | int:
+    """A value that no table calculation takes for a formula: the acquirer's numbers are its own words."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from psycopg import AsyncConnection
 
+from hub import outgoing
 from hub.connector.wire import (
     MOST_BYTES,
     AboutPerson,
@@ -25,6 +26,7 @@ from hub.connector.wire import (
 from hub.department import Application, Decision, Department, Facts
 from hub.desk import StageEvent, Standing
 from hub.gateway import DepartmentDown
+from hub.outgoing import NoAnswer
 from kiosk.catalogue.model import Service
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import InvalidMessage, decode
@@ -51,8 +53,7 @@ class RemoteDepartment(Department):
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        return httpx.AsyncClient(base_url=self._url, headers=headers, timeout=_WITHIN_S, trust_env=False)
+        return outgoing.client(self._url, {"Authorization": f"Bearer {self._token}"}, is_beside=True)
 
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
         return (await self._post("/v1/facts", AboutPerson(id_number, today), FactsTold)).facts
@@ -82,22 +83,11 @@ class RemoteDepartment(Department):
 
     async def _call(self, method: str, path: str, kind: type[T], **more: Any) -> T:
         try:
-            async with self._client.stream(method, path, **more) as answer:
-                body = await _read(answer)
-                status = answer.status_code
-            if status not in (200, 202):
-                raise InvalidMessage("", f"status {status}")
-            return decode(body, kind)
-        except (httpx.HTTPError, InvalidMessage) as error:
+            answer = await outgoing.ask(self._client, method, path, most_bytes=MOST_BYTES, within_s=_WITHIN_S, **more)
+            if answer.status not in (200, 202):
+                raise InvalidMessage("", f"status {answer.status}")
+            return decode(answer.body, kind)
+        except (NoAnswer, InvalidMessage) as error:
             # Its words may quote a record: what kind of failure it was is enough.
             _log.warning("department_gave_no_answer", department=self.key, error=type(error).__name__)
             raise DepartmentDown(self.key) from error
-
-
-async def _read(answer: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in answer.aiter_bytes():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise InvalidMessage("", f"more than {MOST_BYTES} bytes")
-    return bytes(body)

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Named
+from kiosk.messages.bounds import Count, Named, Word
 
 Fen = Annotated[int, Meta(ge=1, le=100_000_000)]
+Aware = Annotated[datetime, Meta(tz=True)]
 
 
 class OrderState(msgspec.Struct, frozen=True):
@@ -19,9 +20,13 @@ class OrderState(msgspec.Struct, frozen=True):
 
     order: Named
     state: Literal["unpaid", "paid", "closed", "unknown"]
-    amount_fen: int = 0
-    trade_no: str = ""
-    paid_at: datetime | None = None
+    amount_fen: Count = 0
+    trade_no: Word = ""
+    paid_at: Aware | None = None
+
+    def __post_init__(self) -> None:
+        if self.state == "paid" and not self.trade_no:
+            raise ValueError("what is paid has a trade number")
 
 
 class BillRow(NamedTuple):
@@ -31,6 +36,13 @@ class BillRow(NamedTuple):
     number: str
     order: str
     amount_fen: int
+
+
+class Bill(NamedTuple):
+    """A day by the acquirer's books. ``unreadable``: its lines that say nothing that can be compared, by number."""
+
+    rows: list[BillRow]
+    unreadable: tuple[int, ...] = ()
 
 
 class AcquirerAway(Exception):
@@ -64,7 +76,7 @@ class Acquirer(Protocol):
         """When the money went back. Raises AcquirerRefuses."""
         ...
 
-    async def bill(self, day: date) -> list[BillRow]:
+    async def bill(self, day: date) -> Bill:
         """Every movement of a local day."""
         ...
 

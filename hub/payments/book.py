@@ -22,8 +22,8 @@ from kiosk.messages.questions import PaidItem, PaymentItem
 RESUMED_WITHIN = timedelta(minutes=10)
 """How long money of a visit that broke off waits for its owner to come back before it goes back."""
 
-
 _AT_ONCE = timedelta()
+_CLOCKS_APART = timedelta(minutes=5)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -103,6 +103,8 @@ async def note_paid(conn: AsyncConnection, said: OrderState, now: datetime) -> s
         trouble = "paid_twice"
     elif order.state == "paid":
         return "again"
+    elif await _is_anothers_trade(conn, said):
+        trouble = "same_trade"
     else:
         await _take(conn, order, said, now)
         return "paid"
@@ -111,10 +113,20 @@ async def note_paid(conn: AsyncConnection, said: OrderState, now: datetime) -> s
     return trouble
 
 
+async def _is_anothers_trade(conn: AsyncConnection, said: OrderState) -> bool:
+    rows = await conn.execute("select 1 from payment where trade_no = %s", [said.trade_no])
+    return await rows.fetchone() is not None
+
+
+def _believable(told: datetime | None, since: datetime, now: datetime) -> datetime:
+    """When it was by their clock, if it can have been then: a day of our books is not theirs to choose."""
+    return told if told and since - _CLOCKS_APART <= told <= now + _CLOCKS_APART else now
+
+
 async def _take(conn: AsyncConnection, order: Order, said: OrderState, now: datetime) -> None:
     await conn.execute(
         "update payment set state = 'paid', trade_no = %s, paid_at = %s where order_no = %s",
-        [said.trade_no, said.paid_at or now, order.order_no],
+        [said.trade_no, _believable(said.paid_at, order.made_at, now), order.order_no],
     )
     await conn.execute(
         "update payment_item set state = 'paid' where order_no = %s and state = 'unpaid'", [order.order_no]
@@ -135,8 +147,12 @@ async def end(
 ) -> None:
     """The visit is over. ``ends``: case to ``produced``, ``filed`` (the department decides) or ``none``.
 
-    Without ``ends`` nobody waits for the money any more; what is paid all the same has no end yet.
+    Without ``ends`` nobody waits for the money any more; what is paid all the same has no end yet. A case that is not
+    of this order is passed over: what was paid for it is another machine's to end.
     """
+    own = {item.case_id for item in await items_of(conn, order.order_no)}
+    if ends and not (ends := {case_id: outcome for case_id, outcome in ends.items() if case_id in own}):
+        return
     if ends or order.state != "paid":
         await conn.execute(
             "update payment set ended_at = coalesce(ended_at, %s) where order_no = %s", [now, order.order_no]
@@ -246,7 +262,10 @@ async def resumed(
     if not order_no or await locked(conn, order_no) is None:
         return ""
     taken = await conn.execute("delete from refund where order_no = %s and tries = 0 returning 1", [order_no])
-    if len(await taken.fetchall()) != len(items):
+    count = len(await taken.fetchall())
+    if not count:
+        return ""  # Another question was quicker.
+    if count != len(items):
         raise RuntimeError("a refund was under way")
     for place, item in enumerate(items):
         await conn.execute(
@@ -272,25 +291,27 @@ async def refunds_due(conn: AsyncConnection, now: datetime, most: int = 20) -> l
 
 async def note_refunded(conn: AsyncConnection, refund: Refund, done_at: datetime, now: datetime) -> None:
     """The money is back where it came from."""
+    order = await locked(conn, refund.order_no)
+    if order is None:
+        return
     rows = await conn.execute(
         "update refund set done_at = %s, error = '' where refund_no = %s and done_at is null returning case_id::text",
-        [done_at, refund.refund_no],
+        [_believable(done_at, order.made_at, now), refund.refund_no],
     )
     for (case_id,) in await rows.fetchall():
         await _item(conn, refund.order_no, case_id, "refunded", ("refund_due",))
-        order = await locked(conn, refund.order_no)
-        if order:
-            await _record(conn, order, "payment_refunded", now, amount_fen=refund.amount_fen)
+        await _record(conn, order, "payment_refunded", now, amount_fen=refund.amount_fen)
 
 
 async def raise_task(conn: AsyncConnection, order_no: str, what: str, detail: str, now: datetime) -> None:
     """What no rule settles is a person's: once for each order and kind, until it is done."""
-    await conn.execute(
+    rows = await conn.execute(
         "insert into payment_task (order_no, what, detail, since) values (%s, %s, %s, %s) "
-        "on conflict (order_no, what) where done_at is null do nothing",
+        "on conflict (order_no, what) where done_at is null do nothing returning 1",
         [order_no, what, detail[:500], now],
     )
-    await events.record(conn, now, actor="hub", kind="payment_task", order=order_no, what=what)
+    if await rows.fetchone():
+        await events.record(conn, now, actor="hub", kind="payment_task", order=order_no, what=what)
 
 
 async def _record(conn: AsyncConnection, order: Order, kind: str, now: datetime, **more: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -12,7 +13,10 @@ from kiosk.clock import LOCAL
 
 
 class Difference(NamedTuple):
-    """``what``: ``only_here``, ``only_there``, ``amount`` or ``twice_there``. Amounts in fen; 0 where there is none."""
+    """``what``: ``only_here``, ``only_there``, ``amount``, ``twice_there`` or ``order`` (a refund of another order).
+
+    ``unreadable_there``: ``number`` is that of the bill's line. Amounts in fen; 0 where there is none.
+    """
 
     what: str
     kind: str
@@ -44,11 +48,11 @@ async def own_rows(conn: AsyncConnection, day: date) -> list[BillRow]:
     return [BillRow(*row) for row in await rows.fetchall()]
 
 
-def balance(day: date, here: list[BillRow], there: list[BillRow]) -> Balance:
-    """Both books side by side."""
+def balance(day: date, here: list[BillRow], there: list[BillRow], unreadable: Sequence[int] = ()) -> Balance:
+    """Both books side by side; ``unreadable``: lines of theirs of which nothing is known."""
     ours = {(row.kind, row.number): row for row in here}
     theirs: dict[tuple[str, str], BillRow] = {}
-    found: list[Difference] = []
+    found = [Difference("unreadable_there", "line", str(number), 0, 0) for number in unreadable]
     for row in there:
         key = (row.kind, row.number)
         if key in theirs:
@@ -60,6 +64,8 @@ def balance(day: date, here: list[BillRow], there: list[BillRow]) -> Balance:
         if amounts[0] != amounts[1]:
             what = "amount" if own and other else "only_here" if own else "only_there"
             found.append(Difference(what, *key, *amounts))
+        elif own and other and own.order != other.order:
+            found.append(Difference("order", *key, *amounts))
     return Balance(day, len(there), _total(here), _total(there), found)
 
 

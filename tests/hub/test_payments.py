@@ -189,8 +189,8 @@ def test_a_machine_hears_and_ends_only_its_own_orders(hub: RunningHub, kiosk: Ma
     own.end("none")
 
 
-def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, shift_s: int = 0) -> httpx.Response:
-    said = {"order": order, "state": "paid", "amount_fen": amount_fen, "trade_no": f"T{uuid4().hex}"}
+def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, shift_s: int = 0, **more: object) -> httpx.Response:
+    said = {"order": order, "state": "paid", "amount_fen": amount_fen, "trade_no": f"T{uuid4().hex}", **more}
     body, path = msgspec.json.encode(said), "/acquirer/notifications"
     time_s = int(kiosk.clock.now().timestamp()) + shift_s
     headers = wire.sign_request("POST", path, body, party="acquirer", private_key=key, time_s=time_s)
@@ -232,6 +232,68 @@ def test_a_notification_is_believed_only_for_what_was_ordered(
         answer = _notice(kiosk, payment.order, amount, key, shift_s=-3600 if forgery == "old" else 0)
     assert (answer.status_code, payment.tasks()) == (status, task)
     assert payment.states() == {"twice": ["paid"], "order": []}.get(forgery, ["unpaid"])
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"trade_no": "T\0"}, 401),
+        ({"trade_no": ""}, 401),
+        ({"trade_no": "9" * 65}, 401),
+        ({"paid_at": "2027-01-12T10:00:00"}, 401),
+        ({"paid_at": "9999-12-31T23:59:59+00:00"}, 200),
+        ({"paid_at": "0001-01-01T00:00:00+00:00"}, 200),
+    ],
+)
+def test_a_notification_chooses_neither_its_form_nor_its_day(
+    kiosk: Machine, till: Till, more: dict, status: int
+) -> None:
+    own_key = (till.settings.parent / "acquirer.key").read_text("utf-8").strip()
+    payment = Payment(kiosk)
+    payment.open()
+    assert _notice(kiosk, payment.order, FEE, own_key, **more).status_code == status
+    if status == 200:
+        assert payment.states() == ["paid"]
+        rows = kiosk.hub.sql("select abs(extract(epoch from paid_at - made_at)) from payment "
+                             "where order_no = %s", payment.order)  # fmt: skip
+        assert rows[0][0] < 600
+    # Its own word is not the acquirer's books: nothing was paid there, so nothing goes back.
+    payment.end("produced") if status == 200 else payment.end("none")
+
+
+@pytest.mark.attack(3)
+def test_one_trade_pays_one_order_and_a_repeated_contradiction_is_one_task(kiosk: Machine, till: Till) -> None:
+    own_key = (till.settings.parent / "acquirer.key").read_text("utf-8").strip()
+    first, second = Payment(kiosk), Payment(kiosk, person="zhao")
+    till.pay(first.open().pay_url)
+    first.until("paid")
+    second.open()
+    ((trade,),) = kiosk.hub.sql("select trade_no from payment where order_no = %s", first.order)
+    for _ in range(3):
+        assert _notice(kiosk, second.order, FEE, own_key, trade_no=trade).status_code == 200
+    assert (second.states(), second.tasks()) == (["unpaid"], ["same_trade"])
+    told = "select count(*) from event where kind = 'payment_task' and data->>'order' = %s"
+    assert kiosk.hub.sql(told, second.order) == [(1,)], "who repeats it fills no log"
+    first.end("produced")
+    second.end("none")
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize("outcome", ["filed", "none", "produced"])
+def test_a_machine_ends_nothing_of_anothers_order(kiosk: Machine, hub: RunningHub, till: Till, outcome: str) -> None:
+    theirs, own = Payment(kiosk), Payment(hub.machine(), person="zhao")
+    till.pay(theirs.open().pay_url)
+    theirs.until("paid")
+    hub.sql("insert into case_file (key, state) values (%s, 'accepted') returning 1", theirs.cases[0])
+    till.pay(own.open().pay_url)
+    own.until("paid")
+    alien = [{"case_id": theirs.cases[0], "outcome": outcome}]
+    own.kiosk.ask("payment", order=own.order, action="end", ends=alien)
+    assert (theirs.states(), own.states(), own.tasks()) == (["paid"], ["paid"], [])
+    theirs.end("none")
+    theirs.until("refunded")
+    own.end("produced")
 
 
 def test_what_is_paid_for_a_case_follows_the_departments_word(kiosk: Machine, till: Till) -> None:
