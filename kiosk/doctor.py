@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -192,7 +192,7 @@ def protection_facts(machine: Machine) -> dict[str, Any]:
     lie in clear. ``missing``: ``sealing``, ``closed_memory`` (another process of this user may read the machine's),
     ``closed_vision``, ``own_user`` (the machine is run by root).
     """
-    vision = machine.vision.is_closed if machine.vision else None
+    vision = _all_say(looker.is_closed for looker in machine.lookers)
     lacks = {
         "sealing": machine.vault.kind == "none",
         "closed_memory": not hardening.is_closed(),
@@ -202,11 +202,17 @@ def protection_facts(machine: Machine) -> dict[str, Any]:
     return {"secrets": machine.vault.kind, "missing": [name for name, is_so in lacks.items() if is_so]}
 
 
+def _all_say(words: Iterable[bool | None]) -> bool | None:
+    """What those say who have said something; None while nobody has."""
+    said = [word for word in words if word is not None]
+    return all(said) if said else None
+
+
 def memory_facts(machine: Machine) -> dict[str, Any]:
     """Whether freed memory is overwritten (CONTRACTS §8), measured now in this process and by the vision worker.
 
     ``vision`` is None while no worker has said.
     """
     found = hardening.overwrites()
-    vision = machine.vision.overwrites if machine.vision else None
+    vision = _all_say(looker.overwrites for looker in machine.lookers)
     return {"freed_memory_overwritten": all(found.values()) and vision is not False, **found, "vision": vision}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import trio
 
+from devices.drivers import Configured
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
@@ -36,7 +37,7 @@ from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
 from kiosk.payments import Payments
 from kiosk.peripherals import Peripherals
-from kiosk.roster import CAMERA
+from kiosk.roster import CAMERA, DOCUMENT_CAMERA
 from kiosk.slip_tries import SlipTries
 from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
@@ -98,17 +99,7 @@ class Machine:
         self.guide_calls = GuideCalls(self.publish)
         self.next_card = NextCard(self.peripherals, self.clock)
         self.faults = Faults(self.peripherals, self.clock)
-        thresholds = Thresholds(config.vision.pass_distance, config.vision.fail_distance)
-        self.vision = (
-            VisionWorker(
-                configured[self.camera].settings,  # type: ignore[arg-type]
-                thresholds,
-                partial(self.peripherals.publish, self.camera),
-                now=self.clock.now,
-            )
-            if self.camera
-            else None
-        )
+        self._build_vision(configured)
         self.out_of_service = (self.values.get("machine", "out_of_service") or b"").decode()
         self.out_of_service_since = (self.values.get("machine", "out_of_service_since") or b"").decode()
         self.paper_in_doubt: set[str] = set()
@@ -136,6 +127,26 @@ class Machine:
         self.values = Values(self.store)
         self.stock = Stock(self.store)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self.changes.refresh_page)
+
+    def _build_vision(self, configured: Mapping[str, Configured]) -> None:
+        limits = self.config.vision
+        self.vision = (
+            VisionWorker(
+                configured[self.camera].settings,  # type: ignore[arg-type]
+                Thresholds(limits.pass_distance, limits.fail_distance),
+                partial(self.peripherals.publish, self.camera),
+                now=self.clock.now,
+            )
+            if self.camera
+            else None
+        )
+        papers = self.peripherals.of_kind(DOCUMENT_CAMERA)
+        self.papers = (
+            VisionWorker(configured[papers[0]].settings, now=self.clock.now, looks_at="papers")  # type: ignore[arg-type]
+            if papers
+            else None
+        )
+        """Looks at what lies under the first document camera, in a process of its own; its status is the driver's."""
 
     def _build_hub_link(self) -> None:
         hub = self.config.hub
@@ -215,22 +226,28 @@ class Machine:
         """While inside, ``refresh`` is called whenever a device or the network changes."""
         return self.changes.refreshing(refresh)
 
+    @property
+    def lookers(self) -> tuple[VisionWorker, ...]:
+        """The processes that see something of a visit."""
+        return tuple(each for each in (self.vision, self.papers) if each is not None)
+
     def vision_ready(self) -> bool:
         """Whether a face can be compared at all; when not, a guide confirms."""
         is_usable = self.peripherals.is_usable(CAMERA)
         return self.vision is not None and not self.vision.missing_model and is_usable
 
     @asynccontextmanager
-    async def camera_on(self) -> AsyncIterator[None]:
-        """Pictures for the screen while inside; the camera rests otherwise."""
-        if self.vision:
-            await self.vision.preview(on=True)
+    async def camera_on(self, looker: VisionWorker | None = None) -> AsyncIterator[None]:
+        """Pictures for the screen while inside, of people if not said otherwise; the camera rests otherwise."""
+        looker = looker or self.vision
+        if looker:
+            await looker.preview(on=True)
         try:
             yield
         finally:
-            if self.vision:
+            if looker:
                 with trio.CancelScope(shield=True):
-                    await self.vision.preview(on=False)
+                    await looker.preview(on=False)
 
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG from the camera, or None where there is no picture."""

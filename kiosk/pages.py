@@ -187,13 +187,17 @@ class Field(Struct, tag=True, frozen=True, kw_only=True):
 
 
 class Preview(Struct, tag=True, frozen=True, kw_only=True):
-    """Live camera picture. ``frames`` names the shared memory (``kiosk.vision.frames``); "" draws a still icon."""
+    """Live camera picture. ``frames`` names the shared memory (``kiosk.vision.frames``); "" draws a still icon.
+
+    ``of`` paper: the frame that is drawn on it is a sheet's, not a face's, and none of the picture is cut off.
+    """
 
     frames: str
     instruction: Text
     progress: float = 0.0
     arrow: Literal["", "left", "right"] = ""
     show_box: bool = False
+    of: Literal["face", "paper"] = "face"
 
 
 PAD_RATIO = 1.5

@@ -9,6 +9,7 @@ from devices.drivers import Configured
 from devices.vocabulary import DeviceState, DeviceStatus
 
 READER, PRINTER, CAMERA = "id_card_reader", "receipt_printer", "camera"
+DOCUMENT_CAMERA = "document_camera"
 """The kinds that the machine itself works with; of any other it knows what the driver declares."""
 
 PLAIN = Declaration()

@@ -48,7 +48,7 @@ def _start_what_runs_beside(machine: Machine, nursery: trio.Nursery) -> None:
         *(machine.timekeeper, machine.link, machine.forwarder, machine.watch, machine.payments),
         *(machine.catalogue_in_force, Upkeep(machine)),
     )
-    for part in (*parts, machine.vision) if machine.vision else parts:
+    for part in (*parts, *machine.lookers):
         nursery.start_soon(standing, type(part).__name__, part.run, machine.alarm)
 
 

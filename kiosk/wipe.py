@@ -10,6 +10,7 @@ import trio
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.pages import Page
+from kiosk.vision.client import VisionWorker
 from kiosk.visit import Visit
 
 log = structlog.get_logger()
@@ -26,13 +27,15 @@ async def wipe(machine: Machine, visit: Visit, home: Page | None) -> list[str]:
 
     The vision worker is ended when it does not confirm. A thread of a device and the screen live in this process.
     """
-    if machine.vision is not None:
-        # It forgets in a process of its own, while the screen is drawn anew in this one.
-        machine.vision.begin_forgetting()
+    if machine.lookers:
+        # They forget in processes of their own, while the screen is drawn anew in this one.
+        for looker in machine.lookers:
+            looker.begin_forgetting()
         await trio.sleep(_ON_ITS_WAY_S)
     holding = _dropped(machine, visit, home)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_vision, machine, holding)
+        for looker in machine.lookers:
+            nursery.start_soon(_vision, machine, looker, holding)
         nursery.start_soon(_devices, machine, holding)
     gc.collect()
     return holding
@@ -71,11 +74,9 @@ def _nobody() -> None:
     """Who is told of a touch between two visits."""
 
 
-async def _vision(machine: Machine, holding: list[str]) -> None:
-    if machine.vision is None:
-        return
+async def _vision(machine: Machine, looker: VisionWorker, holding: list[str]) -> None:
     with trio.move_on_after(IN_TIME_S) as scope:
-        if not await machine.vision.forget():
+        if not await looker.forget():
             machine.alarm("wipe_forced", "the vision process did not confirm that it had forgotten the visit: ended")
     if scope.cancelled_caught:
         holding.append("vision")

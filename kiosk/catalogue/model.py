@@ -250,6 +250,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """The answers that it keeps."""
         return ()
 
+    def adds(self) -> tuple[str, ...]:
+        """The parts that it gives to what is filed."""
+        return self.about.adds
+
     def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
         """What decides about parts of it, with its place in the step's table."""
         yield from ()

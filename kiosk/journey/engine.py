@@ -142,10 +142,14 @@ class Journey:
         here.labels.pop(name, None)
 
     def add_part(self, name: str, data: bytes) -> None:
-        """Evidence for what will be filed. Raises KeyError for a name that the step's ``About`` does not give."""
-        if self.spec is None or name not in self.spec.about.adds:
+        """Evidence for what will be filed. Raises KeyError for a name that the step does not give."""
+        if self.spec is None or name not in self.spec.adds():
             raise KeyError(f"the step does not say that it adds {name!r}")
         self.records.setdefault(self.position, Record()).parts[name] = data
+
+    def drop_parts(self) -> None:
+        """What this step added is taken anew."""
+        self.records.get(self.position, Record()).parts.clear()
 
     @property
     def answers(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ def row(service: Service, spec: StepSpec) -> tuple[str, ...]:
         _OFFLINE[spec.offline_in(service)],
         "; ".join(map(_device, spec.uses())) or "uses none",
         "free" if about.is_free else "asked once",
-        ", ".join(about.adds) or ("a message of its own" if about.files else ""),
+        ", ".join(spec.adds()) or ("a message of its own" if about.files else ""),
     )
 
 

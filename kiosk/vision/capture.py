@@ -16,6 +16,7 @@ from devices.contract import Deadline, Permanent, TryAgain
 from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.clock import Clock
 from kiosk.vision.frames import FrameWriter
+from kiosk.vision.protocol import LooksAt
 
 log = structlog.get_logger()
 
@@ -28,11 +29,21 @@ LINGER_S = 3.0
 class CameraThread(threading.Thread):
     """One camera. ``want`` and what forgets are called from other threads; pictures are taken with ``newer_than``."""
 
-    def __init__(self, settings: CameraSettings, preview: FrameWriter, publish: Callable[[DeviceStatus], None]) -> None:
+    def __init__(
+        self,
+        settings: CameraSettings,
+        preview: FrameWriter,
+        publish: Callable[[DeviceStatus], None],
+        looks_at: LooksAt = "people",
+    ) -> None:
         super().__init__(name="camera", daemon=True)
         self._driver = OpenCvCamera(settings, self._say)
         self._settings, self._preview, self._publish = settings, preview, publish
         self._clock = Clock()
+        # The camera of papers is watched over in the machine's own process: here it is opened for a paper only, and a
+        # paper is shown as it lies.
+        self._is_shared = looks_at == "papers"
+        self._mirror = settings.mirror and not self._is_shared
         self._turn = threading.Condition()
         self._wanted: set[str] = set()
         self._wanted_until = 0.0
@@ -83,6 +94,8 @@ class CameraThread(threading.Thread):
     def run(self) -> None:
         """Until the process ends."""
         while True:
+            while self._is_shared and not self._is_wanted():
+                self._rest(float("inf"))
             try:
                 self._driver.setup()
                 self._backoff.reset()
@@ -115,7 +128,7 @@ class CameraThread(threading.Thread):
             if self._forgetting:
                 frame[:] = 0
                 return
-            self._preview.write(frame, mirror=self._settings.mirror)
+            self._preview.write(frame, mirror=self._mirror)
             self._frame[:] = 0
             self._number, self._frame, self._frame_at = self._number + 1, frame, self._clock.monotonic()
             self._turn.notify_all()

@@ -32,6 +32,8 @@ DEFAULTS = Thresholds()
 WORKER_LOST = "vision_worker_lost"
 START_GRACE_S = 8.0
 """How long a request waits for a worker that is just starting."""
+FIRST_START_S = 25.0
+"""The same for one that is first started now."""
 ANSWER_GRACE_S = 5.0
 """How much longer than its own time-out a check may take to answer."""
 FORGET_TIMEOUT_S = 1.2
@@ -55,7 +57,10 @@ class _Asked:
 
 
 class VisionWorker:
-    """The camera and the face checks. ``on_status`` gets every new status of the camera, stamped by ``now``."""
+    """A camera and what is seen through it. ``on_status`` gets every new status of the camera, stamped by ``now``.
+
+    ``looks_at`` papers: no face is ever sought, and the process is first started when a paper is to be looked at.
+    """
 
     def __init__(
         self,
@@ -63,13 +68,16 @@ class VisionWorker:
         thresholds: Thresholds = DEFAULTS,
         on_status: Callable[[DeviceStatus], None] = lambda _status: None,
         now: Callable[[], datetime] | None = None,
+        looks_at: p.LooksAt = "people",
     ) -> None:
         self._now = now or Clock().now
         self._settings, self._thresholds, self._on_status = camera_settings, thresholds, on_status
+        self._looks_at: p.LooksAt = looks_at
         self._segment: FrameSegment | None = None
         self._scope: trio.CancelScope | None = None
         self._stopped = trio.Event()
         self._ready = trio.Event()
+        self._needed = trio.Event()
         self._outgoing: trio.MemorySendChannel[p.ToWorker] | None = None
         self._asked: dict[int, _Asked] = {}
         self._number = 0
@@ -111,6 +119,8 @@ class VisionWorker:
         try:
             with trio.CancelScope() as self._scope:
                 task_status.started()
+                if self._looks_at == "papers":
+                    await self._needed.wait()
                 while True:
                     pause_s = backoff.pause_s(stood=await self._live())
                     self._publish(DeviceState.OFFLINE, WORKER_LOST, "the vision process ended and is started again")
@@ -130,7 +140,7 @@ class VisionWorker:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
             self.pid, self._dead, self._knows = process.pid, trio.Event(), False
             self._outgoing, messages = trio.open_memory_channel[p.ToWorker](64)
-            self._send(p.Configure(msgspec.to_builtins(self._settings), self._thresholds))
+            self._send(p.Configure(msgspec.to_builtins(self._settings), self._thresholds, self._looks_at))
             self._send(p.Preview(self._preview_on))
             try:
                 async with trio.open_nursery() as nursery:
@@ -220,6 +230,8 @@ class VisionWorker:
     async def preview(self, on: bool) -> None:
         """Pictures for the screen, or not. Survives a restart of the worker."""
         self._preview_on = on
+        if on:
+            self._needed.set()
         self._send(p.Preview(on))
         await trio.lowlevel.checkpoint()
 
@@ -250,6 +262,16 @@ class VisionWorker:
         asked = _Asked()
         asked.on_photo = on_progress
         request = p.TakePhoto(self._next_number(), profile, timeout_s)
+        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
+        return answer.picture if answer else None
+
+    async def take_page(
+        self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float
+    ) -> bytes | None:
+        """A paper's page as JPEG, by a profile of ``document_profiles.toml``; None when none came in time."""
+        asked = _Asked()
+        asked.on_photo = on_progress
+        request = p.TakePage(self._next_number(), profile, timeout_s)
         answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
         return answer.picture if answer else None
 
@@ -304,9 +326,10 @@ class VisionWorker:
         return confirmed
 
     async def _answer(
-        self, request: p.Verify | p.TakePhoto | p.Snapshot, asked: _Asked, timeout_s: float
+        self, request: p.Verify | p.TakePhoto | p.TakePage | p.Snapshot, asked: _Asked, timeout_s: float
     ) -> p.Answered | None:
-        with trio.move_on_after(START_GRACE_S):
+        self._needed.set()
+        with trio.move_on_after(START_GRACE_S if self._looks_at == "people" else FIRST_START_S):
             await self._ready.wait()
         if not self._ready.is_set():
             return None
@@ -322,9 +345,8 @@ class VisionWorker:
         return asked.answer
 
     def _send(self, message: p.ToWorker) -> bool:
-        self._knows = (
-            self._knows or isinstance(message, p.Verify | p.TakePhoto | p.Snapshot) or message == p.Preview(on=True)
-        )
+        asks = p.Verify | p.TakePhoto | p.TakePage | p.Snapshot
+        self._knows = self._knows or isinstance(message, asks) or message == p.Preview(on=True)
         try:
             if self._outgoing is not None:
                 self._outgoing.send_nowait(message)

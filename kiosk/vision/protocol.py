@@ -8,6 +8,21 @@ from typing import Literal
 
 import msgspec
 
+DocumentWord = Literal[
+    "no_paper",
+    "one_page",
+    "covered",
+    "not_whole",
+    "too_small",
+    "wrong_shape",
+    "too_dark",
+    "glare",
+    "blank",
+    "blurry",
+    "hold_still",
+    "good",
+]
+"""What stands most in the way of the picture of a paper now."""
 Side = Literal["left", "right"]
 Instruction = Literal[
     "look_straight",
@@ -39,6 +54,7 @@ PhotoWord = Literal[
     "good",
 ]
 """What stands most in the way of a certificate photograph now."""
+LooksAt = Literal["people", "papers"]
 Decision = Literal["pass", "ask", "fail", "unavailable"]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares (0..1) of the preview as it is shown."""
@@ -94,10 +110,11 @@ class FaceResult(msgspec.Struct, frozen=True):
 
 
 class Configure(Message, frozen=True):
-    """First message to the worker: camera settings as a table, thresholds."""
+    """First message to the worker: camera settings as a table, thresholds, and what it looks at."""
 
     camera: dict[str, int | float | str | bool]
     thresholds: Thresholds
+    looks_at: LooksAt = "people"
 
 
 class Preview(Message, frozen=True):
@@ -117,6 +134,14 @@ class Verify(Message, frozen=True):
 
 class TakePhoto(Message, frozen=True):
     """A certificate photograph of the person before the camera, by a profile of ``photo_profiles.toml``."""
+
+    id: int
+    profile: str
+    timeout_s: float
+
+
+class TakePage(Message, frozen=True):
+    """A page of the paper under the camera, by a profile of ``document_profiles.toml``."""
 
     id: int
     profile: str
@@ -170,10 +195,10 @@ class Progressed(Message, frozen=True):
 
 
 class PhotoProgressed(Message, frozen=True):
-    """About a photograph that is being taken: what is wrong most, and how far it has come (0..1)."""
+    """About a photograph or page that is being taken: what is wrong most, and how far it has come (0..1)."""
 
     id: int
-    word: PhotoWord
+    word: Literal[PhotoWord, DocumentWord]
     progress: float
 
 
@@ -185,7 +210,7 @@ class Answered(Message, frozen=True):
     picture: bytes | None = None
 
 
-ToWorker = Configure | Preview | Verify | TakePhoto | Cancel | Snapshot | Forget
+ToWorker = Configure | Preview | Verify | TakePhoto | TakePage | Cancel | Snapshot | Forget
 ToClient = Ready | CameraChanged | Progressed | PhotoProgressed | Answered
 
 to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

@@ -1,7 +1,7 @@
-"""The vision process: owns the camera, finds and compares faces, forgets on request. ``python -m kiosk.vision.worker``.
+"""The vision process: owns a camera, looks at faces or papers, forgets on request. ``python -m kiosk.vision.worker``.
 
-A process of its own because dlib's net holds the interpreter's lock for 130 ms at a time. It ends when the machine's
-end of the socket closes, however the machine ends.
+A process of its own because dlib's net holds the interpreter's lock for 130 ms at a time; papers have one of theirs,
+which holds no nets. It ends when the machine's end of the socket closes, however the machine ends.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, Protocol
 
 import cv2
 import msgspec
+import numpy as np
 import structlog
 
 from devices.camera.driver import CameraSettings
@@ -26,6 +28,7 @@ from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.vision import protocol as p
 from kiosk.vision.capture import CameraThread
+from kiosk.vision.document import DocumentShoot, document_profiles
 from kiosk.vision.frames import FrameWriter
 from kiosk.vision.model_files import ModelMissingError
 from kiosk.vision.photo import Judge, PhotoShoot, profiles
@@ -46,6 +49,19 @@ FORGET_WAIT_S = 0.8
 """How long the camera may take to close; one that hangs takes the process with it, and so all that it holds."""
 STUCK_AFTER_S = 20.0
 """A read that has not come back for this long (a driver hangs in the system) ends the process; a new one is started."""
+_OPENS_WITHIN_S = 6.0
+"""So long a camera that is opened for each paper may take until it counts as away."""
+_Job = p.Verify | p.TakePhoto | p.TakePage | p.Snapshot | p.Forget
+
+
+class _Shoot(Protocol):
+    """What looks at pictures until one is good."""
+
+    wrong: str
+
+    @property
+    def progress(self) -> float: ...
+    def look(self, picture: np.ndarray, now_s: float) -> object | None: ...
 
 
 class Worker:
@@ -55,7 +71,7 @@ class Worker:
         self._connection = connection
         self._sending = threading.Lock()
         self._clock = Clock()
-        self._jobs: queue.Queue[p.Verify | p.TakePhoto | p.Snapshot | p.Forget] = queue.Queue()
+        self._jobs: queue.Queue[_Job] = queue.Queue()
         self._canceled: set[int] = set()
         self._stop_looking = threading.Event()
         self._hang = threading.Event()
@@ -63,15 +79,16 @@ class Worker:
         self._camera: CameraThread | None = None
         self._nets: Nets | None = None
         self._missing = ""
+        self._looks_at: p.LooksAt = "people"
 
     def run(self) -> None:
         """Serve until the other end closes."""
         first = self._receive()
         if not isinstance(first, p.Configure):
             return
-        self._thresholds = first.thresholds
+        self._thresholds, self._looks_at = first.thresholds, first.looks_at
         self._settings = msgspec.convert(first.camera, CameraSettings)
-        self._camera = CameraThread(self._settings, self._preview, self._camera_changed)
+        self._camera = CameraThread(self._settings, self._preview, self._camera_changed, self._looks_at)
         self._camera.start()
         threading.Thread(target=self._look, name="faces", daemon=True).start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
@@ -118,7 +135,7 @@ class Worker:
                 self._stop_looking.set()
                 self._camera.let_waiting_go()
                 self._jobs.put(message)
-            case p.Verify() | p.TakePhoto() | p.Snapshot():
+            case p.Verify() | p.TakePhoto() | p.TakePage() | p.Snapshot():
                 self._jobs.put(message)
 
     def _camera_changed(self, status: DeviceStatus) -> None:
@@ -143,6 +160,8 @@ class Worker:
                 del job
 
     def _load(self) -> None:
+        if self._looks_at == "papers":
+            return
         try:
             self._nets = Nets()
             self._nets.forget()
@@ -150,7 +169,7 @@ class Worker:
             self._missing = str(error) if isinstance(error, ModelMissingError) else "unreadable"
             log.warning("vision_model_missing", file=self._missing)
 
-    def _do(self, job: p.Verify | p.TakePhoto | p.Snapshot | p.Forget) -> p.Answered:
+    def _do(self, job: _Job) -> p.Answered:
         assert self._camera is not None
         match job:
             case p.Forget(number):
@@ -162,6 +181,11 @@ class Worker:
             case p.TakePhoto(number):
                 with self._pictures():
                     picture = self._photograph(job)
+                self._canceled.discard(number)
+                return p.Answered(number, picture=picture)
+            case p.TakePage(number):
+                with self._pictures():
+                    picture = self._page(job)
                 self._canceled.discard(number)
                 return p.Answered(number, picture=picture)
             case p.Verify(number):
@@ -218,15 +242,31 @@ class Worker:
         judge = Judge(self._nets.detector, self._nets.mesh, profile)
         shoot = PhotoShoot(judge, profile, mirror=self._settings.mirror)
         try:
-            return self._watch_pose(job, shoot)
+            return self._watch_until_good(job, shoot)
         finally:
             shoot.wipe()
 
-    def _watch_pose(self, job: p.TakePhoto, shoot: PhotoShoot) -> bytes | None:
+    def _page(self, job: p.TakePage) -> bytes | None:
+        """None as for a photograph."""
+        profile = document_profiles().get(job.profile)
+        if profile is None:
+            return None
+        shoot = DocumentShoot(profile)
+        try:
+            page = self._watch_until_good(job, shoot)
+            return None if page is None else shoot.encoded(page)
+        finally:
+            shoot.wipe()
+
+    def _watch_until_good(self, job: p.TakePhoto | p.TakePage, shoot: _Shoot) -> Any:
+        """What the shoot has taken; None when the time was over, nobody waits any more, or there is no camera."""
         assert self._camera is not None
-        ends, number, said = self._clock.monotonic() + job.timeout_s, 0, None
-        while self._clock.monotonic() < ends:
-            if self._stop_looking.is_set() or job.id in self._canceled or self._camera.gone:
+        began = self._clock.monotonic()
+        ends, number, said = began + job.timeout_s, 0, None
+        opens = began + (_OPENS_WITHIN_S if self._looks_at == "papers" else 0.0)
+        while (now_s := self._clock.monotonic()) < ends:
+            is_gone = self._camera.gone and now_s > opens
+            if self._stop_looking.is_set() or job.id in self._canceled or is_gone:
                 return None
             taken = self._camera.newer_than(number, FRAME_WAIT_S)
             if taken is None:

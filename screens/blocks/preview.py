@@ -55,10 +55,11 @@ class Live(Panel):
             self._picture = Rectangle(**box)
             Color(*_BACK)
             BorderImage(texture=paint.corners(_RADIUS), border=(_RADIUS,) * 4, **box)
-        self._waiting = icon("user-focus" if not block.frames else "video-camera", 200, theme.rgb("#8FA6D8"))
+        still = "file-text" if block.of == "paper" else "user-focus"
+        self._waiting = icon("video-camera" if block.frames else still, 200, theme.rgb("#8FA6D8"))
         self._waiting.pos = ((width - self._waiting.width) / 2, _EDGE + (self._top - _EDGE - self._waiting.height) / 2)
         self.hold(self._waiting)
-        self._guide = _Guide(width, self._top)
+        self._guide = _Sheet(width, self._top) if block.of == "paper" else _Guide(width, self._top)
         if not block.show_box:
             self.canvas.add(self._guide.canvas)
         self._words: Words | None = None
@@ -130,12 +131,20 @@ class Live(Panel):
         self.canvas.ask_update()
 
     def _cropped(self, width: int, height: int) -> Texture:
-        """The middle part of the frame that has the proportions of its place."""
+        """The middle part of the frame that has the proportions of its place; of a paper the whole of it."""
+        if self.block.of == "paper":
+            self._fit_whole(width / height)
         wanted = self._picture.size[0] / self._picture.size[1]
         wide, high = min(width, height * wanted), min(height, width / wanted)
         part = self._texture.get_region((width - wide) / 2, (height - high) / 2, wide, high)
         part.flip_vertical()
         return part
+
+    def _fit_whole(self, ratio: float) -> None:
+        wide, high = self.width - 2 * _EDGE, self._top - _EDGE
+        size = min(wide, high * ratio), min(high, wide / ratio)
+        self._picture.pos = (_EDGE + (wide - size[0]) / 2, _EDGE + (high - size[1]) / 2)
+        self._picture.size = size
 
     def _arrow(self, side: str, *, shown: bool) -> None:
         if shown and side not in self._arrows:
@@ -165,3 +174,26 @@ class _Guide(Panel):
     def progress(self, share: float) -> None:
         """Fill the rim to ``share`` (0..1)."""
         self._rim.ellipse = (*self._oval, 0, 360 * min(1.0, max(0.0, share)))
+
+
+class _Sheet(_Guide):
+    """Four corners between which the paper belongs; a bar below them fills as the picture is taken."""
+
+    def __init__(self, width: float, height: float) -> None:
+        Panel.__init__(self, width, height)
+        wide = min((height - _EDGE) * 4 / 3, width - 2 * _EDGE) * 0.9
+        high = wide * 0.72
+        left, bottom = (width - wide) / 2, _EDGE + (height - _EDGE - high) / 2
+        self._bar = (left + wide / 4, bottom + 12, wide / 2, 16)
+        arm = wide * 0.08
+        with self.canvas:
+            Color(1, 1, 1, 0.8)
+            for x, y, right, up in ((left, bottom, 1, 1), (left + wide, bottom, -1, 1),
+                                    (left, bottom + high, 1, -1), (left + wide, bottom + high, -1, -1)):  # fmt: skip
+                SmoothLine(points=[x + right * arm, y, x, y, x, y + up * arm], width=4)
+            Color(*theme.rgb("#3CD28B"))
+            self._filled = Rectangle(pos=self._bar[:2], size=(0, self._bar[3]))
+
+    def progress(self, share: float) -> None:
+        """Fill the bar to ``share`` (0..1)."""
+        self._filled.size = (self._bar[2] * min(1.0, max(0.0, share)), self._bar[3])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
+from devices.camera.sim.document_camera import LINES, written
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps import (
+    capture,
     certificate,
     guide_page,
     name_count,
@@ -166,6 +169,28 @@ def produced(key: str, spec: produce.Spec, name: str) -> dict[str, Page]:
     }
 
 
+def papers_laid_down() -> dict[str, Page]:
+    """A paper that is laid under the camera, what was taken of it, and the ways of who has not brought it."""
+    visitor: Any = Visitor("capture_counter")
+    visitor.machine.peripherals.is_usable = lambda _kind: False
+    late = journey_of(visitor, "T06", "capture")
+    spec: Any = late.spec
+    return {
+        "capture": capture._page(late, spec, "camera", 1, "glare", 0.0),
+        "capture_second": capture._page(late, spec, "camera", 2, "good", 0.66),
+        "capture_taken": capture._taken_page(late, spec, sheet(), 1),
+        "capture_late": capture._late_page(late, spec, "not_whole"),
+        "capture_counter": first_page(capture.step, visitor, late),
+    }
+
+
+def sheet() -> bytes:
+    """A page as the camera took it."""
+    out = io.BytesIO()
+    written("a4", LINES).save(out, "JPEG")
+    return out.getvalue()
+
+
 def real_steps() -> dict[str, Page]:
     """All of them by name."""
     review_of: Any = Visitor("review")
@@ -173,5 +198,6 @@ def real_steps() -> dict[str, Page]:
         **settling(),
         **papers(),
         **making(),
+        **papers_laid_down(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }

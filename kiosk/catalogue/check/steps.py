@@ -85,7 +85,7 @@ def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _asked_too_late(spec: StepSpec, before: tuple[str, ...], path: Path) -> Iterator[Finding]:
-    if "file" in before and (spec.asks_for() or spec.about.adds):
+    if "file" in before and (spec.asks_for() or spec.adds()):
         yield Finding(path, "comes after file, which files the answers", "put it before file")
     elif "review" in before and any(asked.is_reviewed for asked in spec.asks_for()):
         yield Finding(path, "comes after review, which shows the answers", "put it before review")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -18,8 +19,8 @@ TIMEOUT_S = 90.0
 
 
 @asynccontextmanager
-async def worker(settings, seen=None):
-    vision = VisionWorker(settings, Thresholds(), (lambda _: None) if seen is None else seen.append)
+async def worker(settings, seen=None, made: Any = VisionWorker):
+    vision = made(settings, Thresholds(), (lambda _: None) if seen is None else seen.append)
     async with trio.open_nursery() as nursery:
         await vision.start(nursery)
         try:

@@ -71,14 +71,16 @@ class Persistent(Citizen):
 
 
 def at_the_machine(world: World) -> tuple[Control, ...]:
-    """What a person does with the body: steps back before the white cloth and forward again, lays fingers down."""
+    """What a person does with the body: steps back before the white cloth and forward again, lays fingers and papers down."""
     camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
+    papers = world.socket("document_camera")
     return (
         Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
         Control(page="photo", socket=camera, do="closer", arguments={"scale": _STEPPED_BACK}),
         Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
         Control(page="photo_taken", socket=camera, do="closer"),
         Control(page="fingerprint", socket=reader, do="dab"),
+        Control(page="capture", socket=papers, do="lay"),
     )
 
 

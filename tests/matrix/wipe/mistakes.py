@@ -57,8 +57,8 @@ MISTAKES = (
         "the worker's forget not awaited",
         _HUNG,
         "kiosk/wipe.py",
-        "        if not await machine.vision.forget():\n",
-        "        trio.lowlevel.spawn_system_task(machine.vision.forget)\n        if False:\n",
+        "        if not await looker.forget():\n",
+        "        trio.lowlevel.spawn_system_task(looker.forget)\n        if False:\n",
     ),
     Mistake(
         "a hung worker counts as wiped",
