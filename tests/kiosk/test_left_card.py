@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import trio
 
+from devices.contract import Completed
+from devices.vocabulary import Completion
 from kiosk import config as configuration
 from kiosk import running
 from kiosk.machine import Machine
+from kiosk.next_card import NextCard
 from kiosk.pages import Notice, Page
 from tests.kiosk.conftest import Finger
 
@@ -187,3 +192,17 @@ async def test_card_that_cannot_be_read_is_not_tried_for_ever_where_it_lies(hall
         assert before <= 3
         await it.stays("home", 2.5)
         assert it.commands() == before
+
+
+async def test_the_card_that_was_read_last_is_not_read_again_where_it_lies() -> None:
+    asked: list[float] = []
+
+    async def call(_reader: str, _command: str, _limit_s: float, *, put_down_after: float) -> Completed:
+        asked.append(put_down_after)
+        return Completed(Completion.SUCCESS, "a card")
+
+    readers = SimpleNamespace(chosen=lambda _kind: READER, of_kind=lambda _kind: (READER,), call=call)
+    cards = NextCard(cast("Any", readers), cast("Any", SimpleNamespace(monotonic=count(1.0).__next__)))
+    await cards.read(pytest.fail)
+    await cards.read(pytest.fail)
+    assert asked[1] > asked[0], "the second card of a visit is one that was put down after the first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -68,6 +69,15 @@ async def test_without_network_it_is_registered_and_nothing_is_promised(filing: 
     (kept,) = await kept_by_card(filing.machine, ZHAO)
     assert (kept.state, kept.service) == ("stored", "T01")
     assert await kept_by_card(filing.machine, LI) == []
+
+
+@pytest.mark.parametrize(("photo", "marks"), [(b"", 0), (ZHAO.photo, 1)])
+async def test_a_card_without_a_picture_leaves_no_mark_since_its_number_can_be_guessed(
+    filing: Counter, photo: bytes, marks: int
+) -> None:
+    filing.visit.card = replace(ZHAO, photo=photo)
+    await result(filing)
+    assert len(filing.machine.store.query("SELECT * FROM value WHERE namespace = 'mark'")) == marks
 
 
 async def test_what_is_done_at_once_is_not_promised_before_today(filing: Counter) -> None:
