@@ -160,13 +160,22 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class Choices(Struct, tag=True, frozen=True, kw_only=True):
-    """Single choice; the answer's value ``name`` is the chosen id. ``selected`` "" means none yet."""
+    """Single choice; the answer's value ``name`` is the chosen id. ``selected`` "" means none yet, or the option "".
+
+    ``columns``: how many options may stand side by side where their words leave room.
+    """
 
     name: str
     label: Text
     options: tuple[Choice, ...]
     selected: str = ""
     error: Text = NOTHING
+    columns: int = 1
+
+    @property
+    def must_choose(self) -> bool:
+        """Whether nothing chosen is no answer."""
+        return all(option.id for option in self.options)
 
 
 class Field(Struct, tag=True, frozen=True, kw_only=True):

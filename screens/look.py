@@ -24,6 +24,7 @@ class Look:
         answer: Callable[[str], None],
         focus: Callable[[str], None],
         focused: str = "",
+        chosen: Callable[[], None] = lambda: None,
         open_frames: Callable[[str], Any] = lambda _name: None,
         redraw: Callable[[], None] = lambda: None,
     ) -> None:
@@ -34,6 +35,7 @@ class Look:
         self.answer = answer
         self.focus = focus
         self.focused = focused
+        self.chosen = chosen
         self.open_frames = open_frames
         self.redraw = redraw
         self.centred = any(isinstance(b, Hero) for b in page.blocks)  # its words then stand in the middle too

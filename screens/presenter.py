@@ -24,6 +24,9 @@ _ACTIVE_LOOKS, _IDLE_LOOKS = 4, 12  # a frame: 60 and 20 a second
 _IDLE_AFTER_S = 20.0
 _FRAMES_UNTIL_DRAWN = 4
 
+_WHERE_FOCUSED = -1
+"""As the number of a sheet: the one with the field that is typed in."""
+
 
 class KivyPresenter:
     """``kiosk.pages.Presenter`` on Kivy 2.3.1, in the machine's own trio loop.
@@ -171,6 +174,8 @@ class KivyPresenter:
         self._values = {**_initial(page), **kept}
         self._page, self._settings, self._index = page, settings, 0
         self._focused = _first_field(page, self._values) if not kept else self._focused
+        if any(isinstance(block, Field) and block.error for block in page.blocks):
+            self._index = _WHERE_FOCUSED
         self._draw(fresh=True)
 
     def _forgotten(self) -> None:
@@ -221,6 +226,7 @@ class KivyPresenter:
             self._values,
             answer=self._answered,
             focus=self._focus,
+            chosen=self._chosen,
             focused=self._focused,
             open_frames=self._open_frames,
             redraw=self._draw,
@@ -244,8 +250,15 @@ class KivyPresenter:
 
     def _focus(self, name: str) -> None:
         if name != self._focused:
-            self._focused = name
+            self._focused, self._index = name, _WHERE_FOCUSED
             self._draw()
+
+    def _chosen(self) -> None:
+        """Everything is chosen and something is left to type: its keyboard comes up by itself."""
+        assert self._page is not None
+        name = _first_field(self._page, self._values)
+        if not self._focused and name and not self._values[name]:
+            self._focus(name)
 
     def _turn(self, index: int) -> None:
         self._index = index
@@ -292,9 +305,11 @@ def _initial(page: Page) -> dict[str, Any]:
 
 
 def _first_field(page: Page, values: dict[str, Any]) -> str:
+    """What the keyboard is for at first: what is wrong, else the first that is empty; none while a choice is open."""
     fields = [b for b in page.blocks if isinstance(b, Field)]
     wanted = [f for f in fields if f.error] or [f for f in fields if not values.get(f.name)] or fields
-    return wanted[0].name if wanted else ""
+    is_open = any(isinstance(b, Choices) and b.must_choose and not values.get(b.name) for b in page.blocks)
+    return wanted[0].name if wanted and (wanted[0].error or not is_open) else ""
 
 
 def _fitting(width: int, height: int) -> tuple[int, int]:

@@ -262,6 +262,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """Pages that wait for the person, and taps."""
         return self.about.pages, self.about.taps
 
+    def toil_together(self) -> tuple[int, int]:
+        """The same where several services are done at once."""
+        return self.toil()
+
     def alike(self) -> bytes:
         """Equal for two steps that ask for the same thing, whichever service asks and of whom."""
         said = msgspec.to_builtins(self)
@@ -358,11 +362,13 @@ class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service of a bundle: done ``after`` others of it, and only for whom every condition of ``only_if`` holds.
 
     ``is_optional``: the person may leave it out. ``fulfilled``: checks of the service that those before it make hold.
+    ``said``: choices of the service that who wants the bundle has made with it, as ``{ reason = "lost" }``.
     """
 
     service: str
     after: tuple[str, ...] = ()
     fulfilled: tuple[str, ...] = ()
+    said: dict[str, str] = {}
     only_if: tuple[Condition, ...] | Condition = ()
     is_optional: bool = msgspec.field(default=False, name="optional")
 

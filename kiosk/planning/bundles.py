@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from kiosk.catalogue.model import Bundle, Catalogue, Service
+from msgspec import structs
+
+from kiosk.catalogue.kinds import spec_type
+from kiosk.catalogue.model import Bundle, Catalogue, Service, StepSpec
 from kiosk.planning.plan import Plan, plan_of
 
 
@@ -15,5 +18,21 @@ def parts_of(bundle: Bundle, catalogue: Catalogue) -> list[Service]:
 
 def plan_of_bundle(bundle: Bundle, catalogue: Catalogue, wanted: Collection[str]) -> Plan:
     """The plan of its services with these keys."""
-    services = [service for service in parts_of(bundle, catalogue) if service.key in wanted]
+    said = {part.service: part.said for part in bundle.parts}
+    services = [_told(each, said[each.key]) for each in parts_of(bundle, catalogue) if each.key in wanted]
     return plan_of(services, {part.service: part.after for part in bundle.parts}, bundle.share)
+
+
+def _told(service: Service, said: Mapping[str, str]) -> Service:
+    """The service without the choices that the bundle has made: nobody is asked what they came for."""
+    steps = (_given(spec, said) or spec for spec in service.steps)
+    return structs.replace(service, steps=tuple(steps)) if said else service
+
+
+def _given(spec: StepSpec, said: Mapping[str, str]) -> StepSpec | None:
+    name = getattr(spec, "name", "")
+    if spec.kind != "choose" or name not in said:
+        return None
+    words = next(option.label for option in spec.options if option.id == said[name])  # type: ignore[attr-defined]
+    data = {"kind": "given", "name": name, "value": said[name], "label": spec.label, "words": words}  # type: ignore[attr-defined]
+    return spec_type("given")(**data, only_if=spec.only_if)

@@ -158,7 +158,7 @@ def effort(plan: Plan) -> Effort:
     """The most that is asked: steps with a condition are counted, forms that have nothing left to ask are not."""
     specs = [joined(plan, lambda n: plan.steps[n].places, at)[0] for at in range(len(plan.steps))]
     kinds = Counter(spec.kind for spec in specs if _join_of(spec.kind) is None or spec.asks_for())
-    toil = [spec.toil() for spec in specs]
+    toil = [spec.toil_together() if len(plan.services) > 1 else spec.toil() for spec in specs]
     pages, taps = (sum(each) for each in zip(*toil, strict=True)) if toil else (0, 0)
     reads = sum(spec.about.reads_card for spec in specs)
     return Effort(reads, kinds["sign"], kinds["pay"], kinds["form"], len(data_asked(plan)), pages, taps)

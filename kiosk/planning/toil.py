@@ -46,9 +46,9 @@ def toil_of(service: Service) -> Toil:
 
 
 def toil_of_bundle(bundle: Bundle, catalogue: Catalogue) -> Toil:
-    """Of a bundle with everything that belongs to it: its page, and the one that lists them all."""
+    """Of a bundle with everything that belongs to it. It is chosen on the home page: the card comes after that."""
     plan = plan_of_bundle(bundle, catalogue, {service.key for service in parts_of(bundle, catalogue)})
-    return _row(bundle.key, bundle.name, effort(plan), 3)
+    return _row(bundle.key, bundle.name, effort(plan), 0)
 
 
 def toil(catalogue: Catalogue) -> Iterator[Toil]:

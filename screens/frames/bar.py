@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from msgspec import structs
+
 from kiosk.pages import Action
+from kiosk.text import text
 from screens import theme
 from screens.buttons import button, least_height, room_beside
 from screens.look import Look
@@ -11,11 +16,15 @@ from screens.panel import Panel
 _ORDER = {"exit": 0, "secondary": 1, "plain": 1, "primary": 2}
 _PAD = 32
 _HUGE = 190
+_NEXT_SHEET = "screens.read_on"
 _SIZE = "large"
 
 
-def action_bar(look: Look) -> Panel | None:
-    """The bar for the page's actions, in one or more rows; None without actions."""
+def action_bar(look: Look, turn_on: Callable[[], None] | None = None) -> Panel | None:
+    """The bar for the page's actions, in one or more rows; None without actions.
+
+    ``turn_on``: the primary leads to the next sheet of this page instead.
+    """
     actions = sorted(look.page.actions, key=lambda a: _ORDER[a.style])
     if not actions:
         return None
@@ -30,11 +39,19 @@ def action_bar(look: Look) -> Panel | None:
         x = float(theme.MARGIN)
         high = max(height, *(least_height(look, action, width, size) for action, width in row))
         for action, width in row:
-            bar.put(button(look, action, width, high, size), x, y)
+            turns = turn_on is not None and action.style == "primary"
+            made = button(look, _next_sheet(action) if turns else action, width, high, size)
+            if turn_on is not None and turns:
+                made.tapped = turn_on
+            bar.put(made, x, y)
             x += width + theme.GUTTER
         y += high + theme.GUTTER
     bar.finish(y - theme.GUTTER + _PAD)
     return bar
+
+
+def _next_sheet(action: Action) -> Action:
+    return structs.replace(action, id=_NEXT_SHEET, label=text("screens.read_on"), icon="caret-right", enabled=True)
 
 
 def _rows(look: Look, actions: list[Action]) -> list[list[tuple[Action, float]]]:

@@ -34,7 +34,10 @@ class Drawn:
 
 
 def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> Drawn:
-    """Draw sheet ``index`` of the look's page; ``turn`` is called with the number of another sheet."""
+    """Draw sheet ``index`` of the look's page, -1: the one with the field that is typed in.
+
+    ``turn`` is called with the number of another sheet.
+    """
     root = Panel(theme.WIDTH, theme.HEIGHT)
     root.fill(theme.PAGE)
     head, ring, top = _head(look, clock)
@@ -56,9 +59,18 @@ def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> D
     if keys:
         root.put(keys, 0, below)
     if bar:
-        root.put(bar, 0, theme.HEIGHT - bar.height)
+        index, count = content
+        root.put(_going_on(look, bar, turn, index, count), 0, theme.HEIGHT - bar.height)
     root.finish(theme.HEIGHT)
     return Drawn(root, ring, *content)
+
+
+def _going_on(look: Look, bar: Panel, turn: Callable[[int], None], index: int, count: int) -> Panel:
+    """The bar of this sheet: nobody agrees to what stands on a later one, so forward leads there first."""
+    if index + 1 >= count or not any(action.style == "primary" for action in look.page.actions):
+        return bar
+    found = action_bar(look, lambda: turn(index + 1))
+    return found.finish(bar.height) if found else bar
 
 
 def _head(look: Look, clock: Clock) -> tuple[Panel, Ring | None, float]:
@@ -77,6 +89,8 @@ def _content(
     blocks = _blocks(look)
     high = look.metrics.button
     cut = sheets(look, blocks, width, height, high + _FOOT) if blocks else [()]
+    if index < 0:
+        index = next((at for at, sheet in enumerate(cut) if _is_on(look.focused, sheet)), 0)
     index = min(index, len(cut) - 1)
     if len(cut) > 1:
         height -= high + _FOOT
@@ -84,6 +98,10 @@ def _content(
     if cut[index]:
         root.put(arrange(look, cut[index], width, height, centred=look.page.layout == "full"), x, y)
     return index, len(cut)
+
+
+def _is_on(field: str, sheet: tuple[Block, ...]) -> bool:
+    return any(isinstance(block, Field) and block.name == field for block in sheet)
 
 
 def _blocks(look: Look) -> tuple[Block, ...]:

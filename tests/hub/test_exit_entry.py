@@ -88,8 +88,8 @@ START["E15"] = waits("passport", fee_fen=12000)
 ANSWERS: dict[str, dict[str, str]] = {
     "E02": {"reason": "expiry"},
     "E05": {"reason": "lost"},
-    "E06": {"place": "both", "hong_kong": "1y_2", "macao": "3m_1"},
-    "E07": {"place": "hong_kong", "hong_kong": "3m_2"},
+    "E06": {"hong_kong": "1y_2", "macao": "3m_1"},
+    "E07": {"hong_kong": "3m_2"},
     "E08": {"place": "macao", "macao": "1y_multi"},
     "E10": {"reason": "damaged"},
     "E11": {"times": "1y_multi"},
@@ -388,10 +388,10 @@ def test_an_unused_endorsement_of_the_same_place_stands_in_the_way_of_that_place
 @pytest.mark.parametrize(
     ("service", "answers", "yuan"),
     [
-        ("E06", {"place": "both", "hong_kong": "3m_2", "macao": "1y_1"}, 45),
+        ("E06", {"hong_kong": "3m_2", "macao": "1y_1"}, 45),
         ("E06", {"place": "macao", "macao": "3m_1"}, 15),
-        ("E07", {"place": "both", "hong_kong": "1y_multi", "macao": "1y_weekly"}, 160),
-        ("E08", {"place": "both", "hong_kong": "3m_multi", "macao": "3m_1"}, 95),
+        ("E07", {"hong_kong": "1y_multi", "macao": "1y_weekly"}, 160),
+        ("E08", {"hong_kong": "3m_multi", "macao": "3m_1"}, 95),
         ("E11", {"times": "3m_1"}, 15),
         ("E01", {}, 120),
         ("E12", {}, 0),

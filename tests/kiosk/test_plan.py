@@ -25,7 +25,7 @@ def troubles(plan: Plan, services: Sequence[Service]) -> list[str]:
     asked = effort(plan)
     if asked.reads > 1 or asked.signatures > 1 or asked.payments > 1:
         found.append(f"done twice: {asked}")
-    alone = {each for service in services for each in data_asked(plan_of([service]))}
+    alone = {each for service in plan.services for each in data_asked(plan_of([service]))}
     if twice := {each: n for each, n in Counter(data_asked(plan)).items() if n > 1}:
         found.append(f"asked twice: {sorted(twice)}")
     if alone != set(data_asked(plan)):
@@ -82,10 +82,18 @@ def test_the_services_people_come_for_most_stay_within_their_budgets() -> None:
 def test_a_page_more_is_noticed() -> None:
     service = CATALOGUE.services["T01"]
     longer = structs.replace(
-        service, steps=(*service.steps, *(step for step in service.steps if step.kind == "choose"))
+        service, steps=(*service.steps, *(step for step in service.steps if step.kind == "verify"))
     )
     assert toil_of(longer).effort.pages == toil_of(service).effort.pages + 1
     assert exceeds(toil_of(service).effort, Budget(pages=3, taps=12))
+
+
+def test_what_a_person_came_for_is_not_asked_again() -> None:
+    bundle = CATALOGUE.bundles["B03"]
+    plan = plan_of_bundle(bundle, CATALOGUE, {part.service for part in bundle.parts})
+    asked = {each.name: each.values for each in data_asked(plan)}
+    assert (asked["declaration"], asked["reason"]) == (("lost",), ("lost",))
+    assert {step.kind for step in plan.steps if plan.spec(step.places[0]).kind == "choose"} == set()
 
 
 def exceeds(effort: Effort, budget: Budget) -> bool:

@@ -15,6 +15,8 @@ from kiosk.journey.engine import Journey
 from kiosk.journey.steps import (
     capture,
     certificate,
+    confirm,
+    form,
     guide_page,
     name_count,
     not_needed,
@@ -22,12 +24,15 @@ from kiosk.journey.steps import (
     pick,
     produce,
     review,
+    sign,
     slip,
     violations,
 )
+from kiosk.journey.whole import whole_of_bundle
 from kiosk.messages.certificates import Statement
 from kiosk.messages.questions import NameCountAnswer, Violation, ViolationsAnswer
 from kiosk.pages import Answer, Page, Settings
+from kiosk.text import same
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, machine
 
@@ -191,6 +196,47 @@ def sheet() -> bytes:
     return out.getvalue()
 
 
+def asking() -> dict[str, Page]:
+    """What is asked on one page, the last confirmation, and the signature beneath all that is signed."""
+    return {
+        **{f"form_{key}": _shown_by(form.step, "form", key, "form") for key in ("E07", "T02", "H01")},
+        **{f"confirm_{key}": _shown_by(confirm.step, "confirm", key, "confirm") for key in ("H03", "T02", "E14")},
+        **{f"sign_{key}": _shown_by(sign.step, "sign", key, "sign") for key in ("H01", "T02")},
+        **{f"{kind}_B03": _bundle_page(kind) for kind in ("form", "sign", "confirm")},
+    }
+
+
+def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str) -> Page:
+    visitor = Visitor(page)
+    journey = journey_of(visitor, key, kind)
+    _answered(journey)
+    return first_page(begin, visitor, journey)
+
+
+def _bundle_page(kind: str) -> Page:
+    """Of everything that was lost, at its fullest."""
+    visitor: Any = Visitor(kind)
+    bundle = visitor.machine.catalogue.bundles["B03"]
+    whole = whole_of_bundle(visitor, bundle, {part.service for part in bundle.parts})
+    whole.position = next(n for n, each in enumerate(whole.service.steps) if each.kind == kind)
+    for part in whole.parts_of:
+        part.position = next((n for n, each in enumerate(part.service.steps) if each.kind == kind), 0)
+        _answered(part)
+    return first_page(lambda _journey, spec: whole.perform(spec), visitor, whole)
+
+
+def _answered(journey: Journey) -> None:
+    """Every choice of before has its first answer."""
+    here = journey.position
+    for at, spec in enumerate(journey.service.steps[:here]):
+        journey.position = at
+        for each in getattr(spec, "fields", ()):
+            first = each.options[0] if each.options else None
+            journey.keep(each.name, first.id if first else "13900000000", first.label if first else same("139****0000"))
+        journey.trail.append(at)
+    journey.position = here
+
+
 def real_steps() -> dict[str, Page]:
     """All of them by name."""
     review_of: Any = Visitor("review")
@@ -199,5 +245,6 @@ def real_steps() -> dict[str, Page]:
         **papers(),
         **making(),
         **papers_laid_down(),
+        **asking(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }

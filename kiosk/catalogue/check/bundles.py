@@ -8,7 +8,7 @@ from kiosk.catalogue.check.conditions import condition_findings
 from kiosk.catalogue.check.services import Around, icon_findings
 from kiosk.catalogue.check.steps import CARD_FACTS
 from kiosk.catalogue.finding import Finding, Path, one_of
-from kiosk.catalogue.model import Bundle, Service
+from kiosk.catalogue.model import Bundle, BundlePart, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS
 
 
@@ -37,6 +37,8 @@ def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], 
                 said = f"{part.service} has no check {check!r}"
                 yield Finding((*place, "fulfilled", at), said, one_of(checks, check))
         yield from _conditions(bundle, number, services, around)
+        if part.service in services:
+            yield from _said(part, services[part.service], place)
     yield from _circles(bundle)
 
 
@@ -49,6 +51,18 @@ def _conditions(bundle: Bundle, number: int, services: Mapping[str, Service], ar
         place: Path = ("parts", number, "only_if", *((at,) if isinstance(part.only_if, tuple) else ()))
         if not rule.fact.startswith(ANSWERS):
             yield from condition_findings(rule, known, place, "no department of its services")
+
+
+def _said(part: BundlePart, service: Service, place: Path) -> Iterator[Finding]:
+    """It answers choices that the service has, with what can be chosen."""
+    chosen = {each.name: each.values for spec in service.steps if spec.kind == "choose" for each in spec.asks_for()}
+    if {type(spec) for spec in service.steps} == {StepSpec}:
+        return  # A hub knows no kinds: whoever signs has judged it.
+    for name, value in part.said.items():
+        if name not in chosen:
+            yield Finding((*place, "said", name), f"{service.key} lets nobody choose {name!r}", one_of(chosen, name))
+        elif value not in chosen[name]:
+            yield Finding((*place, "said", name), f"{value!r} cannot be chosen", one_of(chosen[name], value))
 
 
 def _circles(bundle: Bundle) -> Iterator[Finding]:

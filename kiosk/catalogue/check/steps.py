@@ -18,6 +18,9 @@ CARD_FACTS = {
     "card.valid_to": KnownFact(type="date", about="last day of the card; none for one that is valid for life"),
 }
 
+_SHOWING = ("review", "sign")
+"""The kinds of steps that show what was said."""
+
 
 def step_findings(service: Service, department: str, facts: Mapping[str, KnownFact]) -> Iterator[Finding]:
     """Of all steps; ``facts``: what the department sends."""
@@ -87,5 +90,7 @@ def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:
 def _asked_too_late(spec: StepSpec, before: tuple[str, ...], path: Path) -> Iterator[Finding]:
     if "file" in before and (spec.asks_for() or spec.adds()):
         yield Finding(path, "comes after file, which files the answers", "put it before file")
-    elif "review" in before and any(asked.is_reviewed for asked in spec.asks_for()):
-        yield Finding(path, "comes after review, which shows the answers", "put it before review")
+    elif (shown := next((kind for kind in _SHOWING if kind in before), "")) and any(
+        asked.is_reviewed for asked in spec.asks_for()
+    ):
+        yield Finding(path, f"comes after {shown}, which shows the answers", f"put it before {shown}")

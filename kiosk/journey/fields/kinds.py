@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from kiosk.catalogue.model import Data, Dated
+from kiosk.catalogue.model import Condition, Dated
 from kiosk.text import NOTHING, Text, same
 from kiosk.typed import digits
 
@@ -15,12 +15,13 @@ Keys = Literal["digits", "phone", "receipt", "id_number", "text", "date", "plate
 FieldKind = Literal["text", "phone", "number", "date", "choice", "region", "plate", "vin", "decision", "uscc"]
 
 
-class FieldOption(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to choose."""
+class FieldOption(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing to choose; with ``only_if`` it is offered to whom this is known to hold."""
 
     id: str
     label: Text
     detail: Text = NOTHING
+    only_if: Condition | None = None
 
 
 class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +30,8 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``keys``, ``pattern``, ``error`` are a text's own (``keys`` says how it is typed); the other kinds bring theirs.
     ``least``, ``most``: of a number. ``earliest``, ``latest``: of a date, ISO 8601 or ``today``. ``options``: of a
     choice. ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
-    ``optional``: it may be left empty, and is then no answer. ``masked`` hides it on paper.
+    ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. ``masked`` hides
+    it on paper.
     """
 
     name: str
@@ -47,6 +49,7 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     earliest: str = ""
     latest: str = ""
     options: tuple[FieldOption, ...] = ()
+    neither: Text = NOTHING
     plates: tuple[str, ...] = ()
     within: str = ""
 

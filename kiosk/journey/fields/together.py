@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+
+from msgspec import structs
 
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField, Wrong
@@ -15,8 +17,14 @@ from kiosk.text import NOTHING, Text, text
 from kiosk.typed import digits
 
 
-async def ask_together(journey: Journey, title: Text, lead: Text, fields: list[FormField]) -> Outcome:
-    """Ask until every field of a page is right; a wrong one says what is wrong and keeps what was typed."""
+async def ask_together(
+    journey: Journey, title: Text, lead: Text, fields: list[FormField], some_of: Iterable[Collection[str]] = ()
+) -> Outcome:
+    """Ask until every field of a page is right; a wrong one says what is wrong and keeps what was typed.
+
+    ``some_of``: groups of names of which one at least is answered.
+    """
+    fields = [_offered(journey, field) for field in fields]
     values = {field.name: _as_typed(journey, field) for field in fields}
     wrong: dict[str, Wrong] = {}
     while True:
@@ -26,10 +34,20 @@ async def ask_together(journey: Journey, title: Text, lead: Text, fields: list[F
         if answer.action == "back":
             return Outcome.BACK
         found, wrong = _judged(journey, fields, values, wrong)
+        for names in some_of:
+            asked = [field.name for field in fields if field.name in names]
+            if asked and not any(found.get(name) for name in asked):
+                wrong.setdefault(asked[0], Wrong(text("form.some_of")))
         if not wrong:
             for field in fields:
                 _keep(journey, field, found[field.name])
             return Outcome.NEXT
+
+
+def _offered(journey: Journey, field: FormField) -> FormField:
+    """With the options that are there for this person."""
+    options = tuple(o for o in field.options if o.only_if is None or journey.is_known(o.only_if))
+    return structs.replace(field, options=options)
 
 
 def _judged(
@@ -101,7 +119,9 @@ def _block(field: FormField, value: str, wrong: Mapping[str, Wrong]) -> Field | 
     error = wrong[field.name].words if field.name in wrong else NOTHING
     if field.kind == "choice":
         options = tuple(Choice(id=o.id, label=o.label, detail=o.detail) for o in field.options)
-        return Choices(name=field.name, label=field.label, options=options, selected=value, error=error)
+        if field.optional:
+            options = (Choice(id="", label=field.neither or text("form.neither")), *options)
+        return Choices(name=field.name, label=field.label, options=options, selected=value, error=error, columns=2)
     kind = KINDS[field.kind]
     known = plates()
     is_plate = field.kind == "plate"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import trio
+from msgspec import structs
 
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, unbroken
 from kiosk.catalogue.finding import Finding
@@ -18,7 +19,7 @@ from kiosk.journey.reasons import sentence
 from kiosk.journey.whole import Whole
 from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, encode_content
-from kiosk.pages import Action, Block, Fact, Facts, Hero, Level, Page, Receipt
+from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Level, Page, Receipt
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import FiledCase
@@ -27,6 +28,9 @@ _RESULTS = frozenset({"certificate", "produce", "locker"})
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
 
+SHOWN_S = 15.0
+"""How long the numbers of several services stand before their slip prints by itself."""
+
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No data of its own."""
@@ -34,6 +38,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     about: ClassVar[About] = About(
         mark="slip", offline="goes_on", files=True, adds=("form",), is_once=True, together="once"
     )
+
+    def toil_together(self) -> tuple[int, int]:
+        """When all is accepted its page goes on by itself."""
+        return 0, 0
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A case has an applicant."""
@@ -59,8 +67,16 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
     await _store(parts)
     whole.filed = True
     await _follow(whole, parts)
-    answer = await whole.visit.show(_results_page(whole, parts))
-    return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
+    answer = await _shown(whole, parts)
+    return Outcome.NEXT if answer is None or answer.action == "next" else Outcome.LEAVE
+
+
+async def _shown(whole: Whole, parts: Sequence[Journey]) -> Answer | None:
+    """How far each has come; where all is well the slip follows by itself (None), else the person reads first."""
+    page = _results_page(whole, parts)
+    if whole.refused or any(part.state not in CLOCK_RUNS for part in parts) or "slip" not in _kinds_after(whole):
+        return await whole.visit.show(page)
+    return await whole.visit.show_while(structs.replace(page, timeout_s=0), partial(trio.sleep, SHOWN_S))
 
 
 async def _store(journeys: Sequence[Journey]) -> None:
@@ -132,7 +148,7 @@ async def _follow(journey: Journey, cases: Sequence[Journey]) -> None:
         for each in (journey, *cases):
             each.offline = True
         return
-    page = functools.partial(_following_page, journey)
+    page = partial(_following_page, journey)
 
     async def follow(case: Journey) -> None:
         while CaseState.before_acceptance(case.state):

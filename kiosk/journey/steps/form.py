@@ -9,8 +9,8 @@ from typing import ClassVar
 from msgspec import structs
 
 from kiosk.catalogue.check.patterns import pattern_fault
-from kiosk.catalogue.finding import Finding, one_of
-from kiosk.catalogue.model import About, Asked, Offline, Service, StepSpec
+from kiosk.catalogue.finding import Finding, Path, one_of
+from kiosk.catalogue.model import About, Asked, Condition, Offline, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.numbers import TODAY, bound
@@ -23,13 +23,14 @@ from kiosk.text import NOTHING, Text, text
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of one page, or of a few that follow each other."""
+    """The fields of one page, or of a few that follow each other; of each of ``some_of`` one at least is answered."""
 
     about: ClassVar[About] = About(mark="fill", together="once")
 
     title: Text
     fields: tuple[FormField, ...]
     lead: Text = NOTHING
+    some_of: tuple[tuple[str, ...], ...] = ()
 
     def offline_in(self, service: Service) -> Offline:
         """It asks the city where a field does: an address of its register, a code by message."""
@@ -42,9 +43,16 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(asked for at, field in enumerate(self.fields) for asked in _asked(field, at))
 
     def toil(self) -> tuple[int, int]:
-        """A page for simple fields that stand together, one for each of the others."""
+        """A page for simple fields that stand together, one for each of the others; a choice is a touch more."""
         pages = len(pages_of(self))
-        return pages, pages
+        return pages, pages + sum(field.kind == "choice" for field in self.fields)
+
+    def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
+        """Of the options of its choices."""
+        for at, field in enumerate(self.fields):
+            for number, option in enumerate(field.options):
+                if option.only_if:
+                    yield ("fields", at, "options", number, "only_if"), option.only_if
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""
@@ -54,10 +62,15 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for number, field in enumerate(self.fields):
             for path, what, fix in _field_faults(field):
                 yield Finding(("fields", number, *path), what, fix)
+        optional = [field.name for field in self.fields if field.optional]
+        for number, names in enumerate(self.some_of):
+            for name in [name for name in names if name not in optional]:
+                yield Finding(("some_of", number), f"no field {name!r} that may be left out", one_of(optional, name))
 
 
 def _asked(field: FormField, at: int) -> Iterator[Asked]:
-    yield Asked(field.name, ("fields", at, "name"), tuple(option.id for option in field.options))
+    none = ("",) if field.optional and field.options else ()
+    yield Asked(field.name, ("fields", at, "name"), (*none, *(option.id for option in field.options)))
     for more in PAGES[field.kind].adds if field.kind in PAGES else ():
         yield Asked(f"{field.name}_{more}", ("fields", at, "name"))
 
@@ -97,16 +110,24 @@ def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, li
         called: dict[str, str] = {}
         for field in spec.fields:
             alike = [f for f in (*known, *fields) if f.name.partition(AGAIN)[0] == field.name]
-            there = next((f for f in alike if (f.kind, f.keys) == (field.kind, field.keys)), None)
+            there = next((f for f in alike if _is_same(f, field)), None)
             if there is None:
                 there = structs.replace(field, name=f"{field.name}{AGAIN}{len(alike)}" if alike else field.name)
                 fields.append(there)
             called[field.name] = there.name
         names.append({a.name: called[_field_of(spec, a)] + a.name[len(_field_of(spec, a)) :] for a in spec.asks_for()})
+    fields.sort(key=lambda field: field.kind != "choice")  # first what is touched, then what is typed
     alone = len({spec.title for spec in specs}) == 1
     title = specs[0].title if alone else text("together.form")
     lead = specs[0].lead if alone else text("together.form_lead")
-    return Spec(kind=specs[0].kind, title=title, lead=lead, fields=tuple(fields)), names
+    some_of = tuple(tuple(names[at][n] for n in group) for at, spec in enumerate(specs) for group in spec.some_of)
+    return Spec(kind=specs[0].kind, title=title, lead=lead, fields=tuple(fields), some_of=some_of), names
+
+
+def _is_same(one: FormField, other: FormField) -> bool:
+    """Whether an answer to the one is an answer to the other."""
+    ids = [{option.id for option in field.options} for field in (one, other)]
+    return (one.kind, one.keys, ids[0]) == (other.kind, other.keys, ids[1])
 
 
 def _field_of(spec: Spec, asked: Asked) -> str:
@@ -130,7 +151,9 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
         first = pages[at][0]
         own = PAGES.get(first.kind)
         outcome = await (
-            own.ask(journey, spec.title, first) if own else ask_together(journey, spec.title, spec.lead, pages[at])
+            own.ask(journey, spec.title, first)
+            if own
+            else ask_together(journey, spec.title, spec.lead, pages[at], spec.some_of)
         )
         if outcome is Outcome.BACK and at > 0:
             at -= 1

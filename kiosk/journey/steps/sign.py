@@ -1,4 +1,7 @@
-"""Sign: the person's signature with a finger, kept as a small PNG."""
+"""Sign: the person's signature with a finger, kept as a small PNG, beneath everything that is signed.
+
+In a service with a review the page before has shown it; else it stands here, each answer with a way to change it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from PIL import Image, ImageDraw
 
 from kiosk.catalogue.model import About, StepSpec
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.pages import PAD_RATIO, SignaturePad
+from kiosk.journey.steps.review import everything, everything_of_parts
+from kiosk.journey.whole import Whole
+from kiosk.pages import PAD_RATIO, Block, SignaturePad
 from kiosk.text import NOTHING, text
 
 _WIDTH, _HEIGHT, _PEN = 900, round(900 / PAD_RATIO), 7
@@ -27,14 +32,28 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
-    """Ask until something that can be a signature stands on the pad."""
-    error = NOTHING
+    """Ask until something that can be a signature stands on the pad; "change" goes to the step that asked."""
+    return await _signed(journey, () if _is_reviewed(journey) else await everything(journey))
+
+
+async def together(whole: Whole, _spec: Spec) -> Outcome:
+    """One signature for all parts of a plan."""
+    return await _signed(whole, () if _is_reviewed(whole) else await everything_of_parts(whole))
+
+
+def _is_reviewed(journey: Journey) -> bool:
+    return "review" in journey.service.kinds_before(journey.position)
+
+
+async def _signed(journey: Journey, what: tuple[Block, ...]) -> Outcome:
+    error, way = NOTHING, "check" if what else "only"
     while True:
         pad = SignaturePad(name="signature", label=text("sign.label"), error=error)
-        page = journey.page(
-            "sign", text("sign.title"), pad, lead=text("sign.lead"), actions=journey.bar(text("sign.submit"))
-        )
+        title, lead = text(f"sign.{way}_title"), text(f"sign.{way}_lead")
+        page = journey.page("sign", title, *what, pad, lead=lead, actions=journey.bar(text("sign.submit")))
         answer = await journey.visit.show(page)
+        if journey.change(answer.action):
+            return Outcome.SKIP
         if answer.action == "back":
             return Outcome.BACK
         strokes = answer.values.get("signature") or []

@@ -241,4 +241,7 @@ def fee_words(service: Service, due: Sequence[Fee] | None = None) -> Text:
         return text("review.from", yuan=f"{least.amount_fen / 100:g}", when=least.when)
     due = usual if due is None else due
     total = sum(fee.amount_fen for fee in due)
-    return text("review.amount", yuan=f"{total / 100:g}", when=due[0].when) if total else text("review.free")
+    if not total:
+        return text("review.free")
+    when = due[0].when if len({fee.when for fee in due}) == 1 else text("review.in_parts")
+    return text("review.amount", yuan=f"{total / 100:g}", when=when)

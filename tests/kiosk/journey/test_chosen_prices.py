@@ -14,13 +14,13 @@ from tests.kiosk.journey.conftest import ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import journeys
 
 __all__ = ["journeys"]
-_ASKED = ("eligibility", "choose", "form", "review")
-USUAL = {"hong_kong": ["3m_1", "3m_2", "1y_1", "1y_2"], "macao": ["3m_1", "1y_1"]}
+_ASKED = ("eligibility", "form", "sign")
+STROKES = [[[0.1, 0.1], [0.9, 0.9]]]
+USUAL = {"hong_kong": ["", "3m_1", "3m_2", "1y_1", "1y_2"], "macao": ["", "3m_1", "1y_1"]}
 
 
-def options(page: Page) -> list[str]:
-    (choices,) = [block for block in page.blocks if isinstance(block, Choices)]
-    return [option.id for option in choices.options]
+def options(page: Page) -> dict[str, list[str]]:
+    return {b.name: [option.id for option in b.options] for b in page.blocks if isinstance(b, Choices)}
 
 
 def known(counter: Counter, key: str, **facts: object) -> None:
@@ -42,26 +42,26 @@ async def test_each_city_has_its_own_choices_and_the_review_names_the_price(
 ) -> None:
     known(counter, "E07", city_right=city)
     async with counter.doing("E07"):
-        await counter.first("choose")
-        page = await counter.touch("next", "choose", place="both")
-        assert options(page) == USUAL["hong_kong"] + (["1y_multi"] if city == "shenzhen" else [])
-        page = await counter.touch("next", "choose", hong_kong=hong_kong)
-        assert options(page) == USUAL["macao"] + (["1y_weekly"] if city == "zhuhai" else [])
-        page = await counter.touch("next", "choose", macao="1y_multi")
+        offered = options(await counter.first("form"))
+        assert offered["hong_kong"] == USUAL["hong_kong"] + (["1y_multi"] if city == "shenzhen" else [])
+        assert offered["macao"] == USUAL["macao"] + (["1y_weekly"] if city == "zhuhai" else [])
+        page = await counter.touch("next", "form", hong_kong=hong_kong, macao="1y_multi")
         assert "请先选择一项" in words(page), "what is not offered is not taken"
-        page = await counter.touch("next", "review", macao=macao)
+        page = await counter.touch("next", "sign", hong_kong=hong_kong, macao=macao)
         assert f"{yuan} 元" in words(page)
-        counter.last("next")
+        counter.last("next", signature=STROKES)
 
 
 async def test_one_place_alone_costs_that_place_alone(counter: Counter) -> None:
     known(counter, "E06")
     async with counter.doing("E06"):
-        await counter.first("choose")
-        await counter.touch("next", "choose", place="macao")
-        page = await counter.touch("next", "review", macao="3m_1")
+        await counter.first("form")
+        page = await counter.touch("next", "form", hong_kong="", macao="")
+        assert "请至少选一项" in words(page)
+        page = await counter.touch("next", "sign", hong_kong="", macao="3m_1")
         assert "15 元" in words(page)
-        counter.last("next")
+        assert "香港" not in words(page)
+        counter.last("next", signature=STROKES)
 
 
 def test_who_lives_elsewhere_is_promised_their_own_limit(counter: Counter, journeys: list[Journey]) -> None:

@@ -54,9 +54,8 @@ async def test_one_form_one_signature_one_slip_and_a_number_for_each(counter: Co
         nursery.start_soon(engine.run_journey, whole)
         await counter.first("choose")
         review = await to_the_review(counter)
-        assert review.kind == "review", words(review)
+        assert review.kind == "sign", words(review)
         assert words(review).count("手机号码") == 1
-        await counter.touch("next", "sign")
         result = await counter.touch("next", "result", signature=STROKES)
         assert counter.finger.history.count("form") == 1
         assert counter.finger.history.count("sign") == 1
@@ -91,7 +90,7 @@ async def test_who_is_refused_is_left_out_with_the_reasons_and_the_other_goes_on
         assert all("驾驶证" in row.label.zh for row in facts.rows)
         await counter.touch("next", "choose")
         assert "delivery" not in [block.name for block in counter.page.blocks if isinstance(block, Choices)]
-        assert (await to_the_review(counter)).kind == "review"
+        assert (await to_the_review(counter)).kind == "sign"
         nursery.cancel_scope.cancel()
     assert [part.service.key for part in whole.going] == ["H13"]
 

@@ -38,7 +38,7 @@ async def test_last_appended_address_is_filed_with_everything_else_that_was_read
     world: World, filed: list[Applicant]
 ) -> None:
     script = world.script("wang", "T01")
-    lift = Control(page="review", socket=world.socket("id_card_reader"), do="lift")
+    lift = Control(page="sign", socket=world.socket("id_card_reader"), do="lift")
     await world.walk(msgspec.structs.replace(script, control=(*script.control[:2], lift)))
     (applicant,) = filed
     assert applicant.address == "通办市试点区示范街6号"
@@ -70,7 +70,7 @@ async def test_what_could_not_be_read_any_more_is_said_and_the_case_goes_on(
 
 async def test_card_without_appended_addresses(world: World, filed: list[Applicant]) -> None:
     script = world.script("zhao", "T01", values={"delivery": "window"})
-    lift = Control(page="review", socket=world.socket("id_card_reader"), do="lift")
+    lift = Control(page="sign", socket=world.socket("id_card_reader"), do="lift")
     await world.walk(msgspec.structs.replace(script, control=(*script.control[:2], lift)))
     (applicant,) = filed
     assert applicant.address == "通办市试点区演示路12号3单元401室"

@@ -81,7 +81,7 @@ async def test_live_service_is_grey_offline_and_says_why(world: World) -> None:
 
 
 async def test_network_pulled_in_the_middle_of_a_journey(world: World) -> None:
-    cut = Control(page="review", socket=world.socket("network"), do="cut")
+    cut = Control(page="sign", socket=world.socket("network"), do="cut")
     await world.walk(world.script("wang", "T01", control=(cut,)))
     (slip,) = world.slips()
     assert "承诺办结" not in slip

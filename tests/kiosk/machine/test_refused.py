@@ -32,7 +32,7 @@ class Signer(Walking):
 
 async def test_three_reasons_of_a_refusal_stand_on_the_screen(world: World) -> None:
     world.do("network", "cut")
-    restore = Control(page="review", socket=world.socket("network"), do="restore")
+    restore = Control(page="form", socket=world.socket("network"), do="restore")
     citizen = Signer(world.script("chen", "T01", control=(restore,)))
     citizen.machine = machine = world.machine(citizen)
     with trio.fail_after(HANG_S):

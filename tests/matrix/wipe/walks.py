@@ -78,7 +78,7 @@ PLANS = (
         actions={"maintenance_offer": "maintenance", "maintenance": "exit"},
         camera=False,
     ),
-    Plan(person="wang", end="the store fails", services=("H13",), at="review", breaks="store", **_GUIDE),
+    Plan(person="wang", end="the store fails", services=("H13",), at="sign", breaks="store", **_GUIDE),
     Plan(person="ma", end="SIGTERM", **_LEAVES_AT_FACE),
 )
 LAST = ("SIGTERM", "the screen fails")
