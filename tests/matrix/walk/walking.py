@@ -71,7 +71,7 @@ class Persistent(Citizen):
 
 
 def at_the_machine(world: World) -> tuple[Control, ...]:
-    """What a person does with the body: steps back before the white cloth and forward again, lays fingers and papers down."""
+    """What a person does with the body: steps back before the white cloth and forward again, lays things down."""
     camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
     papers = world.socket("document_camera")
     return (
