@@ -17,7 +17,7 @@ from hub.gateway import DepartmentDown, Question
 from hub.payments.desk import payment
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
-from kiosk.messages.encoding import InvalidMessage, to_text
+from kiosk.messages.encoding import InvalidMessage, to_text, typed
 from kiosk.messages.questions import (
     SILENT_TOLD,
     VERSION,
@@ -39,6 +39,7 @@ from kiosk.messages.questions import (
     ViolationsAnswer,
     ViolationsQuestion,
 )
+from kiosk.messages.register import RegisterAnswer, RegisterQuestion
 
 MOST_CASES = 200
 """Of one person: more than anybody has, and an answer that still fits."""
@@ -145,6 +146,20 @@ async def name_count(hub: Hub, question: NameCountQuestion) -> NameCountAnswer:
     return NameCountAnswer(count) if count >= FEWEST_TOLD else NameCountAnswer(0, FEWEST_TOLD)
 
 
+async def register(hub: Hub, question: RegisterQuestion, kiosk_id: str) -> RegisterAnswer:
+    """What the register has of who has typed this number: not often, since anybody can. Raises DepartmentDown."""
+    key = next((key for key, each in hub.gateway.departments.items() if each.keeps_pictures), "")
+    if not key:
+        raise InvalidMessage("kind", "no department keeps pictures")
+    who = f"register {hub.keys.person_ref(question.id_number)}"
+    async with hub.pool.connection() as conn:
+        _, wait_s = await tries.begin(hub, conn, kiosk_id, who, with_code=True)
+    if wait_s:
+        return RegisterAnswer(wait_s=wait_s)
+    said = await hub.gateway.ask(key, lambda department, conn: department.register_card(conn, question.id_number))
+    return typed(msgspec.to_builtins(said), RegisterAnswer) if said and said.picture else RegisterAnswer()
+
+
 FEWEST_TOLD = 5
 """Below this a number could point at somebody (k-anonymity, as on the city's public board)."""
 _HAS_PAPER = ("accepted", "in_review", "decided", "collected")
@@ -249,7 +264,11 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "name_count": name_count,
 }
 """What needs no more than the question."""
-OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {"progress": progress, "payment": payment}
+OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
+    "progress": progress,
+    "payment": payment,
+    "register": register,
+}
 """What needs to know which machine asks: whose tries are counted, whose order it is."""
 
 KINDS = (*ANSWERS, *OF_MACHINE)

@@ -44,7 +44,7 @@ class Turn(NamedTuple):
 
     def fulfilled(self, form: CaseForm, catalogue: Catalogue) -> tuple[str, ...]:
         """The checks that those before it make hold: by the city's own catalogue, whatever the machine says."""
-        bundle = catalogue.bundles.get(form.bundle_key)
+        bundle = catalogue.bundles.get(form.bundle_key or "")
         part = next((each for each in bundle.parts if each.service == form.service), None) if bundle else None
         is_after = part and set(part.after) & {each.service for each in self.before}
         return part.fulfilled if part and is_after else ()

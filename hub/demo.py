@@ -35,7 +35,12 @@ _PORTAL = b"<html><head><title>Login</title></head><body>Please log in to use th
 
 def read_people(path: Path) -> list[dict[str, Any]]:
     """The people of a people file."""
-    return tomllib.loads(path.read_text("utf-8"))["person"]
+    people = tomllib.loads(path.read_text("utf-8"))["person"]
+    return [person | {"picture": _picture(path.parent / person.get("photo", ""))} for person in people]
+
+
+def _picture(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -> None:

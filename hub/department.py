@@ -23,6 +23,7 @@ from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
+from kiosk.messages.register import RegisterAnswer
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]
@@ -129,6 +130,15 @@ class Department(ABC):
     def keeps_violations(self) -> bool:
         """Whether it is asked for violations at all."""
         return type(self).violations is not Department.violations
+
+    async def register_card(self, conn: AsyncConnection, id_number: str) -> RegisterAnswer | None:
+        """What the person's last card said and showed; None for nobody, or nobody with a picture."""
+        return None
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether it is asked for pictures at all."""
+        return type(self).register_card is not Department.register_card
 
     async def name_count(self, conn: AsyncConnection, name: str) -> int:
         """How many people have this name, exactly; who asks decides what is told of it."""

@@ -23,7 +23,7 @@ from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
 from hub.payments.prices import least_due
-from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.model import Catalogue, Service
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
 from kiosk.messages.content import FORM_PART, SECOND_PART, Applicant, CaseForm, Complaint, Rating, decode_content
@@ -228,6 +228,8 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
             raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
+    if form.identity.without_card and not _may_lack_card(form, service, catalogue):
+        return Decision(accepted=False, reasons=["card_needed"]), "hub"
     paid_fen = await _paid_fen(hub, key)
     if paid_fen < least_due(service, form.answers, hub.clock.today()):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
@@ -248,6 +250,12 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
     except EffectUnknown as error:
         _log.error("effect_unknown", line=service.department, effect=f"{error}", service=service.key, key=key)
         raise
+
+
+def _may_lack_card(form: CaseForm, service: Service, catalogue: Catalogue) -> bool:
+    bundle = catalogue.bundles.get(form.bundle_key or "")
+    is_part = bundle is not None and bundle.without_card and service.key in {part.service for part in bundle.parts}
+    return service.applicant.without_card or is_part
 
 
 async def _catalogue_of(hub: Hub, form: CaseForm) -> Catalogue:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,6 +55,9 @@ class Visit:
         self.machine = machine
         self.settings = settings
         self.card: IdCard | None = None
+        self.without_card = False
+        """That ``card`` was not read: it is what the register has of a person who was recognised."""
+        self._named = ""
         self._added: Begun | None = None
         self._key: VisitKey | None = None
         self.identity: Identity | None = None
@@ -145,7 +149,7 @@ class Visit:
 
     def take(self, card: IdCard) -> None:
         """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
-        self.card, self._key = card, None
+        self.card, self._key, self.without_card = card, None, False
         reader = self.machine.next_card.reader
         self._added = self.machine.peripherals.begin(reader, "read_added_addresses", ADDED_ADDRESSES_S)
 
@@ -154,17 +158,34 @@ class Visit:
         """What may stand on a public screen and on paper of the one whose card was read; "" before that."""
         return mask_name(self.card.shown_name) if self.card else ""
 
+    def take_unread(self, person: IdCard) -> None:
+        """Keep who has come without a card and was recognised: ``person`` as the register has them."""
+        self.card, self._key, self._added = person, None, None
+        self.without_card = True
+
+    @contextmanager
+    def asking_about(self, number: str) -> Iterator[None]:
+        """Questions about who has typed this number and is not recognised yet."""
+        self._named, self._key = number, None
+        try:
+            yield
+        finally:
+            self._named, self._key = "", None
+
     def key(self) -> VisitKey | None:
         """What asks the hub about the person of ``card``, and about nobody else; None before a card was read."""
-        if self.card is None:
+        number = self._named or (self.card.number if self.card else "")
+        if not number:
             return None
         now_s = int(self.machine.clock.now().timestamp())
         if self._key is None or not self._key.is_young(now_s):
-            self._key = self.machine.identity.introduce(self.id, self.card.number, now_s)
+            self._key = self.machine.identity.introduce(self.id, number, now_s)
         return self._key
 
     async def added_addresses(self) -> tuple[str, ...] | None:
         """The addresses appended to the card, the valid one last; None when the card was lifted before they came."""
+        if self.without_card:
+            return ()
         done = await self._added.ended() if self._added else None
         return done.value if done and done.ok else None
 
@@ -347,6 +368,7 @@ class Visit:
         if self._added is not None:
             self._added.cancel()
             self._added = None
+        self._named = ""
         self.portrait = b""
         self.filed.clear()
         self.paid.clear()

@@ -196,9 +196,10 @@ class Visits:
             visit.take(first)
             outcome = Outcome.LEAVE
         del first
-        while visit.card is not None:
+        while visit.card is not None and not visit.without_card:
             await self._todo(visit)
-        return outcome
+        # Who was recognised without a card is not left at the home page, where the next one touches.
+        return Outcome.LEAVE if visit.without_card else outcome
 
     async def _todo(self, visit: Visit) -> None:
         """Who this is and what can be done, at once; what is due is filled in as soon as the city has answered."""

@@ -139,12 +139,16 @@ class LimitIf(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Applicant(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may ask: age in full years, and which cards are accepted."""
+    """Who may ask: age in full years, and which cards are accepted.
+
+    ``without_card``: whose card is lost may be recognised by the register's picture, or by a guide.
+    """
 
     min_age: int = 0
     max_age: int = 200
     cards: tuple[CardKind, ...] = ("resident",)
     expired_card: bool = False
+    without_card: bool = False
 
 
 class Due(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -379,7 +383,10 @@ class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Bundle(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Several services done as one thing 一件事; ``share``: the answers that they have in common."""
+    """Several services done as one thing 一件事; ``share``: the answers that they have in common.
+
+    ``without_card``: as of an ``Applicant``, for all of them.
+    """
 
     key: str
     name: Text
@@ -387,6 +394,7 @@ class Bundle(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parts: tuple[BundlePart, ...]
     summary: Text = NOTHING
     share: tuple[str, ...] = ()
+    without_card: bool = False
     handled_at: Literal["machine", "window"] = "machine"
     order: int = 100
     elder_hint: Text = NOTHING

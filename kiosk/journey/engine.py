@@ -113,6 +113,11 @@ class Journey:
         return (self.service,)
 
     @property
+    def may_lack_card(self) -> bool:
+        """Whether it can be begun by who has lost the card."""
+        return self.service.applicant.without_card
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """What the city can look up once it is filed."""
         return (self.receipt_number,)

@@ -11,13 +11,18 @@ from devices.id_card_reader.card import IdCard
 from kiosk.card_reading import read_card
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import Identity
+from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page
 from kiosk.staff import MAX_DIGITS, Staff, is_same_person
 from kiosk.text import NOTHING, Text, same, text
 
 
-async def confirm(journey: Journey, reason: Text) -> Outcome:
-    """NEXT when a guide has confirmed the person, LEAVE when it is another one, BACK when nobody waits any more."""
+async def confirm(journey: Journey, reason: Text, person: IdCard | None = None) -> Outcome:
+    """NEXT when a guide has confirmed the person, LEAVE when it is another one, BACK when nobody waits any more.
+
+    ``person``: who it should be, by default the one whose card was read.
+    """
+    person = person or journey.visit.card
     lead = reason or text("guide.lead")
     journey.machine.guide_calls.call(journey.visit.id)
     while True:
@@ -27,19 +32,18 @@ async def confirm(journey: Journey, reason: Text) -> Outcome:
         if isinstance(card, Answer):
             return Outcome.BACK
         staff = await journey.machine.staff.find(card)
-        lead = await _refused(journey, staff, card)
+        lead = await _refused(journey, staff, card, person)
         del card
         if staff is not None and not lead:
             lead = await _pin_trouble(journey, staff)
             if not lead:
-                return await _compared(journey, staff)
+                return await _compared(journey, staff, person)
 
 
-async def _refused(journey: Journey, staff: Staff | None, card: IdCard) -> Text:
+async def _refused(journey: Journey, staff: Staff | None, card: IdCard, applicant: IdCard | None) -> Text:
     """Why the one whose card this is confirms nobody here."""
     if staff is None or staff.role != "guide":
         return text("guide.not_a_guide")
-    applicant = journey.visit.card
     if applicant is None:
         return NOTHING
     own = await journey.machine.staff.find(applicant)
@@ -69,8 +73,8 @@ async def _pin_trouble(journey: Journey, staff: Staff) -> Text:
     return text("guide.locked", minutes=ceil(left_s / 60))
 
 
-async def _compared(journey: Journey, staff: Staff) -> Outcome:
-    answer = await journey.visit.show(_confirm_page(journey))
+async def _compared(journey: Journey, staff: Staff, person: IdCard | None) -> Outcome:
+    answer = await journey.visit.show(_confirm_page(journey, mask_name(person.shown_name) if person else ""))
     if answer.action != "next":
         return Outcome.LEAVE
     journey.visit.identity = Identity("guide", "confirmed", guide_ref=staff.ref)
@@ -89,8 +93,7 @@ def _checking_page(journey: Journey) -> Page:
     return journey.page("guide_checking", text("guide.pin_title"), hero, actions=(), timeout_s=0)
 
 
-def _confirm_page(journey: Journey) -> Page:
-    person = same(journey.visit.masked_name)
+def _confirm_page(journey: Journey, person: str) -> Page:
     actions = (
         Action(id="leave", label=text("guide.not_same"), style="exit", icon="x-circle"),
         Action(id="next", label=text("guide.same"), style="primary", icon="check-circle"),
@@ -99,6 +102,6 @@ def _confirm_page(journey: Journey) -> Page:
         icon="identification-badge",
         level="info",
         title=text("guide.confirm_title"),
-        lead=text("guide.confirm_lead", person=person),
+        lead=text("guide.confirm_lead", person=same(person)),
     )
     return journey.page("guide_confirm", text("guide.title"), hero, actions=actions)

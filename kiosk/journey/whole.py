@@ -38,11 +38,16 @@ class Whole(Journey):
     parts_as_said: dict[str, BundlePart] = field(default_factory=dict)
     """Of a bundle: what its data says of each part, by the service's key."""
     bundle_key: str = ""
+    for_lost_card: bool = False
 
     @property
     def services(self) -> tuple[Service, ...]:
         """The plan's own, for its pages, and those that are still in it."""
         return (self.service, *(part.service for part in self.going))
+
+    @property
+    def may_lack_card(self) -> bool:
+        return self.for_lost_card or all(part.may_lack_card for part in self.going)
 
     @property
     def going(self) -> list[Journey]:
@@ -209,6 +214,7 @@ def whole_of_bundle(visit: Visit, bundle: Bundle, wanted: Collection[str]) -> Wh
     plan = plan_of_bundle(bundle, visit.machine.catalogue, wanted)
     whole = whole_of(visit, plan, key=bundle.key, name=bundle.name, icon=bundle.icon)
     whole.parts_as_said, whole.bundle_key = {part.service: part for part in bundle.parts}, bundle.key
+    whole.for_lost_card = bundle.without_card
     return whole
 
 

@@ -60,13 +60,17 @@ class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``)."""
+    """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``).
+
+    ``without_card``: no card was read; the number was typed, the rest is the register's.
+    """
 
     method: Literal["face", "guide"]
     decision: Word
     distance: float | None = None
     engine: Line = ""
     guide_ref: Word = ""
+    without_card: bool = False
 
 
 class CaseForm(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from kiosk.messages.encoding import (
     typed,
 )
 from kiosk.messages.envelope import Key, KioskId, new_key
+from kiosk.messages.register import RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
 from kiosk.messages.visits import Introduction, VisitKey
@@ -311,9 +312,9 @@ class NameCountAnswer(_Said, frozen=True):
 
 
 QuestionKind = Literal[
-    "due", "eligibility", "progress", "documents", "payment", "violations", "certificate", "name_count"
+    "due", "eligibility", "progress", "documents", "payment", "violations", "certificate", "name_count", "register"
 ]
-QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
+QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
     "progress": (ProgressQuestion, ProgressAnswer),
@@ -322,6 +323,7 @@ QUESTIONS: dict[str, tuple[type[_Data], type[_Said]]] = {
     "violations": (ViolationsQuestion, ViolationsAnswer),
     "certificate": (CertificateQuestion, CertificateAnswer),
     "name_count": (NameCountQuestion, NameCountAnswer),
+    "register": (RegisterQuestion, RegisterAnswer),
 }
 _LISTS: dict[str, tuple[str, type[_Said]]] = {
     "due": ("items", DueFact),

@@ -15,6 +15,8 @@ from hub.departments.household.certificates import certificate
 from hub.departments.household.effects import EFFECTS
 from hub.departments.household.records import seed_records
 from kiosk.clock import full_years
+from kiosk.messages.encoding import to_text
+from kiosk.messages.register import RegisterAnswer
 
 _FACTS = (
     "select birth, household_kind, household_role, address_kind, is_local, is_registered, numbers_held, "
@@ -52,6 +54,13 @@ class Household(Department):
     async def name_count(self, conn: AsyncConnection, name: str) -> int:
         rows = await conn.execute("select count(*) from household.resident where name = %s", [name])
         return (await rows.fetchone() or (0,))[0]
+
+    async def register_card(self, conn: AsyncConnection, id_number: str) -> RegisterAnswer | None:
+        rows = await conn.execute("select card, picture from household.last_card where id_number = %s", [id_number])
+        row = await rows.fetchone()
+        if row is None:
+            return None
+        return RegisterAnswer(True, **row[0], picture=to_text(row[1]))
 
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         return await certificate(conn, asked)

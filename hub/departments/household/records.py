@@ -8,13 +8,15 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.json import Jsonb
 
 from hub.department import Person, day_of
 from hub.departments.household.city import STANDARD, USUAL_ENTRIES
 from kiosk.clock import full_years
+from kiosk.messages.content import FOR_LIFE
 
 _OF_PERSON = (
-    *("resident", "id_card", "id_case", "temporary_card", "residence", "residence_permit"),
+    *("resident", "id_card", "id_case", "temporary_card", "residence", "residence_permit", "last_card"),
     *("offences_answer", "visit_booked", "certificate", "offences_case", "household_case", "register_entry"),
 )
 _ADULT = 18
@@ -55,6 +57,8 @@ def _rows(people: Iterable[Person]) -> dict[str, list[list[Any]]]:
         number, records = person["card"]["number"], person.get("records", {})
         found["resident"].append(_resident(person["card"], records.get("resident", {})))
         found["id_card"].append(_id_card(person["card"], records.get("id_card", {})))
+        if picture := person.get("picture"):
+            found["last_card"].append([number, _last_card(person["card"]), picture])
         found["offences_answer"].append([number, records.get("offences", "clear")])
         found["register_entry"] += [
             [number, each["kind"], each["item"], each["before"], each["after"], each["entered_on"]]
@@ -87,6 +91,14 @@ def _resident(card: Mapping[str, Any], told: Mapping[str, Any]) -> list[Any]:
         *(has["is_registered"], has["numbers_held"], has["name_can_be_written"], has["fingerprints"]),
         has["book_state"],
     ]
+
+
+_ON_CARD = ("name", "sex", "birth", "address", "authority", "valid_from", "valid_to")
+
+
+def _last_card(card: Mapping[str, Any]) -> Jsonb:
+    said = {name: card.get(name, "") for name in _ON_CARD} | {"nation_code": card.get("nation", "")}
+    return Jsonb(said | {"valid_to": "" if said["valid_to"] == FOR_LIFE else said["valid_to"]})
 
 
 def _years(birth: date, card: Mapping[str, Any]) -> int:

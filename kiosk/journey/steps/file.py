@@ -123,7 +123,7 @@ def _form(journey: Journey, applicant: Applicant) -> CaseForm:
         receipt_number=journey.receipt_number,
         applicant=applicant,
         answers=dict(journey.answers),
-        identity=identity,
+        identity=structs.replace(identity, without_card=journey.visit.without_card),
         filed_at=journey.machine.clock.now(),
         offline=journey.offline,
         language=journey.visit.settings.language,

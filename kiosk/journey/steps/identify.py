@@ -7,10 +7,11 @@ from typing import ClassVar
 from kiosk.card_reading import read_card
 from kiosk.catalogue.model import About, StepSpec, Use
 from kiosk.catalogue.rules import needs_date
+from kiosk.journey import without_card
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.masking import mask_number
-from kiosk.pages import Answer, CardPrompt, Fact
+from kiosk.pages import Action, Answer, CardPrompt, Fact
 from kiosk.refusals import card_problem
 from kiosk.text import NOTHING, same, text
 from kiosk.visit import message
@@ -45,19 +46,33 @@ async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
     ]
 
 
+def _without(journey: Journey) -> list[Action]:
+    if not without_card.is_open_to(journey):
+        return []
+    return [Action(id=without_card.NO_CARD, label=text("no_card.begin"), style="secondary", icon="identification-card")]
+
+
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Read the card unless it has been read, then see whether the service takes it."""
+    if journey.visit.without_card and not without_card.is_open_to(journey):
+        return await without_card.refuse(journey)
     if journey.visit.card is None:
         page = journey.page(
             "card",
             text("card.title"),
             CardPrompt(title=text("card.title"), lead=text("card.lead")),
-            actions=journey.bar(NOTHING, back=bool(journey.trail)),
+            actions=(*journey.bar(NOTHING, back=bool(journey.trail)), *_without(journey)),
         )
         card = await read_card(journey.visit, page)
         if isinstance(card, Answer):
-            return Outcome.BACK
-        journey.visit.take(card)
+            if card.action != without_card.NO_CARD:
+                return Outcome.BACK
+            outcome = await without_card.identify(journey)
+            card = journey.visit.card
+            if card is None:
+                return outcome
+        else:
+            journey.visit.take(card)
     else:
         card = journey.visit.card
     clock = journey.machine.clock

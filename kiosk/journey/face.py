@@ -1,0 +1,118 @@
+"""A face against a picture, two tries; then a guide confirms. Never a dead end, never alone.
+
+Face is not the only way in (人脸识别技术应用安全管理办法, in force 2025-06-01): a person may choose the guide at once.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from devices.id_card_reader.card import IdCard
+from kiosk.journey import guide
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.content import Identity
+from kiosk.pages import Action, Answer, Choice, Choices, Hero, Page, Preview
+from kiosk.text import NOTHING, Text, text
+from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
+from kiosk.visit import ELDER_PACE, joined
+
+TRIES = 2
+_TRY_S = 40.0
+_LATE = frozenset({"too_slow", "not_live", "no_face"})
+"""The time was over before there was anything to compare: nothing is said of the face."""
+
+
+async def compared(journey: Journey, person: IdCard | None) -> Outcome:
+    """Face against the picture of ``person``, or guide, as they choose. NEXT: the visit has an identity."""
+    if not journey.machine.vision_ready() or person is None or person.portrait is None:
+        return await guide.confirm(journey, text("face.unavailable"), person)
+    while True:
+        answer = await journey.visit.show(_notice_page(journey))
+        if answer.action == "back":
+            return Outcome.BACK
+        outcome, reason = None, NOTHING
+        if answer.values.get("way", "face") == "face":
+            outcome, reason = await _by_face(journey, person)
+        if outcome is None:
+            outcome = await guide.confirm(journey, reason, person)
+        if outcome is not Outcome.BACK:
+            return outcome
+
+
+def _notice_page(journey: Journey) -> Page:
+    ways = (
+        Choice(id="face", label=text("face.way_face"), detail=text("face.way_face_detail")),
+        Choice(id="guide", label=text("face.way_guide"), detail=text("face.way_guide_detail")),
+    )
+    return journey.page(
+        "face_notice",
+        text("face.notice_title"),
+        Choices(name="way", label=NOTHING, options=ways, selected="face"),
+        lead=text("face.notice_lead"),
+        actions=journey.bar(text("face.start")),
+    )
+
+
+async def _by_face(journey: Journey, person: IdCard) -> tuple[Outcome | None, Text]:
+    """Two tries. Returns the step's outcome, or None and the reason why a guide must help."""
+    is_late, photo = False, person.portrait.png() if person.portrait else b""
+    for attempt in range(TRIES):
+        async with journey.machine.camera_on():
+            pace = ELDER_PACE if journey.visit.settings.elder else 1.0
+            result = await _one_try(journey, photo, new_challenge(pace), attempt)
+        if isinstance(result, Answer):
+            return (Outcome.BACK if result.action == "back" else None), NOTHING
+        if result.decision == "pass":
+            journey.visit.identity = Identity("face", "pass", result.distance, result.engine)
+            journey.visit.portrait = await journey.machine.snapshot() or b""
+            return Outcome.NEXT, NOTHING
+        if result.decision == "unavailable":
+            return None, text("face.unavailable")
+        is_late = result.reason in _LATE
+        if attempt + 1 < TRIES:
+            answer = await journey.visit.show(_again_page(journey, result))
+            if answer.action == "back":
+                return Outcome.BACK, NOTHING
+            if answer.action == "guide":
+                return None, NOTHING
+    return None, text("face.two_late" if is_late else "face.two_tries")
+
+
+async def _one_try(journey: Journey, photo: bytes, challenge: Challenge, attempt: int) -> FaceResult | Answer:
+    vision = journey.machine.vision
+    assert vision is not None
+    show = functools.partial(_face_page, journey, vision.frames_name, attempt)
+
+    async def compare() -> FaceResult:
+        limit_s = _TRY_S * challenge.pace
+        return await vision.verify_face(photo, challenge, lambda p: journey.visit.update(show(p)), limit_s)
+
+    return await journey.visit.show_while(show(FaceProgress("look_straight", 0.0, None)), compare)
+
+
+def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgress) -> Page:
+    arrow = {"turn_left": "left", "turn_right": "right"}.get(progress.instruction, "")
+    instruction = text(f"face.{progress.instruction}")
+    if progress.left_s is not None:
+        instruction = joined(instruction, text("face.seconds_left", seconds=progress.left_s))
+    preview = Preview(
+        frames=frames,
+        instruction=instruction,
+        progress=progress.progress,
+        arrow=arrow,  # type: ignore[arg-type]
+        show_box=True,
+    )
+    guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
+    exit_, back = journey.bar(NOTHING)
+    title = text("face.title") if attempt == 0 else text("face.title_again")
+    return journey.page("face", title, preview, lead=text("face.lead"), actions=(exit_, back, guide), timeout_s=0)
+
+
+def _again_page(journey: Journey, result: FaceResult) -> Page:
+    known = {"poor_photo", "no_face", "wrong_side", "too_slow", "not_alike", "several_faces", "not_live"}
+    reason = result.reason if result.reason in known else "not_alike"
+    exit_, _, again = journey.bar(text("face.again"))
+    guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
+    title = text("face.late_title") if reason in _LATE else text("face.again_title")
+    hero = Hero(icon="user-focus", level="warn", title=title, lead=text(f"face.why_{reason}"))
+    return journey.page("face_again", title, hero, actions=(exit_, guide, again))
