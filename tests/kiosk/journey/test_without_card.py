@@ -67,8 +67,6 @@ async def test_number_and_face_stand_for_the_card_and_the_case_says_so(lost: Cou
         assert (lost.visit.card.number, lost.visit.without_card) == (NUMBER, True)
         lost.machine.link.state = None  # type: ignore[assignment]
         lost.finger.touch("next", declaration="lost")
-        await lost.finger.until("review")
-        lost.finger.touch("next")
         await lost.finger.until("sign")
         lost.finger.touch("next", signature=[[[0.1, 0.1], [0.9, 0.9]]])
         await lost.finger.until("result")
