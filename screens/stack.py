@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import replace
 
 from msgspec.structs import replace as changed
@@ -156,9 +157,14 @@ def _cut(look: Look, block: Block, width: float, room: float) -> tuple[Block | N
     if name is None:
         return None, []
     rows = getattr(block, name)
-    for count in range(len(rows) - 1, 0, -1):
-        head = changed(block, **{name: rows[:count]})
-        if _height(look, head, width) <= room:
-            tail = {name: rows[count:]} | ({"room": 0} if isinstance(block, DueList) else {})
-            return head, [changed(block, **tail)]
-    return None, []
+
+    def head(count: int) -> Block:
+        return changed(block, **{name: rows[:count]})
+
+    # More rows are higher: of eighty, seven are tried and not seventy, and each try lays all of them out.
+    counts = range(1, len(rows))
+    count = bisect(counts, 0, key=lambda count: _height(look, head(count), width) > room)
+    if count == 0:
+        return None, []
+    tail = {name: rows[count:]} | ({"room": 0} if isinstance(block, DueList) else {})
+    return head(count), [changed(block, **tail)]

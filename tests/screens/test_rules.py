@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -30,17 +32,56 @@ def sheets(presenter, page: Page, settings):
         yield presenter._surface
 
 
+class Looked:
+    """A page in one look, drawn once for all that is measured on it.
+
+    ``broken`` and ``overlapping``: what was wrong first. ``sizes``: each text, whatever its line breaks, with the
+    largest size in which it is drawn.
+    """
+
+    def __init__(self, presenter, page: Page, settings: Settings) -> None:
+        self.broken = self.overlapping = None
+        self.sizes: dict[str, int] = {}
+        for surface in sheets(presenter, page, settings):
+            labels = [w for w in tree(surface.page) if isinstance(w, Words)]
+            self.broken = self.broken or fault(keeps_the_rules, surface, settings)
+            self.overlapping = self.overlapping or fault(lie_apart, labels)
+            for label in labels:
+                text = "".join(label.text.split())
+                self.sizes[text] = max(self.sizes.get(text, 0), label.font_size)
+
+
+def fault(rule: Callable[..., None], *what: object) -> AssertionError | None:
+    try:
+        rule(*what)
+    except AssertionError as broken:
+        return broken
+    return None
+
+
+LOOKED: dict[tuple[str, Settings], Looked] = {}
+
+
+def looked(presenter, name: str, settings: Settings) -> Looked:
+    if (name, settings) not in LOOKED:
+        LOOKED[name, settings] = Looked(presenter, (PAGES | SHIPPED)[name], settings)
+    return LOOKED[name, settings]
+
+
 @pytest.mark.parametrize(("name", "look"), CASES)
 def test_every_page_keeps_the_rules(presenter, name, look):
-    settings = LOOKS[look]
-    for surface in sheets(presenter, (PAGES | SHIPPED)[name], settings):
-        widgets = list(tree(surface.page))
-        targets_are_large_and_apart(surface.targets, settings)
-        for label in (w for w in widgets if isinstance(w, Words)):
-            large_enough(label, settings)
-            inside_its_panel(label)
-        for label in (w for w in widgets if isinstance(w, Glyphs)):
-            no_empty_box(label)
+    if broken := looked(presenter, name, LOOKS[look]).broken:
+        raise broken
+
+
+def keeps_the_rules(surface, settings: Settings) -> None:
+    widgets = list(tree(surface.page))
+    targets_are_large_and_apart(surface.targets, settings)
+    for label in (w for w in widgets if isinstance(w, Words)):
+        large_enough(label, settings)
+        inside_its_panel(label)
+    for label in (w for w in widgets if isinstance(w, Glyphs)):
+        no_empty_box(label)
 
 
 def targets_are_large_and_apart(targets, settings):
@@ -91,11 +132,14 @@ def no_empty_box(label):
 
 @pytest.mark.parametrize("name", list(PAGES))
 def test_no_words_lie_on_others(presenter, name):
-    for surface in sheets(presenter, PAGES[name], LOOKS["elder"]):
-        labels = [w for w in tree(surface.page) if isinstance(w, Words)]
-        for place, one in enumerate(labels):
-            for other in labels[:place]:
-                assert not overlap(one, other), f"{one.text!r} lies on {other.text!r}"
+    if overlapping := looked(presenter, name, LOOKS["elder"]).overlapping:
+        raise overlapping
+
+
+def lie_apart(labels: list[Words]) -> None:
+    for place, one in enumerate(labels):
+        for other in labels[:place]:
+            assert not overlap(one, other), f"{one.text!r} lies on {other.text!r}"
 
 
 def overlap(one, other):
@@ -218,21 +262,11 @@ def test_sample_pages_use_every_block():
     assert used == set(msgspec.inspect.type_info(Block).types[0:0]) | set(Block.__args__)
 
 
-def sizes(presenter, page: Page, settings: Settings) -> dict[str, int]:
-    """Each text of a page, whatever its line breaks, with the largest size in which it is drawn."""
-    found: dict[str, int] = {}
-    for surface in sheets(presenter, page, settings):
-        for label in (w for w in tree(surface.page) if isinstance(w, Words)):
-            text = "".join(label.text.split())
-            found[text] = max(found.get(text, 0), label.font_size)
-    return found
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("name", list(PAGES))
 def test_large_type_is_larger_on_every_page(presenter, name, language):
-    usual = sizes(presenter, PAGES[name], Settings(language=language))
-    large = sizes(presenter, PAGES[name], Settings(language=language, elder=True))
+    usual = looked(presenter, name, Settings(language=language)).sizes
+    large = looked(presenter, name, Settings(language=language, elder=True)).sizes
     shares = {text: large[text] / usual[text] for text in usual if text in large}
     assert shares
     for text, share in shares.items():
