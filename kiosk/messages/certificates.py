@@ -6,7 +6,9 @@ A certificate is a PDF with one PAdES signature over all of it. In its document 
 
 from __future__ import annotations
 
+import asyncio
 import io
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +21,9 @@ from kiosk.messages.encoding import InvalidMessage, canonical_json, decode, from
 ISSUER = "tongban hub"
 """The name under which the hub's signing key vouches for the departments' seals."""
 MOST_BYTES = 4 * 1024 * 1024
+_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+([0-9]{1,10})\s+([0-9]{1,10})\s+([0-9]{1,10})\s*\]")
+_SEAL_BYTES = 64 * 1024
+"""Of a seal as hex: ours has 2 KB, one with a chain and a time stamp some ten."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -63,6 +68,8 @@ def read_sealed(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
 
 
 def _read(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
+    # Before anything is parsed: a file of 200 bytes can keep a reader of PDF busy for ever, one of a department cannot.
+    _require_seal(pdf, _context(trusted, at))
     # Here, not above: a second of loading that only who prints a certificate waits for.
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.diff_analysis import ModificationLevel
@@ -82,6 +89,26 @@ def _read(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
     if status.signing_cert.subject.native.get("common_name") != statement.department:
         raise BadSeal("wrong_signer")
     return statement
+
+
+def _require_seal(pdf: bytes, context: Any) -> None:
+    """The bytes bear one seal over all of them (ISO 32000-1 §12.8.1), by somebody for whom the hub vouches."""
+    from asn1crypto import cms
+    from pyhanko.sign.validation.generic_cms import async_validate_detached_cms
+
+    found = _RANGE.findall(pdf)
+    if len(found) != 1:
+        raise BadSeal("not_sealed")
+    before, after, rest = map(int, found[0])
+    hole = pdf[before:after]
+    if after + rest != len(pdf) or not 2 < len(hole) <= _SEAL_BYTES or (hole[:1], hole[-1:]) != (b"<", b">"):
+        raise BadSeal("broken")
+    seal = cms.ContentInfo.load(bytes.fromhex(hole[1:-1].decode("ascii")))["content"]
+    status = asyncio.run(async_validate_detached_cms(pdf[:before] + pdf[after:], seal, context))
+    if not (status.intact and status.valid):
+        raise BadSeal("broken")
+    if not status.bottom_line:
+        raise BadSeal("wrong_signer")
 
 
 def _context(trusted: Sequence[str], at: datetime) -> Any:

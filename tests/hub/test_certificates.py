@@ -6,6 +6,8 @@ One hub for the file; real envelopes, real PDF signatures, the public page over 
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,8 +27,8 @@ from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
 from kiosk.text import same
-from tests.hub.fixtures import PEOPLE, TODAY, Machine, RunningHub, case_form, number_of
-from tests.waiting import eventually
+from tests.hub.fixtures import PEOPLE, ROOT, TODAY, Machine, RunningHub, case_form, number_of
+from tests.waiting import HANG_S, eventually
 
 NOW = datetime(2027, 1, 12, 4, tzinfo=UTC)
 HUB_KEYS = new_sign_key()
@@ -139,8 +141,8 @@ def flipped(pdf: bytes) -> bytes:
     ("make", "reason"),
     [
         (lambda: b"", "not_sealed"),
-        (lambda: b"%PDF-1.7 and nothing", "broken"),
-        (lambda: b"\x00" * 4096, "broken"),
+        (lambda: b"%PDF-1.7 and nothing", "not_sealed"),
+        (lambda: b"\x00" * 4096, "not_sealed"),
         (lambda: sealed()[:-200], "broken"),
         (lambda: flipped(sealed()), "broken"),
         (lambda: changed(sealed()), "broken"),
@@ -148,13 +150,62 @@ def flipped(pdf: bytes) -> bytes:
         (lambda: sealed("traffic"), "wrong_signer"),
         (lambda: sealed(now=NOW - timedelta(days=5000)), "wrong_signer"),
         (lambda: sealed(now=NOW + timedelta(days=5)), "wrong_signer"),
+        (lambda: ranged(0, 0, 0, 0), "broken"),
+        (lambda: ranged(0, 10, 5, 9999999999), "broken"),
+        (lambda: ranged(0, 100, 200, 300), "broken"),
+        (lambda: ranged(9, 100, 200, 300), "not_sealed"),
+        (lambda: sealed() + sealed(), "not_sealed"),
+        (lambda: b"%PDF-1.7\n" + b"[" * 3_000_000, "not_sealed"),
+        (lambda: b"/ByteRange [" * 300_000, "not_sealed"),
+        (lambda: b"/ByteRange [0 1 4000001 2]<" + b"30" * 2_000_000 + b">", "broken"),
     ],
-    ids=["empty", "no_pdf", "zeros", "cut", "flipped", "changed", "stranger", "other_department", "over", "not_yet"],
+    ids=[
+        *("empty", "no_pdf", "zeros", "cut", "flipped", "changed", "stranger", "other_department", "over", "not_yet"),
+        *("covers_nothing", "beyond", "part", "not_from_0", "two", "deep", "ranges", "huge_seal"),
+    ],
 )
 def test_a_paper_that_proves_nothing_is_refused_with_its_reason(make: Callable[[], bytes], reason: str) -> None:
     with pytest.raises(BadSeal) as refused:
         read_sealed(make(), [HUB_KEYS.public], NOW)
     assert refused.value.reason == reason
+
+
+def endless(mark: bytes = b"") -> bytes:
+    """A table of a thousand million entries of no bytes: some readers of PDF count them for ever."""
+    table = b"<</Type/XRef/Size 1000000000/W [0 0 0]/Index [0 1000000000]/Root 1 0 R/Length 0>>\nstream\n\nendstream"
+    return b"%PDF-1.7\n" + mark + b"1 0 obj\n" + table + b"\nendobj\nstartxref\n%d\n%%%%EOF\n" % (9 + len(mark))
+
+
+def borrowed() -> bytes:
+    """The same with the true seal of another paper, over these bytes."""
+    good = sealed()
+    hole = good[good.index(b"/Contents <") + 10 : good.index(b">", good.index(b"/Contents <")) + 1]
+    start, end = b"%% /ByteRange [0 %010d %010d %010d]\n%% ", b"\n"
+    before = 9 + len(start % (0, 0, 0))
+    size = len(endless(start % (0, 0, 0) + hole + end))
+    return endless(start % (before, before + len(hole), size - before - len(hole)) + hole + end)
+
+
+def ranged(*numbers: int) -> bytes:
+    """A true paper whose seal says that it covers something else."""
+    good = sealed()
+    start = good.index(b"/ByteRange [") + 12
+    end = good.index(b"\n", start)
+    return good[:start] + (b"%d %d %d %d]" % numbers).ljust(end - start) + good[end:]
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(("make", "reason"), [(endless, "not_sealed"), (borrowed, "broken")])
+def test_nothing_is_parsed_before_its_seal_is_proved(make: Callable[[], bytes], reason: str) -> None:
+    """In a process of its own: what hangs here would hang a machine, in a thread that nobody can end."""
+    code = (
+        "import sys, datetime; from kiosk.messages.certificates import BadSeal, read_sealed\n"
+        "try: read_sealed(sys.stdin.buffer.read(), [sys.argv[1]], datetime.datetime.fromisoformat(sys.argv[2]))\n"
+        "except BadSeal as error: print(error.reason)"
+    )
+    command = [sys.executable, "-c", code, HUB_KEYS.public, NOW.isoformat()]
+    done = subprocess.run(command, input=make(), capture_output=True, cwd=ROOT, timeout=HANG_S, check=True)
+    assert done.stdout.decode().strip() == reason
 
 
 def test_a_good_paper_is_read_by_whichever_key_of_the_hub_still_counts() -> None:

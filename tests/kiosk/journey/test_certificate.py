@@ -97,9 +97,9 @@ async def test_the_sealed_bytes_go_to_the_a4_printer_as_they_came(only_the_step:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: ready(sealed()[: len(sealed()) // 8 * 4]), "broken"),
+        (lambda: ready(sealed()[: len(sealed()) // 8 * 4]), "not_sealed"),
         (lambda: ready("A"), "not base64url without padding"),
-        (lambda: ready(to_text(b"%PDF-1.7 nothing")), "broken"),
+        (lambda: ready(to_text(b"%PDF-1.7 nothing")), "not_sealed"),
         (lambda: ready(sealed(key=new_sign_key().private)), "wrong_signer"),
         (lambda: ready(sealed(department="traffic")), "wrong_signer"),
         (lambda: ready(sealed(id_number="990101199003070027")), "other_certificate"),
