@@ -11,13 +11,18 @@ from psycopg import AsyncConnection
 
 from hub import certificates, events, tries
 from hub.context import Hub
+from hub.delivery import post
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DepartmentDown, Question
 from hub.payments.desk import payment
+from hub.phone_codes import code
+from hub.slots.desk import slots
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
+from kiosk.messages.bounds import one_line
 from kiosk.messages.encoding import InvalidMessage, to_text, typed
+from kiosk.messages.hall import AddressAnswer, AddressQuestion
 from kiosk.messages.questions import (
     SILENT_TOLD,
     VERSION,
@@ -160,6 +165,18 @@ async def register(hub: Hub, question: RegisterQuestion, kiosk_id: str) -> Regis
     return typed(msgspec.to_builtins(said), RegisterAnswer) if said and said.picture else RegisterAnswer()
 
 
+async def address(hub: Hub, question: AddressQuestion) -> AddressAnswer:
+    """Standard addresses by their words, a page's worth. Raises InvalidMessage, DepartmentDown."""
+    key = next((key for key, each in hub.gateway.departments.items() if each.keeps_addresses), "")
+    if not key:
+        raise InvalidMessage("kind", "no department keeps addresses")
+    words = question.words.split()
+    found = await hub.gateway.ask(key, lambda department, conn: department.addresses(conn, words, _MOST_ADDRESSES + 1))
+    return AddressAnswer([one_line(each) for each in found[:_MOST_ADDRESSES]], more=len(found) > _MOST_ADDRESSES)
+
+
+_MOST_ADDRESSES = 6
+"""More are not read on a page; another word narrows them."""
 FEWEST_TOLD = 5
 """Below this a number could point at somebody (k-anonymity, as on the city's public board)."""
 _HAS_PAPER = ("accepted", "in_review", "decided", "collected")
@@ -262,12 +279,16 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "violations": violations,
     "certificate": certificate,
     "name_count": name_count,
+    "slots": slots,
+    "post": post,
+    "address": address,
 }
 """What needs no more than the question."""
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
     "progress": progress,
     "payment": payment,
     "register": register,
+    "code": code,
 }
 """What needs to know which machine asks: whose tries are counted, whose order it is."""
 

@@ -28,6 +28,7 @@ from hub.connections import Connections, Limits
 from hub.connector.command import TOKEN, remote_departments
 from hub.context import Hub
 from hub.database import prepare
+from hub.delivery_commands import post
 from hub.department_commands import department
 from hub.ended_keys import Leave
 from hub.gaps import Finding, findings
@@ -42,6 +43,8 @@ from hub.restore import Row, exit_code
 from hub.restore import restore as restore_files
 from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
+from hub.slots.command import slots
+from hub.sms import load_sms
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 from kiosk.messages.address import is_loopback_host
@@ -107,6 +110,8 @@ main.add_command(limits)
 main.add_command(keys_command)
 main.add_command(catalogue)
 main.add_command(payments)
+main.add_command(slots)
+main.add_command(post)
 main.add_command(department)
 
 
@@ -125,6 +130,7 @@ main.add_command(department)
 @click.option("--connections", type=click.IntRange(64), default=Limits().in_all, show_default=True, help="In all.")
 @click.option("--connections-by-address", type=click.IntRange(8), default=Limits().by_address, show_default=True)
 @click.option("--department", "remote", multiple=True, help="KEY=URL: a department that is a system of its own.")
+@click.option("--sms", help="Entry point (tongban.sms) of the gateway that sends text messages.")
 @TOKEN
 def serve(
     dsn: str,
@@ -141,6 +147,7 @@ def serve(
     connections: int,
     connections_by_address: int,
     remote: tuple[str, ...],
+    sms: str | None,
     token_file: Path | None,
 ) -> None:
     """Serve on a PostgreSQL that is there."""
@@ -160,7 +167,7 @@ def serve(
         own_url, clock = address(listener, tls=tls is not None), Clock()
         money = load_acquirer(acquirer, clock, own_url) if acquirer else None
         offices = remote_departments(remote, token_file)
-        hub = make_hub(dsn, hub_keys, clock, Extras(), names, money, offices)
+        hub = make_hub(dsn, hub_keys, clock, Extras(), names, money, offices, load_sms(sms) if sms else None)
     except (OSError, ValueError, psycopg.Error, CatalogueError) as error:
         raise click.ClickException(f"{error}".strip()) from error
 

@@ -14,6 +14,7 @@ from hub.machine_keys import KnownKeys
 from hub.payments.acquirer import Acquirer
 from hub.published import InForce
 from hub.seals import Seal
+from hub.sms import SmsPort
 from kiosk.catalogue.model import Catalogue
 from kiosk.clock import Clock
 
@@ -34,6 +35,8 @@ class Hub:
 
     acquirer: Acquirer | None = None
     """Who takes the money; without one nothing is paid here."""
+    sms: SmsPort | None = None
+    """Who sends text messages; without one no number is proved here."""
     seals: dict[str, Seal] = field(default_factory=dict)
     """Those that were loaded, by department and the key that vouches for them (``hub.certificates``)."""
 

@@ -294,6 +294,47 @@ MIGRATIONS = (
     # The order inside a bundle: a case is decided after those that it rests on.
     """alter table case_file add bundle text, add rests_on uuid[] not null default '{}';
        create index case_of_bundle on case_file (bundle) where bundle is not null""",
+    # Appointments at the counters: one row for each place of a time, so that none is given twice.
+    """create table appointment (
+           key uuid primary key,
+           person_ref text not null,
+           service text not null,
+           counter text not null,
+           begins_at timestamptz not null,
+           ends_at timestamptz not null,
+           place smallint not null,
+           ticket text not null,
+           state text not null check (state in ('held', 'kept', 'cancelled', 'moved')),
+           held_until timestamptz not null
+       );
+       create unique index one_place_at_a_time on appointment (counter, begins_at, place)
+           where state in ('held', 'kept');
+       create index appointment_of_person on appointment (person_ref, service, counter)""",
+    # What is posted. The address stays sealed in its envelope and is opened for the label; here it is masked.
+    """create table delivery (
+           key uuid primary key references envelope,
+           case_key uuid not null,
+           person_ref text not null,
+           masked text not null,
+           state text not null check (state in ('waiting', 'sent', 'replaced')),
+           tracking text not null default '',
+           at timestamptz not null
+       );
+       create index delivery_of_case on delivery (case_key);
+       create unique index one_delivery_of_a_case on delivery (case_key, person_ref) where state <> 'replaced'""",
+    # Codes that prove a telephone number. Number, person and code are keyed digests.
+    """create table phone_code (
+           id uuid primary key,
+           kiosk_id text not null,
+           person_ref text not null,
+           phone_ref text not null,
+           code_ref text not null,
+           at timestamptz not null,
+           tries smallint not null default 0,
+           proved_at timestamptz
+       );
+       create index phone_code_of_phone on phone_code (phone_ref, at);
+       create index phone_code_of_machine on phone_code (kiosk_id, at)""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -26,6 +26,7 @@ from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.people.generated import population
 from hub.server import Extras
+from hub.sms import Shelf
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import decode
 
@@ -223,5 +224,10 @@ def demo_extras(people: Path, made_up: int = 0) -> Extras:
 
         return current
 
-    routes = [get_faults, set_faults, clear_faults, set_network, make_code, let_days_pass, move_case, reset]
+    @get("/demo/messages", guards=[_loopback_only], include_in_schema=False)
+    async def messages(hub: Hub) -> dict[str, str]:
+        """The last text message of each telephone of this demonstration."""
+        return dict(hub.sms.messages) if isinstance(hub.sms, Shelf) else {}
+
+    routes = [messages, get_faults, set_faults, clear_faults, set_network, make_code, let_days_pass, move_case, reset]
     return Extras(routes, faulty, faults)

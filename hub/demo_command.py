@@ -22,6 +22,7 @@ from hub.payments.http_acquirer import load_acquirer
 from hub.postgres import OwnPostgres, PostgresError
 from hub.running import address, listen, run
 from hub.server import make_app, make_hub
+from hub.sms import Shelf
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock
 
@@ -62,7 +63,7 @@ def demo(
             clock = Clock(date.fromisoformat(today))
             money = load_acquirer(acquirer, clock, address(listener)) if acquirer else None
             offices = remote_departments(remote, token_file)
-            hub = make_hub(place, hub_keys, clock, extras, acquirer=money, remote=offices)
+            hub = make_hub(place, hub_keys, clock, extras, acquirer=money, remote=offices, sms=Shelf())
         except (OSError, ValueError, psycopg.Error, PostgresError, CatalogueError) as error:
             raise click.ClickException(f"{error}".strip()) from error
 

@@ -149,6 +149,15 @@ class Department(ABC):
         """Whether it is asked for names at all."""
         return type(self).name_count is not Department.name_count
 
+    async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str]:
+        """At most so many standard addresses that have all these words, in their order."""
+        return []
+
+    @property
+    def keeps_addresses(self) -> bool:
+        """Whether it is asked for addresses at all."""
+        return type(self).addresses is not Department.addresses
+
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         """The sealed paper of an accepted case, the same one each time; None: there is none to print at a machine."""
         return None

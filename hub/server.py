@@ -32,6 +32,7 @@ from hub.keys import HubKeys
 from hub.payments import notices, upkeep
 from hub.payments.acquirer import Acquirer
 from hub.published import at_start
+from hub.sms import SmsPort
 from hub.standing import Round, go_round
 from kiosk.clock import Clock
 
@@ -61,6 +62,7 @@ def make_hub(
     names: Sequence[str] = (),
     acquirer: Acquirer | None = None,
     remote: Mapping[str, Department] = MappingProxyType({}),
+    sms: SmsPort | None = None,
 ) -> Hub:
     """The context of one process; its pool is not yet open. ``remote``: departments that are systems of their own."""
     pool = open_pool(dsn)
@@ -69,7 +71,7 @@ def make_hub(
         return await extras.faults(hub)()
 
     gateway, jobs = Gateway(pool, {**departments(), **remote}, faults), work.make_jobs(dsn)
-    hub = Hub(pool, keys, clock, at_start(dsn, clock.today()), gateway, jobs, names=names, acquirer=acquirer)
+    hub = Hub(pool, keys, clock, at_start(dsn, clock.today()), gateway, jobs, names=names, acquirer=acquirer, sms=sms)
     return hub
 
 

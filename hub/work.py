@@ -16,23 +16,35 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 
-from hub import bundle_order, events, paper_copies, parcels, ratings
+from hub import bundle_order, delivery, events, paper_copies, parcels, phone_codes, ratings
 from hub.context import Hub
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
 from hub.payments.prices import least_due
-from kiosk.catalogue.model import Catalogue, Service
+from hub.slots import book as appointments
+from hub.slots import desk as slots
+from kiosk.catalogue.model import AT_HUB, Catalogue, Service
 from kiosk.catalogue.signing import is_older
 from kiosk.clock import local
-from kiosk.messages.content import FORM_PART, SECOND_PART, Applicant, CaseForm, Complaint, Rating, decode_content
+from kiosk.messages.content import (
+    FORM_PART,
+    SECOND_PART,
+    Applicant,
+    CaseForm,
+    Complaint,
+    Content,
+    Delivery,
+    Rating,
+    decode_content,
+)
 from kiosk.messages.encoding import InvalidMessage, decode, decode_json
 from kiosk.messages.envelope import Header, parse_header
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
-OPENED_KINDS = frozenset({"case", "rating", "complaint"})
+OPENED_KINDS = frozenset({"case", "rating", "complaint", "delivery"})
 CONCURRENCY = 4
 OPEN_TASK = "open_envelope"
 _ASK = "ask_department"
@@ -94,7 +106,7 @@ async def open_later(jobs: App, conn: AsyncConnection, key: str) -> None:
 class _Opened(NamedTuple):
     kiosk_id: str
     key: str
-    content: CaseForm | Rating | Complaint
+    content: Content
     second: Applicant | None = None
 
 
@@ -169,6 +181,8 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
             await ratings.keep_rating(hub, conn, key, rating)
+        case Delivery() as said:
+            await delivery.keep(hub, conn, key, said)
         case Complaint() as complaint:
             await conn.execute(
                 "insert into complaint "
@@ -214,8 +228,18 @@ async def _ask_department(context: JobContext, key: str) -> None:
             reasons = decision.reasons
             await events.record(conn, hub.clock.now(), state=state, reasons=reasons, promised_on=promised_on, **said)
             await book.decided(conn, key, is_accepted=decision.accepted, now=hub.clock.now())
+            if not decision.accepted:
+                await appointments.free(conn, key)
+            elif line == "hub":
+                await _end(conn, key, said, hub)
             for other in await bundle_order.next_after(conn, key, opened.content):
                 await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=other)
+
+
+async def _end(conn: AsyncConnection, key: str, said: dict[str, Any], hub: Hub) -> None:
+    """What the hub accepts itself is done with that."""
+    await conn.execute("update case_file set state = 'decided' where key = %s", [key])
+    await events.record(conn, hub.clock.now(), state="decided", **said)
 
 
 async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_order.Turn) -> tuple[Decision, str]:
@@ -223,6 +247,10 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
         return Decision(accepted=False, reasons=[turn.refused]), "hub"
     key, catalogue = opened.key, await _catalogue_of(hub, form)
     service = catalogue.services.get(form.service) or hub.catalogue.services.get(form.service)
+    if service is not None and (gone := await _gone(hub, key, form, service)):
+        return Decision(accepted=False, reasons=[gone]), "hub"
+    if service is not None and not service.department and not AT_HUB.isdisjoint(s.kind for s in service.steps):
+        return Decision(accepted=True), "hub"
     if service is None or service.department not in hub.gateway.departments:
         if is_older(hub.catalogue.version, form.catalogue_version):
             _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
@@ -256,6 +284,16 @@ def _may_lack_card(form: CaseForm, service: Service, catalogue: Catalogue) -> bo
     bundle = catalogue.bundles.get(form.bundle_key or "")
     is_part = bundle is not None and bundle.without_card and service.key in {part.service for part in bundle.parts}
     return service.applicant.without_card or is_part
+
+
+async def _gone(hub: Hub, key: str, form: CaseForm, service: Service) -> str:
+    """Why what it asks of the hub itself cannot be; "": it can. What a department decides may come without a time."""
+    is_timed = service.has_step(slots.STEP) and (form.answers.get(slots.STEP) or not service.department)
+    if is_timed and not await slots.settle(hub, key, form, service):
+        return slots.GONE
+    if service.has_step(delivery.STEP) and not await delivery.can_be_posted(hub, form):
+        return delivery.GONE
+    return "" if await phone_codes.is_proved(hub, form) else phone_codes.UNPROVED
 
 
 async def _catalogue_of(hub: Hub, form: CaseForm) -> Catalogue:

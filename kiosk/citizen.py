@@ -34,7 +34,8 @@ SIGNATURE = [
     [[0.58, 0.30], [0.72, 0.28], [0.86, 0.30]],
     [[0.72, 0.20], [0.71, 0.50], [0.70, 0.80]],
 ]
-_VALUES = {"phone": "13900000001"}
+_VALUES = {"phone": "13900000001", "post_phone": "13900000001"}
+_BY_TILE = frozenset({"region", "slot_days", "slot_times", "express", "address_found"})
 _OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit", "under_way": "next"}
 
 
@@ -53,13 +54,17 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a scripted citizen wants and knows. ``turn`` is the camera emulator's control socket."""
+    """What a scripted citizen wants and knows.
+
+    ``turn`` is the camera emulator's control socket, ``messages`` where a demonstration's text messages can be read.
+    """
 
     services: tuple[str, ...] = ()
     values: dict[str, Any] = {}
     actions: dict[str, str] = {}
     control: tuple[Control, ...] = ()
     turn: str = ""
+    messages: str = ""
     anonymous: bool = False
 
 
@@ -78,6 +83,8 @@ class Citizen:
         self.script = script
         self.left = list(script.services)
         self.refused: list[str] = []
+        self.told: dict[str, str] = {}
+        """What came by text message, by field."""
         self._looked_in: set[str] = set()
         """The lines in which the next service was not found."""
         self._turns: dict[str, int] = {}
@@ -107,6 +114,7 @@ class Citizen:
             or self._service(page)
             or _OBVIOUS.get(page.kind)
             or _primary(page)
+            or _first_tile(page)
         )
         if action in ("", "wait"):
             return None
@@ -149,7 +157,7 @@ class Citizen:
         return "wait"
 
     def _values(self, page: Page) -> dict[str, Any]:
-        known = {**_VALUES, **self.script.values}
+        known = {**_VALUES, **self.script.values, **self.told}
         values: dict[str, Any] = {}
         for block in page.blocks:
             if isinstance(block, Field):
@@ -186,3 +194,11 @@ def offered_actions(page: Page) -> set[str]:
 
 def _primary(page: Page) -> str:
     return next((a.id for a in page.actions if a.style == "primary" and a.enabled), "")
+
+
+def _first_tile(page: Page) -> str:
+    """Where one of several tiles is the way on."""
+    if page.kind not in _BY_TILE:
+        return ""
+    tiles = (tile for block in page.blocks if isinstance(block, Tiles) for tile in block.tiles)
+    return next((tile.action.id for tile in tiles if tile.action.enabled), "")

@@ -21,7 +21,7 @@ from kiosk.messages.questions import (
 from kiosk.messages.requests import MESSAGES
 
 
-@post("/v1/questions/{kind:str}", status_code=200, description="due, eligibility, progress, documents or violations")
+@post("/v1/questions/{kind:str}", status_code=200, description="live questions of every kind")
 async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
     """Answers a live question; question and answer are sealed."""
     if kind not in KINDS:

@@ -284,6 +284,8 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         yield from ()
 
 
+AT_HUB = frozenset({"appointment", "express"})
+"""Step kinds by which the hub itself decides what no department does: its own book says whether it can be."""
 Flag = Literal["at_once", "online", "nearby", "one_visit"]
 Delivery = Literal["window", "hall", "post", "at_once", "locker"]
 

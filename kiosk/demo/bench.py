@@ -66,6 +66,7 @@ class Bench:
             "hub": self._hub_state(),
             "machine": self.watch.facts(),
             "slips": [p.name for p in slips[:24]],
+            "messages": self._messages(),
         }
 
     def do(self, order: Order) -> dict[str, Any]:
@@ -101,6 +102,14 @@ class Bench:
             return {"ready": self._hub.get("/readyz").is_success, **{key: key not in down for key in self.departments}}
         except httpx.HTTPError:
             return {"ready": False}
+
+    def _messages(self) -> list[dict[str, str]]:
+        """The text messages that the hub has sent, the newest first."""
+        try:
+            found = self._hub.get("/demo/messages").json()
+        except (httpx.HTTPError, ValueError):
+            return []
+        return [{"phone": phone, "words": words} for phone, words in reversed(found.items())][:3]
 
     def _department(self, line: str, *, up: bool) -> dict[str, Any]:
         faults = self._hub.get("/demo/faults").json()

@@ -128,16 +128,36 @@ class Complaint(msgspec.Struct, frozen=True):
     slip_code: Word = ""
 
 
-CONTENT: dict[str, type[CaseForm | Rating | Complaint]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint}
+class PostAddress(msgspec.Struct, frozen=True):
+    """Whereto something is posted: to the person whose card was read, and nobody else."""
+
+    name: Line
+    phone: Word
+    address: Annotated[Line, Meta(min_length=1)]
 
 
-def encode_content(content: CaseForm | Rating | Complaint) -> bytes:
+class Delivery(msgspec.Struct, frozen=True):
+    """Delivery by post of what comes of a case. The address stands nowhere else: not in the case, not on its paper.
+
+    ``case_key``: the key of that case's envelope; ``id_number``: of its applicant, or it counts for nothing.
+    """
+
+    case_key: Key
+    id_number: Word
+    to: PostAddress
+
+
+Content = CaseForm | Rating | Complaint | Delivery
+CONTENT: dict[str, type[Content]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint, "delivery": Delivery}
+
+
+def encode_content(content: Content) -> bytes:
     """The plain bytes of a ``form`` part. Raises InvalidMessage for what the hub would not read."""
     plain = msgspec.json.encode(content)
     decode(plain, type(content))
     return plain
 
 
-def decode_content(kind: str, plain: bytes) -> CaseForm | Rating | Complaint:
+def decode_content(kind: str, plain: bytes) -> Content:
     """The content of an envelope of ``kind``. Raises InvalidMessage naming the field, KeyError for another kind."""
     return decode(plain, CONTENT[kind])

@@ -47,6 +47,11 @@ def mask_phone(number: str) -> str:
     return f"{number[:3]}{MASK * 4}{number[-4:]}" if len(number) > 7 else MASK * len(number)
 
 
+def mask_address(address: str) -> str:
+    """The first six characters, which tell city or district at most: 通办市试点区***."""
+    return "".join(_characters(address)[:6]) + MASK * 3
+
+
 def _masked_han(name: str) -> str:
     given_at = 2 if name[:2] in COMPOUND_SURNAMES and len(name) > 2 else 1
     characters = _characters(name)

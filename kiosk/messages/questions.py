@@ -28,6 +28,18 @@ from kiosk.messages.encoding import (
     typed,
 )
 from kiosk.messages.envelope import Key, KioskId, new_key
+from kiosk.messages.hall import (
+    AddressAnswer,
+    AddressQuestion,
+    CodeAnswer,
+    CodeQuestion,
+    PostAnswer,
+    PostCase,
+    PostQuestion,
+    Slot,
+    SlotsAnswer,
+    SlotsQuestion,
+)
 from kiosk.messages.register import RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
@@ -311,9 +323,6 @@ class NameCountAnswer(_Said, frozen=True):
     below: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
-QuestionKind = Literal[
-    "due", "eligibility", "progress", "documents", "payment", "violations", "certificate", "name_count", "register"
-]
 QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
@@ -324,12 +333,18 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "certificate": (CertificateQuestion, CertificateAnswer),
     "name_count": (NameCountQuestion, NameCountAnswer),
     "register": (RegisterQuestion, RegisterAnswer),
+    "slots": (SlotsQuestion, SlotsAnswer),
+    "post": (PostQuestion, PostAnswer),
+    "address": (AddressQuestion, AddressAnswer),
+    "code": (CodeQuestion, CodeAnswer),
 }
-_LISTS: dict[str, tuple[str, type[_Said]]] = {
+_LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "due": ("items", DueFact),
     "progress": ("cases", CaseProgress),
     "documents": ("documents", Document),
     "violations": ("violations", Violation),
+    "slots": ("slots", Slot),
+    "post": ("cases", PostCase),
 }
 
 
@@ -394,7 +409,7 @@ class Asked(NamedTuple):
 
 def seal_question(
     kind: str,
-    payload: _Data | dict[str, Any],
+    payload: msgspec.Struct | dict[str, Any],
     hub_seal_key: str,
     kiosk_id: str,
     suite: str = DEFAULT,
@@ -445,7 +460,7 @@ def read_answer(kind: str, plain: bytes) -> Any:
     return typed(values, QUESTIONS[kind][1])
 
 
-def _is_readable(item: Any, item_type: type[_Said]) -> bool:
+def _is_readable(item: Any, item_type: type[msgspec.Struct]) -> bool:
     try:
         typed(item, item_type)
     except InvalidMessage:
@@ -453,7 +468,7 @@ def _is_readable(item: Any, item_type: type[_Said]) -> bool:
     return True
 
 
-def write_answer(answer: _Said, version: int = VERSION) -> bytes:
+def write_answer(answer: msgspec.Struct, version: int = VERSION) -> bytes:
     """The plain bytes of an answer for an asker that reads this version."""
     values = msgspec.to_builtins(answer)
     if version < _REASONS_LISTED and isinstance(answer, ProgressAnswer):
@@ -464,7 +479,7 @@ def write_answer(answer: _Said, version: int = VERSION) -> bytes:
     return msgspec.json.encode(values)
 
 
-def seal_answer(asked: Asked, answer: _Said, hub_sign_key: str, version: int = VERSION) -> bytes:
+def seal_answer(asked: Asked, answer: msgspec.Struct, hub_sign_key: str, version: int = VERSION) -> bytes:
     """The body of the answer, sealed to the asker, who reads this version, and signed by the hub."""
     place = {"kiosk_id": asked.kiosk_id, "key": asked.key, "part": f"answer:{asked.kind}", "suite": asked.suite}
     sealed = seal(write_answer(answer, version), asked.answer_key, **place)

@@ -164,8 +164,10 @@ class Machine:
         receipts.verify_receipt(receipt, self.hub.said["verify_key"], key=sent.key, sha256=sent.digest)
         return receipt
 
-    def file_case(self, person: str, service: str, receipt_number: str, version: str = "2027.01") -> Sealed:
-        sent = self.envelope("case", case_form(person, service, receipt_number, version))
+    def file_case(
+        self, person: str, service: str, receipt_number: str, version: str = "2027.01", key: str = "", **answers: str
+    ) -> Sealed:
+        sent = self.envelope("case", case_form(person, service, receipt_number, version, **answers), key or None)
         self.deliver(sent)
         return sent
 
@@ -222,7 +224,7 @@ def number_of(person: str) -> str:
     return PEOPLE[person]["card"]["number"]
 
 
-def case_form(person: str, service: str, receipt_number: str, version: str = "2027.01") -> bytes:
+def case_form(person: str, service: str, receipt_number: str, version: str = "2027.01", **answers: str) -> bytes:
     card = {k: v for k, v in PEOPLE[person]["card"].items() if k in content.Applicant.__struct_fields__}
     return content.encode_content(
         content.CaseForm(
@@ -230,7 +232,7 @@ def case_form(person: str, service: str, receipt_number: str, version: str = "20
             catalogue_version=version,
             receipt_number=receipt_number,
             applicant=msgspec.convert(card, content.Applicant),
-            answers={"phone": "13800000000"},
+            answers=answers or {"phone": "13800000000"},
             identity=content.Identity("face", "passed", 0.31, "test"),
             filed_at=datetime(2027, 1, 12, 2, tzinfo=UTC),
             slip_code=CODE,

@@ -27,6 +27,9 @@ ASKED = {
     "documents": {"id_number": ZHAO},
     "violations": {"id_number": ZHAO},
     "progress": {"id_number": ZHAO},
+    "slots": {"action": "cancel", "service": "C04", "counter": "traffic", "id_number": ZHAO},
+    "post": {"id_number": ZHAO},
+    "code": {"action": "send", "phone": "13900000001", "id_number": ZHAO},
 }
 
 

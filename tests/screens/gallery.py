@@ -274,10 +274,11 @@ def pages() -> dict[str, Page]:
 
 def shipped_pages() -> dict[str, Page]:
     """Pages that the machine itself makes of the shipped catalogue, by name."""
+    from tests.screens.hall_pages import hall_pages
     from tests.screens.lobby_pages import lobby_pages
     from tests.screens.real_steps import real_steps
 
-    return {**lobby_pages(), **real_steps()}
+    return {**lobby_pages(), **real_steps(), **hall_pages()}
 
 
 def first_pages() -> dict[str, Page]:

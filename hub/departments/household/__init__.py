@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -61,6 +61,15 @@ class Household(Department):
         if row is None:
             return None
         return RegisterAnswer(True, **row[0], picture=to_text(row[1]))
+
+    async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str]:
+        rows = await conn.execute(
+            "select address from household.standard_address "
+            "where not exists (select from unnest(%s::text[]) as word where strpos(address, word) = 0) "
+            "order by address limit %s",
+            [list(words), most],
+        )
+        return [address for (address,) in await rows.fetchall()]
 
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         return await certificate(conn, asked)

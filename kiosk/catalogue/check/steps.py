@@ -8,7 +8,7 @@ from typing import get_args
 from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings
 from kiosk.catalogue.finding import Finding, Path
-from kiosk.catalogue.model import CardKind, KnownFact, Service, StepSpec
+from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD_AGE, MACHINE
 
 CARD_FACTS = {
@@ -41,7 +41,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
                 yield Finding(place, f"the answer {asked.name!r} is asked twice", "give each its own name")
             known[ANSWERS + asked.name] = KnownFact(type="text", about="an answer", values=asked.values)
     yield from _of_fees_and_limits(service, known)
-    if service.has_step("file") and not department:
+    if service.has_step("file") and not department and AT_HUB.isdisjoint(spec.kind for spec in service.steps):
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")
 
 

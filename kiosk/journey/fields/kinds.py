@@ -12,7 +12,9 @@ from kiosk.text import NOTHING, Text, same
 from kiosk.typed import digits
 
 Keys = Literal["digits", "phone", "receipt", "id_number", "text", "date", "plate"]
-FieldKind = Literal["text", "phone", "number", "date", "choice", "region", "plate", "vin", "decision", "uscc"]
+FieldKind = Literal[
+    "text", "phone", "number", "date", "choice", "region", "address", "plate", "vin", "decision", "uscc", "code"
+]
 
 
 class FieldOption(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kiosk.journey.fields.address import ADDRESS
 from kiosk.journey.fields.kinds import Kind
 from kiosk.journey.fields.numbers import DATE, DECISION, NUMBER, PHONE, TEXT, USCC
 from kiosk.journey.fields.own_pages import OwnPages
+from kiosk.journey.fields.phone_code import PHONE_CODE
 from kiosk.journey.fields.region import REGION
 from kiosk.journey.fields.vehicles import PLATE, VIN
 
@@ -18,4 +20,4 @@ KINDS: dict[str, Kind] = {
     "decision": DECISION,
     "uscc": USCC,
 }
-PAGES: dict[str, OwnPages] = {"region": REGION}
+PAGES: dict[str, OwnPages] = {"region": REGION, "address": ADDRESS, "code": PHONE_CODE}

@@ -9,21 +9,25 @@ from typing import Any, ClassVar
 import trio
 from msgspec import structs
 
-from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, unbroken
+from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, new_id, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.hub_link.filing import ToFile
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
+from kiosk.journey.steps.delivery import what_next
 from kiosk.journey.whole import Whole
 from kiosk.kept import owner_mark, paper_mark
-from kiosk.messages.content import Applicant, CaseForm, encode_content
+from kiosk.messages.content import Applicant, CaseForm, Delivery, PostAddress, encode_content
+from kiosk.messages.encoding import decode
 from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Level, Page, Receipt
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import FiledCase
 
+_POST = "delivery"
+"""The part with the address."""
 _RESULTS = frozenset({"certificate", "produce", "locker"})
 FOLLOW_S = 12.0
 """How long the person is asked to wait for the department's word before the slip prints what is proved so far."""
@@ -85,8 +89,11 @@ async def _store(journeys: Sequence[Journey]) -> None:
     machine = journeys[0].machine
     messages = [await _message(journey, form) for journey, form in zip(journeys, forms, strict=True)]
     filing = machine.filing
+    messages += [
+        _delivery(journey, form) for journey, form in zip(journeys, forms, strict=True) if _POST in journey.parts
+    ]
     kept = [await filing.file(**messages[0]._asdict())] if len(messages) == 1 else await filing.file_all(messages)
-    for journey, form, filed in zip(journeys, forms, kept, strict=True):
+    for journey, form, filed in zip(journeys, forms, kept, strict=False):  # The deliveries follow the cases.
         journey.second_copy = second_copy(
             form,
             filed,
@@ -107,10 +114,18 @@ async def _message(journey: Journey, form: CaseForm) -> ToFile:
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
-        parts={"form": encode_content(form)} | journey.parts,
+        parts={"form": encode_content(form)} | {name: data for name, data in journey.parts.items() if name != _POST},
         mark=await owner_mark(journey.machine, card) if card else b"",
         paper_mark=await paper_mark(journey.slip_code),
     )
+
+
+def _delivery(journey: Journey, form: CaseForm) -> ToFile:
+    """Whereto it is posted, as a message of its own: whoever works on the case does not see the address."""
+    case_key = journey.answers.get("posted_case", journey.case_id)
+    content = Delivery(case_key, form.applicant.number, decode(journey.parts[_POST], PostAddress))
+    parts = {"form": encode_content(content)}
+    return ToFile(kind="delivery", key=new_id(), case_id=journey.case_id, receipt_number=None, parts=parts)
 
 
 def _form(journey: Journey, applicant: Applicant) -> CaseForm:
@@ -230,9 +245,9 @@ def _result_blocks(journey: Journey) -> tuple[Block, ...]:
         return (_result_hero(text(f"result.{name}"), service.what_next_offline),)
     if state in CLOCK_RUNS:
         promise = Fact(label=text("result.promised"), value=_promised(journey))
-        return _result_hero(text("result.accepted"), service.what_next), Facts(rows=(promise,))
+        return _result_hero(text("result.accepted"), what_next(journey)), Facts(rows=(promise,))
     if state in (CaseState.DECIDED, CaseState.COLLECTED):
-        return (_result_hero(text(f"state.{state}"), service.what_next),)
+        return (_result_hero(text(f"state.{state}"), what_next(journey)),)
     title = text("result.not_accepted") if state is CaseState.NOT_ACCEPTED else text(f"state.{state}")
     hero = Hero(icon="x-circle", level="warn", title=title, lead=text("result.not_accepted_lead"))
     why = [sentence(service, code) for code in journey.notes] or [text("reason.none")]

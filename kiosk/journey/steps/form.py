@@ -21,6 +21,8 @@ from kiosk.pages import Fact
 from kiosk.planning.plan import AGAIN
 from kiosk.text import NOTHING, Text, text
 
+_PROVED = "code"
+
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields of one page, or of a few that follow each other; of each of ``some_of`` one at least is answered."""
@@ -111,6 +113,8 @@ def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, li
         for field in spec.fields:
             alike = [f for f in (*known, *fields) if f.name.partition(AGAIN)[0] == field.name]
             there = next((f for f in alike if _is_same(f, field)), None)
+            if there in fields and field.kind == _PROVED:
+                fields[fields.index(there)] = there = structs.replace(field, name=there.name)
             if there is None:
                 there = structs.replace(field, name=f"{field.name}{AGAIN}{len(alike)}" if alike else field.name)
                 fields.append(there)
@@ -125,9 +129,15 @@ def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, li
 
 
 def _is_same(one: FormField, other: FormField) -> bool:
-    """Whether an answer to the one is an answer to the other."""
+    """Whether an answer to the one is one to the other; a number that is proved is one that others want to know."""
+    if _PROVED in (one.kind, other.kind):
+        return _is_phone(one) and _is_phone(other)
     ids = [{option.id for option in field.options} for field in (one, other)]
     return (one.kind, one.keys, ids[0]) == (other.kind, other.keys, ids[1])
+
+
+def _is_phone(field: FormField) -> bool:
+    return field.kind in (_PROVED, "phone") or (field.kind, field.keys) == ("text", "phone")
 
 
 def _field_of(spec: Spec, asked: Asked) -> str:

@@ -10,9 +10,11 @@ import trio
 
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, grouped, unbroken
 from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import About, Fee, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
+from kiosk.journey.steps.delivery import what_next
 from kiosk.journey.told import accepted_at, last_reasons, promise
 from kiosk.journey.whole import Whole
 from kiosk.messages.questions import CaseProgress
@@ -86,7 +88,7 @@ def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
         slip_code=whole.slip_code,
         state=whole.state.value,
         rows=tuple(rows),
-        what_next=tuple(dict.fromkeys(case.what_next or _what_next(case.service, case.state) for case in cases)),
+        what_next=tuple(dict.fromkeys(_next_of(case) for case in cases)),
         copy_number=copy,
         second_copies=tuple(case.second_copy for case in cases if case.second_copy and case.state == CaseState.STORED),
     )
@@ -96,6 +98,7 @@ def _case_rows(case: Journey, n: int) -> Iterator[Row]:
     yield Row(text("together.part", n=n), case.service.name)
     yield Row(text("together.part_number"), same(grouped(case.receipt_number)))
     yield Row(text("together.part_state"), text(f"state.{case.state}"))
+    yield from _said_rows(case)
     if case.promised_on and case.state in CLOCK_RUNS:
         yield Row(text("slip.promised"), case.promise())
     for code in case.notes if case.state in STOPPED else ():
@@ -201,11 +204,17 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=journey.promise(),
-        rows=_fee_rows(service, journey.fees_due()),
-        what_next=(journey.what_next or _what_next(service, journey.state),),
+        rows=(*_said_rows(journey), *_fee_rows(service, journey.fees_due())),
+        what_next=(_next_of(journey),),
         copy_number=copy,
         second_copy=journey.second_copy,
     )
+
+
+def _said_rows(journey: Journey) -> Iterator[Row]:
+    """What the steps of a case want on its paper."""
+    for spec in (journey.service.steps[at] for at in journey.asked()):
+        yield from getattr(kind_named(spec.kind), "slip_rows", lambda _journey, _spec: ())(journey, spec)
 
 
 def paper(journey: Journey, service: Service, person: str, *, state: str, **facts: Any) -> SlipModel:
@@ -217,6 +226,14 @@ def paper(journey: Journey, service: Service, person: str, *, state: str, **fact
         "progress_qr": facts["receipt_number"],
     }
     return SlipModel(head=head, state=state, **usual | facts)
+
+
+def _next_of(journey: Journey) -> Text:
+    """What the case itself has come to, or that it is posted, or what its service says."""
+    if journey.what_next:
+        return journey.what_next
+    usual = _what_next(journey.service, journey.state)
+    return what_next(journey) if usual == journey.service.what_next else usual
 
 
 def _what_next(service: Service, state: str) -> Text:

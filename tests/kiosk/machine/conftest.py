@@ -68,7 +68,8 @@ class World:
             Control(page="todo", socket=reader, do="lift"),
             *more.pop("control", ()),
         )
-        return Script(services=services, turn=camera, control=control, **more)
+        messages = self.stage.ready["hub"]["url"] + "/demo/messages"
+        return Script(services=services, turn=camera, messages=messages, control=control, **more)
 
     def people(self) -> list[dict[str, Any]]:
         """The synthetic people of this stage."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import content, envelope, questions, receipts, requests
+from kiosk.messages import content, envelope, hall, questions, receipts, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -191,6 +191,26 @@ ANSWERS = {
         questions.CertificateAnswer("ready", "9901", "1234", "JVBERg"),
     ),
     "name_count": ({"name": "赵德福"}, questions.NameCountAnswer(0, 5)),
+    "slots": (
+        {
+            "action": "take",
+            "service": "C04",
+            "counter": "traffic",
+            "id_number": "1",
+            "key": KEY,
+            "begins_at": "2027-01-13T09:30",
+        },
+        hall.SlotsAnswer("taken", mine=hall.Slot("2027-01-13T09:30", "2027-01-13T10:00", 0, "C005")),
+    ),
+    "post": (
+        {"id_number": "1"},
+        hall.PostAnswer([hall.PostCase(KEY, "9901", "H02", "decided", "sent", "通办市***", "EX1")]),
+    ),
+    "code": (
+        {"action": "check", "phone": "13900000001", "id_number": "1", "code": "123456"},
+        hall.CodeAnswer("wrong", left=4),
+    ),
+    "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
 
 

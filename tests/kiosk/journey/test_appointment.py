@@ -1,0 +1,115 @@
+"""预约取号 at the machine: day and time, one's own appointment, somebody quicker, nothing left, no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kiosk.cases import CaseState, unbroken
+from kiosk.journey.engine import Journey
+from kiosk.journey.steps import appointment
+from kiosk.messages.hall import Slot, SlotsAnswer
+from kiosk.pages import Tiles
+from tests.kiosk.journey.conftest import ZHAO, Counter, words
+from tests.kiosk.journey.test_engine import journeys, question
+
+__all__ = ["journeys"]
+FREE = [
+    Slot("2027-01-13T09:30", "2027-01-13T10:00", 2),
+    Slot("2027-01-13T10:00", "2027-01-13T10:30", 0),
+    Slot("2027-01-14T09:00", "2027-01-14T09:30", 4),
+]
+MINE = Slot("2027-01-13T09:30", "2027-01-13T10:00", 0, "A006", "990101000120270112000017")
+
+
+@pytest.fixture
+def desk(counter: Counter) -> Counter:
+    counter.visit.card = ZHAO
+    counter.online()
+    counter.steps("H18", "appointment", question("last"))
+    counter.steps("C04", "appointment", question("last"))
+    return counter
+
+
+def says(counter: Counter, **answers: Any) -> None:
+    counter.answers["slots"] = lambda asked: answers[asked.action]
+
+
+def tiles(counter: Counter) -> list[tuple[str, str]]:
+    block = next(block for block in counter.page.blocks if isinstance(block, Tiles))
+    return [(tile.action.id, tile.lead.zh) for tile in block.tiles]
+
+
+async def test_a_day_a_time_and_the_number_that_is_called(desk: Counter, journeys: list[Journey]) -> None:
+    says(desk, offer=SlotsAnswer("open", FREE), take=SlotsAnswer("taken", mine=MINE))
+    async with desk.doing("H18"):
+        page = await desk.first("slot_days")
+        assert "1月13日 星期三" in words(page)
+        assert tiles(desk) == [("day:2027-01-13", "还有 2 个名额"), ("day:2027-01-14", "还有 4 个名额")]
+        await desk.touch("day:2027-01-14", "slot_times")
+        await desk.touch("back", "slot_days")
+        await desk.touch("day:2027-01-13", "slot_times")
+        assert tiles(desk) == [("time:2027-01-13T09:30", "还有 2 个名额")], "a full one is not offered"
+        await desk.touch("time:2027-01-13T09:30", "choose")
+        journey = journeys[0]
+        rows = [(r.label.zh, r.value.zh) for r in appointment.slip_rows(journey, None)]  # type: ignore[arg-type]
+        assert rows == [("预约时间", "1月13日 星期三 09:30–10:00（网络恢复后确认，名额以查询结果为准）")]
+        journey.state = CaseState.ACCEPTED
+        rows = [(r.label.zh, r.value.zh) for r in appointment.slip_rows(journey, None)]  # type: ignore[arg-type]
+        assert rows == [("预约号", "A006"), ("预约时间", "1月13日 星期三 09:30–10:00")]
+        taken = desk.asked[-1]
+        assert (taken.counter, taken.key, taken.begins_at) == ("household", journey.case_id, "2027-01-13T09:30")
+        desk.last("next", last="a")
+
+
+async def test_who_is_slower_is_told_and_chooses_another_time(desk: Counter) -> None:
+    says(desk, offer=SlotsAnswer("open", FREE), take=SlotsAnswer("full", [FREE[1], FREE[2]]))
+    async with desk.doing("H18"):
+        await desk.first("slot_days")
+        await desk.touch("day:2027-01-14", "slot_times")
+        page = await desk.touch("time:2027-01-14T09:00", "slot_times")
+        assert "刚刚被别人约走" in words(page)
+        await desk.touch("back", "slot_days")
+        says(desk, take=SlotsAnswer("full"))
+        await desk.touch("day:2027-01-14", "slot_times")
+        page = await desk.touch("time:2027-01-14T09:00", "slots_full")
+        assert "工作人员会打电话" in words(page), "what a department decides is applied for without a time"
+        await desk.touch("next", "choose")
+        desk.last("next", last="a")
+
+
+async def test_one_s_own_is_shown_kept_or_cancelled_after_being_asked_once_more(desk: Counter) -> None:
+    says(desk, offer=SlotsAnswer("open", FREE, MINE), cancel=SlotsAnswer("cancelled", mine=MINE))
+    async with desk.doing("C04"):
+        page = await desk.first("slot_mine")
+        for each in ("A006", "1月13日 星期三 09:30–10:00", unbroken(MINE.receipt_number)):
+            assert each in words(page), each
+        await desk.touch("cancel", "slot_cancel")
+        await desk.touch("back", "slot_mine")
+        await desk.touch("next", "slot_days")
+        desk.last("back")
+    desk.finger.history.clear()
+    async with desk.doing("C04"):
+        await desk.first("slot_mine")
+        await desk.touch("cancel", "slot_cancel")
+        page = await desk.touch("cancel", "slot_cancelled")
+        assert "已取消 1月13日 星期三" in words(page)
+        desk.last("next")
+
+
+async def test_when_all_is_full_what_is_nothing_but_an_appointment_ends(desk: Counter) -> None:
+    says(desk, offer=SlotsAnswer("open", [FREE[1]]))
+    async with desk.doing("C04"):
+        page = await desk.first("slots_full")
+        assert "明天再来看看" in words(page)
+        desk.last("next")
+
+
+@pytest.mark.parametrize(
+    ("service", "page", "ends"), [("C04", "needs_network", "next"), ("H18", "offline_notice", "back")]
+)
+async def test_without_the_city_no_place_is_given(desk: Counter, service: str, page: str, ends: str) -> None:
+    async with desk.doing(service):
+        await desk.first(page)
+        desk.last(ends)
