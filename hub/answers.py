@@ -10,6 +10,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from hub import certificates, events, tries
+from hub import parked as parking
 from hub.context import Hub
 from hub.delivery import post
 from hub.department import Department, Facts, due_of
@@ -59,7 +60,7 @@ async def due(hub: Hub, question: DueQuestion) -> DueAnswer:
     facts, silent = await hub.gateway.ask_all(asked, _facts_of(hub, question.id_number))
     items = [item for key, known in facts.items() for item in due_of(asked[key], known, hub.clock.today())]
     items.sort(key=lambda item: (item.due_on is None, item.due_on))
-    return DueAnswer(items, silent)
+    return DueAnswer(items, silent, parked=await parking.parked(hub, question.id_number, facts))
 
 
 async def eligibility(hub: Hub, question: EligibilityQuestion) -> EligibilityAnswer:
@@ -282,6 +283,7 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "slots": slots,
     "post": post,
     "address": address,
+    "park": parking.park,
 }
 """What needs no more than the question."""
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {

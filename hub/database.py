@@ -335,6 +335,21 @@ MIGRATIONS = (
        );
        create index phone_code_of_phone on phone_code (phone_ref, at);
        create index phone_code_of_machine on phone_code (kiosk_id, at)""",
+    # What a department asked for, and a person brought: refused says why it did not go into the case.
+    """create table supplement (
+           key uuid primary key references envelope,
+           case_key uuid,
+           receipt_number text not null,
+           refused text not null default ''
+       )""",
+    # A service that waits for a late result, under its person.
+    """create table parked (
+           person_ref text not null,
+           service text not null,
+           checks text[] not null,
+           until date not null,
+           primary key (person_ref, service)
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

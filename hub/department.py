@@ -51,6 +51,15 @@ class Application(msgspec.Struct, frozen=True):
     fulfilled: tuple[str, ...] = ()
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """What was asked for in a case; ``key`` makes bringing it twice harmless. ``papers``: names of its parts."""
+
+    key: str
+    case_key: str
+    answers: dict[str, Any]
+    papers: list[str] = []
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The department's word: accepted with a promised date, or not, with all reasons (check ids).
 
@@ -176,6 +185,10 @@ class Department(ABC):
 
     async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:  # noqa: B027
         """What a stage of a case changes in the records, in its transaction."""
+
+    async def supplement(self, conn: AsyncConnection, brought: Brought, today: date) -> bool:
+        """Goes on with the case for which it was brought; False: that case does not wait for anything."""
+        return await self.desk.supplement(conn, brought.key, brought.case_key, brought.papers, today, self.reached)
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""

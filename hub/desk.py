@@ -46,6 +46,11 @@ TABLES = """
     );
     alter table case_desk add column if not exists rests_on uuid[] not null default '{}';
     create index if not exists case_desk_by_day on case_desk (next_on) where next_on is not null;
+    create table if not exists case_supplement (
+        key uuid primary key,
+        case_key uuid not null,
+        papers jsonb not null
+    );
     create table if not exists case_clock (days_ahead integer not null)"""
 COLLECT_WITHIN = timedelta(days=90)
 """So long a finished document waits for its person (believed; a city's own rule)."""
@@ -190,6 +195,23 @@ class Desk:
                 raise CannotMove(f"{found[0].state if found else 'no such case'} -> {state}")
             now = max(found[0].since, _at(await self.today(conn, day)))
             await self._reach(conn, found[0], state, now, reached, officer=officer, reasons=reasons)
+
+    async def supplement(
+        self, conn: AsyncConnection, key: str, case_key: str, papers: Sequence[str], day: date, reached: Reached
+    ) -> bool:
+        """What was asked for has come, so the case is reviewed on; False: it does not wait for anything."""
+        async with conn.transaction():
+            fresh = await conn.execute(
+                self._in("insert into {} values (%s, %s, %s) on conflict do nothing", "case_supplement"),
+                [key, case_key, Jsonb([*papers])],
+            )
+            if not fresh.rowcount:
+                return True
+            found = await self._cases(conn, "case_key = %s", case_key)
+            if not found or found[0].state != "needs_supplement":
+                return False
+            await self.move(conn, case_key, "in_review", day, reached, officer=_SYSTEM)
+            return True
 
     async def events(self, conn: AsyncConnection, after: int, limit: int = 500) -> list[StageEvent]:
         """What has happened since, in order."""

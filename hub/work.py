@@ -16,7 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 
-from hub import bundle_order, delivery, events, paper_copies, parcels, phone_codes, ratings
+from hub import bundle_order, delivery, events, paper_copies, parcels, parked, phone_codes, ratings, supplements
 from hub.context import Hub
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
@@ -37,6 +37,7 @@ from kiosk.messages.content import (
     Content,
     Delivery,
     Rating,
+    Supplement,
     decode_content,
 )
 from kiosk.messages.encoding import InvalidMessage, decode, decode_json
@@ -44,10 +45,11 @@ from kiosk.messages.envelope import Header, parse_header
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
-OPENED_KINDS = frozenset({"case", "rating", "complaint", "delivery"})
+OPENED_KINDS = frozenset({"case", "rating", "complaint", "delivery", "supplement"})
 CONCURRENCY = 4
 OPEN_TASK = "open_envelope"
 _ASK = "ask_department"
+_BRING = "bring_supplement"
 _log = structlog.get_logger()
 
 
@@ -95,6 +97,7 @@ def make_jobs(dsn: str) -> App:
     options: dict[str, Any] = {"pass_context": True, "retry": UntilItAnswers()}
     jobs.task(name=OPEN_TASK, **options)(_open_envelope)
     jobs.task(name=_ASK, **options)(_ask_department)
+    jobs.task(name=_BRING, **options)(_bring_supplement)
     return jobs
 
 
@@ -108,6 +111,7 @@ class _Opened(NamedTuple):
     key: str
     content: Content
     second: Applicant | None = None
+    parts: tuple[str, ...] = ()
 
 
 async def _open_envelope(context: JobContext, key: str) -> None:
@@ -148,7 +152,8 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
         raise InvalidMessage("header.parts", f"no part {FORM_PART}")
     content = decode_content(header.kind, form)
     second = await _part(hub, conn, header, SECOND_PART)
-    return _Opened(header.kiosk_id, header.key, content, decode(second, Applicant) if second else None)
+    names = tuple(part.name for part in header.parts)
+    return _Opened(header.kiosk_id, header.key, content, decode(second, Applicant) if second else None, names)
 
 
 async def _part(hub: Hub, conn: AsyncConnection, header: Header, name: str) -> bytes | None:
@@ -178,6 +183,7 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
             )
             await bundle_order.keep(conn, key, form)
             await ratings.judge(hub, conn, form.receipt_number)
+            await parked.taken_up(conn, hub.keys.person_ref(form.applicant.number), form.service)
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
             await ratings.keep_rating(hub, conn, key, rating)
@@ -195,6 +201,17 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
                 ],
             )
             await ratings.judge(hub, conn, complaint.complaint_number)
+        case Supplement() as supplement:
+            if await supplements.keep(hub, conn, key, supplement):
+                await hub.jobs.configure_task(_BRING, connection=conn).defer_async(key=key)
+
+
+async def _bring_supplement(context: JobContext, key: str) -> None:
+    hub = _hub(context)
+    async with hub.pool.connection() as conn:
+        opened = await _open(hub, conn, key)
+    if isinstance(opened.content, Supplement):
+        await supplements.bring(hub, key, opened.content, opened.parts)
 
 
 async def _ask_department(context: JobContext, key: str) -> None:

@@ -63,6 +63,8 @@ class Visit:
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
+        self.resumed: set[str] = set()
+        """Services that had waited for a result, and were offered to go on."""
         self.rated: set[str] = set()
         """Receipt numbers: a case is rated once (一次一评)."""
         self.paid: set[str] = set()
@@ -371,6 +373,7 @@ class Visit:
         self._named = ""
         self.portrait = b""
         self.filed.clear()
+        self.resumed.clear()
         self.paid.clear()
         self.machine.payments.release()
         self.typed.clear()

@@ -208,6 +208,7 @@ class Visits:
             return
         told = [lobby.ASKING]
         ticked: set[str] = set()
+        offered = visit.resumed
 
         def page() -> Page:
             return lobby.todo_page(self._machine, visit, told[0], ticked)
@@ -219,15 +220,29 @@ class Visits:
                 visit.update(page())
                 if told[0].items is None:
                     await came_online.wait()
-            await trio.sleep_forever()
+            if not _ready(told[0], offered):
+                await trio.sleep_forever()
 
-        while isinstance(answer := await visit.show_while(page, ask), Answer):
+        while True:
+            answer = await visit.show_while(page, ask)
+            if not isinstance(answer, Answer):
+                if await self._resumed(visit, _ready(told[0], offered)):
+                    return
+                continue
             what, _, key = answer.action.partition(":")
             if what != TICK.rstrip(":"):
                 break
             ticked.symmetric_difference_update({key})
         if isinstance(answer, Answer):
             await self._chosen(visit, answer.action, ticked)
+
+    async def _resumed(self, visit: Visit, key: str) -> bool:
+        """What was laid down until a result came goes on where it waited, if the person wants; asked once a visit."""
+        visit.resumed.add(key)
+        answer = await visit.show(lambda: lobby.resume_page(self._machine, visit, key))
+        if answer.action == "next":
+            await engine.run(visit, self._machine.catalogue.services[key])
+        return answer.action == "next"
 
     async def _chosen(self, visit: Visit, action: str, ticked: Collection[str] = ()) -> Outcome:
         """What was touched: a line, a service, or those ticked. BACK when the person came back from its first page."""
@@ -285,6 +300,11 @@ class Visits:
             outcome = await self._chosen(visit, answer.action)
             if outcome is not Outcome.BACK:
                 return outcome
+
+
+def _ready(due: lobby.Due, offered: Collection[str]) -> str:
+    """The first service whose result has come and which was not offered yet; "" when there is none."""
+    return next((each.service for each in due.parked if each.is_ready and each.service not in offered), "")
 
 
 def _brand_tapped(taps: list[float]) -> bool:

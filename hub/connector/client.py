@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from psycopg import AsyncConnection
 
-from hub import outgoing
+from hub import department, outgoing
 from hub.connector.wire import (
     MOST_BYTES,
     AboutPerson,
@@ -20,6 +20,8 @@ from hub.connector.wire import (
     Brought,
     DocumentsTold,
     FactsTold,
+    More,
+    MoreTold,
     Said,
     StagesTold,
 )
@@ -70,6 +72,10 @@ class RemoteDepartment(Department):
         if said.decision is None:
             raise DepartmentDown(self.key)
         return said.decision
+
+    async def supplement(self, conn: AsyncConnection, brought: department.Brought, today: date) -> bool:
+        body = msgspec.json.encode(More(brought.case_key, brought.answers, brought.papers, today))
+        return (await self._call("PUT", f"/v1/supplements/{brought.key}", MoreTold, content=body)).took
 
     async def events(self, conn: AsyncConnection, after: int, today: date) -> list[StageEvent]:
         since = {"after": str(after), "today": today.isoformat()}

@@ -27,6 +27,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from hub import department
 from hub.connector.wire import (
     MOST_BYTES,
     AboutPerson,
@@ -34,6 +35,8 @@ from hub.connector.wire import (
     Brought,
     DocumentsTold,
     FactsTold,
+    More,
+    MoreTold,
     Said,
     StagesTold,
 )
@@ -88,7 +91,7 @@ def make_office_app(office: Office) -> Litestar:
             worker.cancel()
 
     return Litestar(
-        [facts, documents, bring, stages, books, health],
+        [facts, documents, bring, supplement, stages, books, health],
         state=State({"office": office}),
         dependencies={"office": Provide(lambda: office, sync_to_thread=False)},
         exception_handlers={InvalidMessage: _invalid},
@@ -151,6 +154,15 @@ async def bring(request: Request, key: UUID, office: Office) -> Response[Said]:
     decision = await _soon(office, key)
     said, status = (Said("decided", decision), 200) if decision else (Said("queued"), 202)
     return Response(said, status_code=status)
+
+
+@put("/v1/supplements/{key:uuid}", guards=[_callers_only])
+async def supplement(request: Request, key: UUID, office: Office) -> MoreTold:
+    """What was asked for in a case, once."""
+    more = decode(await request.body(), More)
+    asked_for = department.Brought(str(key), more.case_key, more.answers, more.papers)
+    async with office.pool.connection() as conn:
+        return MoreTold(await office.department.supplement(conn, asked_for, more.today))
 
 
 @get("/v1/stages", guards=[_callers_only])

@@ -60,6 +60,21 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     fulfilled: Annotated[tuple[Word, ...], Meta(max_length=200)] = ()
 
 
+class More(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``PUT /v1/supplements/{key}``: what was asked for in a case. ``papers``: the names of its parts."""
+
+    case_key: Named
+    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    papers: Annotated[list[Word], Meta(max_length=64)]
+    today: date
+
+
+class MoreTold(msgspec.Struct, frozen=True):
+    """``took``: the case had waited for it and goes on."""
+
+    took: bool
+
+
 class Said(msgspec.Struct, frozen=True):
     """``queued`` (202): kept, and not decided yet; asking again brings no second one. ``decided`` (200)."""
 

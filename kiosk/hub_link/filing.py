@@ -13,7 +13,16 @@ from kiosk.threads import in_thread
 from offline_cache.errors import KeyTaken, StoreError
 from offline_cache.outbox import Outbox, PartDigest
 
-PRIORITIES = {"case": 0, "delivery": 0, "complaint": 1, "rating": 2, "finding": 3, "device_event": 4, "audit_head": 5}
+PRIORITIES = {
+    "case": 0,
+    "delivery": 0,
+    "supplement": 0,
+    "complaint": 1,
+    "rating": 2,
+    "finding": 3,
+    "device_event": 4,
+    "audit_head": 5,
+}
 
 
 class Filed(NamedTuple):

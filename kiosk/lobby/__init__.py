@@ -6,7 +6,7 @@ from kiosk.lobby.bundles import BUNDLE, BUNDLES, PART, bundle_page, bundles_page
 from kiosk.lobby.home import home_page
 from kiosk.lobby.line import line_page
 from kiosk.lobby.offers import tile
-from kiosk.lobby.todo import ASKING, Due, todo_page, what_is_due
+from kiosk.lobby.todo import ASKING, Due, resume_page, todo_page, what_is_due
 
 __all__ = [
     "ASKING",
@@ -20,6 +20,7 @@ __all__ = [
     "home_page",
     "line_page",
     "optional",
+    "resume_page",
     "tile",
     "todo_page",
     "what_is_due",

@@ -14,8 +14,8 @@ from kiosk.hub_link.client import Answered
 from kiosk.lobby.home import common_tiles
 from kiosk.lobby.offers import begin, given_to, line_card
 from kiosk.machine import Machine
-from kiosk.messages.questions import DueFact, DueQuestion
-from kiosk.pages import Action, Block, DueItem, DueList, LineCards, Notice, Page, Tiles
+from kiosk.messages.questions import DueFact, DueQuestion, ParkedFact
+from kiosk.pages import Action, Block, DueItem, DueList, Hero, LineCards, Notice, Page, Tiles
 from kiosk.text import Text, listed, same, text
 from kiosk.visit import Visit
 
@@ -35,6 +35,7 @@ class Due(NamedTuple):
     silent: Sequence[str] = ()
     unreadable: int = 0
     is_asked: bool = False
+    parked: Sequence[ParkedFact] = ()
 
 
 ASKING = Due(is_asked=True)
@@ -47,7 +48,29 @@ async def what_is_due(machine: Machine, id_number: str) -> Due:
         return Due()
     told, services = reply.payload, machine.catalogue.services
     known = [d for d in told.items if d.service in services]
-    return Due(known, told.silent, told.unreadable + len(told.items) - len(known))
+    parked = [each for each in told.parked if each.service in services]
+    return Due(known, told.silent, told.unreadable + len(told.items) - len(known), parked=parked)
+
+
+def resume_page(machine: Machine, visit: Visit, key: str) -> Page:
+    """The result has come for which this person laid a service down: it goes on with one touch."""
+    service = machine.catalogue.services[key]
+    hero = Hero(
+        icon=service.icon, level="ok", title=text("resume.ready", service=service.name), lead=text("resume.lead")
+    )
+    later = Action(id="later", label=text("resume.later"), style="secondary")
+    go_on = Action(id="next", label=text("resume.go_on"), style="primary")
+    exit_ = Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out")
+    return Page(
+        kind="resume",
+        title=text("todo.hello", name=same(visit.masked_name)),
+        blocks=(hero,),
+        chips=machine.chips(),
+        icon=service.icon,
+        service=key,
+        line=machine.catalogue.lines[service.line],
+        actions=(exit_, later, go_on),
+    )
 
 
 def todo_page(machine: Machine, visit: Visit, due: Due, ticked: Collection[str] = ()) -> Page:
@@ -99,6 +122,10 @@ def _due_blocks(machine: Machine, due: Due, card: IdCard | None, ticked: Collect
     if items or not (due.unreadable or due.silent):
         shown = _tickable([item for _, item in items], ticked)
         yield DueList(title=text("todo.title"), items=shown, empty=text("todo.empty"), room=_ROOM)
+    waiting = [machine.catalogue.services[each.service].name for each in due.parked if not each.is_ready]
+    if waiting:
+        said, lead = text("resume.waiting", services=listed(waiting)), text("resume.waiting_lead")
+        yield Notice(level="info", icon="hourglass-medium", text=said, detail=lead)
     if due.unreadable:
         more, where = text("todo.unreadable", n=due.unreadable), text("todo.unreadable_lead")
         yield Notice(level="info", icon="info", text=more, detail=where)

@@ -147,8 +147,32 @@ class Delivery(msgspec.Struct, frozen=True):
     to: PostAddress
 
 
-Content = CaseForm | Rating | Complaint | Delivery
-CONTENT: dict[str, type[Content]] = {"case": CaseForm, "rating": Rating, "complaint": Complaint, "delivery": Delivery}
+class Supplement(msgspec.Struct, frozen=True):
+    """补正: what a department has asked for in a case that is under way, brought by its person.
+
+    ``receipt_number`` is the case's, ``id_number`` that of the card that was read and whose person was verified; the
+    papers are parts beside this one.
+    """
+
+    receipt_number: Word
+    id_number: Word
+    identity: Identity
+    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    filed_at: datetime
+    catalogue_version: Word = ""
+
+    def __post_init__(self) -> None:
+        check_values(self.answers)
+
+
+Content = CaseForm | Rating | Complaint | Delivery | Supplement
+CONTENT: dict[str, type[Content]] = {
+    "case": CaseForm,
+    "rating": Rating,
+    "complaint": Complaint,
+    "delivery": Delivery,
+    "supplement": Supplement,
+}
 
 
 def encode_content(content: Content) -> bytes:

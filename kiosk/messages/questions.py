@@ -82,6 +82,13 @@ class DueFact(_Said, frozen=True):
         check_values(self.facts)
 
 
+class ParkedFact(_Said, frozen=True):
+    """A service that this person began and that waits for a result. ``is_ready``: it has come."""
+
+    service: Word
+    is_ready: bool = False
+
+
 class DueAnswer(_Said, frozen=True):
     """``silent``: lines that did not answer in time, so that the page can say that the list may be longer.
 
@@ -91,6 +98,7 @@ class DueAnswer(_Said, frozen=True):
     items: Annotated[list[DueFact], Meta(max_length=MOST_ITEMS)]
     silent: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
     unreadable: int = 0
+    parked: Annotated[list[ParkedFact], Meta(max_length=MOST_ITEMS)] = []
 
 
 class EligibilityQuestion(_Data, frozen=True):
@@ -125,6 +133,20 @@ class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
     keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
     slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
+
+
+class ParkQuestion(_Data, frozen=True):
+    """Lets a service wait at the hub for this person until none of its ``checks`` fails; nothing else of it is kept."""
+
+    id_number: Named
+    service: Named
+    checks: Annotated[list[Named], Meta(min_length=1, max_length=20)]
+
+
+class ParkAnswer(_Said, frozen=True):
+    """``until``: the last day on which it waits."""
+
+    until: date
 
 
 class ProgressState(_Said, frozen=True):
@@ -337,6 +359,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "post": (PostQuestion, PostAnswer),
     "address": (AddressQuestion, AddressAnswer),
     "code": (CodeQuestion, CodeAnswer),
+    "park": (ParkQuestion, ParkAnswer),
 }
 _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "due": ("items", DueFact),

@@ -24,13 +24,26 @@ from kiosk.journey.steps import (
     pick,
     produce,
     review,
+    send_supplement,
     sign,
     slip,
+    supplement,
     violations,
+    wait,
 )
 from kiosk.journey.whole import whole_of_bundle
+from kiosk.lobby.todo import resume_page
 from kiosk.messages.certificates import Statement
-from kiosk.messages.questions import NameCountAnswer, Violation, ViolationsAnswer
+from kiosk.messages.questions import (
+    CaseProgress,
+    EligibilityAnswer,
+    NameCountAnswer,
+    ParkAnswer,
+    ProgressAnswer,
+    ProgressState,
+    Violation,
+    ViolationsAnswer,
+)
 from kiosk.pages import Answer, Page, Settings
 from kiosk.text import same
 from tests.screens.gallery import picture
@@ -189,6 +202,34 @@ def papers_laid_down() -> dict[str, Page]:
     }
 
 
+def coming_back() -> dict[str, Page]:
+    """What a department waits for, what waits for a hospital, and what has come meanwhile."""
+    missing = CaseProgress("990101000120270112000011", "H10", "周*", [_asked_for("supplement_material")])
+    photo_too = CaseProgress("990101000120270112000029", "E01", "周*", [_asked_for("supplement_photo", "x")])
+    found: dict[str, Page] = {}
+    for kind, cases in (("supplement", [missing]), ("supplement_which", [missing, photo_too]), ("supplement_none", [])):
+        asking: Any = Visitor(kind, ProgressAnswer(cases))
+        asking.card = SimpleNamespace(number="", kind="resident", sex="1", birth=date(1990, 1, 1), valid_to=None)
+        found[kind] = first_page(supplement.step, asking, journey_of(asking, "C07", "supplement"))
+    visitor: Any = Visitor("wait", EligibilityAnswer({}, ["medical_recent"]))
+    late = journey_of(visitor, "T05", "wait")
+    spec: Any = late.spec
+    found["supplement_sent"] = send_supplement._sent_page(journey_of(visitor, "C07"), "990101000120270112000011")
+    found["wait_late"] = wait._page(late, spec)
+    parked: Any = Visitor("wait_parked", ParkAnswer(date(2027, 1, 19)))
+
+    async def lay_down(journey: Journey, spec: Any) -> Any:
+        return await wait._lay_down(journey, spec)
+
+    found["wait_parked"] = first_page(lay_down, parked, journey_of(parked, "T05", "wait"))
+    found["resume"] = resume_page(visitor.machine, visitor, "T05")
+    return found
+
+
+def _asked_for(*reasons: str) -> ProgressState:
+    return ProgressState("needs_supplement", "2027-01-12T03:00:00.000Z", "household", reasons=list(reasons))
+
+
 def sheet() -> bytes:
     """A page as the camera took it."""
     out = io.BytesIO()
@@ -246,5 +287,6 @@ def real_steps() -> dict[str, Page]:
         **making(),
         **papers_laid_down(),
         **asking(),
+        **coming_back(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }

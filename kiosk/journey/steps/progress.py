@@ -7,14 +7,16 @@ from typing import ClassVar
 import msgspec
 
 from devices.id_card_reader.card import IdCard
-from kiosk.cases import CaseState, unbroken
+from kiosk.cases import CaseState, new_id, unbroken
 from kiosk.catalogue.model import About, StepSpec, Use
 from kiosk.clock import local
+from kiosk.health import listed
 from kiosk.hub_link.client import Answered
 from kiosk.journey import line_up
 from kiosk.journey.by_number import ask_card, ask_city, by_number
-from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome, run_journey
 from kiosk.journey.steps.slip import reprint
+from kiosk.journey.steps.supplement import CASE, waits
 from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles
@@ -23,6 +25,7 @@ from kiosk.slips.intents import OpenSlip, missing_slips, open_slips
 from kiosk.text import NOTHING, text
 
 _LOOK_S = 2.0
+_SUPPLEMENT = "supplement"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -144,9 +147,27 @@ async def _shown(journey: Journey, found: Found) -> str:
     """The id of the last action."""
     slip = await _owed(journey, found)
     answer = await journey.visit.show(_page(journey, found, slip))
+    if answer.action == _SUPPLEMENT:
+        await _bring_what_is_missing(journey, found)
     if slip and answer.action == "reprint":
         await reprint(journey, slip, found.state(slip.number), found.case(slip.number), found.code)
     return answer.action
+
+
+async def _bring_what_is_missing(journey: Journey, found: Found) -> None:
+    """补正 at once: as the service that the catalogue has for it, for the first case that waits."""
+    waiting = next(case for case in found.cases or [] if waits(case))
+    service = next(s for s in journey.machine.catalogue.services.values() if s.has_step("supplement"))
+    inner = Journey(journey.visit, service, new_id(), facts={CASE: waiting.receipt_number})
+    await run_journey(inner)
+
+
+def _can_supplement(journey: Journey, found: Found) -> bool:
+    """A department waits, and this machine can take what it waits for."""
+    machine = journey.machine
+    service = next((s for s in machine.catalogue.services.values() if s.has_step("supplement")), None)
+    is_asked = any(waits(case) for case in found.cases or [])
+    return bool(service and is_asked and machine.link.online and not listed(service, machine.peripherals))
 
 
 async def _owed(journey: Journey, found: Found) -> OpenSlip | None:
@@ -168,6 +189,9 @@ def _page(journey: Journey, found: Found, slip: OpenSlip | None) -> Page:
         blocks.append(Notice(level="info", icon="printer", text=notice))
         print_ = Action(id="reprint", label=text(f"reprint.print{which}"), style="secondary", icon="printer")
         actions.insert(1, print_)
+    if _can_supplement(journey, found):
+        actions[-1] = Action(id="next", label=text("action.done"), style="secondary")
+        actions.append(Action(id=_SUPPLEMENT, label=text("supplement.offer"), style="primary", icon="file-plus"))
     return journey.page("progress", journey.service.name, *blocks, actions=tuple(actions))
 
 

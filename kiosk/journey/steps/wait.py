@@ -1,6 +1,7 @@
 """Wait: a result that comes late, as a medical one after 40 minutes. Asked for again while the person stays.
 
-Who leaves takes nothing along and leaves nothing here: the same card, tapped later, begins anew and finds the result.
+Who does not want to stay lays the service down at the hub; the tap of the card, at any machine, takes it up again where
+it waited. Nothing that a person has said is laid down with it: it comes before everything that is asked.
 """
 
 from __future__ import annotations
@@ -15,37 +16,59 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.messages.questions import EligibilityQuestion
+from kiosk.messages.questions import EligibilityQuestion, ParkQuestion
 from kiosk.pages import Action, Answer, Hero, Page
 from kiosk.text import NOTHING, Text, text
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``for_fact``: the department's fact that is waited for; ``lead`` says what it is and how long it takes."""
+    """``checks``: those of the service that fail while the result is not there; who fails another one need not wait.
 
-    about: ClassVar[About] = About(mark="fill", offline="ends", is_free=True)
+    ``lead`` says what it is and how long it takes.
+    """
 
-    for_fact: str
+    about: ClassVar[About] = About(mark="fill", offline="goes_on", is_free=True, pages=0, taps=0)
+
+    checks: Annotated[tuple[str, ...], Meta(min_length=1, max_length=20)]
     title: Text
     lead: Text
     retry_s: Annotated[float, Meta(ge=5, le=600)] = 20.0
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
-        """It is asked for a person."""
-        if "identify" not in service.kinds_before(at):
+        """It is asked for a person, before anything is said that would be lost, and for checks that there are."""
+        kinds = service.kinds_before(at)
+        if "identify" not in kinds:
             yield Finding((), "nobody is known whose result it is", "put a step identify before it")
+        if any(spec.asks_for() for spec in service.steps[:at]):
+            yield Finding((), "what was said before it is lost while it waits", "put it before the first question")
+        known = {check.id for check in service.checks}
+        for number, check in enumerate(self.checks):
+            if check not in known:
+                yield Finding(("checks", number), f"the service has no check {check!r}", "name one of its checks")
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
-    """Go on as soon as the fact is there; "later" ends the service with nothing kept."""
-    if journey.facts.get(spec.for_fact) not in (None, ""):
+    """Go on as soon as nothing of ``checks`` fails; "later" lays the service down."""
+    # In a plan the others do not wait: eligibility leaves this part out, with what to do.
+    if journey.whole is not None or not await _only_waits(journey, spec):
         return Outcome.SKIP
     answer = await journey.visit.show_while(_page(journey, spec), lambda: _until_there(journey, spec))
     if not isinstance(answer, Answer):
         return Outcome.NEXT
-    if answer.action == "back":
+    if answer.action != "later":
         return Outcome.BACK
+    await _lay_down(journey, spec)
     return Outcome.LEAVE
+
+
+async def _only_waits(journey: Journey, spec: Spec) -> bool:
+    """Whether what is missing is nothing but what comes by itself. A city that does not answer is asked later."""
+    number = journey.visit.card.number if journey.visit.card else ""
+    reply = await journey.ask("eligibility", EligibilityQuestion(journey.service.key, number))
+    if not isinstance(reply, Answered):
+        return False
+    failed = {*reply.payload.failed}
+    return bool(failed) and failed <= {*spec.checks}
 
 
 async def _until_there(journey: Journey, spec: Spec) -> None:
@@ -54,9 +77,20 @@ async def _until_there(journey: Journey, spec: Spec) -> None:
     while True:
         await trio.sleep(spec.retry_s)
         reply = await journey.ask("eligibility", EligibilityQuestion(journey.service.key, number))
-        if isinstance(reply, Answered) and reply.payload.facts.get(spec.for_fact) not in (None, ""):
-            journey.facts = dict(reply.payload.facts)
+        if isinstance(reply, Answered) and not {*reply.payload.failed} & {*spec.checks}:
             return
+
+
+async def _lay_down(journey: Journey, spec: Spec) -> None:
+    number = journey.visit.card.number if journey.visit.card else ""
+    reply = await journey.ask("park", ParkQuestion(number, journey.service.key, list(spec.checks)))
+    if isinstance(reply, Answered):
+        until = text("wait.until", day=f"{reply.payload.until:%Y-%m-%d}")
+        hero = Hero(icon="identification-card", level="ok", title=text("wait.parked"), lead=until)
+    else:
+        hero = Hero(icon="wifi-slash", level="warn", title=text("wait.not_parked"), lead=text("wait.not_parked_lead"))
+    done = Action(id="leave", label=text("action.understood"), style="primary")
+    await journey.visit.show(journey.page("wait_parked", spec.title, hero, actions=(done,)))
 
 
 def _page(journey: Journey, spec: Spec) -> Page:

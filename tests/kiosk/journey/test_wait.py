@@ -1,47 +1,64 @@
-"""A result that comes late: waited for while the person stays, found anew by the card when they come back."""
+"""A result that comes late: waited for while the person stays, or laid down at the hub until the card is tapped."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import pytest
+
 from kiosk.journey.engine import Journey
-from kiosk.messages.questions import EligibilityAnswer
+from kiosk.messages.questions import EligibilityAnswer, ParkAnswer, ParkQuestion
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import BOTH, journeys, question
 
 __all__ = ["journeys"]
-WAIT = {"kind": "wait", "for_fact": "medical_on", "title": BOTH, "lead": {"zh": "约 40 分钟", "en": "40 minutes"}}
+LEAD = {"zh": "约 40 分钟", "en": "40 minutes"}
+WAIT = {"kind": "wait", "checks": ["medical_recent"], "title": BOTH, "lead": LEAD}
 
 
-async def test_it_goes_on_by_itself_when_the_result_is_there(counter: Counter, journeys: list[Journey]) -> None:
+@pytest.fixture
+def waiting(counter: Counter) -> Counter:
     counter.online()
     counter.visit.card = ZHAO
-    told: list[dict[str, Any]] = [{}, {"medical_on": "2027-01-12"}]
-    counter.answers["eligibility"] = lambda _question: EligibilityAnswer(told.pop(0), [])
+    counter.answers["eligibility"] = EligibilityAnswer({}, ["medical_recent"])
     counter.steps("T01", WAIT, question("last"))
+    return counter
+
+
+async def test_it_goes_on_by_itself_when_the_result_is_there(waiting: Counter, journeys: list[Journey]) -> None:
+    counter = waiting
+    told: list[list[str]] = [["medical_recent"], ["medical_recent"], []]
+    counter.answers["eligibility"] = lambda _question: EligibilityAnswer({}, told.pop(0))
     async with counter.doing("T01"):
         page = await counter.first("wait")
         assert "约 40 分钟" in words(page)
         counter.clock.autojump_threshold = 0
         await counter.finger.until("choose")
         counter.clock.autojump_threshold = float("inf")
-        assert journeys[0].facts == {"medical_on": "2027-01-12"}
         assert told == []
         counter.last("next", last="a")
 
 
-async def test_who_leaves_leaves_nothing_and_who_comes_back_finds_it(counter: Counter, journeys: list[Journey]) -> None:
-    counter.online()
-    counter.visit.card = ZHAO
-    counter.steps("T01", WAIT)
+@pytest.mark.parametrize("failed", [[], ["licence_normal"], ["licence_normal", "medical_recent"]])
+async def test_nobody_waits_who_is_refused_all_the_same(waiting: Counter, failed: list[str]) -> None:
+    waiting.answers["eligibility"] = EligibilityAnswer({}, failed)
+    async with waiting.doing("T01"):
+        await waiting.first("choose")
+        waiting.last("next", last="a")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_who_leaves_is_told_whether_it_is_kept(waiting: Counter, journeys: list[Journey], answers: bool) -> None:
+    counter = waiting
+    if answers:
+        counter.answers["park"] = ParkAnswer(date(2027, 1, 19))
     async with counter.doing("T01"):
         await counter.first("wait")
-        counter.last("later")
+        page = await counter.touch("later", "wait_parked")
+        said: Any = counter.asked[-1]
+        assert said == ParkQuestion(ZHAO.number, "T01", ["medical_recent"])
+        assert ("2027-01-19" in words(page)) is answers
+        assert ("什么都没有提交" in words(page)) is not answers
+        counter.last("leave")
     assert (journeys[0].answers, counter.filed("case")) == ({}, [])
-    counter.finger.history.clear()
-    counter.steps("T01", "eligibility", WAIT, question("last"))
-    counter.answers["eligibility"] = EligibilityAnswer({"medical_on": "2027-01-12"}, [])
-    async with counter.doing("T01"):
-        await counter.finger.until("choose")
-        assert "wait" not in counter.finger.history
-        counter.last("next", last="a")

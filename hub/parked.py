@@ -1,0 +1,61 @@
+"""Services that wait for a late result: laid down under their person, taken up again by the tap of the card anywhere.
+
+Only which service, and which of its checks it waits for, is kept; what the person says is asked when it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from psycopg import AsyncConnection
+
+from hub.context import Hub
+from hub.department import Facts
+from kiosk.catalogue.rules import failed_checks
+from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.questions import ParkAnswer, ParkedFact, ParkQuestion
+
+WAITS = timedelta(days=7)
+"""After that it is begun anew, if the person still wants it."""
+
+
+async def park(hub: Hub, question: ParkQuestion) -> ParkAnswer:
+    """Lays it down, or says once more until when it waits. Raises InvalidMessage."""
+    service = hub.catalogue.services.get(question.service)
+    if service is None or not {*question.checks} <= {check.id for check in service.checks}:
+        raise InvalidMessage("question.checks", "this service has no such checks")
+    until = hub.clock.today() + WAITS
+    async with hub.pool.connection() as conn:
+        await conn.execute("delete from parked where until < %s", [hub.clock.today()])
+        await conn.execute(
+            "insert into parked values (%s, %s, %s, %s) on conflict (person_ref, service) do update "
+            "set checks = excluded.checks, until = excluded.until",
+            [hub.keys.person_ref(question.id_number), service.key, question.checks, until],
+        )
+    return ParkAnswer(until)
+
+
+async def parked(hub: Hub, id_number: str, known: Mapping[str, Facts]) -> list[ParkedFact]:
+    """What waits for this person; ``known``: the facts by department, of those that have answered."""
+    async with hub.pool.connection() as conn:
+        rows = await conn.execute(
+            "select service, checks from parked where person_ref = %s and until >= %s order by service",
+            [hub.keys.person_ref(id_number), hub.clock.today()],
+        )
+        found = await rows.fetchall()
+    return [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found]
+
+
+def _is_ready(hub: Hub, key: str, checks: list[str], known: Mapping[str, Facts]) -> bool:
+    service = hub.catalogue.services.get(key)
+    facts = known.get(service.department) if service else None
+    if service is None or facts is None:
+        return False
+    today: date = hub.clock.today()
+    return not {*checks} & {*failed_checks(service, facts, today)}
+
+
+async def taken_up(conn: AsyncConnection, person_ref: str | None, service: str) -> None:
+    """It was filed: nothing waits any more."""
+    await conn.execute("delete from parked where person_ref = %s and service = %s", [person_ref, service])

@@ -1,0 +1,31 @@
+"""A medical result that is late: the service waits at the hub, and the tap of the card takes it up where it waited."""
+
+from __future__ import annotations
+
+import psycopg
+
+from tests.kiosk.machine.conftest import World
+
+SMITH = "GBR990180051702"
+
+
+def at_the_hub(world: World, statement: str) -> list[tuple[str, ...]]:
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        cursor = conn.execute(statement.encode(), [SMITH] if "%s" in statement else [])
+        return cursor.fetchall() if cursor.description else []
+
+
+async def test_who_goes_for_a_walk_goes_on_where_it_waited(world: World) -> None:
+    at_the_hub(world, "update traffic.licence set medical_on = null where id_number = %s")
+    await world.walk(world.script("smith", "T05"))
+    assert world.pages()[world.pages().index("wait") + 1] == "wait_parked"
+    assert at_the_hub(world, "select service, checks[1] from parked") == [("T05", "medical_recent")]
+    # The hospital sends it, 40 minutes later.
+    at_the_hub(world, "update traffic.licence set medical_on = '2027-01-12' where id_number = %s")
+    world.lines = []
+    await world.walk(world.script("smith", actions={"todo": "wait", "rate": "exit"}))
+    after = world.pages()[world.pages().index("resume") + 1 :]
+    assert after[0] in ("face_notice", "face", "guide", "face_unavailable"), "the person is verified anew"
+    assert not {"wait", "todo"} & set(after[: after.index("result")])
+    assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
+    assert at_the_hub(world, "select service, checks[1] from parked") == []
