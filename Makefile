@@ -73,7 +73,7 @@ lock: ## resolve requirements.lock anew from setup.cfg, keeping today's versions
 	python3 -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet uv
 	cp requirements.lock build/requirements.lock
-	TONGBAN_DISTRIBUTION=all build/lock/bin/uv pip compile setup.cfg --extra dev --extra hub --extra demo --generate-hashes --python-version 3.11 --python-platform linux \
+	TONGBAN_DISTRIBUTION=all build/lock/bin/uv pip compile setup.cfg --extra dev --extra hub --extra demo --extra ocr --generate-hashes --python-version 3.11 --python-platform linux \
 		--no-header --no-annotate --quiet --output-file build/requirements.lock >/dev/null
 	@{ head -n 1 requirements.lock; sed '/^#/d' build/requirements.lock; } > build/requirements.new
 	mv build/requirements.new requirements.lock

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -36,10 +37,19 @@ FIRST_START_S = 25.0
 """The same for one that is first started now."""
 ANSWER_GRACE_S = 5.0
 """How much longer than its own time-out a check may take to answer."""
+READING_S = 30.0
+"""How long the words of a page may take to be read, the nets' loading included."""
 FORGET_TIMEOUT_S = 1.2
 """How long the worker may take to confirm; the wipe has two seconds in all, the worker's end by force included."""
 SNAPSHOT_TIMEOUT_S = 6.0
 BACKOFF_S = (0.5, 5.0)
+
+
+class TakenPage(NamedTuple):
+    """A paper's page as JPEG, and its words line by line where they were asked for and could be read."""
+
+    picture: bytes
+    lines: list[str]
 
 
 class _Asked:
@@ -266,14 +276,15 @@ class VisionWorker:
         return answer.picture if answer else None
 
     async def take_page(
-        self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float
-    ) -> bytes | None:
-        """A paper's page as JPEG, by a profile of ``document_profiles.toml``; None when none came in time."""
+        self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float, *, reads: bool = False
+    ) -> TakenPage | None:
+        """A paper's page, by a profile of ``document_profiles.toml``; None when none came in time."""
         asked = _Asked()
         asked.on_photo = on_progress
-        request = p.TakePage(self._next_number(), profile, timeout_s)
-        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
-        return answer.picture if answer else None
+        request = p.TakePage(self._next_number(), profile, timeout_s, reads)
+        grace_s = ANSWER_GRACE_S + (READING_S if reads else 0.0)
+        answer = await self._answer(request, asked, timeout_s + grace_s)
+        return TakenPage(answer.picture, answer.lines) if answer and answer.picture else None
 
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:
         """One JPEG, unmirrored, with face boxes drawn when asked; None when there is no picture."""

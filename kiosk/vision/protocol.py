@@ -141,11 +141,12 @@ class TakePhoto(Message, frozen=True):
 
 
 class TakePage(Message, frozen=True):
-    """A page of the paper under the camera, by a profile of ``document_profiles.toml``."""
+    """A page of the paper under the camera, by a profile of ``document_profiles.toml``; ``reads``: its words too."""
 
     id: int
     profile: str
     timeout_s: float
+    reads: bool = False
 
 
 class Cancel(Message, frozen=True):
@@ -208,6 +209,7 @@ class Answered(Message, frozen=True):
     id: int
     result: FaceResult | None = None
     picture: bytes | None = None
+    lines: list[str] = []
 
 
 ToWorker = Configure | Preview | Verify | TakePhoto | TakePage | Cancel | Snapshot | Forget

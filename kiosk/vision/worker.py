@@ -32,6 +32,7 @@ from kiosk.vision.document import DocumentShoot, document_profiles
 from kiosk.vision.frames import FrameWriter
 from kiosk.vision.model_files import ModelMissingError
 from kiosk.vision.photo import Judge, PhotoShoot, profiles
+from kiosk.vision.reading import Reader
 from kiosk.vision.verification import FACE_SCORE, Nets, Verification, with_boxes
 
 log = structlog.get_logger()
@@ -78,6 +79,7 @@ class Worker:
         self._preview = FrameWriter(frames_fd)
         self._camera: CameraThread | None = None
         self._nets: Nets | None = None
+        self._reader = Reader()
         self._missing = ""
         self._looks_at: p.LooksAt = "people"
 
@@ -185,9 +187,9 @@ class Worker:
                 return p.Answered(number, picture=picture)
             case p.TakePage(number):
                 with self._pictures():
-                    picture = self._page(job)
+                    picture, lines = self._page(job)
                 self._canceled.discard(number)
-                return p.Answered(number, picture=picture)
+                return p.Answered(number, picture=picture, lines=lines)
             case p.Verify(number):
                 with self._pictures():
                     result = self._verify(job)
@@ -246,17 +248,24 @@ class Worker:
         finally:
             shoot.wipe()
 
-    def _page(self, job: p.TakePage) -> bytes | None:
-        """None as for a photograph."""
+    def _page(self, job: p.TakePage) -> tuple[bytes | None, list[str]]:
+        """The picture, None as for a photograph, and its words where they are wanted and can be read."""
         profile = document_profiles().get(job.profile)
         if profile is None:
-            return None
+            return None, []
         shoot = DocumentShoot(profile)
         try:
             page = self._watch_until_good(job, shoot)
-            return None if page is None else shoot.encoded(page)
+            if page is None:
+                return None, []
+            lines = self._reader.lines(page, lambda: self._is_off(job.id)) if job.reads else []
+            return shoot.encoded(page), lines
         finally:
             shoot.wipe()
+
+    def _is_off(self, number: int) -> bool:
+        """Whether nobody waits for this any more."""
+        return self._stop_looking.is_set() or number in self._canceled
 
     def _watch_until_good(self, job: p.TakePhoto | p.TakePage, shoot: _Shoot) -> Any:
         """What the shoot has taken; None when the time was over, nobody waits any more, or there is no camera."""
@@ -266,7 +275,7 @@ class Worker:
         opens = began + (_OPENS_WITHIN_S if self._looks_at == "papers" else 0.0)
         while (now_s := self._clock.monotonic()) < ends:
             is_gone = self._camera.gone and now_s > opens
-            if self._stop_looking.is_set() or job.id in self._canceled or is_gone:
+            if self._is_off(job.id) or is_gone:
                 return None
             taken = self._camera.newer_than(number, FRAME_WAIT_S)
             if taken is None:

@@ -5,24 +5,41 @@ What cannot be taken here is brought to the counter, where the service says so; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding, one_of
 from kiosk.catalogue.model import About, Asked, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.kinds import FormField
+from kiosk.journey.fields.registry import KINDS
+from kiosk.journey.fields.together import ask_together, longest_of
 from kiosk.pages import Action, Answer, Fact, Hero, Page, Picture, Preview
 from kiosk.roster import DOCUMENT_CAMERA
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, same, text
+from kiosk.vision.client import TakenPage
 from kiosk.vision.document import document_profiles
 from kiosk.vision.protocol import PhotoProgressed
 from kiosk.visit import ELDER_PACE
 
 _TRY_S = 60.0
 _AT_COUNTER = "0"
+
+
+class ReadField(FormField, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of the paper. ``after``: the words before it there; ``found``: the pattern of what follows them.
+
+    What is read stands in the field, for the person to look at: only what they send on is an answer.
+    """
+
+    after: Annotated[tuple[str, ...], Meta(min_length=1)]
+    found: str
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,10 +57,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     profile: str = "paper"
     pages: Annotated[int, Meta(ge=1, le=9)] = 1
     counter: Text = NOTHING
+    fields: tuple[ReadField, ...] = ()
 
     def asks_for(self) -> tuple[Asked, ...]:
-        """How many pages there are of it."""
-        return (Asked(self.name, ("name",)),)
+        """How many pages there are of it, and what stands on it."""
+        return Asked(self.name, ("name",)), *(Asked(f.name, ("fields", at, "name")) for at, f in enumerate(self.fields))
 
     def adds(self) -> tuple[str, ...]:
         """One part for each page."""
@@ -52,6 +70,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """There is such a paper, and a way for who stands at a machine without the camera."""
         del at
+        for number, field in enumerate(self.fields):
+            if fault := pattern_fault(field.found, longest_of(field)):
+                yield Finding(("fields", number, "found"), *fault)
         if self.profile not in document_profiles():
             fix = one_of(document_profiles(), self.profile)
             yield Finding(("profile",), f"no paper is called {self.profile!r}", fix)
@@ -68,20 +89,29 @@ def part_of(name: str, page: int) -> str:
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
     """How many pages were taken: each stood on a page of its own."""
     said = journey.labels.get(spec.name)
-    return [Fact(label=spec.what, value=said)] if said else []
+    rows = [
+        Fact(label=field.label, value=journey.labels[field.name])
+        for field in spec.fields
+        if field.name in journey.labels
+    ]
+    return [Fact(label=spec.what, value=said), *rows] if said else []
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Page after page until the person says that these are all; "back" from the first one leaves the step."""
     if not journey.machine.peripherals.is_usable(DOCUMENT_CAMERA):
         return await _at_the_counter(journey, spec)
-    taken: list[bytes] = []
+    taken: list[TakenPage] = []
     while True:
         last = ["no_paper"]
         picture = await _one(journey, spec, len(taken) + 1, last)
         if isinstance(picture, Answer):
             return await _at_the_counter(journey, spec) if picture.action == "counter" else Outcome.BACK
-        page = _taken_page(journey, spec, picture, len(taken) + 1) if picture else _late_page(journey, spec, last[0])
+        page = (
+            _taken_page(journey, spec, picture.picture, len(taken) + 1)
+            if picture
+            else _late_page(journey, spec, last[0])
+        )
         answer = await journey.visit.show(page)
         if answer.action == "counter":
             return await _at_the_counter(journey, spec)
@@ -89,16 +119,56 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
             return Outcome.BACK
         if picture and answer.action in ("more", "next"):
             taken.append(picture)
+            if answer.action == "next" and await _kept(journey, spec, taken):
+                return Outcome.NEXT
             if answer.action == "next":
-                return _kept(journey, spec, taken)
+                taken.pop()
 
 
-def _kept(journey: Journey, spec: Spec, taken: list[bytes]) -> Outcome:
+async def _kept(journey: Journey, spec: Spec, taken: list[TakenPage]) -> bool:
+    """What was taken is kept once the person has looked at what was read of it; False for back."""
+    if spec.fields:
+        read = [line for page in taken for line in page.lines]
+        for field in spec.fields:
+            value = value_in(read, field)
+            journey.keep(field.name, value, same(value))
+        lead = text("capture.fields_lead" if read else "capture.fields_typed")
+        if await ask_together(journey, text("capture.fields_title"), lead, list(spec.fields)) is not Outcome.NEXT:
+            _forget(journey, spec)
+            return False
     journey.drop_parts()
-    for number, picture in enumerate(taken, 1):
-        journey.add_part(part_of(spec.name, number), picture)
+    for number, page in enumerate(taken, 1):
+        journey.add_part(part_of(spec.name, number), page.picture)
     journey.keep(spec.name, str(len(taken)), text("capture.done", n=len(taken)))
-    return Outcome.NEXT
+    return True
+
+
+def _forget(journey: Journey, spec: Spec) -> None:
+    """What was read and not looked at to its end is no answer."""
+    for field in spec.fields:
+        journey.drop(field.name)
+
+
+def value_in(lines: Sequence[str], field: ReadField) -> str:
+    """What stands after one of the field's words, in that line or the next; "" where nothing fits."""
+    plain = [unicodedata.normalize("NFKC", line).replace(" ", "") for line in lines]
+    for at, line in enumerate(plain):
+        for words in (word.replace(" ", "") for word in field.after):
+            _, there, rest = line.partition(words)
+            if not there:
+                continue
+            for place in (rest, *plain[at + 1 : at + 2]):
+                if found := re.match(r"[:.、]*(" + field.found + ")", place, re.ASCII):
+                    return _as_typed(field, found[1])
+    return ""
+
+
+def _as_typed(field: ReadField, read: str) -> str:
+    """As a person would type it: a date as eight digits, however it stands there."""
+    day = re.match("([0-9]{4})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{1,2})", read)
+    if field.kind == "date" and day:
+        return f"{day[1]}{int(day[2]):02d}{int(day[3]):02d}"
+    return KINDS[field.kind].normal(read)
 
 
 async def _at_the_counter(journey: Journey, spec: Spec) -> Outcome:
@@ -111,11 +181,12 @@ async def _at_the_counter(journey: Journey, spec: Spec) -> Outcome:
     if answer.action != "next":
         return Outcome.BACK
     journey.drop_parts()
+    _forget(journey, spec)
     journey.keep(spec.name, _AT_COUNTER, text("capture.at_counter"))
     return Outcome.NEXT
 
 
-async def _one(journey: Journey, spec: Spec, number: int, last: list[str]) -> bytes | Answer | None:
+async def _one(journey: Journey, spec: Spec, number: int, last: list[str]) -> TakenPage | Answer | None:
     papers = journey.machine.papers
     if papers is None:
         return None
@@ -125,9 +196,9 @@ async def _one(journey: Journey, spec: Spec, number: int, last: list[str]) -> by
         last[0] = progress.word
         journey.visit.update(page(progress.word, progress.progress))
 
-    async def take() -> bytes | None:
+    async def take() -> TakenPage | None:
         limit_s = _TRY_S * (ELDER_PACE if journey.visit.settings.elder else 1.0)
-        return await papers.take_page(spec.profile, told, limit_s)
+        return await papers.take_page(spec.profile, told, limit_s, reads=bool(spec.fields))
 
     async with journey.machine.camera_on(papers):
         return await journey.visit.show_while(page("no_paper", 0.0), take)

@@ -9,6 +9,7 @@ import pytest
 from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.journey.engine import Journey
 from kiosk.pages import Picture
+from kiosk.vision.client import TakenPage
 from kiosk.vision.protocol import PhotoProgressed
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import BOTH, journeys, question
@@ -25,13 +26,15 @@ class Papers:
 
     def __init__(self, *pages: bytes | None) -> None:
         self.pages = list(pages)
+        self.lines: list[str] = []
 
     async def preview(self, *, on: bool) -> None: ...
 
-    async def take_page(self, profile: str, told: Any, _limit_s: float) -> bytes | None:
+    async def take_page(self, profile: str, told: Any, _limit_s: float, *, reads: bool) -> TakenPage | None:
         assert profile == "paper"
         told(PhotoProgressed(1, "glare", 0.0))
-        return self.pages.pop(0)
+        page = self.pages.pop(0)
+        return TakenPage(page, self.lines if reads else []) if page else None
 
 
 @pytest.fixture
@@ -106,3 +109,57 @@ async def test_a_machine_without_the_camera_is_no_dead_end(
             assert "不能拍摄" in words(page)
             counter.last("back")
     assert journeys[0].answers.get("proof") == ("0" if goes_on else None)
+
+
+INVOICE = {
+    **PROOF,
+    "pages": 1,
+    "fields": [
+        {
+            "name": "invoice_number",
+            "label": BOTH,
+            "keys": "digits",
+            "pattern": "[0-9]{8}",
+            "error": BOTH,
+            "max_length": 8,
+            "after": ["发票号码", "No"],
+            "found": "[0-9]{8}",
+        },
+        {"name": "invoice_day", "label": BOTH, "kind": "date", "after": ["开票日期"], "found": "[0-9年月日./-]{8,11}"},
+    ],
+}
+
+
+async def test_what_was_read_is_an_answer_only_when_the_person_has_looked_at_it(
+    with_camera: Counter, journeys: list[Journey]
+) -> None:
+    counter = with_camera
+    papers = counter.machine.papers = Papers(b"first", b"second")  # type: ignore[assignment]
+    papers.lines = ["机动车销售统一发票", "发票 号码： 1234567B", "No 12345678", "开票日期", "2027年01月05日"]
+    counter.steps("T06", INVOICE, question("last"))
+    async with counter.doing("T06"):
+        await counter.finger.until("capture_taken")
+        page = await counter.touch("next", "form")
+        assert [block.value for block in page.blocks] == ["12345678", "20270105"]  # type: ignore[union-attr]
+        assert {"invoice_number", "invoice_day"} <= set(journeys[0].answers), "as typed, until it is sent on"
+        counter.finger.touch("back")
+        await shown(counter, b"second")
+        assert journeys[0].answers == {}, "nothing that was only read is left"
+        await counter.touch("next", "form")
+        await counter.touch("next", "form", invoice_number="1234")
+        await counter.touch("next", "choose", invoice_number="87654321", invoice_day="20270104")
+        answers = journeys[0].answers
+        assert answers == {"proof": "1", "invoice_number": "87654321", "invoice_day": "2027-01-04"}
+        counter.last("next", last="a")
+
+
+async def test_without_a_reader_it_is_typed(with_camera: Counter) -> None:
+    with_camera.machine.papers = Papers(b"first")  # type: ignore[assignment]
+    with_camera.steps("T06", INVOICE, question("last"))
+    async with with_camera.doing("T06"):
+        await with_camera.finger.until("capture_taken")
+        page = await with_camera.touch("next", "form")
+        assert [block.value for block in page.blocks] == ["", ""]  # type: ignore[union-attr]
+        assert "请照着材料填写" in words(page)
+        await with_camera.touch("next", "choose", invoice_number="87654321", invoice_day="20270104")
+        with_camera.last("next", last="a")

@@ -14,6 +14,7 @@ from devices.camera.sim.document_camera import LINES, DocumentCameraSim, Mat, wr
 from kiosk.vision.client import VisionWorker
 from kiosk.vision.document import BEST_OF, DocumentShoot, document_profiles, judge
 from kiosk.vision.frames import FrameReader
+from kiosk.vision.reading import ENGINE, Reader
 from tests.kiosk.vision.test_face_check import until, worker
 
 SIZE = (1280, 960)
@@ -142,7 +143,7 @@ async def test_over_the_wire_every_instruction_comes_and_afterwards_nothing_is_l
         assert taken, f"no page was taken; told: {told}"
         assert list(dict.fromkeys(told))[-1] in ("hold_still", "good")
         assert {"glare", "blurry"} <= set(told)
-        page = cv2.imdecode(np.frombuffer(taken, np.uint8), cv2.IMREAD_COLOR)
+        page = cv2.imdecode(np.frombuffer(taken.picture, np.uint8), cv2.IMREAD_COLOR)
         assert page is not None
         assert page.shape[0] / page.shape[1] == pytest.approx(297 / 210, rel=0.01)
         assert FrameReader(papers.frames_name).latest() is not None
@@ -158,3 +159,20 @@ async def test_over_the_wire_every_instruction_comes_and_afterwards_nothing_is_l
 def worker_of_papers(settings: CameraSettings) -> Any:
     """As ``worker``, for papers."""
     return worker(settings, made=lambda *parts: VisionWorker(*parts, looks_at="papers"))
+
+
+async def test_the_words_of_a_page_are_read_where_there_is_a_reader() -> None:
+    pytest.importorskip(ENGINE, reason="the reader of words is an extra: pip install tongban[ocr]")
+    sim = DocumentCameraSim(0)
+    settings = CameraSettings(driver="opencv", kind="document_camera", source=sim.server.url, lost_after_s=60.0)
+    sim.lay("a4", ["机动车销售统一发票", "发票号码 12345678", "开票日期 2027年01月05日"])
+    async with worker_of_papers(settings) as papers:
+        taken = await papers.take_page("a4", lambda _: None, 90.0, reads=True)
+    assert taken
+    assert "12345678" in "".join(taken.lines)
+    assert "2027" in "".join(taken.lines)
+
+
+def test_without_the_package_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.vision.reading.ENGINE", "no_such_package")
+    assert Reader().lines(np.full((100, 100, 3), 255, np.uint8)) == []
