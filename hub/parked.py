@@ -14,7 +14,7 @@ from hub.context import Hub
 from hub.department import Facts
 from kiosk.catalogue.rules import failed_checks
 from kiosk.messages.encoding import InvalidMessage
-from kiosk.messages.questions import ParkAnswer, ParkedFact, ParkQuestion
+from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 
 WAITS = timedelta(days=7)
 """After that it is begun anew, if the person still wants it."""

@@ -14,7 +14,8 @@ from kiosk.hub_link.client import Answered
 from kiosk.lobby.home import common_tiles
 from kiosk.lobby.offers import begin, given_to, line_card
 from kiosk.machine import Machine
-from kiosk.messages.questions import DueFact, DueQuestion, ParkedFact
+from kiosk.messages.parked import ParkedFact
+from kiosk.messages.questions import DueFact, DueQuestion
 from kiosk.pages import Action, Block, DueItem, DueList, Hero, LineCards, Notice, Page, Tiles
 from kiosk.text import Text, listed, same, text
 from kiosk.visit import Visit

@@ -40,6 +40,7 @@ from kiosk.messages.hall import (
     SlotsAnswer,
     SlotsQuestion,
 )
+from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.register import RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
@@ -80,13 +81,6 @@ class DueFact(_Said, frozen=True):
 
     def __post_init__(self) -> None:
         check_values(self.facts)
-
-
-class ParkedFact(_Said, frozen=True):
-    """A service that this person began and that waits for a result. ``is_ready``: it has come."""
-
-    service: Word
-    is_ready: bool = False
 
 
 class DueAnswer(_Said, frozen=True):
@@ -133,20 +127,6 @@ class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
     keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
     slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
-
-
-class ParkQuestion(_Data, frozen=True):
-    """Lets a service wait at the hub for this person until none of its ``checks`` fails; nothing else of it is kept."""
-
-    id_number: Named
-    service: Named
-    checks: Annotated[list[Named], Meta(min_length=1, max_length=20)]
-
-
-class ParkAnswer(_Said, frozen=True):
-    """``until``: the last day on which it waits."""
-
-    until: date
 
 
 class ProgressState(_Said, frozen=True):

@@ -34,11 +34,11 @@ from kiosk.journey.steps import (
 from kiosk.journey.whole import whole_of_bundle
 from kiosk.lobby.todo import resume_page
 from kiosk.messages.certificates import Statement
+from kiosk.messages.parked import ParkAnswer
 from kiosk.messages.questions import (
     CaseProgress,
     EligibilityAnswer,
     NameCountAnswer,
-    ParkAnswer,
     ProgressAnswer,
     ProgressState,
     Violation,

@@ -16,7 +16,8 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.messages.questions import EligibilityQuestion, ParkQuestion
+from kiosk.messages.parked import ParkQuestion
+from kiosk.messages.questions import EligibilityQuestion
 from kiosk.pages import Action, Answer, Hero, Page
 from kiosk.text import NOTHING, Text, text
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kiosk.journey.engine import Journey
-from kiosk.messages.questions import EligibilityAnswer, ParkAnswer, ParkQuestion
+from kiosk.messages.parked import ParkAnswer, ParkQuestion
+from kiosk.messages.questions import EligibilityAnswer
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import BOTH, journeys, question
 
