@@ -163,7 +163,7 @@ class Citizen:
             if isinstance(block, Field):
                 values[block.name] = known.get(block.name, block.value)
             elif isinstance(block, Choices):
-                first = next((o.id for o in block.options if o.enabled), "")
+                first = next((o.id for o in block.options if o.enabled and o.id), "")
                 values[block.name] = known.get(block.name) or block.selected or first
             elif isinstance(block, SignaturePad):
                 values[block.name] = known.get(block.name, SIGNATURE)
