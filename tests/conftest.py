@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.scheduling import LongFirst, rank
+
 
 @pytest.fixture(scope="session", autouse=True)
 def host_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -23,3 +25,14 @@ def nobody_else_may_write() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Once for all processes: each of them collects alike."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LongFirst | None:
+    """For ``--dist loadfile``; whoever asks for another way gets it."""
+    return LongFirst(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import structs
 
 from kiosk.catalogue.model import Line
@@ -63,3 +64,14 @@ def test_header_of_a_line_s_own_page_names_it_once() -> None:
 
 def test_a_name_is_broken_after_its_slash() -> None:
     assert Words("签注余次/证件信息查询", 30, width=230, lines=2).text.split("\n")[0].endswith("/")
+
+
+def test_a_long_list_is_cut_with_few_layouts_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lays out every row that it tries: row after row, eighty of them held the screen for ten seconds."""
+    tried: list[object] = []
+    drawn = stack.draw
+    monkeypatch.setattr(stack, "draw", lambda block, *more: tried.append(block) or drawn(block, *more))
+    look = look_of()
+    cut = stack.sheets(look, (violation(80),), WIDTH, 900, 120)
+    assert sum(len(block.rows) for (block,) in cut) == 80
+    assert len(tried) < 12 * 3 * len(cut), "three distances, and few tries for each sheet"

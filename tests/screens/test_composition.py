@@ -360,17 +360,6 @@ def test_rows_close_up_before_a_second_sheet_is_begun() -> None:
     assert len(stack.sheets(look, (facts(9),), WIDTH, natural * 0.5, 120)) > 1
 
 
-def test_a_long_list_is_cut_with_few_layouts_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each lays out every row that it tries: row after row, eighty of them held the screen for ten seconds."""
-    tried: list[object] = []
-    drawn = stack.draw
-    monkeypatch.setattr(stack, "draw", lambda block, *more: tried.append(block) or drawn(block, *more))
-    look = look_of()
-    cut = stack.sheets(look, (facts(80),), WIDTH, 900, 120)
-    assert sum(len(block.rows) for (block,) in cut) == 80
-    assert len(tried) < 12 * 3 * len(cut), "three distances, and few tries for each sheet"
-
-
 def test_grid_that_the_next_sheet_can_hold_is_not_cut() -> None:
     look = look_of()
     grid = Tiles(tiles=tuple(Tile(action=action(label=f"事{n}")) for n in range(8)), columns=2, wide=True)
