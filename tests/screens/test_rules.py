@@ -35,8 +35,8 @@ def sheets(presenter, page: Page, settings):
 class Looked:
     """A page in one look, drawn once for all that is measured on it.
 
-    ``broken`` and ``overlapping``: what was wrong first, "" for nothing. ``sizes``: each text, whatever its line breaks, with the
-    largest size in which it is drawn.
+    ``broken`` and ``overlapping``: what was wrong first, "" for nothing. ``sizes``: each text, whatever its line
+    breaks, with the largest size in which it is drawn.
     """
 
     def __init__(self, presenter, page: Page, settings: Settings) -> None:
