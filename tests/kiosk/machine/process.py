@@ -35,7 +35,7 @@ class KioskProcess:
         self.lines: list[dict[str, Any]] = []
         assert self.process.stdout is not None
         ready = self.process.stdout.readline()
-        assert ready, self.errors.read_text(errors="replace")[-2000:]
+        assert ready, f"ended with {self.process.wait(HANG_S)}: {self.errors.read_text(errors='replace')[-2000:]}"
         self.ready = json.loads(ready)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(self.ready["status_socket"])
