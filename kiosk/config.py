@@ -42,6 +42,8 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     """Path of the Unix socket that publishes status lines (CONTRACTS §3)."""
     log_folder: str
     """Folder for log files; nothing personal is ever written there."""
+    hardening: Literal["named", "required"] = "named"
+    """Where freed memory stays readable or others may look in: `named` by doctor, or `required` not to be, to start."""
 
 
 class ScreenConfig(Section, frozen=True, kw_only=True):

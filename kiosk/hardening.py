@@ -73,6 +73,12 @@ def overwrites() -> dict[str, bool]:
     }
 
 
+def missing() -> list[str]:
+    """What does not protect this process, measured: ways in which memory stays readable, and ``closed_memory``."""
+    open_to_others = [] if is_closed() else ["closed_memory"]
+    return [f"{way}_memory_overwritten" for way, is_so in overwrites().items() if not is_so] + open_to_others
+
+
 def _stays(leave: Callable[[bytes, int], tuple[int, int]], size: int) -> bool:
     """Whether a random mark can be read where ``leave`` says that a buffer of it was."""
     mark = secrets.token_bytes(16)

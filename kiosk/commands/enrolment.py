@@ -22,26 +22,38 @@ from kiosk.hub_link.address import address_fault
 from kiosk.hub_link.enrolment import EnrolmentFailed, keep_enrolment
 from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import Enrolled
+from kiosk.messages.foreign import Refused
+from kiosk.messages.ours import read_ours
 from kiosk.typed import enrolment_code, plain
 from offline_cache import vault
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
 from offline_cache.vault import SealedAway
 
+_CODE_BYTES = 256
+
 
 @click.command()
 @click.option("--hub", "url", required=True, help="Address of the hub.")
-@click.option("--code", help="The code, where nobody else uses this computer: arguments can be read by all.")
+@click.option("--code-file", type=click.Path(path_type=Path, exists=True), help="File with the code, for you alone.")
+@click.option("--code", hidden=True, help="Of the version before: arguments can be read by all.")
 @click.option("--id", "kiosk_id", help="Name of this machine, while there is no kiosk.toml that says it.")
 @click.option("--store", help="Path of the store, while there is no kiosk.toml that says it.")
 @click.option("--new-key", is_flag=True, help="The sealed keys do not open any more: make new ones.")
 @click.pass_obj
 def enrol(
-    config_path: str | None, url: str, code: str | None, kiosk_id: str | None, store: str | None, *, new_key: bool
+    config_path: str | None,
+    url: str,
+    code_file: Path | None,
+    code: str | None,
+    kiosk_id: str | None,
+    store: str | None,
+    *,
+    new_key: bool,
 ) -> None:
     """Make this machine and its store known to the hub; prints what belongs into [hub].
 
-    Standard input: the one-time code from the city.
+    Standard input, or --code-file: the one-time code from the city.
     The first command of a new machine: [hub] url and its keys, devices and hall may still be missing.
     """
     url = plain(url)
@@ -52,7 +64,9 @@ def enrol(
         known = configuration.for_enrolment(path, kiosk_id, store)
     except ConfigError as error:
         failed(str(error))
-    answer = _enrolled(known, url, enrolment_code(code or _typed_code()), new_key)
+    answer = _enrolled(known, url, enrolment_code(code or _given_code(code_file)), new_key)
+    if code:
+        click.echo("--code: arguments can be read by all; from now on give the code on standard input", err=True)
     click.echo(f"enrolled as {known.kiosk_id}; the store is {known.store}")
     click.echo(f'\n[hub]\nurl = "{url}"\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"\n')
     if known.keys in ((), (answer.seal_key, answer.verify_key)):
@@ -83,8 +97,13 @@ def seal(config_path: str | None, store: str | None) -> None:
     click.echo(f"\n[Service]\nLoadCredentialEncrypted={vault.CREDENTIAL}:{path.absolute()}")
 
 
-def _typed_code() -> str:
-    """The code from standard input: neither the list of processes nor the history of a shell has it."""
+def _given_code(file: Path | None) -> str:
+    """The code from a file or standard input: neither the list of processes nor the history of a shell has it."""
+    if file:
+        try:
+            return read_ours(file, _CODE_BYTES, secret=True).decode("utf-8-sig").strip()
+        except (OSError, ValueError, Refused) as error:
+            failed(f"--code-file: {error}")
     if sys.stdin.isatty():
         return click.prompt("code", hide_input=True, err=True)
     if not (line := sys.stdin.readline(256).strip()):

@@ -65,6 +65,8 @@ def serve(config: Config, shown_by: Presenter, *, clock: Clock, visits: int | No
     """
     from kiosk.machine import Machine  # after the environment is settled: devices and vision load native code
 
+    if config.machine.hardening == "required" and (lacks := hardening.missing()):
+        failed(f"[machine] hardening is required and lacks {', '.join(lacks)}; install the package with its library")
     machine = Machine(config, shown_by, clock=clock)
     trio.run(partial(_serve, machine, config, visits))
     if machine.failure and not machine.must_restart:

@@ -120,3 +120,35 @@ def test_what_will_know_persons_is_restarted_before_anything_large_is_loaded(com
         [sys.executable, "-c", _RESTART, *asked], env=plain, capture_output=True, text=True, check=True
     )
     assert done.stdout == f"{['-m', 'kiosk', *asked]} True []\n"
+
+
+_START = """
+import sys
+from types import SimpleNamespace
+from kiosk import hardening
+hardening.no_core_dumps()
+from kiosk.commands.run import serve
+sys.modules["kiosk.machine"] = SimpleNamespace(Machine=lambda *_a, **_k: sys.exit("it starts"))
+serve(SimpleNamespace(machine=SimpleNamespace(hardening=sys.argv[1])), None, clock=None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wish", "environment", "said"),
+    [
+        ("required", {}, "freed_memory_overwritten"),
+        ("required", {"TONGBAN_HARDENED": "1", "LD_PRELOAD": ""}, "freed_memory_overwritten"),
+        ("required", hardening.environment(), "it starts"),
+        ("named", {}, "it starts"),
+    ],
+    ids=["nothing", "only_said", "hardened", "named"],
+)
+@pytest.mark.attack(12)
+def test_a_start_that_requires_hardening_is_refused_without_it(wish: str, environment: dict, said: str) -> None:
+    """Measured: an environment that only says so is not believed."""
+    plain = {key: value for key, value in os.environ.items() if key not in hardening.environment()}
+    command = [sys.executable, "-c", _START, wish]
+    done = subprocess.run(command, env=plain | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -32,8 +32,8 @@ def hub() -> Iterator[Stage]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def enrol(*words: str, config: Path) -> Result:
-    return CliRunner().invoke(main, ["--config", str(config), "enrol", *words])
+def enrol(*words: str, config: Path, code: str = "x") -> Result:
+    return CliRunner().invoke(main, ["--config", str(config), "enrol", *words], input=f"{code}\n")
 
 
 def test_new_machine_with_next_to_nothing_is_enrolled_and_what_is_printed_makes_it_run(
@@ -43,14 +43,14 @@ def test_new_machine_with_next_to_nothing_is_enrolled_and_what_is_printed_makes_
     store = tmp_path / "state" / "store.sqlite"
     config.write_text(f'[machine]\nid = "k-0001"\n[store]\npath = "{store}"\n[demo]\ntoday = 2027-01-12\n')
     typed = ready["enrolment_code"].lower().replace("-", " ")
-    done = enrol("--hub", ready["url"], "--code", typed, config=config)
+    done = enrol("--hub", ready["url"], config=config, code=typed)
     assert done.exit_code == 0, done.output
     assert store.exists(), "the store begins here"
     printed = dict(re.findall(r'^(\w+) = "(.+)"$', done.stdout, re.MULTILINE))
     assert printed == {"url": ready["url"], "seal_key": ready["seal_key"], "verify_key": ready["verify_key"]}
     config.write_text(toml(tmp_path, hub=printed, store={"path": str(store)}))
     assert configuration.load(config).hub.seal_key == ready["seal_key"]
-    again = enrol("--hub", ready["url"], "--code", "ABCD-EFGH-JKLM", config=config)
+    again = enrol("--hub", ready["url"], config=config, code="ABCD-EFGH-JKLM")
     assert (again.exit_code, len(again.stderr.splitlines())) == (1, 1)
     assert "new code" in again.stderr
 
@@ -71,14 +71,14 @@ def test_what_is_missing_is_said_in_one_line(tmp_path: Path, content: str | None
     if content:
         config.write_text(content)
     words = [word.format(tmp_path) for word in words]
-    done = enrol("--hub", "http://127.0.0.1:9", "--code", "x", *words, config=config)
+    done = enrol("--hub", "http://127.0.0.1:9", *words, config=config)
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, named in line) == (1, True), line
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1.evil.example", "hub.example", "http://[", "https://h:x"])
 def test_address_that_is_none(config_file: Callable[..., Path], url: str) -> None:
-    done = enrol("--hub", url, "--code", "x", config=config_file())
+    done = enrol("--hub", url, config=config_file())
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, "--hub" in line) == (1, True)
 
@@ -90,3 +90,19 @@ def test_code_comes_by_standard_input(config_file: Callable[..., Path], said: st
     done = CliRunner().invoke(main, words, input=said)
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, named in line, "ABCD" in line) == (1, True, False)
+
+
+@pytest.mark.attack(12)
+def test_code_comes_by_a_file_that_nobody_else_reads_and_no_help_asks_for_it_as_an_argument(
+    config_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    config, code = config_file(), tmp_path / "code"
+    code.write_text("\ufeffABCD-EFGH-JKLM\n", encoding="utf-8")
+    for mode, named in ((0o644, "every user may read"), (0o600, "did not answer")):
+        code.chmod(mode)
+        done = enrol("--hub", "http://127.0.0.1:9", "--code-file", str(code), config=config, code="")
+        (line,) = done.stderr.splitlines()
+        assert (done.exit_code, named in line, "ABCD" in line) == (1, True, False)
+    told = CliRunner().invoke(main, ["enrol", "--help"]).output
+    assert "--code-file" in told
+    assert "--code " not in told
