@@ -404,11 +404,16 @@ class Bundle(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class KnownFact(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fact that a department sends. ``list``: several values at once; ``values``: all that it can be, if known."""
+    """A fact that a department sends. ``list``: several values at once; ``values``: all that it can be, if known.
+
+    ``least``, ``most``: between what a number lies; None: nobody knows how large it can be.
+    """
 
     type: Literal["text", "date", "number", "yes_no", "list"]
     about: str
     values: tuple[str, ...] = ()
+    least: int = 0
+    most: int | None = None
 
 
 class KnownDepartment(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kiosk.catalogue.check.conditions import condition_findings
+from kiosk.catalogue.check.conditions import placed, together_findings
 from kiosk.catalogue.check.services import Around, icon_findings
 from kiosk.catalogue.check.steps import CARD_FACTS
 from kiosk.catalogue.finding import Finding, Path, one_of
@@ -47,10 +47,8 @@ def _conditions(bundle: Bundle, number: int, services: Mapping[str, Service], ar
     known = dict(CARD_FACTS)
     for service in (services[each.service] for each in bundle.parts if each.service in services):
         known |= around.facts(service)
-    for at, rule in enumerate(part.conditions):
-        place: Path = ("parts", number, "only_if", *((at,) if isinstance(part.only_if, tuple) else ()))
-        if not rule.fact.startswith(ANSWERS):
-            yield from condition_findings(rule, known, place, "no department of its services")
+    rules = [(place, rule) for place, rule in placed(part, ("parts", number)) if not rule.fact.startswith(ANSWERS)]
+    yield from together_findings(rules, known, "no department of its services")
 
 
 def _said(part: BundlePart, service: Service, place: Path) -> Iterator[Finding]:

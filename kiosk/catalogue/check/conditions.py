@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kiosk.catalogue.check.foregone import contradictions, foregone
 from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding, Path, one_of
-from kiosk.catalogue.model import DATE_OPS, Check, Condition, KnownFact
+from kiosk.catalogue.model import DATE_OPS, BundlePart, Check, Condition, Fee, KnownFact, StepSpec
 from kiosk.catalogue.rules import elements
 
 Rule = Check | Condition
@@ -36,8 +37,23 @@ def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, w
         return
     wrong = [*_code(rule, path), *_value(rule, fact, path)]
     yield from wrong
-    if not wrong and (said := _foregone(rule, fact)):
+    if not wrong and (said := foregone(rule, fact)):
         yield Finding((*path, "value"), said, "compare with a value that tells people apart, or remove it")
+
+
+def placed(owner: StepSpec | Fee | BundlePart, path: Path) -> list[tuple[Path, Condition]]:
+    """The conditions of what stands at ``path``, each with its own place."""
+    is_list = isinstance(owner.only_if, tuple)
+    place: Path = (*path, "only_if")
+    return [((*place, number) if is_list else place, rule) for number, rule in enumerate(owner.conditions)]
+
+
+def together_findings(
+    rules: Sequence[tuple[Path, Rule]], facts: Mapping[str, KnownFact], whose: str
+) -> Iterator[Finding]:
+    """Of conditions that must all hold."""
+    found = [each for path, rule in rules for each in condition_findings(rule, facts, path, whose)]
+    yield from found or contradictions(rules, facts)
 
 
 def _code(rule: Rule, path: Path) -> Iterator[Finding]:
@@ -75,36 +91,6 @@ def _value(rule: Rule, fact: KnownFact, path: Path) -> Iterator[Finding]:
 
 def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _foregone(rule: Rule, fact: KnownFact) -> str:
-    """Why it is the same for everybody, "" when it is not. Numbers are counts: none is below 0."""
-    if rule.op in _LISTS and fact.values and set(fact.values) <= set(rule.value):
-        return f"can never fail: {rule.fact} is always one of these"
-    if rule.op == "at_least" and rule.value <= 0:
-        return f"can never fail: {rule.fact} is never below 0"
-    if rule.op == "at_most" and rule.value < 0:
-        return f"can never hold: {rule.fact} is never below 0"
-    return ""
-
-
-def contradictions(rules: Iterable[tuple[Path, Rule]]) -> Iterator[Finding]:
-    """Of rules that must hold together, those that cannot."""
-    seen: dict[str, list[Rule]] = {}
-    for path, rule in rules:
-        before = seen.setdefault(rule.fact, [])
-        if any(_exclude(rule, other) for other in before):
-            yield Finding((*path, "value"), f"can never hold together with what is asked of {rule.fact} before", "mend")
-        if any((rule.op, rule.value) == (other.op, other.value) for other in before):
-            yield Finding(path, f"asks of {rule.fact} what is asked before", "remove one of them")
-        before.append(rule)
-
-
-def _exclude(one: Rule, other: Rule) -> bool:
-    if one.op in _CHOICES and other.op in _CHOICES:
-        return _choices(one).isdisjoint(_choices(other))
-    pair = {one.op: one.value, other.op: other.value}
-    return pair.keys() == {"at_least", "at_most"} and pair["at_least"] > pair["at_most"]
 
 
 def _choices(rule: Rule) -> set[str]:

@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec import structs
+
 from kiosk.catalogue.check import known
-from kiosk.catalogue.check.conditions import condition_findings, contradictions, wider
+from kiosk.catalogue.check.conditions import condition_findings, wider
+from kiosk.catalogue.check.foregone import contradictions, in_vain
 from kiosk.catalogue.check.public import public_findings
 from kiosk.catalogue.finding import Finding, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
@@ -106,37 +109,31 @@ def _days(limit: Limit) -> float:
 
 
 def _rules(service: Service, around: Around) -> Iterator[Finding]:
-    facts, whose = around.facts(service), around.department(service) or "no department"
+    facts = _of_those_let_in(service, around.facts(service))
+    whose = around.department(service) or "no department"
     found = list(_doubled("checks", [check.id for check in service.checks]))
     for number, check in enumerate(service.checks):
         found += condition_findings(check, facts, ("checks", number), whose)
         if check.only_if:
             found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), whose)
+            if not found and (said := in_vain(check, facts[check.fact])):
+                found.append(Finding(("checks", number, "value"), said, "mend one of the two, or remove the check"))
     due = service.due
     for number, rule in enumerate(due.when if due else ()):
         found += condition_findings(rule, facts, ("due", "when", number), whose)
     yield from found
     if not found:
-        yield from _ages(service)
-        yield from contradictions((("checks", n), c) for n, c in enumerate(service.checks) if c.only_if is None)
+        always = ((("checks", number), check) for number, check in enumerate(service.checks) if check.only_if is None)
+        yield from contradictions(always, facts)
         yield from _due(service, facts)
 
 
-def _ages(service: Service) -> Iterator[Finding]:
-    """Checks of the age, and conditions on it, that are the same for everybody who may ask."""
+def _of_those_let_in(service: Service, facts: Mapping[str, KnownFact]) -> Mapping[str, KnownFact]:
+    """The same facts of whom ``[applicant]`` lets in: they are so old."""
+    if _AGE not in facts:
+        return facts
     who = service.applicant
-    for number, check in enumerate(service.checks):
-        for rule, path in (
-            (check, ("checks", number, "value")),
-            (check.only_if, ("checks", number, "only_if", "value")),
-        ):
-            if rule is None or rule.fact != _AGE or rule.op not in ("at_least", "at_most"):
-                continue
-            ages = (who.min_age, who.max_age)
-            holds = [rule.value <= age if rule.op == "at_least" else age <= rule.value for age in ages]
-            if holds[0] == holds[1]:
-                said = f"the same for all of {who.min_age} to {who.max_age} years, whom [applicant] lets in"
-                yield Finding(path, said, "mend one of the two, or remove it")
+    return {**facts, _AGE: structs.replace(facts[_AGE], least=who.min_age, most=who.max_age)}
 
 
 def _due(service: Service, facts: Mapping[str, KnownFact]) -> Iterator[Finding]:
@@ -145,7 +142,7 @@ def _due(service: Service, facts: Mapping[str, KnownFact]) -> Iterator[Finding]:
         return
     if not due.when:
         yield Finding(("due",), "says no when: nobody is ever told", "add when = [{ fact = …, op = …, value = … }]")
-    yield from contradictions((("due", "when", number), rule) for number, rule in enumerate(due.when))
+    yield from contradictions(((("due", "when", number), rule) for number, rule in enumerate(due.when)), facts)
     for number, rule in enumerate(due.when):
         if check := wider(rule, service.checks):
             said = f"due for some whom the check {check.id} refuses"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
+from msgspec import structs
+
 from kiosk.catalogue.check import known as around
-from kiosk.catalogue.check.conditions import condition_findings
+from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
 from kiosk.catalogue.finding import Finding, Path
 from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD_AGE, MACHINE
@@ -26,7 +28,9 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     """Of all steps; ``facts``: what the department sends."""
     if not service.steps:
         yield Finding((), "has no steps", "add [[steps]]")
-    known = {**facts, **CARD_FACTS, **_machine_facts(), **_unjudged(service)}
+    who = service.applicant
+    age = structs.replace(CARD_FACTS[CARD_AGE], least=who.min_age, most=who.max_age)
+    known = {**facts, **CARD_FACTS, CARD_AGE: age, **_machine_facts(), **_unjudged(service)}
     for number, spec in enumerate(service.steps):
         path: Path = ("steps", number)
         before = service.kinds_before(number)
@@ -62,22 +66,19 @@ def _unjudged(service: Service) -> dict[str, KnownFact]:
 
 def _of_fees_and_limits(service: Service, known: Mapping[str, KnownFact]) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
-        is_list = isinstance(fee.only_if, tuple)
-        for at, rule in enumerate(fee.conditions):
-            place = ("fees", number, "only_if", *([at] if is_list else ()))
-            yield from condition_findings(rule, known, place, "neither a step nor the department")
+        rules = placed(fee, ("fees", number))
+        yield from together_findings(rules, known, "neither a step nor the department")
     for number, limit in enumerate(service.limits_if):
         place = ("limits_if", number, "only_if")
         yield from condition_findings(limit.only_if, known, place, "neither a step nor the department")
 
 
 def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> Iterator[Finding]:
-    is_list = isinstance(spec.only_if, tuple)
-    for number, rule in enumerate(spec.conditions):
-        if type(spec) is StepSpec and rule.fact.startswith(ANSWERS):
-            continue  # A hub knows no kinds, and so no answers: that was judged by who signed.
-        place = (*path, "only_if", number) if is_list else (*path, "only_if")
-        yield from condition_findings(rule, known, place, "nobody before this step")
+    rules = placed(spec, path)
+    if type(spec) is StepSpec:
+        # A hub knows no kinds, and so no answers: that was judged by who signed.
+        rules = [(place, rule) for place, rule in rules if not rule.fact.startswith(ANSWERS)]
+    yield from together_findings(rules, known, "nobody before this step")
     for below, rule in spec.conditions_inside():
         yield from condition_findings(rule, known, (*path, *below), "nobody before this step")
 
