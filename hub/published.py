@@ -58,11 +58,11 @@ class InForce:
         """Takes what was published since, and a new day; one that cannot be used is named, the one in force stays."""
         rows = await conn.execute(_NEWEST)
         row = await rows.fetchone()
-        is_published = row is not None and row[0] != self.now.number
-        if not is_published and today == self._day:
+        is_another = (row[0] if row else 0) != self.now.number
+        if not is_another and today == self._day:
             return
         try:
-            self.now = await (asyncio.to_thread(_read, row, today) if row and is_published else self._on(today))
+            self.now = await (asyncio.to_thread(_newest, row, today) if is_another else self._on(today))
             self._day = today
             _log.info(
                 "catalogue_in_force", version=self.now.catalogue.version, published=self.now.number, day=f"{today}"
@@ -104,7 +104,7 @@ def at_start(dsn: str, today: date) -> InForce:
     """What is in force now. Raises CatalogueError in one line for one with mistakes."""
     with psycopg.connect(dsn) as conn:
         row = conn.execute(_NEWEST).fetchone()
-    return InForce(_read(row, today) if row else _shipped(today), today)
+    return InForce(_newest(row, today), today)
 
 
 def _bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
@@ -117,7 +117,9 @@ def _shipped_as(version: str) -> Mapping[str, bytes] | None:
     return files if version_of(files) == version else None
 
 
-def _read(row: Sequence[Any], today: date) -> Published:
+def _newest(row: Sequence[Any] | None, today: date) -> Published:
+    if row is None:
+        return _shipped(today)
     number, texts, instead_of = row
     return _judged(number, _FOLDER, _bytes(texts), today, instead_of)
 
@@ -155,7 +157,7 @@ async def publish(
     await conn.execute("lock table published_catalogue in exclusive mode")
     rows = await conn.execute(_NEWEST)
     row = await rows.fetchone()
-    present = _read(row, today) if row else _shipped(today)
+    present = _newest(row, today)
     version, texts = fresh.catalogue.version, _texts(fresh.files)
     if row and texts == _texts(present.files):
         return version

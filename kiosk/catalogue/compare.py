@@ -40,17 +40,28 @@ def _of(old: Any, new: Any, path: Path) -> Iterator[str]:
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _of(before, after, (*path, number))
     elif isinstance(old, list) and isinstance(new, list):
-        gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
-        yield from (f"{field_of(path)}: without {_short(each)}" for each in gone)
+        gone = {number: each for number, each in enumerate(old) if each not in new}
+        come = [each for each in new if each not in old]
+        for number, before in gone.items():
+            after = next((each for each in come if _name(each) and _name(each) == _name(before)), None)
+            if after is None:
+                yield f"{field_of(path)}: without {_short(before)}"
+            else:
+                come.remove(after)
+                yield from _of(before, after, (*path, number))
         yield from (f"{field_of(path)}: with {_short(each)}" for each in come)
     elif old != new:
         yield f"{field_of(path)}: {_short(old)} → {_short(new)}"
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, dict):
+        return ""
+    return next((value[name] for name in (*_IDS, "kind") if isinstance(value.get(name), str)), "")
+
+
 def _short(value: Any) -> str:
     """What a table is known by; else as it reads, cut."""
-    if isinstance(value, dict):
-        known = next((value[name] for name in _IDS if isinstance(value.get(name), str)), "")
-        value = known or value.get("kind") or value
+    value = _name(value) or value
     said = "nothing" if value is None else str(value)
     return said if len(said) <= 80 else f"{said[:77]}…"

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ class Author:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def writes(self, page: str) -> None:
+        """Each file of a page: the block behind the line that names it."""
+        for name, text in re.findall(
+            r"(?i)\bin (city/\S+\.toml|it the file overlay\.toml)[^`]*:\n\n```toml\n(.*?)```", page, re.DOTALL
+        ):
+            write(self.folder / name.replace("it the file ", "city/"), text)
+
+    def takes_all_back(self) -> None:
+        with psycopg.connect(self.dsn) as conn:
+            conn.execute("delete from published_catalogue")
+
     def record(self, person: dict[str, Any]) -> Any:
         with psycopg.connect(self.dsn) as conn:
             number = person["card"]["number"]
@@ -57,9 +69,17 @@ class Author:
 
 
 @pytest.fixture
-def city(world: World, tmp_path: Path) -> tuple[Author, Config]:
-    """The catalogue of the page in force at the hub, and the configuration of a machine that reads it."""
+def author(world: World, tmp_path: Path) -> Iterator[Author]:
+    """Begins and ends with the catalogue that comes with the program: the hub is that of all stories."""
     author = Author(world, tmp_path)
+    author.takes_all_back()
+    yield author
+    author.takes_all_back()
+
+
+@pytest.fixture
+def city(author: Author, world: World, tmp_path: Path) -> tuple[Author, Config]:
+    """The catalogue of the page in force at the hub, and the configuration of a machine that reads it."""
     author.types(COPY)
     write(tmp_path / "city" / "traffic" / "T90.toml", example())
     assert author.types(CHECK).endswith(" services, all well\n")
