@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]  # the only way to see how an expression is built
 from typing import Any
 
@@ -11,6 +12,7 @@ _ENDLESS = 100
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
 
 
+@lru_cache(maxsize=512)
 def pattern_fault(pattern: str, longest: int = 0) -> tuple[str, str] | None:
     """What is wrong with it, and the fix. ``longest``: how many characters there can be, 0 where nobody counts."""
     try:

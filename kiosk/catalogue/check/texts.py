@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from string import Formatter
 from typing import Any
 
@@ -11,6 +12,7 @@ from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import KnownFact
 from kiosk.text import LANGUAGES
 
+_BOTH = frozenset(LANGUAGES)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ENGLISH_WORD = re.compile("[a-z]{3}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -20,21 +22,31 @@ _WITH_ITS_WORD = re.compile(r"[^{}|:!]+\|[^{}|:!]+")
 def text_findings(table: Any, filled: Mapping[Path, Mapping[str, KnownFact]]) -> Iterator[Finding]:
     """Of every text in a file. ``filled``: where places are filled, and by which facts; everywhere else by nothing."""
     for path, words in _texts(table, ()):
-        yield from _language(path, words)
         facts = filled.get(path)
+        if facts is None:
+            yield from (found._replace(path=(*path, *found.path)) for found in _of_words(*words.values(), tuple(words)))
+            continue
+        yield from _language(path, words)
         broken = [f for language in LANGUAGES for f in _place_findings((*path, language), words[language], facts)]
-        yield from broken
-        if facts is not None and not broken:
-            yield from _differing(path, words)
+        yield from broken or _differing(path, words)
+
+
+@lru_cache(maxsize=16384)
+def _of_words(one: str, other: str, languages: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Of a text that nothing fills: in a part, the same stands in many services."""
+    words = dict(zip(languages, (one, other), strict=True))
+    places = (f for language in LANGUAGES for f in _place_findings((language,), words[language], None))
+    return (*_language((), words), *places)
 
 
 def _texts(part: Any, path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     if isinstance(part, dict):
-        if part.keys() == set(LANGUAGES) and all(isinstance(words, str) for words in part.values()):
+        if part.keys() == _BOTH and all(isinstance(words, str) for words in part.values()):
             yield path, part
             return
         for key, each in part.items():
-            yield from _texts(each, (*path, key))
+            if isinstance(each, (dict, list)):
+                yield from _texts(each, (*path, key))
     elif isinstance(part, list):
         for number, each in enumerate(part):
             yield from _texts(each, (*path, number))
