@@ -18,7 +18,7 @@ from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
 _NAME, _CASE = "posted_case", "case:"
-_MOST_SHOWN = 6
+_MOST_SHOWN, _MOST_SENT = 6, 2
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +80,8 @@ async def _ask(journey: Journey) -> PostAnswer | Outcome:
 
 
 def _page(journey: Journey, told: PostAnswer, open_ones: list[PostCase]) -> Page:
-    blocks: list[Block] = [_sent(journey, case) for case in told.cases if case.post == "sent"][:2]
+    sent = [case for case in told.cases if case.post == "sent"][:_MOST_SENT]
+    blocks: list[Block] = [_sent(journey, case) for case in sent]
     if open_ones:
         tiles = tuple(_tile(journey, case) for case in open_ones)
         blocks.append(Tiles(title=text("express.which"), tiles=tiles, columns=1, wide=True))

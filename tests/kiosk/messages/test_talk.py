@@ -191,6 +191,11 @@ ANSWERS = {
         questions.CertificateAnswer("ready", "9901", "1234", "JVBERg"),
     ),
     "name_count": ({"name": "赵德福"}, questions.NameCountAnswer(0, 5)),
+    "park": (
+        {"id_number": "1", "service": "T05", "checks": ["medical_recent"]},
+        questions.ParkAnswer(date(2027, 1, 13)),
+    ),
+    "register": ({"id_number": "1"}, questions.RegisterAnswer(known=True, name="李小䶮", picture="V0VCUA")),
     "slots": (
         {
             "action": "take",
