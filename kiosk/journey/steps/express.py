@@ -98,9 +98,9 @@ def _sent(journey: Journey, case: PostCase) -> Facts:
 
 
 def _tile(journey: Journey, case: PostCase) -> Tile:
-    state = state_words(case.state)
-    lead = text("express.waiting", state=state, to=case.to) if case.post else text("express.by_hand", state=state)
-    return Tile(action=Action(id=f"{_CASE}{case.key}", label=_words(journey, case), icon="package"), lead=lead)
+    said = {"state": state_words(case.state), "number": _ending(case)}
+    lead = text("express.waiting", to=case.to, **said) if case.post else text("express.by_hand", **said)
+    return Tile(action=Action(id=f"{_CASE}{case.key}", label=_name(journey, case), icon="package"), lead=lead)
 
 
 def _name(journey: Journey, case: PostCase) -> Text:
@@ -109,4 +109,9 @@ def _name(journey: Journey, case: PostCase) -> Text:
 
 
 def _words(journey: Journey, case: PostCase) -> Text:
-    return text("express.words", name=_name(journey, case), number=unbroken(case.receipt_number)[-9:])
+    return text("express.words", name=_name(journey, case), number=_ending(case))
+
+
+def _ending(case: PostCase) -> str:
+    """Enough of a number to tell it from the person's others."""
+    return unbroken(case.receipt_number)[-9:]
