@@ -50,7 +50,8 @@ class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_f
     fps: int = 20
     """Pictures per second asked of a local device, and the pace at which a clip is played."""
     mirror: bool = True
-    """Show the person as in a mirror. Checks and stored pictures always use the unmirrored picture."""
+    """Show the person as in a mirror. Checks and stored pictures always use the unmirrored picture; papers are never
+    mirrored."""
     rotate_deg: Literal[0, 90, 180, 270] = 0
     """Clockwise turn that sets the picture upright."""
     open_timeout_ms: int = 3000

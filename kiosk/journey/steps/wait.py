@@ -51,7 +51,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Go on as soon as nothing of ``checks`` fails; "later" lays the service down."""
     # In a plan the others do not wait: eligibility leaves this part out, with what to do.
-    if journey.whole is not None or not await _only_waits(journey, spec):
+    waits = journey.whole is None and await _only_waits(journey, spec)
+    if isinstance(waits, Answer):
+        return Outcome.BACK
+    if not waits:
         return Outcome.SKIP
     answer = await journey.visit.show_while(_page(journey, spec), lambda: _until_there(journey, spec))
     if not isinstance(answer, Answer):
@@ -62,13 +65,16 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     return Outcome.LEAVE
 
 
-async def _only_waits(journey: Journey, spec: Spec) -> bool:
+async def _only_waits(journey: Journey, spec: Spec) -> bool | Answer:
     """Whether what is missing is nothing but what comes by itself. A city that does not answer is asked later."""
     number = journey.visit.card.number if journey.visit.card else ""
-    reply = await journey.ask("eligibility", EligibilityQuestion(journey.service.key, number))
-    if not isinstance(reply, Answered):
-        return False
-    failed = {*reply.payload.failed}
+    busy = Hero(icon="magnifying-glass", level="info", title=text("eligibility.checking"), busy=True)
+    page = journey.page("checking", text("eligibility.checking"), busy, actions=journey.bar(NOTHING), timeout_s=0)
+    question = EligibilityQuestion(journey.service.key, number)
+    reply = await journey.visit.show_while(page, lambda: journey.ask("eligibility", question))
+    if isinstance(reply, Answer):
+        return reply
+    failed = {*reply.payload.failed} if isinstance(reply, Answered) else set[str]()
     return bool(failed) and failed <= {*spec.checks}
 
 
