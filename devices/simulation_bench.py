@@ -13,15 +13,24 @@ from typing import Any
 
 from devices.simulation import SimServer
 
-ELSEWHERE = {"document_camera": "devices.camera.sim.document_camera"}
+ELSEWHERE = {
+    "document_camera": "devices.camera.sim.document_camera",
+    "vehicle_licence_printer": "devices.licence_printer.sim.emulator",
+    "plate_printer": "devices.licence_printer.sim.emulator",
+}
 """Emulators that lie in another folder than that of their kind."""
 
 
 def started(kind: str, folder: Path) -> tuple[SimServer, dict[str, Any]]:
     """One of them; its files lie in ``folder``."""
     emulator = importlib.import_module(ELSEWHERE.get(kind, f"devices.{kind}.sim.emulator"))
-    own = {"page_printer": ["--pages", str(folder / "pages")], "document_camera": []}
     link = ["--link", str(folder / kind)]
+    own = {
+        "page_printer": ["--pages", str(folder / "pages")],
+        "document_camera": [],
+        "vehicle_licence_printer": [*link, "--prefix", "XS"],
+        "plate_printer": [*link, "--prefix", "LP"],
+    }
     return emulator.started([*own.get(kind, link), "--control", str(folder / f"{kind}.control")])
 
 

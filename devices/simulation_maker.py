@@ -194,11 +194,12 @@ def started_maker(
 ) -> tuple[SimServer, dict[str, Any]]:
     """Such a machine at work, its control socket, and what its ready line says besides."""
     parser = line_parser(kind, about)
+    parser.add_argument("--prefix", default=prefix, help="letters before the numbers of its blanks")
     parser.add_argument("--stock", type=int, default=50, help="blanks at the start")
     parser.add_argument("--write-s", type=float, default=3.0, help="seconds for one document")
     options = parser.parse_args(argv)
 
     def make(line: FaultyLine) -> MakerSim:
-        return MakerSim(line, prefix, options.stock, options.write_s, needs_document=needs_document)
+        return MakerSim(line, options.prefix, options.stock, options.write_s, needs_document=needs_document)
 
     return started_on_line(kind, options, make)

@@ -196,14 +196,17 @@ async def _task_for_filed(conn: AsyncConnection, order_no: str, case_id: str, no
 
 
 async def decided(conn: AsyncConnection, case_id: str, *, is_accepted: bool, now: datetime) -> None:
-    """The department's word on a case: what was paid for it is owed from now on by the one or by the other."""
+    """The department's word on a case: what was paid for it is owed from now on by the one or by the other.
+
+    Until its visit has said so it is not known whether the money was for the case, or for what the machine makes of it.
+    """
     rows = await conn.execute(
-        "select order_no from payment_item where case_id = %s and state = 'paid' for update", [case_id]
+        "select order_no, filed from payment_item where case_id = %s and state = 'paid' for update", [case_id]
     )
-    for (order_no,) in await rows.fetchall():
-        if is_accepted:
+    for order_no, is_filed in await rows.fetchall():
+        if is_accepted and is_filed:
             await _item(conn, order_no, case_id, "produced", ("paid",))
-        else:
+        elif not is_accepted:
             await owe_back(conn, order_no, "not_accepted", now, case_id=case_id)
 
 

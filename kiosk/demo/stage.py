@@ -42,6 +42,8 @@ BENCH = {
     "document_camera": ("opencv", "source", "url"),
     "lock_board": ("lock_board", "port", "port"),
     "licence_printer": ("licence_printer", "port", "port"),
+    "vehicle_licence_printer": ("licence_printer", "port", "port"),
+    "plate_printer": ("licence_printer", "port", "port"),
     "endorsement_writer": ("endorsement_writer", "port", "port"),
     "fingerprint_reader": ("fingerprint_reader", "port", "port"),
     "travel_document_reader": ("mrz", "port", "port"),

@@ -91,6 +91,8 @@ def test_every_driver_of_the_house_declares_its_sign_and_its_tests() -> None:
         "card_dispenser": ("cardholder", ["self_test", "keep"]),
         "travel_document_reader": ("book-open", ["try_document", "eject"]),
         "licence_printer": ("identification-badge", ["self_test", "retract"]),
+        "vehicle_licence_printer": ("car-profile", ["self_test", "retract"]),
+        "plate_printer": ("car-simple", ["self_test", "retract"]),
         "endorsement_writer": ("notebook", ["self_test", "give_back"]),
         "fingerprint_reader": ("fingerprint", ["self_test", "try_finger"]),
     }

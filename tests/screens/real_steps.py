@@ -166,7 +166,7 @@ def making() -> dict[str, Page]:
         "pick": first_page(pick.step, visitor, licence),
         "photo_taken": photo._taken_page(licence, picture()),
         "photo_late": photo._late_page(licence, "glare"),
-        **produced("T02", produce.Spec(kind="produce", old="swallow"), ""),
+        **produced("T02", produce.Spec(kind="produce", what="licence_printer", old="swallow"), ""),
         **produced("E06", produce.Spec(kind="produce", what="endorsement_writer", pays="case"), "_permit"),
     }
 

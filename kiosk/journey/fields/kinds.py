@@ -18,12 +18,17 @@ FieldKind = Literal[
 
 
 class FieldOption(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to choose; with ``only_if`` it is offered to whom this is known to hold."""
+    """One thing to choose; with ``only_if`` it is offered to whom all of it is known to hold."""
 
     id: str
     label: Text
     detail: Text = NOTHING
-    only_if: Condition | None = None
+    only_if: tuple[Condition, ...] | Condition = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for it to be offered."""
+        return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
 
 
 class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,7 +46,7 @@ async def ask_together(
 
 def _offered(journey: Journey, field: FormField) -> FormField:
     """With the options that are there for this person."""
-    options = tuple(o for o in field.options if o.only_if is None or journey.is_known(o.only_if))
+    options = tuple(o for o in field.options if all(map(journey.is_known, o.conditions)))
     return structs.replace(field, options=options)
 
 

@@ -53,8 +53,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Of the options of its choices."""
         for at, field in enumerate(self.fields):
             for number, option in enumerate(field.options):
-                if option.only_if:
-                    yield ("fields", at, "options", number, "only_if"), option.only_if
+                for rule in option.conditions:
+                    yield ("fields", at, "options", number, "only_if"), rule
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""

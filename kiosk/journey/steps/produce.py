@@ -25,7 +25,8 @@ End = Literal["made", "retained", "unknown", "failed", "not_now"] | Refusal
 _ASKED_AGAIN = ("no_old", "wrong_document")
 _OTHERWISE = {"retained", "unknown", "unpaid", "kept"}
 """Ends with words of their own; of the others it is said what becomes of the money."""
-_WORDS = {"licence_printer": "produce", "endorsement_writer": "endorse"}
+_WORDS = {"endorsement_writer": "endorse"}
+"""Whose words are not those of a document that is made."""
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,9 +37,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nothing comes of it, or for the case, and the counter makes it without another. ``next``: what the slip says then.
     """
 
-    about: ClassVar[About] = About(mark="make", is_once=True, together="each", pages=0, taps=0)
+    about: ClassVar[About] = About(mark="slip", is_once=True, together="each", pages=0, taps=0)
 
-    what: Literal["licence_printer", "endorsement_writer"] = "licence_printer"
+    what: Literal["licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer"]
     old: Old = "none"
     old_if: tuple[Condition, ...] | Condition = ()
     fields: tuple[str, ...] = ()
@@ -161,6 +162,7 @@ async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
 def _fields(journey: Journey, spec: Spec) -> dict[str, str]:
     card = journey.visit.card
     known = {"name": card.shown_name, "number": card.number} if card else {}
+    known["case"] = journey.receipt_number
     all_of_it = journey.facts | {f"{ANSWERS}{name}": value for name, value in journey.answers.items()}
     wanted = {name: all_of_it[name] for name in spec.fields if name in all_of_it}
     return known | {name.removeprefix(ANSWERS): str(value) for name, value in wanted.items()}
@@ -192,7 +194,7 @@ def _busy(journey: Journey, spec: Spec, words: str) -> Page:
 
 def _said(spec: Spec, words: str) -> Text:
     """Words of the device that is meant."""
-    return text(f"{_WORDS[spec.what]}.{'no_old' if words == 'without' else words}")
+    return text(f"{_WORDS.get(spec.what, 'produce')}.{'no_old' if words == 'without' else words}")
 
 
 async def _wants_again(journey: Journey, spec: Spec, end: End) -> bool:

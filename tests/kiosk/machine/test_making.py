@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import psycopg
+import pytest
+import trio
+
+from kiosk import running
+from kiosk.citizen import Control
 from kiosk.clock import Clock
+from kiosk.commands.walking import Walking
 from kiosk.payments import PRODUCE
 from kiosk.production import HOLD
 from offline_cache.store import Store
 from tests.kiosk.machine.conftest import World
+from tests.waiting import comes_true
 
-WRITER, PRINTER = "endorsement_writer", "licence_printer"
+WRITER, PRINTER, PLATES = "endorsement_writer", "licence_printer", "plate_printer"
+AT_ONCE = {"delivery": "at_once"}
+
+
+STATES = "select item.state from payment_item item join payment using (order_no) order by made_at desc limit 1"
+
+
+def state_at_hub(world: World) -> str:
+    """Of the last thing that was paid for."""
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        row = conn.execute(STATES).fetchone()
+    return row[0] if row else ""
 
 
 def ends(world: World, kind: str) -> list[str | None]:
@@ -25,14 +44,27 @@ async def made(world: World, service: str, person: str, device: str, **more: obj
     before = len(world.slips())
     world.do(device, "attend")
     actions = {"rate": "skip", **more.pop("actions", {})}  # type: ignore[dict-item]
-    await world.walk(world.script(person, service, actions=actions, **more))
+    laid = Control(page="capture", socket=world.socket("document_camera"), do="lay")
+    control = (laid, *more.pop("control", ()))  # type: ignore[misc]
+    await world.walk(world.script(person, service, actions=actions, control=control, **more))
     new = world.slips()[before:]
     assert new, f"no slip; pages: {world.pages()}"
     return new[0]
 
 
+async def told_at_hub(world: World, *states: str) -> None:
+    """The machine tells how the payment ended, in its last visit or at its next start."""
+    if not world.of("payment"):
+        machine = world.machine(Walking(world.script("wang"), None, None))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(running.run, machine)
+            await comes_true(lambda: bool(world.of("payment")), "the open payment is ended")
+            nursery.cancel_scope.cancel()
+    await comes_true(lambda: state_at_hub(world) in states, lambda: f"it is {state_at_hub(world)}, not {states}")
+
+
 async def test_endorsement_is_granted_paid_and_written_on_the_permit_that_was_put_in(world: World) -> None:
-    slip = await made(world, "E06", "chen", WRITER)
+    slip = await made(world, "E06", "chen", WRITER, values={"hong_kong": "3m_1"})
     assert "签注已经写在通行证上" in slip
     assert "在本机缴纳" in slip
     assert "result" not in world.pages(), "the permit itself is the result"
@@ -43,7 +75,33 @@ async def test_endorsement_is_granted_paid_and_written_on_the_permit_that_was_pu
 async def test_endorsement_without_a_writer_is_granted_and_goes_to_the_counter(world: World) -> None:
     before = ends(world, PRODUCE)
     world.do(WRITER, "break_down", fault="cover_open")
-    slip = await made(world, "E06", "chen", WRITER)
+    slip = await made(world, "E06", "chen", WRITER, values={"hong_kong": "3m_1"})
     assert "出入境窗口写入" in slip
     assert "producing" not in world.pages()
     assert ends(world, PRODUCE) == before
+
+
+@pytest.mark.parametrize(
+    ("service", "person", "device", "old_ones"),
+    [("T01", "wang", PRINTER, 1), ("T02", "wang", PRINTER, 0), ("T15", "sun", PLATES, 0)],
+)
+async def test_licence_or_plate_is_paid_made_on_a_numbered_blank_and_taken(
+    world: World, service: str, person: str, device: str, old_ones: int
+) -> None:
+    slip = await made(world, service, person, device, values=AT_ONCE)
+    assert "在本机缴纳" in slip
+    assert "在本机" in slip.split("接下来")[1]
+    state = world.do(device, "state")
+    assert (state["taken"], state["swallowed"], state["left"]) == (1, old_ones, 49)
+    assert ends(world, PRODUCE)[-1] == "produced"
+    await told_at_hub(world, "produced")
+
+
+async def test_licence_that_cannot_be_made_is_collected_at_the_counter_and_the_money_goes_back(world: World) -> None:
+    """The printer breaks when it is paid and filed: the slip sends to the counter, where it is paid then."""
+    broken = Control(page="filing", socket=world.socket(PRINTER), do="break_down", arguments={"fault": "jammed"})
+    slip = await made(world, "T02", "wang", PRINTER, values=AT_ONCE, control=(broken,))
+    assert "not_produced" in world.pages()
+    assert "领证时缴纳" in slip
+    assert "本机做好" not in slip
+    await told_at_hub(world, "refund_due", "refunded")

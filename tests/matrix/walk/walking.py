@@ -74,6 +74,7 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
     """What a person does with the body: steps back before the white cloth and forward again, lays things down."""
     camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
     papers = world.socket("document_camera")
+    makers = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
     return (
         Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
         Control(page="photo", socket=camera, do="closer", arguments={"scale": _STEPPED_BACK}),
@@ -81,6 +82,7 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
         Control(page="photo_taken", socket=camera, do="closer"),
         Control(page="fingerprint", socket=reader, do="dab"),
         Control(page="capture", socket=papers, do="lay"),
+        *(Control(page="home", socket=world.socket(maker), do="attend") for maker in makers),
     )
 
 
