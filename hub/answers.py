@@ -18,6 +18,7 @@ from hub.department_answers import plain_documents, plain_facts, plain_violation
 from hub.gateway import DepartmentDown, Question
 from hub.payments.desk import payment
 from hub.phone_codes import code
+from hub.places import nearby
 from hub.slots.desk import slots
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
@@ -291,6 +292,7 @@ OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
     "payment": payment,
     "register": register,
     "code": code,
+    "nearby": nearby,
 }
 """What needs to know which machine asks: whose tries are counted, whose order it is."""
 

@@ -38,6 +38,7 @@ from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
 from hub.payment_commands import payments
 from hub.payments.http_acquirer import load_acquirer
+from hub.place_commands import places
 from hub.question_commands import limits, questions
 from hub.restore import Row, exit_code
 from hub.restore import restore as restore_files
@@ -107,6 +108,7 @@ main.add_command(code)
 main.add_command(machine)
 main.add_command(questions)
 main.add_command(limits)
+main.add_command(places)
 main.add_command(keys_command)
 main.add_command(catalogue)
 main.add_command(payments)

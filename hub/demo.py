@@ -18,7 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 from psycopg.types.json import Jsonb
 
-from hub import stages, work
+from hub import places, stages, work
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.department_commands import advanced, moved
@@ -53,6 +53,9 @@ async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -
     if made_up:
         people += population(hub.gateway.departments.values(), hub.clock.today(), size=made_up)
     async with hub.pool.connection() as conn, conn.transaction():
+        if (halls := path.parent / "places.toml").is_file() and not await places.halls(conn):
+            wanted = msgspec.convert(tomllib.loads(halls.read_text("utf-8")), places.Halls)
+            await places.set_halls(conn, wanted, hub.clock.now(), "demo")
         for department in hub.gateway.departments.values():
             rows = await conn.execute(
                 "insert into setting values (%s, 'true') on conflict do nothing returning name",

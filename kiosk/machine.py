@@ -13,13 +13,14 @@ import trio
 from devices.drivers import Configured
 from kiosk.case_watch import CaseWatch
 from kiosk.catalogue.loader import CatalogueError
-from kiosk.catalogue.model import Catalogue
+from kiosk.catalogue.model import Catalogue, Service
 from kiosk.changes import Changes
 from kiosk.chips import header_chips
 from kiosk.clock import Clock, local
 from kiosk.config import Config
 from kiosk.faults import Faults
 from kiosk.guide_calls import GuideCalls
+from kiosk.health import Offer, offer
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
@@ -31,7 +32,9 @@ from kiosk.hub_link.numbers import ReceiptNumbers
 from kiosk.hub_link.state import LinkState
 from kiosk.hub_link.ways import carriers_for
 from kiosk.messages.fleet import Heartbeat
+from kiosk.messages.places import NearbyQuestion
 from kiosk.messages.visits import VisitKey
+from kiosk.nearby import Nearby
 from kiosk.newest_catalogue import CatalogueInForce
 from kiosk.next_card import NextCard
 from kiosk.pages import Chip, Page, Presenter
@@ -126,6 +129,7 @@ class Machine:
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
         self.stock = Stock(self.store)
+        self.nearby = Nearby(self.clock, self._ask_around, lambda: self.link.online)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self.changes.refresh_page)
 
     def _build_vision(self, configured: Mapping[str, Configured]) -> None:
@@ -264,6 +268,10 @@ class Machine:
         self.publish("question", kind=kind, outcome=type(reply).__name__.lower(), seconds=seconds)
         return reply
 
+    async def _ask_around(self, question: NearbyQuestion) -> Answered | Unreachable | Refused:
+        """About nobody, so without the key of a visit; it only adds to pages, so nobody waits long for it."""
+        return await self.link.ask("nearby", question, decorates=True)
+
     async def pause_before_retry(self, device_lost: bool, device: str) -> None:
         """A breath before a device is asked again; one that is away is asked when it is back."""
         await trio.sleep(_SETTLE_S if device_lost else _SETTLE_S / 5)
@@ -348,7 +356,13 @@ class Machine:
             catalogue_version=self.catalogue.version,
             in_service=not self.out_of_service,
             devices=self.peripherals.statuses,
+            cannot=[service.key for service in self.catalogue.services.values() if not self.offers(service).available],
         )
+
+    def offers(self, service: Service) -> Offer:
+        """Whether anybody can begin this service here now, as far as the network is no question."""
+        trouble, knows_date = self.filing_trouble(), self.clock.knows_date
+        return offer(service, self.peripherals, online=True, knows_date=knows_date, filing_trouble=trouble)
 
 
 def nobodys_key() -> None:

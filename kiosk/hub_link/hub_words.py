@@ -72,6 +72,7 @@ def heartbeat(
     catalogue_version: str,
     in_service: bool,
     devices: Mapping[str, DeviceStatus],
+    cannot: list[str],
 ) -> Heartbeat:
     """How this machine is, for the city: numbers and states, nobody's data."""
     waiting = outbox.counts()
@@ -84,6 +85,7 @@ def heartbeat(
         software_version=metadata.version("tongban"),
         in_service=in_service,
         devices={name: status.device.value for name, status in devices.items()},
+        cannot=cannot,
         audit_head=AuditHead(*audit_log.head()),
         audit_base=audit_base,
     )

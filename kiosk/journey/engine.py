@@ -30,7 +30,7 @@ from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
-from kiosk.visit import Visit, VisitEnded, message
+from kiosk.visit import Visit, VisitEnded, joined, message
 from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
@@ -360,7 +360,8 @@ async def _perform(journey: Journey, spec: StepSpec) -> Outcome:
 async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
     """A step that can do without goes on and it is told; else the journey ends with the reason."""
     if spec.offline_in(journey.service) != "goes_on":
-        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), text("live.lead")))
+        lead = _with_nearest(journey, text("live.lead"))
+        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), lead))
         return Outcome.LEAVE
     journey.offline = True
     hero = Hero(icon="wifi-slash", level="warn", title=text("offline.title"), lead=text("offline.lead"))
@@ -371,10 +372,15 @@ async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
 
 async def _without_device(journey: Journey, name: str) -> Outcome:
     log.warning("step_needs_device", step=_kind(journey), service=journey.service.key, device=name)
-    await journey.visit.tell(
-        message("device_away", "plugs", "warn", text("device_away.title"), text("device_away.lead"))
-    )
+    lead = _with_nearest(journey, text("device_away.lead"))
+    await journey.visit.tell(message("device_away", "plugs", "warn", text("device_away.title"), lead))
     return Outcome.LEAVE
+
+
+def _with_nearest(journey: Journey, lead: Text) -> Text:
+    """The same, and where it can be done instead."""
+    where = journey.machine.nearby.words(journey.service)
+    return joined(lead, where) if where else lead
 
 
 def _safe_page(journey: Journey) -> Page:

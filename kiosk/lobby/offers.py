@@ -10,7 +10,7 @@ from kiosk.health import Offer, offer
 from kiosk.machine import Machine
 from kiosk.pages import Action, LineCard, Tile
 from kiosk.refusals import card_problem
-from kiosk.text import text
+from kiosk.text import NOTHING, text
 
 
 def tiles(machine: Machine, services: Iterable[Service], card: IdCard | None = None) -> tuple[Tile, ...]:
@@ -40,7 +40,9 @@ def given_to(machine: Machine, service: Service, card: IdCard | None) -> Offer:
             return Offer(reason=problem[0])
     online, knows_date = machine.link.online, machine.clock.knows_date
     trouble = machine.filing_trouble()
-    return offer(service, machine.peripherals, online=online, knows_date=knows_date, filing_trouble=trouble)
+    given = offer(service, machine.peripherals, online=online, knows_date=knows_date, filing_trouble=trouble)
+    where = machine.nearby.where(service) if given.reason else NOTHING
+    return Offer(reason=text("nearby.instead", reason=given.reason, where=where)) if where else given
 
 
 def line_card(machine: Machine, line: Line, shown: int = 0) -> LineCard:

@@ -89,6 +89,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     in_service: bool = True
     devices: Annotated[dict[Word, Word], Meta(max_length=64)] = {}
     done_commands: Annotated[list[Word], Meta(max_length=MOST_COMMANDS)] = []
+    cannot: Annotated[list[Word], Meta(max_length=2000)] | None = None
+    """The services that nobody can begin here now, by key; None from machines of before, which do not say."""
     audit_head: AuditHead | None = None
     audit_base: AuditHead | None = None
     """What the row holds up to which the hub last said to have the chain: only with it a longer one continues that."""

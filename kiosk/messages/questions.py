@@ -41,6 +41,7 @@ from kiosk.messages.hall import (
     SlotsQuestion,
 )
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
+from kiosk.messages.places import NearbyAnswer, NearbyQuestion
 from kiosk.messages.register import RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
@@ -340,6 +341,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "address": (AddressQuestion, AddressAnswer),
     "code": (CodeQuestion, CodeAnswer),
     "park": (ParkQuestion, ParkAnswer),
+    "nearby": (NearbyQuestion, NearbyAnswer),
 }
 _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "due": ("items", DueFact),

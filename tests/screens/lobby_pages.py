@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
+from hub import people
 from kiosk.catalogue.loader import load
 from kiosk.chips import header_chips
 from kiosk.lobby import (
@@ -18,7 +23,9 @@ from kiosk.lobby import (
     line_page,
     todo_page,
 )  # fmt: skip
+from kiosk.messages.places import Place
 from kiosk.messages.questions import DueFact
+from kiosk.nearby import Nearby
 from kiosk.pages import Page, Settings
 
 TODAY = date(2027, 1, 12)
@@ -33,10 +40,36 @@ def machine() -> Any:
         peripherals=SimpleNamespace(is_usable=lambda _name: True),
         link=SimpleNamespace(online=True),
         filing_trouble=lambda: "",
+        nearby=around(),
         out_of_service="",
         config=SimpleNamespace(machine=SimpleNamespace(hall="通办派出所 · 24 小时自助服务区")),
         chips=lambda: header_chips(is_online=True, help_phone=catalogue.help_phone),
     )
+
+
+def around(*, online: bool = True) -> Nearby:
+    """Three halls, as the demonstration has them."""
+    clock: Any = SimpleNamespace(now=lambda: datetime(2027, 1, 12, 2, 30, tzinfo=UTC))
+
+    async def ask(_question: Any) -> Any:
+        return None
+
+    found = Nearby(clock, ask, lambda: online)
+    halls = tomllib.loads((Path(people.__file__).parent / "places.toml").read_text("utf-8"))["place"]
+    found.known_at = clock.now()
+    for hall, metres in zip(halls, (0, 1260, 5800), strict=True):
+        shown = {name: hall[name] for name in ("name", "address", "hours", "phone", "counter")}
+        found.places.append(msgspec.convert(shown | {"distance_m": metres}, Place))
+    found.places[1] = msgspec.structs.replace(found.places[1], machine=("E01", "E04", "H01", "T01"))
+    found.places[0] = msgspec.structs.replace(found.places[0], counter=("traffic",))
+    return found
+
+
+def without_fingerprints() -> Any:
+    """A machine of which some services are grey, with where they can be done instead."""
+    here = machine()
+    here.peripherals = SimpleNamespace(is_usable=lambda name: name != "fingerprint_reader")
+    return here
 
 
 def due() -> Due:
@@ -58,6 +91,7 @@ def lobby_pages() -> dict[str, Page]:
         "lobby_asking": todo_page(here, visit, ASKING),
         "lobby_todo": todo_page(here, visit, due()),
         "lobby_ticked": todo_page(here, visit, due(), {"T01", "H13"}),
+        "lobby_greyed": line_page(without_fingerprints(), visit, "exit_entry"),
         "lobby_bundles": bundles_page(here),
         "lobby_bundle": bundle_page(here, visit, bundle, first_wanted(here, visit, bundle)),
         **lines,

@@ -11,6 +11,7 @@ from typing import Any
 from devices.camera.sim.document_camera import LINES, written
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
+from kiosk.journey import without_card
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps import (
     capture,
@@ -19,6 +20,7 @@ from kiosk.journey.steps import (
     form,
     guide_page,
     name_count,
+    nearby,
     not_needed,
     photo,
     pick,
@@ -47,7 +49,7 @@ from kiosk.messages.questions import (
 from kiosk.pages import Answer, Page, Settings
 from kiosk.text import same
 from tests.screens.gallery import picture
-from tests.screens.lobby_pages import TODAY, machine
+from tests.screens.lobby_pages import TODAY, around, machine
 
 OPEN = {
     "plate": "通A12345", "at": "2026-12-30 08:15", "place": "幸福市和平区团结路与建设大街交叉口",
@@ -247,6 +249,18 @@ def asking() -> dict[str, Page]:
     }
 
 
+def reached() -> dict[str, Page]:
+    """Halls nearby, with and without a network; the card that is lost, and the number that stands for it."""
+    here, offline = Visitor("nearby"), Visitor("nearby")
+    offline.machine.link.online, offline.machine.nearby = False, around(online=False)
+    lost: Any = Visitor("no_card")
+    return {
+        "nearby": first_page(nearby.step, here, journey_of(here, "C13")),
+        "nearby_offline": first_page(nearby.step, offline, journey_of(offline, "C13")),
+        "no_card": first_page(lambda journey, _spec: without_card.identify(journey), lost, journey_of(lost, "H03")),
+    }
+
+
 def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str) -> Page:
     visitor = Visitor(page)
     journey = journey_of(visitor, key, kind)
@@ -288,5 +302,6 @@ def real_steps() -> dict[str, Page]:
         **papers_laid_down(),
         **asking(),
         **coming_back(),
+        **reached(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }
