@@ -51,6 +51,7 @@ wipe: setup ## ten visits of one machine, each with another end; what of any of 
 
 walk: setup ## a scripted citizen completes every service and bundle through its pages; a table and the slips in build/walk
 	$(BIN)/python -m tests.matrix.walk
+	SDL_VIDEODRIVER=offscreen KIVY_NO_ARGS=1 KIVY_NO_CONSOLELOG=1 $(BIN)/python -m tests.matrix.walk --touch
 
 attacks: setup ## what strangers try at each door, on loopback; a table: tried, as it should be, the worst in time and memory
 	SDL_VIDEODRIVER=offscreen KIVY_NO_ARGS=1 KIVY_NO_CONSOLELOG=1 \

@@ -1,4 +1,4 @@
-"""Writes the generated files of docs/: ``configuration.md``, ``kiosk.toml``, ``journeys.md`` and ``facts.md``.
+"""Writes the generated pages: ``configuration.md``, ``kiosk.toml``, ``journeys.md``, ``facts.md``, and README's list.
 
 ``--check`` writes nothing and ends with 1 when a page is not what would be written.
 """
@@ -60,6 +60,9 @@ JOURNEYS_HEAD = """# Journeys
 What each service asks, step by step, as the engine holds every step kind to it. On every step: a visible countdown, at
 20 s the page 还在吗？, then the wipe; back to the step before; exit from everywhere, with a question first where
 something unfinished would be lost. `kiosk journeys --table` prints the same.
+
+Pages and taps are the most that one asks from the card tap to the paper in the hand; typing and pages that go on by
+themselves count for none. For those that people come for most `kiosk/planning/budgets.toml` says how many there may be.
 """
 
 
@@ -152,15 +155,39 @@ def journeys() -> str:
     """The page ``journeys.md``."""
     from kiosk.catalogue import loader
     from kiosk.journey.table import HEAD, row
+    from kiosk.planning.toil import toil
 
-    parts = [JOURNEYS_HEAD]
-    for service in loader.load(None).services.values():
+    catalogue = loader.load(None)
+    parts = [JOURNEYS_HEAD, "\n| | | pages | taps |\n| --- | --- | --- | --- |\n"]
+    for each in toil(catalogue):
+        asked = each.effort
+        parts.append(f"| {each.key} | {each.name.zh} · {each.name.en} | {asked.pages} | {asked.taps} |\n")
+    for service in catalogue.services.values():
         parts.append(
             f"\n## {service.key} {service.name.zh} · {service.name.en}\n\nOffline class: `{service.offline}`.\n\n"
         )
         rows = [HEAD, ("---",) * len(HEAD), *(row(service, spec) for spec in service.steps)]
         parts += [f"| {' | '.join(map(_cell, cells))} |\n" for cells in rows]
     return "".join(parts)
+
+
+SERVICES_BEGIN, SERVICES_END = "<!-- services: made by `make docs` -->\n", "<!-- end of services -->"
+
+
+def readme() -> str:
+    """``README.md`` with its list of what the machine does, line by line, from the catalogue."""
+    from kiosk.catalogue import loader
+
+    catalogue = loader.load(None)
+    before, _, rest = (ROOT / "README.md").read_text("utf-8").partition(SERVICES_BEGIN)
+    count = f"{len(catalogue.services)} services and {len(catalogue.bundles)} bundles"
+    rows = [f"{count}:\n\n| line | services |\n| --- | --- |\n"]
+    for key, line in catalogue.lines.items():
+        names = "、".join(f"{each.key} {each.name.zh}" for each in catalogue.of_line(key))
+        rows.append(f"| {line.name.zh} {line.name.en} | {names} |\n")
+    bundles = "、".join(f"{each.key} {each.name.zh}" for each in catalogue.bundles.values())
+    rows.append(f"| 一件事 bundles | {bundles} |\n")
+    return before + SERVICES_BEGIN + "".join(rows) + SERVICES_END + rest.partition(SERVICES_END)[2]
 
 
 FACTS_HEAD = """# Facts
@@ -263,7 +290,13 @@ def _toml_value(value: object) -> str:
     return "2027-01-12" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-PAGES = {"configuration.md": configuration, "kiosk.toml": sample, "journeys.md": journeys, "facts.md": facts}
+PAGES = {
+    "configuration.md": configuration,
+    "kiosk.toml": sample,
+    "journeys.md": journeys,
+    "facts.md": facts,
+    "../README.md": readme,
+}
 
 
 def stale() -> list[str]:

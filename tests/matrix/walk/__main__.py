@@ -2,6 +2,7 @@
 
 Everything is real but the person: hub, network, devices on their wires. Who is tried for a service stands
 in ``values.toml``; the first whose case is kept is the one of the table, else the last with the page at which it ended.
+With ``--touch`` a sample of fifteen is walked by real touches on the offscreen window.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +21,32 @@ from rich.table import Table
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Catalogue
+from kiosk.citizen import Script
+from kiosk.commands.walking import Walking
 from kiosk.demo.stage import staged
 from tests.kiosk.machine.conftest import World
-from tests.matrix.walk.walking import Row, walk
+from tests.matrix.walk.touching import Touching
+from tests.matrix.walk.walking import Row, by_script, walk
 
+TOUCH = "--touch"
+SAMPLE = ["C01", "C05", "H01", "H03", "H05", "H08", "H13", "T01", "T02", "T07", "T09", "T11", "E07", "E13", "B03"]
 PEOPLE = ("wang", "zhao", "li", "chen")
 VALUES = tomllib.loads(Path(__file__).with_name("values.toml").read_text(encoding="utf-8"))
 
 
 def main(wanted: list[str]) -> int:
     """Walk ``wanted``, or everything there is; the exit code is 1 when something crashed or hung."""
-    catalogue = load()
-    keys = wanted or [*catalogue.services, *catalogue.bundles]
+    catalogue, touch = load(), TOUCH in wanted
+    named = [key for key in wanted if key != TOUCH]
+    keys = named or (SAMPLE if touch else [*catalogue.services, *catalogue.bundles])
+    by = Touching if touch else by_script
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
     rows: list[Row] = []
     console = Console(width=160)
     with staged(folder, lambda what: None) as stage:
         world = World(stage)
         for key in keys:
-            rows.append(_walked(world, key, _own(catalogue, key)))
+            rows.append(_walked(world, key, _own(catalogue, key), by))
             console.print(*rows[-1], sep="  ", highlight=False)
         shutil.copytree(stage.slips, "build/walk", dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -53,11 +62,11 @@ def _own(catalogue: Catalogue, key: str) -> dict[str, Any]:
     return asked | VALUES.get(key, {})
 
 
-def _walked(world: World, key: str, own: dict[str, Any]) -> Row:
+def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], Walking]) -> Row:
     row = Row(key, "", 0, 0, 0.0, "nobody came")
     for person in own.pop("people", PEOPLE):
         world.reset()
-        row = trio.run(walk, world, key, person, VALUES["all"] | own)
+        row = trio.run(walk, world, key, person, VALUES["all"] | own, by)
         if row.slip and "not_yet" not in row.result:
             break
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from kiosk.pages import Answer, Choices, DueList, Page
 from tests.kiosk.machine.conftest import World
 
 HANG_S = 180.0
+MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
+"""Devices at which a person puts a document in and takes one out."""
 _STEPPED_BACK = 0.25
 """Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 ACTIONS = {
@@ -24,12 +27,17 @@ ACTIONS = {
     "not_yet": "print,",
 }
 """What is touched where nothing is obvious; what can be printed is printed, then the obvious follows."""
+_AFTER = ("rate", "rated", "printed")
+"""Pages that may be left alone once the paper is in the hand."""
 _AGAIN = 5
 """A page that is answered so often without getting on is left."""
 
 
 class Row(NamedTuple):
-    """What one walk came to. ``taps`` without typing; ``seconds`` machine time: nobody needs time to think."""
+    """What one walk came to. ``pages`` and ``taps`` of the journey, without the way to it, typing and rating.
+
+    ``seconds`` is machine time: nobody needs time to think.
+    """
 
     key: str
     person: str
@@ -46,20 +54,21 @@ class Persistent(Citizen):
     def __init__(self, script: Script) -> None:
         super().__init__(script)
         self.kinds: list[str] = []
-        self.taps = 0
+        self.pages = self.taps = 0
         self._ticked: set[str] = set()
 
     def decide(self, page: Page) -> Answer | None:
         """As any scripted citizen, who wants all of a bundle; a page that comes back for ever is left."""
         if tick := self._next_tick(page):
             self._ticked.add(tick)
-            self.taps += 1
             return Answer(action=tick)
         answer = super().decide(page)
         if answer is None:
             return None
         self.kinds.append(page.kind)
-        self.taps += 1 + sum(isinstance(block, Choices) for block in page.blocks)
+        if page.service and page.kind not in _AFTER:
+            self.pages += 1
+            self.taps += 1 + sum(isinstance(b, Choices) and not b.selected for b in page.blocks)
         stuck = len(self.kinds) > _AGAIN and set(self.kinds[-_AGAIN:]) == {page.kind}
         return Answer(action="exit") if stuck and page.kind != "confirm_exit" else answer
 
@@ -70,11 +79,15 @@ class Persistent(Citizen):
         return next((tick for tick in open_ones if tick not in self._ticked), "")
 
 
+def by_script(script: Script) -> Walking:
+    """No window: the script's answer is the answer."""
+    return Walking(script, None, None)
+
+
 def at_the_machine(world: World) -> tuple[Control, ...]:
     """What a person does with the body: steps back before the white cloth and forward again, lays things down."""
     camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
     papers = world.socket("document_camera")
-    makers = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
     return (
         Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
         Control(page="photo", socket=camera, do="closer", arguments={"scale": _STEPPED_BACK}),
@@ -82,14 +95,16 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
         Control(page="photo_taken", socket=camera, do="closer"),
         Control(page="fingerprint", socket=reader, do="dab"),
         Control(page="capture", socket=papers, do="lay"),
-        *(Control(page="home", socket=world.socket(maker), do="attend") for maker in makers),
+        *(Control(page="home", socket=world.socket(made), do="attend") for made in MAKERS),
     )
 
 
-async def walk(world: World, key: str, person: str, values: dict[str, Any]) -> Row:
-    """One visit of ``person`` for ``key``, from the home page to the wipe."""
+async def walk(
+    world: World, key: str, person: str, values: dict[str, Any], by: Callable[[Script], Walking] = by_script
+) -> Row:
+    """One visit of ``person`` for ``key``, from the home page to the wipe; ``by``: who answers the pages."""
     script = world.script(person, key, values=values, actions=ACTIONS, control=at_the_machine(world))
-    walking = Walking(script, None, None)
+    walking = by(script)
     citizen = Persistent(script)
     walking.citizen = citizen
     before = set(world.stage.slips.glob("*.png"))
@@ -100,8 +115,7 @@ async def walk(world: World, key: str, person: str, values: dict[str, Any]) -> R
     new = sorted(set(world.stage.slips.glob("*.png")) - before)
     seconds = sum(each.seconds for each in walking.times if each.kind not in ("home", "todo", "line"))
     result = "hangs" if scope.cancelled_caught else _result(world, citizen)
-    pages = sum(kind != "home" for kind in citizen.kinds)
-    return Row(key, person, pages, citizen.taps, round(seconds, 1), result, _name(new))
+    return Row(key, person, citizen.pages, citizen.taps, round(seconds, 1), result, _name(new))
 
 
 def _name(slips: list[Path]) -> str:
