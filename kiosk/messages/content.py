@@ -59,10 +59,11 @@ class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.name or self.english_name
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the person was verified: by face (``engine``, ``distance``) or by a guide (``guide_ref``).
 
-    ``without_card``: no card was read; the number was typed, the rest is the register's.
+    ``without_card``: no card was read; the number was typed, the rest is the register's. What is not so is left out:
+    a usual case, copied onto its slip, has to fit into one code.
     """
 
     method: Literal["face", "guide"]
