@@ -12,8 +12,9 @@ import re
 import sys
 import tokenize
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,9 +85,19 @@ class Finding:
         return f"{self.path}:{self.line}: {self.rule}: {self.what}"
 
 
+@lru_cache(maxsize=2)
+def _all_nodes(module: ast.Module) -> list[ast.AST]:
+    return list(ast.walk(module))
+
+
+def walked(tree: ast.AST) -> Iterable[ast.AST]:
+    """``ast.walk``, whose answer for a whole module is kept: every rule asks for it."""
+    return _all_nodes(tree) if isinstance(tree, ast.Module) else ast.walk(tree)
+
+
 def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
     """Every call with the dotted name of what is called ("" when it is not a plain name)."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Call):
             yield node, dotted(node.func)
 
@@ -103,14 +114,14 @@ def dotted(node: ast.AST) -> str:
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function and method."""
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in walked(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def imported_from(tree: ast.AST, module: str) -> set[str]:
     """The local names of what ``from module import ...`` brings."""
     return {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.ImportFrom) and node.module == module
         for alias in node.names
     }
@@ -146,8 +157,8 @@ def han_literal(module: Module) -> Found:
     """Words that a person reads live in kiosk/locale and the catalogue; docstrings and comments are free."""
     if module.area not in PACKAGES or is_emulator(module):
         return
-    docstrings = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(module.tree):
+    docstrings = {id(node.value) for node in walked(module.tree) if isinstance(node, ast.Expr)}
+    for node in walked(module.tree):
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if is_text and id(node) not in docstrings and HAN.search(node.value):
             yield node.lineno, f"{''.join(HAN.findall(node.value))[:20]!r} belongs into kiosk/locale"
@@ -190,7 +201,7 @@ def broad_except(module: Module) -> Found:
     """Everything is caught only at a thread's or step's boundary (named in the exceptions), and there it is logged."""
     if module.is_test:
         return
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         if isinstance(node, ast.ExceptHandler) and _is_broad(node.type) and not _raises_again(node):
             yield node.lineno, "a broad except away from the boundaries"
     for call, name in calls(module.tree):
@@ -202,7 +213,7 @@ def unlogged_except(module: Module) -> Found:
     """A boundary that catches everything says so in the log."""
     if module.is_test:
         return
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         if not isinstance(node, ast.ExceptHandler) or not _is_broad(node.type) or isinstance(node.body[-1], ast.Raise):
             continue
         if not any(_is_log_call(name) or _is_log_helper(name) for _, name in calls(node)):
@@ -266,7 +277,7 @@ def asserting(tree: ast.AST) -> frozenset[str]:
 
 
 def _asserts(node: ast.AST, checking: frozenset[str]) -> bool:
-    return any(isinstance(inner, ast.Assert) or _raises_assertion(inner) for inner in ast.walk(node)) or any(
+    return any(isinstance(inner, ast.Assert) or _raises_assertion(inner) for inner in walked(node)) or any(
         name.rpartition(".")[2] in checking
         or "assert" in name
         or name.startswith(("pytest.raises", "pytest.warns", "pytest.fail"))
@@ -282,7 +293,7 @@ def hub_import(module: Module) -> Found:
     """The hub shares the catalogue, the messages, the clock and the texts with the machine, nothing else."""
     if module.area != "hub":
         return
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
