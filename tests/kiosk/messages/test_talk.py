@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import content, envelope, hall, questions, receipts, requests
+from kiosk.messages import content, envelope, hall, parked, questions, receipts, register, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -214,6 +214,14 @@ ANSWERS = {
     "code": (
         {"action": "check", "phone": "13900000001", "id_number": "1", "code": "123456"},
         hall.CodeAnswer("wrong", left=4),
+    ),
+    "register": (
+        {"id_number": "1"},
+        register.RegisterAnswer(known=True, name="赵德福", birth="19580317", picture="UklGRg"),
+    ),
+    "park": (
+        {"id_number": "1", "service": "T01", "checks": ["health"]},
+        parked.ParkAnswer(date(2027, 2, 1)),
     ),
     "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
