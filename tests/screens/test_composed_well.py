@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from msgspec import structs
 
@@ -75,3 +77,5 @@ def test_a_long_list_is_cut_with_few_layouts_of_it(monkeypatch: pytest.MonkeyPat
     cut = stack.sheets(look, (violation(80),), WIDTH, 900, 120)
     assert sum(len(block.rows) for (block,) in cut) == 80
     assert len(tried) < 12 * 3 * len(cut), "three distances, and few tries for each sheet"
+    look.metrics = replace(look.metrics, airy=min(stack._SHRINKAGE))
+    assert max(stack.natural(look, sheet, WIDTH) for sheet in cut) <= 900 - 120
