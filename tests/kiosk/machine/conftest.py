@@ -24,8 +24,11 @@ from kiosk.demo.stage import Stage, bench_kinds, staged
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
+from kiosk.vision.client import new_challenge
 from tests.waiting import HANG_S
 
+PACE = 4.0
+"""So many times the time for turning the head: a busy computer sees few pictures a second, and the story is another."""
 PATIENCE_S = 120.0
 """How long a citizen of a story waits for the department: what is told is what comes, not how fast it comes."""
 
@@ -137,6 +140,7 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr("kiosk.journey.steps.file.FOLLOW_S", PATIENCE_S)
+    monkeypatch.setattr("kiosk.journey.face.new_challenge", lambda pace: new_challenge(PACE * pace))
     for slip in stage.slips.glob("*"):
         slip.unlink()
     found = World(stage)
