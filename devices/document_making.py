@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
+
+from msgspec import Meta
 
 from devices.contract import Completed, Deadline, TryAgain
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState, SupplyState
@@ -17,6 +19,9 @@ from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 SETTLE_S = 2.0
 LOOK_S = 0.2
 FEW_BLANKS = 10
+Name = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_.-]*$(?!\n)")]
+"""A code or the number of a blank, as a machine may say it: it goes into logs, status lines and the count of blanks."""
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class MakeEnd(StrEnum):
@@ -52,21 +57,21 @@ class Made:
 
     end: MakeEnd
     key: str
-    serial: str = ""
-    reason: str = ""
+    serial: Name = ""
+    reason: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MakerState:
     """What the machine says of itself; ``fault`` is a stable code, ``left`` counts blanks, the next one included."""
 
-    next_serial: str
-    left: int
+    next_serial: Name
+    left: Count
     place: Place = Place.NOWHERE
-    fault: str = ""
-    swallowed: int = 0
+    fault: Name = ""
+    swallowed: Count = 0
     """Old documents in the collecting box."""
-    retracted: int = 0
+    retracted: Count = 0
     """New documents that nobody took."""
 
 

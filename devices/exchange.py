@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from devices.contract import Deadline, TryAgain
-from devices.transport import Transport
+from devices.transport import MANY_PIECES, Transport
 
 Frame = TypeVar("Frame")
 
@@ -64,12 +64,20 @@ class Exchange(Generic[Frame]):
         raise TryAgain("garbled" if anything else "silent", "no sound answer in time")
 
     def settle(self) -> None:
-        """Take in what has come unasked; after a question that was not answered, let its late answer pass."""
-        owed = time.monotonic() < self._owed_until
+        """Take in what has come unasked; after a question that was not answered, let its late answer pass.
+
+        TryAgain ``garbled`` when the line does not fall silent.
+        """
+        now = time.monotonic()
+        owed, ends = now < self._owed_until, max(now, self._owed_until) + self._late_s
         while time.monotonic() < self._owed_until and not self._keep(self._transport.read_some(self._quiet_s)):
             pass
+        pieces = 0
         while self._keep(self._transport.read_some(self._quiet_s if owed else 0.0)):
-            pass
+            pieces += 1
+            # Not by the clock alone: this process may have stood still meanwhile.
+            if pieces > MANY_PIECES and time.monotonic() > ends:
+                raise TryAgain("garbled", "it talks without end")
         self._owed_until = 0.0
         while (frame := self._take(self._heard)) is not None:
             self._unasked(frame)

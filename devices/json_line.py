@@ -7,6 +7,7 @@ A line with another number is the late answer to an earlier question and is drop
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,12 @@ from devices.transport import Transport
 
 LONGEST_LINE = 1 << 20
 SEND_BYTES = 2048
+_CODE = re.compile(r"[A-Za-z0-9_.-]{0,64}", re.ASCII)
+
+
+def code(said: object) -> str:
+    """A stable code as a bridge says it, "" for none. It goes into logs and status lines, so words are not one."""
+    return said if isinstance(said, str) and _CODE.fullmatch(said) else "unnamed" if said else ""
 
 
 class BridgeRefusal(Exception):
@@ -84,5 +91,4 @@ class JsonLine:
 def _judged(answer: dict[str, Any]) -> dict[str, Any]:
     if answer.pop("ok", None) is True:
         return answer
-    error = answer.get("error")
-    raise BridgeRefusal(error if isinstance(error, str) and error else "refused")
+    raise BridgeRefusal(code(answer.get("error")) or "refused")

@@ -11,6 +11,8 @@ import errno
 import select
 import socket
 import termios
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -21,12 +23,26 @@ from devices.contract import Permanent, TryAgain
 FAULTS = (serial.SerialException, OSError, termios.error)
 """What pyserial and the kernel raise: ``in_waiting`` raises a bare OSError, ``close`` a termios.error."""
 
+PASSES_S = 1.0
+"""Longer than any buffer of a line takes to be emptied."""
+MANY_PIECES = 20
 _OPEN_ERRORS = {
     errno.EWOULDBLOCK: "port_busy",
     errno.EBUSY: "port_busy",
     errno.EACCES: "port_denied",
     errno.EPERM: "port_denied",
 }
+
+
+def let_pass(read_some: Callable[[float], bytes], keep: Callable[[bytes], None] = lambda _: None) -> None:
+    """Take in what has come so far. TryAgain ``garbled`` from a device that talks without end: nobody waits for it."""
+    ends, pieces = time.monotonic() + PASSES_S, 0
+    while data := read_some(0.0):
+        keep(data)
+        pieces += 1
+        # Not by the clock alone: this process may have stood still meanwhile.
+        if pieces > MANY_PIECES and time.monotonic() > ends:
+            raise TryAgain("garbled", "it talks without end")
 
 
 class Transport(Protocol):
@@ -175,8 +191,7 @@ class TcpTransport:
 
     def reset_input(self) -> None:
         """See ``Transport``."""
-        while self.read_some(0.0):
-            pass
+        let_pass(self.read_some)
 
     def close(self) -> None:
         """See ``Transport``."""

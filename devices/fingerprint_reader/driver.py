@@ -16,7 +16,7 @@ import msgspec
 
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
 from devices.declaration import Declaration, DeviceTest
-from devices.json_line import BridgeRefusal, JsonLine
+from devices.json_line import BridgeRefusal, JsonLine, code
 from devices.transport import SerialTransport
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 
@@ -168,7 +168,7 @@ class JsonScanner:
     def fault(self, deadline: Deadline) -> str:
         """See ``Scanner``."""
         try:
-            return str(self._line.ask("state", deadline).get("fault") or "")
+            return code(self._line.ask("state", deadline).get("fault"))
         except BridgeRefusal as refusal:
             return refusal.error
 

@@ -176,6 +176,8 @@ class LockBoard:
         """Open locks as two answers in a row agree on for ``lock``; a late answer cannot be both."""
         first = self._look(deadline)
         while (lock in (second := self._look(deadline))) != (lock in first):
+            if deadline.over:
+                raise TryAgain("garbled", "its answers contradict each other")
             first = second
         return second
 

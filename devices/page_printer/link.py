@@ -125,9 +125,10 @@ class _Exchange:
 
     def _some(self, peer: socket.socket) -> bytes:
         while True:
+            left_s = self._left_s()
             with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
                 return peer.recv(SEND_BYTES)
-            select.select([peer], [], [], self._left_s())
+            select.select([peer], [], [], left_s)
 
 
 def _refusal(status: int) -> str:

@@ -16,6 +16,7 @@ from devices.receipt_printer.codec import AUTO_STATUS_ON, status_request
 from devices.receipt_printer.flow import Line
 from devices.receipt_printer.hearing import Ear
 from devices.receipt_printer.status import Sense, from_auto_status, with_dle_reply
+from devices.transport import let_pass
 
 Mode = Literal["dle", "asb", "none"]
 Heard = Literal["answered", "news", "late"]
@@ -59,8 +60,7 @@ class Talk:
 
     def start(self) -> None:
         """A fresh connection: nothing said before counts."""
-        while self._line.read_some(0.0):
-            pass
+        let_pass(self._line.read_some)
         self._ear.forget()
         self._silent.clear()
         self.sense = Sense()

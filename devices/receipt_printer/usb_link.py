@@ -11,6 +11,7 @@ import usb.core
 import usb.util
 
 from devices.contract import Permanent, TryAgain
+from devices.transport import let_pass
 
 PRINTER_CLASS, IPP_PROTOCOL = 7, 4
 _FAULTS = (OSError, NotImplementedError)
@@ -56,8 +57,7 @@ class UsbLink:
 
     def reset_input(self) -> None:
         """See ``Transport``."""
-        while self.read_some(0.0):
-            pass
+        let_pass(self.read_some)
 
     def may_send(self, flow: str) -> bool:
         """See ``Link``; USB has its own flow control."""

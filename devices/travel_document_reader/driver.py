@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from devices.contract import Completed, Deadline, DriverSettings, Permanent
 from devices.declaration import Declaration, DeviceTest
-from devices.transport import SerialTransport
+from devices.transport import SerialTransport, let_pass
 from devices.travel_document_reader import codec, mrz
 from devices.travel_document_reader.codec import Framing
 from devices.travel_document_reader.status import FEEDER_WORDS, reader_status
@@ -160,8 +160,10 @@ class TravelDocumentReader:
         self._line.write(codec.est_frame({"Feeder": command}))
 
     def _forget(self) -> None:
-        while data := self._line.read_some(0.0):
-            self._heard += data
-            while (pushed := codec.take(self._settings.framing, self._heard)) is not None:
-                self._take_in(pushed.get("Feeder") if isinstance(pushed, dict) else None)
+        let_pass(self._line.read_some, self._pass_over)
         self._heard.clear()
+
+    def _pass_over(self, data: bytes) -> None:
+        self._heard += data
+        while (pushed := codec.take(self._settings.framing, self._heard)) is not None:
+            self._take_in(pushed.get("Feeder") if isinstance(pushed, dict) else None)
