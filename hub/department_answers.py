@@ -55,15 +55,19 @@ def plain_violations(told: Any) -> ViolationsAnswer:
 
 
 def plain_stage(told: StageEvent) -> StageEvent:
-    """A stage as it is shown. Raises ValueError for a time without a zone, which nobody could order."""
-    if told.at.tzinfo is None:
-        raise ValueError("a stage has a time with its zone")
-    reasons = [one_line(str(reason), _REASON_CHARACTERS) for reason in told.reasons[:MOST_ITEMS]]
-    state, officer = one_line(told.state, _REASON_CHARACTERS), one_line(told.officer, _REASON_CHARACTERS)
-    return msgspec.structs.replace(told, state=state, officer=officer, reasons=reasons)
+    """A stage as it is shown; what it says is judged where it is written down, each alone."""
+    words = {name: one_line(str(getattr(told, name)), _REASON_CHARACTERS) for name in _WORDS}
+    return msgspec.structs.replace(told, reasons=_reasons(told.reasons), **words)
+
+
+_WORDS = ("case_key", "state", "officer", "promised_by")
 
 
 def plain_decision(told: Decision) -> Decision:
     """A decision as it is shown: a reason that nobody knows stays, as one line."""
-    reasons = [one_line(str(reason), _REASON_CHARACTERS) for reason in told.reasons[:MOST_ITEMS]]
-    return msgspec.structs.replace(told, reasons=reasons)
+    promised_by = one_line(str(told.promised_by), _REASON_CHARACTERS)
+    return msgspec.structs.replace(told, reasons=_reasons(told.reasons), promised_by=promised_by)
+
+
+def _reasons(told: list[str]) -> list[str]:
+    return [one_line(str(reason), _REASON_CHARACTERS) for reason in told[:MOST_ITEMS]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -23,8 +24,13 @@ _MOST = 500
 ODD = "department_event_odd"
 """The kind of event for a stage that cannot be true: it is kept, and the case stays where it is."""
 _CLOSED = ("not_accepted", "refused", "withdrawn", "collected")
+_NOT_A_STAGE = ("", "stored", "delivered")
+"""States that a case has before any department knows it."""
+_LAST_SEQ = 2**53 - 1
+_YEARS = range(2000, 2200)
 _KNOWN_AT = (
-    "select state, kiosk_id from case_file left join envelope using (key) where key = %s for update of case_file"
+    "select state, kiosk_id, service from case_file left join envelope using (key) where key = %s "
+    "for update of case_file"
 )
 
 
@@ -62,7 +68,7 @@ async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[Stage
     await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [_setting(key)])
     after = await _known_to(conn, key)
     for each in told:
-        if each.seq <= after:
+        if not after < each.seq <= _LAST_SEQ:
             continue
         try:
             await _write(hub, conn, key, each)
@@ -76,21 +82,34 @@ async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[Stage
 
 
 async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
-    rows = await conn.execute(_KNOWN_AT, [told.case_key])
-    row = await rows.fetchone()
-    state, kiosk_id = row or ("", None)
-    if state == "delivered":
+    state, kiosk_id, service = "", None, ""
+    case_key = told.case_key if _is_uuid(told.case_key) else None
+    if case_key:
+        rows = await conn.execute(_KNOWN_AT, [case_key])
+        state, kiosk_id, service = await rows.fetchone() or ("", None, "")
+    why = _impossible(hub, key, told, service)
+    if state == "delivered" and not why:
         raise _NotYet
-    said = {"actor": key, "key": told.case_key, "kiosk_id": kiosk_id}
-    if why := await _odd(conn, told, state):
-        _log.warning(ODD, department=key, key=told.case_key, why=why)
+    said = {"actor": key, "key": case_key, "kiosk_id": kiosk_id}
+    if why := why or await _odd(conn, told, state):
+        _log.warning(ODD, department=key, key=case_key, why=why)
         await events.record(conn, hub.clock.now(), kind=ODD, why=why, **said, **_data(told))
         return
     await conn.execute(
         "update case_file set state = %s, promised_on = coalesce(%s, promised_on), promised_by = %s where key = %s",
-        [told.state, told.promised_on, told.promised_by, told.case_key],
+        [told.state, told.promised_on, told.promised_by, case_key],
     )
     await events.record(conn, hub.clock.now(), kind=events.CASE_STATE, **said, **_data(told))
+
+
+def _impossible(hub: Hub, key: str, told: StageEvent, service: str) -> str:
+    """Why no department can say this of any case, or this one of this case; "" when it can."""
+    if told.state in _NOT_A_STAGE:
+        return "no_stage"
+    if told.at.tzinfo is None or told.at.year not in _YEARS:
+        return "no_time"
+    known = hub.catalogue.services.get(service or "")
+    return "not_its_case" if known and known.department != key else ""
 
 
 async def _odd(conn: AsyncConnection, told: StageEvent, state: str) -> str:
@@ -119,6 +138,15 @@ async def _known_to(conn: AsyncConnection, key: str) -> int:
     rows = await conn.execute("select value from setting where name = %s", [_setting(key)])
     row = await rows.fetchone()
     return int(row[0]) if row else 0
+
+
+def _is_uuid(text: str) -> bool:
+    """Whether a database takes it for the key of a case."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _setting(key: str) -> str:

@@ -196,24 +196,38 @@ async def _decision(office: Office, key: UUID) -> Decision | None:
 
 
 async def _decide_all(office: Office) -> None:
-    """Takes up what is not decided, what a process before this one had begun too."""
+    """Takes up what is not decided, what a process before this one had begun too; each case has its own turn."""
     while True:
         office.work.clear()
-        try:
-            async with office.pool.connection() as conn:
-                rows = await conn.execute(
-                    office.inbox("select case_key::text, brought from {} where decision is null order by 1")
-                )
-                for key, brought in await rows.fetchall():
-                    await _decide(office, conn, key, msgspec.convert(brought, Brought))
-        except psycopg.Error as error:
-            _log.error("cases_wait", department=office.department.key, error=type(error).__name__)
+        for key in await _undecided(office):
+            try:
+                async with office.pool.connection() as conn:
+                    await _decide(office, conn, key)
+            except Exception as error:
+                # The boundary of one case: what it holds must not keep the others from their decision.
+                _log.error("case_waits", department=office.department.key, key=key, error=type(error).__name__)
+                continue
+            async with office.decided:
+                office.decided.notify_all()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_AGAIN_S):
                 await office.work.wait()
 
 
-async def _decide(office: Office, conn: AsyncConnection, key: str, brought: Brought) -> None:
+async def _undecided(office: Office) -> list[str]:
+    try:
+        async with office.pool.connection() as conn:
+            rows = await conn.execute(office.inbox("select case_key::text from {} where decision is null order by 1"))
+            return [key for (key,) in await rows.fetchall()]
+    except psycopg.Error as error:
+        _log.error("cases_wait", department=office.department.key, error=type(error).__name__)
+        return []
+
+
+async def _decide(office: Office, conn: AsyncConnection, key: str) -> None:
+    rows = await conn.execute(office.inbox("select brought from {} where case_key = %s"), [key])
+    row = await rows.fetchone()
+    brought = msgspec.convert(row[0] if row else None, Brought)
     service = office.catalogue.services.get(brought.service)
     if service is None or service.department != office.department.key:
         _log.error("service_unknown", service=brought.service, key=key)
@@ -230,5 +244,3 @@ async def _decide(office: Office, conn: AsyncConnection, key: str, brought: Brou
     await conn.execute(
         office.inbox("update {} set decision = %s where case_key = %s"), [Jsonb(msgspec.to_builtins(decision)), key]
     )
-    async with office.decided:
-        office.decided.notify_all()

@@ -245,6 +245,15 @@ async def number_of(conn: AsyncConnection, order_no: str) -> str:
     return row[0] if row else order_no
 
 
+async def was_of(conn: AsyncConnection, order_no: str, kiosk_id: str) -> bool:
+    """Whether this machine took the money of an order that has been taken up at another one since."""
+    rows = await conn.execute(
+        "select 1 from event where kind = 'payment_paid' and kiosk_id = %s and data->>'order' = %s",
+        [kiosk_id, order_no],
+    )
+    return await rows.fetchone() is not None
+
+
 async def resumed(
     conn: AsyncConnection, wanted_as: str, person_ref: str, items: list[PaymentItem], at: datetime
 ) -> str:

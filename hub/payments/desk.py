@@ -25,7 +25,7 @@ async def payment(hub: Hub, question: PaymentQuestion, kiosk_id: str) -> Payment
     """Raises InvalidMessage for what is no order of this machine, or no price of ours."""
     order = await _own(hub, question.order, kiosk_id)
     if order is None and question.action != "open":
-        # The machine died before the order came here: there is nothing to end.
+        # The machine died before the order came here, or the person goes on at another one: there is nothing to end.
         return PaymentAnswer("closed", reason="never_made")
     if hub.acquirer is None:
         return PaymentAnswer("unavailable", reason="no_acquirer")
@@ -39,6 +39,8 @@ async def payment(hub: Hub, question: PaymentQuestion, kiosk_id: str) -> Payment
 async def _own(hub: Hub, order_no: str, kiosk_id: str) -> Order | None:
     async with hub.pool.connection() as conn, conn.transaction():
         order = await book.locked(conn, await book.number_of(conn, order_no))
+        if order is not None and order.kiosk_id != kiosk_id and await book.was_of(conn, order.order_no, kiosk_id):
+            return None
     if order is not None and order.kiosk_id != kiosk_id:
         raise InvalidMessage("question.order", "no order of this machine")
     return order

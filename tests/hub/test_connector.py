@@ -113,6 +113,15 @@ def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
     assert machine.states("H-killed") == ["delivered", "accepted", "decided"][: len(machine.states("H-killed"))]
 
 
+def test_a_case_that_nobody_can_decide_keeps_no_other_one_waiting(office: Office, machine: Machine) -> None:
+    """It stands first in the queue, from a version of before or by a hand in the database."""
+    first = "00000000-0000-7000-8000-000000000001"
+    office.sql("insert into household.inbox values (%s, 'x', '{}') returning 1", first)
+    machine.file_case("zhou", "H13", "H-behind")
+    eventually(lambda: {"accepted", "not_accepted"} & set(machine.states("H-behind")), "the next one is decided")
+    office.sql("delete from household.inbox where case_key = %s returning 1", first)
+
+
 def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_refused(office: Office) -> None:
     path = f"/v1/applications/{new_key()}"
     card = msgspec.to_builtins(applicant("zhou"))

@@ -154,6 +154,20 @@ def test_a_visit_that_broke_off_is_taken_up_again_and_not_paid_twice(kiosk: Mach
     assert kiosk.hub.sql("select count(*) from refund where order_no = %s", before.order) == [(0,)]
 
 
+def test_who_goes_on_at_another_machine_leaves_nothing_to_end_at_the_first_one(
+    kiosk: Machine, hub: RunningHub, till: Till
+) -> None:
+    """Its answer was lost, so it says the end again: it would ask for ever if it were refused."""
+    before, after = Payment(kiosk, person="sun"), Payment(hub.machine(), person="sun")
+    till.pay(before.open().pay_url)
+    before.end("none", interrupted=True)
+    assert after.open().state == "paid"
+    assert before.end("none", interrupted=True).state == "closed"
+    assert before.states() == ["paid"], "it is the other visit's now"
+    after.end("produced")
+    assert before.states() == ["produced"]
+
+
 @pytest.mark.attack(3)
 @pytest.mark.parametrize(
     ("changed", "field"),

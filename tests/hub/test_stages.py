@@ -11,10 +11,12 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
+from psycopg.types.json import Jsonb
 
 from hub import stages
 from hub.cli import main
 from hub.department import Application, Decision
+from hub.department_answers import plain_stage
 from hub.departments import departments
 from hub.desk import CannotMove, StageEvent
 from kiosk.catalogue.kinds import any_kind
@@ -25,9 +27,8 @@ from tests.hub.fixtures import TODAY, Machine, RunningHub
 from tests.hub.test_department_contract import applicant, run
 from tests.waiting import eventually
 
-SEVEN = replace(
-    load(type_of=any_kind).services["T01"], effect="", checks=(), limit_promise=Limit(n=7, unit="wd"), due=None
-)
+CATALOGUE = load(type_of=any_kind)
+SEVEN = replace(CATALOGUE.services["T01"], effect="", checks=(), limit_promise=Limit(n=7, unit="wd"), due=None)
 HERE = departments()["traffic"]
 Work = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
 
@@ -117,7 +118,7 @@ def test_a_stage_that_cannot_be_true_is_kept_and_changes_nothing(hub: RunningHub
 
     async def write(conn: psycopg.AsyncConnection) -> None:
         class Hub:
-            clock = machine.clock
+            clock, catalogue = machine.clock, CATALOGUE
 
         told = event if event.case_key else replace(event, case_key=sent.key)
         await stages._write(Hub, conn, "traffic", told)  # type: ignore[arg-type]
@@ -125,6 +126,44 @@ def test_a_stage_that_cannot_be_true_is_kept_and_changes_nothing(hub: RunningHub
     run(hub.dsn, write)
     assert hub.sql("select data->>'why' from event where kind = %s order by id desc limit 1", stages.ODD) == [(why,)]
     assert machine.states(number)[-1] == "not_accepted"
+
+
+ON = datetime(2027, 1, 13, tzinfo=UTC)
+LIES = (
+    ("no_stage", {"state": "delivered"}),
+    ("no_time", {"at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}),
+    ("no_time", {"at": datetime(2027, 1, 13)}),
+    ("unknown_case", {"case_key": "x'; drop"}),
+)
+
+
+@pytest.mark.attack(4)
+def test_one_stage_that_is_a_lie_is_kept_alone_and_the_next_ones_are_written(hub: RunningHub, machine: Machine) -> None:
+    """What another system says of others' cases, of no case, or at no time; then it says what is true."""
+    own, theirs = new_key(), new_key()
+    for key, service in ((own, "H13"), (theirs, "T01")):
+        known = "insert into case_file (key, service, state) values (%s, %s, 'accepted') returning 1"
+        hub.sql(known, key, service)
+    lie = StageEvent(0, own, "in_review", ON)
+    told = [replace(lie, seq=n, **more) for n, (_, more) in enumerate(LIES, 1)]
+    told += [StageEvent(20, theirs, "refused", ON), StageEvent(21, own, "in_review", ON, promised_by="a\0b")]
+
+    async def write(conn: psycopg.AsyncConnection) -> None:
+        class Hub:
+            clock = machine.clock
+            catalogue = CATALOGUE
+
+        known = await stages._known_to(conn, "household")
+        said = [plain_stage(replace(each, seq=known + each.seq)) for each in told]
+        await stages._write_all(Hub, conn, "household", said)  # type: ignore[arg-type]
+        # What the department itself says next is still to be heard.
+        await conn.execute("update setting set value = %s where name = 'stages_household'", [Jsonb(known)])
+
+    run(hub.dsn, write)
+    found = hub.sql("select data->>'why' from event where kind = %s and actor = 'household' order by id", stages.ODD)
+    assert [why for (why,) in found][-5:] == [*(why for why, _ in LIES), "not_its_case"]
+    state = "select state from case_file where key = %s"
+    assert (hub.sql(state, theirs), hub.sql(state, own)) == ([("accepted",)], [("in_review",)])
 
 
 def test_two_hubs_that_ask_at_once_write_each_stage_once(hub: RunningHub, machine: Machine) -> None:
