@@ -215,14 +215,6 @@ ANSWERS = {
         {"action": "check", "phone": "13900000001", "id_number": "1", "code": "123456"},
         hall.CodeAnswer("wrong", left=4),
     ),
-    "register": (
-        {"id_number": "1"},
-        register.RegisterAnswer(known=True, name="赵德福", birth="19580317", picture="UklGRg"),
-    ),
-    "park": (
-        {"id_number": "1", "service": "T01", "checks": ["health"]},
-        parked.ParkAnswer(date(2027, 2, 1)),
-    ),
     "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
 

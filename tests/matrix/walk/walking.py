@@ -17,7 +17,7 @@ from tests.kiosk.machine.conftest import World
 HANG_S = 180.0
 MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
 """Devices at which a person puts a document in and takes one out."""
-_STEPPED_BACK = 0.25
+STEPPED_BACK = 0.25
 """Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 ACTIONS = {
     "rate": "grade:5",
@@ -90,7 +90,7 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
     papers = world.socket("document_camera")
     return (
         Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
-        Control(page="photo", socket=camera, do="closer", arguments={"scale": _STEPPED_BACK}),
+        Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK}),
         Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
         Control(page="photo_taken", socket=camera, do="closer"),
         Control(page="fingerprint", socket=reader, do="dab"),

@@ -19,13 +19,20 @@ from kiosk.commands import walking
 from kiosk.pages import Answer, Page, Settings
 from kiosk.walk import ScriptedPresenter
 
+MACHINES: list[Any] = []
+"""That of this process."""
+
 
 class Coming(msgspec.Struct):
-    """One citizen: the script, where to stand still, what breaks (``screen``, ``step``, ``store``)."""
+    """One citizen: the script, where to stand still, what breaks (``screen``, ``step``, ``store``).
+
+    ``steps``: what the wanted services ask in this machine, where no service of the catalogue asks all of it at once.
+    """
 
     script: Script = Script()
     hold: tuple[str, ...] = ()
     breaks: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
 
 
 class Relayed(walking.Walking):
@@ -50,6 +57,7 @@ class Relayed(walking.Walking):
         if self._coming is None:
             self._coming = msgspec.json.decode(await self._said("next"), type=Coming)
             self.citizen = Citizen(self._coming.script)
+            _give(self._coming)
         if page.kind in self._coming.hold:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._drawn_or_not, page, settings)
@@ -89,6 +97,15 @@ class Relayed(walking.Walking):
         return line
 
 
+def _give(coming: Coming) -> None:
+    from kiosk.catalogue.kinds import spec_type
+
+    services = MACHINES[-1].catalogue.services
+    for key in coming.script.services if coming.steps else ():
+        steps = tuple(msgspec.convert(table, spec_type(table["kind"])) for table in coming.steps)
+        services[key] = msgspec.structs.replace(services[key], steps=steps, proxy="yes")
+
+
 def _break_once() -> None:
     """The next case cannot be written: the disk fails."""
     from offline_cache.errors import StoreError
@@ -106,7 +123,15 @@ def _break_once() -> None:
 def main() -> None:
     """The same start as ``kiosk walk``, but for the module's name."""
     from kiosk.cli import main as cli
+    from kiosk.machine import Machine
 
+    made = Machine.__init__
+
+    def init(machine: Machine, *arguments: Any, **more: Any) -> None:
+        made(machine, *arguments, **more)
+        MACHINES.append(machine)
+
+    Machine.__init__ = init  # type: ignore[method-assign]
     walking.Walking = Relayed  # type: ignore[misc]
     cli(sys.argv[2:], prog_name="kiosk")
 

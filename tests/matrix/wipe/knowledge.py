@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import struct
@@ -15,6 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from devices.fingerprint_reader.driver import Capture
+from kiosk.journey.steps.fingerprint import _png as as_png
 from kiosk.journey.steps.sign import drawn
 from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
 from kiosk.vision.faces import FaceDetector
@@ -66,6 +69,17 @@ def of_picture(what: str, picture: np.ndarray) -> Patterns:
     rgb = np.ascontiguousarray(middle[:, :, ::-1])
     named = {"shown": middle, "taken": plain, "rgb": rgb, "rgba": cv2.cvtColor(middle, cv2.COLOR_BGR2RGBA)}
     return {n: raw for kind, rows in named.items() for n, raw in windows(f"{what} {kind}", rows.tobytes()).items()}
+
+
+def of_finger(capture: Capture) -> Patterns:
+    """A fingerprint as the reader gives it, on its line, and as the file that is kept of it."""
+    line = base64.b64encode(capture.pixels)
+    return (
+        windows("fingerprint pixels", capture.pixels)
+        | windows("fingerprint line", line)
+        # Behind the head that every PNG has.
+        | windows("fingerprint file", as_png(capture)[64:])
+    )
 
 
 def of_strokes(strokes: list[list[list[float]]]) -> Patterns:

@@ -17,12 +17,16 @@ from typing import Any
 import msgspec
 import trio
 
+from devices.fingerprint_reader.driver import Capture
+from devices.fingerprint_reader.sim.emulator import HEIGHT, WIDTH
+from devices.fingerprint_reader.sim.emulator import drawn as drawn_finger
 from kiosk import hardening
-from kiosk.citizen import Script
+from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
 from kiosk.vision.frames import FrameReader
+from tests.matrix.walk.walking import STEPPED_BACK
 from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.child import Coming
 from tests.waiting import eventually
@@ -38,6 +42,9 @@ JPEG_TABLES = 1024
 IDLE_S = 40.0
 """Longer than the machine stands still while it is looked at."""
 
+_GLASS = "fingerprint_reader"
+_FINGER = Capture("right_thumb", 85, WIDTH, HEIGHT, drawn_finger(1))
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One visit. At page ``at`` what was planted must be found; then it goes on to its ``end``."""
@@ -51,6 +58,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     camera: bool = True
     """Whether the person comes to stand before a camera that looks."""
     breaks: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+    beside: str = ""
+    """Who comes along and lays a second card down; then the person is photographed and gives two fingers."""
 
 
 _LEAVES_AT_FACE = {"at": "face", "actions": {"face": "exit", "face_again": "exit", "guide": "exit"}}
@@ -81,6 +91,27 @@ PLANS = (
     Plan(person="wang", end="the store fails", services=("H13",), at="sign", breaks="store", **_GUIDE),
     Plan(person="ma", end="SIGTERM", **_LEAVES_AT_FACE),
 )
+_THINGS = ("identify", "second_card", "photo", "fingerprint", "sign", "file", "slip", "rate")
+THINGS = (
+    Plan(
+        person="zhao",
+        end="second card, photo, fingers",
+        at="sign",
+        services=("E16",),
+        steps=tuple({"kind": kind, **({"role": "agent"} if kind == "second_card" else {})} for kind in _THINGS),
+        beside="wang",
+        camera=False,
+    ),
+    Plan(
+        person="zhao",
+        end="a certificate",
+        at="certificate",
+        services=("H08",),
+        actions={"certificate": "print,next"},
+        **_GUIDE,
+    ),
+)
+"""What a visit knows besides the card, the face and what is typed."""
 LAST = ("SIGTERM", "the screen fails")
 """Ends of the process, not only of the visit."""
 SHORT = tuple(plan for plan in PLANS if plan.person in ("zhao", "chen", "ma"))
@@ -120,7 +151,7 @@ class Walks:
     def __init__(self, stage: Stage, plans: Iterable[Plan], *, screen: bool, root: Path = ROOT, seed: int = 0) -> None:
         self._stage, self._clock, self._chance = stage, Clock(), random.Random(seed)
         self._people = {p["id"]: p for p in stage_people(stage)}
-        self._expected = {plan.person for plan in plans} | {"guide"}
+        self._expected = {who for plan in plans for who in (plan.person, plan.beside) if who} | {"guide"}
         self._known: knowledge.Patterns = {}
         self._planted: knowledge.Patterns = {}
         self._rows = self._start = 0
@@ -181,13 +212,15 @@ class Walks:
         """One visit: plant, look in the middle, end it, wait for ``wiped``, look again for everything ever planted."""
         self._expect("next")
         self._planted = self._card(plan.person) | self._card("guide")
+        if plan.beside:
+            self._planted |= self._card(plan.beside) | knowledge.of_finger(_FINGER)
         script = self._script(plan)
         if not self._rows:
             self._first_look()
         self._planted = {n: raw for n, raw in self._planted.items() if raw not in self._before}
         start = self._start = len(self._watch.lines)
         self._guide_here = False
-        coming = Coming(script=script, hold=(plan.at,), breaks=plan.breaks)
+        coming = Coming(script=script, hold=(plan.at,), breaks=plan.breaks, steps=plan.steps)
         self._line.sendall(msgspec.json.encode(coming) + b"\n")
         self._do("camera", "person", id=plan.person)
         if plan.camera:
@@ -249,7 +282,20 @@ class Walks:
         values: dict[str, Any] = {"phone": phone, "signature": strokes, "pin": pin, **plan.values}
         values["guide_pin"] = self._people["guide"]["pin"]
         turn = str(self._stage.folder / "camera.control")
-        return Script(services=plan.services, values=values, actions={"rate": "skip", **plan.actions}, turn=turn)
+        actions = {"rate": "skip", **plan.actions}
+        control = tuple(self._controls(plan.beside)) if plan.beside else ()
+        return Script(services=plan.services, values=values, actions=actions, control=control, turn=turn)
+
+    def _controls(self, beside: str) -> Iterator[Control]:
+        """What the two do with their hands and bodies."""
+        reader, camera, glass = (self._stage.ready[n]["control"] for n in ("id_card_reader", "camera", _GLASS))
+        yield Control(page="second_card", socket=reader, do="place", arguments={"card": beside})
+        yield Control(page="photo", socket=reader, do="lift")
+        yield Control(page="photo", socket=camera, do="backdrop", arguments={"white": True})
+        yield Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK})
+        yield Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False})
+        yield Control(page="photo_taken", socket=camera, do="closer")
+        yield Control(page="fingerprint", socket=glass, do="dab")
 
     # -- in the middle --------------------------------------------------------------------------------------------
 
@@ -312,7 +358,8 @@ class Walks:
 
     def _after(self, plan: Plan) -> None:
         self._signal(signal.SIGCONT)
-        for device, verb in (("camera", "thaw"), ("camera", "nobody"), ("id_card_reader", "lift")):
+        done = (("camera", "thaw"), ("camera", "nobody"), ("id_card_reader", "lift"), (_GLASS, "lift"))
+        for device, verb in done:
             self._do(device, verb)
 
     def _camera_works(self) -> bool:
