@@ -102,14 +102,6 @@ THINGS = (
         beside="wang",
         camera=False,
     ),
-    Plan(
-        person="zhao",
-        end="a certificate",
-        at="certificate",
-        services=("H08",),
-        actions={"certificate": "print,next"},
-        **_GUIDE,
-    ),
 )
 """What a visit knows besides the card, the face and what is typed."""
 LAST = ("SIGTERM", "the screen fails")
