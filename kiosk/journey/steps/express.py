@@ -81,7 +81,7 @@ async def _ask(journey: Journey) -> PostAnswer | Outcome:
 
 def _page(journey: Journey, told: PostAnswer, open_ones: list[PostCase]) -> Page:
     sent = [case for case in told.cases if case.post == "sent"][:_MOST_SENT]
-    blocks: list[Block] = [_sent(journey, case) for case in sent]
+    blocks: list[Block] = [*(_sent(journey, case) for case in sent)]
     if open_ones:
         tiles = tuple(_tile(journey, case) for case in open_ones)
         blocks.append(Tiles(title=text("express.which"), tiles=tiles, columns=1, wide=True))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import content, envelope, hall, parked, questions, receipts, register, requests
+from kiosk.messages import content, envelope, hall, places, questions, receipts, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -215,6 +215,7 @@ ANSWERS = {
         {"action": "check", "phone": "13900000001", "id_number": "1", "code": "123456"},
         hall.CodeAnswer("wrong", left=4),
     ),
+    "nearby": ({}, places.NearbyAnswer([places.Place({"zh": "试点区办事大厅"}, distance_m=900, machine=("T01",))])),
     "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
 
