@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from hub.keys import HubKeys
 from hub.seals import Seal, load_or_make
 from kiosk.messages.certificates import Statement, statement_text
 from kiosk.messages.suites import DEFAULT
-from kiosk.text import Text, text
+from kiosk.text import NOTHING, Text, text
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -142,6 +143,13 @@ def _named(pdf: FPDF, name: Text, value: str, points: int, align: str = "L") -> 
 def _line(pdf: FPDF, words: str, points: int, align: str) -> None:
     pdf.set_font("serif", size=points)
     pdf.multi_cell(0, _LINE_MM * points / 14, words, align=align, new_x="LMARGIN", new_y="NEXT")
+
+
+def warm() -> None:
+    """Reads the font, and loads what draws, before the first person waits for it. Without a font nothing happens."""
+    nobody = Drawing(NOTHING, (), (), "", NOTHING)
+    with suppress(NoFont):
+        draw(nobody, Statement("", "", "", "", "", date(2027, 1, 1), ""), "")
 
 
 @cache

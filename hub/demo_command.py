@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def demo(
             place = dsn or stack.enter_context(OwnPostgres(folder / "postgres")).dsn
             prepare(place)
             listener = listen(host, port)
-            extras = demo_extras(people, made_up)
+            extras = replace(demo_extras(people, made_up), warms=acquirer is not None)
             clock = Clock(date.fromisoformat(today))
             money = load_acquirer(acquirer, clock, address(listener)) if acquirer else None
             offices = remote_departments(remote, token_file)

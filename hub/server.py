@@ -23,6 +23,7 @@ from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
 from hub.api.problems import HANDLERS
 from hub.api.strangers import NOBODY_ELSE, Doors, monitors_only
+from hub.certificates import warm
 from hub.context import Hub
 from hub.database import open_pool
 from hub.department import Department
@@ -52,6 +53,8 @@ class Extras:
     routes: Sequence[Any] = ()
     layer: Callable[[Hub, ASGIApp], ASGIApp] = field(default=lambda _, app: app)
     faults: Callable[[Hub], Callable[[], Awaitable[Faults]]] = field(default=lambda _: no_faults)
+    warms: bool = True
+    """Whether it gets ready at once for its first certificate; one that is there for a moment only does not."""
 
 
 def make_hub(
@@ -82,6 +85,8 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with hub.pool, hub.jobs.open_async(), asyncio.TaskGroup() as tasks:
             work_tasks = [tasks.create_task(go_round(hub, each)) for each in _BESIDE]
+            if extras.warms:
+                work_tasks.append(tasks.create_task(asyncio.to_thread(warm)))
             yield
             for task in work_tasks:
                 task.cancel()

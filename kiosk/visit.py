@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import trio
@@ -44,6 +44,13 @@ class FiledCase(msgspec.Struct, frozen=True):
     service: str
 
 
+class Paid(NamedTuple):
+    """What was paid for a case, and by which order."""
+
+    order: str
+    amount_fen: int
+
+
 class Visit:
     """What is known of one person while they stand here, and the way to show them pages.
 
@@ -69,6 +76,8 @@ class Visit:
         """Receipt numbers: a case is rated once (一次一评)."""
         self.paid: set[str] = set()
         """Cases of which the hub has said that their fees are paid."""
+        self.payments: dict[str, Paid] = {}
+        """By what they were paid, by case."""
         self.typed: dict[str, dict[str, str]] = {}
         """What was typed and chosen, by service and field: leaving a page does not lose it."""
         self.knows_no_slip = False
@@ -375,6 +384,7 @@ class Visit:
         self.filed.clear()
         self.resumed.clear()
         self.paid.clear()
+        self.payments.clear()
         self.machine.payments.release()
         self.typed.clear()
         self._drawn = self._behind = None

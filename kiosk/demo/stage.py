@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from devices.drivers import GROUP
 from devices.simulation import ControlClient
 from kiosk.demo.children import Child, ChildError, end_all
+from kiosk.demo.phone import Phone
 from kiosk.text import text
 
 DEMO_DATE = "2027-01-12"
@@ -64,7 +65,7 @@ class Stage:
 
     folder: Path
     children: list[Child] = field(default_factory=list)
-    controls: dict[str, ControlClient] = field(default_factory=dict)
+    controls: dict[str, ControlClient | Phone] = field(default_factory=dict)
     ready: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -162,6 +163,7 @@ def _start_hub(stage: Stage) -> None:
     money = ["-m", "hub.acquirer", "--folder", str(stage.folder / "acquirer"), "--today", DEMO_DATE]
     stage.ready["acquirer"] = stage.start_child("acquirer", [sys.executable, *money]).wait_ready(READY_S)
     options = ["--today", DEMO_DATE, "--acquirer", stage.ready["acquirer"]["settings"]]
+    stage.controls["phone"] = Phone(stage.ready["acquirer"]["url"])
     hub = stage.start_child("hub", [command("hub"), "demo", "--data", str(stage.folder / "hub"), *options])
     stage.ready["hub"] = hub.wait_ready(HUB_READY_S)
 

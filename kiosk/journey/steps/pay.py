@@ -17,7 +17,7 @@ from kiosk.messages.questions import PaymentAnswer
 from kiosk.pages import Action, Answer, Fact, Facts, Hero, Notice, Page, Receipt
 from kiosk.payments import DueItem
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.visit import message
+from kiosk.visit import Paid, message
 
 LOOK_S = 2.0
 PAID_S = 2.5
@@ -67,7 +67,7 @@ async def _settle(journey: Journey, due: Iterable[DueItem]) -> Outcome:
         if opened is None:
             return Outcome.OFFLINE
         if opened.state == "paid":
-            return await _paid(journey, items, text("pay.before"))
+            return await _paid(journey, order, items, text("pay.before"))
         if opened.state != "unpaid":
             return await _unavailable(journey)
         outcome = await _wait(journey, order, items, opened)
@@ -94,10 +94,10 @@ async def _wait(journey: Journey, order: str, items: tuple[DueItem, ...], opened
     page = _code_page(journey, items, opened.pay_url)
     found = await journey.visit.show_while(page, partial(_until_paid, journey, order, opened.left_s))
     if found == "paid":
-        return await _paid(journey, items)
+        return await _paid(journey, order, items)
     state = await journey.visit.show_while(_closing(journey), partial(journey.machine.payments.stop_waiting, order))
     if state == "paid":
-        return await _paid(journey, items)
+        return await _paid(journey, order, items)
     if state != "closed":
         await journey.visit.tell(message("pay_unknown", "clock", "warn", text("pay.unknown"), text("pay.unknown_lead")))
         return Outcome.LEAVE
@@ -122,8 +122,9 @@ async def _until_paid(journey: Journey, order: str, left_s: float) -> str:
     return ""
 
 
-async def _paid(journey: Journey, items: tuple[DueItem, ...], lead: Text = NOTHING) -> Outcome:
+async def _paid(journey: Journey, order: str, items: tuple[DueItem, ...], lead: Text = NOTHING) -> Outcome:
     journey.visit.paid.update(item.case_id for item in items)
+    journey.visit.payments.update({item.case_id: Paid(order, item.amount_fen) for item in items})
     journey.trail.clear()
     done, then = text("pay.done", yuan=yuan(items)), lead or text("pay.next")
     hero = Hero(icon="check-circle", level="ok", title=done, lead=then)

@@ -79,7 +79,7 @@ def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
     rows = [Row(text("together.number"), same(grouped(whole.receipt_number)))]
     rows += [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
     rows += [Row(text("together.left_out"), service.name) for service in whole.refused]
-    rows.append(Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())))
+    rows += [Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())), *_paid_rows(whole, cases)]
     return paper(
         whole,
         whole.service,
@@ -204,7 +204,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=journey.promise(),
-        rows=(*_said_rows(journey), *_fee_rows(service, journey.fees_due())),
+        rows=(*_said_rows(journey), *_fee_rows(service, journey.fees_due()), *_paid_rows(journey, [journey])),
         what_next=(_next_of(journey),),
         copy_number=copy,
         second_copy=journey.second_copy,
@@ -244,6 +244,15 @@ def _what_next(service: Service, state: str) -> Text:
     if state == CaseState.NEEDS_SUPPLEMENT:
         return text("slip.next_supplement")
     return service.what_next if state in set(CaseState) else text("slip.next_other")
+
+
+def _paid_rows(journey: Journey, cases: Sequence[Journey]) -> Iterator[Row]:
+    """What was paid for these, and the number of each payment: who asks for money back needs it."""
+    paid = [journey.visit.payments[case.case_id] for case in cases if case.case_id in journey.visit.payments]
+    for order in dict.fromkeys(each.order for each in paid):
+        sum_fen = sum(each.amount_fen for each in paid if each.order == order)
+        yield Row(text("slip.paid"), text("slip.paid_yuan", yuan=f"{sum_fen / 100:.2f}"))
+        yield Row(text("slip.payment"), same(order))
 
 
 def _fee_rows(service: Service, due: Sequence[Fee] | None = None) -> tuple[Row, ...]:

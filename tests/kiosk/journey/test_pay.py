@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from kiosk.cases import new_id
-from kiosk.journey.steps import pay
+from kiosk.journey.steps import pay, slip
 from kiosk.journey.whole import whole_of
 from kiosk.messages.questions import PaymentAnswer, PaymentQuestion
 from kiosk.pages import Page, Receipt
@@ -177,6 +177,9 @@ async def test_a_plan_of_several_services_pays_once(counter: Counter, mock_clock
         await over(counter, done)
     assert [(i.service, i.amount_fen) for i in city.asked("open")[0].items] == [("T01", 1000), ("H13", 1000)]
     assert counter.visit.paid == {part.case_id for part in whole.going}
+    (order,) = {question.order for question in city.asked("open")}
+    on_paper = [row.value.zh for row in slip._paid_rows(whole, whole.going)]
+    assert on_paper == ["20.00 元", order], "one payment for both, with its number"
     whole.left_out[1] = ()
     counter.visit.paid.clear()
     async with trio.open_nursery() as nursery:

@@ -58,8 +58,15 @@ async def next_start(world: World, said: str) -> dict[str, Any]:
     return line
 
 
-async def test_paid_with_a_phone_filed_and_accepted(world: World) -> None:
-    await visit(world, Walking(world.script("wang", "T01"), None, None))
+async def test_paid_with_the_phone_of_the_bench_filed_and_accepted(world: World) -> None:
+    walking = Walking(world.script("wang", "T01"), None, None)
+
+    async def pays(page: Any) -> None:
+        if page.kind == "pay":
+            await trio.to_thread.run_sync(world.stage.controls["phone"].do, "pay")
+
+    walking._pay = pays  # type: ignore[method-assign]
+    await visit(world, walking)
     assert [kind for kind in world.pages() if kind.startswith("pa")] == ["pay_asking", "pay", "paid"]
     if not world.of("payment"):
         await next_start(world, "paid")
