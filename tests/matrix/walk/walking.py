@@ -27,8 +27,8 @@ ACTIONS = {
     "not_yet": "print,",
 }
 """What is touched where nothing is obvious; what can be printed is printed, then the obvious follows."""
-_AFTER = ("rate", "rated", "printed")
-"""Pages that may be left alone once the paper is in the hand."""
+_BY_ITSELF = ("paid", "slip", "rate", "rated", "printed")
+"""Pages that go on by themselves, or may be left alone once the paper is in the hand."""
 _AGAIN = 5
 """A page that is answered so often without getting on is left."""
 
@@ -66,7 +66,7 @@ class Persistent(Citizen):
         if answer is None:
             return None
         self.kinds.append(page.kind)
-        if page.service and page.kind not in _AFTER:
+        if page.service and page.kind not in _BY_ITSELF:
             self.pages += 1
             self.taps += 1 + sum(isinstance(b, Choices) and not b.selected for b in page.blocks)
         stuck = len(self.kinds) > _AGAIN and set(self.kinds[-_AGAIN:]) == {page.kind}
