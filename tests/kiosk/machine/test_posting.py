@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -71,3 +72,17 @@ async def test_who_has_nothing_to_be_posted_is_told_so_and_files_nothing(world: 
     await world.walk(world.script("zhao", "C08", values=values(ADDRESS)))
     assert "express_none" in world.pages()
     assert world.of("case") == []
+
+
+async def test_an_appointment_is_booked_shown_to_its_person_and_cancelled(world: World) -> None:
+    await world.walk(world.script("li", "C04", values={"counter": "traffic"}))
+    (slip,) = world.slips()
+    found = re.search(r"预约号 +(C\d{3})", slip)
+    assert found, slip
+    assert "已办结" in slip
+    await in_the_city(world, "select 1 from appointment where state = 'kept' and ticket = %s", found[1])
+    cancels = {"slot_mine": "cancel", "slot_cancel": "cancel"}
+    await world.walk(world.script("li", "C04", values={"counter": "traffic"}, actions=cancels))
+    assert "slot_cancelled" in world.pages()
+    assert city(world, "select state from appointment where ticket = %s order by state", found[1]) == [("cancelled",)]
+    assert city(world, "select state from case_file where service = 'C04'") == [("withdrawn",)]
