@@ -19,12 +19,15 @@ import msgspec
 import numpy as np
 import segno
 
+from devices.contract import TryAgain
 from devices.id_card_reader import codec
 from devices.id_card_reader.card import UnknownKind, added_addresses, parse_card
 from devices.id_card_reader.photo import PhotoDecoder
+from devices.page_printer.codec import IppError
 from devices.receipt_printer import status as printer
 from hub import photographs
 from hub.department import card_reasons
+from hub.payments.acquirer import AcquirerAway
 from kiosk import citizen, config, status_lines
 from kiosk.catalogue import loader
 from kiosk.catalogue.check import load_clean
@@ -34,6 +37,7 @@ from kiosk.messages import batch, content, envelope, fleet, paper, questions, re
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.masking import mask_name
 from kiosk.messages.receipts import refusal_in
+from tests.fuzz import device_parsers
 from tests.kiosk import conftest
 
 NOW = datetime(2027, 1, 12, tzinfo=UTC)
@@ -371,5 +375,11 @@ PARSERS: dict[str, Parser] = {
     "kiosk.toml": Parser(12, _configurations, (config.ConfigError,)),
     "catalogue": Parser(12, _catalogues, (loader.CatalogueError,)),
     "walk script": Parser(12, _scripts, (ValueError,)),
+    "frames": Parser(1, device_parsers.frames),
+    "document zones": Parser(1, device_parsers.document_zones),
+    "IPP": Parser(5, device_parsers.ipp_answers, (IppError,)),
+    "bridge": Parser(5, device_parsers.bridge_lines, (TryAgain,)),
+    "bill": Parser(3, device_parsers.bills, (AcquirerAway,)),
+    "certificate": Parser(5, device_parsers.certificates),
     "photograph": Parser(1, _photographs, (photographs.NoPicture, OSError)),
 }
