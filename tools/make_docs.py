@@ -63,6 +63,15 @@ something unfinished would be lost. `kiosk journeys --table` prints the same.
 
 Pages and taps are the most that one asks from the card tap to the paper in the hand; typing and pages that go on by
 themselves count for none. For those that people come for most `kiosk/planning/budgets.toml` says how many there may be.
+
+Six of them in pictures:
+
+![A lost ID card is replaced](pictures/H03.png)
+![A driving licence is replaced and made here](pictures/T02.png)
+![Endorsements for Hong Kong and Macao](pictures/E07.png)
+![A certificate of no criminal record](pictures/H08.png)
+![A traffic violation is settled](pictures/T09.png)
+![Everything that was lost, in one visit](pictures/B03.png)
 """
 
 
