@@ -80,6 +80,17 @@ async def missing_slips(machine: Machine, services: dict[str, str]) -> list[Open
     return [slip for slip in found if slip is not None]
 
 
+def next_copy(machine: Machine, number: str, service: str) -> OpenSlip:
+    """One sheet more of this case, whoever has filed it; its copy number counts what may have come out before.
+
+    The first sheet of a case of another machine has come out there.
+    """
+    case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind in WITH_SLIP), None)
+    ref = case.case_id if case and case.case_id else number
+    out = [end for _, end in machine.journal.outcomes(PRINT, ref) if end not in ("not_printed", HANDED_OVER)]
+    return OpenSlip(ref, number, service, len(out) + (case is None))
+
+
 def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | None:
     case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind in WITH_SLIP), None)
     if case is None or case.case_id is None:

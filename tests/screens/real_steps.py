@@ -25,6 +25,7 @@ from kiosk.journey.steps import (
     photo,
     pick,
     produce,
+    reprint,
     review,
     send_supplement,
     sign,
@@ -47,6 +48,7 @@ from kiosk.messages.questions import (
     ViolationsAnswer,
 )
 from kiosk.pages import Answer, Page, Settings
+from kiosk.slips.intents import OpenSlip
 from kiosk.text import same
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, around, machine
@@ -168,6 +170,13 @@ def making() -> dict[str, Page]:
         "pick": first_page(pick.step, visitor, licence),
         "photo_taken": photo._taken_page(licence, picture()),
         "photo_late": photo._late_page(licence, "glare"),
+        "reprint_which": reprint._which_page(
+            journey_of(visitor, "C06"),
+            [
+                OpenSlip("c1", "990101000120270112000017", "T01", 1),
+                OpenSlip("c2", "990101000120270112000025", "E06", 1),
+            ],
+        ),
         **produced("T02", produce.Spec(kind="produce", what="licence_printer", old="swallow"), ""),
         **produced("E06", produce.Spec(kind="produce", what="endorsement_writer", pays="case"), "_permit"),
     }

@@ -72,7 +72,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Ask how, look it up, show it; a number can be tried after that. "Back" leads to the page before."""
     asked_by_card = journey.visit.card is not None
-    found = await _by_card(journey) if asked_by_card else await _asked(journey)
+    found = await looked_up(journey)
     while found is not None:
         answer = await _shown(journey, found)
         if answer == "number":
@@ -82,6 +82,11 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         else:
             return Outcome.BACK if answer == "back" else Outcome.NEXT
     return Outcome.BACK
+
+
+async def looked_up(journey: Journey) -> Found | None:
+    """By the card that lies there, else as the person wishes; None for back."""
+    return await (_by_card(journey) if journey.visit.card is not None else _asked(journey))
 
 
 async def _asked(journey: Journey) -> Found | None:

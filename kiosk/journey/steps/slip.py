@@ -20,6 +20,7 @@ from kiosk.journey.whole import Whole
 from kiosk.messages.questions import CaseProgress
 from kiosk.pages import Action, Hero, Page, Receipt
 from kiosk.paper_doubt import late_end
+from kiosk.payments import PRODUCE
 from kiosk.printing import Printed, shown_printing, trouble
 from kiosk.slips.intents import OpenSlip, Slip, begin_slip
 from kiosk.slips.layout import slip_job
@@ -110,7 +111,9 @@ async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgre
 
     ``case``: what the hub told of it; ``code``: what was typed from the slip, "" when the card opened it.
     """
-    service = journey.machine.catalogue.services[slip.service]
+    machine, service = journey.machine, journey.machine.catalogue.services[slip.service]
+    made = await in_thread(machine.journal.outcomes, PRODUCE, slip.case_id)
+    is_made = any(outcome == "produced" for _, outcome in made)
 
     def model(copy: int) -> SlipModel:
         return paper(
@@ -123,6 +126,7 @@ async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgre
             reasons=tuple(sentence(service, code) for code in last_reasons(case)),
             accepted_at=accepted_at(case) if case else None,
             promise=promise(case, service) if case else NOTHING,
+            what_next=(text("slip.next_made") if is_made else _what_next(service, state),),
             copy_number=copy,
         )
 

@@ -12,6 +12,7 @@ from devices.receipt_printer.job import Outcome as Ended
 from kiosk.cases import unbroken
 from kiosk.catalogue.loader import load
 from kiosk.journey import line_up
+from kiosk.journey.steps import reprint
 from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
@@ -329,3 +330,41 @@ async def test_a_printer_that_fails_leaves_the_number_on_the_screen(counter: Cou
     (paper,) = counter.papers
     assert "当前状态：handed_over" in paper
     assert "带上本凭条到窗口咨询" in paper.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("copies", "shown"), [(0, "slip"), (reprint.MOST_COPIES - 1, "slip"), (reprint.MOST_COPIES, "reprint_too_often")]
+)
+async def test_slip_is_printed_again_masked_and_counted_until_it_is_enough(
+    counter: Counter, copies: int, shown: str
+) -> None:
+    await keep(counter, 1)
+    await keep(counter, 2)
+    journal = counter.machine.journal
+    for _ in range(copies):
+        case_id = "0197c9a0-0000-7000-8000-000000000002"
+        journal.resolve(begin_slip(counter.machine, case_id, Slip(number=number(2), service="T01")), "printed")
+    counter.answers["progress"] = ProgressAnswer([told(1, "delivered", "accepted"), told(2, "delivered", "accepted")])
+    counter.visit.card = ZHAO
+    async with counter.doing("C06"):
+        await counter.first("reprint_which")
+        await counter.touch(f"slip:{number(2)}", shown)
+        counter.last("next")
+    if shown == "slip":
+        (paper,) = counter.papers
+        assert f"副本 · 补打第 {copies + 1} 次" in paper
+        assert "赵*福" in paper
+    else:
+        assert counter.papers == []
+
+
+@pytest.mark.parametrize(("cases", "shown"), [(1, "slip"), (0, "reprint_none")])
+async def test_slip_of_another_machine_s_case_is_a_copy_and_nobody_s_is_none(
+    counter: Counter, cases: int, shown: str
+) -> None:
+    counter.answers["progress"] = ProgressAnswer([told(7, "delivered", "accepted")][:cases])
+    counter.visit.card = ZHAO
+    async with counter.doing("C06"):
+        await counter.first(shown)
+        counter.last("next")
+    assert ["副本 · 补打第 1 次" in paper for paper in counter.papers] == [True] * cases
