@@ -70,7 +70,7 @@ Six of them in pictures:
 ![A driving licence is replaced and made here](pictures/T02.png)
 ![Endorsements for Hong Kong and Macao](pictures/E07.png)
 ![A certificate of no criminal record](pictures/H08.png)
-![A traffic violation is settled](pictures/T09.png)
+![A violation is settled](pictures/T09.png)
 ![Everything that was lost, in one visit](pictures/B03.png)
 """
 

@@ -33,7 +33,7 @@ class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``plan.toml``."""
+    """``plan.toml`` with its ``counters``."""
 
     open_days: Annotated[int, Meta(ge=1, le=60)]
     notice_minutes: Annotated[int, Meta(ge=0, le=1440)]
@@ -82,8 +82,13 @@ def ticket(counter: Counter, opening: Opening, place: int) -> str:
 
 @cache
 def usual() -> Plan:
-    """What comes with the program."""
-    return read((resources.files("hub.slots") / "plan.toml").read_bytes())
+    """What comes with the program: the counter of each line lies in its department's folder."""
+    tables = [(resources.files("hub.slots") / "plan.toml").read_text("utf-8")]
+    for folder in sorted(resources.files("hub.departments").iterdir(), key=lambda each: each.name):
+        own = folder / "counter.toml"
+        if own.is_file():
+            tables.append(f'[[counters]]\nkey = "{folder.name}"\n{own.read_text("utf-8")}')
+    return read("\n".join(tables).encode())
 
 
 def read(raw: bytes) -> Plan:
