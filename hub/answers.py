@@ -16,6 +16,7 @@ from hub.delivery import post
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DepartmentDown, Question
+from hub.handover import handover
 from hub.payments.desk import payment
 from hub.phone_codes import code
 from hub.places import nearby
@@ -285,6 +286,7 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "post": post,
     "address": address,
     "park": parking.park,
+    "handover": handover,
 }
 """What needs no more than the question."""
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {

@@ -350,6 +350,22 @@ MIGRATIONS = (
            until date not null,
            primary key (person_ref, service)
        )""",
+    # What a person has said of a service that could not be finished: sealed, until midnight, taken up once; and the
+    # address by which a phone sees it once. Person and address are keyed digests.
+    """create table handover (
+           person_ref text not null,
+           service text not null,
+           sealed bytea not null,
+           until timestamptz not null,
+           primary key (person_ref, service)
+       );
+       create table phone_link (
+           link_ref text primary key,
+           person_ref text not null,
+           service text not null,
+           until timestamptz not null,
+           unique (person_ref, service)
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

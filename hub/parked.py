@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from psycopg import AsyncConnection
 
+from hub import handover
 from hub.context import Hub
 from hub.department import Facts
 from kiosk.catalogue.rules import failed_checks
@@ -44,7 +45,9 @@ async def parked(hub: Hub, id_number: str, known: Mapping[str, Facts]) -> list[P
             [hub.keys.person_ref(id_number), hub.clock.today()],
         )
         found = await rows.fetchall()
-    return [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found]
+        left = await handover.left(hub, conn, id_number)
+    waiting = [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found if key not in left]
+    return [*waiting, *(ParkedFact(key, is_ready=True, is_left=True) for key in left)]
 
 
 def _is_ready(hub: Hub, key: str, checks: list[str], known: Mapping[str, Facts]) -> bool:
@@ -59,3 +62,4 @@ def _is_ready(hub: Hub, key: str, checks: list[str], known: Mapping[str, Facts])
 async def taken_up(conn: AsyncConnection, person_ref: str | None, service: str) -> None:
     """It was filed: nothing waits any more."""
     await conn.execute("delete from parked where person_ref = %s and service = %s", [person_ref, service])
+    await handover.taken_up(conn, person_ref, service)

@@ -17,8 +17,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from hub import gap_alarm, parcels, question_log, stages, work
-from hub.api import catalogue, certificates, enrolments, health, heartbeats, messages, questions
+from hub import gap_alarm, handover, parcels, question_log, stages, work
+from hub.api import catalogue, certificates, enrolments, health, heartbeats, messages, phone, questions
 from hub.api.caller import signed_caller, verified_caller
 from hub.api.front import BODY_BYTES, Front
 from hub.api.problems import HANDLERS
@@ -42,7 +42,7 @@ ROUTES = [
     *(messages.put_envelope, messages.put_parcel, messages.head_parcel, messages.post_batch),
     *(enrolments.enrol, heartbeats.heartbeat, questions.ask, questions.get_progress, catalogue.catalogue),
     *(health.healthz, health.readyz, health.metrics, notices.notified),
-    certificates.verify_certificate,
+    *(certificates.verify_certificate, phone.phone_page, phone.open_once),
 ]
 
 
@@ -135,6 +135,7 @@ async def _gaps(hub: Hub) -> None:
     async with hub.pool.connection() as conn:
         await gap_alarm.look(conn, hub.clock.now())
         await question_log.forget_old(conn, hub.clock.now())
+        await handover.forget_old(conn, hub.clock.now())
 
 
 async def _orphans(hub: Hub) -> None:

@@ -17,13 +17,13 @@ from hub.context import Hub
 from kiosk.text import Text, text
 
 _LONGEST = 64
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_STYLE = (
+STYLE = (
     "body{font:18px sans-serif;max-width:36em;margin:2em auto;padding:0 1em}input{font:inherit;width:100%;"
     "margin:.3em 0 1em}button{font:inherit;padding:.6em 2em}dt{color:#555}dd{margin:0 0 .8em;font-weight:bold}"
 )
@@ -37,7 +37,7 @@ async def verify_certificate(request: Request, hub: Hub, number: str = "", code:
         host = request.client.host if request.client else ""
         async with hub.pool.connection() as conn:
             said = await _said(hub, conn, origin_of(host), _plain(number), _plain(code))
-    return Response(_page(said), media_type=MediaType.HTML, headers=_HEADERS)
+    return Response(_page(said), media_type=MediaType.HTML, headers=HEADERS)
 
 
 def _plain(value: str) -> str:
@@ -76,7 +76,7 @@ def _page(said: str) -> str:
     title = _both(text("certificate.page_title"))
     return (
         f'<!doctype html><html lang="zh"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>{said}"
+        f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{said}"
         f"{_paragraph(text('certificate.page_lead'))}"
         f"<form>{fields}<button>{_both(text('certificate.page_check'))}</button></form></html>"
     )

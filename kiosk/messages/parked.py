@@ -12,10 +12,14 @@ from kiosk.messages.bounds import Named, Word
 
 
 class ParkedFact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A service that this person began and that waits for a result. ``is_ready``: it has come."""
+    """A service that this person began and that waits for a result. ``is_ready``: it has come.
+
+    ``is_left``: it waits for nothing, and what was said of it is left here (``kiosk.messages.handover``).
+    """
 
     service: Word
     is_ready: bool = False
+    is_left: bool = False
 
 
 class ParkQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

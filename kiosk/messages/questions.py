@@ -40,6 +40,7 @@ from kiosk.messages.hall import (
     SlotsAnswer,
     SlotsQuestion,
 )
+from kiosk.messages.handover import HandoverAnswer, HandoverQuestion
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion
 from kiosk.messages.register import RegisterAnswer, RegisterQuestion
@@ -341,6 +342,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "address": (AddressQuestion, AddressAnswer),
     "code": (CodeQuestion, CodeAnswer),
     "park": (ParkQuestion, ParkAnswer),
+    "handover": (HandoverQuestion, HandoverAnswer),
     "nearby": (NearbyQuestion, NearbyAnswer),
 }
 _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {

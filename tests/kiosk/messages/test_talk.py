@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import content, envelope, hall, places, questions, receipts, requests
+from kiosk.messages import content, envelope, hall, handover, places, questions, receipts, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -194,6 +194,15 @@ ANSWERS = {
     "park": (
         {"id_number": "1", "service": "T05", "checks": ["medical_recent"]},
         questions.ParkAnswer(date(2027, 1, 13)),
+    ),
+    "handover": (
+        {
+            "action": "keep",
+            "id_number": "1",
+            "service": "H01",
+            "said": [{"name": "phone", "value": "13900000001", "label": {"zh": "电话"}}],
+        },
+        handover.HandoverAnswer("ready", address="/phone?link=x", until="10:10"),
     ),
     "register": ({"id_number": "1"}, questions.RegisterAnswer(known=True, name="李小䶮", picture="V0VCUA")),
     "slots": (
