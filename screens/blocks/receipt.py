@@ -66,7 +66,7 @@ def _unbroken(number: str) -> str:
 
 def grouped(number: str) -> str:
     """``number`` in groups of four, as people read and dictate it; one that has its own groups stays."""
-    if any(c in number for c in " -"):
+    if any(c in number for c in " -:"):
         return number
     return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
 

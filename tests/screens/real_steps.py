@@ -22,6 +22,7 @@ from kiosk.journey.steps import (
     name_count,
     nearby,
     not_needed,
+    phone,
     photo,
     pick,
     produce,
@@ -37,9 +38,12 @@ from kiosk.journey.steps import (
 from kiosk.journey.whole import whole_of_bundle
 from kiosk.lobby.todo import resume_page
 from kiosk.messages.certificates import Statement
-from kiosk.messages.parked import ParkAnswer
+from kiosk.messages.handover import HandoverAnswer
+from kiosk.messages.parked import ParkAnswer, ParkedFact
 from kiosk.messages.questions import (
     CaseProgress,
+    DueAnswer,
+    DueFact,
     EligibilityAnswer,
     NameCountAnswer,
     ProgressAnswer,
@@ -264,10 +268,31 @@ def reached() -> dict[str, Page]:
     offline.machine.link.online, offline.machine.nearby = False, around(online=False)
     lost: Any = Visitor("no_card")
     return {
+        **_phones(),
         "nearby": first_page(nearby.step, here, journey_of(here, "C13")),
         "nearby_offline": first_page(nearby.step, offline, journey_of(offline, "C13")),
         "no_card": first_page(lambda journey, _spec: without_card.identify(journey), lost, journey_of(lost, "H03")),
     }
+
+
+def _phones() -> dict[str, Page]:
+    """The code for a phone; which of several; nothing."""
+    several = DueAnswer(
+        [DueFact("T01", {}), DueFact("E06", {})], parked=[ParkedFact("H01", is_ready=True, is_left=True)]
+    )
+    found: dict[str, Page] = {}
+    for kind, told in (("phone_which", several), ("phone_none", DueAnswer([]))):
+        asking: Any = Visitor(kind, told)
+        asking.typed = {}
+        found[kind] = first_page(phone.step, asking, journey_of(asking, "C11", "phone"))
+    visitor: Any = Visitor("phone")
+    visitor.machine.config = SimpleNamespace(hub=SimpleNamespace(url="https://hub.city.example"))
+    made = HandoverAnswer("ready", address="/phone?link=2mXvJ0cQn5yqv3uT5lqE8A", until="10:42")
+
+    async def shown(journey: Journey, _spec: Any) -> Any:
+        return await phone._shown(journey, journey.machine.catalogue.services["H01"], made)
+
+    return {**found, "phone": first_page(shown, visitor, journey_of(visitor, "C11", "phone"))}
 
 
 def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str) -> Page:
