@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +16,10 @@ import psycopg
 import pytest
 
 from hub import answers, gateway
-from hub.database import open_pool
+from hub.database import open_pool, prepare
 from hub.department import Department, Facts
 from hub.gateway import DepartmentDown, Gateway
+from hub.keys import load_or_make_keys
 from kiosk.catalogue.loader import load
 from kiosk.clock import Clock
 from kiosk.messages.questions import Document, DocumentsQuestion, DueQuestion, EligibilityQuestion
@@ -147,9 +150,13 @@ async def broken() -> Any:
 @asynccontextmanager
 async def hub_of(dsn: str, *actors: Actor) -> AsyncIterator[Any]:
     """As much of a hub as answers questions."""
+    prepare(dsn, {})
     async with open_pool(dsn) as pool:
-        known = {actor.key: actor for actor in actors}
-        yield SimpleNamespace(gateway=Gateway(pool, known), catalogue=load(), clock=Clock(TODAY))
+        gateway = Gateway(pool, {actor.key: actor for actor in actors})
+        with TemporaryDirectory() as keys:
+            yield SimpleNamespace(
+                gateway=gateway, catalogue=load(), clock=Clock(TODAY), pool=pool, keys=load_or_make_keys(Path(keys))
+            )
 
 
 def test_departments_are_asked_at_the_same_time(database: str) -> None:

@@ -417,7 +417,8 @@ def test_the_limit_depends_on_where_somebody_is_registered() -> None:
     ],
 )
 def test_choices_appear_on_the_day_of_their_rule(day: date, hong_kong: set[str], macao: set[str]) -> None:
-    offered = {step.name: {o.id for o in step.options} for step in of_day("E07", day).steps if step.kind == "choose"}
+    (form,) = [step for step in of_day("E07", day).steps if step.kind == "form" and step.fields[0].options]
+    offered = {field.name: {option.id for option in field.options} for field in form.fields}
     assert (offered["hong_kong"], offered["macao"]) == (hong_kong, macao)
 
 

@@ -24,4 +24,4 @@ print([name for name in sys.modules if name.startswith("kiosk.journey")])
 
 def test_the_hub_needs_no_step_kind() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines() == ["['identify', 'verify', 'eligibility'] True", "[]", "[]"], done.stderr
+    assert done.stdout.splitlines() == ["['identify', 'verify', 'wait'] True", "[]", "[]"], done.stderr
