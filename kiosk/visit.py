@@ -11,6 +11,8 @@ import msgspec
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk import handover
+from kiosk.catalogue.model import Service
 from kiosk.machine import Machine
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
@@ -26,6 +28,8 @@ ELDER_PACE = 3.0
 ADDED_ADDRESSES_S = 8.0
 """Longest read of what was appended to a card; its answer takes half a second."""
 _SETTINGS = ("elder", "low_reach")
+KEEP = Action(id="keep", label=text("handover.keep"), style="secondary", icon="identification-card")
+"""Leaves what was said for another machine."""
 
 
 class VisitEnded(Exception):
@@ -315,6 +319,7 @@ class Visit:
         """Leaving in the middle of something unfinished is asked once; everything else is free to leave."""
         if page.is_free:
             return True
+        kept = self.keepable(page.service)
         answer = await self._framed(
             Page(
                 kind="confirm_exit",
@@ -324,11 +329,33 @@ class Visit:
                 blocks=(Hero(icon="sign-out", level="warn", title=text("exit.title"), lead=text("exit.lead")),),
                 actions=(
                     Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
+                    *([KEEP] if kept else []),
                     Action(id="continue", label=text("exit.stay"), style="primary"),
                 ),
             )
         )
+        if kept and answer.action == KEEP.id:
+            return await self.keep(kept)
         return answer.action == "exit"
+
+    def keepable(self, key: str) -> Service | None:
+        """The service of this key, where something was said of it that another machine can go on with."""
+        service = self.machine.catalogue.services.get(key)
+        if service is None or self.card is None or self.without_card or not self.machine.link.online:
+            return None
+        return service if handover.said_of(service, self.typed.get(key, {})) else None
+
+    async def keep(self, service: Service) -> bool:
+        """Leave at the hub what was said of it, and say so; False when it could not be left."""
+        number, typed = self.card.number if self.card else "", self.typed.get(service.key, {})
+        busy = Hero(icon="clock", level="info", title=text("handover.asking"), busy=True)
+        page = Page(kind="checking", layout="full", title=text("handover.asking"), blocks=(busy,), timeout_s=0)
+        kept = await self.show_while(page, lambda: handover.keep(self.machine.ask, number, service, typed)) is True
+        words = "kept" if kept else "not_kept"
+        icon, level = ("identification-card", "ok") if kept else ("wifi-slash", "warn")
+        title, lead = text(f"handover.{words}", service=service.name), text(f"handover.{words}_lead")
+        await self._framed(message(f"handover_{words}", icon, level, title, lead))
+        return kept
 
     async def _setting(self, action: str) -> bool:
         """Carry out a settings or help action; False when it is none of them."""

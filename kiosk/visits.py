@@ -11,7 +11,7 @@ import trio
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState
-from kiosk import lobby, maintenance, wipe
+from kiosk import handover, lobby, maintenance, wipe
 from kiosk.card_reading import reading_trouble
 from kiosk.cases import unbroken
 from kiosk.catalogue.model import Bundle
@@ -21,6 +21,7 @@ from kiosk.journey.whole import together, whole_of_bundle
 from kiosk.lobby.todo import TICK, TOGETHER
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
+from kiosk.messages.parked import ParkedFact
 from kiosk.pages import Answer, Page, Settings
 from kiosk.planning.plan import plan_of
 from kiosk.roster import READER
@@ -220,13 +221,14 @@ class Visits:
                 visit.update(page())
                 if told[0].items is None:
                     await came_online.wait()
-            if not _ready(told[0], offered):
+            if _ready(told[0], offered) is None:
                 await trio.sleep_forever()
 
         while True:
             answer = await visit.show_while(page, ask)
             if not isinstance(answer, Answer):
-                if await self._resumed(visit, _ready(told[0], offered)):
+                ready = _ready(told[0], offered)
+                if ready is not None and await self._resumed(visit, ready):
                     return
                 continue
             what, _, key = answer.action.partition(":")
@@ -236,13 +238,26 @@ class Visits:
         if isinstance(answer, Answer):
             await self._chosen(visit, answer.action, ticked)
 
-    async def _resumed(self, visit: Visit, key: str) -> bool:
-        """What was laid down until a result came goes on where it waited, if the person wants; asked once a visit."""
+    async def _resumed(self, visit: Visit, parked: ParkedFact) -> bool:
+        """What was laid down or left goes on, if the person wants; asked once a visit."""
+        key = parked.service
         visit.resumed.add(key)
-        answer = await visit.show(lambda: lobby.resume_page(self._machine, visit, key))
-        if answer.action == "next":
-            await engine.run(visit, self._machine.catalogue.services[key])
-        return answer.action == "next"
+        answer = await visit.show(lambda: lobby.resume_page(self._machine, visit, parked))
+        if answer.action != "next" or (parked.is_left and not await self._taken_up(visit, key)):
+            return False
+        await engine.run(visit, self._machine.catalogue.services[key])
+        return True
+
+    async def _taken_up(self, visit: Visit, key: str) -> bool:
+        """What was said comes back to its fields; False when the city did not answer: it is still left there."""
+        service, number = self._machine.catalogue.services[key], visit.card.number if visit.card else ""
+        said = await handover.take(self._machine.ask, number, service)
+        if said is None:
+            lead = text("handover.not_taken_lead")
+            await visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), lead))
+            return False
+        visit.typed[key] = said
+        return True
 
     async def _chosen(self, visit: Visit, action: str, ticked: Collection[str] = ()) -> Outcome:
         """What was touched: a line, a service, or those ticked. BACK when the person came back from its first page."""
@@ -302,9 +317,9 @@ class Visits:
                 return outcome
 
 
-def _ready(due: lobby.Due, offered: Collection[str]) -> str:
-    """The first service whose result has come and which was not offered yet; "" when there is none."""
-    return next((each.service for each in due.parked if each.is_ready and each.service not in offered), "")
+def _ready(due: lobby.Due, offered: Collection[str]) -> ParkedFact | None:
+    """The first service that can go on and was not offered yet; None when there is none."""
+    return next((each for each in due.parked if each.is_ready and each.service not in offered), None)
 
 
 def _brand_tapped(taps: list[float]) -> bool:

@@ -30,7 +30,7 @@ from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text
-from kiosk.visit import Visit, VisitEnded, joined, message
+from kiosk.visit import KEEP, Visit, VisitEnded, joined, message
 from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
@@ -361,7 +361,7 @@ async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
     """A step that can do without goes on and it is told; else the journey ends with the reason."""
     if spec.offline_in(journey.service) != "goes_on":
         lead = _with_nearest(journey, text("live.lead"))
-        await journey.visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), lead))
+        await _end_here(journey, message("needs_network", "wifi-slash", "warn", text("live.title"), lead))
         return Outcome.LEAVE
     journey.offline = True
     hero = Hero(icon="wifi-slash", level="warn", title=text("offline.title"), lead=text("offline.lead"))
@@ -373,8 +373,17 @@ async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
 async def _without_device(journey: Journey, name: str) -> Outcome:
     log.warning("step_needs_device", step=_kind(journey), service=journey.service.key, device=name)
     lead = _with_nearest(journey, text("device_away.lead"))
-    await journey.visit.tell(message("device_away", "plugs", "warn", text("device_away.title"), lead))
+    await _end_here(journey, message("device_away", "plugs", "warn", text("device_away.title"), lead))
     return Outcome.LEAVE
+
+
+async def _end_here(journey: Journey, page: Page) -> None:
+    """It cannot go on here; at another machine it can, with what was said, if the person wants."""
+    visit = journey.visit
+    kept = None if journey.filed else visit.keepable(journey.service.key)
+    answer = await visit.show(replace(page, actions=(KEEP, *page.actions)) if kept else page)
+    if kept and answer.action == KEEP.id:
+        await visit.keep(kept)
 
 
 def _with_nearest(journey: Journey, lead: Text) -> Text:

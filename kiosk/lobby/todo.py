@@ -53,12 +53,12 @@ async def what_is_due(machine: Machine, id_number: str) -> Due:
     return Due(known, told.silent, told.unreadable + len(told.items) - len(known), parked=parked)
 
 
-def resume_page(machine: Machine, visit: Visit, key: str) -> Page:
-    """The result has come for which this person laid a service down: it goes on with one touch."""
+def resume_page(machine: Machine, visit: Visit, parked: ParkedFact) -> Page:
+    """The result has come for which this person laid a service down, or it was left: it goes on with one touch."""
+    key = parked.service
     service = machine.catalogue.services[key]
-    hero = Hero(
-        icon=service.icon, level="ok", title=text("resume.ready", service=service.name), lead=text("resume.lead")
-    )
+    title, lead = ("handover.left", "handover.left_lead") if parked.is_left else ("resume.ready", "resume.lead")
+    hero = Hero(icon=service.icon, level="ok", title=text(title, service=service.name), lead=text(lead))
     later = Action(id="later", label=text("resume.later"), style="secondary")
     go_on = Action(id="next", label=text("resume.go_on"), style="primary")
     exit_ = Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out")

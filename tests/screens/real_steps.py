@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,7 @@ from kiosk.messages.questions import (
 from kiosk.pages import Answer, Page, Settings
 from kiosk.slips.intents import OpenSlip
 from kiosk.text import same
+from kiosk.visit import Visit
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, around, machine
 
@@ -237,7 +239,8 @@ def coming_back() -> dict[str, Page]:
         return await wait._lay_down(journey, spec)
 
     found["wait_parked"] = first_page(lay_down, parked, journey_of(parked, "T05", "wait"))
-    found["resume"] = resume_page(visitor.machine, visitor, "T05")
+    found["resume"] = resume_page(visitor.machine, visitor, ParkedFact("T05", is_ready=True))
+    found["resume_left"] = resume_page(visitor.machine, visitor, ParkedFact("H01", is_ready=True, is_left=True))
     return found
 
 
@@ -292,7 +295,29 @@ def _phones() -> dict[str, Page]:
     async def shown(journey: Journey, _spec: Any) -> Any:
         return await phone._shown(journey, journey.machine.catalogue.services["H01"], made)
 
+    found |= _left(visitor)
     return {**found, "phone": first_page(shown, visitor, journey_of(visitor, "C11", "phone"))}
+
+
+def _left(visitor: Any) -> dict[str, Page]:
+    """Leaving in the middle with the offer to keep what was said, and that it was kept."""
+    asked: list[Page] = []
+    visit = Visit(visitor.machine, Settings())
+    visit.card = visitor.card or SimpleNamespace(number="", shown_name="王小明")
+    visit.machine.link.online = True
+    visit.typed["H01"] = {"phone": "13900000001"}
+
+    async def framed(page: Page) -> Answer:
+        asked.append(page)
+        return Answer(action="keep" if page.kind == "confirm_exit" else "continue")
+
+    async def at_once(_page: Page, _work: Any) -> Any:
+        return True
+
+    visit._framed, visit.show_while = framed, at_once  # type: ignore[method-assign]
+    with suppress(StopIteration):
+        visit._confirmed_exit(journey_of(visitor, "H01", "form").page("form", same(""))).send(None)
+    return {f"{page.kind}_kept": page for page in asked}
 
 
 def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str) -> Page:

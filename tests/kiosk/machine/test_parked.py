@@ -29,3 +29,16 @@ async def test_who_goes_for_a_walk_goes_on_where_it_waited(world: World) -> None
     assert not {"wait", "todo"} & set(after[: after.index("result")])
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
     assert at_the_hub(world, "select service, checks[1] from parked") == []
+
+
+async def test_what_was_said_is_left_and_goes_on_at_the_next_tap(world: World) -> None:
+    leave = {"sign": "exit", "confirm_exit": "keep"}
+    await world.walk(world.script("wu", "H01", values={"phone": "13700000003"}, actions=leave))
+    assert "handover_kept" in world.pages(), world.pages()
+    assert world.of("case") == []
+    assert at_the_hub(world, "select service from handover") == [("H01",)]
+    world.lines = []
+    await world.walk(world.script("wu", actions={"todo": "wait", "rate": "exit"}))
+    assert "resume" in world.pages(), world.pages()
+    assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
+    assert at_the_hub(world, "select service from handover") == []
