@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 from kiosk import config as configuration
 from kiosk.catalogue import loader
 from kiosk.config import CatalogueConfig, Config
+from offline_cache.store import Store
+from offline_cache.values import Values
 from tests.catalogues import PAGE, example, write
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_common import Looking
@@ -31,6 +34,7 @@ class Author:
 
     def __init__(self, world: World, folder: Path) -> None:
         self.hub, self.folder = world.stage.folder / "hub", folder
+        self._store = configuration.load(world.stage.config).store.path
         self.dsn: str = world.stage.ready["hub"]["dsn"]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._environment = {**os.environ, "PATH": path, "TONGBAN_HUB_DSN": self.dsn}
@@ -59,8 +63,14 @@ class Author:
             write(self.folder / name.replace("it the file ", "city/"), text)
 
     def takes_all_back(self) -> None:
+        """At the hub, and at the machine, which goes back to no older one by itself."""
         with psycopg.connect(self.dsn) as conn:
             conn.execute("delete from published_catalogue")
+        store = Store.open(self._store, now=lambda: datetime.now(UTC), ballast_mb=0, free_floor_mb=0)
+        values = Values(store)
+        for name in values.names("catalogue"):
+            values.delete("catalogue", name)
+        store.close()
 
     def record(self, person: dict[str, Any]) -> Any:
         with psycopg.connect(self.dsn) as conn:
