@@ -1,8 +1,7 @@
 """Which process runs what, and what comes first: a plugin for ``./test``, which runs several files at a time.
 
-A file stays together with its fixtures. Those that need the whole stage (hub, network, every emulated device, a dozen
-processes) stay together too, so that it is set up once. What takes minutes comes first: begun last, it would keep one
-process busy while the others have nothing left to do.
+A file stays together with its fixtures. What takes minutes comes first, the stories of the whole machine before all
+others: begun last, it would keep one process busy while the others have nothing left to do.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-ONE_STAGE = "tests/kiosk/machine/"
 LONG = (
-    ONE_STAGE,
+    "tests/kiosk/machine/",
     "tests/matrix/kill/",
     "tests/matrix/wipe/",
     "tests/matrix/",
@@ -37,6 +35,3 @@ class LongFirst(LoadFileScheduling):
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
-
-    def _split_scope(self, nodeid: str) -> str:
-        return ONE_STAGE if nodeid.startswith(ONE_STAGE) else super()._split_scope(nodeid)
