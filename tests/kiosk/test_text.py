@@ -14,7 +14,7 @@ from kiosk.text import Text, same, text
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "kiosk" / "locale"
-OWN_PLACES = {"screens.date"}  # a date names its month by number in Chinese and by name in English
+OWN_PLACES = {"screens.date", "slots.on"}  # a date names its month by number in Chinese and by name in English
 
 
 def catalogue(language: str) -> dict[str, str]:
