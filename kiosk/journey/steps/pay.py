@@ -79,7 +79,7 @@ def due_items(journey: Journey) -> tuple[DueItem, ...]:
     """What is due now for one service."""
     service = journey.service
     amount_fen = sum(fee.amount_fen for fee in journey.fees_due())
-    is_made_here = any(spec.pays_for == "making" for spec in service.steps)
+    is_made_here = any(service.steps[at].pays_for == "making" for at in journey.asked())
     item = DueItem(journey.case_id, service.key, amount_fen, service.name, is_made_here)
     return (item,) if amount_fen else ()
 
