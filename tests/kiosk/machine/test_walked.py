@@ -26,7 +26,7 @@ async def test_a_service_is_walked_to_its_slip_within_its_budget(
     values: dict[str, Any] = VALUES["all"]
     row = await walk(world, key, person, values, by)
     allowed = budgets().get(key)
-    assert row.result == "accepted x1", row
+    assert row.result == "accepted x1", (row, world.pages())
     assert row.slip, "the paper is in the hand"
     if allowed:
         assert (row.pages + WAY <= allowed.pages, row.taps + WAY <= allowed.taps) == (True, True), row

@@ -19,6 +19,7 @@ from tests.screens.harness import Hand, KivyPresenter, Target, frames
 
 _BETWEEN_S = 0.35
 """A tap that comes sooner after another one is a trembling hand's."""
+_AGAIN_S = 10.0
 _SHEETS = 6
 
 
@@ -44,8 +45,10 @@ class Touching(Walking):
             nursery.start_soon(shown)
             await self._screen.until_drawn()
             wanted = await self._answer()
-            await self._do(self._page or page, wanted, settings)
-            await trio.sleep_forever()
+            while True:
+                # What was asked of the city comes meanwhile, and what moved under the finger is touched again.
+                await self._do(self._page or page, wanted, settings)
+                await trio.sleep(_AGAIN_S)
         return found[0]
 
     async def _do(self, page: Page, wanted: Answer, settings: Settings) -> None:
