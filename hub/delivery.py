@@ -104,7 +104,8 @@ async def sent(conn: AsyncConnection, key: str, tracking: str, now: datetime, by
     """The post has it, under this number; whether it was waiting."""
     done = await conn.execute(
         "update delivery set state = 'sent', tracking = %s from case_file where delivery.key = %s "
-        "and case_file.key = case_key and case_file.state in ('decided', 'uncollected') and delivery.state = 'waiting'",
+        "and delivery.state = 'waiting' and case_file.key = case_key and case_file.person_ref = delivery.person_ref "
+        "and case_file.state in ('decided', 'uncollected')",
         [tracking, key],
     )
     if done.rowcount:

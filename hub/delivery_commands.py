@@ -41,7 +41,7 @@ def list_waiting(dsn: str, as_json: bool, clock: Clock) -> None:
     table = Table("key", "receipt number", "service", "state", "name", "to", "since", box=None)
     for row in rows:
         table.add_row(*row[:6], f"{local(row.since):%Y-%m-%d %H:%M}")
-    Console().print(table if rows else "nothing is to be posted")
+    Console(width=200).print(table if rows else "nothing is to be posted")
 
 
 @post.command()
