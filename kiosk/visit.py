@@ -320,13 +320,14 @@ class Visit:
         if page.is_free:
             return True
         kept = self.keepable(page.service)
+        title, lead = text("exit.title"), text("handover.exit_lead" if kept else "exit.lead")
         answer = await self._framed(
             Page(
                 kind="confirm_exit",
                 layout="full",
-                title=text("exit.title"),
-                spoken=joined(text("exit.title"), text("exit.lead")),
-                blocks=(Hero(icon="sign-out", level="warn", title=text("exit.title"), lead=text("exit.lead")),),
+                title=title,
+                spoken=joined(title, lead),
+                blocks=(Hero(icon="sign-out", level="warn", title=title, lead=lead),),
                 actions=(
                     Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
                     *([KEEP] if kept else []),

@@ -22,10 +22,12 @@ async def test_it_is_offered_when_something_was_said_by_a_card_to_a_city_that_an
         await counter.touch("continue", "choose")
         await counter.touch("exit", "confirm_exit")
         assert not offers(counter), "nothing was said yet"
+        assert "会清除，不会保留" in words(counter.page)
         await counter.touch("continue", "choose")
         await counter.touch("next", "choose", one="a")
         await counter.touch("exit", "confirm_exit")
         assert offers(counter)
+        assert "可以留着到今天" in words(counter.page), "no word against the button beside it"
         page = await counter.touch("keep", "handover_not_kept")
         assert "什么都没有提交" in words(page)
         await counter.touch("continue", "choose")
