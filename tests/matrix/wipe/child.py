@@ -44,6 +44,7 @@ class Relayed(walking.Walking):
         self._stream: trio.SocketStream | None = None
         self._pending = b""
         self._broken = trio.Event()
+        self._is_held = False
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         self._stream = await trio.open_unix_socket(SOCKET)
@@ -58,11 +59,12 @@ class Relayed(walking.Walking):
             self._coming = msgspec.json.decode(await self._said("next"), type=Coming)
             self.citizen = Citizen(self._coming.script)
             _give(self._coming)
-        if page.kind in self._coming.hold:
+        if self._is_held and page.kind == "face_again":
+            return Answer(action="next")
+        if self._is_held or page.kind in self._coming.hold:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._drawn_or_not, page, settings)
-                self._coming.hold = tuple(kind for kind in self._coming.hold if kind != page.kind)
-                await self._said(page.kind)
+                await self._hold(page.kind)
                 nursery.cancel_scope.cancel()
             self._break()
         return await super().show(page, settings)
@@ -70,6 +72,19 @@ class Relayed(walking.Walking):
     def forget(self, then: Page | None = None) -> None:
         ScriptedPresenter.forget(self, then)
         self._coming, self.citizen = None, Citizen(Script())
+
+    async def _hold(self, kind: str) -> None:
+        """Until it is let go. A page that ends by itself meanwhile holds the next one, and a face is tried again.
+
+        A busy machine sees so few pictures a second that it takes somebody who stands there for gone.
+        """
+        assert self._coming is not None
+        if not self._is_held:
+            self._is_held = True
+            self._coming.hold = tuple(each for each in self._coming.hold if each != kind)
+            await self._say(kind)
+        await self._line()
+        self._is_held = False
 
     async def _drawn_or_not(self, page: Page, settings: Settings) -> None:
         if self._inner is not None:
@@ -86,8 +101,15 @@ class Relayed(walking.Walking):
             _break_once()
 
     async def _said(self, what: str) -> bytes:
+        await self._say(what)
+        return await self._line()
+
+    async def _say(self, what: str) -> None:
         assert self._stream is not None
         await self._stream.send_all(msgspec.json.encode(what) + b"\n")
+
+    async def _line(self) -> bytes:
+        assert self._stream is not None
         while b"\n" not in self._pending:
             got = await self._stream.receive_some(65536)
             if not got:
