@@ -1,7 +1,8 @@
 """``make walk``: a scripted citizen completes every service and bundle through its pages; a table says how it went.
 
 Everything is real but the person: hub, network, devices on their wires. Who is tried for a service stands
-in ``values.toml``; the first whose case is kept is the one of the table, else the last with the page at which it ended.
+in ``values.toml``, and what must have been filed before; the first whose case is kept is the one of the table, else
+the last with the page at which it ended.
 With ``--touch`` a sample of fifteen is walked by real touches on the offscreen window.
 """
 
@@ -24,13 +25,17 @@ from kiosk.catalogue.model import Catalogue
 from kiosk.citizen import Script
 from kiosk.commands.walking import Walking
 from kiosk.demo.stage import staged
-from tests.kiosk.machine.conftest import World
+from tests.kiosk.machine.conftest import World, code_of
+from tests.kiosk.machine.test_end_to_end import number_of
+from tests.kiosk.machine.test_supplement import in_the_books, say
 from tests.matrix.walk.touching import Touching
 from tests.matrix.walk.walking import Row, by_script, walk
+from tests.waiting import eventually
 
 TOUCH = "--touch"
 SAMPLE = ["C01", "C05", "H01", "H03", "H05", "H08", "H13", "T01", "T02", "T07", "T09", "T11", "E07", "E13", "B03"]
 PEOPLE = ("wang", "zhao", "li", "chen")
+TAKEN_IN = ("accepted", "in_review", "decided")
 VALUES = tomllib.loads(Path(__file__).with_name("values.toml").read_text(encoding="utf-8"))
 
 
@@ -64,12 +69,27 @@ def _own(catalogue: Catalogue, key: str) -> dict[str, Any]:
 
 def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], Walking]) -> Row:
     row = Row(key, "", 0, 0, 0.0, "nobody came")
+    before, asks = own.pop("before", ""), own.pop("asks", "")
     for person in own.pop("people", PEOPLE):
         world.reset()
+        if before:
+            own |= _before(world, before, person, asks)
         row = trio.run(walk, world, key, person, VALUES["all"] | own, by)
         if row.slip and "not_yet" not in row.result:
             break
     return row
+
+
+def _before(world: World, key: str, person: str, asks: str) -> dict[str, str]:
+    """File ``key`` first, until its department has accepted it and ``asks`` for something; what its slip gives to type."""
+    values = {name: value for name, value in VALUES.get(key, {}).items() if name not in ("people", "before", "asks")}
+    trio.run(walk, world, key, person, VALUES["all"] | values, by_script)
+    slip = world.slips()[-1]
+    number = number_of(slip)
+    eventually(lambda: in_the_books(world, number) in TAKEN_IN, "the acceptance of the case before")
+    if asks:
+        say(world, number, "needs_supplement", asks)
+    return {"number": number, "slip_code": code_of(slip)}
 
 
 def _print(console: Console, rows: list[Row]) -> None:

@@ -130,5 +130,5 @@ def _result(world: World, citizen: Persistent) -> str:
     states: dict[str, str] = {line["case_id"]: line["state"] for line in world.of("case")}
     if states:
         return ", ".join(f"{state} x{list(states.values()).count(state)}" for state in sorted(set(states.values())))
-    ended = [kind for kind in citizen.kinds if kind not in ("rate", "rated", "todo", "line", "home")]
+    ended = [kind for kind in citizen.kinds if kind not in ("rate", "rated", "todo", "line", "home")] or citizen.kinds
     return f"ended at {ended[-1]}" if ended else "nothing was begun"
