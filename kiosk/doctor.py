@@ -47,7 +47,11 @@ def questions(machine: Machine) -> dict[str, Question]:
     async def stock(_request: dict[str, Any]) -> dict[str, Any]:
         return {"stock": await in_thread(machine.stock.counts)}
 
-    return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff, "stock": stock}
+    async def under_way(_request: dict[str, Any]) -> dict[str, Any]:
+        found = await in_thread(machine.journal.open_intents)
+        return {"under_way": [{"kind": each.kind, "ref": each.ref, "since": each.begun_at} for each in found]}
+
+    return {"doctor": doctor, "queue": queue, "audit": audit, "staff": staff, "stock": stock, "under_way": under_way}
 
 
 async def _told(answer: Awaitable[T]) -> T:

@@ -41,13 +41,16 @@ async def clear(machine: Machine, device: str) -> str:
         done = await machine.peripherals.call(device, "retract", RETRACT_S)
         if not done.ok:
             return done.error or "document_inside"
-    await _let_go(machine, device, "returned" if state.place is Place.NOWHERE else "retained")
+    await _let_go(machine, device, "returned" if state.place is Place.NOWHERE else "retained", state)
     return ""
 
 
 async def put_in(machine: Machine, device: str, case_id: str) -> bool:
     """Wait for the person's own document; it is held when this is True, and the mouth is shut whatever this is."""
-    await in_thread(machine.journal.begin, HOLD, case_id, {"device": device})
+    state = await _state(machine, device)
+    if state is None:
+        return False
+    await in_thread(machine.journal.begin, HOLD, case_id, {"device": device, "swallowed": state.swallowed})
     done = await machine.peripherals.call(device, "accept_old", PUT_IN_S)
     if done.error == "nothing_inserted":
         await _let_go(machine, device, "nothing")
@@ -76,14 +79,22 @@ async def give_back(machine: Machine, device: str) -> bool:
     return done.ok
 
 
-async def _let_go(machine: Machine, device: str, outcome: str) -> None:
-    """What was held of somebody is inside no more, or kept by staff."""
+async def _let_go(machine: Machine, device: str, outcome: str, now: MakerState | None = None) -> None:
+    """What was held of somebody is inside no more, or kept by staff.
+
+    ``now``: nobody saw how it ended; one that the maker's count has more than when it came was swallowed.
+    """
     for intent in await in_thread(machine.journal.open_intents, HOLD):
-        if intent.detail["device"] == device:
-            await in_thread(machine.journal.resolve, intent.id, outcome)
-            machine.publish("hold", device=device, outcome=outcome)
-            if outcome == "retained":
-                machine.alarm("document_retained", f"a person's own document of case {intent.ref} lies in {device}")
+        if intent.detail["device"] != device:
+            continue
+        is_swallowed = now is not None and now.swallowed > intent.detail.get("swallowed", now.swallowed)
+        ended = "swallowed" if is_swallowed else outcome
+        await in_thread(machine.journal.resolve, intent.id, ended)
+        machine.publish("hold", device=device, outcome=ended)
+        if ended == "retained":
+            machine.alarm("document_retained", f"a person's own document of case {intent.ref} lies in {device}")
+        elif is_swallowed:
+            machine.alarm("old_swallowed", f"the old document of case {intent.ref} is in the box of {device}")
 
 
 async def _found(machine: Machine, device: str, intent: Intent) -> bool:

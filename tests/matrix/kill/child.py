@@ -11,17 +11,13 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import Any
 
 SLIP_CODE = "20270112"
-PAYING = "--paying"
-"""First argument: T01 has a step pay."""
 
 
 def main(arguments: list[str]) -> None:
     """Never returns: the machine ends, or dies."""
-    paying = arguments[0] == PAYING
-    target, seen, *kiosk = arguments[paying:]
+    target, seen, *kiosk = arguments
     from kiosk.cli import main as cli
     from kiosk.journey import engine
     from tests.matrix.kill.points import install
@@ -29,22 +25,7 @@ def main(arguments: list[str]) -> None:
     install(target, seen)
     # A citizen reads it from the page; the sweep's could not after the machine has died.
     engine.new_slip_code = lambda: SLIP_CODE
-    if paying:
-        _pays_at_the_machine()
     cli(kiosk, prog_name="kiosk")
-
-
-def _pays_at_the_machine() -> None:
-    from kiosk import newest_catalogue
-    from tests.paying import add_pay
-
-    original = newest_catalogue.CatalogueInForce.__init__
-
-    def begin(self: Any, *arguments: Any) -> None:
-        original(self, *arguments)
-        add_pay(self.now.services)
-
-    newest_catalogue.CatalogueInForce.__init__ = begin  # type: ignore[method-assign]
 
 
 def serve() -> None:

@@ -13,6 +13,9 @@ from psycopg.rows import dict_row
 
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.payments import MADE as MADE_ENDS
+from kiosk.payments import PAY, PRODUCE
+from kiosk.production import HOLD
 from offline_cache.audit import Audit, AuditRow
 from offline_cache.journal import Intent
 from offline_cache.outbox import Outbox, Row
@@ -25,8 +28,19 @@ _MONEY = (
     "select order_no, case_id::text, payment.state as paid, item.state, filed, ended_at is not null as ended "
     "from payment join payment_item item using (order_no) order by made_at"
 )
-PROMISES = frozenset({"filing", "result", "printing", "slip", "slip_trouble", "complaint_done"})
+PROMISES = frozenset(
+    {"filing", "result", "printing", "slip", "slip_trouble", "complaint_done", "producing", "produce_take"}
+)
 """Pages that may be shown only when the case is kept."""
+
+
+MAKERS = ("licence_printer", "endorsement_writer")
+MADE = frozenset({PRODUCE, HOLD})
+"""Intents of things that are made, held or handed out: each has its end before the next person's."""
+_MAKER_SAYS = {"written": MADE_ENDS, "voided": {"voided"}, None: {"not_written"}}
+"""By the maker's own journal, how an order may have ended in ours."""
+_JOB_OVER = (7, 8, 9)
+"""RFC 8011 job-state: canceled, aborted, completed."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -53,7 +67,7 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     case_files: list[Any]
     money: list[Any]
     slips: list[str]
-    unfinished: bool
+    devices: dict[str, Any]
     said: list[dict[str, Any]]
 
     def doubtful_numbers(self, before: After) -> list[str]:
@@ -62,9 +76,16 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
         handed = [i for i in self.intents if i.intent.id not in old and i.intent.detail.get("handed")]
         return [ended.number for ended in handed if ended.outcome is None and ended.number]
 
+    def open_kinds(self) -> set[str]:
+        """Kinds of what was begun and has no end."""
+        return {ended.intent.kind for ended in self.intents if ended.outcome is None}
 
-def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After:
-    """Look at the store file, the hub's tables and the printer's paper. The machine must be dead."""
+
+def look(stage: Stage, said: list[dict[str, Any]], devices: dict[str, Any]) -> After:
+    """Look at the store file, the hub's tables and the printer's paper. The machine must be dead.
+
+    ``devices``: what each says of itself.
+    """
     store = Store.peek(stage.folder / "state" / "store.sqlite", now=Clock().now)
     try:
         outbox, audit = Outbox(store), Audit(store)
@@ -85,7 +106,7 @@ def look(stage: Stage, said: list[dict[str, Any]], *, unfinished: bool) -> After
         kept["hub"] = tables.execute(_ENVELOPES).fetchall()
         kept["case_files"] = tables.execute("select key::text, receipt_number, state from case_file").fetchall()
         kept["money"] = tables.execute(_MONEY).fetchall()
-    return After(**kept, slips=slips, unfinished=unfinished, said=said)
+    return After(**kept, slips=slips, devices=devices, said=said)
 
 
 def _city(stage: Stage) -> psycopg.Connection[Any]:
@@ -113,7 +134,7 @@ def _ended(row: dict[str, Any]) -> Ended:
 
 def judge(before: After, dead: After, after: After) -> list[str]:
     """Each invariant that does not hold, in words."""
-    kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
+    kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after), *_made(before, after)]
     return [*kept, *_money(before, dead, after), *_paper(before, dead, after), *_said(dead, after)]
 
 
@@ -164,21 +185,51 @@ def _at_the_hub(after: After) -> Iterator[str]:
     yield from (f"{count} case files for one receipt number" for count in files.values() if count > 1)
 
 
+def _made(before: After, after: After) -> Iterator[str]:
+    """Each thing is made at most once, has the end that its maker tells, and lies nowhere."""
+    old = {ended.intent.id for ended in before.intents}
+    new = [ended for ended in after.intents if ended.intent.id not in old and ended.intent.kind in MADE]
+    yield from (f"{ended.intent.kind} has no end" for ended in new if ended.outcome is None)
+    orders = [ended for ended in new if ended.intent.kind == PRODUCE]
+    for ended in orders:
+        said = after.devices[ended.intent.detail["device"]]["journal"].get(ended.intent.detail["key"], {}).get("end")
+        if ended.outcome not in _MAKER_SAYS[said]:
+            yield f"its maker says {said}, we say {ended.outcome}"
+    made = Counter(ended.intent.ref for ended in orders if ended.outcome in MADE_ENDS)
+    yield from (f"made {count} times" for count in made.values() if count > 1)
+    for maker in MAKERS:
+        swallowed = sum(ended.outcome == "swallowed" and ended.intent.detail["device"] == maker for ended in new)
+        if swallowed != after.devices[maker]["swallowed"]:
+            yield f"{maker} has swallowed {after.devices[maker]['swallowed']}, we say {swallowed}"
+    yield from (f"something lies in {maker}" for maker in MAKERS if after.devices[maker]["place"] != "nowhere")
+    orphans = [job for job in after.devices["page_printer"]["jobs"] if job["state"] not in _JOB_OVER]
+    yield from ("a page may still come out for the next person" for _ in orphans)
+
+
 def _money(before: After, dead: After, after: After) -> Iterator[str]:
-    """Every order has its end: closed unpaid, paid for a case that is kept, or owed back."""
+    """Every order has its end: closed unpaid, paid for what is made or kept, or owed back."""
     known = {row["order_no"] for row in before.money}
-    cases = {row.key for row in after.rows}
     new = [row for row in after.money if row["order_no"] not in known]
     for row in new:
         if not row["ended"] or row["paid"] == "unpaid":
             yield f"an order is {row['paid']} and has no end"
-        if row["paid"] == "paid" and row["case_id"] in cases and row["state"] not in ("paid", "produced"):
-            yield f"paid and filed, the item is {row['state']}"
-        if row["paid"] == "paid" and row["case_id"] not in cases and row["state"] not in ("refund_due", "refunded"):
-            yield f"paid for nothing, the item is {row['state']}"
+        right = _owed(after, row["case_id"])
+        if row["paid"] == "paid" and row["state"] not in right:
+            yield f"paid, the item is {row['state']}, not {' or '.join(right)}"
     shown = {line["kind"] for line in dead.said if line["type"] == "page"}
     if "paid" in shown and not any(row["paid"] == "paid" for row in new):
         yield "the page said paid, the hub has no money"
+
+
+def _owed(after: After, case_id: str) -> tuple[str, ...]:
+    """What a paid item of this case must be, by what came of it."""
+    of_case = [ended for ended in after.intents if ended.intent.kind == PRODUCE and ended.intent.ref == case_id]
+    items = [item for ended in after.intents if ended.intent.kind == PAY for item in ended.intent.detail["items"]]
+    if any(ended.outcome in MADE_ENDS for ended in of_case):
+        return ("produced",)
+    if [case_id, False] in items and any(row.key == case_id for row in after.rows):
+        return ("paid", "produced")
+    return ("refund_due", "refunded")
 
 
 def _paper(before: After, dead: After, after: After) -> Iterator[str]:

@@ -15,17 +15,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import trio
+
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import Delivery
 from kiosk import printing, walk
 from kiosk.hub_link.carriers import HttpsCarrier
 from kiosk.payments import Payments
+from kiosk.peripherals import Peripherals
 from kiosk.slips import intents
 from kiosk.status_socket import StatusSocket
 from offline_cache.audit import Audit
 from offline_cache.counters import Counters
 from offline_cache.journal import Journal
 from offline_cache.outbox import Outbox
+from offline_cache.stock import Stock
 from offline_cache.store import Store
 from offline_cache.values import Values
 
@@ -37,8 +41,16 @@ _LINES = {
     "journey": "state",
     "visit": "state",
 }
-_NAMED = ((Outbox, "put delivered failed hold claim"), (Journal, "begin resolve"), (Counters, "take"))
+_NAMED = (
+    (Outbox, "put delivered failed hold claim"),
+    (Journal, "begin resolve"),
+    (Counters, "take"),
+    (Stock, "load mark"),
+)
 _FIRST_BYTES = 512
+_EFFECTS = frozenset({"accept_old", "swallow_old", "write", "hand_out", "retract", "print_pages", "open_door"})
+"""Commands that move something in the world; ``_AMID_S`` after its begin each of them is at work."""
+_AMID_S = 0.3
 
 
 class Points:
@@ -90,6 +102,7 @@ def install(target: str, seen: str) -> None:
     _printer(points)
     _carrier(points)
     _money(points)
+    _devices(points)
 
 
 def _lines(points: Points) -> None:
@@ -187,6 +200,29 @@ def _money(points: Points) -> None:
         points.passed("payment before the phone pays")
         original(code)
         points.passed("payment phone has paid")
+
+
+def _devices(points: Points) -> None:
+    original = Peripherals.call
+
+    @functools.wraps(original)
+    async def call(self: Peripherals, name: str, command: str, timeout_s: float, **more: Any) -> Any:
+        if command not in _EFFECTS:
+            return await original(self, name, command, timeout_s, **more)
+        points.passed(f"{name} before {command}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_amid, points, f"{name} amid {command}")
+            done = await original(self, name, command, timeout_s, **more)
+            nursery.cancel_scope.cancel()
+        points.passed(f"{name} after {command}")
+        return done
+
+    Peripherals.call = call  # type: ignore[method-assign]
+
+
+async def _amid(points: Points, name: str) -> None:
+    await trio.sleep(_AMID_S)
+    points.passed(name)
 
 
 def _wrap(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

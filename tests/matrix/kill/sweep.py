@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import msgspec
@@ -22,13 +23,33 @@ from kiosk.demo.stage import Stage
 from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
-from tests.matrix.kill.child import PAYING, SLIP_CODE
-from tests.matrix.kill.evidence import After, judge
+from tests.matrix.kill.child import SLIP_CODE
+from tests.matrix.kill.evidence import MADE, MAKERS, After, judge
 
 ROOT = Path(__file__).resolve().parents[3]
-PERSON = "wang"
-OFFLINE, PAID = " offline", " paid"
-SERVICES = ("T01", "H13", "E13", "C01", "C02", "C03", f"T01{OFFLINE}", f"H13{OFFLINE}", f"T01{PAID}")
+
+
+class Walk(NamedTuple):
+    """Who comes for what, and what is said there; ``offline``: there is no network until the restart."""
+
+    service: str
+    person: str = "wang"
+    values: Mapping[str, str] = MappingProxyType({})
+    offline: bool = False
+
+
+WALKS = {
+    **{key: Walk(key) for key in ("T01", "H13", "E13", "C01", "C02", "C03")},
+    "T01 offline": Walk("T01", offline=True),
+    "H13 offline": Walk("H13", offline=True),
+    # Paid at the machine, the old one swallowed, the new one made and handed out.
+    "T01 made": Walk("T01", values={"delivery": "at_once"}),
+    # Paid at the machine and written on the person's own permit, which goes in and comes out again.
+    "E06": Walk("E06", "chen"),
+    # A sealed paper of A4.
+    "H08": Walk("H08"),
+}
+SERVICES = tuple(WALKS)
 WALK_S, SETTLE_S, POLL_S = 180.0, 120.0, 0.05
 PAPER_POINTS = ("printer", "journal.hand_over", "line print", "journal.resolve", "line page printing", "journal.begin")
 """Where the printer may lose its power with the machine: what it had not printed is gone."""
@@ -57,7 +78,6 @@ class Sweep:
         self._runs = 0
         self._codes: dict[int, int] = {}
         self._printed: Any = None
-        self._is_paid = False
         self._folder = stage.folder / "kill"
         self._folder.mkdir(exist_ok=True)
         self._server = subprocess.Popen(
@@ -91,10 +111,7 @@ class Sweep:
         return found
 
     def run(self, service: str, point: str) -> Result:
-        """Die at ``point`` ("… (power)": the printer too), start again, settle, and judge.
-
-        A service that ends in "offline" is walked without a network, which is back at the restart.
-        """
+        """Die at ``point`` ("… (power)": the printer too), start again, settle, judge. ``service``: of ``WALKS``."""
         self._reset(service)
         before = self._look(None)
         target, _, power = point.partition(" (")
@@ -114,8 +131,8 @@ class Sweep:
         script = self._reprint_script(reprint[0]) if reprint else self._script("")
         with self._child("", again, script, "1") as pid:
             self._settled(pid, again, reprinting=bool(reprint))
-        if reprint and service.endswith(OFFLINE):
-            # The copy may be out before the case is delivered: one life more for what still waits.
+        if reprint and (WALKS[service].offline or dead.open_kinds() & MADE):
+            # The copy may be out before the rest is at its end: one life more for what still waits.
             rest = self._fresh("rest")
             with self._child("", rest, self._script(""), "1") as pid:
                 self._settled(pid, rest, reprinting=False)
@@ -126,9 +143,7 @@ class Sweep:
 
     @contextmanager
     def _child(self, target: str, seen: Path, script: Path, count: str) -> Iterator[int]:
-        paying = [PAYING] if self._is_paid else []
         arguments = [
-            *paying,
             target,
             str(seen),
             "--config",
@@ -155,6 +170,7 @@ class Sweep:
         else:
             self._until(self._queue_empty, SETTLE_S, "an empty queue")
             self._until(lambda: evidence.money_ended(self.stage), SETTLE_S, "the end of every order")
+            self._until(self._effects_ended, SETTLE_S, "the end of what was being made")
         if self._ended(pid) is None:
             os.kill(pid, signal.SIGTERM)
             self._until(lambda: self._ended(pid), 15.0, "the machine's end")
@@ -210,8 +226,12 @@ class Sweep:
         same, self._printed = rests == self._printed, rests
         return True if same and not state["buffered_bytes"] else None
 
+    def _effects_ended(self) -> bool | None:
+        """Whether the machine says that it makes, holds and hands out nothing any more."""
+        answer = trio.run(ask, str(self.stage.status_socket), "under_way")
+        return True if answer and not {each["kind"] for each in answer["under_way"]} & MADE else None
+
     def _reset(self, service: str) -> None:
-        self._is_paid = service.endswith(PAID)
         evidence.forget_resumable(self.stage)
         for slip in self.stage.slips.glob("*"):
             slip.unlink()
@@ -219,17 +239,21 @@ class Sweep:
         self._do("receipt_printer", "reset")
         self._do("camera", "nobody")
         httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset").raise_for_status()
-        self._do("network", "cut" if service.endswith(OFFLINE) else "restore")
+        for maker in MAKERS:
+            self._do(maker, "reset")
+            self._do(maker, "attend")
+        self._do("page_printer", "reset")
+        self._do("network", "cut" if WALKS[service].offline else "restore")
 
     def _look(self, *seen: Path | None) -> After:
         said = [line for path in seen if path for line in lines(path)]
-        unfinished = bool(self._do("receipt_printer", "state")["unfinished"])
-        return self._until(lambda: self._evidence(said, unfinished), SETTLE_S, "the store's lock")
+        devices = {name: self._do(name, "state") for name in ("receipt_printer", "page_printer", *MAKERS)}
+        return self._until(lambda: self._evidence(said, devices), SETTLE_S, "the store's lock")
 
-    def _evidence(self, said: list[dict[str, Any]], unfinished: bool) -> After | None:
+    def _evidence(self, said: list[dict[str, Any]], devices: dict[str, Any]) -> After | None:
         # A child that the machine was just starting when it died holds the lock until its exec.
         with suppress(StoreBusy):
-            return evidence.look(self.stage, said, unfinished=unfinished)
+            return evidence.look(self.stage, said, devices)
         return None
 
     # -- scripts ------------------------------------------------------------------------------------------------------
@@ -241,17 +265,18 @@ class Sweep:
         return path
 
     def _script(self, service: str) -> Path:
-        anonymous = service.startswith("C")
+        walk = WALKS.get(service, Walk(""))
+        anonymous = walk.service.startswith("C")
         actions = {"rate": "grade:5", "complaint_contact": "anonymous", "progress_how": "number"}
         sockets = {name: str(self.stage.folder / f"{name}.control") for name in ("id_card_reader", "camera")}
         control = [
-            {"page": "home", "socket": sockets["id_card_reader"], "do": "place", "with": {"card": PERSON}},
-            {"page": "home", "socket": sockets["camera"], "do": "person", "with": {"id": PERSON}},
+            {"page": "home", "socket": sockets["id_card_reader"], "do": "place", "with": {"card": walk.person}},
+            {"page": "home", "socket": sockets["camera"], "do": "person", "with": {"id": walk.person}},
             {"page": "todo", "socket": sockets["id_card_reader"], "do": "lift", "with": {}},
         ]
         return self._toml(
-            [service.removesuffix(OFFLINE).removesuffix(PAID)] if service else [],
-            {"number": self.rated_number, "slip_code": SLIP_CODE},
+            [walk.service] if service else [],
+            {"number": self.rated_number, "slip_code": SLIP_CODE, **walk.values},
             actions,
             [] if anonymous or not service else control,
             anonymous=anonymous,
