@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -56,32 +58,32 @@ def bent() -> Any:
 @pytest.mark.parametrize(
     ("wrong", "picture", "profile"),
     [
-        ("", seen(), "a4"),
-        ("", seen(), "paper"),
-        ("", seen("booklet"), "booklet"),
-        ("", seen("card", turn_deg=-30), "card"),
-        ("", seen("card", turn_deg=90), "card"),
-        ("", seen(paper=licence()), "card"),
-        ("", bent(), "a4"),
-        ("", seen(blur_px=1.0), "a4"),
-        ("", cv2.resize(seen(), (1920, 1440)), "a4"),
-        ("no_paper", empty(), "paper"),
-        ("not_whole", seen(shift=(330, 0)), "paper"),
-        ("not_whole", seen(shift=(0, -200)), "paper"),
-        ("covered", seen(hand=True), "paper"),
-        ("too_dark", seen(dark=True), "paper"),
-        ("glare", seen(glare=(0.4, 0.2, 0.14)), "paper"),
-        ("glare", seen(glare=(0.8, 0.85, 0.1)), "paper"),
-        ("glare", seen(paper=licence(spot=True)), "card"),
-        ("blurry", seen(blur_px=2.5), "paper"),
-        ("blurry", seen("card", blur_px=4.0), "card"),
-        ("blank", seen(lines=()), "paper"),
-        ("wrong_shape", seen("a4"), "card"),
-        ("too_small", cv2.resize(seen("card"), (640, 480)), "card"),
+        ("", seen, "a4"),
+        ("", seen, "paper"),
+        ("", partial(seen, "booklet"), "booklet"),
+        ("", partial(seen, "card", turn_deg=-30), "card"),
+        ("", partial(seen, "card", turn_deg=90), "card"),
+        ("", partial(seen, paper=licence()), "card"),
+        ("", bent, "a4"),
+        ("", partial(seen, blur_px=1.0), "a4"),
+        ("", lambda: cv2.resize(seen(), (1920, 1440)), "a4"),
+        ("no_paper", empty, "paper"),
+        ("not_whole", partial(seen, shift=(330, 0)), "paper"),
+        ("not_whole", partial(seen, shift=(0, -200)), "paper"),
+        ("covered", partial(seen, hand=True), "paper"),
+        ("too_dark", partial(seen, dark=True), "paper"),
+        ("glare", partial(seen, glare=(0.4, 0.2, 0.14)), "paper"),
+        ("glare", partial(seen, glare=(0.8, 0.85, 0.1)), "paper"),
+        ("glare", partial(seen, paper=licence(spot=True)), "card"),
+        ("blurry", partial(seen, blur_px=2.5), "paper"),
+        ("blurry", partial(seen, "card", blur_px=4.0), "card"),
+        ("blank", partial(seen, lines=()), "paper"),
+        ("wrong_shape", partial(seen, "a4"), "card"),
+        ("too_small", lambda: cv2.resize(seen("card"), (640, 480)), "card"),
     ],
 )
-def test_the_worst_fault_is_named(wrong: str, picture: Any, profile: str) -> None:
-    sheet, page, _ = judge(picture, PROFILES[profile])
+def test_the_worst_fault_is_named(wrong: str, picture: Callable[[], Any], profile: str) -> None:
+    sheet, page, _ = judge(picture(), PROFILES[profile])
     assert (sheet.wrong, page is None) == (wrong, bool(wrong))
 
 
