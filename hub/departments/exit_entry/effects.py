@@ -13,12 +13,11 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub.department import Application, Effect, Unfit
-from hub.departments.exit_entry.records import Held, records, unused_endorsements
+from hub.departments.exit_entry.records import PLACES, Held, records, unused_endorsements
 from hub.desk import CannotMove, Desk
 from kiosk.clock import months_later
 from kiosk.messages.questions import Endorsement
 
-PLACES = ("hong_kong", "macao")
 _SPAN = re.compile(r"(?P<n>[1-9])(?P<unit>[my])_(?P<trips>[1-9]|multi|weekly)")
 _UNLIMITED = -1
 PHOTO_MONTHS = 12

@@ -15,6 +15,8 @@ from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, Endorsement
 
 KINDS = ("passport", "hk_macao_permit", "taiwan_permit")
+PLACES = ("hong_kong", "macao")
+_ENDORSED = (("L", "team"), ("G", "personal"), ("S", "business"))
 BORDER_YEARS = 5
 """So far back records are told (出入境记录查询 rule of 2012; the national site goes further)."""
 _ALL = """
@@ -136,7 +138,11 @@ def _of_endorsements(documents: Iterable[Held], today: date) -> Facts:
     unused = list(unused_endorsements(documents, today))
     facts: Facts = {
         f"{name}_places_unused": len({each.place for each in unused if each.type == letter})
-        for letter, name in (("L", "team"), ("G", "personal"), ("S", "business"))
+        for letter, name in _ENDORSED
+    } | {
+        f"{name}_unused_{place}": any((each.type, each.place) == (letter, place) for each in unused)
+        for letter, name in _ENDORSED
+        for place in PLACES
     }
     # An unlimited one (-1) has no trips to count.
     if counted := [each for each in unused if each.remaining > 0]:

@@ -37,8 +37,9 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``keys``, ``pattern``, ``error`` are a text's own (``keys`` says how it is typed); the other kinds bring theirs.
     ``least``, ``most``: of a number. ``earliest``, ``latest``: of a date, ISO 8601 or ``today``. ``options``: of a
     choice. ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
-    ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. ``masked`` hides
-    it on paper.
+    ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. An optional
+    choice that is ``closed_if`` something is known to hold can only be left empty, and says why: ``closed``.
+    ``masked`` hides it on paper.
     """
 
     name: str
@@ -57,6 +58,8 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     latest: str = ""
     options: tuple[FieldOption, ...] = ()
     neither: Text = NOTHING
+    closed_if: Condition | None = None
+    closed: Text = NOTHING
     plates: tuple[str, ...] = ()
     within: str = ""
 

@@ -25,7 +25,7 @@ async def ask_together(
     ``some_of``: groups of names of which one at least is answered.
     """
     fields = [_offered(journey, field) for field in fields]
-    values = {field.name: _as_typed(journey, field) for field in fields}
+    values = {field.name: "" if field.closed else _as_typed(journey, field) for field in fields}
     wrong: dict[str, Wrong] = {}
     while True:
         blocks = tuple(_block(field, values[field.name], wrong) for field in fields)
@@ -45,9 +45,11 @@ async def ask_together(
 
 
 def _offered(journey: Journey, field: FormField) -> FormField:
-    """With the options that are there for this person."""
+    """With the options that are there for this person; ``closed`` stays only where it is the reason for none."""
+    if field.closed_if is not None and journey.is_known(field.closed_if):
+        return structs.replace(field, options=())
     options = tuple(o for o in field.options if all(map(journey.is_known, o.conditions)))
-    return structs.replace(field, options=options)
+    return structs.replace(field, options=options, closed=NOTHING)
 
 
 def _judged(
@@ -120,7 +122,7 @@ def _block(field: FormField, value: str, wrong: Mapping[str, Wrong]) -> Field | 
     if field.kind == "choice":
         options = tuple(Choice(id=o.id, label=o.label, detail=o.detail) for o in field.options)
         if field.optional:
-            options = (Choice(id="", label=field.neither or text("form.neither")), *options)
+            options = (Choice(id="", label=field.neither or text("form.neither"), detail=field.closed), *options)
         return Choices(name=field.name, label=field.label, options=options, selected=value, error=error, columns=2)
     kind = KINDS[field.kind]
     known = plates()

@@ -50,8 +50,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return pages, pages + sum(field.kind == "choice" for field in self.fields)
 
     def conditions_inside(self) -> Iterator[tuple[Path, Condition]]:
-        """Of the options of its choices."""
+        """Of its choices and their options."""
         for at, field in enumerate(self.fields):
+            if field.closed_if is not None:
+                yield ("fields", at, "closed_if"), field.closed_if
             for number, option in enumerate(field.options):
                 for rule in option.conditions:
                     yield ("fields", at, "options", number, "only_if"), rule
@@ -87,6 +89,8 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
         yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
     if field.kind == "choice" and len(field.options) < 2:
         yield Finding(("options",), "a choice needs two options", "add [[steps.fields.options]]")
+    if field.closed_if is not None and not (field.kind == "choice" and field.optional and field.closed):
+        yield Finding(("closed_if",), "only an optional choice can be closed, and says why", "add optional and closed")
     if field.least is not None and field.most is not None and field.least > field.most:
         yield Finding(("least",), "more than most: no number fits", "correct one of them")
     for name in ("earliest", "latest"):

@@ -64,6 +64,22 @@ async def test_one_place_alone_costs_that_place_alone(counter: Counter) -> None:
         counter.last("next", signature=STROKES)
 
 
+async def test_a_place_with_an_unused_endorsement_is_closed_with_its_reason_before_anything_is_paid(
+    counter: Counter, journeys: list[Journey]
+) -> None:
+    known(counter, "E06", team_places_unused=1, team_unused_hong_kong=True, team_unused_macao=False)
+    async with counter.doing("E06"):
+        page = await counter.first("form")
+        assert options(page) == {"hong_kong": [""], "macao": USUAL["macao"]}
+        assert "香港还有没用完的团队签注" in words(page)
+        assert "澳门还有没用完的" not in words(page)
+        page = await counter.touch("next", "form", hong_kong="3m_1", macao="3m_1")
+        assert "请先选择一项" in words(page), "what is closed is not taken"
+        await counter.touch("next", "sign", hong_kong="", macao="3m_1")
+        assert journeys[0].answers == {"macao": "3m_1"}
+        counter.last("next", signature=STROKES)
+
+
 def test_who_lives_elsewhere_is_promised_their_own_limit(counter: Counter, journeys: list[Journey]) -> None:
     service = counter.machine.catalogue.services["E01"]
     journey = Journey(counter.visit, service, "x", promised_on=date(2027, 2, 1), facts={"household": "other_province"})

@@ -81,7 +81,7 @@ def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], 
 
 
 def _before(world: World, key: str, person: str, asks: str) -> dict[str, str]:
-    """File ``key`` first, until its department has accepted it and ``asks`` for something; what its slip gives to type."""
+    """File ``key`` first, until its department has it and ``asks`` for something; what its slip gives to type."""
     values = {name: value for name, value in VALUES.get(key, {}).items() if name not in ("people", "before", "asks")}
     trio.run(walk, world, key, person, VALUES["all"] | values, by_script)
     slip = world.slips()[-1]
