@@ -190,6 +190,10 @@ class Department(ABC):
         """Goes on with the case for which it was brought; False: that case does not wait for anything."""
         return await self.desk.supplement(conn, brought.key, brought.case_key, brought.papers, today, self.reached)
 
+    async def handed_out(self, conn: AsyncConnection, case_key: str, today: date) -> bool:
+        """It is in its person's hand, by a machine's word; twice is harmless. False: this case cannot end so."""
+        return await self.desk.hand_out(conn, case_key, today, self.reached)
+
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Accepts or not, in one transaction; a repeated question gets the first answer. Raises EffectUnknown."""
         number = application.applicant.number

@@ -58,7 +58,7 @@ CLOSES = time(21)
 """When the books of a day are closed: after the last machine has taken its last case."""
 _SHARE_OF_LIMIT = 0.6
 """A reference department keeps its promise with time to spare."""
-_SYSTEM = "system"
+_SYSTEM, _MACHINE = "system", "machine"
 RESTS_ON_REFUSED = "rests_on_refused"
 """The reason of a case that comes to nothing because another one did on which it rests."""
 _COLUMNS: LiteralString = (
@@ -76,6 +76,7 @@ _MOVES = {
     "uncollected": frozenset({"decided"}),
 }
 """From which states each state is reached."""
+_HANDED_OUT = _RUNNING | {"decided", "uncollected", "collected"}
 Reached = Callable[[AsyncConnection, str, str], Awaitable[None]]
 """What a stage changes in the department's own records, in its transaction: (connection, case key, state)."""
 
@@ -211,6 +212,25 @@ class Desk:
             if not found or found[0].state != "needs_supplement":
                 return False
             await self.move(conn, case_key, "in_review", day, reached, officer=_SYSTEM)
+            return True
+
+    async def hand_out(self, conn: AsyncConnection, case_key: str, day: date, reached: Reached) -> bool:
+        """A machine has given it to its person, so what was planned before that is done. False: it cannot end so.
+
+        Where nothing is taken away at the end of a case, there is nothing to write down.
+        """
+        async with conn.transaction():
+            await self._lock(conn)
+            found = await self._cases(conn, "case_key = %s for update", case_key)
+            if not found or found[0].state not in _HANDED_OUT:
+                return False
+            if not found[0].is_collected or found[0].state == "collected":
+                return True
+            now = max(found[0].since, _at(await self.today(conn, day)))
+            for state in ("decided", "collected"):
+                if found[0].state in _MOVES[state]:
+                    await self._reach(conn, found[0], state, now, reached, officer=_MACHINE)
+                    found = await self._cases(conn, "case_key = %s", case_key)
             return True
 
     async def events(self, conn: AsyncConnection, after: int, limit: int = 500) -> list[StageEvent]:

@@ -16,7 +16,18 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 
-from hub import bundle_order, delivery, events, paper_copies, parcels, parked, phone_codes, ratings, supplements
+from hub import (
+    bundle_order,
+    delivery,
+    events,
+    hand_outs,
+    paper_copies,
+    parcels,
+    parked,
+    phone_codes,
+    ratings,
+    supplements,
+)
 from hub.context import Hub
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
@@ -36,6 +47,7 @@ from kiosk.messages.content import (
     Complaint,
     Content,
     Delivery,
+    HandOut,
     Rating,
     Supplement,
     decode_content,
@@ -45,11 +57,12 @@ from kiosk.messages.envelope import Header, parse_header
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
-OPENED_KINDS = frozenset({"case", "rating", "complaint", "delivery", "supplement"})
+OPENED_KINDS = frozenset({"case", "rating", "complaint", "delivery", "supplement", "hand_out"})
 CONCURRENCY = 4
 OPEN_TASK = "open_envelope"
 _ASK = "ask_department"
 _BRING = "bring_supplement"
+_HANDED_OUT = "tell_hand_out"
 _log = structlog.get_logger()
 
 
@@ -98,6 +111,7 @@ def make_jobs(dsn: str) -> App:
     jobs.task(name=OPEN_TASK, **options)(_open_envelope)
     jobs.task(name=_ASK, **options)(_ask_department)
     jobs.task(name=_BRING, **options)(_bring_supplement)
+    jobs.task(name=_HANDED_OUT, **options)(_tell_hand_out)
     return jobs
 
 
@@ -204,6 +218,17 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
         case Supplement() as supplement:
             if await supplements.keep(hub, conn, key, supplement):
                 await hub.jobs.configure_task(_BRING, connection=conn).defer_async(key=key)
+        case HandOut() as said:
+            if await hand_outs.keep(hub, conn, key, opened.kiosk_id, said):
+                await hub.jobs.configure_task(_HANDED_OUT, connection=conn).defer_async(key=key)
+
+
+async def _tell_hand_out(context: JobContext, key: str) -> None:
+    hub = _hub(context)
+    async with hub.pool.connection() as conn:
+        opened = await _open(hub, conn, key)
+    if isinstance(opened.content, HandOut):
+        await hand_outs.bring(hub, key, opened.content)
 
 
 async def _bring_supplement(context: JobContext, key: str) -> None:

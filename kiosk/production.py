@@ -11,6 +11,7 @@ import trio
 
 from devices.contract import Completed
 from devices.document_making import Made, MakeEnd, MakerState, Order, Place, made_of
+from kiosk import hand_outs
 from kiosk.machine import Machine
 from kiosk.payments import PRODUCE
 from kiosk.threads import in_thread
@@ -24,6 +25,8 @@ PUT_IN_S, WRITE_S, LOOK_S, TAKE_S, RETRACT_S = 90.0, 90.0, 5.0, 60.0, 10.0
 _LOOK_AGAIN_S = 20.0
 _ENDS = {MakeEnd.WRITTEN: "used", MakeEnd.VOIDED: "voided", MakeEnd.NOT_WRITTEN: "loaded"}
 """What each end makes of the blank."""
+_TOLD = {"produced": "collected", "retained": "retained"}
+"""What the department hears of an end."""
 
 
 async def clear(machine: Machine, device: str) -> str:
@@ -170,12 +173,16 @@ async def _resolve(machine: Machine, intent: int, ref: str, detail: dict[str, st
     if outcome == "retained":
         machine.alarm("document_retained", f"blank {detail['serial']} was not taken; give it to the person of the case")
     machine.payments.nudge()
+    machine.forwarder.nudge()
 
 
 def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, str], outcome: str, blank: str) -> None:
     def action() -> None:
+        is_first = machine.journal.outcome(intent) is None
         machine.journal.resolve(intent, outcome)
         machine.stock.mark(detail["kind"], detail["serial"], blank, "" if blank == "loaded" else ref)
+        if is_first and outcome in _TOLD:
+            hand_outs.keep_now(machine, detail["key"], ref, "made", _TOLD[outcome])
 
     machine.store.write(action)
 

@@ -20,6 +20,7 @@ from hub.connector.wire import (
     Brought,
     DocumentsTold,
     FactsTold,
+    HandedOut,
     More,
     MoreTold,
     Said,
@@ -76,6 +77,10 @@ class RemoteDepartment(Department):
     async def supplement(self, conn: AsyncConnection, brought: department.Brought, today: date) -> bool:
         body = msgspec.json.encode(More(brought.case_key, brought.answers, brought.papers, today))
         return (await self._call("PUT", f"/v1/supplements/{brought.key}", MoreTold, content=body)).took
+
+    async def handed_out(self, conn: AsyncConnection, case_key: str, today: date) -> bool:
+        body = msgspec.json.encode(HandedOut(today))
+        return (await self._call("PUT", f"/v1/hand_outs/{case_key}", MoreTold, content=body)).took
 
     async def events(self, conn: AsyncConnection, after: int, today: date) -> list[StageEvent]:
         since = {"after": str(after), "today": today.isoformat()}

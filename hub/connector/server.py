@@ -35,6 +35,7 @@ from hub.connector.wire import (
     Brought,
     DocumentsTold,
     FactsTold,
+    HandedOut,
     More,
     MoreTold,
     Said,
@@ -91,7 +92,7 @@ def make_office_app(office: Office) -> Litestar:
             worker.cancel()
 
     return Litestar(
-        [facts, documents, bring, supplement, stages, books, health],
+        [facts, documents, bring, supplement, hand_out, stages, books, health],
         state=State({"office": office}),
         dependencies={"office": Provide(lambda: office, sync_to_thread=False)},
         exception_handlers={InvalidMessage: _invalid},
@@ -163,6 +164,14 @@ async def supplement(request: Request, key: UUID, office: Office) -> MoreTold:
     asked_for = department.Brought(str(key), more.case_key, more.answers, more.papers)
     async with office.pool.connection() as conn:
         return MoreTold(await office.department.supplement(conn, asked_for, more.today))
+
+
+@put("/v1/hand_outs/{key:uuid}", guards=[_callers_only])
+async def hand_out(request: Request, key: UUID, office: Office) -> MoreTold:
+    """What was made for a case is in its person's hand."""
+    said = decode(await request.body(), HandedOut)
+    async with office.pool.connection() as conn:
+        return MoreTold(await office.department.handed_out(conn, str(key), said.today))
 
 
 @get("/v1/stages", guards=[_callers_only])

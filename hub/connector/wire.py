@@ -69,8 +69,14 @@ class More(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     today: date
 
 
+class HandedOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``PUT /v1/hand_outs/{case key}``: a machine has given it to its person."""
+
+    today: date
+
+
 class MoreTold(msgspec.Struct, frozen=True):
-    """``took``: the case had waited for it and goes on."""
+    """``took``: the case takes it and goes on."""
 
     took: bool
 

@@ -17,6 +17,7 @@ PRIORITIES = {
     "case": 0,
     "delivery": 0,
     "supplement": 0,
+    "hand_out": 0,
     "complaint": 1,
     "rating": 2,
     "finding": 3,

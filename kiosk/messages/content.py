@@ -166,13 +166,26 @@ class Supplement(msgspec.Struct, frozen=True):
         check_values(self.answers)
 
 
-Content = CaseForm | Rating | Complaint | Delivery | Supplement
+class HandOut(msgspec.Struct, frozen=True):
+    """What a machine has put into a person's hand for a case that it has filed, or keeps there for them.
+
+    ``way``: ``made`` in the machine, or ``locker``. ``end``: ``collected``, by the device's own word (and, of a locker
+    that cannot feel what lies in it, the person's); ``retained``: it was not taken, and staff gives it out.
+    """
+
+    case_key: Key
+    way: Word
+    end: Word
+
+
+Content = CaseForm | Rating | Complaint | Delivery | Supplement | HandOut
 CONTENT: dict[str, type[Content]] = {
     "case": CaseForm,
     "rating": Rating,
     "complaint": Complaint,
     "delivery": Delivery,
     "supplement": Supplement,
+    "hand_out": HandOut,
 }
 
 

@@ -20,8 +20,10 @@ from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json,
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, suite_named
 
-KINDS = ("case", "rating", "complaint", "device_event", "audit_head", "finding", "delivery", "supplement")
-Kind = Literal["case", "rating", "complaint", "device_event", "audit_head", "finding", "delivery", "supplement"]
+KINDS = ("case", "rating", "complaint", "device_event", "audit_head", "finding", "delivery", "supplement", "hand_out")
+Kind = Literal[
+    "case", "rating", "complaint", "device_event", "audit_head", "finding", "delivery", "supplement", "hand_out"
+]
 FIRST_PREV = "0" * 64
 
 Sha256 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{64}}{END}")]

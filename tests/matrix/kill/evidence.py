@@ -197,6 +197,9 @@ def _made(before: After, after: After) -> Iterator[str]:
             yield f"its maker says {said}, we say {ended.outcome}"
     made = Counter(ended.intent.ref for ended in orders if ended.outcome in MADE_ENDS)
     yield from (f"made {count} times" for count in made.values() if count > 1)
+    filed = {row.key for row in after.rows}
+    told = Counter(row.case_id for row in after.rows if row.kind == "hand_out")
+    yield from (f"told {told[case]} times that it is made" for case in made if case in filed and told[case] != 1)
     for maker in MAKERS:
         swallowed = sum(ended.outcome == "swallowed" and ended.intent.detail["device"] == maker for ended in new)
         if swallowed != after.devices[maker]["swallowed"]:

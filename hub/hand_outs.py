@@ -1,0 +1,73 @@
+"""What a machine has put into a person's hand: bound to the case that it filed itself, and told to its department."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import structlog
+from psycopg import AsyncConnection
+
+from hub import events, stages
+from hub.context import Hub
+from kiosk.messages.content import HandOut
+
+_log = structlog.get_logger()
+Refused = Literal["", "unknown_case", "another_machine", "not_its_stage"]
+REFUSED = "hand_out_refused"
+COLLECTED = "collected"
+
+
+async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: HandOut) -> bool:
+    """Writes it down, in the caller's transaction; whether its department is to hear of it.
+
+    A machine speaks of the cases that it has filed itself, and of no others.
+    """
+    rows = await conn.execute(
+        "select coalesce(envelope.kiosk_id, paper_copy.kiosk_id) from case_file left join envelope using (key) "
+        "left join paper_copy using (key) where case_file.key = %s",
+        [said.case_key],
+    )
+    row = await rows.fetchone()
+    refused: Refused = ""
+    if row is None:
+        refused = "unknown_case"
+    elif row[0] != kiosk_id:
+        refused = "another_machine"
+    if refused:
+        await _refuse(hub, conn, "hub", key, refused)
+        return False
+    await events.record(
+        conn,
+        hub.clock.now(),
+        actor="machine",
+        kind="hand_out",
+        key=said.case_key,
+        kiosk_id=kiosk_id,
+        way=said.way,
+        end=said.end,
+    )
+    return said.end == COLLECTED
+
+
+async def bring(hub: Hub, key: str, said: HandOut) -> None:
+    """Tells the case's department. Raises DepartmentDown; twice is harmless."""
+    async with hub.pool.connection() as conn:
+        rows = await conn.execute("select service from case_file where key = %s", [said.case_key])
+        row = await rows.fetchone()
+    service = hub.catalogue.services.get(row[0]) if row else None
+    if service is None or service.department not in hub.gateway.departments:
+        _log.error("hand_out_without_service", key=key)
+        return
+    took = await hub.gateway.ask(
+        service.department,
+        lambda department, conn: department.handed_out(conn, said.case_key, hub.clock.today()),
+    )
+    if not took:
+        async with hub.pool.connection() as conn:
+            await _refuse(hub, conn, service.department, key, "not_its_stage")
+    await stages.follow(hub, service.department)
+
+
+async def _refuse(hub: Hub, conn: AsyncConnection, actor: str, key: str, why: Refused) -> None:
+    _log.warning(REFUSED, key=key, why=why)
+    await events.record(conn, hub.clock.now(), actor=actor, kind=REFUSED, key=key, why=why)

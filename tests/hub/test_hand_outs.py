@@ -1,0 +1,59 @@
+"""What a machine has put into a hand: the case of that machine is collected, once; nobody else's is."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.messages.content import HandOut, encode_content
+from tests.hub.fixtures import Machine, RunningHub
+from tests.waiting import eventually
+
+
+def key_of(hub: RunningHub, number: str) -> str:
+    return hub.sql("select key::text from case_file where receipt_number = %s", number)[0][0]
+
+
+def said(hub: RunningHub, key: str, kind: str) -> list[str]:
+    return [
+        why for (why,) in hub.sql("select data->>'why' from event where envelope_key = %s and kind = %s", key, kind)
+    ]
+
+
+def test_a_case_that_was_handed_out_is_collected_once_and_never_uncollected(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("wang", "T01", "T-made")
+    machine.wait_for("T-made", "accepted")
+    sent = machine.envelope("hand_out", encode_content(HandOut(key_of(hub, "T-made"), "made", "collected")))
+    machine.deliver(sent)
+    machine.wait_for("T-made", "collected")
+    again = machine.envelope("hand_out", encode_content(HandOut(key_of(hub, "T-made"), "made", "collected")))
+    machine.deliver(again)
+    eventually(lambda: said(hub, again.key, "opened"), "it is judged")
+    assert machine.states("T-made") == ["delivered", "accepted", "decided", "collected"]
+    assert hub.sql("select next_state from traffic.case_desk where case_key = %s", key_of(hub, "T-made")) == [(None,)]
+
+
+def test_what_was_not_taken_is_no_case_that_is_collected(hub: RunningHub, machine: Machine) -> None:
+    machine.file_case("li", "H13", "H-kept")
+    machine.wait_for("H-kept", "accepted")
+    key = key_of(hub, "H-kept")
+    machine.deliver(machine.envelope("hand_out", encode_content(HandOut(key, "made", "retained"))))
+    eventually(lambda: said(hub, key, "hand_out"), "it is written down")
+    assert "collected" not in machine.states("H-kept")
+
+
+@pytest.mark.attack(11)
+@pytest.mark.parametrize(("known", "why"), [(True, "another_machine"), (False, "unknown_case")])
+def test_no_machine_says_that_another_ones_case_was_collected(
+    hub: RunningHub, machine: Machine, known: bool, why: str
+) -> None:
+    if known:
+        machine.file_case("zhao", "T01", "T-other")
+        machine.wait_for("T-other", "accepted")
+    key = key_of(hub, "T-other") if known else "01900000-0000-7000-8000-000000000001"
+    stranger = hub.machine()
+    sent = stranger.envelope("hand_out", encode_content(HandOut(key, "made", "collected")))
+    stranger.deliver(sent)
+    eventually(lambda: said(hub, sent.key, "hand_out_refused"), "its refusal")
+    assert said(hub, sent.key, "hand_out_refused") == [why]
+    if known:
+        assert machine.states("T-other")[-1] == "accepted"
