@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module, util
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ STEPS = "kiosk.journey.steps"
 TypeOf = Callable[[str], type[StepSpec]]
 
 
+@cache
 def kind_named(kind: str) -> ModuleType:
     """The file of a step kind. Raises LookupError for a name that has none."""
     name = f"{STEPS}.{kind}"

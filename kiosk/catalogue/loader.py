@@ -18,9 +18,10 @@ from msgspec import structs
 
 from kiosk.catalogue import parts
 from kiosk.catalogue.finding import field_of
-from kiosk.catalogue.kinds import TypeOf, service_of, spec_type
+from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.model import Bundle, Catalogue, KnownDepartment, Line, Service
-from kiosk.catalogue.parts import Parts, Unfolded
+from kiosk.catalogue.parts import Unfolded
+from kiosk.catalogue.reading import reading_of
 from kiosk.clock import today_here
 from kiosk.messages.foreign import OpenFolder, Refused, read_at_most, shown
 from kiosk.messages.ours import NotOurs, judge
@@ -127,13 +128,13 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
     for name in (HEAD, LINES, DEPARTMENTS):
         if name not in files:
             raise CatalogueError(f"{folder / name}: no such file; name the folder of the catalogue")
-    read = _Reader(folder, files, day or today_here())
+    read = _Reader(folder, files, type_of, day or today_here())
     lines = _lines(folder / LINES, files[LINES])
     divisions = _converted(folder / DIVISIONS, files[DIVISIONS], dict[str, Text]) if DIVISIONS in files else {}
     services = {}
     for name in filter(is_service, files):
-        if table := read.table(name):
-            service = _in_its_line(folder / name, _service(folder / name, table, type_of), lines)
+        if own := read.service(name):
+            service = _in_its_line(folder / name, own, lines)
             services[service.key] = service
     found = {
         **_toml(folder / HEAD, files[HEAD]),
@@ -152,17 +153,34 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
 class _Reader:
     """Files of a catalogue on a day."""
 
-    def __init__(self, folder: Path, files: Mapping[str, bytes], day: date) -> None:
-        self.folder, self.files, self.day = folder, files, day
-        shared = [name for name in files if folder_of(name) == parts.FOLDER]
-        self._parts = Parts({name: _tables(folder, name, files[name]) for name in shared})
-        self._refuse(self._parts.troubles)
+    def __init__(self, folder: Path, files: Mapping[str, bytes], type_of: TypeOf, day: date) -> None:
+        self.folder, self.files = folder, files
+        self._type_of, self._day, self._reading = type_of, day, reading_of(files)
+        for name in files:
+            if folder_of(name) == parts.FOLDER:
+                _tables(folder, name, files[name])
+        self._refuse(self._reading.parts.troubles)
+
+    def service(self, name: str) -> Service | None:
+        """A file's service; None when it does not hold on this day."""
+        unfolded = self._unfolded(name)
+        try:
+            return self._reading.service(unfolded, self._type_of) if unfolded else None
+        except msgspec.ValidationError as error:
+            raise CatalogueError(f"{self.folder / name}: {error}") from error
 
     def table(self, name: str) -> dict[str, Any] | None:
         """A file's tables with the parts in their places; None when it does not hold on this day."""
-        unfolded = Unfolded(name, _tables(self.folder, name, self.files[name]), self._parts, self.day)
+        unfolded = self._unfolded(name)
+        return unfolded.table if unfolded else None
+
+    def _unfolded(self, name: str) -> Unfolded | None:
+        try:
+            unfolded = self._reading.on(name, self._day)
+        except TomlTrouble as error:
+            raise CatalogueError(f"{self.folder}/{error}") from error
         self._refuse(unfolded.troubles)
-        return unfolded.table if unfolded.holds else None
+        return unfolded if unfolded.holds else None
 
     def _refuse(self, troubles: list[parts.Trouble]) -> None:
         for place, what, fix in troubles:
@@ -200,13 +218,6 @@ def _lines(path: Path, raw: bytes) -> dict[str, Line]:
     found = _converted(path, raw, dict[str, Line])
     inside = sorted(found.items(), key=lambda entry: (entry[1].order, entry[0]))
     return {key: structs.replace(line, key=key) for key, line in inside}
-
-
-def _service(path: Path, table: dict[str, Any], type_of: TypeOf) -> Service:
-    try:
-        return service_of(table, type_of)
-    except msgspec.ValidationError as error:
-        raise CatalogueError(f"{path}: {error}") from error
 
 
 def _converted(path: Path, raw: bytes, kind: type[T]) -> T:

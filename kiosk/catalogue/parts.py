@@ -19,6 +19,7 @@ KINDS = ("checks", "fees", "steps", "fields", "options", "basis", "materials", "
 ONE_A_DAY = ("applicant", "due", "limit_law", "limit_promise")
 """Keys with one table, or with several of which each has its days."""
 USE = "use"
+_MARKS = frozenset({USE, "valid_from", "valid_to", *ONE_A_DAY})
 _MOST_TABLES = 5000
 
 Name = tuple[str, str]
@@ -33,12 +34,16 @@ class Trouble(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """A table to put somewhere; ``others``: keys of it that were written elsewhere; ``trail``: the parts it came by."""
+    """A table to put somewhere; ``others``: keys of it that were written elsewhere; ``trail``: the parts it came by.
+
+    ``is_bare``: it is put there as it is.
+    """
 
     value: Any
     place: Place
     trail: tuple[Name, ...] = ()
     others: Mapping[str, Place] = {}
+    is_bare: bool = False
 
 
 class Parts:
@@ -67,7 +72,7 @@ class Parts:
         else:
             at = [place.below(number) for number in range(len(several))] if isinstance(part, list) else [place]
             entries = zip(several, at, strict=True)
-            self._tables[name] = [_Entry(each, where, (name,)) for each, where in entries]
+            self._tables[name] = [_Entry(each, where, (name,), is_bare=_is_bare(each)) for each, where in entries]
             self.places[name] = place
 
     def _say(self, place: Place, what: str, fix: str) -> None:
@@ -120,7 +125,9 @@ class Unfolded:
         self.troubles.append(Trouble(place, what, fix))
 
     def _value(self, entry: _Entry, path: Path) -> Any:
-        value, place, trail, others = entry
+        value, place, trail, others, is_bare = entry
+        if is_bare:
+            return value
         if isinstance(value, list):
             return self._array(entry, path)
         if not isinstance(value, dict):
@@ -129,7 +136,7 @@ class Unfolded:
         for key, each in value.items():
             if key in others:
                 self._places[*path, key] = others[key]
-            if _is_plain(each):
+            if _is_bare(each):
                 found[key] = each
                 continue
             below = _Entry(each, others.get(key, place.below(key)), trail)
@@ -142,12 +149,10 @@ class Unfolded:
         return found
 
     def _array(self, entry: _Entry, path: Path) -> list[Any]:
-        if not any(isinstance(each, (dict, list)) for each in entry.value):
-            return entry.value
         found: list[Any] = []
         kind = _kind(path)
         for number, each in enumerate(entry.value):
-            written = _Entry(each, entry.place.below(number), entry.trail)
+            written = _Entry(each, entry.place.below(number), entry.trail, is_bare=_is_bare(each))
             for one in self._used(kind, written) if isinstance(each, dict) and USE in each else (written,):
                 if self._holds(one.value):
                     here = (*path, len(found))
@@ -211,6 +216,9 @@ class Unfolded:
             self.used.add(name)
             elsewhere = {**{key: entry.place.below(key) for key in other}, **entry.others}
             for each in part:
+                if each.is_bare and not elsewhere:
+                    yield each
+                    continue
                 changed = {**each.value, **other}
                 below = _Entry(changed, each.place, (*entry.trail, name), elsewhere)
                 yield from self._used(kind, below) if USE in changed else (below,)
@@ -227,11 +235,15 @@ class Unfolded:
         return self._day is None or starts <= self._day <= ends
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether nothing in it can use a part or have its days: a value, or a table of values such as a text."""
+def _is_bare(value: Any) -> bool:
+    """Whether nothing in it uses a part or has its own days: it can stand in many places as it is."""
     if isinstance(value, dict):
-        return USE not in value and not any(isinstance(each, (dict, list)) for each in value.values())
-    return not isinstance(value, list)
+        if not _MARKS.isdisjoint(value):
+            return False
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return all(_is_bare(each) for each in value if isinstance(each, (dict, list)))
 
 
 def _kind(path: Path) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from kiosk.catalogue.check.files import File, Judge
 from kiosk.catalogue.check.services import Around, icon_findings
-from kiosk.catalogue.check.texts import text_findings
 from kiosk.catalogue.finding import Fault, Finding, Origin, one_of
 from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import (
@@ -29,6 +28,7 @@ from kiosk.catalogue.loader import (
     read_folder,
 )
 from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Service
+from kiosk.catalogue.reading import Reading, reading_of
 from kiosk.clock import today_here
 from kiosk.text import Text
 
@@ -85,16 +85,16 @@ def faults(
     A catalogue without mistakes today has none tomorrow. ``origins``: where they were written, when not in these files.
     """
     opened = {name: File(name, raw, origins.get(name)) for name, raw in files.items() if name != MANIFEST}
-    return sorted(_faults(opened, type_of, day or today_here()))
+    return sorted(_faults(opened, reading_of(files), type_of, day or today_here()))
 
 
-def _faults(opened: Mapping[str, File], type_of: TypeOf, day: date) -> Iterator[Fault]:
+def _faults(opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: date) -> Iterator[Fault]:
     heads = {HEAD: Head, LINES: dict[str, Line], DEPARTMENTS: dict[str, KnownDepartment]}
     for name in heads.keys() - opened.keys():
         yield Fault(name, 1, "", "no such file", "copy it from the catalogue that comes with the program")
     head, lines, departments = (opened[name].read(kind) if name in opened else None for name, kind in heads.items())
     around = Around(lines or {}, departments or {})
-    judge = Judge(opened, type_of, day)
+    judge = Judge(opened, reading, type_of, day)
     is_known = lines is not None and departments is not None
     services = {name: judge.service(name, around if is_known else None) for name in filter(is_service, opened)}
     if DIVISIONS in opened and (divisions := opened[DIVISIONS].read(dict[str, Text])) is not None:
@@ -113,7 +113,7 @@ def _faults(opened: Mapping[str, File], type_of: TypeOf, day: date) -> Iterator[
     judge.parts()
     for name, file in opened.items():
         if not folder_of(name):
-            file.say(*text_findings(file.table, {}))
+            file.say(*judge.texts.findings(file.table))
             if name not in (*heads, DIVISIONS):
                 file.say(Finding((), "belongs to nothing", f"{one_of(heads, name)}, or a service in its line's folder"))
         yield from file.found

@@ -17,12 +17,12 @@ from kiosk.catalogue.check.places import Places
 from kiosk.catalogue.check.services import Around, service_findings
 from kiosk.catalogue.check.shape import MISSING, known_type, service_shape, shape, without
 from kiosk.catalogue.check.steps import step_findings
-from kiosk.catalogue.check.texts import text_findings
+from kiosk.catalogue.check.texts import Texts
 from kiosk.catalogue.finding import Fault, Finding, Origin, Path, Place, field_of, one_of
 from kiosk.catalogue.kinds import TypeOf, service_of
-from kiosk.catalogue.loader import folder_of
 from kiosk.catalogue.model import Bundle, KnownFact, Service
-from kiosk.catalogue.parts import Parts, Unfolded
+from kiosk.catalogue.parts import Unfolded
+from kiosk.catalogue.reading import Reading
 from kiosk.toml_file import TomlTrouble, tables_of
 
 
@@ -88,10 +88,10 @@ class File:
 class Judge:
     """Says of each file what is wrong with it; of what it uses, in the file of the part."""
 
-    def __init__(self, opened: Mapping[str, File], type_of: TypeOf, day: date) -> None:
+    def __init__(self, opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: date) -> None:
         self._opened, self._type_of, self._day = opened, type_of, day
-        shared = {name: file.table for name, file in opened.items() if folder_of(name) == parts.FOLDER}
-        self._parts = Parts(shared)
+        self._reading = reading
+        self.texts = Texts()
         self._used: set[parts.Name] = set()
         self._said: set[parts.Trouble] = set()
 
@@ -99,7 +99,7 @@ class Judge:
         """The service of a file as far as it can be read, today's or the first to come. ``around`` None: unknown."""
         found = None
         for day, unfolded in self._days(name):
-            service, wrong = self._read(unfolded.table)
+            service, wrong = self._read(unfolded)
             found = found or service
             if service is not None and around is not None:
                 wrong += service_findings(service, around)
@@ -109,15 +109,16 @@ class Judge:
             filled: dict[Path, Mapping[str, KnownFact]] = (
                 {("due", "reason"): around.facts(service)} if service and around else {}
             )
-            wrong += text_findings(table, filled)
+            wrong += self.texts.findings(table, filled)
             self._say(unfolded, wrong, day)
         return found
 
-    def _read(self, table: dict[str, Any]) -> tuple[Service | None, list[Finding]]:
+    def _read(self, unfolded: Unfolded) -> tuple[Service | None, list[Finding]]:
         """The service of a table, without what is not as its types want it, and that. What is right is read once."""
         try:
-            return service_of(table, self._type_of), []
+            return self._reading.service(unfolded, self._type_of), []
         except msgspec.ValidationError:
+            table = unfolded.table
             wrong = list(service_shape(table, self._type_of))
         try:
             return service_of(without(table, wrong), partial(known_type, self._type_of)), wrong
@@ -133,27 +134,26 @@ class Judge:
                 wrong += bundle_findings(bundle, FilePath(name).stem, services, around)
             except msgspec.ValidationError:
                 pass
-            self._say(unfolded, [*wrong, *text_findings(unfolded.table, {})], day)
+            self._say(unfolded, [*wrong, *self.texts.findings(unfolded.table)], day)
 
     def parts(self) -> None:
         """What is wrong with the parts themselves, and with those that nothing uses."""
-        for place, what, fix in self._parts.troubles:
+        for place, what, fix in self._reading.parts.troubles:
             self._opened[place.file].say(Finding(place.path, what, fix))
-        for name, place in self._parts.places.items():
+        for name, place in self._reading.parts.places.items():
             # What a city no longer uses of the catalogue's parts may stay there.
             if name not in self._used and self._opened[place.file].is_own(place.path):
                 self._opened[place.file].say(Finding(place.path, "is used by nothing", "use it, or remove it"))
 
     def _days(self, name: str) -> Iterator[tuple[date, Unfolded]]:
-        file = self._opened[name]
-        if not file.is_readable:
+        if not self._opened[name].is_readable:
             return
-        whole = Unfolded(name, file.table, self._parts, None)
+        whole = self._reading.whole(name)
         self._used |= whole.used
         if whole.is_so_on(self._day):
             yield self._day, whole
         for day in [*([] if whole.is_so_on(self._day) else [self._day]), *whole.changes_after(self._day)]:
-            unfolded = Unfolded(name, file.table, self._parts, day)
+            unfolded = self._reading.on(name, day)
             if unfolded.holds:
                 yield day, unfolded
 

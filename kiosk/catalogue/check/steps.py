@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import get_args
 
 from msgspec import structs
@@ -49,7 +50,8 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")
 
 
-def _machine_facts() -> dict[str, KnownFact]:
+@cache
+def _machine_facts() -> Mapping[str, KnownFact]:
     has = {name: KnownFact(type="yes_no", about="this machine has one, and it works") for name in around.devices()}
     has["online"] = KnownFact(type="yes_no", about="the city answers")
     return {f"{MACHINE}{name}": fact for name, fact in has.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from string import Formatter
 from typing import Any
 
@@ -12,6 +11,9 @@ from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import KnownFact
 from kiosk.text import LANGUAGES
 
+_NOWHERE: Mapping[Path, Mapping[str, KnownFact]] = {}
+_DEEPEST_FILLED = 2
+"""Parts of the longest path at which a text is filled: what is around it is no right by itself."""
 _BOTH = frozenset(LANGUAGES)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ENGLISH_WORD = re.compile("[a-z]{3}")
@@ -19,37 +21,48 @@ _PLACE = re.compile(r"\{[^{}]*\}")
 _WITH_ITS_WORD = re.compile(r"[^{}|:!]+\|[^{}|:!]+")
 
 
-def text_findings(table: Any, filled: Mapping[Path, Mapping[str, KnownFact]]) -> Iterator[Finding]:
-    """Of every text in a file. ``filled``: where places are filled, and by which facts; everywhere else by nothing."""
-    for path, words in _texts(table, ()):
-        facts = filled.get(path)
-        if facts is None:
-            yield from (found._replace(path=(*path, *found.path)) for found in _of_words(*words.values(), tuple(words)))
-            continue
-        yield from _language(path, words)
-        broken = [f for language in LANGUAGES for f in _place_findings((*path, language), words[language], facts)]
-        yield from broken or _differing(path, words)
+class Texts:
+    """Judges every text of files. A table of a part, which stands in many of them, is judged once when it is right."""
 
+    def __init__(self) -> None:
+        # What is kept alive lends no other its id.
+        self._right: dict[int, Any] = {}
 
-@lru_cache(maxsize=16384)
-def _of_words(one: str, other: str, languages: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Of a text that nothing fills: in a part, the same stands in many services."""
-    words = dict(zip(languages, (one, other), strict=True))
-    places = (f for language in LANGUAGES for f in _place_findings((language,), words[language], None))
-    return (*_language((), words), *places)
+    def findings(self, table: Any, filled: Mapping[Path, Mapping[str, KnownFact]] = _NOWHERE) -> list[Finding]:
+        """Of a file. ``filled``: where places are filled, and by which facts; everywhere else by nothing."""
+        return self._inside(table, (), filled)
 
-
-def _texts(part: Any, path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    if isinstance(part, dict):
-        if part.keys() == _BOTH and all(isinstance(words, str) for words in part.values()):
-            yield path, part
-            return
-        for key, each in part.items():
+    def _inside(self, part: Any, path: Path, filled: Mapping[Path, Mapping[str, KnownFact]]) -> list[Finding]:
+        if id(part) in self._right:
+            return []
+        if _is_text(part):
+            return [] if _is_plain(**part) else list(_findings(path, part, filled.get(path)))
+        found = []
+        for key, each in part.items() if isinstance(part, dict) else enumerate(part):
             if isinstance(each, (dict, list)):
-                yield from _texts(each, (*path, key))
-    elif isinstance(part, list):
-        for number, each in enumerate(part):
-            yield from _texts(each, (*path, number))
+                found += self._inside(each, (*path, key), filled)
+        if not found and len(path) >= _DEEPEST_FILLED:
+            self._right[id(part)] = part
+        return found
+
+
+def _is_text(part: Any) -> bool:
+    if not isinstance(part, dict) or len(part) != len(_BOTH) or part.keys() != _BOTH:
+        return False
+    return all(isinstance(words, str) for words in part.values())
+
+
+def _is_plain(zh: str, en: str) -> bool:
+    """Whether it is what nearly all are, and right: Chinese and English words without a place in them."""
+    if "{" in zh or "}" in zh or "{" in en or "}" in en:
+        return False
+    return bool(_CHINESE.search(zh)) and (en.isascii() or not _CHINESE.search(en)) and bool(en.strip())
+
+
+def _findings(path: Path, words: dict[str, str], facts: Mapping[str, KnownFact] | None) -> Iterator[Finding]:
+    yield from _language(path, words)
+    broken = [f for language in LANGUAGES for f in _place_findings((*path, language), words[language], facts)]
+    yield from broken or (() if facts is None else _differing(path, words))
 
 
 def _language(path: Path, words: dict[str, str]) -> Iterator[Finding]:

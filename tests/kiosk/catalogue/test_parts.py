@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from kiosk.catalogue import loader
+from kiosk.catalogue import loader, reading
 from kiosk.catalogue.check import faults
 from kiosk.catalogue.loader import CatalogueError
+from kiosk.catalogue.parts import Unfolded
 
 PARTED = Path(__file__).parent / "parted"
 """A catalogue with parts that stays as it is, whatever becomes of the one that is shipped."""
@@ -183,3 +184,22 @@ def test_a_bundle_is_read_with_its_services_of_the_day() -> None:
 )
 def test_a_mistake_in_a_bundle_is_told(old: str, new: str, line: str) -> None:
     assert any(f"bundles/B99.toml{line}" in each for each in told(with_(bundles__B99=BUNDLE.replace(old, new))))
+
+
+def test_what_is_so_on_all_days_is_put_together_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_together: list[tuple[str, date | None]] = []
+
+    class Counted(Unfolded):
+        def __init__(self, file: str, table: Any, parts: Any, day: date | None) -> None:
+            put_together.append((file, day))
+            super().__init__(file, table, parts, day)
+
+    monkeypatch.setattr(reading, "Unfolded", Counted)
+    reading.forget_readings()
+    files = with_((T01, FEE, DEARER))
+    assert told(files) == []
+    assert service(files).fees[0].amount_fen == 1000
+    assert service(files, date(2027, 7, 1)).fees[0].amount_fen == 1500
+    undated = [file for file, _ in put_together if file != T01]
+    assert len(undated) == len(set(undated)), "judged, loaded and switched, each file once"
+    assert {day for file, day in put_together if file == T01} >= {TODAY, date(2027, 7, 1)}
