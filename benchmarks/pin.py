@@ -11,8 +11,8 @@ import json
 import statistics
 import time
 
+from kiosk.messages.typed import WronglyTyped, pin
 from kiosk.staff import MAX_DIGITS, PACE
-from kiosk.typed import WronglyTyped, pin
 
 ROUNDS = 5
 DAY_S = 86_400

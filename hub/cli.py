@@ -46,6 +46,7 @@ from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from hub.slots.command import slots
 from hub.sms import load_sms
+from hub.typed import MACHINE
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 from kiosk.messages.address import is_loopback_host
@@ -222,7 +223,9 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--ended", multiple=True, help="Machine whose key has ended: what it sealed before that may come in.")
+@click.option(
+    "--ended", type=MACHINE, multiple=True, help="Machine whose key has ended: what it sealed before that may come in."
+)
 @BY
 @click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
 @click.option("--keys", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys.")

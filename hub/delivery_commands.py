@@ -13,6 +13,7 @@ from rich.table import Table
 from hub import delivery, events, parcels
 from hub.keys import HubKeys, load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.typed import POST_NUMBER
 from kiosk.clock import Clock, local
 from kiosk.messages.content import FORM_PART, Delivery, PostAddress, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
@@ -85,14 +86,12 @@ async def _content(conn: AsyncConnection, keys: HubKeys, key: str) -> Delivery:
 
 @post.command()
 @KEY
-@click.argument("tracking")
+@click.argument("tracking", type=POST_NUMBER)
 @DSN
 @BY
 @TODAY
 def sent(key: object, tracking: str, dsn: str, by: str, clock: Clock) -> None:
     """Note that the post has KEY, under its number TRACKING."""
-    if not tracking.isascii() or not tracking.isalnum() or len(tracking) > 32:
-        raise click.UsageError("a number of the post has letters and digits only")
     if not at_database(dsn, lambda conn: delivery.sent(conn, str(key), tracking, clock.now(), by)):
         raise click.ClickException(f"{key}: is not ready for the post (decided and waiting); see hub post list")
     click.echo(f"sent under {tracking}")

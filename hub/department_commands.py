@@ -16,6 +16,7 @@ from hub.department import Department
 from hub.departments import departments
 from hub.desk import CannotMove
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.typed import RECEIPT_NUMBER
 from kiosk.clock import Clock
 
 STATES = ("in_review", "needs_supplement", "decided", "refused", "withdrawn", "collected", "uncollected")
@@ -66,7 +67,7 @@ async def advanced(conn: AsyncConnection, department: Department, days: int, clo
 @department.command()
 @DSN
 @KEY
-@click.argument("receipt_number")
+@click.argument("receipt_number", type=RECEIPT_NUMBER)
 @click.argument("state", type=click.Choice(STATES))
 @click.option("--reason", "reasons", multiple=True, help="Code of a reason; several may be given.")
 @BY

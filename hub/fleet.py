@@ -51,7 +51,7 @@ async def machines(conn: AsyncConnection, now: datetime) -> list[MachineRow]:
 
 async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str, since: datetime | None = None) -> int:
     """Ends the keys of a machine that are not ended yet, as of ``since``; how many. Raises CannotBe."""
-    await _require_known(conn, kiosk_id)
+    await require_known(conn, kiosk_id)
     if since is not None and since > now:
         raise CannotBe("--since is in the future; a key that ends later is made with hub code --valid-days")
     ended = await conn.execute(
@@ -66,7 +66,7 @@ async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str
 
 async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str) -> int:
     """Makes the revoked keys of a machine's present store good again; how many. Raises CannotBe."""
-    await _require_known(conn, kiosk_id)
+    await require_known(conn, kiosk_id)
     again = await conn.execute(
         "update kiosk_key own set ended = null, valid_to = null from kiosk "
         "where own.kiosk_id = %s and ended = 'revoked' and (kiosk.kiosk_id, kiosk.chain) = (own.kiosk_id, own.chain)",
@@ -81,7 +81,7 @@ async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: st
 
 async def accept_audit(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str) -> None:
     """The machine's audit chain counts from now on as it is. Raises CannotBe."""
-    await _require_known(conn, kiosk_id)
+    await require_known(conn, kiosk_id)
     if not await audit_heads.begin_anew(conn, kiosk_id):
         raise CannotBe(f"nothing is wrong with the audit chain of {kiosk_id}")
     await _say(conn, now, "audit_accepted", kiosk_id, by)
@@ -100,6 +100,7 @@ async def _say(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, b
     await events.record(conn, now, actor=f"supervisor:{by}", kind=kind, kiosk_id=kiosk_id, **data)
 
 
-async def _require_known(conn: AsyncConnection, kiosk_id: str) -> None:
+async def require_known(conn: AsyncConnection, kiosk_id: str) -> None:
+    """Raises CannotBe for a name that no machine ever had."""
     if not await is_known(conn, kiosk_id):
         raise CannotBe(f"no machine {kiosk_id} was ever enrolled; hub machine list shows their names")

@@ -20,6 +20,7 @@ from hub.database import prepare
 from hub.enrolment import add_code
 from hub.machine_keys import is_known
 from hub.one_line import DSN_HELP, no_password
+from hub.typed import MACHINE
 from kiosk.clock import LOCAL, Clock, local
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ BY = click.option("--by", default=getpass.getuser, show_default="this user", hel
 TODAY = click.option(
     "--today", "clock", hidden=True, help="The wall date of a demonstration.", callback=lambda _, __, day: clock_of(day)
 )
-NAME = click.argument("kiosk_id", metavar="MACHINE")
+NAME = click.argument("kiosk_id", metavar="MACHINE", type=MACHINE)
 
 
 def clock_of(today: str | None) -> Clock:
@@ -52,7 +53,7 @@ def at_database(dsn: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
 
 @click.command()
 @DSN
-@click.option("--machine", "kiosk_id", required=True, help="Name of the machine ([machine] id).")
+@click.option("--machine", "kiosk_id", type=MACHINE, required=True, help="Name of the machine ([machine] id).")
 @click.option("--replace", "replaces", is_flag=True, help="Another store may take the place of the enrolled one.")
 @click.option("--valid-days", type=click.IntRange(1, 3660), help="How long the key is good; else until it is ended.")
 @TODAY

@@ -20,6 +20,7 @@ from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.payments.acquirer import AcquirerAway, AcquirerRefuses, Bill, BillRow
 from hub.payments.http_acquirer import load_acquirer
 from hub.payments.reconcile import Balance, balance, own_rows
+from hub.typed import SOMEBODY
 from kiosk.clock import Clock, local
 
 _OWNER = "payment_owner"
@@ -77,7 +78,7 @@ async def open_money(conn: AsyncConnection) -> list[OpenMoney]:
 
 
 @payments.command()
-@click.argument("name")
+@click.argument("name", type=SOMEBODY)
 @DSN
 @BY
 @TODAY

@@ -13,6 +13,7 @@ from hub import places as book
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from kiosk.clock import Clock
 from kiosk.messages.ours import read_ours
+from kiosk.messages.text_file import NotText, text_of
 
 _FILE_BYTES = 4 * 1024 * 1024
 
@@ -36,6 +37,8 @@ def places(dsn: str, by: str, file: Path | None, clock: Clock) -> None:
 
 def _read(file: Path) -> book.Halls:
     try:
-        return msgspec.convert(tomllib.loads(read_ours(file, _FILE_BYTES).decode("utf-8")), book.Halls)
-    except (OSError, ValueError, msgspec.ValidationError) as error:
+        return msgspec.convert(tomllib.loads(text_of(file, read_ours(file, _FILE_BYTES))), book.Halls)
+    except NotText as error:
+        raise click.ClickException(str(error)) from error
+    except (OSError, ValueError) as error:
         raise click.ClickException(f"{file}: {error}; each hall is a [[place]] with name = {{ zh, en }}") from error

@@ -11,16 +11,17 @@ from psycopg import AsyncConnection
 from rich.console import Console
 from rich.table import Table
 
-from hub import question_log
+from hub import fleet, question_log
 from hub.keys import load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.question_log import Limits, LoggedQuestion
+from hub.typed import CARD_NUMBER, MACHINE
 from kiosk.clock import Clock, local
 
 
 @click.command()
 @DSN
-@click.option("--machine", "kiosk_id", help="Of this machine only.")
+@click.option("--machine", "kiosk_id", type=MACHINE, help="Of this machine only.")
 @click.option("--person", is_flag=True, help="About one person; asks for the ID number, which no command line holds.")
 @click.option("--keys", type=click.Path(path_type=Path, exists=True), help="Folder of the hub's keys, with --person.")
 @click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How far back.")
@@ -32,9 +33,11 @@ def questions(
     """Show who asked about whom, when and in which visit."""
     if person and keys is None:
         raise click.UsageError("--person needs --keys")
-    ref = load_keys(keys).person_ref(click.prompt("ID number", hide_input=True, err=True)) if person and keys else None
+    ref = load_keys(keys).person_ref(_asked_number()) if person and keys else None
 
     async def look(conn: AsyncConnection) -> list[LoggedQuestion]:
+        if kiosk_id:
+            await fleet.require_known(conn, kiosk_id)
         since = clock.now() - timedelta(days)
         return await question_log.logged(conn, kiosk_id=kiosk_id, person_ref=ref, since=since)
 
@@ -48,6 +51,11 @@ def questions(
         when = f"{local(row.at):%Y-%m-%d %H:%M:%S}"
         table.add_row(when, row.kiosk_id, row.visit or "(older machine)", row.kind, row.person_ref[:12], refused)
     Console().print(table)
+
+
+def _asked_number() -> str:
+    # Never repeated by what refuses it: a number that was mistyped is somebody's too.
+    return click.prompt("ID number", hide_input=True, err=True, type=CARD_NUMBER)
 
 
 @click.command()

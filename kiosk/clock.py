@@ -161,6 +161,12 @@ def months_later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
+def full_months(since: date, until: date) -> int:
+    """Calendar months that have passed; none when ``until`` is earlier."""
+    months = max(0, (until.year - since.year) * 12 + until.month - since.month)
+    return max(0, months - (until < months_later(since, months)))
+
+
 def full_years(birth: date, today: date) -> int:
     """Age in full years; who was born on 29 February is a year older on the last of February."""
     years = today.year - birth.year

@@ -15,8 +15,8 @@ from devices.drivers import Configured, SettingsError, configured
 from kiosk.hub_link.address import address_fault, is_loopback
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.seal import require_seal_key, require_sign_key
+from kiosk.messages.typed import plain
 from kiosk.toml_file import TomlTrouble, read_toml
-from kiosk.typed import plain
 
 DEFAULT_PATH = Path("/etc/tongban/kiosk.toml")
 

@@ -25,9 +25,9 @@ import structlog
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk.messages.typed import WronglyTyped
+from kiosk.messages.typed import pin as checked_pin
 from kiosk.threads import in_thread
-from kiosk.typed import WronglyTyped
-from kiosk.typed import pin as checked_pin
 from offline_cache.values import Values
 from offline_cache.vault import Vault
 

@@ -14,12 +14,11 @@ from typing import Any
 from kiosk.messages import foreign
 from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import NotOurs, read_ours
+from kiosk.messages.text_file import NotText, text_of
 
 LIMIT_BYTES = 1024 * 1024
 _MOST_KEPT = 2048
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NEXT = "\n    "
-_WINDOWS = "in the editor choose UTF-8 when saving"
 # The parser needs the cube of a dotted key's parts: 8,000 of them are 16 KB and 8 s. A key does not go over a line's
 # end; which dots are those of a key is not asked, for quotes can be made to hide them.
 _MOST_DOTS = 500
@@ -59,7 +58,10 @@ def tables_of(name: str, raw: bytes) -> dict[str, Any]:
 
 def parse_toml(path: Path, raw: bytes) -> dict[str, Any]:
     """The tables of a file that was read already; ``path`` names it. Raises TomlTrouble."""
-    text = _decoded(path, raw)
+    try:
+        text = text_of(path, raw)
+    except NotText as error:
+        raise TomlTrouble(str(error)) from None
     if any(map(_may_have_a_long_key, text.split("\n"))):
         raise TomlTrouble(f"{path}: nested too deeply; correct it")
     try:
@@ -84,26 +86,6 @@ def _fits(value: Any) -> bool:
     if isinstance(value, (dict, list)):
         return all(map(_fits, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, int) or -(2**63) <= value < 2**63
-
-
-def _decoded(path: Path, raw: bytes) -> str:
-    if raw.startswith(_UTF16) or b"\0" in raw[:4]:
-        raise TomlTrouble(f"{path}: is UTF-16, not UTF-8; {_WINDOWS}")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        if _is_gb18030(raw):
-            raise TomlTrouble(f"{path}: is GBK or GB 18030, not UTF-8 (line {line}); {_WINDOWS}") from None
-        raise TomlTrouble(f"{path}: is not UTF-8 (line {line}); {_WINDOWS}") from None
-
-
-def _is_gb18030(raw: bytes) -> bool:
-    try:
-        raw.decode("gb18030")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def as_toml(tables: Mapping[str, Any]) -> bytes:

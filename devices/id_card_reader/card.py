@@ -26,6 +26,8 @@ LONG_TERM = "\u957f\u671f"
 """长期: stands on the chip instead of the last day of validity."""
 
 OTHER_NATION = "97"
+_PADDING = " \0\u3000"
+"""By the standard spaces; some cards have NUL or full-width spaces."""
 
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]")
 """Controls, halves of surrogate pairs, noncharacters."""
@@ -197,7 +199,7 @@ def _text(raw: bytes, doubts: list[str], key: str = "") -> str:
     text = raw[: len(raw) // 2 * 2].decode("utf-16-le", "surrogatepass")
     if "\ud800" <= text[-1:] <= "\udbff":
         text = text[:-1]
-    text = text.strip(" \0")
+    text = text.strip(_PADDING)
     if key == "english_name":
         text = re.sub("[ \0]+", " ", text)  # an early part that was filled up: the word ended there
     if _NOT_TEXT.search(text):

@@ -18,6 +18,7 @@ from kiosk.messages.bounds import Named, Word
 from kiosk.messages.content import Applicant
 from kiosk.messages.ours import read_ours
 from kiosk.messages.questions import Document
+from kiosk.messages.text_file import text_of
 
 MOST_BYTES = 2 * 1024 * 1024
 """Of a body, either way."""
@@ -102,7 +103,9 @@ class BooksTold(msgspec.Struct, frozen=True):
 
 def read_token(file: Path) -> str:
     """The secret that both sides have in a file of their own. Raises ValueError, OSError."""
-    token = read_ours(file, _TOKEN_BYTES).decode("ascii").strip()
-    if len(token) < _LEAST_TOKEN:
-        raise ValueError(f"{file}: a token has at least {_LEAST_TOKEN} characters; make one with: openssl rand -hex 32")
+    token = text_of(file, read_ours(file, _TOKEN_BYTES)).strip()
+    if len(token) < _LEAST_TOKEN or not token.isascii():
+        raise ValueError(
+            f"{file}: a token has at least {_LEAST_TOKEN} letters and digits; make one with: openssl rand -hex 32"
+        )
     return token

@@ -32,6 +32,7 @@ from kiosk.messages.bounds import END, Line, Named, one_line
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.ours import read_ours
 from kiosk.messages.seal import public_sign_key, require_sign_key
+from kiosk.messages.text_file import text_of
 
 T = TypeVar("T")
 NOTICES = "/acquirer/notifications"
@@ -133,12 +134,12 @@ class HttpAcquirer:
 def load_acquirer(path: Path, clock: Clock, own_url: str = "") -> HttpAcquirer:
     """The acquirer of a settings file. Raises OSError, ValueError with one line."""
     try:
-        settings = msgspec.convert(tomllib.loads(read_ours(path, _SETTINGS_BYTES).decode()), Settings)
+        settings = msgspec.convert(tomllib.loads(text_of(path, read_ours(path, _SETTINGS_BYTES))), Settings)
         require_sign_key(settings.verify_key, field="verify_key")
         key_file = path.parent / settings.private_key_file
-        private_key = read_ours(key_file, _SETTINGS_BYTES, secret=True).decode().strip()
+        private_key = text_of(key_file, read_ours(key_file, _SETTINGS_BYTES, secret=True)).strip()
         public_sign_key(private_key)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidMessage) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidMessage) as error:
         raise ValueError(f"{path}: {error}") from error
     parts = urlsplit(settings.url)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(parts.hostname or "")):

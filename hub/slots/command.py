@@ -15,6 +15,7 @@ from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.slots.plan import Plan, plan_of, read, set_plan, written
 from kiosk.clock import LOCAL, Clock, local
 from kiosk.messages import foreign
+from kiosk.messages.text_file import NotText, text_of
 
 _PLAN_BYTES = 256 * 1024
 _OF_DAY = """
@@ -50,6 +51,8 @@ def list_day(day: str | None, dsn: str, as_json: bool, clock: Clock) -> None:
         on = date.fromisoformat(day) if day else clock.today()
     except ValueError as error:
         raise click.UsageError(f"{day} is no day; write it as 2027-01-14") from error
+    if on == date.max:
+        raise click.UsageError(f"{day} is the last day that there is")
     begin = datetime.combine(on, datetime.min.time(), tzinfo=LOCAL)
 
     async def look(conn: AsyncConnection) -> list[Coming]:
@@ -83,6 +86,8 @@ def plan(file: Path | None, dsn: str, by: str, clock: Clock) -> None:
 
 def _read(file: Path) -> Plan:
     try:
-        return read(foreign.read(file, _PLAN_BYTES))
+        return read(text_of(file, foreign.read(file, _PLAN_BYTES)).encode())
+    except NotText as error:
+        raise click.ClickException(str(error)) from error
     except (foreign.Refused, ValueError) as error:  # msgspec's errors are ValueErrors
         raise click.ClickException(f"{file}: {error}; correct it, the hours in force stay") from error

@@ -24,7 +24,7 @@ from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import Enrolled
 from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
-from kiosk.typed import enrolment_code, plain
+from kiosk.messages.typed import enrolment_code, plain
 from offline_cache import vault
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store

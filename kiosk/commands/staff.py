@@ -14,8 +14,8 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.messages.typed import WronglyTyped, card_number, pin, reference
 from kiosk.staff import MAX_DIGITS, StaffBook
-from kiosk.typed import WronglyTyped, card_number, pin, reference
 from offline_cache.store import Store
 from offline_cache.values import Values
 from offline_cache.vault import open_vault

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kiosk.cases import is_receipt_number
 from kiosk.journey.engine import Journey
+from kiosk.messages.typed import digits
 from kiosk.pages import Field
 from kiosk.text import NOTHING, Text, text
-from kiosk.typed import digits
 
 _DIGITS = 24
 

@@ -14,9 +14,9 @@ from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import Journey
 from kiosk.kept import Kept, has_slip, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressAnswer, ProgressQuestion
+from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page
 from kiosk.text import NOTHING, Text, text
-from kiosk.typed import digits
 
 Verdict = Literal["open", "closed", "unknown", "offline", "wait", "back"]
 

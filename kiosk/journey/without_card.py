@@ -14,10 +14,10 @@ from kiosk.journey import face
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.encoding import from_text
 from kiosk.messages.register import MOST_PICTURE_BYTES, RegisterAnswer, RegisterQuestion
+from kiosk.messages.typed import WronglyTyped, card_number
 from kiosk.pages import Answer, Field, Hero, Page
 from kiosk.text import NOTHING, Text, text
 from kiosk.threads import in_thread
-from kiosk.typed import WronglyTyped, card_number
 from kiosk.visit import message
 
 NO_CARD = "no_card"

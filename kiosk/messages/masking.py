@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from importlib import resources
 
@@ -12,7 +11,7 @@ DOT = "·"
 
 COMPOUND_SURNAMES = frozenset((resources.files("kiosk.messages") / "compound_surnames.txt").read_text("utf-8").split())
 
-_DOTS = re.compile("[.·•‧∙⋅・･．﹒\u0387\u2024\u2e31\u2e33]+")
+_BRACKETS = frozenset(("Ps", "Pe", "Pi", "Pf"))
 _EXTENDS = frozenset(("Mn", "Me", "Mc", "Cf"))
 _HAN_NAMES = ("CJK ", "IDEOGRAPHIC ", "KANGXI ")
 
@@ -26,7 +25,7 @@ def mask_name(name: str) -> str:
     whole = _characters(" ".join(name.split()))
     if not any(_is_han(c) for c in whole):
         return _masked_words(whole)
-    parts = [part for part in _DOTS.split("".join(c for c in whole if c != " ")) if part]
+    parts = _parts("".join(c for c in whole if c != " "))
     if len(parts) > 1:
         return f"{parts[0]}{DOT}{_characters(parts[1])[0]}{MASK}"
     return _masked_han(parts[0])
@@ -52,6 +51,15 @@ def mask_address(address: str) -> str:
     return "".join(_characters(address)[:6]) + MASK * 3
 
 
+def _parts(name: str) -> list[str]:
+    """What stands between the dots: registers have many, and hyphens and circles in their place."""
+    return "".join(" " if _is_dot(unicodedata.category(sign)) else sign for sign in name).split()
+
+
+def _is_dot(category: str) -> bool:
+    return category[0] in "PS" and category not in _BRACKETS
+
+
 def _masked_han(name: str) -> str:
     given_at = 2 if name[:2] in COMPOUND_SURNAMES and len(name) > 2 else 1
     characters = _characters(name)
@@ -64,7 +72,7 @@ def _masked_han(name: str) -> str:
 
 def _masked_words(characters: list[str]) -> str:
     words = "".join(characters).split(" ")
-    first_letters = (next((c for c in _characters(word) if c[0].isalpha()), "") for word in words)
+    first_letters = (next((c for c in _characters(word) if _is_letter(c[0])), "") for word in words)
     return " ".join(letter + MASK * 3 for letter in first_letters if letter) or MASK * bool(characters)
 
 
@@ -77,6 +85,11 @@ def _characters(text: str) -> list[str]:
         else:
             found.append(sign)
     return found
+
+
+def _is_letter(sign: str) -> bool:
+    """Not what only stands before one, such as the Hawaiian ʻ."""
+    return sign.isalpha() and unicodedata.category(sign) != "Lm"
 
 
 def _is_han(character: str) -> bool:

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli import main
+from hub.slots.plan import usual, written
+from hub.typed import CARD_NUMBER, MACHINE, POST_NUMBER, RECEIPT_NUMBER, Typed
 
 NOBODY = "postgresql://127.0.0.1:1/nobody"
 
@@ -55,3 +57,58 @@ def test_password_as_an_argument_is_refused_and_not_repeated(dsn: str) -> None:
         main, ["code", "--machine", "K-1"]
     )
     assert (done.exit_code, "geheim" in done.output) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["code", "--machine", ""],
+        ["code", "--machine", "k 99/01"],
+        ["code", "--machine", "к-9901"],
+        ["machine", "revoke", "k-99*01"],
+        ["questions", "--machine", "k-9901;"],
+        ["restore", "--ended", "k 9901", "--keys", "FOLDER", "PHOTO"],
+        ["department", "case", "traffic", "9901 0000 0120 2701 1200 0012", "decided"],
+        ["department", "case", "traffic", "99010000012027011200001", "decided"],
+        ["payments", "owner", "   "],
+        ["post", "sent", "01985a5e-0000-7000-8000-000000000000", "EB 123/456"],
+        ["slots", "list", "9999-12-31"],
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_cannot_be_meant_is_refused_before_anything_is_asked(tmp_path: Path, line: list[str]) -> None:
+    (tmp_path / "photo").write_bytes(b"x")
+    places = {"FOLDER": str(tmp_path), "PHOTO": str(tmp_path / "photo")}
+    done = CliRunner().invoke(main, [*(places.get(word, word) for word in line), "--dsn", NOBODY])
+    assert (done.exit_code, "Error: " in done.stderr) == (2, True), done.output
+
+
+PLAN = written(usual())
+HALLS = '[[place]]\nkey = "99-1"\nname = { zh = "通办厅", en = "Hall" }\n'
+SETTINGS = 'url = "https://acquirer.example"\nmerchant = "通办"\n'
+FILES = {"slots plan": PLAN, "places": HALLS, "payments reconcile 2026-11-01 --acquirer": SETTINGS}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("line", FILES)
+def test_a_file_that_windows_saved_is_understood_or_named(tmp_path: Path, line: str, encoding: str) -> None:
+    file = tmp_path / "a.toml"
+    file.write_bytes((FILES[line] + "# 通办\n").replace("\n", "\r\n").encode(encoding))
+    file.chmod(0o600)
+    told = CliRunner().invoke(main, [*line.split(), str(file), "--dsn", NOBODY]).stderr
+    named = {"gb18030": "is GBK or GB 18030", "utf-16": "is UTF-16"}.get(encoding)
+    assert (named in told) if named else "line 1, column 1" not in told, told
+
+
+@pytest.mark.parametrize(
+    ("read", "typed", "meant"),
+    [
+        (RECEIPT_NUMBER, "9901 0000 0120 2701 1200 0018", "990100000120270112000018"),
+        (RECEIPT_NUMBER, "９９０１００００-０１２０２７０１-１２００００１８ ", "990100000120270112000018"),
+        (MACHINE, "Ｋ－9901 ", "K-9901"),
+        (CARD_NUMBER, "９９０１０１ 19600229 008ｘ", "99010119600229008X"),
+        (POST_NUMBER, "eb 123 456 789 cn", "EB123456789CN"),
+    ],
+)
+def test_a_number_as_people_type_it_is_the_one_that_is_kept(read: Typed, typed: str, meant: str) -> None:
+    assert read.convert(typed, None, None) == meant

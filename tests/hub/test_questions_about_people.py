@@ -187,6 +187,12 @@ def test_a_question_at_night_is_answered_and_is_one_alarm(
     assert len(events(hub, "outside_hours", machine.kiosk_id)) == 1
 
 
+def as_typed(number: str) -> str:
+    """In groups, with full-width signs and a small x."""
+    wide = number.lower().translate({n: n + 0xFEE0 for n in range(0x21, 0x7F)})
+    return f"{wide[:6]} {wide[6:14]} {wide[14:]}"
+
+
 def test_the_supervisor_sees_who_asked_about_whom(hub: RunningHub, machine: Machine) -> None:
     asks_about(machine, ZHAO)
     asks_about(machine, QIAN)
@@ -196,9 +202,11 @@ def test_the_supervisor_sees_who_asked_about_whom(hub: RunningHub, machine: Mach
     line = [sys.executable, "-m", "hub", "questions", "--person", "--json", "--dsn", hub.dsn, "--today", str(TODAY)]
     line += ["--keys", str(hub.data / "keys"), "--machine", machine.kiosk_id]
     asked = subprocess.run(
-        line, input=f"{ZHAO}\n", capture_output=True, text=True, cwd=ROOT, timeout=HANG_S, check=True
+        line, input=f"{as_typed(ZHAO)}\n", capture_output=True, text=True, cwd=ROOT, timeout=HANG_S, check=True
     )
     assert [row["person_ref"] for row in json.loads(asked.stdout)] == [told[0]["person_ref"]]
+    unknown = command(hub, "questions", "--machine", "K-0000-unknown")
+    assert (unknown.returncode, "was ever enrolled" in unknown.stderr) == (1, True)
     assert ZHAO not in asked.stdout + asked.stderr
 
 

@@ -275,3 +275,19 @@ def test_of_several_cars_the_facts_tell_of_the_one_that_can_have_its_label(desk)
 
 def test_who_is_unknown_has_no_facts(desk) -> None:
     assert desk().facts("990101198001010099") == {}
+
+
+@pytest.mark.parametrize(
+    ("taken_on", "today", "passed"),
+    [
+        ("2027-03-01", "2028-03-01", True),  # a year of 366 days
+        ("2027-03-01", "2028-03-02", False),
+        ("2028-02-29", "2029-02-28", True),
+        ("2028-02-29", "2029-03-01", False),
+        ("2026-01-12", "2027-01-12", True),
+    ],
+)
+def test_an_ability_test_is_good_for_a_calendar_year(desk, taken_on: str, today: str, passed: bool) -> None:
+    taken = {"taken_on": date.fromisoformat(taken_on), "score": 95}
+    here = desk(person(ME, licence=LICENCE, ability_test=[taken]))
+    assert here.facts(today=date.fromisoformat(today))["ability_test_passed"] is passed

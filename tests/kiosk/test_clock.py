@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from kiosk.clock import BUILT, Clock
+from kiosk.clock import BUILT, Clock, full_months
 from kiosk.timekeeping import KEEP_S, Timekeeper
 from offline_cache.store import Store
 from offline_cache.values import Values
@@ -232,3 +232,20 @@ def test_a_time_that_nothing_proves_is_not_kept(start: Callable[[Hall], Kept]) -
     kept.keeper.keep()
     assert kept.writes == 0
     kept.store.close()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "months"),
+    [
+        ("2026-08-31", "2027-02-28", 6),  # 民法典 202: a month without that day ends on its last
+        ("2026-08-31", "2027-02-27", 5),
+        ("2026-05-31", "2026-11-30", 6),
+        ("2024-02-29", "2025-02-28", 12),
+        ("2026-08-30", "2027-02-27", 5),
+        ("2027-02-28", "2027-08-28", 6),
+        ("2027-01-12", "2027-01-11", 0),
+        ("2027-01-12", "2020-01-11", 0),
+    ],
+)
+def test_full_months_end_on_the_same_day_or_on_a_months_last(since: str, until: str, months: int) -> None:
+    assert full_months(date.fromisoformat(since), date.fromisoformat(until)) == months

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from hub.department import Facts
 from kiosk.catalogue.rules import elements
-from kiosk.clock import months_later
+from kiosk.clock import full_months, months_later
 from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, Endorsement
 
@@ -118,7 +118,7 @@ def _of_documents(found: Records, today: date) -> Facts:
             latest = of_kind[0]
             facts[f"{kind}_state"] = "expired" if _is_over(latest, today) else latest.state
             facts[f"{kind}_expires_on"] = latest.expires_on.isoformat()
-            facts[f"{kind}_months_left"] = _months_left(latest.expires_on, today)
+            facts[f"{kind}_months_left"] = full_months(today, latest.expires_on)
         if of_kind and kind == "hk_macao_permit":
             facts["permit_chip_readable"] = of_kind[0].chip
     return facts
@@ -126,12 +126,6 @@ def _of_documents(found: Records, today: date) -> Facts:
 
 def _is_over(held: Held, today: date) -> bool:
     return elements(held.state) == ["valid"] and held.expires_on < today
-
-
-def _months_left(expires_on: date, today: date) -> int:
-    """Full months; 0 for what is over."""
-    months = (expires_on.year - today.year) * 12 + expires_on.month - today.month
-    return max(0, months - (months_later(today, max(0, months)) > expires_on))
 
 
 def _of_endorsements(documents: Iterable[Held], today: date) -> Facts:

@@ -14,7 +14,7 @@ from hub.department import Department, Facts, Person
 from hub.departments.household.certificates import certificate
 from hub.departments.household.effects import EFFECTS
 from hub.departments.household.records import seed_records
-from kiosk.clock import full_years
+from kiosk.clock import full_months, full_years
 from kiosk.messages.encoding import to_text
 from kiosk.messages.register import RegisterAnswer
 
@@ -110,7 +110,7 @@ def _of_residence(row: dict[str, Any], today: date) -> Facts:
     is_registered = row["residence_state"] == "registered"
     return {
         "residences_registered": int(is_registered),
-        "residence_months": _full_months(row["since"], today) if is_registered else 0,
+        "residence_months": full_months(row["since"], today) if is_registered else 0,
         "permits_held": int(row["permit_state"] in ("normal", "suspended")),
     }
 
@@ -123,11 +123,6 @@ def _of_permit(row: dict[str, Any]) -> Facts:
         "permit_valid_to": row["permit_valid_to"].isoformat(),
         "still_resident": row["still_resident"],
     }
-
-
-def _full_months(since: date, today: date) -> int:
-    months = (today.year - since.year) * 12 + today.month - since.month
-    return months - (today.day < since.day)
 
 
 DEPARTMENT = Household(effects=EFFECTS)

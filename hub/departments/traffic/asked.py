@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, LiteralString
 
 import msgspec
@@ -11,8 +11,8 @@ from psycopg.rows import dict_row
 
 from hub.departments.traffic.records import Car, Record, Violation
 from hub.departments.traffic.self_handling import Driver
+from kiosk.clock import months_later
 
-YEAR = timedelta(days=365)
 ABILITY_PASS = 90
 
 _PERSON: LiteralString = """
@@ -22,7 +22,7 @@ select licence.*, licence.id_number is not null as has_licence,
     (select count(*) from traffic.ability_test where id_number = asked.id
         and date_part('year', taken_on) = date_part('year', asked.today)) as ability_tries,
     exists(select from traffic.ability_test where id_number = asked.id
-        and score >= asked.ability_pass and taken_on > asked.year_ago) as has_passed_ability,
+        and score >= asked.ability_pass and taken_on + interval '1 year' >= asked.today) as has_passed_ability,
     (select count(*) from traffic.full_point_study where id_number = asked.id) as studies,
     (select count(*) from traffic.accident where id_number = asked.id and not is_settled) as accidents_open,
     (select coalesce(json_agg(booking.what), '[]') from traffic.booking
@@ -31,8 +31,7 @@ select licence.*, licence.id_number is not null as has_licence,
     (select coalesce(json_agg(recorded_vehicle), '[]') from traffic.recorded_vehicle
         where id_number = asked.id) as records,
     (select coalesce(json_agg(violation), '[]') from traffic.violation where driver = asked.id) as answered_for
-from (select %(id)s::text as id, %(today)s::date as today, %(year_ago)s::date as year_ago,
-    %(pass)s::integer as ability_pass) as asked
+from (select %(id)s::text as id, %(today)s::date as today, %(pass)s::integer as ability_pass) as asked
 left join traffic.licence on licence.id_number = asked.id
 """
 
@@ -76,14 +75,19 @@ class Known(msgspec.Struct, frozen=True):
 
     def driver(self, today: date) -> Driver:
         """As the rules for violations see the person."""
-        plates = {each.plate for each in self.answered_for if each.decided_on and each.decided_on > today - YEAR}
+        since = _a_year_before(today)
+        plates = {each.plate for each in self.answered_for if each.decided_on and each.decided_on > since}
         state, points = self.licence.get("state", ""), self.licence.get("points", 0)
         return Driver(self.id_number, state, points, self.more["studies"], self.records, frozenset(plates))
 
 
+def _a_year_before(today: date) -> date:
+    return months_later(today, -12)
+
+
 async def known_of(conn: AsyncConnection, id_number: str, today: date) -> Known:
     """Everything that is known of a person, in two queries."""
-    values = {"id": id_number, "today": today, "year_ago": today - YEAR, "pass": ABILITY_PASS}
+    values = {"id": id_number, "today": today, "year_ago": _a_year_before(today), "pass": ABILITY_PASS}
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_PERSON, values)
         person = await cursor.fetchone() or {}

@@ -7,9 +7,9 @@ from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.own_pages import OwnPages
 from kiosk.messages.hall import AddressAnswer, AddressQuestion
+from kiosk.messages.typed import plain
 from kiosk.pages import Action, Answer, Block, Field, Hero, Notice, Page, Tile, Tiles
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import plain
 
 _CHOSEN = "address:"
 _LEAST, _MOST = 2, 60

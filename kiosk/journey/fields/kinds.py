@@ -8,8 +8,8 @@ from datetime import date
 from typing import Literal
 
 from kiosk.catalogue.model import Condition, Dated
+from kiosk.messages.typed import digits
 from kiosk.text import NOTHING, Text, same
-from kiosk.typed import digits
 
 Keys = Literal["digits", "phone", "receipt", "id_number", "text", "date", "plate"]
 FieldKind = Literal[

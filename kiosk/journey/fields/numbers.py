@@ -9,8 +9,8 @@ from datetime import date
 from stdnum.cn import uscc
 
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
+from kiosk.messages.typed import digits, plain
 from kiosk.text import Text, text
-from kiosk.typed import digits, plain
 
 _USCC = re.compile("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}")
 _DECISION = "[0-9]{15,16}"

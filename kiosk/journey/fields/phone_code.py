@@ -11,9 +11,9 @@ from kiosk.journey.fields.numbers import PHONE
 from kiosk.journey.fields.own_pages import OwnPages
 from kiosk.messages.hall import CodeAnswer, CodeQuestion
 from kiosk.messages.masking import mask_phone
+from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, Field, Hero, Page
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import digits
 
 _CODE = "sms_code"
 

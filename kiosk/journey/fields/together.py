@@ -12,9 +12,9 @@ from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField, Wrong
 from kiosk.journey.fields.registry import KINDS
 from kiosk.journey.fields.vehicles import plates
+from kiosk.messages.typed import digits
 from kiosk.pages import Choice, Choices, Field
 from kiosk.text import NOTHING, Text, text
-from kiosk.typed import digits
 
 
 async def ask_together(

@@ -13,10 +13,10 @@ from kiosk.journey.steps.slip import paper, until_out
 from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.messages.masking import mask_phone
+from kiosk.messages.typed import digits
 from kiosk.pages import Action, Choice, Choices, Field, Notice, Page, Receipt
 from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import digits
 from kiosk.visit import message
 
 KINDS = ("complaint", "report", "suggestion", "praise")

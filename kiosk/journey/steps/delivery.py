@@ -17,10 +17,10 @@ from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import PostAddress
 from kiosk.messages.encoding import decode
 from kiosk.messages.masking import mask_address, mask_phone
+from kiosk.messages.typed import digits, plain
 from kiosk.pages import Action, Fact, Field, Page
 from kiosk.slips.model import Row
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import digits, plain
 
 _PART = "delivery"
 _ADDRESS, _PHONE = "post_address", "post_phone"

@@ -14,10 +14,10 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey import violation_words as words
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.questions import Violation, ViolationsAnswer, ViolationsQuestion
+from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, Block, Choice, Choices, Fact, Facts, Field, Hero, Notice, Paragraph
 from kiosk.printing import print_sheet
 from kiosk.text import NOTHING, Text, same, text
-from kiosk.typed import digits
 from kiosk.visit import message
 
 _SETTLED, _FINES, _ANOTHER = "violations", "decisions", "another"

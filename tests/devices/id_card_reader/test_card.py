@@ -170,3 +170,8 @@ def test_no_content_makes_the_parser_fail(raw: bytes, letter: str) -> None:
     card = parse_card(raw[:248] + letter.encode("utf-16-le") + raw[250:])
     card.name.encode("utf-8")
     assert isinstance(card.doubts, tuple)
+
+
+def test_full_width_blanks_fill_a_field_up_as_others_do() -> None:
+    card = parse_card(block(LI | {0: "李四\u3000\u3000", 52: "\u3000通办市\u3000大街\u3000"}))
+    assert (card.name, card.address) == ("李四", "通办市\u3000大街")

@@ -18,9 +18,9 @@ from kiosk import running
 from kiosk.cli import main
 from kiosk.clock import Clock
 from kiosk.machine import Machine
+from kiosk.messages.typed import WronglyTyped, pin
 from kiosk.staff import StaffBook
 from kiosk.status_socket import ask
-from kiosk.typed import WronglyTyped, pin
 from offline_cache.store import Store
 from offline_cache.values import Values
 from offline_cache.vault import open_vault

@@ -10,8 +10,8 @@ from devices.receipt_printer.job import Outcome as Ended
 from kiosk.catalogue.loader import load
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps.complaint import said
+from kiosk.messages.typed import digits
 from kiosk.pages import Choices, Field, Receipt, Settings
-from kiosk.typed import digits
 from kiosk.visit import FiledCase, Visit
 from offline_cache.errors import StoreFull
 from tests.kiosk.journey.conftest import ZHAO, Counter, words

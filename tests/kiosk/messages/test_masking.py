@@ -25,6 +25,7 @@ from kiosk.messages.masking import mask_document_number, mask_name, mask_number,
         ("张 三", "张*"),
         ("张　三", "张*"),
         ("王Peter", "王*****"),
+        ("李（小明）", "李****"),
         ("王\ue000明", "王*明"),
         ("李\U0002ebf0", "李*"),
         ("邉\U000e0100子", "邉\U000e0100*"),
@@ -34,7 +35,7 @@ def test_chinese_names(name: str, masked: str) -> None:
     assert mask_name(name) == masked
 
 
-@pytest.mark.parametrize("dot", "·•‧∙⋅・･．.﹒")
+@pytest.mark.parametrize("dot", "·•‧∙⋅・･．.﹒●∘˙‐-｜")
 def test_every_dot_of_a_name_is_the_same_dot(dot: str) -> None:
     assert mask_name(f"买买提{dot}吐尔逊") == "买买提·吐*"
     assert mask_name(f"阿依古丽{dot}买买提{dot}吐尔逊{dot}") == "阿依古丽·买*"
@@ -55,6 +56,7 @@ def test_no_letter_but_the_first_is_shown_whatever_joins_the_parts(sign: str) ->
         ("ＳＭＩＴＨ ＪＯＨＮ", "Ｓ*** Ｊ***"),
         ("MARIA·JOSE", "M***"),
         ("'T HOOFT", "T*** H***"),
+        ("ʻAKAU KEOLA", "A*** K***"),
         ("Иванов Пётр", "И*** П***"),
         ("김철수", "김***"),
         ("--", "*"),

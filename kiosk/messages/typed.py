@@ -7,6 +7,7 @@ import unicodedata
 from datetime import datetime
 from itertools import pairwise
 
+from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
 
 SHORTEST_PIN = 6
@@ -84,3 +85,21 @@ def reference(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", typed):
         raise WronglyTyped("reference: not 1 to 32 letters, digits, dots or hyphens; it is no name, write tech-1")
     return typed
+
+
+def machine_id(text: str) -> str:
+    """The name of a machine as its configuration has it. Raises WronglyTyped."""
+    name = plain(text)
+    if not re.fullmatch("[A-Za-z0-9_.-]{1,64}", name):
+        raise WronglyTyped("machine: not 1 to 64 letters A-Z, digits 0-9, dots and hyphens; write its [machine] id")
+    return name
+
+
+def receipt_number(text: str) -> str:
+    """A receipt number as a slip prints it, in groups or without. Raises WronglyTyped."""
+    number = digits(text)
+    if not re.fullmatch("[0-9]{24}", number):
+        raise WronglyTyped(f"receipt number: not 24 digits but {len(number)} characters; copy it from the slip")
+    if not luhn.is_valid(number):
+        raise WronglyTyped("receipt number: a digit is mistyped; compare it with the slip")
+    return number
