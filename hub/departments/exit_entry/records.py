@@ -133,7 +133,8 @@ def _of_endorsements(documents: Iterable[Held], today: date) -> Facts:
     facts: Facts = {
         f"{name}_places_unused": len({each.place for each in unused if each.type == letter})
         for letter, name in _ENDORSED
-    } | {
+    }
+    facts |= {
         f"{name}_unused_{place}": any((each.type, each.place) == (letter, place) for each in unused)
         for letter, name in _ENDORSED
         for place in PLACES
