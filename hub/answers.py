@@ -17,6 +17,7 @@ from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DepartmentDown, Question
 from hub.handover import handover
+from hub.payments.bills import bills
 from hub.payments.desk import payment
 from hub.phone_codes import code
 from hub.places import nearby
@@ -39,15 +40,13 @@ from kiosk.messages.questions import (
     DueQuestion,
     EligibilityAnswer,
     EligibilityQuestion,
-    NameCountAnswer,
-    NameCountQuestion,
     ProgressAnswer,
     ProgressQuestion,
     ProgressState,
     ViolationsAnswer,
     ViolationsQuestion,
 )
-from kiosk.messages.register import RegisterAnswer, RegisterQuestion
+from kiosk.messages.register import NameCountAnswer, NameCountQuestion, RegisterAnswer, RegisterQuestion
 
 MOST_CASES = 200
 """Of one person: more than anybody has, and an answer that still fits."""
@@ -292,6 +291,7 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
 OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
     "progress": progress,
     "payment": payment,
+    "bills": bills,
     "register": register,
     "code": code,
     "nearby": nearby,

@@ -21,6 +21,7 @@ from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import Promise, promised
 from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
+from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
 from kiosk.messages.register import RegisterAnswer
@@ -134,6 +135,15 @@ class Department(ABC):
     ) -> ViolationsAnswer:
         """Violations and fines as the person may see them, or one fine by its decision's number."""
         return ViolationsAnswer([])
+
+    async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
+        """What the person has to pay; with ``numbers`` those alone, whosever they are, paid ones too."""
+        return []
+
+    @property
+    def demands_money(self) -> bool:
+        """Whether it is asked for bills at all."""
+        return type(self).bills is not Department.bills
 
     @property
     def keeps_violations(self) -> bool:

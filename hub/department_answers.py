@@ -11,6 +11,7 @@ import structlog
 
 from hub.department import Decision, Facts
 from hub.desk import StageEvent
+from kiosk.messages.bills import Bill
 from kiosk.messages.bounds import check_values, one_line
 from kiosk.messages.encoding import typed
 from kiosk.messages.questions import MOST_ITEMS, Document, ViolationsAnswer
@@ -52,6 +53,11 @@ def plain_documents(told: Any) -> list[Document]:
 def plain_violations(told: Any) -> ViolationsAnswer:
     """Violations as machines read them. Raises InvalidMessage, TypeError: half a list would mislead."""
     return typed(msgspec.to_builtins(told), ViolationsAnswer)
+
+
+def plain_bills(told: Any) -> list[Bill]:
+    """Bills as machines read them. Raises InvalidMessage, TypeError: half a list would mislead."""
+    return typed(msgspec.to_builtins(told), list[Bill])
 
 
 def plain_stage(told: StageEvent) -> StageEvent:

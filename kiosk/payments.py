@@ -32,13 +32,17 @@ Ask = Callable[[str, Any], Awaitable[Answered | Unreachable | Refused]]
 
 
 class DueItem(msgspec.Struct, frozen=True):
-    """One fee that is due now. ``is_made_here``: it pays for something that comes out of this machine."""
+    """One fee that is due now. ``is_made_here``: it pays for something that comes out of this machine.
+
+    ``bills``: the department's numbers of what else it pays.
+    """
 
     case_id: str
     service: str
     amount_fen: int
     name: Text
     is_made_here: bool = False
+    bills: tuple[str, ...] = ()
 
 
 class Payments:
@@ -57,7 +61,7 @@ class Payments:
 
     async def open(self, order: str, id_number: str, items: tuple[DueItem, ...]) -> PaymentAnswer | None:
         """Have the order made; None when the city does not answer."""
-        asked = [PaymentItem(item.case_id, item.service, item.amount_fen) for item in items]
+        asked = [PaymentItem(item.case_id, item.service, item.amount_fen, [*item.bills]) for item in items]
         return self._read(await self._ask("payment", PaymentQuestion(order, "open", id_number, asked)))
 
     async def look(self, order: str) -> PaymentAnswer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
@@ -15,7 +16,9 @@ from psycopg import AsyncConnection
 from hub import department, outgoing
 from hub.connector.wire import (
     MOST_BYTES,
+    AboutBills,
     AboutPerson,
+    BillsTold,
     BooksTold,
     Brought,
     DocumentsTold,
@@ -32,6 +35,7 @@ from hub.gateway import DepartmentDown
 from hub.outgoing import NoAnswer
 from kiosk.catalogue.model import Service
 from kiosk.messages.address import is_loopback_host
+from kiosk.messages.bills import Bill
 from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.questions import Document
 
@@ -64,6 +68,9 @@ class RemoteDepartment(Department):
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
         return (await self._post("/v1/documents", AboutPerson(id_number, date.min), DocumentsTold)).documents
 
+    async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
+        return (await self._post("/v1/bills", AboutBills(id_number, list(numbers), today), BillsTold)).bills
+
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
         own = (application.second, application.paid_fen, application.rests_on, application.fulfilled)
@@ -89,7 +96,7 @@ class RemoteDepartment(Department):
     async def standings(self, conn: AsyncConnection) -> list[Standing]:
         return (await self._call("GET", "/v1/applications", BooksTold)).standings
 
-    async def _post(self, path: str, question: AboutPerson, kind: type[T]) -> T:
+    async def _post(self, path: str, question: AboutPerson | AboutBills, kind: type[T]) -> T:
         return await self._call("POST", path, kind, content=msgspec.json.encode(question))
 
     async def _call(self, method: str, path: str, kind: type[T], **more: Any) -> T:

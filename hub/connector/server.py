@@ -30,7 +30,9 @@ from psycopg_pool import AsyncConnectionPool
 from hub import department
 from hub.connector.wire import (
     MOST_BYTES,
+    AboutBills,
     AboutPerson,
+    BillsTold,
     BooksTold,
     Brought,
     DocumentsTold,
@@ -92,7 +94,7 @@ def make_office_app(office: Office) -> Litestar:
             worker.cancel()
 
     return Litestar(
-        [facts, documents, bring, supplement, hand_out, stages, books, health],
+        [facts, documents, bills, bring, supplement, hand_out, stages, books, health],
         state=State({"office": office}),
         dependencies={"office": Provide(lambda: office, sync_to_thread=False)},
         exception_handlers={InvalidMessage: _invalid},
@@ -133,6 +135,15 @@ async def documents(request: Request, office: Office) -> DocumentsTold:
     question = decode(await request.body(), AboutPerson)
     async with office.pool.connection() as conn:
         return DocumentsTold(await office.department.documents(conn, question.id_number))
+
+
+@post("/v1/bills", guards=[_callers_only], status_code=200)
+async def bills(request: Request, office: Office) -> BillsTold:
+    """What is demanded of a person, or under numbers."""
+    question = decode(await request.body(), AboutBills)
+    async with office.pool.connection() as conn:
+        found = await office.department.bills(conn, question.id_number, question.numbers, question.today)
+        return BillsTold(found)
 
 
 @put("/v1/applications/{key:uuid}", guards=[_callers_only])

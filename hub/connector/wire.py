@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from hub.department import Decision
 from hub.desk import StageEvent, Standing
+from kiosk.messages.bills import MOST_BILLS, Bill
 from kiosk.messages.bounds import Named, Word
 from kiosk.messages.content import Applicant
 from kiosk.messages.ours import read_ours
@@ -43,6 +44,20 @@ class DocumentsTold(msgspec.Struct, frozen=True):
     """What it has issued to them."""
 
     documents: Annotated[list[Document], Meta(max_length=1000)]
+
+
+class AboutBills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/bills``: of a person, or those with these numbers."""
+
+    id_number: Word
+    numbers: Annotated[list[Named], Meta(max_length=MOST_BILLS)]
+    today: date
+
+
+class BillsTold(msgspec.Struct, frozen=True):
+    """What is demanded."""
+
+    bills: Annotated[list[Bill], Meta(max_length=1000)]
 
 
 class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from hub.context import Hub
 from hub.payments import book
 from hub.payments.acquirer import Acquirer, AcquirerAway, AcquirerRefuses, OrderState
+from hub.payments.bills import owed_fen
 from hub.payments.book import Order
 from hub.payments.prices import amounts
 from kiosk.messages.encoding import InvalidMessage
@@ -22,7 +23,10 @@ _log = structlog.get_logger()
 
 
 async def payment(hub: Hub, question: PaymentQuestion, kiosk_id: str) -> PaymentAnswer:
-    """Raises InvalidMessage for what is no order of this machine, or no price of ours."""
+    """Raises InvalidMessage for what is no order of this machine, or no price of ours or of a department's.
+
+    Raises DepartmentDown where one is to say what is owed.
+    """
     order = await _own(hub, question.order, kiosk_id)
     if order is None and question.action != "open":
         # The machine died before the order came here, or the person goes on at another one: there is nothing to end.
@@ -50,7 +54,7 @@ async def _open(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_i
     person_ref, now = hub.keys.person_ref(question.id_number), hub.clock.now()
     if not question.id_number:
         raise InvalidMessage("question.id_number", "an order has a person")
-    _require_prices(hub, question.items)
+    await _require_prices(hub, question.items)
     async with hub.pool.connection() as conn, conn.transaction():
         if order_no := await book.resumed(conn, question.order, person_ref, question.items, now):
             await conn.execute("update payment set kiosk_id = %s where order_no = %s", [kiosk_id, order_no])
@@ -68,12 +72,13 @@ async def _open(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_i
     return await _told(hub, order.order_no)
 
 
-def _require_prices(hub: Hub, items: list[PaymentItem]) -> None:
+async def _require_prices(hub: Hub, items: list[PaymentItem]) -> None:
     if not items or len({item.case_id for item in items}) != len(items):
         raise InvalidMessage("question.items", "each case once, and at least one")
     for at, item in enumerate(items):
         service = hub.catalogue.services.get(item.service)
-        if service is None or item.amount_fen not in amounts(service):
+        owed = await owed_fen(hub, service, item.bills) if service else 0
+        if service is None or item.amount_fen - owed not in amounts(service) | ({0} if owed else set()):
             raise InvalidMessage(f"question.items[{at}].amount_fen", "not what this service costs")
 
 

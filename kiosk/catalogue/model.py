@@ -216,6 +216,8 @@ class Asked(NamedTuple):
     is_reviewed: bool = True
 
 
+FEN = "_fen"
+"""After the name of an answer with numbers of bills: the answer that says what they come to."""
 _WHEN = ("only_if", "valid_from", "valid_to")
 
 
@@ -240,6 +242,11 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     def pays_for(self) -> str:
         """What the fees are paid for: ``case``, or ``making`` when they go back if this step comes to nothing."""
         return "case"
+
+    @property
+    def billed(self) -> str:
+        """The answer with the numbers of what is paid besides the fees, "" for none; with ``FEN`` after it the sum."""
+        return ""
 
     def uses(self) -> tuple[Use, ...]:
         """The devices that it works with."""

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.kinds import kind_named
-from kiosk.catalogue.model import Condition, Fee, Service, StepSpec
+from kiosk.catalogue.model import FEN, Condition, Fee, Service, StepSpec
 from kiosk.catalogue.rules import MACHINE, card_facts, fees_due, holds, is_asked, limits_for, said_as_facts
 from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
@@ -184,8 +184,21 @@ class Journey:
 
     def fees_due(self) -> tuple[Fee, ...]:
         """What this person has to pay, by the answers so far; what is paid here says so."""
-        due = fees_due(self.service, self._judged()[1], self.machine.clock.today())
+        due = (*fees_due(self.service, self._judged()[1], self.machine.clock.today()), *self._demanded())
         return tuple(replace(fee, when=text("pay.here")) for fee in due) if self.pays_here else due
+
+    def _demanded(self) -> tuple[Fee, ...]:
+        said_fen = self.answers.get(f"{self._billed}{FEN}")
+        return (Fee(amount_fen=int(said_fen), basis="", when=text("pay.here")),) if said_fen else ()
+
+    @property
+    def _billed(self) -> str:
+        return next((name for at in self.asked() if (name := self.service.steps[at].billed)), "")
+
+    @property
+    def bills(self) -> tuple[str, ...]:
+        """The department's numbers of what it demands, and is paid besides the fees."""
+        return tuple(self.answers.get(self._billed, "").split())
 
     @property
     def pays_here(self) -> bool:

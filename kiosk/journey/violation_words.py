@@ -20,6 +20,11 @@ def yuan(amount_fen: int) -> str:
     return f"{amount_fen / 100:g}"
 
 
+def due_fen(each: Violation) -> int:
+    """What a fine costs today."""
+    return each.fine_fen + each.late_fen
+
+
 def facts(each: Violation, service: Service | None = None) -> Facts:
     """One violation with everything that the person may see of it, and why it cannot be settled here."""
     rows = [
@@ -67,7 +72,7 @@ def choice(each: Violation) -> Choice:
 
 def fine_choice(each: Violation) -> Choice:
     """One fine to choose."""
-    label = text("violations.fine_choice", number=plain(each.decision_number), yuan=yuan(each.fine_fen + each.late_fen))
+    label = text("violations.fine_choice", number=plain(each.decision_number), yuan=yuan(due_fen(each)))
     detail = text("violations.late_words", yuan=yuan(each.late_fen)) if each.late_fen else NOTHING
     return Choice(id=each.decision_number, label=label, detail=detail)
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion
 from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Signed, Word, check_values
 from kiosk.messages.encoding import (
     BadSignature,
@@ -43,7 +44,7 @@ from kiosk.messages.hall import (
 from kiosk.messages.handover import HandoverAnswer, HandoverQuestion
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion
-from kiosk.messages.register import RegisterAnswer, RegisterQuestion
+from kiosk.messages.register import NameCountAnswer, NameCountQuestion, RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
 from kiosk.messages.visits import Introduction, VisitKey
@@ -207,12 +208,16 @@ MOST_PAID = 20
 """Items of one payment: more than anybody can have done in a visit."""
 
 
-class PaymentItem(_Data, frozen=True):
-    """One fee of one case, due now. The hub judges the amount by its own catalogue."""
+class PaymentItem(_Data, frozen=True, omit_defaults=True):
+    """One fee of one case, due now. The hub judges the amount by its own catalogue.
+
+    ``bills``: what the department demands under these numbers is part of it, by the department's own word.
+    """
 
     case_id: Key
     service: Named
     amount_fen: Annotated[int, Meta(ge=1, le=100_000_000)]
+    bills: Annotated[list[Named], Meta(max_length=MOST_BILLS)] = []
 
 
 class PaymentEnd(_Data, frozen=True):
@@ -314,19 +319,6 @@ class CertificateAnswer(_Said, frozen=True):
     pdf: Base64 = ""
 
 
-class NameCountQuestion(_Data, frozen=True):
-    """How many people of the city have this name. It is about nobody in particular."""
-
-    name: Named
-
-
-class NameCountAnswer(_Said, frozen=True):
-    """``below``: fewer than that, and no exact number; 0: ``count`` is exact."""
-
-    count: Annotated[int, Meta(ge=0, le=2**31)]
-    below: Annotated[int, Meta(ge=0, le=1000)] = 0
-
-
 QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "due": (DueQuestion, DueAnswer),
     "eligibility": (EligibilityQuestion, EligibilityAnswer),
@@ -334,6 +326,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "documents": (DocumentsQuestion, DocumentsAnswer),
     "payment": (PaymentQuestion, PaymentAnswer),
     "violations": (ViolationsQuestion, ViolationsAnswer),
+    "bills": (BillsQuestion, BillsAnswer),
     "certificate": (CertificateQuestion, CertificateAnswer),
     "name_count": (NameCountQuestion, NameCountAnswer),
     "register": (RegisterQuestion, RegisterAnswer),
@@ -350,6 +343,7 @@ _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "progress": ("cases", CaseProgress),
     "documents": ("documents", Document),
     "violations": ("violations", Violation),
+    "bills": ("bills", Bill),
     "slots": ("slots", Slot),
     "post": ("cases", PostCase),
 }

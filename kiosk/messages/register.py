@@ -1,4 +1,4 @@
-"""What the register has of somebody who stands there without a card: what their last card said and showed."""
+"""What the register has of somebody without a card: what their last card said and showed; and how many have a name."""
 
 from __future__ import annotations
 
@@ -37,3 +37,16 @@ class RegisterAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     valid_to: Day = ""
     picture: Base64 = ""
     wait_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+
+
+class NameCountQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many people of the city have this name. It is about nobody in particular."""
+
+    name: Named
+
+
+class NameCountAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``below``: fewer than that, and no exact number; 0: ``count`` is exact."""
+
+    count: Annotated[int, Meta(ge=0, le=2**31)]
+    below: Annotated[int, Meta(ge=0, le=1000)] = 0

@@ -82,6 +82,7 @@ def waits(kind: str, **more: Any) -> Callable[[Records], None]:
     return own(ordered=[{"kind": kind, "state": "in_review", **more}])
 
 
+MADE_TWICE = ("hk_macao_permit", "taiwan_permit")
 READY = waits("passport", state="ready")
 START = {"E01": without("passport"), "E04": without("hk_macao_permit"), "E14": READY}
 START["E15"] = waits("passport", fee_fen=12000)
@@ -141,7 +142,7 @@ REFUSED: dict[str, dict[str, Callable[[Records], None]]] = {
     },
     "E12": {},
     "E14": {"document_ready": own(ordered=[]), "all_paid": waits("passport", state="ready", fee_fen=1)},
-    "E15": {"something_unpaid": own(ordered=[])},
+    "E15": {},
     "E16": {},
 }
 
@@ -328,6 +329,26 @@ def test_a_passport_from_the_form_to_the_hand(works: Callable[[Any], Any]) -> No
         assert kept == {("passport", "cancelled"), ("passport", "valid")}
         with pytest.raises(CannotMove):
             await HERE.desk.move(conn, key, "collected", TODAY, HERE.reached, officer="test")
+
+    works(story)
+
+
+def test_what_is_due_of_a_case_is_paid_by_somebody_else_and_nothing_else_of_its_person(
+    works: Callable[[Any], Any],
+) -> None:
+    async def story(conn: psycopg.AsyncConnection) -> None:
+        applicant, payer = somebody(), somebody()
+        both = own(ordered=[{"kind": kind, "state": "in_review", "fee_fen": 6000} for kind in MADE_TWICE])
+        await settle(conn, applicant, records_of("E15", both))
+        first, second = await HERE.bills(conn, applicant.number, (), TODAY)
+        assert [(bill.what, bill.due_fen) for bill in (first, second)] == [(kind, 6000) for kind in MADE_TWICE]
+        assert await HERE.bills(conn, payer.number, (), TODAY) == []
+        pays = {"answers": {"bills": first.number}, "paid_fen": 6000}
+        assert (await decide(conn, new_key(), payer, "E15", **(pays | {"paid_fen": 5999}))).reasons == ["unpaid"]
+        assert (await decide(conn, new_key(), payer, "E15", **pays)).accepted
+        assert (await decide(conn, new_key(), payer, "E15", **pays)).reasons == ["something_unpaid"]
+        assert await HERE.bills(conn, applicant.number, (), TODAY) == [second]
+        assert [bill.due_fen for bill in await HERE.bills(conn, "", (first.number, second.number), TODAY)] == [0, 6000]
 
     works(story)
 

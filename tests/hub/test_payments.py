@@ -19,6 +19,7 @@ from hub.payments.prices import amounts, least_due
 from hub.payments.reconcile import balance
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import StepSpec
+from kiosk.messages.bills import Bill
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, cluster, database, number_of
@@ -85,6 +86,49 @@ class Payment:
 
     def until(self, *states: str) -> None:
         eventually(lambda: self.states() == [*states], f"items are {states}, now {self.states()}")
+
+
+@pytest.fixture
+def fine(kiosk: Machine) -> Bill:
+    """One that chen has to pay, as the department says it."""
+    told: Any = kiosk.ask("bills", service="T10", id_number=number_of("chen"))
+    assert [(bill.what, bill.is_paid) for bill in told.bills] == [("fine", False)]
+    return told.bills[0]
+
+
+def item(amount_fen: int, *bills: str, service: str = "T10") -> dict[str, object]:
+    return {"case_id": new_key(), "service": service, "amount_fen": amount_fen, "bills": [*bills]}
+
+
+def test_what_a_department_demands_is_paid_by_anybody_by_its_own_word(kiosk: Machine, till: Till, fine: Bill) -> None:
+    told: Any = kiosk.ask("bills", service="T10", id_number=number_of("wang"))
+    assert told.bills == []
+    payment = Payment(kiosk, "wang")
+    wanted = item(fine.due_fen, fine.number)
+    opened = payment.open(items=[wanted])
+    assert opened.state == "unpaid"
+    till.pay(opened.pay_url)
+    assert payment.ask().state == "paid"
+    assert payment.kiosk.hub.sql("select amount_fen from payment where order_no = %s", payment.order) == [
+        (fine.fee_fen + fine.late_fen,)
+    ]
+
+
+@pytest.mark.attack(3)
+@pytest.mark.parametrize("what", ["less", "nothing", "another", "twice", "of_another_service", "without"])
+def test_no_machine_names_the_price_of_what_a_department_demands(kiosk: Machine, fine: Bill, what: str) -> None:
+    due_fen = fine.due_fen
+    wanted = {
+        "less": item(due_fen - 1, fine.number),
+        "nothing": item(1, fine.number),
+        "another": item(due_fen, "990100000000999"),
+        "twice": item(2 * due_fen, fine.number, fine.number),
+        "of_another_service": item(due_fen, fine.number, service="T09"),
+        "without": item(due_fen),
+    }[what]
+    asked = {"order": new_key(), "action": "open", "id_number": number_of("wang"), "items": [wanted]}
+    assert kiosk.status_of("payment", **asked) == 422
+    assert kiosk.hub.sql("select count(*) from payment where order_no = %s", asked["order"]) == [(0,)]
 
 
 @pytest.mark.parametrize("notify", ["once", "twice", "lost", "forged"])

@@ -26,6 +26,7 @@ ASKED = {
     "eligibility": {"service": "T01", "id_number": ZHAO},
     "documents": {"id_number": ZHAO},
     "violations": {"id_number": ZHAO},
+    "bills": {"service": "T10", "id_number": ZHAO},
     "progress": {"id_number": ZHAO},
     "slots": {"action": "cancel", "service": "C04", "counter": "traffic", "id_number": ZHAO},
     "post": {"id_number": ZHAO},

@@ -16,6 +16,7 @@ from hub.department import Application, Decision, Facts
 from hub.departments import departments
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
+from kiosk.messages.bills import Bill
 from kiosk.messages.content import Applicant
 from kiosk.messages.envelope import new_key
 from kiosk.messages.questions import Violation, ViolationsAnswer
@@ -70,11 +71,16 @@ class Desk:
     def violations(self, number: str = ME, decision: str = "") -> ViolationsAnswer:
         return self.run(lambda conn: TRAFFIC.violations(conn, number, decision, TODAY))
 
-    def file(self, effect: str, number: str = ME, key: str = "", **answers: str) -> Decision:
+    def file(
+        self, effect: str, number: str = ME, key: str = "", *, paid_fen: int = 0, today: date = TODAY, **answers: str
+    ) -> Decision:
         service: Service = replace(ANYTHING, effect=effect)
         who = Applicant(kind="resident", number=number, name="试", sex="1", birth=number[6:14], valid_to="长期")
-        application = Application(key or new_key(), who, answers)
-        return self.run(lambda conn: TRAFFIC.decide(conn, service, application, TODAY))
+        application = Application(key or new_key(), who, answers, paid_fen=paid_fen)
+        return self.run(lambda conn: TRAFFIC.decide(conn, service, application, today))
+
+    def bills(self, number: str = "", *decisions: str, today: date = TODAY) -> list[Bill]:
+        return self.run(lambda conn: TRAFFIC.bills(conn, number, decisions, today))
 
     def row(self, query: str) -> tuple:
         with psycopg.connect(self.dsn, autocommit=True) as conn:
@@ -141,10 +147,22 @@ def test_settling_decides_counts_the_points_and_asks_for_the_fine_and_paying_end
     key = new_key()
     assert here.file("fines_registered", key=key, decisions=" ".join(numbers)).accepted
     assert here.file("fines_registered", decisions=numbers[0]).reasons == ["fine_under_way"]
-    assert here.file("fines_paid", OTHER, decisions=numbers[0]).accepted
-    assert here.file("fines_paid", decisions=numbers[0]).reasons == ["fine_paid"]
+    owed = [Bill(number, "fine", 10000, pay_until=date(2027, 1, 27)) for number in sorted(numbers)]
+    assert here.bills(ME) == owed
+    assert here.bills(OTHER) == []
+    assert here.bills("", *numbers) == owed
+    assert here.file("fines_paid", OTHER, paid_fen=9999, decisions=numbers[0]).reasons == ["unpaid"]
+    assert here.file("fines_paid", OTHER, paid_fen=10000, decisions=numbers[0]).accepted
+    assert here.file("fines_paid", paid_fen=10000, decisions=numbers[0]).reasons == ["fine_paid"]
+    assert [bill.due_fen for bill in here.bills("", *numbers)] == [
+        10000 * (number != numbers[0]) for number in sorted(numbers)
+    ]
     assert here.file("fines_paid", decisions="990100000000999").reasons == ["fine_unknown"]
-    assert here.file("fines_paid", decisions=numbers[1]).accepted
+    late = date(2027, 1, 29)
+    assert [(bill.late_fen, bill.due_fen) for bill in here.bills(ME, today=late)] == [(600, 10600)]
+    # What was right when it was paid, just before midnight, is right when it is decided.
+    assert here.file("fines_paid", paid_fen=10299, today=late, decisions=numbers[1]).reasons == ["unpaid"]
+    assert here.file("fines_paid", paid_fen=10300, today=late, decisions=numbers[1]).accepted
     assert (here.facts()["fines_unpaid"], here.facts()["violations_unsettled"]) == (0, 0)
 
 

@@ -14,7 +14,7 @@ from kiosk.catalogue.rules import failed_checks, unfit
 from kiosk.messages import content
 from kiosk.messages.certificates import read_sealed
 from kiosk.messages.encoding import from_text
-from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub
+from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub, paid
 from tests.hub.test_traffic_records import LENT, ME, OWN, Desk, car, person, violation
 from tests.waiting import eventually
 
@@ -61,7 +61,7 @@ CHANGED = {
     "T06": ("select postponed_to from traffic.licence where id_number = %s", TODAY.replace(year=2029)),
     "T07": ("select phone from traffic.licence where id_number = %s", "13800000000"),
     "T09": ("select driver from traffic.violation where number = 'v-open' and %s <> ''", ME),
-    "T10": ("select pays_by is not null from traffic.violation where number = 'v-fine' and %s <> ''", True),
+    "T10": ("select paid_on from traffic.violation where number = 'v-fine' and %s <> ''", TODAY),
     "T11": (
         "select inspection_due_on from traffic.vehicle where vin = 'V1' and owner = %s",
         TODAY.replace(year=2029, month=2),
@@ -88,7 +88,7 @@ def somebody(hub: RunningHub) -> Iterator[None]:
     Desk(hub.dsn, [person(ME)])
 
 
-def file(machine: Machine, number: str, service: str, receipt: str, **answers: str) -> str:
+def file(machine: Machine, number: str, service: str, receipt: str, paid_fen: int = 0, **answers: str) -> str:
     card = {"kind": "resident", "name": "试", "sex": "1", "valid_to": content.FOR_LIFE}
     form = content.CaseForm(
         service=service,
@@ -101,6 +101,8 @@ def file(machine: Machine, number: str, service: str, receipt: str, **answers: s
         slip_code=CODE,
     )
     sent = machine.envelope("case", content.encode_content(form))
+    if paid_fen:
+        paid(machine.hub, machine, sent.key, service, paid_fen)
     machine.deliver(sent)
     return sent.key
 
@@ -111,7 +113,7 @@ def test_it_is_filed_accepted_and_changes_the_record(hub: RunningHub, machine: M
     if key == "T01":
         Desk(hub.dsn, [person(ME, **{**EVERYTHING, "vehicle": EVERYTHING["vehicle"][:1]})])
     assert machine.ask("eligibility", service=key, id_number=ME).failed == []
-    file(machine, ME, key, f"R-{key}", **ANSWERS.get(key, {}))
+    file(machine, ME, key, f"R-{key}", 10000 if key == "T10" else 0, **ANSWERS.get(key, {}))
     machine.wait_for(f"R-{key}", "accepted")
     query, found = CHANGED[key]
     assert hub.sql(query, ME) == [(found,)]
@@ -139,6 +141,34 @@ def test_a_record_is_sealed_and_proves_itself(hub: RunningHub, machine: Machine,
     told = machine.ask("certificate", **asked)
     statement = read_sealed(from_text(told.pdf), [hub.said["verify_key"]], machine.clock.now())
     assert (statement.id_number, statement.department, statement.number) == (ME, "traffic", told.number)
+
+
+@pytest.mark.attack(3)
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("paid_fen", [0, 9999])
+def test_no_fine_is_paid_with_less_than_it_is_and_what_was_paid_goes_back(
+    hub: RunningHub, machine: Machine, paid_fen: int
+) -> None:
+    key = file(machine, ME, "T10", f"R-{paid_fen}", paid_fen, **ANSWERS["T10"])
+    machine.wait_for(f"R-{paid_fen}", "not_accepted")
+    case = machine.case(f"R-{paid_fen}")
+    assert case
+    assert case.states[-1].reasons == ["unpaid"]
+    assert hub.sql("select paid_on from traffic.violation where number = 'v-fine'") == [(None,)]
+    assert hub.sql("select state from payment_item where case_id = %s", key) in ([], [("refund_due",)])
+
+
+@pytest.mark.usefixtures("somebody")
+def test_a_fine_that_two_people_pay_at_the_same_time_is_paid_once_and_the_other_gets_the_money_back(
+    hub: RunningHub, machine: Machine
+) -> None:
+    for receipt, state in (("R-first", "accepted"), ("R-second", "not_accepted")):
+        key = file(machine, ME, "T10", receipt, 10000, **ANSWERS["T10"])
+        machine.wait_for(receipt, state)
+    case = machine.case("R-second")
+    assert case
+    assert case.states[-1].reasons == ["fine_paid"]
+    assert hub.sql("select state from payment_item where case_id = %s", key) == [("refund_due",)]
 
 
 @pytest.mark.usefixtures("somebody")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from psycopg import AsyncConnection
@@ -11,8 +11,10 @@ from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
 from hub.departments.exit_entry.certificates import certificate
 from hub.departments.exit_entry.effects import EFFECTS, approve, drop
+from hub.departments.exit_entry.fees import bills
 from hub.departments.exit_entry.records import facts_of, records, told
 from hub.departments.exit_entry.seeding import write_person
+from kiosk.messages.bills import Bill
 from kiosk.messages.questions import Document
 
 
@@ -26,6 +28,9 @@ class ExitEntry(Department):
 
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
         return [told(held) for held in (await records(conn, id_number, date.max)).documents]
+
+    async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
+        return await bills(conn, id_number, numbers)
 
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         return await certificate(conn, asked)

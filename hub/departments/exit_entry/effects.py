@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub.department import Application, Effect, Unfit
+from hub.departments.exit_entry.fees import pay
 from hub.departments.exit_entry.records import PLACES, Held, records, unused_endorsements
 from hub.desk import CannotMove, Desk
 from kiosk.clock import months_later
@@ -216,20 +217,6 @@ async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
     pass
 
 
-async def _pay(conn: AsyncConnection, application: Application) -> None:
-    """All that is unpaid of the person. Raises Unfit when it is more than was paid."""
-    rows = await conn.execute(
-        "update exit_entry.ordered set paid_on = %s where id_number = %s and paid_on is null and fee_fen > 0 "
-        "returning fee_fen",
-        [application.day, application.applicant.number],
-    )
-    due_fen = sum([fee_fen for (fee_fen,) in await rows.fetchall()])
-    if not due_fen:
-        raise Unfit("something_unpaid")
-    if application.paid_fen < due_fen:
-        raise Unfit("unpaid")
-
-
 async def _keep_photo(conn: AsyncConnection, application: Application) -> None:
     # The code stands on the receipt; it is the case's own key, which nobody guesses, in few characters.
     code = re.sub("[^0-9a-f]", "", application.key)[-12:].upper()
@@ -258,7 +245,7 @@ EFFECTS: dict[str, Effect] = {
     "business_endorsement_granted": _grant("S"),
     "taiwan_endorsement_ordered": _apply_for_taiwan_endorsement,
     "document_collected": _collect,
-    "fees_paid": _pay,
+    "fees_paid": pay,
     "photo_kept": _keep_photo,
     "journeys_asked": _ask_journeys,
 }

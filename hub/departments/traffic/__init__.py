@@ -6,7 +6,7 @@ violations, ``…_effects`` what acceptance changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from psycopg import AsyncConnection
@@ -19,6 +19,7 @@ from hub.departments.traffic.certificates import ask_record, certificate
 from hub.departments.traffic.facts import facts_of
 from hub.departments.traffic.licence_effects import LICENCE_EFFECTS
 from hub.departments.traffic.vehicle_effects import VEHICLE_EFFECTS
+from kiosk.messages.bills import Bill
 from kiosk.messages.questions import ViolationsAnswer
 
 
@@ -34,6 +35,9 @@ class Traffic(Department):
         self, conn: AsyncConnection, id_number: str, decision_number: str, today: date
     ) -> ViolationsAnswer:
         return await violations.told(conn, id_number, decision_number, today)
+
+    async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
+        return await violations.bills(conn, id_number, numbers, today)
 
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         return await certificate(conn, asked)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -14,6 +14,7 @@ from hub.departments.traffic.asked import Known, known_of
 from hub.departments.traffic.fines import late_fen, pay_until
 from hub.departments.traffic.records import Car, Violation
 from hub.departments.traffic.self_handling import Driver, refused
+from kiosk.messages.bills import Bill
 from kiosk.messages.questions import Violation as Told
 from kiosk.messages.questions import ViolationsAnswer
 
@@ -88,6 +89,23 @@ def _late(each: Violation, today: date) -> int:
     return late_fen(each.fine_fen, each.decided_on, today) if each.decided_on and not each.paid_on else 0
 
 
+async def bills(conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
+    """The fines of a person, or those of these decisions."""
+    async with conn.cursor(row_factory=kwargs_row(_violation)) as cursor:
+        await cursor.execute(
+            "select * from traffic.violation where decision_number is not null and fine_fen > 0 and case "
+            "when %(all)s then driver = %(id)s and paid_on is null else decision_number = any(%(numbers)s) end "
+            "order by decided_on, decision_number limit %(most)s",
+            {"all": not numbers, "id": id_number, "numbers": list(numbers), "most": MOST_AT_ONCE},
+        )
+        return [_bill(each, today) for each in await cursor.fetchall()]
+
+
+def _bill(each: Violation, today: date) -> Bill:
+    until = pay_until(each.decided_on) if each.decided_on else None
+    return Bill(each.decision_number or "", "fine", each.fine_fen, _late(each, today), until, bool(each.paid_on))
+
+
 async def _settled(conn: AsyncConnection, application: Application) -> None:
     """Judges each by the points that the ones before it have brought, and decides all or none. Raises Unfit."""
     numbers = _numbers(application, "violations")
@@ -122,7 +140,12 @@ async def _fines_registered(conn: AsyncConnection, application: Application) -> 
 
 
 async def _fines_paid(conn: AsyncConnection, application: Application) -> None:
-    for fine in await _unpaid(conn, application):
+    """Raises Unfit: nothing is paid with less than fine and late charge."""
+    fines, before = await _unpaid(conn, application), application.day - timedelta(days=1)
+    # Paid just before midnight it is decided on a day that adds another three per cent.
+    if application.paid_fen < sum(each.fine_fen + _late(each, before) for each in fines):
+        raise Unfit("unpaid")
+    for fine in fines:
         await conn.execute(
             "update traffic.violation set paid_on = %s where number = %s", [application.day, fine.number]
         )

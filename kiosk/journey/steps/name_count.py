@@ -8,7 +8,7 @@ from typing import ClassVar
 from kiosk.catalogue.model import About, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.messages.questions import NameCountAnswer, NameCountQuestion
+from kiosk.messages.register import NameCountAnswer, NameCountQuestion
 from kiosk.pages import Action, Answer, Field, Hero
 from kiosk.text import NOTHING, Text, text
 

@@ -10,7 +10,7 @@ import trio
 
 from kiosk.cases import new_id
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Service, StepSpec
+from kiosk.catalogue.model import FEN, About, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.whole import Whole
 from kiosk.messages.questions import PaymentAnswer
@@ -27,16 +27,31 @@ IDLE_S = 180.0
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No data of its own: what is due are the service's fees."""
+    """What is due are the service's fees.
+
+    ``bills``: the answer with the numbers of what the department demands, which is due too; see ``StepSpec.billed``.
+    """
 
     about: ClassVar[About] = About(mark="pay", offline="ends", is_once=True, together="once", pages=1, taps=0)
+
+    bills: str = ""
+
+    @property
+    def billed(self) -> str:
+        """See ``StepSpec``."""
+        return self.bills
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """There is something to pay, and somebody pays it before anything is made or filed."""
         before = service.kinds_before(at)
         if "identify" not in before:
             yield Finding((), "nobody has said who they are", "put a step identify before it")
-        if not service.fees:
+        said = {asked.name for spec in service.steps[:at] for asked in spec.asks_for()}
+        if self.bills and not said >= {self.bills, f"{self.bills}{FEN}"}:
+            yield Finding(
+                ("bills",), f"nobody has said what is owed: {self.bills}", "put a step that asks for it before"
+            )
+        if not service.fees and not self.bills:
             yield Finding((), "there is nothing to pay", "write [[fees]], or leave the step out")
         for kind in ("file", "produce", "locker"):
             if kind in before:
@@ -80,7 +95,7 @@ def due_items(journey: Journey) -> tuple[DueItem, ...]:
     service = journey.service
     amount_fen = sum(fee.amount_fen for fee in journey.fees_due())
     is_made_here = any(service.steps[at].pays_for == "making" for at in journey.asked())
-    item = DueItem(journey.case_id, service.key, amount_fen, service.name, is_made_here)
+    item = DueItem(journey.case_id, service.key, amount_fen, service.name, is_made_here, journey.bills)
     return (item,) if amount_fen else ()
 
 

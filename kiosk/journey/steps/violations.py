@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import About, Asked, Service, StepSpec, Use
+from kiosk.catalogue.model import FEN, About, Asked, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered
 from kiosk.journey import violation_words as words
 from kiosk.journey.engine import Journey, Outcome
@@ -17,10 +17,12 @@ from kiosk.messages.questions import Violation, ViolationsAnswer, ViolationsQues
 from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, Block, Choice, Choices, Fact, Facts, Field, Hero, Notice, Paragraph
 from kiosk.printing import print_sheet
+from kiosk.slips.model import Row
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
-_SETTLED, _FINES, _ANOTHER = "violations", "decisions", "another"
+_SETTLED, _FINES, _FINES_FEN = "violations", "decisions", f"decisions{FEN}"
+_ANOTHER, _ALL = "another", "all"
 _DECISION_DIGITS = (15, 16)
 _MOST_SHOWN = 20
 
@@ -38,9 +40,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Literal["show", "settle", "pay", "decision"]
 
     def asks_for(self) -> tuple[Asked, ...]:
-        """Numbers with blanks between them: of violations, or of decisions."""
-        name = {"settle": _SETTLED, "pay": _FINES}.get(self.mode)
-        return (Asked(name, ("mode",)),) if name else ()
+        """Numbers with blanks between them: of violations, or of decisions and what they cost together."""
+        if self.mode == "pay":
+            return (Asked(_FINES, ("mode",)), Asked(_FINES_FEN, ("mode",), is_reviewed=False))
+        return (Asked(_SETTLED, ("mode",)),) if self.mode == "settle" else ()
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """They are those of a person; what was settled was filed before it is shown."""
@@ -55,8 +58,16 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
     """What was agreed to, or what is to be paid."""
     label = text("violations.fine" if spec.mode == "pay" else "violations.settles")
     return [
-        Fact(label=label, value=journey.labels[each.name]) for each in spec.asks_for() if each.name in journey.labels
+        Fact(label=label, value=journey.labels[each.name])
+        for each in spec.asks_for()
+        if each.is_reviewed and each.name in journey.labels
     ]
+
+
+def slip_rows(journey: Journey, spec: Spec) -> list[Row]:
+    """On paper: which fines were paid."""
+    is_fine = spec.mode == "pay" and _FINES in journey.labels
+    return [Row(text("violations.fine"), journey.labels[_FINES])] if is_fine else []
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
@@ -170,8 +181,8 @@ async def _agrees(journey: Journey, each: Violation, points: int) -> bool:
 
 
 async def _pay(journey: Journey, found: ViolationsAnswer) -> Outcome:
-    fines = [each for each in found.violations if each.state == "decided" and each.decision_number]
-    options = [*map(words.fine_choice, fines[:_MOST_SHOWN]), Choice(id=_ANOTHER, label=text("violations.by_number"))]
+    fines = [each for each in found.violations if each.state == "decided" and each.decision_number][:_MOST_SHOWN]
+    options = _fine_options(fines)
     picked = options[0].id
     while True:
         if fines:
@@ -180,18 +191,33 @@ async def _pay(journey: Journey, found: ViolationsAnswer) -> Outcome:
             if answer.action == "back":
                 return Outcome.BACK
             picked = str(answer.values.get(_FINES) or picked)
-        fine = next((each for each in fines if each.decision_number == picked), None)
-        found_fine = fine or await _fine_by_number(journey)
-        if isinstance(found_fine, Violation):
-            amount = words.yuan(found_fine.fine_fen + found_fine.late_fen)
-            label = text("violations.fine_choice", number=found_fine.decision_number, yuan=amount)
-            journey.keep(_FINES, found_fine.decision_number, label)
+        chosen = [each for each in fines if picked in (_ALL, each.decision_number)]
+        found_fine = chosen or await _fine_by_number(journey)
+        if isinstance(found_fine, list):
+            _keep_fines(journey, found_fine)
             return Outcome.NEXT
         if found_fine is not Outcome.BACK or not fines:
             return found_fine
 
 
-async def _fine_by_number(journey: Journey) -> Violation | Outcome:
+def _fine_options(fines: list[Violation]) -> list[Choice]:
+    """All of one's own at once, one of them, or one by its number."""
+    amount = words.yuan(sum(map(words.due_fen, fines)))
+    all_of_them = Choice(id=_ALL, label=text("violations.all_fines", n=len(fines), yuan=amount))
+    by_number = Choice(id=_ANOTHER, label=text("violations.by_number"))
+    return [*([all_of_them] if len(fines) > 1 else []), *map(words.fine_choice, fines), by_number]
+
+
+def _keep_fines(journey: Journey, fines: list[Violation]) -> None:
+    due_fen = sum(map(words.due_fen, fines))
+    label = text("violations.all_fines", n=len(fines), yuan=words.yuan(due_fen))
+    if len(fines) == 1:
+        label = text("violations.fine_choice", number=fines[0].decision_number, yuan=words.yuan(due_fen))
+    journey.keep(_FINES, " ".join(each.decision_number for each in fines), label)
+    journey.keep(_FINES_FEN, str(due_fen), NOTHING)
+
+
+async def _fine_by_number(journey: Journey) -> list[Violation] | Outcome:
     """Somebody's fine by the number on its decision: what it costs, and nothing of whose it is."""
     value, error = "", NOTHING
     while True:
@@ -220,12 +246,12 @@ async def _fine_by_number(journey: Journey) -> Violation | Outcome:
         elif fine.state == "paid":
             error = text("violations.fine_paid")
         elif await _is_right(journey, fine):
-            return fine
+            return [fine]
 
 
 async def _is_right(journey: Journey, fine: Violation) -> bool:
     rows = [Fact(label=label, value=value) for label, value in words.fine_rows(fine)]
-    amount = same(words.yuan(fine.fine_fen + fine.late_fen))
+    amount = same(words.yuan(words.due_fen(fine)))
     block = Facts(rows=(*rows, Fact(label=text("violations.to_pay"), value=amount)))
     answer = await journey.visit.show(journey.page("fine_found", text("violations.fine_found"), block))
     return answer.action == "next"

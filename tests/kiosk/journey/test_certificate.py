@@ -18,7 +18,8 @@ from hub.certificates import Drawing, draw
 from hub.seals import Seal
 from kiosk.messages.certificates import Statement
 from kiosk.messages.encoding import to_text
-from kiosk.messages.questions import CertificateAnswer, NameCountAnswer
+from kiosk.messages.questions import CertificateAnswer
+from kiosk.messages.register import NameCountAnswer
 from kiosk.messages.seal import new_sign_key
 from kiosk.text import same, text
 from tests.kiosk.journey.conftest import ZHAO, Counter, words

@@ -108,6 +108,18 @@ async def test_an_own_fine_is_chosen_with_what_was_added(desk: Counter) -> None:
         desk.last("next")
 
 
+async def test_all_own_fines_are_chosen_at_once_and_stand_in_one_row(desk: Counter) -> None:
+    another = replace(FINE, number="V9", decision_number="990100000000007")
+    does(desk, "pay", ViolationsAnswer([FINE, another]))
+    async with desk.doing("T09"):
+        await desk.first("fine")
+        assert options(desk) == ["all", "990100000000001", "990100000000007", "another"]
+        page = await desk.touch("next", "review", decisions="all")
+        assert "全部 2 笔罚款，共 484 元" in words(page)
+        assert words(page).count("缴纳罚款") == 1
+        desk.last("next")
+
+
 async def test_somebody_elses_fine_is_found_by_its_number_and_nothing_of_whose_it_is(desk: Counter) -> None:
     paid, due = "990100000000002", "990100000000003"
     told = {

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import content, envelope, hall, handover, places, questions, receipts, requests
+from kiosk.messages import bills, content, envelope, hall, handover, places, questions, receipts, register, requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -186,11 +186,15 @@ ANSWERS = {
         {"id_number": "1", "decision_number": "990100000000001"},
         questions.ViolationsAnswer([questions.Violation("V1", 20000, "open", points=3, is_own_car=True)], points=6),
     ),
+    "bills": (
+        {"service": "T10", "id_number": "1"},
+        bills.BillsAnswer([bills.Bill("990100000000001", "fine", 20000, 600, date(2027, 1, 20))]),
+    ),
     "certificate": (
         {"service": "H08", "id_number": "1", "key": KEY},
         questions.CertificateAnswer("ready", "9901", "1234", "JVBERg"),
     ),
-    "name_count": ({"name": "赵德福"}, questions.NameCountAnswer(0, 5)),
+    "name_count": ({"name": "赵德福"}, register.NameCountAnswer(0, 5)),
     "park": (
         {"id_number": "1", "service": "T05", "checks": ["medical_recent"]},
         questions.ParkAnswer(date(2027, 1, 13)),
