@@ -82,7 +82,8 @@ class MakerSim:
 
     def state(self) -> Mapping[str, Any]:
         """Everything as it is now."""
-        return {**self._state(), "taken": self.taken, "mouth_open": self.mouth_open, "journal": dict(self.journal)}
+        more = {"taken": self.taken, "mouth_open": self.mouth_open, "journal": dict(self.journal)}
+        return {**self._state(), **more, "fields": dict(self.fields)}
 
     def serve(self) -> None:
         """Answer for ever."""

@@ -94,6 +94,8 @@ def test_a_department_elsewhere_answers_as_one_that_is_here(hub: RunningHub, off
     office.sql("insert into household.case_clock values (3) returning 1")
     machine.wait_for("H-remote", "decided")
     assert office.ask("GET", "/v1/applications").json()["standings"][0][1] == "decided"
+    asked = {"id_number": number_of("li"), "numbers": [], "today": "2027-01-12"}
+    assert office.ask("POST", "/v1/bills", asked).json() == {"bills": []}, "this one demands no money"
 
 
 def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
@@ -135,7 +137,7 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
 @pytest.mark.attack(4)
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/facts"), ("POST", "/v1/documents"), ("GET", "/v1/stages?after=0&today=2027-01-12"),
+    [("POST", "/v1/facts"), ("POST", "/v1/documents"), ("POST", "/v1/bills"), ("GET", "/v1/stages?after=0&today=2027-01-12"),
      ("GET", "/v1/applications"), ("PUT", "/v1/applications/0199a3c0-0000-7000-8000-000000000001")],
 )  # fmt: skip
 @pytest.mark.parametrize("token", ["-", "x", TOKEN[:-1], TOKEN + "0"])

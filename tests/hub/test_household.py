@@ -145,7 +145,11 @@ ENDINGS: dict[str, tuple[dict[str, Any], str, Callable[[dict[str, Any]], list[tu
         lambda _: [("normal", months_later(TODAY, 12), True)],
     ),
     "H13": ({}, "select state from household.residence_permit where id_number = %s", lambda _: [("normal",)]),
-    "H14": ({}, "select service from household.application where %s <> ''", lambda _: [("H14",)]),
+    "H14": (
+        {"reason": "damaged"},
+        "select state, replaced_on from household.residence_permit where id_number = %s and state <> 'cancelled'",
+        lambda person: [(person["records"]["residence_permit"]["state"], TODAY)],
+    ),
     "H16": ({"child_name": "王小明"}, BOOKED, lambda _: [({"child_name": "王小明"},)]),
     "H17": ({"place": "远山省"}, BOOKED, lambda _: [({"place": "远山省"},)]),
     "H18": ({"entry": "name"}, BOOKED, lambda _: [({"entry": "name"},)]),
@@ -209,6 +213,13 @@ def test_an_address_that_is_not_in_the_standard_base_registers_nothing(register:
     query = "select address from household.residence where id_number = %s and address = 'nowhere'"
     decision, rows = register.try_out(SERVICES["H11"], person, {"address": "nowhere"}, query)
     assert (decision.reasons, rows) == (["address_unknown"], [])
+
+
+def test_a_permit_ends_for_who_has_moved_the_household_here(register: Register) -> None:
+    person = who(register, SERVICES["H14"], all_well)
+    query = "select state, replaced_on from household.residence_permit where id_number = %s"
+    decision, rows = register.try_out(SERVICES["H14"], person, {"reason": "cancel"}, query)
+    assert (decision.accepted, decision.promised_on, rows) == (True, TODAY, [("cancelled", None)])
 
 
 def test_a_replaced_card_is_void_from_acceptance_on(register: Register) -> None:

@@ -72,9 +72,18 @@ class Desk:
         return self.run(lambda conn: TRAFFIC.violations(conn, number, decision, TODAY))
 
     def file(
-        self, effect: str, number: str = ME, key: str = "", *, paid_fen: int = 0, today: date = TODAY, **answers: str
+        self,
+        effect: str,
+        number: str = ME,
+        key: str = "",
+        *,
+        like: str = "",
+        paid_fen: int = 0,
+        today: date = TODAY,
+        **answers: str,
     ) -> Decision:
-        service: Service = replace(ANYTHING, effect=effect)
+        asked = replace(load().services[like], checks=()) if like else ANYTHING
+        service: Service = replace(asked, effect=effect)
         who = Applicant(kind="resident", number=number, name="试", sex="1", birth=number[6:14], valid_to="长期")
         application = Application(key or new_key(), who, answers, paid_fen=paid_fen)
         return self.run(lambda conn: TRAFFIC.decide(conn, service, application, today))
@@ -164,6 +173,17 @@ def test_settling_decides_counts_the_points_and_asks_for_the_fine_and_paying_end
     assert here.file("fines_paid", paid_fen=10299, today=late, decisions=numbers[1]).reasons == ["unpaid"]
     assert here.file("fines_paid", paid_fen=10300, today=late, decisions=numbers[1]).accepted
     assert (here.facts()["fines_unpaid"], here.facts()["violations_unsettled"]) == (0, 0)
+
+
+def test_plates_are_ordered_with_a_temporary_one_for_who_pays_for_both(desk) -> None:
+    here = desk(person(ME, vehicle=[car("V1", OWN)]))
+    order = {"like": "T14", "reason": "lost", "delivery": "meanwhile", "vehicle": OWN}
+    assert here.file("plates_ordered", paid_fen=10000, **order).reasons == ["unpaid"]
+    assert "temporary_plate_to" not in here.facts()
+    assert here.file("plates_ordered", paid_fen=10500, **order).accepted
+    assert here.facts()["temporary_plate_to"] == "2027-02-11"
+    assert here.file("plates_ordered", **(order | {"delivery": "window"})).accepted
+    assert here.row("select count(*) from traffic.temporary_plate where vin = 'V1'") == (1,)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey import without_card
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps import (
+    bills,
     capture,
     certificate,
     confirm,
@@ -38,6 +39,7 @@ from kiosk.journey.steps import (
 )
 from kiosk.journey.whole import whole_of_bundle
 from kiosk.lobby.todo import resume_page
+from kiosk.messages.bills import Bill, BillsAnswer
 from kiosk.messages.certificates import Statement
 from kiosk.messages.handover import HandoverAnswer
 from kiosk.messages.parked import ParkAnswer, ParkedFact
@@ -136,6 +138,21 @@ def settling() -> dict[str, Page]:
         "violation": shown("violation", "settle", "T08"),
         "violation_told": shown("violation_told", "settle", "T08"),
         "fine": shown("fine", "pay", "T10"),
+    }
+
+
+def billed() -> dict[str, Page]:
+    """What is due chosen, and what is due of somebody else's case."""
+    due = [Bill("c1", "passport", 12000), Bill("c2", "hk_macao_permit", 6000)]
+    visitor: Any = Visitor("bill", BillsAnswer(due))
+    other: Any = Visitor("bill_found")
+
+    async def found(journey: Journey, _spec: Any) -> Any:
+        return await bills._is_right(journey, due[:1])
+
+    return {
+        "bill": first_page(bills.step, visitor, journey_of(visitor, "E15", "bills")),
+        "bill_found": first_page(found, other, journey_of(other, "E15", "bills")),
     }
 
 
@@ -258,7 +275,7 @@ def sheet() -> bytes:
 def asking() -> dict[str, Page]:
     """What is asked on one page, the last confirmation, and the signature beneath all that is signed."""
     return {
-        **{f"form_{key}": _shown_by(form.step, "form", key, "form") for key in ("E07", "T02", "H01")},
+        **{f"form_{key}": _shown_by(form.step, "form", key, "form") for key in ("E07", "T02", "H01", "T06", "T14")},
         **{f"confirm_{key}": _shown_by(confirm.step, "confirm", key, "confirm") for key in ("H03", "T02", "E14")},
         **{f"sign_{key}": _shown_by(sign.step, "sign", key, "sign") for key in ("H01", "T02")},
         **{f"{kind}_B03": _bundle_page(kind) for kind in ("form", "sign", "confirm")},
@@ -356,6 +373,7 @@ def real_steps() -> dict[str, Page]:
     review_of: Any = Visitor("review")
     return {
         **settling(),
+        **billed(),
         **papers(),
         **making(),
         **papers_laid_down(),

@@ -118,6 +118,20 @@ async def _endorse_permit(conn: AsyncConnection, application: Application) -> No
     )
 
 
+async def _replace_permit(conn: AsyncConnection, application: Application) -> None:
+    """A new permit in place of a lost or damaged one; for who is registered here now (``cancel``) it ends."""
+    number = application.applicant.number
+    if application.answers.get("reason") == "cancel":
+        await conn.execute(
+            "update household.residence_permit set state = 'cancelled', still_resident = false where id_number = %s",
+            [number],
+        )
+        return
+    await conn.execute(
+        "update household.residence_permit set replaced_on = %s where id_number = %s", [application.day, number]
+    )
+
+
 async def _book_visit(conn: AsyncConnection, application: Application) -> None:
     await conn.execute(
         "insert into household.visit_booked values (%s, %s, %s)",
@@ -140,6 +154,7 @@ EFFECTS: Mapping[str, Effect] = {
     "residence_registered": _register_residence,
     "permit_granted": _grant_permit,
     "permit_endorsed": _endorse_permit,
+    "permit_replaced": _replace_permit,
     "visit_booked": _book_visit,
     "offences_asked": ask_offences,
     "register_asked": ask_register,

@@ -44,7 +44,8 @@ select vehicle.*,
         where violation.plate = vehicle.plate and driver is not null and decided_on > %(year_ago)s) as drivers,
     (select coalesce(json_agg(recorded_vehicle), '[]') from traffic.recorded_vehicle
         where recorded_vehicle.plate = vehicle.plate) as records,
-    (select count(*) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_plates
+    (select count(*) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_plates,
+    (select max(valid_to) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_to
 from traffic.vehicle
 where vehicle.vin in (
     select vin from traffic.vehicle where owner = %(id)s

@@ -99,6 +99,8 @@ def _cars(known: Known, today: date) -> Facts:
         "new_car_vins": [car.vin for car in new if not temporary_reasons(car, today)],
     }
     facts |= {name: ",".join(map(str, each)) for name, each in named.items() if each}
+    if temporary := max([car.temporary_to for car in known.own if car.temporary_to], default=None):
+        facts["temporary_plate_to"] = temporary.isoformat()
     if car := _first(registered, lambda car: label_reasons(car, today)):
         facts |= {
             "label_car": car.plate or "",

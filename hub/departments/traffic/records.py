@@ -72,6 +72,7 @@ class Car(msgspec.Struct, frozen=True):
     drivers: list[str] = []
     records: list[Record] = []
     temporary_plates: int = 0
+    temporary_to: date | None = None
 
     def unsettled(self) -> int:
         """Violations that are not settled or not paid, and accidents that are not settled."""

@@ -18,6 +18,9 @@ CHOSEN = "vehicle"
 """The answer that names a car by its plate, a new one by its VIN."""
 _TEMPORARY_DAYS = 30
 _LABEL_MONTHS = 24
+_MEANWHILE = "meanwhile"
+"""How plates are collected by who has a temporary one until they are made."""
+_PAID_AHEAD = (_MEANWHILE, "post")
 
 Judge = Callable[[Car], list[str]]
 
@@ -43,6 +46,16 @@ async def _papers_replaced(conn: AsyncConnection, application: Application) -> N
     await _change(conn, car, "copies = copies + 1")
 
 
+async def _plates_ordered(conn: AsyncConnection, application: Application) -> None:
+    """For who drives meanwhile with a temporary plate, which is paid like the others. Raises Unfit."""
+    car = await _car(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
+    if application.answers.get("delivery") in _PAID_AHEAD and application.paid_fen < application.fee_fen:
+        raise Unfit("unpaid")
+    await _change(conn, car, "copies = copies + 1")
+    if application.answers.get("delivery") == _MEANWHILE:
+        await _give_temporary(conn, car, application)
+
+
 async def _contact(conn: AsyncConnection, application: Application) -> None:
     car = await _car(conn, application, lambda _car: [])
     await _change(conn, car, "phone = %s", str(application.answers.get("phone", "")))
@@ -52,7 +65,10 @@ async def _temporary_plate(conn: AsyncConnection, application: Application) -> N
     def judge(car: Car) -> list[str]:
         return temporary_reasons(car, application.day)
 
-    car = await _car(conn, application, judge, new=True)
+    await _give_temporary(conn, await _car(conn, application, judge, new=True), application)
+
+
+async def _give_temporary(conn: AsyncConnection, car: Car, application: Application) -> None:
     await conn.execute(
         "insert into traffic.temporary_plate (number, vin, issued_on, valid_to) "
         "values (lpad(nextval('traffic.temporary_plate_number')::text, 8, '0'), %s, %s, %s)",
@@ -83,7 +99,7 @@ VEHICLE_EFFECTS: dict[str, Effect] = {
     "label_issued": _label_issued,
     "label_replaced": _label_replaced,
     "vehicle_licence_replaced": _papers_replaced,
-    "plates_ordered": _papers_replaced,
+    "plates_ordered": _plates_ordered,
     "vehicle_contact_changed": _contact,
     "temporary_plate_issued": _temporary_plate,
 }

@@ -24,7 +24,7 @@ async def ask_together(
 
     ``some_of``: groups of names of which one at least is answered.
     """
-    fields = [_offered(journey, field) for field in fields]
+    fields = [field for field in (_offered(journey, each) for each in fields) if not _is_settled(journey, field)]
     values = {field.name: "" if field.closed else _as_typed(journey, field) for field in fields}
     wrong: dict[str, Wrong] = {}
     while True:
@@ -50,6 +50,14 @@ def _offered(journey: Journey, field: FormField) -> FormField:
         return structs.replace(field, options=())
     options = tuple(o for o in field.options if all(map(journey.is_known, o.conditions)))
     return structs.replace(field, options=options, closed=NOTHING)
+
+
+def _is_settled(journey: Journey, field: FormField) -> bool:
+    """A choice with one option for this person is made, and nobody is asked."""
+    is_one = field.kind == "choice" and not field.optional and len(field.options) == 1
+    if is_one:
+        _keep(journey, field, field.options[0].id)
+    return is_one
 
 
 def _judged(

@@ -50,7 +50,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     service cannot do without the camera.
     """
 
-    about: ClassVar[About] = About(mark="fill", devices=(Use(device=DOCUMENT_CAMERA, lost="other_way"),), pages=2)
+    about: ClassVar[About] = About(mark="fill", devices=(Use(device=DOCUMENT_CAMERA, lost="other_way"),))
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,30}$")]
     what: Text
@@ -66,6 +66,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def adds(self) -> tuple[str, ...]:
         """One part for each page."""
         return tuple(part_of(self.name, page) for page in range(1, self.pages + 1))
+
+    def toil(self) -> tuple[int, int]:
+        """The page before the camera goes on by itself; what was read is looked at on one more."""
+        return 1 + bool(self.fields), 1 + bool(self.fields)
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """There is such a paper, and a way for who stands at a machine without the camera."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from kiosk.catalogue.model import About, Offline, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import reason, sentence
+from kiosk.journey.steps import wait
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
 from kiosk.journey.whole import Whole
 from kiosk.messages.questions import EligibilityQuestion
@@ -82,7 +83,25 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
         under = [Fact(label=text("under_way.title"), value=same(unbroken(same_case.number)))] if same_case else []
         if at not in whole.left_out:
             whole.judge(at, reply.payload.facts, reply.payload.failed, *under)
+    waiting = {at: _waits_for(whole, at, found[at]) for at in sorted(found) if whole.left_out.get(at)}
+    if any(waiting.values()):
+        await whole.visit.show_while(page, partial(_lay_down, whole, waiting))
     return await _partly(whole) if any(whole.left_out.values()) or not whole.going else Outcome.SKIP
+
+
+def _waits_for(
+    whole: Whole, at: int, found: tuple[UnderWay | None, Answered | Unreachable | Refused]
+) -> tuple[str, ...]:
+    same_case, reply = found
+    failed = reply.payload.failed if isinstance(reply, Answered) and not same_case else ()
+    return wait.comes_by_itself(whole.plan.services[at], failed)
+
+
+async def _lay_down(whole: Whole, waiting: Mapping[int, Sequence[str]]) -> None:
+    """What is only late is not lost with the plan: the tap of the card goes on with it when the result is there."""
+    for at, checks in waiting.items():
+        if checks and (until := await wait.laid_down(whole.parts_of[at], checks)):
+            whole.left_out[at] = tuple(Fact(label=why.label, value=until) for why in whole.left_out[at])
 
 
 async def _ask_all(whole: Whole) -> dict[int, tuple[UnderWay | None, Answered | Unreachable | Refused]]:

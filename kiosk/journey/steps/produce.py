@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -10,9 +10,11 @@ from devices.document_making import Made, MakeEnd
 from kiosk import production
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, new_id
 from kiosk.catalogue.finding import Finding, Path
-from kiosk.catalogue.model import About, Condition, Service, StepSpec, Use
+from kiosk.catalogue.model import About, Condition, Offline, Service, StepSpec, Use
 from kiosk.catalogue.rules import ANSWERS
+from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.questions import EligibilityQuestion
 from kiosk.pages import Action, Answer, Hero, Page
 from kiosk.text import NOTHING, Text, text
 from kiosk.visit import message
@@ -20,7 +22,7 @@ from kiosk.visit import message
 TRIES = 2
 GRANTED = CLOCK_RUNS | {CaseState.DECIDED, CaseState.COLLECTED}
 Old = Literal["swallow", "cancel", "none"]
-Refusal = Literal["no_old", "without", "wrong_document", "kept", "undecided", "unpaid"]
+Refusal = Literal["no_old", "without", "wrong_document", "kept", "undecided", "unpaid", "no_answer"]
 End = Literal["made", "retained", "unknown", "failed", "not_now"] | Refusal
 _ASKED_AGAIN = ("no_old", "wrong_document")
 _OTHERWISE = {"retained", "unknown", "unpaid", "kept"}
@@ -33,8 +35,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``old``: the document of before is put in and kept (``swallow``), void by the filed case (``cancel``), or none.
 
     ``old_if``: it is put in only by whom all of this is known to hold. ``fields``: what is written besides name and
-    number, the department's facts or ``answers.…``. ``pays``: whether the fee is for the making, and goes back when
-    nothing comes of it, or for the case, and the counter makes it without another. ``next``: what the slip says then.
+    number: ``answers.…``, or facts as the department tells them once it has decided. ``pays``: whether the fee is for
+    the making, and goes back when nothing comes of it, or for the case, and the counter makes it without another.
+    ``next``: what the slip says then.
     """
 
     about: ClassVar[About] = About(mark="slip", is_once=True, together="each", pages=0, taps=0)
@@ -59,6 +62,16 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def uses(self) -> tuple[Use, ...]:
         """What is not made here is made at the counter."""
         return (Use(device=self.what, lost="other_way"),)
+
+    def offline_in(self, service: Service) -> Offline:
+        """What the department has decided is written by its own word."""
+        del service
+        return "goes_on" if self.told_fields else "local"
+
+    @property
+    def told_fields(self) -> tuple[str, ...]:
+        """Those of ``fields`` that only the department knows."""
+        return tuple(name for name in self.fields if not name.startswith(ANSWERS))
 
     def toil(self) -> tuple[int, int]:
         """Its pages go on by themselves. Who pays for it here does not see the page that says how the case stands."""
@@ -106,6 +119,9 @@ async def _tried(journey: Journey, spec: Spec) -> End:
     device = machine.peripherals.chosen(spec.what)
     if await _behind(journey, spec, "looking", partial(production.clear, machine, device)):
         return "not_now"
+    facts = await _behind(journey, spec, "looking", partial(_decided, journey, spec))
+    if facts is None:
+        return "no_answer"
     has_own = spec.writes_own or _swallows(journey, spec)
     refused = await _put_in(journey, spec, device) if has_own else None
     if refused:
@@ -113,7 +129,7 @@ async def _tried(journey: Journey, spec: Spec) -> End:
     swallow = partial(production.swallow, machine, device)
     if _swallows(journey, spec) and not await _behind(journey, spec, "old_kept", swallow):
         return await _given_back(journey, spec, device, "failed")
-    intent, made = await _made(journey, spec, device)
+    intent, made = await _made(journey, spec, device, facts)
     if made.end is MakeEnd.WRITTEN:
         return await _handed_out(journey, spec, device, intent)
     if made.end is MakeEnd.UNKNOWN:
@@ -148,22 +164,31 @@ async def _given_back(journey: Journey, spec: Spec, device: str, end: End) -> En
     return end if is_back else "kept"
 
 
-async def _made(journey: Journey, spec: Spec, device: str) -> tuple[int, Made]:
+async def _made(journey: Journey, spec: Spec, device: str, facts: Mapping[str, Any]) -> tuple[int, Made]:
     """What nobody may stop in the middle runs behind a page without a way out."""
-    intent, made = 0, Made(MakeEnd.NOT_WRITTEN, "")
+    intent, made, fields = 0, Made(MakeEnd.NOT_WRITTEN, ""), _fields(journey, spec, facts)
     for _ in range(TRIES):
-        work = partial(production.write, journey.machine, device, journey.case_id, _fields(journey, spec), new_id())
+        work = partial(production.write, journey.machine, device, journey.case_id, fields, new_id())
         intent, made = await _behind(journey, spec, "making", work)
         if made.end not in (MakeEnd.VOIDED, MakeEnd.NOT_WRITTEN) or made.reason == "wrong_document":
             break
     return intent, made
 
 
-def _fields(journey: Journey, spec: Spec) -> dict[str, str]:
+async def _decided(journey: Journey, spec: Spec) -> Mapping[str, Any] | None:
+    """The department's facts since its decision, such as a new last day; None when it does not tell them."""
+    if not spec.told_fields or not journey.filed:
+        return journey.facts
+    number = journey.visit.card.number if journey.visit.card else ""
+    reply = await journey.ask("eligibility", EligibilityQuestion(journey.service.key, number))
+    return reply.payload.facts if isinstance(reply, Answered) else None
+
+
+def _fields(journey: Journey, spec: Spec, facts: Mapping[str, Any]) -> dict[str, str]:
     card = journey.visit.card
     known = {"name": card.shown_name, "number": card.number} if card else {}
     known["case"] = journey.receipt_number
-    all_of_it = journey.facts | {f"{ANSWERS}{name}": value for name, value in journey.answers.items()}
+    all_of_it = {**facts} | {f"{ANSWERS}{name}": value for name, value in journey.answers.items()}
     wanted = {name: all_of_it[name] for name in spec.fields if name in all_of_it}
     return known | {name.removeprefix(ANSWERS): str(value) for name, value in wanted.items()}
 

@@ -6,7 +6,7 @@ it waited. Nothing that a person has said is laid down with it: it comes before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, ClassVar
 
 import trio
@@ -50,7 +50,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Go on as soon as nothing of ``checks`` fails; "later" lays the service down."""
-    # In a plan the others do not wait: eligibility leaves this part out, with what to do.
+    # In a plan the others do not wait: eligibility lays this part down, and says so.
     waits = journey.whole is None and await _only_waits(journey, spec)
     if isinstance(waits, Answer):
         return Outcome.BACK
@@ -88,11 +88,21 @@ async def _until_there(journey: Journey, spec: Spec) -> None:
             return
 
 
-async def _lay_down(journey: Journey, spec: Spec) -> None:
+async def laid_down(journey: Journey, checks: Sequence[str]) -> Text:
+    """Lets the service wait at the hub for what comes by itself; until when, in words, nothing where it cannot."""
     number = journey.visit.card.number if journey.visit.card else ""
-    reply = await journey.ask("park", ParkQuestion(number, journey.service.key, list(spec.checks)))
-    if isinstance(reply, Answered):
-        until = text("wait.until", day=f"{reply.payload.until:%Y-%m-%d}")
+    reply = await journey.ask("park", ParkQuestion(number, journey.service.key, list(checks)))
+    return text("wait.until", day=f"{reply.payload.until:%Y-%m-%d}") if isinstance(reply, Answered) else NOTHING
+
+
+def comes_by_itself(service: Service, failed: Collection[str]) -> tuple[str, ...]:
+    """The checks whose result is still to come, where nothing else is missing."""
+    waits = next((spec for spec in service.steps if isinstance(spec, Spec)), None)
+    return waits.checks if waits and failed and {*failed} <= {*waits.checks} else ()
+
+
+async def _lay_down(journey: Journey, spec: Spec) -> None:
+    if until := await laid_down(journey, spec.checks):
         hero = Hero(icon="identification-card", level="ok", title=text("wait.parked"), lead=until)
     else:
         hero = Hero(icon="wifi-slash", level="warn", title=text("wait.not_parked"), lead=text("wait.not_parked_lead"))

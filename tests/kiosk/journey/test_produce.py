@@ -13,11 +13,13 @@ import trio
 from devices.vocabulary import DeviceState
 from kiosk import config as configuration
 from kiosk import production
-from kiosk.cases import new_id
+from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.kinds import spec_type
+from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps import produce
 from kiosk.machine import Machine
+from kiosk.messages.questions import EligibilityAnswer
 from kiosk.pages import Settings
 from kiosk.payments import PRODUCE
 from kiosk.visit import Visit
@@ -38,7 +40,14 @@ class Shop:
         self.journey: Any = None
 
     async def made(
-        self, old: str = "none", *, paid: bool = True, takes: bool = True, puts: str | None = "", again: str = "without"
+        self,
+        old: str = "none",
+        *,
+        paid: bool = True,
+        takes: bool = True,
+        puts: str | None = "",
+        again: str = "without",
+        fields: tuple[str, ...] = (),
     ) -> Outcome:
         """One case's document; the person puts one in (of ``puts``), takes what comes out, and reads what is told."""
         visit = Visit(self.machine, Settings())
@@ -50,7 +59,9 @@ class Shop:
         if paid:
             visit.paid.add(journey.case_id)
         pays = "case" if self.kind == WRITER else "making"
-        said = {"kind": "produce", "what": self.kind, "old": old, "pays": pays}
+        said = {"kind": "produce", "what": self.kind, "old": old, "pays": pays, "fields": list(fields)}
+        if fields:
+            journey.filed, journey.state, journey.facts = True, CaseState.ACCEPTED, {"expires_on": "2027-03-01"}
         spec: Any = msgspec.convert(said, spec_type("produce"))
         found: list[Outcome] = []
         with trio.fail_after(HANG_S):
@@ -146,6 +157,26 @@ async def test_nothing_is_made_unpaid_and_what_fails_says_what_becomes_of_the_mo
         assert await at.made() is Outcome.LEAVE
         assert "自动原路退回" in words(at.finger.page or pytest.fail("no page"))
         assert "produced" not in at.outcomes()
+
+
+async def test_the_new_dates_are_the_departments_and_without_its_word_nothing_is_made(
+    start_sim: Any, config_file: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(start_sim, config_file) as at:
+        reply: list[Any] = [Unreachable("offline")]
+
+        async def ask(*_asked: Any) -> Any:
+            await trio.lowlevel.checkpoint()
+            return reply[0]
+
+        monkeypatch.setattr(at.machine, "ask", ask)
+        assert await at.made(fields=("expires_on",)) is Outcome.NEXT
+        assert (at.outcomes(), at.journey.pays_back) == ([], True)
+        assert "自动原路退回" in at.told[-1]
+        reply[0] = Answered(EligibilityAnswer({"expires_on": "2037-03-01"}, ["window_open"]))
+        assert await at.made(fields=("expires_on",)) is Outcome.NEXT
+        assert at.outcomes() == ["produced"]
+        assert at.sim.do("state")["fields"]["expires_on"] == "2037-03-01"
 
 
 async def test_unknown_end_is_found_before_the_next_persons_document(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from kiosk.journey import engine
 from kiosk.journey.steps.file import _bundle
 from kiosk.journey.whole import together, whole_of_bundle
 from kiosk.messages.content import Identity
+from kiosk.messages.parked import ParkAnswer, ParkQuestion
 from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
 from kiosk.pages import Choices, Facts, Field, Receipt
 from kiosk.planning.plan import plan_of
@@ -131,3 +133,32 @@ def test_an_endorsement_goes_with_a_first_permit_or_on_the_one_that_there_is(
     wanted = (whole.parts_of[0].case_id,) if "E04" in going else None
     assert said.get("E06") == wanted
     assert not said.get("E04")
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_what_only_waits_for_a_result_is_laid_down_and_the_others_go_on(
+    counter: Counter, two: Callable[..., Any], is_kept: bool
+) -> None:
+    whole = two(T01=["medical_recent"])
+    if is_kept:
+        counter.answers["park"] = ParkAnswer(date(2027, 1, 19))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine.run_journey, whole)
+        page = await counter.first("not_yet")
+        parked = [asked for asked in counter.asked if isinstance(asked, ParkQuestion)]
+        assert [(asked.service, asked.checks) for asked in parked] == [("T01", ["medical_recent"])]
+        assert ("在任何一台机器放身份证就接着办" in words(page)) is is_kept
+        assert "没有查到 6 个月内的身体条件证明" in words(page)
+        assert [part.service.key for part in whole.going] == ["H13"]
+        counter.last("leave")
+
+
+async def test_what_is_refused_for_another_reason_too_is_not_laid_down(
+    counter: Counter, two: Callable[..., Any]
+) -> None:
+    whole = two(T01=["medical_recent", "licence_normal"])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine.run_journey, whole)
+        await counter.first("not_yet")
+        assert not [asked for asked in counter.asked if isinstance(asked, ParkQuestion)]
+        counter.last("leave")
