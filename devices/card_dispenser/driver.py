@@ -127,10 +127,7 @@ class CardDispenser:
         if state.place is not Place.NOWHERE or state.fault:
             return _done(CardEnd.NOT_MOVED, state.place, state.fault or "card_inside")
         try:
-            self._device.entry(deadline, is_open=True)
-            while (place := self._look(deadline).place) in (Place.NOWHERE, Place.MOVING) and not deadline.over:
-                deadline.pause(LOOK_S)
-            self._device.entry(Deadline(SETTLE_S), is_open=False)
+            place = self._come_in(deadline)
         except DeviceRefusal as refusal:
             return _done(CardEnd.NOT_MOVED, self._look(Deadline(SETTLE_S)).place, refusal.error)
         if place in (Place.NOWHERE, Place.MOVING):
@@ -151,6 +148,18 @@ class CardDispenser:
         return Completed(Completion.HARDWARE_ERROR if error else Completion.SUCCESS, error=error)
 
     # -- talk ------------------------------------------------------------------------------------------------------
+
+    def _come_in(self, deadline: Deadline) -> Place:
+        """Where a card is that came in before the deadline; the entry is closed again however the wait ends."""
+        try:
+            self._device.entry(Deadline(SETTLE_S), is_open=True)
+            while (place := self._look(Deadline(SETTLE_S)).place) in (Place.NOWHERE, Place.MOVING):
+                if deadline.over:
+                    break
+                deadline.pause(LOOK_S)
+        finally:
+            self._device.entry(Deadline(SETTLE_S), is_open=False)
+        return place
 
     def _kept(self, deadline: Deadline, reason: str) -> Completed:
         if self._look(deadline).bin_full:

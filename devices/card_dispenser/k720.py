@@ -56,6 +56,9 @@ class K720:
     def entry(self, deadline: Deadline, *, is_open: bool) -> None:
         """Draw in the next card from the front; it cannot be taken back but by a reset."""
         self._tell(FRONT_ENTER if is_open else RESET, deadline)
+        if not is_open:
+            # It says yes before it does it.
+            self._settled(deadline)
 
     def _settled(self, deadline: Deadline) -> Dispenser:
         ends = time.monotonic() + self._answer_s

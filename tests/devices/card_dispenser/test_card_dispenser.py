@@ -190,6 +190,21 @@ def test_person_s_card_is_taken_in_and_nothing_more_afterwards(bench: Bench) -> 
     assert not bench.state["entry_open"]
 
 
+def test_an_answer_that_is_lost_while_it_waits_leaves_no_entry_open(bench: Bench) -> None:
+    bench.driver.teardown()
+    driver = bench.made(answer_timeout_ms=500)
+    original = driver._device.entry
+
+    def deaf(deadline: Deadline, *, is_open: bool) -> None:
+        original(deadline, is_open=is_open)
+        bench.do("lose", count=(2 if bench.protocol == "crt" else 1) if is_open else 0)
+
+    driver._device.entry = deaf
+    with pytest.raises(TryAgain):
+        driver.accept(Deadline(PATIENT_S))
+    assert not bench.state["entry_open"]
+
+
 def test_answer_lost_in_the_middle_is_unknown_and_the_next_look_tells(bench: Bench) -> None:
     bench.driver.teardown()
     driver = bench.made(answer_timeout_ms=500)
