@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from kiosk.machine import Machine
 from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
+from offline_cache.vault import credential_path, make, may_make
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -158,10 +160,22 @@ def finger() -> Finger:
     return Finger()
 
 
+@pytest.fixture(scope="session")
+def credential(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a machine makes at its first start, really made: four processes that hundreds of tests need not run."""
+    path = tmp_path_factory.mktemp("credential") / "store.cred"
+    if may_make():
+        make(path)
+    return path
+
+
 @pytest.fixture
-def machine(config_file: Callable[..., Path], finger: Finger) -> Any:
+def machine(config_file: Callable[..., Path], finger: Finger, credential: Path) -> Any:
     """A real machine, built but not running: store, outbox, catalogue, link (its hub is not there), no devices."""
-    built = Machine(configuration.load(config_file()), finger)
+    config = configuration.load(config_file())
+    if credential.exists():
+        shutil.copy(credential, credential_path(Path(config.store.path)))
+    built = Machine(config, finger)
     accepted(built)
     yield built
     built.store.close()

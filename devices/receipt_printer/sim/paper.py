@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from barcode.charsets import code128
 from PIL import Image, ImageDraw
@@ -174,7 +175,7 @@ class PaperRoll:
         for mark in run:
             room = mark.columns * cell * style.wide
             if mark.character.strip():
-                drawn = glyphs.line_image(mark.character, cell=cell, wide=style.wide, high=style.high, bold=style.bold)
+                drawn = _drawn(mark.character, cell, style.wide, style.high, style.bold)
                 picture.paste(drawn, (left + max(0, (room - drawn.width) // 2), 0))
             left += room
         if style.underline:
@@ -194,6 +195,12 @@ class PaperRoll:
         paper.paste(INK_COLOUR, (0, 0), ink)
         paper.putalpha(_teeth(size))
         return paper
+
+
+@lru_cache(maxsize=4096)
+def _drawn(character: str, cell: int, wide: int, high: int, bold: bool) -> Image.Image:
+    """A character as it is printed; every slip has much the same ones."""
+    return glyphs.line_image(character, cell=cell, wide=wide, high=high, bold=bold)
 
 
 def code128_bars(data: bytes) -> tuple[str, str]:

@@ -116,7 +116,11 @@ async def test_a_refusal_without_a_reason_says_where_to_ask(filing: Counter) -> 
 
 
 @pytest.mark.parametrize("state", list(CaseState))
-async def test_no_state_is_called_accepted_that_is_not(filing: Counter, state: CaseState) -> None:
+async def test_no_state_is_called_accepted_that_is_not(
+    filing: Counter, state: CaseState, mock_clock: trio.testing.MockClock
+) -> None:
+    # Asked for here, too: a clock that only a fixture has is not the run's.
+    assert filing.clock is mock_clock
     the_department_says(filing, Word(state, TODAY))
     page, paper = await result(filing)
     accepted = state in (CaseState.ACCEPTED, CaseState.IN_REVIEW)

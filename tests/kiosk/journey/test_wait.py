@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from trio.testing import MockClock
 
 from kiosk.journey.engine import Journey
 from kiosk.messages.parked import ParkAnswer, ParkQuestion
@@ -27,8 +28,12 @@ def waiting(counter: Counter) -> Counter:
     return counter
 
 
-async def test_it_goes_on_by_itself_when_the_result_is_there(waiting: Counter, journeys: list[Journey]) -> None:
+async def test_it_goes_on_by_itself_when_the_result_is_there(
+    waiting: Counter, journeys: list[Journey], mock_clock: MockClock
+) -> None:
     counter = waiting
+    # Asked for here, too: a clock that only a fixture has is not the run's.
+    assert counter.clock is mock_clock
     told: list[list[str]] = [["medical_recent"], ["medical_recent"], []]
     counter.answers["eligibility"] = lambda _question: EligibilityAnswer({}, told.pop(0))
     async with counter.doing("T01"):

@@ -148,7 +148,8 @@ async def test_who_had_no_slip_gets_the_first_one_later_by_the_card(world: World
     assert COPY not in slip, "nothing had come out before"
     assert "驾驶证有效期满换证" in slip
     await world.walk(by_card(world, "zhao"))
-    assert len(written(world)) == 1, "it is not owed any more"
+    # A story that broke off before may have left this person another one.
+    assert [number_of(each) for each in written(world)].count(number) == 1, "it is not owed any more"
 
 
 async def test_a_slip_that_did_not_come_out_for_want_of_paper_is_owed_without_a_network_too(world: World) -> None:
