@@ -94,6 +94,8 @@ def _has_demo() -> bool:
 def main() -> None:
     """Run the city side: the inbox of all machines and the way to the departments."""
     structlog.configure(
+        # What strangers' requests end with is for who looks for a fault: it would fill the log for them.
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -12,7 +12,7 @@ Kind = Literal["dle", "auto", "barrier", "noise"]
 
 PACKET_BYTES = 4
 PACKET_S = 0.5
-"""The four bytes of an automatic status come in one go; half of one that is older is noise."""
+"""The four bytes of an automatic status follow each other, behind a converter in pieces; half of one is noise."""
 
 
 class Ear:
@@ -20,18 +20,19 @@ class Ear:
 
     def __init__(self) -> None:
         self._packet = bytearray()
-        self._began = 0.0
+        self._latest_at = 0.0
 
     def sort(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
         """One word after the other. Bytes 2 to 4 of an automatic state look like answers to GS r and are none."""
         for byte in data:
             one = bytes((byte,))
-            if self._packet and time.monotonic() - self._began > PACKET_S:
+            if self._packet and time.monotonic() - self._latest_at > PACKET_S:
                 yield self._broken()
             if is_dle_reply(byte):  # real-time: it may come in the middle of an automatic state
                 yield "dle", one
             elif self._packet and is_barrier_reply(byte):
                 self._packet.append(byte)
+                self._latest_at = time.monotonic()
                 if len(self._packet) == PACKET_BYTES:
                     packet = bytes(self._packet)
                     self._packet.clear()
@@ -47,7 +48,7 @@ class Ear:
 
     def _first(self, byte: int, one: bytes) -> Iterator[tuple[Kind, bytes]]:
         if is_auto_status_start(byte):
-            self._packet[:], self._began = one, time.monotonic()
+            self._packet[:], self._latest_at = one, time.monotonic()
         else:
             yield ("barrier" if is_barrier_reply(byte) else "noise"), one
 

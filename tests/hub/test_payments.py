@@ -12,9 +12,11 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from hub.payments import wire
 from hub.payments.acquirer import BillRow
+from hub.payments.notices import Refused
 from hub.payments.prices import amounts, least_due
 from hub.payments.reconcile import balance
 from kiosk.catalogue.loader import load
@@ -439,3 +441,12 @@ def test_prices_are_the_hubs_own() -> None:
     assert least_due(service, {}, TODAY) == 0
     paying = msgspec.structs.replace(service, steps=(StepSpec(kind="pay"), *service.steps))
     assert least_due(paying, {}, TODAY) == 1000
+
+
+@pytest.mark.attack(4)
+def test_notices_that_nobody_signed_are_told_once_a_minute() -> None:
+    refused = Refused()
+    with capture_logs() as told:
+        for at in range(1000):
+            refused.tell("signed at another time", at * 0.1)
+    assert [line["count"] for line in told] == [1, 600]

@@ -168,6 +168,15 @@ def test_figures_and_schema_are_for_monitoring_only(serving: RunningHub, path: s
     assert told("127.0.0.9", {"X-Forwarded-For": "203.0.113.1, 192.0.2.7"}) == known
 
 
+def test_what_strangers_ask_fills_no_log(serving: RunningHub) -> None:
+    log = serving.data.with_name("hub.log")
+    before = log.stat().st_size
+    with httpx.Client(base_url=serving.url) as client:
+        for at in range(300):
+            assert client.put(f"/v1/parcels/{at:064x}", content=b"x").status_code == 401
+    assert log.stat().st_size - before < 300
+
+
 def test_who_is_not_enrolled_hears_nothing_about_ids(hub: RunningHub, machine: Machine) -> None:
     thief = Machine(hub, machine.kiosk_id)
     stranger = Machine(hub, "K-nobody")

@@ -170,9 +170,10 @@ def test_state_that_comes_in_pieces_is_whole_and_half_of_an_old_one_is_noise(mon
     now = [100.0]
     monkeypatch.setattr(hearing.time, "monotonic", lambda: now[0])
     ear = Ear()
-    assert list(ear.sort(b"\x10\x00")) == []
-    now[0] += hearing.PACKET_S
-    assert [kind for kind, _ in ear.sort(b"\x00\x00")] == ["auto"]
+    for piece in (b"\x10", b"\x00", b"\x00"):
+        assert list(ear.sort(piece)) == []
+        now[0] += hearing.PACKET_S
+    assert [kind for kind, _ in ear.sort(b"\x00")] == ["auto"]
     assert list(ear.sort(b"\x10\x00")) == []
     now[0] += hearing.PACKET_S + 0.01
     assert [kind for kind, _ in ear.sort(b"\x00")] == ["noise", "barrier"]
