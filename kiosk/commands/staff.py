@@ -14,7 +14,7 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
-from kiosk.messages.typed import WronglyTyped, card_number, pin, reference
+from kiosk.messages.typed import WronglyTyped, card_number, pin, plain, reference
 from kiosk.staff import MAX_DIGITS, StaffBook
 from offline_cache.store import Store
 from offline_cache.values import Values
@@ -74,7 +74,7 @@ def list_(config_path: str | None, as_json: bool) -> None:
 def remove(config_path: str | None, ref: str) -> None:
     """Forget a member of staff with every card, for one who has left or lost it. Works beside a running machine."""
     config = loaded(config_path)
-    ref = ref.strip()
+    ref = plain(ref)
     answer = trio.run(partial(status_socket.ask, config.machine.status_socket, "staff_remove", ref=ref))
     cards = answer["removed"] if answer else _in_store(config, lambda book: book.remove(ref))
     if not cards:

@@ -13,6 +13,7 @@ from kiosk import status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
 from kiosk.config import Config
+from kiosk.messages.typed import plain
 from offline_cache.audit import Audit
 from offline_cache.stock import STATES, Stock
 from offline_cache.store import Store
@@ -54,12 +55,16 @@ def load(config_path: str | None, kind: str, first: str, count: int) -> None:
 
     The machine must be stopped. Blanks that are in the book already stay as they are.
     """
+    kind, first = plain(kind), plain(first)
     found = _SERIAL.fullmatch(first)
     if not found:
         failed(f"{first} is no number of a blank: letters, then digits, such as L00000001")
     prefix, digits = found.groups()
     serials = [f"{prefix}{int(digits) + n:0{len(digits)}d}" for n in range(count)]
     config = loaded(config_path)
+    kinds = {device.kind for device in config.device_settings().values()}
+    if kind not in kinds:
+        failed(f"{kind} is no device of this machine; it has {', '.join(sorted(kinds)) or 'none'}")
     store = Store.open(config.store.path, now=Clock(config.demo.today).now, ballast_mb=0, free_floor_mb=0)
     try:
         fresh = Stock(store).load(kind, serials)

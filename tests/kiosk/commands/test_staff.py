@@ -167,6 +167,6 @@ async def test_list_and_remove_work_beside_a_running_machine(
 def test_list_and_remove_in_a_machine_that_stands(staff: Callable[..., Result], tmp_path: Path) -> None:
     staff("add", "--role", "guide", "--ref", "g-1", said=f"{CARD}\n{PIN}\n")
     assert "g-1" in staff("list").stdout
-    assert staff("remove", "--ref", "g-1").exit_code == 0
+    assert staff("remove", "--ref", " ｇ-1").exit_code == 0
     assert found(tmp_path, CARD) is None
     assert "g-1" not in staff("list").stdout
