@@ -42,14 +42,17 @@ async def follow_all(hub: Hub) -> None:
     """Asks every department once; one that is away or fails is asked again the next time."""
     for key in hub.gateway.departments:
         try:
-            while await follow(hub, key) == _MOST:
+            while await follow(hub, key):
                 pass
         except (DepartmentDown, psycopg.DataError) as error:
             _log.warning("stages_unknown", department=key, error=type(error).__name__)
 
 
-async def follow(hub: Hub, key: str) -> int:
-    """How many stages this department told. Raises DepartmentDown."""
+async def follow(hub: Hub, key: str) -> bool:
+    """Takes what this department tells next; whether it may have more at once. Raises DepartmentDown.
+
+    One that tells the same again, or of a case that we do not know yet, is asked again the next time.
+    """
     async with hub.pool.connection() as conn:
         after = await _known_to(conn, key)
 
@@ -57,13 +60,15 @@ async def follow(hub: Hub, key: str) -> int:
         return [plain_stage(each) for each in await department.events(conn, after, hub.clock.today())][:_MOST]
 
     told = await hub.gateway.ask(key, ask)
-    if told:
-        async with hub.pool.connection() as conn, conn.transaction():
-            await _write_all(hub, conn, key, told)
-    return len(told)
+    if not told:
+        return False
+    async with hub.pool.connection() as conn, conn.transaction():
+        known = await _write_all(hub, conn, key, told)
+    return known > after and len(told) == _MOST
 
 
-async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[StageEvent]) -> None:
+async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[StageEvent]) -> int:
+    """The number of the last stage that is known now."""
     # Another hub process may have been quicker; the first time there is no row that could be locked.
     await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [_setting(key)])
     after = await _known_to(conn, key)
@@ -79,6 +84,7 @@ async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[Stage
         "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
         [_setting(key), Jsonb(after)],
     )
+    return after
 
 
 async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -164,6 +166,39 @@ def test_one_stage_that_is_a_lie_is_kept_alone_and_the_next_ones_are_written(hub
     assert [why for (why,) in found][-5:] == [*(why for why, _ in LIES), "not_its_case"]
     state = "select state from case_file where key = %s"
     assert (hub.sql(state, theirs), hub.sql(state, own)) == ([("accepted",)], [("in_review",)])
+
+
+SERVED_BY_ENDLESS = SimpleNamespace(services={})
+
+
+@pytest.mark.attack(4)
+@pytest.mark.parametrize(("state", "asked"), [("accepted", 2), ("delivered", 1)])
+def test_a_department_that_tells_the_same_for_ever_is_left_for_the_next_round(
+    hub: RunningHub, machine: Machine, state: str, asked: int
+) -> None:
+    """A full page each time, whatever is asked for: the other departments wait behind it."""
+    own = new_key()
+    hub.sql("insert into case_file (key, service, state) values (%s, 'H13', %s) returning 1", own, state)
+    questions = []
+
+    async def follow_all(conn: psycopg.AsyncConnection) -> None:
+        async def ask(*_: object) -> list[StageEvent]:
+            questions.append(1)
+            assert len(questions) < 10, "it is asked without end"
+            return [StageEvent(1, own, "in_review", ON)] * stages._MOST
+
+        @contextlib.asynccontextmanager
+        async def connection() -> AsyncIterator[psycopg.AsyncConnection]:
+            yield conn
+
+        gateway = SimpleNamespace(departments=["endless"], ask=ask)
+        pool = SimpleNamespace(connection=connection)
+        stub = SimpleNamespace(gateway=gateway, pool=pool, clock=machine.clock, catalogue=SERVED_BY_ENDLESS)
+        await stages.follow_all(stub)  # type: ignore[arg-type]
+        await conn.execute("delete from setting where name = 'stages_endless'")
+
+    run(hub.dsn, follow_all)
+    assert len(questions) == asked
 
 
 def test_two_hubs_that_ask_at_once_write_each_stage_once(hub: RunningHub, machine: Machine) -> None:
