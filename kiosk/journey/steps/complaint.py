@@ -9,6 +9,8 @@ import msgspec
 from kiosk.cases import unbroken
 from kiosk.catalogue.model import About, Asked, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.kinds import FormField, Wrong
+from kiosk.journey.fields.numbers import PHONE
 from kiosk.journey.steps.slip import paper, until_out
 from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
@@ -21,7 +23,7 @@ from kiosk.visit import message
 
 KINDS = ("complaint", "report", "suggestion", "praise")
 SUBJECTS = ("attitude", "delay", "fee", "machine", "refused", "other")
-_PHONE = 11
+_CONTACT = FormField(name="phone", label=text("complaint.contact_label"), kind="phone")
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,9 +133,14 @@ async def _contact(journey: Journey) -> bool:
         journey.keep("contact", value, same(value))
         if answer.action == "back":
             return False
-        if answer.action == "anonymous" or (len(value) == _PHONE and value.isascii() and value.isdigit()):
+        if answer.action == "anonymous":
             return True
-        error = text("complaint.contact_wrong")
+        try:
+            PHONE.judge(_CONTACT, value, None)
+        except Wrong as wrong:
+            error = wrong.words
+        else:
+            return True
 
 
 def _contact_page(journey: Journey, value: str, error: Text) -> Page:
@@ -143,7 +150,7 @@ def _contact_page(journey: Journey, value: str, error: Text) -> Page:
         keys="phone",
         value=value,
         error=error,
-        max_length=_PHONE,
+        max_length=PHONE.longest,
     )
     back, send = journey.bar(text("action.send"))[1:]
     anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
