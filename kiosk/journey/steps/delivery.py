@@ -80,13 +80,14 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         _ADDRESS: known.address if known else "",
         _PHONE: known.phone if known else journey.answers.get("phone", ""),
     }
+    on_card = await _on_card(journey)
     while True:
-        answer = await journey.visit.show(_page(journey, values, wrong))
+        answer = await journey.visit.show(_page(journey, values, wrong, on_card))
         values |= {name: str(answer.values.get(name, values[name])) for name in values}
         if answer.action == "back":
             return Outcome.BACK
         if answer.action == "as_on_card":
-            values[_ADDRESS], wrong = _on_card(journey), {}
+            values[_ADDRESS], wrong = on_card, {}
             continue
         address, phone = " ".join(plain(values[_ADDRESS]).split()), digits(values[_PHONE])
         wrong = _wrong(address, phone)
@@ -97,7 +98,11 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
             return Outcome.NEXT
 
 
-def _on_card(journey: Journey) -> str:
+async def _on_card(journey: Journey) -> str:
+    """The address that counts: of those appended to the card the last one, else the printed one."""
+    added = await journey.visit.added_addresses()
+    if added:
+        return added[-1]
     return journey.visit.card.address if journey.visit.card else ""
 
 
@@ -110,7 +115,7 @@ def _wrong(address: str, phone: str) -> dict[str, Text]:
     return found
 
 
-def _page(journey: Journey, values: dict[str, str], wrong: dict[str, Text]) -> Page:
+def _page(journey: Journey, values: dict[str, str], wrong: dict[str, Text], on_card: str) -> Page:
     address = Field(
         name=_ADDRESS,
         label=text("post.address"),
@@ -131,6 +136,6 @@ def _page(journey: Journey, values: dict[str, str], wrong: dict[str, Text]) -> P
     )
     exit_, back, forward = journey.bar()
     as_on_card = Action(id="as_on_card", label=text("post.as_on_card"), style="secondary", icon="identification-card")
-    offered = (as_on_card,) if _on_card(journey) and values[_ADDRESS] != _on_card(journey) else ()
+    offered = (as_on_card,) if on_card and values[_ADDRESS] != on_card else ()
     actions = (exit_, back, *offered, forward)
     return journey.page("delivery", text("post.title"), address, phone, lead=text("post.lead"), actions=actions)

@@ -71,6 +71,21 @@ async def test_an_address_is_asked_until_it_can_be_one_and_stands_in_no_answer(
         desk.last("back")
 
 
+async def test_as_on_the_card_is_the_address_that_was_appended_last(
+    desk: Counter, journeys: list[Journey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def added() -> tuple[str, ...]:
+        return ("通办市试点区演示路7号", ADDRESS)
+
+    monkeypatch.setattr(desk.visit, "added_addresses", added)
+    desk.steps("H10", "delivery", question("last"), "file")
+    async with desk.doing("H10"):
+        await desk.first("delivery")
+        await desk.touch("as_on_card", "delivery")
+        assert typed(desk)[0] == ADDRESS
+        desk.last("back")
+
+
 async def test_a_case_of_before_is_chosen_and_what_the_post_has_is_told(desk: Counter, journeys: list[Journey]) -> None:
     desk.steps("C08", "express", "delivery", question("last"), "file")
     desk.answers["post"] = PostAnswer([DECIDED, WAITING, SENT])
