@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from kiosk.demo.stage import staged
-from tests.matrix.wipe.walks import AND_BESIDES, PLANS, THINGS, Row, walks
+from tests.matrix.wipe.walks import AND_BESIDES, PAPERS, PLANS, THINGS, Row, walks
 
 say = functools.partial(print, flush=True)
 
@@ -19,7 +19,7 @@ def main(screen: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
     bad = 0
     with staged(folder, lambda _what: None) as stage:
-        for plans in (PLANS, THINGS, *((plan,) for plan in AND_BESIDES)):
+        for plans in (PLANS, THINGS, PAPERS, *((plan,) for plan in AND_BESIDES)):
             with walks(stage, plans, screen=screen) as machine:
                 for plan in plans:
                     row = machine.visit(plan)

@@ -42,7 +42,8 @@ JPEG_TABLES = 1024
 IDLE_S = 40.0
 """Longer than the machine stands still while it is looked at."""
 
-_GLASS = "fingerprint_reader"
+_GLASS, _PAPERS, _PAGES = "fingerprint_reader", "document_camera", "page_printer"
+TYPED = {"address", "invoice_number", "post_address", "post_phone"}
 _FINGER = Capture("right_thumb", 85, WIDTH, HEIGHT, drawn_finger(1))
 
 
@@ -61,6 +62,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[dict[str, Any], ...] = ()
     beside: str = ""
     """Who comes along and lays a second card down; then the person is photographed and gives two fingers."""
+    lays: bool = False
+    """Whether a paper is laid under the document camera when it is asked for."""
 
 
 _LEAVES_AT_FACE = {"at": "face", "actions": {"face": "exit", "face_again": "exit", "guide": "exit"}}
@@ -104,6 +107,40 @@ THINGS = (
     ),
 )
 """What a visit knows besides the card, the face and what is typed."""
+PAPERS = (
+    Plan(person="wang", end="a certificate is printed", services=("H08",), **_GUIDE),
+    Plan(
+        person="sun",
+        end="left with a paper captured",
+        at="sign",
+        services=("T15",),
+        actions={"sign": "exit"},
+        values={"invoice_number": "27990101", "way": "guide"},
+        camera=False,
+        lays=True,
+    ),
+    Plan(
+        person="li",
+        end="an address is typed",
+        at="sign",
+        services=("H11",),
+        values={"address": "示范街6号 1204", "way": "guide"},
+        camera=False,
+    ),
+    Plan(
+        person="wang",
+        end="sent by post",
+        services=("H02",),
+        values={
+            "card_collection": "post",
+            "post_address": "通办市试点区演示路12号3单元401室",
+            "post_phone": "13955550142",
+            "way": "guide",
+        },
+        camera=False,
+    ),
+)
+"""What comes out of the machine, is laid into it, and where it is sent."""
 LAST = ("SIGTERM", "the screen fails")
 """Ends of the process, not only of the visit."""
 SHORT = tuple(plan for plan in PLANS if plan.person in ("zhao", "chen", "ma"))
@@ -146,7 +183,7 @@ class Walks:
         self._expected = {who for plan in plans for who in (plan.person, plan.beside) if who} | {"guide"}
         self._known: knowledge.Patterns = {}
         self._planted: knowledge.Patterns = {}
-        self._rows = self._start = 0
+        self._rows = self._start = self._pages = 0
         self._guide_here = True
         self._before: set[bytes] = set()
         self._watch = MachineWatch(stage.status_socket)
@@ -270,18 +307,26 @@ class Walks:
         phone = f"139{self._chance.randrange(10**8):08d}"
         strokes = [[[self._chance.random() for _ in "xy"] for _ in range(4)] for _ in range(5)]
         self._planted |= knowledge.forms("typed phone", phone) | knowledge.of_strokes(strokes)
+        for name in sorted(TYPED & plan.values.keys()):
+            self._planted |= knowledge.forms(f"typed {name}", plan.values[name])
         pin = self._people[plan.person].get("pin", "")
         values: dict[str, Any] = {"phone": phone, "signature": strokes, "pin": pin, **plan.values}
         values["guide_pin"] = self._people["guide"]["pin"]
         turn = str(self._stage.folder / "camera.control")
         actions = {"rate": "skip", **plan.actions}
-        control = tuple(self._controls(plan.beside)) if plan.beside else ()
+        control = tuple(self._controls(plan))
         return Script(services=plan.services, values=values, actions=actions, control=control, turn=turn)
 
-    def _controls(self, beside: str) -> Iterator[Control]:
-        """What the two do with their hands and bodies."""
-        reader, camera, glass = (self._stage.ready[n]["control"] for n in ("id_card_reader", "camera", _GLASS))
-        yield Control(page="second_card", socket=reader, do="place", arguments={"card": beside})
+    def _controls(self, plan: Plan) -> Iterator[Control]:
+        """What people do with their hands and bodies."""
+        reader, camera, glass, papers = (
+            self._stage.ready[name]["control"] for name in ("id_card_reader", "camera", _GLASS, _PAPERS)
+        )
+        if plan.lays:
+            yield Control(page="capture", socket=papers, do="lay")
+        if not plan.beside:
+            return
+        yield Control(page="second_card", socket=reader, do="place", arguments={"card": plan.beside})
         yield Control(page="photo", socket=reader, do="lift")
         yield Control(page="photo", socket=camera, do="backdrop", arguments={"white": True})
         yield Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK})
@@ -302,8 +347,15 @@ class Walks:
         # Whoever asks for a guide from now on is on the way out.
         self._guide_here = True
         copy = self._copy()
-        self._planted |= self._pictures_in(copy)
+        self._planted |= self._pictures_in(copy) | self._printed_pages()
         return copy
+
+    def _printed_pages(self) -> knowledge.Patterns:
+        """The sheets that came out of the A4 printer during this visit, as the bytes that were sent to it."""
+        pages = [Path(page) for page in self._stage.controls[_PAGES].do("pages")["pages"]]
+        new, self._pages = pages[self._pages :], len(pages)
+        found = [knowledge.windows(f"certificate {n}", page.read_bytes()) for n, page in enumerate(new)]
+        return {name: raw for each in found for name, raw in each.items() if raw not in self._before}
 
     def _unseen(self, middle: memory.Copy) -> tuple[str, ...]:
         found = _names(middle.found(memory.Search(self._planted)))
@@ -350,7 +402,13 @@ class Walks:
 
     def _after(self, plan: Plan) -> None:
         self._signal(signal.SIGCONT)
-        done = (("camera", "thaw"), ("camera", "nobody"), ("id_card_reader", "lift"), (_GLASS, "lift"))
+        done = (
+            ("camera", "thaw"),
+            ("camera", "nobody"),
+            ("id_card_reader", "lift"),
+            (_GLASS, "lift"),
+            (_PAPERS, "reset"),
+        )
         for device, verb in done:
             self._do(device, verb)
 
