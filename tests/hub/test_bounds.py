@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,8 @@ from kiosk.messages import envelope, questions, seal
 from kiosk.messages.batch import Member, write_batch
 from kiosk.messages.encoding import InvalidMessage, canonical_json, sha256_hex, to_text
 from kiosk.messages.receipts import refusal_in, verify_refusal
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, case_form
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, Machine, RunningHub, case_form
 from tests.waiting import HANG_S, eventually
 
 pytestmark = pytest.mark.attack(3)
@@ -118,9 +117,9 @@ def test_batch_with_one_poisoned_envelope_loses_nothing_else(
         assert [each["result"] for each in told["results"]] == ["accepted"]
         assert len(told["trouble"]) == 1
         return
-    command = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", hub.dsn]
+    command = ["files", "--once", "--today", str(TODAY), "--dsn", hub.dsn]
     command += ["--keys", str(hub.data / "keys"), "--folder", str(tmp_path)]
-    done = [subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S) for _ in range(2)]
+    done = [forked("hub", *command) for _ in range(2)]
     assert [each.returncode for each in done] == [3, 0], done[0].stderr
     assert json.loads(done[0].stdout)["accepted"] == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,8 @@ from hub.enrolment import ALL_TRIES, FREE_TRIES, network_of, new_code
 from kiosk.messages import seal
 from kiosk.messages.batch import SUFFIX, Member, write_batch
 from kiosk.messages.encoding import sha256_hex
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, Machine, RunningHub, Sealed, case_form
 from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.attack(7)
@@ -28,8 +28,7 @@ BEAT = ("POST", "/v1/heartbeats", b"{}")
 
 def command(hub: RunningHub, *words: str, dated: bool = True) -> subprocess.CompletedProcess[str]:
     """A ``hub`` command, on the day of the demonstration where it asks for the day."""
-    line = [sys.executable, "-m", "hub", *words, "--dsn", hub.dsn, *(["--today", str(TODAY)] if dated else [])]
-    return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    return forked("hub", *words, "--dsn", hub.dsn, *(["--today", str(TODAY)] if dated else []))
 
 
 def events(hub: RunningHub, kind: str, kiosk_id: str) -> list[dict]:

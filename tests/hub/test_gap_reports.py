@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,8 +13,9 @@ import pytest
 from hub.postgres import OwnPostgres
 from kiosk.messages.batch import Member, write_batch
 from kiosk.messages.encoding import sha256_hex
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
-from tests.waiting import HANG_S, eventually
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, Machine, RunningHub, Sealed, case_form
+from tests.waiting import eventually
 
 
 def a_case(machine: Machine, **more: object) -> Sealed:
@@ -35,8 +34,7 @@ def figure(machine: Machine, name: str) -> str:
 
 def command(dsn: str, *more: str) -> tuple[int, str]:
     """Exit code of ``hub gaps`` and what it prints."""
-    line = [sys.executable, "-m", "hub", "gaps", "--dsn", dsn, "--today", str(TODAY), *more]
-    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    done = forked("hub", "gaps", "--dsn", dsn, "--today", str(TODAY), *more)
     assert done.returncode in (0, 3), done.stderr
     return done.returncode, done.stdout
 
@@ -63,9 +61,9 @@ def test_what_came_in_a_batch_may_be_late_for_a_day(
     if carrier == "https":
         assert machine.call("POST", "/v1/batches", batch.read_bytes()).json()["results"][0]["result"] == "accepted"
     else:
-        files = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", hub.dsn]
+        files = ["files", "--once", "--today", str(TODAY), "--dsn", hub.dsn]
         files += ["--keys", str(hub.data / "keys"), "--folder", str(tmp_path)]
-        assert subprocess.run(files, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S).returncode == 0
+        assert forked("hub", *files).returncode == 0
     _earlier(hub, machine, "2 minutes")
     assert figure(machine, "tongban_missing_seqs") == ""
     _earlier(hub, machine, "1 day")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,7 +22,8 @@ from kiosk.catalogue.model import StepSpec
 from kiosk.messages.bills import Bill
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, cluster, database, number_of
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, Machine, RunningHub, cluster, database, number_of
 from tests.hub.till import Till, running_till
 from tests.waiting import eventually
 
@@ -393,8 +392,7 @@ def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till
 
 
 def _payments_said(hub: RunningHub, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "hub", "payments", *arguments, "--dsn", hub.dsn, "--today", TODAY.isoformat()]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    done = forked("hub", "payments", *arguments, "--dsn", hub.dsn, "--today", TODAY.isoformat())
     return done.returncode, done.stdout + done.stderr
 
 

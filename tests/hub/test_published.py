@@ -19,6 +19,7 @@ from kiosk.catalogue.signing import sign_folder
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key, verify
 from tests.catalogues import city, copied, example, signed, write
+from tests.forking import forked
 from tests.hub.fixtures import ROOT, Machine, RunningHub
 from tests.waiting import HANG_S, eventually
 
@@ -28,8 +29,7 @@ LATER = example().replace('["normal", "overdue", "unreviewed", "full_points"]', 
 
 def command(hub: RunningHub, *words: str, keys: bool = True) -> subprocess.CompletedProcess[str]:
     folder = ["--keys", str(hub.data / "keys")] if keys else []
-    line = [sys.executable, "-m", "hub", "catalogue", *words, "--dsn", hub.dsn, *folder]
-    return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    return forked("hub", "catalogue", *words, "--dsn", hub.dsn, *folder)
 
 
 def publish(hub: RunningHub, folder: Path) -> subprocess.CompletedProcess[str]:

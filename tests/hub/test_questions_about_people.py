@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 
 import httpx
@@ -14,9 +12,9 @@ import pytest
 from hub.question_log import Limits
 from kiosk.clock import local
 from kiosk.messages import questions, seal, visits
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, number_of
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, Machine, RunningHub, number_of
 from tests.hub.test_enrolment import command, events
-from tests.waiting import HANG_S
 
 pytestmark = pytest.mark.attack(8)
 
@@ -200,11 +198,10 @@ def test_the_supervisor_sees_who_asked_about_whom(hub: RunningHub, machine: Mach
     done = command(hub, "questions", "--machine", machine.kiosk_id, "--json")
     told = json.loads(done.stdout)
     assert [(row["kiosk_id"], row["kind"]) for row in told] == [(machine.kiosk_id, "progress")] * 2
-    line = [sys.executable, "-m", "hub", "questions", "--person", "--json", "--dsn", hub.dsn, "--today", str(TODAY)]
+    line = ["questions", "--person", "--json", "--dsn", hub.dsn, "--today", str(TODAY)]
     line += ["--keys", str(hub.data / "keys"), "--machine", machine.kiosk_id]
-    asked = subprocess.run(
-        line, input=f"{as_typed(ZHAO)}\n", capture_output=True, text=True, cwd=ROOT, timeout=HANG_S, check=True
-    )
+    asked = forked("hub", *line, said=f"{as_typed(ZHAO)}\n")
+    assert asked.returncode == 0, asked.stderr
     assert [row["person_ref"] for row in json.loads(asked.stdout)] == [told[0]["person_ref"]]
     unknown = command(hub, "questions", "--machine", "K-0000-unknown")
     assert (unknown.returncode, "was ever enrolled" in unknown.stderr) == (1, True)

@@ -6,8 +6,6 @@ import asyncio
 import dataclasses
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -41,6 +39,7 @@ from kiosk.slips.model import SecondCopy
 from kiosk.slips.second_copy import second_copy
 from kiosk.text import Text, same
 from tests.devices.receipt_printer.conftest import Bench
+from tests.forking import forked
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
 from tests.hub.photographs import Shot, grey, photograph
 from tests.waiting import HANG_S, eventually
@@ -129,9 +128,9 @@ def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
 
 def restore(hub: RunningHub, *arguments: Path | str) -> tuple[int, dict[str, tuple[str, str]]]:
     """Exit code of ``hub restore`` and its table: slip → (result, why)."""
-    command = [sys.executable, "-m", "hub", "restore", *map(str, arguments), "--json"]
+    command = ["restore", *map(str, arguments), "--json"]
     command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--today", str(TODAY)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    done = forked("hub", *command)
     assert done.stdout, done.stderr
     return done.returncode, {row["slip"]: (row["taken"], row["why"]) for row in json.loads(done.stdout)}
 
@@ -353,9 +352,9 @@ def test_paper_and_original_at_once_are_one_case(
 
 def test_a_person_reads_a_table(hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path) -> None:
     paper = file_offline(machine, printer, tmp_path)
-    command = [sys.executable, "-m", "hub", "restore", str(paper.shoot())]
+    command = ["restore", str(paper.shoot())]
     command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=HANG_S)
+    done = forked("hub", *command)
     assert done.returncode == 0
     assert paper.number in done.stdout
     assert "restored" in done.stdout

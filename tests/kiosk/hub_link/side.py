@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +26,8 @@ from kiosk.messages.fleet import Enrolled
 from offline_cache.outbox import Outbox, Row
 from offline_cache.store import Store
 from offline_cache.values import Values
-from tests.hub.fixtures import ROOT, TODAY, RunningHub, case_form
+from tests.forking import forked
+from tests.hub.fixtures import TODAY, RunningHub, case_form
 from tests.waiting import HANG_S
 
 
@@ -137,10 +136,10 @@ class Side:
 
     def hub_files_process(self) -> tuple[int, list[dict]]:
         """The command itself."""
-        command = [sys.executable, "-m", "hub", "files", "--once", "--today", str(TODAY), "--dsn", self.hub.dsn]
+        command = ["files", "--once", "--today", str(TODAY), "--dsn", self.hub.dsn]
         command += ["--keys", str(self.hub.data / "keys"), "--folder", str(self.exchange)]
-        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S)
-        assert done.returncode in (0, 1, 3), done.stderr.decode()
+        done = forked("hub", *command)
+        assert done.returncode in (0, 1, 3), done.stderr
         return done.returncode, [msgspec.json.decode(line) for line in done.stdout.splitlines()]
 
     def at_hub(self) -> list[str]:
