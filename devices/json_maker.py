@@ -10,6 +10,7 @@ import msgspec
 from devices.contract import Deadline, DriverSettings, TryAgain
 from devices.document_making import Made, MakerState, Order, Refusal
 from devices.json_line import BridgeRefusal, JsonLine
+from devices.ranges import Baudrate, Milliseconds, Seconds
 from devices.transport import SerialTransport
 
 
@@ -18,11 +19,11 @@ class BridgeSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_f
 
     port: str
     """Serial port or pty of the bridge that speaks JSON lines."""
-    baudrate: int = 115200
+    baudrate: Baudrate = 115200
     """Serial speed, 8N1."""
-    answer_timeout_ms: int = 3000
+    answer_timeout_ms: Milliseconds = 3000
     """How long the bridge may take to answer what moves nothing."""
-    work_timeout_s: float = 60.0
+    work_timeout_s: Seconds = 60.0
     """How long writing one document, or one movement, may take."""
 
 

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from devices.drivers import Configured, SettingsError, configured
 from kiosk.hub_link.address import address_fault, is_loopback
+from kiosk.messages.bounds import Named
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.seal import require_seal_key, require_sign_key
 from kiosk.messages.typed import plain
@@ -34,7 +36,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
 
     id: str
     """Name of this machine in its city. Its last four digits stand in every receipt number: no two may share them."""
-    hall: str
+    hall: Named
     """Name of the hall, shown in the header and on slips."""
     division: str
     """Six-digit administrative division (GB/T 2260) that begins every receipt number."""
@@ -49,17 +51,17 @@ class MachineConfig(Section, frozen=True, kw_only=True):
 class ScreenConfig(Section, frozen=True, kw_only=True):
     """The touch panel."""
 
-    width_px: int = 1080
+    width_px: Annotated[int, Meta(ge=100, le=20_000)] = 1080
     """The panel's width as it stands, in pixels; the upright page is fitted to it."""
-    height_px: int = 1920
+    height_px: Annotated[int, Meta(ge=100, le=20_000)] = 1920
     """The panel's height in pixels."""
-    diagonal_in: float = 27.0
+    diagonal_in: Annotated[float, Meta(gt=0, le=200)] = 27.0
     """The panel's diagonal, from which type and keys get their millimetres; too small a panel refuses the start."""
-    bottom_height_mm: int = 700
+    bottom_height_mm: Annotated[int, Meta(ge=0, le=3000)] = 700
     """Height of the panel's lower edge above the floor."""
     fullscreen: bool = False
     """Cover the whole screen, without a window frame; its own pixels then count instead of the two above."""
-    idle_timeout_s: float = 120.0
+    idle_timeout_s: Annotated[float, Meta(ge=0, le=3600)] = 120.0
     """A page without a touch for this long ends the visit; its last 20 s (or half) are a warning page."""
 
 
@@ -68,9 +70,9 @@ class StoreConfig(Section, frozen=True, kw_only=True):
 
     path: str
     """Path of the SQLite file; its folder must exist and be on a local disk."""
-    ballast_mb: int = 64
+    ballast_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 64
     """Size of the file that is given up when the disk is full, so that acknowledging can go on."""
-    free_floor_mb: int = 128
+    free_floor_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 128
     """Filing stops below this much free space."""
 
 
@@ -86,9 +88,9 @@ class CatalogueConfig(Section, frozen=True, kw_only=True):
 class VisionConfig(Section, frozen=True, kw_only=True):
     """Thresholds of the face comparison (Euclidean distance of dlib embeddings)."""
 
-    pass_distance: float = 0.50
+    pass_distance: Annotated[float, Meta(gt=0, le=1)] = 0.50
     """At or below: the same person."""
-    fail_distance: float = 0.60
+    fail_distance: Annotated[float, Meta(gt=0, le=1)] = 0.60
     """Above: not the same person; between the two a guide is asked."""
 
 
@@ -109,11 +111,11 @@ class HubConfig(Section, frozen=True, kw_only=True):
     """The hub's public key to check receipts, answers and catalogues with (Ed25519 or SM2)."""
     ca_file: str = ""
     """CA bundle for TLS; empty = the system's."""
-    request_timeout_s: float = 15.0
+    request_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 15.0
     """Time limit of one request."""
-    backoff_base_s: float = 2.0
+    backoff_base_s: Annotated[float, Meta(gt=0, le=3600)] = 2.0
     """First wait before an envelope is tried again; full jitter."""
-    backoff_cap_s: float = 300.0
+    backoff_cap_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
     """Longest such wait."""
 
 

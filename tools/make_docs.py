@@ -88,10 +88,10 @@ class Key:
 def aliases(folder: Path) -> dict[str, str]:
     """Names for types (``Encoding = Literal[...]``) in the files of a folder."""
     return {
-        target.id: ast.unparse(node.value).replace("'", '"')
+        target.id: _type(node.value)
         for path in sorted(folder.glob("*.py"))
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal[")
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("Literal[", "Annotated["))
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -106,11 +106,19 @@ def keys_of(node: ast.ClassDef, names: dict[str, str]) -> Iterator[Key]:
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
             meaning = " ".join(after.value.value.split())
         default = ast.unparse(attribute.value) if attribute.value is not None else ""
-        annotation = attribute.annotation
-        if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
-            annotation = annotation.slice.elts[0]  # type: ignore[attr-defined]  # Annotated always has a tuple
-        written = ast.unparse(annotation).replace("'", '"')
+        written = _type(attribute.annotation)
         yield Key(attribute.target.id, names.get(written, written), default.replace("'", '"'), meaning)
+
+
+def _type(annotation: ast.expr) -> str:
+    """As it is written, of a number also its range: ``int, 300 to 5000``."""
+    if not isinstance(annotation, ast.Subscript) or ast.unparse(annotation.value) != "Annotated":
+        return ast.unparse(annotation).replace("'", '"')
+    base, meta = annotation.slice.elts  # type: ignore[attr-defined]  # Annotated always has a tuple
+    bounds = {each.arg: ast.unparse(each.value).replace("_", "") for each in meta.keywords}
+    least = bounds.get("ge") or (f"above {bounds['gt']}" if "gt" in bounds else "")
+    ends = " to ".join(filter(None, (least, bounds.get("le", ""))))
+    return ", ".join(filter(None, (ast.unparse(base), ends)))
 
 
 def classes(path: Path) -> dict[str, ast.ClassDef]:
@@ -149,13 +157,14 @@ def configuration() -> str:
     """The page ``configuration.md``."""
     found = classes(ROOT / "kiosk" / "config.py")
     parts = [CONFIGURATION_HEAD]
+    bounds = aliases(ROOT / "kiosk" / "messages")
     for class_name, section in SECTIONS.items():
         node = found[class_name]
-        parts.append(f"\n## `[{section}]`\n\n{ast.get_docstring(node)}\n\n{table(keys_of(node, {}))}")
+        parts.append(f"\n## `[{section}]`\n\n{ast.get_docstring(node)}\n\n{table(keys_of(node, bounds))}")
     parts.append(DEVICES_HEAD)
     for name, folder, node in drivers():
         about = " ".join((ast.get_docstring(node) or "").split()).replace("``", "`")
-        names = aliases(ROOT / "devices" / folder)
+        names = aliases(ROOT / "devices") | aliases(ROOT / "devices" / folder)
         parts.append(f'\n### `[devices.{folder}]` with `driver = "{name}"`\n\n{about}\n\n{table(keys_of(node, names))}')
     return "".join(parts).replace("``", "`")
 
@@ -276,7 +285,7 @@ def sample() -> str:
         parts.append(f"\n## {ast.get_docstring(node)}\n[{section}]\n{_sample_keys(section, keys_of(node, {}))}")
     for name, folder, node in drivers():
         about = " ".join((ast.get_docstring(node) or "").split())
-        keys = _sample_keys(folder, keys_of(node, aliases(ROOT / "devices" / folder)))
+        keys = _sample_keys(folder, keys_of(node, aliases(ROOT / "devices") | aliases(ROOT / "devices" / folder)))
         parts.append(f'\n## {about}\n[devices.{folder}]\ndriver = "{name}"\n{keys}')
     return "".join(parts).replace("``", "`")
 

@@ -8,14 +8,16 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
+from msgspec import Meta
 
 from devices.camera import status
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
 from devices.declaration import Declaration, DeviceTest
+from devices.ranges import Milliseconds, Pixels, Seconds
 from devices.vocabulary import Completion, DeviceStatus
 
 if TYPE_CHECKING:
@@ -43,22 +45,22 @@ class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_f
     source: int | str
     """Device number, device path or link (best a /dev/v4l/by-id name; followed anew at every open), clip, image
     sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
-    width_px: int = 640
+    width_px: Pixels = 640
     """Width asked of a local device; streams and clips come as they are."""
-    height_px: int = 480
+    height_px: Pixels = 480
     """Height asked of a local device."""
-    fps: int = 20
+    fps: Annotated[int, Meta(ge=1, le=240)] = 20
     """Pictures per second asked of a local device, and the pace at which a clip is played."""
     mirror: bool = True
     """Show the person as in a mirror. Checks and stored pictures always use the unmirrored picture; papers are never
     mirrored."""
     rotate_deg: Literal[0, 90, 180, 270] = 0
     """Clockwise turn that sets the picture upright."""
-    open_timeout_ms: int = 3000
+    open_timeout_ms: Milliseconds = 3000
     """How long a stream may take to open."""
-    read_timeout_ms: int = 1500
+    read_timeout_ms: Milliseconds = 1500
     """How long one picture of a stream may take."""
-    lost_after_s: float = 3.0
+    lost_after_s: Seconds = 3.0
     """Without a new picture for this long the camera counts as lost."""
 
 

@@ -12,6 +12,7 @@ from devices.card_dispenser.k720 import K720
 from devices.card_dispenser.status import Dispenser, Place, dispenser_status
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
 from devices.declaration import Declaration, DeviceTest
+from devices.ranges import Baudrate, Milliseconds
 from devices.transport import SerialTransport
 from devices.vocabulary import Completion, DeviceStatus, SupplyState
 
@@ -26,11 +27,11 @@ class CardDispenserSettings(DriverSettings, frozen=True, kw_only=True, forbid_un
     """Serial port, best by a stable name."""
     protocol: Literal["crt", "k720"] = "crt"
     """Which family: CRT-571 and CRT-591-M, or K720."""
-    baudrate: int = 9600
+    baudrate: Baudrate = 9600
     """Serial speed, 8N1."""
     address: int = 0
     """Address set on the device, 0 to 15."""
-    answer_timeout_ms: int = 8000
+    answer_timeout_ms: Milliseconds = 8000
     """How long an answer may take, a card's way included."""
 
 

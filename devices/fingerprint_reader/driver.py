@@ -17,6 +17,7 @@ import msgspec
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
 from devices.declaration import Declaration, DeviceTest
 from devices.json_line import BridgeRefusal, JsonLine, code
+from devices.ranges import Baudrate, Milliseconds
 from devices.transport import SerialTransport
 from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 
@@ -43,9 +44,9 @@ class FingerprintReaderSettings(DriverSettings, frozen=True, kw_only=True, forbi
 
     port: str
     """Serial port or pty of the bridge that speaks JSON lines."""
-    baudrate: int = 115200
+    baudrate: Baudrate = 115200
     """Serial speed, 8N1."""
-    answer_timeout_ms: int = 3000
+    answer_timeout_ms: Milliseconds = 3000
     """How long one answer, picture included, may take."""
     good_quality: int = 60
     """From which quality (0 to 100, the library's own scale) a picture is good enough."""

@@ -13,6 +13,7 @@ from devices.exchange import Exchange
 from devices.lock_board import codec
 from devices.lock_board.codec import Frame
 from devices.lock_board.status import board_status, open_locks
+from devices.ranges import Baudrate, Milliseconds
 from devices.transport import SerialTransport
 from devices.vocabulary import Completion, DeviceStatus
 
@@ -26,7 +27,7 @@ class LockBoardSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknow
 
     port: str
     """Serial port, best by a stable name."""
-    baudrate: int = 9600
+    baudrate: Baudrate = 9600
     """Serial speed, 8N1."""
     board: int = 1
     """Address set on the board, 1 to 32."""
@@ -34,9 +35,9 @@ class LockBoardSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknow
     """How many locks are wired, from number 1, at most 24."""
     open_value: Literal["00", "11"] = "00"
     """What a query answers for an open lock (hexadecimal); boards differ with the kind of their contacts."""
-    answer_timeout_ms: int = 600
+    answer_timeout_ms: Milliseconds = 600
     """How long an answer may take; boards need about 200 ms."""
-    open_timeout_ms: int = 2500
+    open_timeout_ms: Milliseconds = 2500
     """How long a door may take to be reported open after its bolt was drawn."""
 
 

@@ -18,6 +18,7 @@ from devices.page_printer.job import Outcome, PageJob, PageResult, ended
 from devices.page_printer.jobs import IN_DOUBT, Jobs
 from devices.page_printer.link import IppLink, NoAnswer
 from devices.page_printer.status import FAULTS, printer_status
+from devices.ranges import Milliseconds, Seconds
 from devices.vocabulary import Completion, DeviceState, DeviceStatus
 
 SETTLE_S = 2.0
@@ -39,9 +40,9 @@ class PagePrinterSettings(DriverSettings, frozen=True, kw_only=True, forbid_unkn
     """On which sides it prints."""
     ipp_version: Literal["1.1", "2.0"] = "2.0"
     """Version in which it is asked."""
-    request_timeout_s: float = 8.0
+    request_timeout_s: Seconds = 8.0
     """How long one answer may take."""
-    poll_interval_ms: int = 500
+    poll_interval_ms: Milliseconds = 500
     """How often a job is looked at."""
     ca_file: str = ""
     """``ipps``: certificates to trust, PEM; the system's own when empty."""

@@ -8,10 +8,13 @@ is executed in order: its answer means that everything before it was processed. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
 
 from devices.contract import Completed, Deadline, DriverSettings, Permanent, TryAgain
 from devices.declaration import Declaration, DeviceTest
+from devices.ranges import Baudrate, Milliseconds, Seconds, TcpPort
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import IN_DOUBT, LOOK_AGAIN_S, Delivery, Ways, ended
 from devices.receipt_printer.flow import BITS_PER_BYTE, Flow
@@ -37,15 +40,15 @@ class ReceiptPrinterSettings(DriverSettings, frozen=True, kw_only=True, forbid_u
     """How the printer is connected."""
     port: str = ""
     """Serial: the port, best by a stable name. USB: ``VVVV:PPPP`` in hexadecimal. CUPS: the queue's name."""
-    baudrate: int = 115200
+    baudrate: Baudrate = 115200
     """Serial speed, 8N1."""
     host: str = ""
     """TCP: the printer's address."""
-    tcp_port: int = 9100
+    tcp_port: TcpPort = 9100
     """TCP: the printer's port."""
-    columns: int = 48
+    columns: Annotated[int, Meta(ge=16, le=128)] = 48
     """Half-width characters per line."""
-    dots_per_line: int = 576
+    dots_per_line: Annotated[int, Meta(ge=128, le=4096)] = 576
     """Printable dots per line (8 per mm: 576 on 80 mm paper, 384 on 58 mm)."""
     encoding: Encoding = "gb18030"
     """How the printer wants its text."""
@@ -53,13 +56,13 @@ class ReceiptPrinterSettings(DriverSettings, frozen=True, kw_only=True, forbid_u
     """The characters that the printer's own font has; a line with any other is printed as a picture."""
     status: Literal["dle", "asb", "none"] = "dle"
     """How it tells its state: asked by DLE EOT (1 must be answered, 2-4 may be silent), by itself (GS a), or not."""
-    status_timeout_ms: int = 300
+    status_timeout_ms: Milliseconds = 300
     """How long one status answer may take."""
     flow: Flow = "none"
     """How it says that its buffer is full: XON/XOFF (serial, TCP), or by a line that the port sees as CTS or DSR."""
     barrier: Literal["gs_r", "none"] = "gs_r"
     """How it confirms a job. With ``none`` all end as unknown, never printed, and a cut goes before the next one."""
-    barrier_timeout_s: float = 8.0
+    barrier_timeout_s: Seconds = 8.0
     """How long printing one slip may take, transmission not counted."""
     cut: Literal["full", "partial", "none"] = "full"
     """What the cutter does after a slip."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from devices.contract import Completed, Deadline, DriverSettings, Permanent
 from devices.declaration import Declaration, DeviceTest
+from devices.ranges import Baudrate
 from devices.transport import SerialTransport, let_pass
 from devices.travel_document_reader import codec, mrz
 from devices.travel_document_reader.codec import Framing
@@ -25,7 +26,7 @@ class TravelDocumentReaderSettings(DriverSettings, frozen=True, kw_only=True, fo
     """Serial port, best by a stable name."""
     framing: Framing = "desko"
     """How it frames them: Desko, 3M RTE6701, or EST-100PR-NZ."""
-    baudrate: int = 9600
+    baudrate: Baudrate = 9600
     """Serial speed; 256000 for an EST-100PR-NZ."""
     parity: Literal["none", "odd", "even"] = "none"
     """Serial parity; odd for an EST-100PR-NZ."""

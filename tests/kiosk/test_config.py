@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from devices.drivers import SettingsError, configured
 from kiosk import config as configuration
 from kiosk.cli import main
 from kiosk.config import ConfigError
@@ -44,6 +45,53 @@ def test_the_wrong_key_is_named_in_one_line(
     assert done.exit_code == 1
     (line,) = done.output.strip().splitlines()
     assert named in line
+
+
+PRINTER = {"driver": "escpos", "transport": "tcp", "host": "printer"}
+NAN, INF = float("nan"), float("inf")
+BEYOND = [
+    *(("hub", "request_timeout_s", value) for value in (0, -1, NAN, INF)),
+    *(("hub", "backoff_base_s", value) for value in (0, -2.0, NAN)),
+    *(("hub", "backoff_cap_s", value) for value in (0, INF)),
+    *(("store", name, -1) for name in ("ballast_mb", "free_floor_mb")),
+    *(("vision", name, value) for name in ("pass_distance", "fail_distance") for value in (0, -0.5, 5.0, NAN, INF)),
+    *(("screen", "diagonal_in", value) for value in (0, NAN)),
+    *(("screen", "idle_timeout_s", value) for value in (NAN, INF, 86400)),
+    *(("screen", "bottom_height_mm", value) for value in (-100,)),
+    *(("machine", "hall", value) for value in ("", "a\nb")),
+]
+BEYOND_OF_DEVICES = [
+    *(("receipt_printer", PRINTER, "columns", value) for value in (0, -48, 100_000)),
+    *(("receipt_printer", PRINTER, "dots_per_line", value) for value in (0, -1, 10)),
+    *(("receipt_printer", PRINTER, "tcp_port", value) for value in (0, 70_000)),
+    *(("receipt_printer", PRINTER, "status_timeout_ms", value) for value in (0, -1)),
+    *(("receipt_printer", PRINTER, "barrier_timeout_s", value) for value in (0, -3.0, NAN, INF)),
+    ("receipt_printer", {**PRINTER, "transport": "serial", "port": "/dev/p"}, "baudrate", 0),
+    *(("camera", {"driver": "opencv", "source": 0}, name, 0) for name in ("width_px", "fps", "open_timeout_ms")),
+    ("camera", {"driver": "opencv", "source": 0}, "lost_after_s", -1.0),
+    ("lock_board", {"driver": "lock_board", "port": "/dev/l"}, "baudrate", -9600),
+    ("licence_printer", {"driver": "licence_printer", "port": "/dev/m"}, "work_timeout_s", NAN),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value"), BEYOND)
+def test_a_number_that_no_machine_could_work_with_refuses_the_start(
+    config_file: Callable[..., Path], section: str, key: str, value: Any
+) -> None:
+    path = config_file(**{section: {key: value}})
+    path.write_text(path.read_text("utf-8").replace("NaN", "nan").replace("Infinity", "inf"), "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        configuration.load(path)
+    assert f"[{section}] {key}: " in str(refused.value)
+
+
+@pytest.mark.parametrize(("device", "table", "key", "value"), BEYOND_OF_DEVICES)
+def test_a_number_that_no_device_could_work_with_refuses_the_start(
+    device: str, table: dict[str, Any], key: str, value: Any
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        configured({device: {**table, key: value}})
+    assert f"[devices.{device}] {key}: " in str(refused.value)
 
 
 @pytest.mark.parametrize("every_key", [False, True], ids=["as it stands", "every default given"])
