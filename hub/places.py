@@ -6,36 +6,49 @@ A machine that has not been heard of for a while, is out of service, or does not
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
+import structlog
 from msgspec import Meta
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.context import Hub
+from kiosk.messages.bounds import Word
+from kiosk.messages.envelope import KioskId
 from kiosk.messages.places import MOST_PLACES, NearbyAnswer, NearbyQuestion, Place, Words
 
 HEARD_WITHIN = timedelta(minutes=5)
 MOST_IN_FILE = 5000
 _SETTING = "places"
+_log = structlog.get_logger()
 _EARTH_M = 6_371_000
-Degrees = Annotated[float, Meta(ge=-180, le=180)]
+_FARTHEST_M = 10_000_000
+"""What is farther than the world is wide for a city has a wrong place."""
 
 
 class Hall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One ``[[place]]`` of the city's file. ``machines``: by id; ``counter``: the lines that are served there."""
+    """One ``[[place]]`` of the city's file. ``machines``: by id; ``counter``: the lines that are served there.
+
+    As narrow as a machine's ``Place``: one hall that no machine could read would cost each of them all others.
+    """
 
     name: Words
     address: Words = {}
     hours: Words = {}
-    phone: str = ""
-    lat: Degrees | None = None
-    lon: Degrees | None = None
-    machines: tuple[str, ...] = ()
-    counter: tuple[str, ...] = ()
+    phone: Word = ""
+    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    machines: Annotated[tuple[KioskId, ...], Meta(max_length=200)] = ()
+    counter: Annotated[tuple[Word, ...], Meta(max_length=50)] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.name.get("zh") or self.name.get("en")):
+            raise ValueError("a hall without a name in zh or en")
 
 
 class Halls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +58,18 @@ class Halls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def halls(conn: AsyncConnection) -> list[Hall]:
-    """As the city has set them."""
+    """As the city has set them; one that a hub of before has taken and no machine can read is left out."""
     rows = await conn.execute("select value from setting where name = %s", [_SETTING])
     row = await rows.fetchone()
-    return msgspec.convert(row[0], list[Hall]) if row else []
+    return list(_readable(row[0])) if row else []
+
+
+def _readable(kept: list[Any]) -> Iterator[Hall]:
+    for each in kept:
+        try:
+            yield msgspec.convert(each, Hall)
+        except msgspec.ValidationError as error:
+            _log.warning("hall_left_out", why=str(error))
 
 
 async def set_halls(conn: AsyncConnection, wanted: Halls, now: datetime, by: str) -> None:
@@ -94,4 +115,5 @@ def _distance_m(here: Hall | None, there: Hall) -> int:
         return -1
     half = math.sin(math.radians(c - a) / 2) ** 2
     half += math.cos(math.radians(a)) * math.cos(math.radians(c)) * math.sin(math.radians(d - b) / 2) ** 2
-    return round(2 * _EARTH_M * math.asin(math.sqrt(min(1.0, half))))
+    found = round(2 * _EARTH_M * math.asin(math.sqrt(min(1.0, half))))
+    return found if found <= _FARTHEST_M else -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,32 @@ def test_who_was_not_heard_of_can_do_nothing(hub: RunningHub, city: dict[str, Ma
     assert [each.name["en"] for each in city["PL-1"].ask("nearby").places] == ["Near hall"]
 
 
-@pytest.mark.parametrize("said", ["[[place]]\nnam = 1", "place = 3", "[[place]]\nname = {zh='x'}\nlat = 999.0", "\x00"])
+HALL = "[[place]]\nname = {zh='x'}\n"
+UNREADABLE = (
+    HALL + 'phone = "110\\n119"',
+    HALL + f'phone = "{"1" * 65}"',
+    HALL + "lat = 116.4\nlon = 39.9",  # the two in each other's place
+    HALL + 'counter = ["a\\nb"]',
+    HALL + f"counter = {[f'{n}' for n in range(51)]}",
+    "[[place]]\nname = {}",
+)
+
+
+@pytest.mark.usefixtures("city")
+def test_a_hall_that_no_machine_can_read_costs_them_no_other(hub: RunningHub, city: dict[str, Machine]) -> None:
+    """As a hub of before has taken it."""
+    before = city["PL-3"].ask("nearby").places
+    wrong = [
+        {"name": {"zh": "x"}, "phone": "1\n2"},
+        {"name": {"zh": "y"}, "counter": ["traffic"], "lat": -89, "lon": -60},
+    ]
+    hub.sql("update setting set value = value || %s::jsonb where name = 'places' returning 1", json.dumps(wrong))
+    found = city["PL-3"].ask("nearby").places
+    assert [*found] == [*before, Place({"zh": "y"}, counter=("traffic",))]
+    hub.sql("update setting set value = value - 3 - 3 where name = 'places' returning 1")
+
+
+@pytest.mark.parametrize("said", ["[[place]]\nnam = 1", "place = 3", HALL + "lat = 999.0", "\x00", *UNREADABLE])
 @pytest.mark.usefixtures("city")
 def test_a_file_that_is_none_is_told_in_one_line_and_the_old_one_stays(
     hub: RunningHub, tmp_path: Path, said: str
