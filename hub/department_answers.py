@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -14,35 +15,47 @@ from hub.desk import StageEvent
 from kiosk.messages.bills import Bill
 from kiosk.messages.bounds import check_values, one_line
 from kiosk.messages.encoding import typed
-from kiosk.messages.questions import MOST_ITEMS, Document, ViolationsAnswer
+from kiosk.messages.questions import MOST_FACTS, MOST_ITEMS, Document, ViolationsAnswer
 
 _log = structlog.get_logger()
-_REASON_CHARACTERS = 64
+_REASON_CHARACTERS = _NAME_CHARACTERS = 64
+_NAMES_TOLD = 5
+_MOST_VALUES = 10_000
+"""Of all facts together; a machine reads twice as many."""
 
 
 def plain_facts(told: Any) -> Facts:
     """Facts as machines read them; one in a form that nobody reads is left out, its check fails. Raises TypeError."""
     if not isinstance(told, Mapping):
         raise TypeError("facts are a table")
-    facts = {str(name): _plain(value) for name, value in told.items() if value is not None}
-    for name in [name for name, value in facts.items() if value is None]:
-        del facts[name]
-        _log.error("fact_left_out", fact=one_line(name, _REASON_CHARACTERS))
+    facts: Facts = {}
+    left, left_out = _MOST_VALUES, list[str]()
+    for name, value in told.items():
+        if value is None:
+            continue
+        fact, shown = _plain(value), one_line(str(name), _NAME_CHARACTERS)
+        size = 1 + len(fact) if isinstance(fact, list) else 1
+        if fact is None or shown != name or size > left or len(facts) == MOST_FACTS:
+            left_out.append(shown)
+            continue
+        facts[shown] = fact
+        left -= size
+    if left_out:
+        _log.error("facts_left_out", facts=left_out[:_NAMES_TOLD], count=len(left_out))
     return facts
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, (list, tuple)):
-        return [str(each) for each in value]
-    if not isinstance(value, (str, int, float)):
+    plain = [str(each) for each in value[:_MOST_VALUES]] if isinstance(value, (list, tuple)) else value
+    if not isinstance(plain, (list, str, int, float)) or (isinstance(plain, float) and not isfinite(plain)):
         return None
     try:
-        check_values(value)
+        check_values(plain)
     except ValueError:
         return None
-    return value
+    return plain
 
 
 def plain_documents(told: Any) -> list[Document]:

@@ -57,7 +57,9 @@ SILENT_TOLD = 3
 """From here on an asker sees that documents are not all that there are."""
 MOST_ITEMS = 1000
 """In any list of an answer."""
-Facts = Annotated[dict[Word, Any], Meta(max_length=200)]
+MOST_FACTS = 200
+"""Of one department about one person."""
+Facts = Annotated[dict[Word, Any], Meta(max_length=MOST_FACTS)]
 _CODES = re.compile(r"[a-z][a-z0-9_]*(?:[ ,]+[a-z][a-z0-9_]*)*")
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -22,7 +23,15 @@ from hub.gateway import DepartmentDown, Gateway
 from hub.keys import load_or_make_keys
 from kiosk.catalogue.loader import load
 from kiosk.clock import Clock
-from kiosk.messages.questions import Document, DocumentsQuestion, DueQuestion, EligibilityQuestion
+from kiosk.messages.encoding import decode
+from kiosk.messages.questions import (
+    MOST_FACTS,
+    Document,
+    DocumentsQuestion,
+    DueQuestion,
+    EligibilityAnswer,
+    EligibilityQuestion,
+)
 from tests.hub.fixtures import TODAY, Machine, RunningHub, number_of
 from tests.waiting import HANG_S, eventually
 
@@ -241,6 +250,10 @@ def test_facts_that_are_no_table_are_no_answer(database: str, told: Any) -> None
         ("\0", None),
         ({"deep": 1}, None),
         (object(), None),
+        (["C1", "a\0b"], None),
+        (["x"] * 30_000, None),
+        (float("nan"), None),
+        (float("-inf"), None),
     ],
 )
 def test_a_fact_that_nobody_can_read_is_left_out_and_its_check_fails(database: str, fact: Any, read: Any) -> None:
@@ -249,6 +262,27 @@ def test_a_fact_that_nobody_can_read_is_left_out_and_its_check_fails(database: s
             told = await answers.eligibility(hub, EligibilityQuestion("T01", "1"))
             assert told.facts == {"violations_unsettled": 0} | ({} if read is None else {"points": read})
             assert ("points_below_12" in told.failed) == (not isinstance(read, int | float))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 65, "a\nb"])
+def test_a_fact_whose_name_nobody_can_read_costs_no_other(database: str, name: str) -> None:
+    facts = {name: 1, "violations_unsettled": 0}
+
+    async def story() -> None:
+        async with hub_of(database, Actor(T, telling(facts))) as hub:
+            told = await answers.eligibility(hub, EligibilityQuestion("T01", "1"))
+            assert told.facts == {"violations_unsettled": 0}
+
+    asyncio.run(story())
+
+
+def test_of_too_many_facts_a_machine_is_told_as_many_as_it_reads(database: str) -> None:
+    async def story() -> None:
+        async with hub_of(database, Actor(T, telling({f"k{n}": n for n in range(5000)}))) as hub:
+            told = await answers.eligibility(hub, EligibilityQuestion("T01", "1"))
+            assert len(decode(msgspec.json.encode(told), EligibilityAnswer).facts) == MOST_FACTS
 
     asyncio.run(story())
 
