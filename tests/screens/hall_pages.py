@@ -53,8 +53,8 @@ def _post() -> dict[str, Page]:
     found = {"express": first_page(express.step, visitor, journey)}
     values = {"post_address": ADDRESS, "post_phone": "139"}
     wrong = {"post_phone": text("post.phone_wrong")}
-    found["delivery"] = delivery._page(journey, {"post_address": "", "post_phone": ""}, {})
-    found["delivery_wrong"] = delivery._page(journey, values, wrong)
+    found["delivery"] = delivery._page(journey, {"post_address": "", "post_phone": ""}, {}, "通办市试点区示范路8号")
+    found["delivery_wrong"] = delivery._page(journey, values, wrong, "通办市试点区示范路8号")
     return found
 
 

@@ -276,6 +276,7 @@ def asking() -> dict[str, Page]:
     """What is asked on one page, the last confirmation, and the signature beneath all that is signed."""
     return {
         **{f"form_{key}": _shown_by(form.step, "form", key, "form") for key in ("E07", "T02", "H01", "T06", "T14")},
+        "form_E06_closed": _shown_by(form.step, "form", "E06", "form", team_unused_hong_kong=True),
         **{f"confirm_{key}": _shown_by(confirm.step, "confirm", key, "confirm") for key in ("H03", "T02", "E14")},
         **{f"sign_{key}": _shown_by(sign.step, "sign", key, "sign") for key in ("H01", "T02")},
         **{f"{kind}_B03": _bundle_page(kind) for kind in ("form", "sign", "confirm")},
@@ -337,9 +338,10 @@ def _left(visitor: Any) -> dict[str, Page]:
     return {f"{page.kind}_kept": page for page in asked}
 
 
-def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str) -> Page:
+def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str, **facts: Any) -> Page:
     visitor = Visitor(page)
     journey = journey_of(visitor, key, kind)
+    journey.facts |= facts
     _answered(journey)
     return first_page(begin, visitor, journey)
 
