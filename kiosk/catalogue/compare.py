@@ -11,6 +11,8 @@ from kiosk.catalogue.finding import Path, field_of
 from kiosk.catalogue.model import Catalogue
 
 _IDS = ("id", "key", "name", "service")
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+"""What a kind of step says by default of what another does not know at all."""
 
 
 def differences(old: Catalogue, new: Catalogue) -> Iterator[str]:
@@ -50,7 +52,7 @@ def _of(old: Any, new: Any, path: Path) -> Iterator[str]:
                 come.remove(after)
                 yield from _of(before, after, (*path, number))
         yield from (f"{field_of(path)}: with {_short(each)}" for each in come)
-    elif old != new:
+    elif old != new and (old not in _NOTHING or new not in _NOTHING):
         yield f"{field_of(path)}: {_short(old)} → {_short(new)}"
 
 

@@ -158,6 +158,19 @@ def test_no_fine_is_paid_with_less_than_it_is_and_what_was_paid_goes_back(
     assert hub.sql("select state from payment_item where case_id = %s", key) in ([], [("refund_due",)])
 
 
+@pytest.mark.attack(3)
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize(("key", "way"), [("T01", "post"), ("T03", "at_once"), ("T13", "post"), ("T15", "at_once")])
+def test_nothing_is_posted_or_made_at_the_machine_unpaid(hub: RunningHub, machine: Machine, key: str, way: str) -> None:
+    Desk(hub.dsn, [person(ME, **{**EVERYTHING, "vehicle": [EVERYTHING["vehicle"][0], EVERYTHING["vehicle"][2]]})])
+    for receipt, fen, state in ((f"R-{key}-free", 499, "not_accepted"), (f"R-{key}-paid", 1000, "accepted")):
+        file(machine, ME, key, receipt, fen, delivery=way, vehicle={"T13": OWN, "T15": "N1"}.get(key, ""))
+        machine.wait_for(receipt, state)
+    case = machine.case(f"R-{key}-free")
+    assert case
+    assert case.states[-1].reasons == ["unpaid"]
+
+
 @pytest.mark.usefixtures("somebody")
 def test_a_fine_that_two_people_pay_at_the_same_time_is_paid_once_and_the_other_gets_the_money_back(
     hub: RunningHub, machine: Machine

@@ -8,6 +8,7 @@ from typing import LiteralString
 from psycopg import AsyncConnection
 
 from hub.department import Application, Effect, Unfit, day_of
+from hub.departments.traffic.paid_ahead import require_paid
 from kiosk.clock import full_years, months_later
 
 _DISABLED_CAR = "C5"
@@ -21,6 +22,7 @@ async def _renewed(conn: AsyncConnection, application: Application) -> None:
 
 
 async def _replaced(conn: AsyncConnection, application: Application) -> None:
+    require_paid(application)
     await _change(conn, application, "copies = copies + 1, issued_on = %s", application.day)
 
 

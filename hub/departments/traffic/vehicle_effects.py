@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from hub.department import Application, Effect, Unfit
 from hub.departments.traffic.asked import known_of
 from hub.departments.traffic.facts import label_reasons, temporary_reasons
+from hub.departments.traffic.paid_ahead import MEANWHILE, require_paid
 from hub.departments.traffic.records import NORMAL, Car
 from kiosk.clock import months_later
 
@@ -18,9 +19,6 @@ CHOSEN = "vehicle"
 """The answer that names a car by its plate, a new one by its VIN."""
 _TEMPORARY_DAYS = 30
 _LABEL_MONTHS = 24
-_MEANWHILE = "meanwhile"
-"""How plates are collected by who has a temporary one until they are made."""
-_PAID_AHEAD = (_MEANWHILE, "post")
 
 Judge = Callable[[Car], list[str]]
 
@@ -42,6 +40,7 @@ async def _label_replaced(conn: AsyncConnection, application: Application) -> No
 
 
 async def _papers_replaced(conn: AsyncConnection, application: Application) -> None:
+    require_paid(application)
     car = await _car(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
     await _change(conn, car, "copies = copies + 1")
 
@@ -49,10 +48,9 @@ async def _papers_replaced(conn: AsyncConnection, application: Application) -> N
 async def _plates_ordered(conn: AsyncConnection, application: Application) -> None:
     """For who drives meanwhile with a temporary plate, which is paid like the others. Raises Unfit."""
     car = await _car(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
-    if application.answers.get("delivery") in _PAID_AHEAD and application.paid_fen < application.fee_fen:
-        raise Unfit("unpaid")
+    require_paid(application)
     await _change(conn, car, "copies = copies + 1")
-    if application.answers.get("delivery") == _MEANWHILE:
+    if application.answers.get("delivery") == MEANWHILE:
         await _give_temporary(conn, car, application)
 
 
@@ -65,6 +63,7 @@ async def _temporary_plate(conn: AsyncConnection, application: Application) -> N
     def judge(car: Car) -> list[str]:
         return temporary_reasons(car, application.day)
 
+    require_paid(application)
     await _give_temporary(conn, await _car(conn, application, judge, new=True), application)
 
 

@@ -108,7 +108,7 @@ async def _asked(journey: Journey, receipt_number: str | None = None, code: str 
 
 async def _is_right(journey: Journey, due: list[Bill]) -> bool:
     rows = [Fact(label=_what(bill), value=_yuan(bill.due_fen)) for bill in due]
-    page = journey.page("bill_found", text("bills.found"), Facts(rows=tuple(rows)))
+    page = journey.page("bill_found", text("bills.found"), Facts(rows=tuple(rows)), lead=text("bills.found_lead"))
     return (await journey.visit.show(page)).action == "next"
 
 
