@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 from psycopg import AsyncConnection, DataError
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
 from hub import events, paper_copies
 from hub.context import Hub
@@ -175,7 +175,7 @@ async def _look(conn: AsyncConnection, sent: Submission, signed_by: str, proof: 
         "from": header.kiosk_id,
         "signed_by": signed_by,
         "seq": header.seq,
-        "parcels": [part.sha256 for part in header.parts],
+        "parcels": _parcels(sent),
         **(proof.values() if proof else {}),
     }
     rows = await conn.execute(_LOOK_ONCE if proof else _LOOK, asked)
@@ -185,6 +185,11 @@ async def _look(conn: AsyncConnection, sent: Submission, signed_by: str, proof: 
         proof.count(bool(is_fresh))
     held = (sha256, receipt) if sha256 and receipt else None
     return _Look(held, sizes or {}, neighbours or [], hub_seq or 0, number_held, paper, chain or 1)
+
+
+def _parcels(sent: Submission) -> str:
+    """The digests of its parts as PostgreSQL writes an array; hexadecimal digits need no quotes."""
+    return f"{{{','.join(part.sha256 for part in sent.header.parts)}}}"
 
 
 _SEEN = """with {}held as (select sha256, receipt from envelope where key = %(key)s),
@@ -236,8 +241,8 @@ def _values(sent: Submission, look: _Look, received_at: str, receipt: bytes, *, 
     return [
         *(header.key, look.hub_seq, header.kiosk_id, header.seq, header.kind, header.case_id, sent.header_bytes),
         *(sent.signature, sent.digest, header.prev_sha256, received_at, receipt, by_file, look.paper),
-        *(Jsonb(_events(sent, look)), header.kind == "case" and look.paper is None, look.chain),
-        [part.sha256 for part in header.parts],
+        *(msgspec.json.encode(_events(sent, look)).decode(), header.kind == "case" and look.paper is None, look.chain),
+        _parcels(sent),
         OPEN_TASK if header.kind in OPENED_KINDS and look.paper is None else None,
     ]
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from nacl.exceptions import BadSignatureError
-from nacl.signing import VerifyKey
+from nacl.signing import SigningKey, VerifyKey
 
 _HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _P = 2**255 - 19
 _BYTES = 32
+
+
+@lru_cache(maxsize=8)
+def _sign_key(private: bytes) -> SigningKey:
+    """Kept: making it from its bytes takes longer than signing, and a hub signs with the same few for ever."""
+    return SigningKey(private)
 
 
 class StandardSuite:
@@ -55,10 +63,10 @@ class StandardSuite:
             raise ValueError("not sealed to this key, or damaged") from error
 
     def sign(self, message: bytes, private: bytes) -> bytes:
-        return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+        return _sign_key(private).sign(message).signature
 
     def verify(self, signature: bytes, message: bytes, public: bytes) -> bool:
-        # libsodium's takes half the time of OpenSSL's: of a hub's work with a case this was a third.
+        # libsodium's takes half the time of OpenSSL's, as in signing: of a hub's work with a case this was a third.
         try:
             VerifyKey(public).verify(message, signature)
         except (BadSignatureError, ValueError):
