@@ -138,12 +138,11 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("kiosk.journey.steps.file.FOLLOW_S", PATIENCE_S)
     monkeypatch.setattr("kiosk.journey.face.new_challenge", lambda pace: new_challenge(PACE * pace))
     for slip in stage.slips.glob("*"):
         slip.unlink()
     found = World(stage)
     found.reset()
-    yield found
-    found.reset()
+    return found
