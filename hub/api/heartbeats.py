@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 import msgspec
+import structlog
 from litestar import Response, post
 from litestar.openapi import ResponseSpec
 from psycopg import AsyncConnection
@@ -17,7 +21,9 @@ from hub.context import Hub
 from hub.gaps import note_all_sent
 from hub.machine_keys import chain_of, note_form, note_hub_key
 from kiosk.messages.encoding import decode
-from kiosk.messages.fleet import Command, Heartbeat, HeartbeatAnswer, KeyStatement, sign_hub_keys
+from kiosk.messages.fleet import MOST_COMMANDS, Command, Heartbeat, HeartbeatAnswer, KeyStatement, sign_hub_keys
+
+_log = structlog.get_logger()
 
 
 @post(
@@ -48,11 +54,20 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",
             [caller.kiosk_id],
         )
-        commands = [Command(*row) for row in await rows.fetchall()]
+        commands = list(islice(_readable(caller.kiosk_id, await rows.fetchall()), MOST_COMMANDS))
         numbers = await numbering_of(conn, caller.kiosk_id, chain) if numbering else None
     await forget_old_nonces(hub)
     said = _key_statement(hub, caller)
     return signed_answer(hub, caller.stamp, 200, HeartbeatAnswer(commands, hub.stamp(), said, numbers, proved))
+
+
+def _readable(kiosk_id: str, rows: Iterable[Sequence[Any]]) -> Iterator[Command]:
+    """As a machine reads them: one that it could not read would cost it the whole answer, and the next ones too."""
+    for ident, verb, arguments in rows:
+        try:
+            yield msgspec.convert({"id": ident, "do": verb, "arguments": arguments}, Command)
+        except msgspec.ValidationError as error:
+            _log.error("command_left_out", kiosk_id=kiosk_id, id=ident, why=str(error))
 
 
 def _key_statement(hub: Hub, caller: Caller) -> KeyStatement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
-from kiosk.messages.encoding import canonical_json, sha256_hex
-from kiosk.messages.fleet import HeartbeatAnswer
+from kiosk.messages.encoding import canonical_json, decode, sha256_hex
+from kiosk.messages.fleet import MOST_COMMANDS, HeartbeatAnswer
 from kiosk.messages.seal import verify
 from tests.hub.fixtures import ROOT, Machine, RunningHub, case_form
 from tests.waiting import HANG_S
@@ -29,6 +30,21 @@ def test_commands_come_with_heartbeats_until_they_are_done(hub: RunningHub, mach
     done = msgspec.json.encode({"done_commands": [command, "unknown"]})
     assert machine.call("POST", "/v1/heartbeats", done).json()["commands"] == []
     assert hub.sql("select data->>'id' from event where kind = 'command_done'") == [(command,)]
+
+
+def test_a_command_that_no_machine_can_read_and_too_many_at_once_cost_it_no_answer(
+    hub: RunningHub, machine: Machine
+) -> None:
+    made = "select gen_random_uuid(), %s, %s, %s::jsonb, now() from generate_series(1, %s)"
+    insert = f"insert into command {made} returning 1"
+    hub.sql(insert, machine.kiosk_id, "x" * 65, "{}", 1)
+    hub.sql(insert, machine.kiosk_id, "self_test", json.dumps({"n": 2**60}), 1)
+    hub.sql(insert, machine.kiosk_id, "self_test", "{}", MOST_COMMANDS + 50)
+    answer = decode(machine.call("POST", "/v1/heartbeats", b"{}").content, HeartbeatAnswer)
+    assert len(answer.commands) == MOST_COMMANDS
+    done = msgspec.json.encode({"done_commands": [each.id for each in answer.commands]})
+    answer = decode(machine.call("POST", "/v1/heartbeats", done).content, HeartbeatAnswer)
+    assert len(answer.commands) == 50
 
 
 def test_a_bad_heartbeat_names_its_field(machine: Machine) -> None:
