@@ -20,12 +20,14 @@ from hub.database import prepare
 from hub.enrolment import add_code
 from hub.machine_keys import is_known
 from hub.one_line import DSN_HELP, no_password
-from hub.typed import MACHINE
+from hub.typed import MACHINE, SOMEBODY
 from kiosk.clock import LOCAL, Clock, local
 
 T = TypeVar("T")
 DSN = click.option("--dsn", required=True, envvar="TONGBAN_HUB_DSN", callback=no_password, help=DSN_HELP)
-BY = click.option("--by", default=getpass.getuser, show_default="this user", help="Who decides; the event names them.")
+BY = click.option(
+    "--by", type=SOMEBODY, default=getpass.getuser, show_default="this user", help="Who decides; the event names them."
+)
 TODAY = click.option(
     "--today", "clock", hidden=True, help="The wall date of a demonstration.", callback=lambda _, __, day: clock_of(day)
 )

@@ -8,6 +8,9 @@ from collections.abc import Callable
 import click
 
 from kiosk.messages import typed
+from kiosk.messages.bounds import one_line
+
+_NAME_CHARACTERS = 64
 
 
 class Typed(click.ParamType):
@@ -26,7 +29,7 @@ class Typed(click.ParamType):
 
 
 def _somebody(text: str) -> str:
-    name = " ".join(text.split())
+    name = one_line(" ".join(text.split()), _NAME_CHARACTERS)
     if not name:
         raise typed.WronglyTyped("a name is missing: nobody would answer for it")
     return name

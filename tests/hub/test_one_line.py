@@ -66,6 +66,7 @@ def test_password_as_an_argument_is_refused_and_not_repeated(dsn: str) -> None:
         ["code", "--machine", "k 99/01"],
         ["code", "--machine", "к-9901"],
         ["machine", "revoke", "k-99*01"],
+        ["machine", "revoke", "k-9901", "--by", " "],
         ["questions", "--machine", "k-9901;"],
         ["restore", "--ended", "k 9901", "--keys", "FOLDER", "PHOTO"],
         ["department", "case", "traffic", "9901 0000 0120 2701 1200 0012", "decided"],
