@@ -17,6 +17,7 @@ from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DepartmentDown, Question
 from hub.handover import handover
+from hub.lockers import locker
 from hub.payments.bills import bills
 from hub.payments.desk import payment
 from hub.phone_codes import code
@@ -295,6 +296,7 @@ OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
     "register": register,
     "code": code,
     "nearby": nearby,
+    "locker": locker,
 }
 """What needs to know which machine asks: whose tries are counted, whose order it is."""
 

@@ -34,6 +34,7 @@ from hub.ended_keys import Leave
 from hub.gaps import Finding, findings
 from hub.key_commands import keys as keys_command
 from hub.keys import load_keys, load_or_make_keys
+from hub.locker_commands import locker
 from hub.machine_commands import BY, clock_of, code, machine
 from hub.one_line import DSN_HELP, OneLineGroup, no_password
 from hub.payment_commands import payments
@@ -117,6 +118,7 @@ main.add_command(catalogue)
 main.add_command(payments)
 main.add_command(slots)
 main.add_command(post)
+main.add_command(locker)
 main.add_command(department)
 
 

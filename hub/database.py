@@ -366,6 +366,19 @@ MIGRATIONS = (
            until timestamptz not null,
            unique (person_ref, service)
        )""",
+    # What lies behind which door of which machine, filled by staff's word; `state`: filled, in_doubt (staff looks).
+    """create table locker (
+           kiosk_id text not null,
+           lock smallint not null check (lock between 1 and 24),
+           case_key uuid not null unique,
+           person_ref text not null,
+           department text not null,
+           state text not null,
+           filled_at timestamptz not null,
+           filled_by text not null,
+           primary key (kiosk_id, lock)
+       );
+       create index locker_of_person on locker (person_ref)""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

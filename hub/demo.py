@@ -16,11 +16,13 @@ from litestar import Request, delete, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
+from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub import places, stages, work
+from hub import lockers, places, stages, work
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.department import Department
 from hub.department_commands import advanced, moved
 from hub.enrolment import add_code
 from hub.gateway import NO_FAULTS, Faults
@@ -31,6 +33,7 @@ from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import decode
 
 PEOPLE = Path(__file__).parent / "people" / "people.toml"
+_DEMO_MACHINE = "demo-0001"
 _PORTAL = b"<html><head><title>Login</title></head><body>Please log in to use this network.</body></html>"
 
 
@@ -63,6 +66,17 @@ async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -
             )
             if again or await rows.fetchone():
                 await department.seed(conn, people)
+                await _fill_lockers(hub, conn, department, people)
+
+
+async def _fill_lockers(hub: Hub, conn: AsyncConnection, department: Department, people: list[dict[str, Any]]) -> None:
+    """What waits for these people lies in the demonstration's machine, behind the doors that their file names."""
+    for person in people:
+        lock, number = person.get("lockers", {}).get(department.key), person["card"]["number"]
+        for case_key in (await department.ready(conn, number))[:1] if lock else []:
+            await conn.execute("delete from locker where kiosk_id = %s and lock = %s", [_DEMO_MACHINE, lock])
+            who = (hub.keys.person_ref(number), department.key)
+            await lockers.put(conn, _DEMO_MACHINE, lock, case_key, *who, hub.clock.now(), "demo")
 
 
 async def current_faults(hub: Hub) -> Faults:

@@ -177,6 +177,10 @@ class Department(ABC):
         """Whether it is asked for addresses at all."""
         return type(self).addresses is not Department.addresses
 
+    async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
+        """The cases whose things are made and wait for this person, in the order in which they are handed out."""
+        return []
+
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         """The sealed paper of an accepted case, the same one each time; None: there is none to print at a machine."""
         return None

@@ -233,6 +233,14 @@ class Desk:
                     found = await self._cases(conn, "case_key = %s", case_key)
             return True
 
+    async def close_with(self, conn: AsyncConnection, case_key: str, other: str) -> None:
+        """What this case has made was collected by another one, whose stage is the time of both."""
+        found = await self._cases(conn, "case_key = %s", other)
+        for case in await self._cases(conn, "case_key = %s", case_key):
+            if found and case.case_key != other and case.state in _MOVES["collected"]:
+                at = max(case.since, found[0].since)
+                await self._reach(conn, case, "collected", at, _nothing, officer=_MACHINE)
+
     async def events(self, conn: AsyncConnection, after: int, limit: int = 500) -> list[StageEvent]:
         """What has happened since, in order."""
         rows = await conn.execute(
@@ -304,6 +312,10 @@ class Desk:
 
     def _in(self, statement: LiteralString, table: str) -> Composed:
         return SQL(statement).format(Identifier(self._schema, table))
+
+
+async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
+    pass
 
 
 def _decide_on(plan: Plan, day: date) -> date:

@@ -7,7 +7,7 @@ from typing import Literal
 import structlog
 from psycopg import AsyncConnection
 
-from hub import events, stages
+from hub import events, lockers, stages
 from hub.context import Hub
 from kiosk.messages.content import HandOut
 
@@ -46,6 +46,8 @@ async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: H
         way=said.way,
         end=said.end,
     )
+    if said.lock:
+        await lockers.settle(conn, kiosk_id, said)
     return said.end == COLLECTED
 
 

@@ -6,23 +6,17 @@ person's own document that is inside is an intent too (``HOLD``): it goes back t
 
 from __future__ import annotations
 
-import structlog
-import trio
-
 from devices.contract import Completed
 from devices.document_making import Made, MakeEnd, MakerState, Order, Place, made_of
 from kiosk import hand_outs
 from kiosk.machine import Machine
 from kiosk.payments import PRODUCE
 from kiosk.threads import in_thread
-from offline_cache.errors import StoreError
 from offline_cache.journal import Intent
 
-log = structlog.get_logger()
 HOLD = "hold"
 """Intent: a person's document is inside. It ends ``returned``, ``swallowed``, ``retained``; ``nothing``: none came."""
 PUT_IN_S, WRITE_S, LOOK_S, TAKE_S, RETRACT_S = 90.0, 90.0, 5.0, 60.0, 10.0
-_LOOK_AGAIN_S = 20.0
 _ENDS = {MakeEnd.WRITTEN: "used", MakeEnd.VOIDED: "voided", MakeEnd.NOT_WRITTEN: "loaded"}
 """What each end makes of the blank."""
 _TOLD = {"produced": "collected", "retained": "retained"}
@@ -189,19 +183,7 @@ def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, str], outc
 
 async def keep_clear(machine: Machine) -> None:
     """Until canceled: what is under way in a maker, and of no visit any more, has its end as soon as it answers."""
-    while True:
-        try:
-            waiting = await in_thread(_under_way, machine)
-            for device in waiting:
-                if machine.is_quiet and device in machine.peripherals.kinds:
-                    await clear(machine, device)
-            waiting = waiting and await in_thread(_under_way, machine)
-        except StoreError as error:
-            # Undecided is safe: the next order looks again.
-            log.error("production_unresolved", error=type(error).__name__)
-            waiting = {""}
-        with trio.move_on_after(_LOOK_AGAIN_S if waiting else float("inf")):
-            await machine.peripherals.until_change()
+    await hand_outs.keep_clear(machine, _under_way, clear)
 
 
 def _under_way(machine: Machine) -> set[str]:

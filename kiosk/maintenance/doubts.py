@@ -8,6 +8,7 @@ from functools import partial
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Board, BoardRow, Hero, Page
+from kiosk.slips.intents import PRINT
 from kiosk.text import Text, text
 from kiosk.threads import in_thread
 from offline_cache.journal import Intent
@@ -37,7 +38,7 @@ async def _page(stay: Stay) -> Page:
 def _open(stay: Stay) -> list[tuple[Intent, str]]:
     """The oldest open intents, each with the last digits of the receipt number that stands on its slip."""
     found = []
-    for intent in stay.machine.journal.open_intents()[:_SHOWN]:
+    for intent in stay.machine.journal.open_intents(PRINT)[:_SHOWN]:
         numbers = [row.receipt_number for row in stay.machine.outbox.find(case_id=intent.ref) if row.receipt_number]
         found.append((intent, numbers[0][-_TAIL:] if numbers else ""))
     return found

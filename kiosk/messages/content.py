@@ -169,13 +169,15 @@ class Supplement(msgspec.Struct, frozen=True):
 class HandOut(msgspec.Struct, frozen=True):
     """What a machine has put into a person's hand for a case that it has filed, or keeps there for them.
 
-    ``way``: ``made`` in the machine, or ``locker``. ``end``: ``collected``, by the device's own word (and, of a locker
-    that cannot feel what lies in it, the person's); ``retained``: it was not taken, and staff gives it out.
+    ``way``: ``made`` in the machine, or ``locker`` with its number in ``lock``. ``end``: ``collected``, by the device's
+    own word (and, of a locker that cannot feel what lies in it, the person's); ``retained``: it was not taken, and
+    staff gives it out; ``in_doubt``: the door may have been opened, and nobody said that it was taken.
     """
 
     case_key: Key
     way: Word
     end: Word
+    lock: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
 Content = CaseForm | Rating | Complaint | Delivery | Supplement | HandOut

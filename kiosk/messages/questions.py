@@ -42,6 +42,7 @@ from kiosk.messages.hall import (
     SlotsQuestion,
 )
 from kiosk.messages.handover import HandoverAnswer, HandoverQuestion
+from kiosk.messages.lockers import LockerAnswer, LockerQuestion
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion
 from kiosk.messages.register import NameCountAnswer, NameCountQuestion, RegisterAnswer, RegisterQuestion
@@ -339,6 +340,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "park": (ParkQuestion, ParkAnswer),
     "handover": (HandoverQuestion, HandoverAnswer),
     "nearby": (NearbyQuestion, NearbyAnswer),
+    "locker": (LockerQuestion, LockerAnswer),
 }
 _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "due": ("items", DueFact),

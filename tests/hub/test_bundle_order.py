@@ -181,6 +181,11 @@ def test_the_endorsement_is_on_the_permit_that_is_taken_and_gone_with_one_that_i
         taken = Bundle(hub, bundle.machine, "", {"E14": ()}, number=bundle.number)
         taken.machine.deliver(taken.case("E14"))
         assert taken.decided("E14") == ("accepted", [])
+
+        async def hand_out(conn: psycopg.AsyncConnection) -> None:
+            assert await here.handed_out(conn, taken.keys["E14"], TODAY)
+
+        asyncio.run(_inside(hub.dsn, hand_out))
     rows = hub.sql("select endorsements from exit_entry.document where id_number = %s", bundle.applicant.number)
     assert [each["place"] for (granted,) in rows for each in granted] == wanted
 

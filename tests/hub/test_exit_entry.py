@@ -271,6 +271,10 @@ def test_each_service_is_filed_accepted_and_has_its_effect(
         paid(hub, module_machine, sent.key, service.key, cost_fen)
     module_machine.deliver(sent)
     module_machine.wait_for(number, "accepted")
+    if service.key == "E14":
+        facts = works(lambda conn: HERE.facts(conn, applicant.number, TODAY))
+        assert (facts["documents_ready"], facts.get("passports_issued", 0)) == (1, 0), "nothing is in the hand yet"
+        assert works(lambda conn: HERE.handed_out(conn, sent.key, TODAY))
     facts = works(lambda conn: HERE.facts(conn, applicant.number, TODAY))
     assert {name: facts.get(name) for name in EXPECTED[service.key]} == EXPECTED[service.key]
     if service.key == "E12":
@@ -322,7 +326,9 @@ def test_a_passport_from_the_form_to_the_hand(works: Callable[[Any], Any]) -> No
         await HERE.events(conn, 0, date(2027, 3, 1))
         facts = await HERE.facts(conn, applicant.number, TODAY)
         assert (facts["documents_ready"], facts["passport_expires_on"]) == (1, "2031-01-01")
-        assert (await decide(conn, new_key(), applicant, "E14")).accepted
+        taking = new_key()
+        assert (await decide(conn, taking, applicant, "E14")).accepted
+        assert await HERE.handed_out(conn, taking, TODAY)
         states = [e.state for e in await HERE.desk.events(conn, 0, 5000) if e.case_key == key]
         assert states == ["in_review", "decided", "collected"]
         kept = {(d.kind, d.state) for d in await HERE.documents(conn, applicant.number) if d.kind == "passport"}

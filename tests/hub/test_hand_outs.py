@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kiosk.messages.content import HandOut, encode_content
-from tests.hub.fixtures import Machine, RunningHub
+from kiosk.messages.lockers import LockerAnswer
+from tests.hub.fixtures import Machine, RunningHub, number_of
 from tests.waiting import eventually
 
 
@@ -57,3 +58,33 @@ def test_no_machine_says_that_another_ones_case_was_collected(
     assert said(hub, sent.key, "hand_out_refused") == [why]
     if known:
         assert machine.states("T-other")[-1] == "accepted"
+
+
+@pytest.mark.attack(11)
+def test_a_door_is_told_to_its_machine_for_its_person_and_an_accepted_case_alone(hub: RunningHub) -> None:
+    """The demonstration's own machine has ma's new card behind door 3; nobody else hears of it, and none twice."""
+    here, elsewhere = hub.machine("demo-0001"), hub.machine()
+
+    def asked(machine: Machine, number: str, person: str) -> int:
+        answer = machine.ask("locker", id_number=number_of(person), key=key_of(hub, number))
+        assert isinstance(answer, LockerAnswer)
+        return answer.lock
+
+    for machine, number, person in ((here, "L-here", "ma"), (elsewhere, "L-else", "ma"), (here, "L-other", "wang")):
+        machine.file_case(person, "H07" if person == "ma" else "H13", number)
+        machine.wait_for(number, "accepted")
+    assert asked(here, "L-here", "ma") == 3
+    assert asked(elsewhere, "L-else", "ma") == 0
+    assert asked(here, "L-else", "ma") == 0, "a case of another machine opens nothing"
+    assert asked(here, "L-other", "wang") == 0
+    assert asked(here, "L-other", "ma") == 0, "a case of somebody else opens nothing"
+    # In doubt: staff looks first. Then it is collected, by the one door, and the card is the person's.
+    for end, state in (("in_doubt", [("in_doubt",)]), ("collected", [])):
+        told = HandOut(key_of(hub, "L-here"), "locker", end, 3)
+        here.deliver(here.envelope("hand_out", encode_content(told)))
+        eventually(
+            lambda state=state: hub.sql("select state from locker where lock = 3") == state, "the door is judged"
+        )
+        assert asked(here, "L-here", "ma") == 0
+    here.wait_for("L-here", "collected")
+    assert hub.sql("select state from household.id_case where id_number = %s", number_of("ma")) == [("collected",)]

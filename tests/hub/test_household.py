@@ -247,3 +247,24 @@ def test_a_card_that_is_made_lies_in_the_locker_and_is_due_to_be_collected(regis
     facts = register.run(inside)
     assert (facts["id_cases_open"], facts["id_cards_to_collect"]) == (0, 1)
     assert failed_checks(SERVICES["H07"], facts, TODAY) == []
+
+
+def test_a_card_is_collected_when_it_is_in_the_hand_and_not_when_its_person_has_signed(register: Register) -> None:
+    person = who(register, SERVICES["H01"], all_well)
+    made, taking, number = new_key(), new_key(), person["card"]["number"]
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[list[Facts], bool, set[str]]:
+        async with conn.transaction(force_rollback=True):
+            await HOUSEHOLD.decide(conn, SERVICES["H01"], Application(made, applicant(person), {}), TODAY)
+            await HOUSEHOLD.desk.move(conn, made, "decided", TODAY, HOUSEHOLD.reached, officer="test")
+            assert await HOUSEHOLD.ready(conn, number) == [made]
+            await HOUSEHOLD.decide(conn, SERVICES["H07"], Application(taking, applicant(person), {}), TODAY)
+            signed = await HOUSEHOLD.facts(conn, number, TODAY)
+            took = await HOUSEHOLD.handed_out(conn, taking, TODAY)
+            states = {each.state for each in await HOUSEHOLD.standings(conn) if each.case_key in (made, taking)}
+            return [signed, await HOUSEHOLD.facts(conn, number, TODAY)], took, states
+
+    (signed, taken), took, states = register.run(inside)
+    assert (signed["id_cards_to_collect"], taken["id_cards_to_collect"], took) == (1, 0, True)
+    assert states == {"collected"}, "the case that made it, and the one that collects it"
+    assert int(taken["id_cards_issued"]) == int(signed["id_cards_issued"]) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,11 +24,12 @@ class LockBoardSim:
         self.held: set[int] = set()
         self.jammed: set[int] = set()
         self.opened: list[int] = []
+        self.shuts_after_s = 0.0
 
     @property
     def verbs(self) -> dict[str, Any]:
         """What people do to doors, and what breaks."""
-        known = (self.shut, self.pull, self.jam, self.free, self.reset)
+        known = (self.shut, self.pull, self.jam, self.free, self.attend, self.reset)
         return {verb.__name__: verb for verb in known}
 
     def shut(self, lock: int) -> None:
@@ -47,8 +49,13 @@ class LockBoardSim:
         """The bolt moves again."""
         self.jammed.discard(self._door(lock))
 
+    def attend(self, seconds: float = 1.0) -> None:
+        """Somebody stands there who takes out what lies behind each door that opens, and shuts it after so long."""
+        self.shuts_after_s = seconds
+
     def reset(self) -> None:
-        """All doors shut, nothing held, nothing broken."""
+        """All doors shut, nothing held, nothing broken, nobody there."""
+        self.shuts_after_s = 0.0
         self.line.restore()
         self.doors = dict.fromkeys(self.doors, False)
         self.held, self.jammed, self.opened = set(), set(), []
@@ -94,6 +101,8 @@ class LockBoardSim:
         if lock not in self.jammed:
             self.opened.append(lock)
             self._move(lock, is_open=True)
+            if self.shuts_after_s:
+                threading.Timer(self.shuts_after_s, self.shut, [lock]).start()
 
     def _move(self, lock: int, *, is_open: bool) -> None:
         changed = self.doors[self._door(lock)] != is_open

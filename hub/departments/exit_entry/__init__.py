@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
 from hub.departments.exit_entry.certificates import certificate
-from hub.departments.exit_entry.effects import EFFECTS, approve, drop
+from hub.departments.exit_entry.effects import EFFECTS, approve, collected, drop, ready
 from hub.departments.exit_entry.fees import bills
 from hub.departments.exit_entry.records import facts_of, records, told
 from hub.departments.exit_entry.seeding import write_person
@@ -38,8 +38,13 @@ class ExitEntry(Department):
     async def reached(self, conn: AsyncConnection, case_key: str, state: str) -> None:
         if state == "decided":
             await approve(conn, case_key)
+        elif state == "collected":
+            await collected(conn, case_key)
         elif state in ("refused", "withdrawn"):
             await drop(conn, case_key)
+
+    async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
+        return await ready(conn, id_number)
 
     async def seed(self, conn: AsyncConnection, people: Iterable[Person]) -> None:
         for person in people:

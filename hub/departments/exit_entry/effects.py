@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 from typing import LiteralString, NamedTuple
 
@@ -15,7 +14,7 @@ from psycopg.types.json import Jsonb
 from hub.department import Application, Effect, Unfit
 from hub.departments.exit_entry.fees import pay
 from hub.departments.exit_entry.records import PLACES, Held, records, unused_endorsements
-from hub.desk import CannotMove, Desk
+from hub.desk import Desk
 from kiosk.clock import months_later
 from kiosk.messages.questions import Endorsement
 
@@ -187,34 +186,53 @@ async def drop(conn: AsyncConnection, case_key: str) -> None:
     await conn.execute("delete from exit_entry.endorsed_ahead where case_key = %s", [case_key])
 
 
-async def _collect(conn: AsyncConnection, application: Application) -> None:
-    """The old document is cancelled first, then the new one is the person's."""
+async def ready(conn: AsyncConnection, id_number: str) -> list[str]:
+    """The cases whose documents are made and wait for this person, oldest first."""
     rows = await conn.execute(
-        "update exit_entry.ordered set state = 'done' where case_key = (select case_key from exit_entry.ordered "
-        "where id_number = %s and state = 'ready' order by ordered_on limit 1) returning kind, case_key::text",
-        [application.applicant.number],
+        "select case_key::text from exit_entry.ordered where id_number = %s and state = 'ready' "
+        "order by ordered_on, case_key",
+        [id_number],
+    )
+    return [key for (key,) in await rows.fetchall()]
+
+
+async def _sign_for_document(conn: AsyncConnection, application: Application) -> None:
+    """The old document is cancelled first; the new one is the person's when it is in their hand."""
+    waiting = await ready(conn, application.applicant.number)
+    if not waiting:
+        raise Unfit("document_ready")
+    rows = await conn.execute("select kind from exit_entry.ordered where case_key = %s", [waiting[0]])
+    kind = (await rows.fetchone() or ("",))[0]
+    await _mark(conn, application, kind, "cancelled")
+    await conn.execute("insert into exit_entry.collection values (%s, %s)", [application.key, waiting[0]])
+
+
+async def collected(conn: AsyncConnection, case_key: str) -> None:
+    """It is in its person's hand, whether by the case that made it or by the one that collects it."""
+    rows = await conn.execute(
+        "update exit_entry.ordered set state = 'done' where state = 'ready' and case_key = coalesce("
+        "(select ordered from exit_entry.collection where case_key = %(key)s), %(key)s::uuid) "
+        "returning kind, case_key::text, id_number, (select since::date from exit_entry.case_desk "
+        "where case_desk.case_key = %(key)s)",
+        {"key": case_key},
     )
     row = await rows.fetchone()
-    if row is None:
-        raise Unfit("document_ready")
-    kind, made = row[0], MADE[row[0]]
-    await _mark(conn, application, kind, "cancelled")
-    with suppress(CannotMove):
-        await Desk("exit_entry").move(conn, row[1], "collected", application.day, _nothing, officer="machine")
+    if row is None or row[0] not in MADE:
+        return
+    (kind, ordered, id_number, day), made = row, MADE[row[0]]
+    await Desk("exit_entry").close_with(conn, ordered, case_key)
+    await conn.execute(
+        "update exit_entry.document set state = 'cancelled' "
+        "where id_number = %s and kind = %s and state <> 'cancelled'",
+        [id_number, kind],
+    )
     await conn.execute(
         "insert into exit_entry.document (number, id_number, kind, expires_on, state, endorsements) "
         "select %s || nextval('exit_entry.document_number'), %s, %s, %s, 'valid', (select "
         "coalesce(jsonb_agg(each), '[]') from exit_entry.endorsed_ahead, jsonb_array_elements(granted) each "
         "where permit_case = %s)",
-        [
-            *(f"{made.letter}99", application.applicant.number, kind),
-            *(months_later(application.day, 12 * made.years), row[1]),
-        ],
+        [f"{made.letter}99", id_number, kind, months_later(day, 12 * made.years), ordered],
     )
-
-
-async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
-    pass
 
 
 async def _keep_photo(conn: AsyncConnection, application: Application) -> None:
@@ -244,7 +262,7 @@ EFFECTS: dict[str, Effect] = {
     "personal_endorsement_granted": _grant("G"),
     "business_endorsement_granted": _grant("S"),
     "taiwan_endorsement_ordered": _apply_for_taiwan_endorsement,
-    "document_collected": _collect,
+    "document_collected": _sign_for_document,
     "fees_paid": pay,
     "photo_kept": _keep_photo,
     "journeys_asked": _ask_journeys,

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
 from hub.departments.household.certificates import certificate
-from hub.departments.household.effects import EFFECTS
+from hub.departments.household.effects import EFFECTS, collected
 from hub.departments.household.records import seed_records
 from kiosk.clock import full_months, full_years
 from kiosk.messages.encoding import to_text
@@ -50,6 +50,15 @@ class Household(Department):
             await conn.execute(
                 "update household.id_case set state = 'ready' where case_key = %s and state = 'in_work'", [case_key]
             )
+        elif state == "collected":
+            await collected(conn, case_key)
+
+    async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
+        rows = await conn.execute(
+            "select case_key::text from household.id_case where id_number = %s and state = 'ready' order by applied_on",
+            [id_number],
+        )
+        return [key for (key,) in await rows.fetchall()]
 
     async def name_count(self, conn: AsyncConnection, name: str) -> int:
         rows = await conn.execute("select count(*) from household.resident where name = %s", [name])

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from hub.department import Application, Effect, Unfit, day_of
 from hub.departments.household.certificates import ask_offences, ask_register
+from hub.desk import Desk
 from kiosk.catalogue.id_card_years import card_valid_to
 from kiosk.clock import months_later
 
@@ -61,15 +62,26 @@ async def _issue_temporary(conn: AsyncConnection, application: Application) -> N
     )
 
 
-async def _collect_card(conn: AsyncConnection, application: Application) -> None:
-    """The new card is in the person's hand; the old one is handed in and no longer counts."""
-    number = application.applicant.number
-    rows = await conn.execute(
-        "update household.id_case set state = 'collected' where id_number = %s and state = 'ready' "
-        "returning applied_on, valid_to",
-        [number],
+async def _sign_for_card(conn: AsyncConnection, application: Application) -> None:
+    """Nothing has left the counter or the locker yet."""
+    await conn.execute(
+        "insert into household.collection values (%s, %s)", [application.key, application.applicant.number]
     )
-    for issued_on, valid_to in await rows.fetchall():
+
+
+async def collected(conn: AsyncConnection, case_key: str) -> None:
+    """The new card is in the person's hand; the old one is handed in and no longer counts.
+
+    ``case_key``: of the card, or of the case by which its person collects it.
+    """
+    rows = await conn.execute(
+        "update household.id_case set state = 'collected' where state = 'ready' and (case_key = %(key)s or id_number = "
+        "(select id_number from household.collection where case_key = %(key)s)) "
+        "returning case_key::text, id_number, applied_on, valid_to",
+        {"key": case_key},
+    )
+    for made_by, number, issued_on, valid_to in await rows.fetchall():
+        await Desk("household").close_with(conn, made_by, case_key)
         await conn.execute(
             "update household.id_card set state = 'valid', issued_on = %s, valid_to = %s, "
             "times_issued = times_issued + 1 where id_number = %s",
@@ -149,7 +161,7 @@ EFFECTS: Mapping[str, Effect] = {
     "card_applied_lost": partial(_apply_for_card, "lost"),
     "loss_declared": _declare,
     "temporary_card_issued": _issue_temporary,
-    "card_collected": _collect_card,
+    "card_collected": _sign_for_card,
     "book_issued": _issue_book,
     "residence_registered": _register_residence,
     "permit_granted": _grant_permit,

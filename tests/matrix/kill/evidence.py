@@ -13,8 +13,9 @@ from psycopg.rows import dict_row
 
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.lockers import UNLOCK
+from kiosk.payments import LOCKER, PAY, PRODUCE
 from kiosk.payments import MADE as MADE_ENDS
-from kiosk.payments import PAY, PRODUCE
 from kiosk.production import HOLD
 from offline_cache.audit import Audit, AuditRow
 from offline_cache.journal import Intent
@@ -35,7 +36,7 @@ PROMISES = frozenset(
 
 
 MAKERS = ("licence_printer", "endorsement_writer")
-MADE = frozenset({PRODUCE, HOLD})
+MADE = frozenset({PRODUCE, HOLD, LOCKER, UNLOCK})
 """Intents of things that are made, held or handed out: each has its end before the next person's."""
 _MAKER_SAYS = {"written": MADE_ENDS, "voided": {"voided"}, None: {"not_written"}}
 """By the maker's own journal, how an order may have ended in ours."""
@@ -66,6 +67,7 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     hub: list[Any]
     case_files: list[Any]
     money: list[Any]
+    lockers: list[Any]
     slips: list[str]
     devices: dict[str, Any]
     said: list[dict[str, Any]]
@@ -105,6 +107,7 @@ def look(stage: Stage, said: list[dict[str, Any]], devices: dict[str, Any]) -> A
     with _city(stage) as city, city.cursor(row_factory=dict_row) as tables:
         kept["hub"] = tables.execute(_ENVELOPES).fetchall()
         kept["case_files"] = tables.execute("select key::text, receipt_number, state from case_file").fetchall()
+        kept["lockers"] = tables.execute("select lock, state, department from locker").fetchall()
         kept["money"] = tables.execute(_MONEY).fetchall()
     return After(**kept, slips=slips, devices=devices, said=said)
 
@@ -134,7 +137,8 @@ def _ended(row: dict[str, Any]) -> Ended:
 
 def judge(before: After, dead: After, after: After) -> list[str]:
     """Each invariant that does not hold, in words."""
-    kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after), *_made(before, after)]
+    kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
+    kept += [*_made(before, after), *_handed_out(before, after)]
     return [*kept, *_money(before, dead, after), *_paper(before, dead, after), *_said(dead, after)]
 
 
@@ -207,6 +211,21 @@ def _made(before: After, after: After) -> Iterator[str]:
     yield from (f"something lies in {maker}" for maker in MAKERS if after.devices[maker]["place"] != "nowhere")
     orphans = [job for job in after.devices["page_printer"]["jobs"] if job["state"] not in _JOB_OVER]
     yield from ("a page may still come out for the next person" for _ in orphans)
+
+
+def _handed_out(before: After, after: After) -> Iterator[str]:
+    """A door is opened once, and what the department hears is what door and person have said."""
+    old = {ended.intent.id for ended in before.intents}
+    new = [ended for ended in after.intents if ended.intent.id not in old and ended.intent.kind == LOCKER]
+    opened = after.devices["lock_board"]["opened"]
+    if len(opened) > len(new):
+        yield f"doors {opened} were opened for {len(new)} intents"
+    for ended in new:
+        told = [row for row in after.rows if row.kind == "hand_out" and row.case_id == ended.intent.ref]
+        lies = [row["state"] for row in after.lockers if row["lock"] == ended.intent.detail["lock"]]
+        right = {"handed_over": [], "in_doubt": ["in_doubt"], "not_opened": ["filled"]}.get(ended.outcome or "")
+        if lies != right or len(told) != (ended.outcome != "not_opened"):
+            yield f"the door was {ended.outcome}, the city says {lies}, told {len(told)} times"
 
 
 def _money(before: After, dead: After, after: After) -> Iterator[str]:

@@ -48,7 +48,9 @@ _NAMED = (
     (Stock, "load mark"),
 )
 _FIRST_BYTES = 512
-_EFFECTS = frozenset({"accept_old", "swallow_old", "write", "hand_out", "retract", "print_pages", "open_door"})
+_EFFECTS = frozenset(
+    {"accept_old", "swallow_old", "write", "hand_out", "retract", "print_pages", "open_door", "await_shut"}
+)
 """Commands that move something in the world; ``_AMID_S`` after its begin each of them is at work."""
 _AMID_S = 0.3
 

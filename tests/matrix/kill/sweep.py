@@ -48,6 +48,8 @@ WALKS = {
     "E06": Walk("E06", "chen"),
     # A sealed paper of A4.
     "H08": Walk("H08"),
+    # Handed out from behind a door.
+    "H07": Walk("H07", "ma"),
 }
 SERVICES = tuple(WALKS)
 WALK_S, SETTLE_S, POLL_S = 180.0, 120.0, 0.05
@@ -243,11 +245,13 @@ class Sweep:
             self._do(maker, "reset")
             self._do(maker, "attend")
         self._do("page_printer", "reset")
+        self._do("lock_board", "reset")
+        self._do("lock_board", "attend")
         self._do("network", "cut" if WALKS[service].offline else "restore")
 
     def _look(self, *seen: Path | None) -> After:
         said = [line for path in seen if path for line in lines(path)]
-        devices = {name: self._do(name, "state") for name in ("receipt_printer", "page_printer", *MAKERS)}
+        devices = {name: self._do(name, "state") for name in ("receipt_printer", "page_printer", "lock_board", *MAKERS)}
         return self._until(lambda: self._evidence(said, devices), SETTLE_S, "the store's lock")
 
     def _evidence(self, said: list[dict[str, Any]], devices: dict[str, Any]) -> After | None:

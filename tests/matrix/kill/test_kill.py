@@ -29,6 +29,8 @@ MADE_POINTS = (
     ("T01 made", "licence_printer amid write#1"),
     # The person's own document inside, written.
     ("E06", "endorsement_writer before hand_out#1"),
+    # The bolt drawn, nothing said yet.
+    ("H07", "lock_board after open_door#1"),
     ("H08", "page_printer amid print_pages#1"),
 )
 

@@ -95,7 +95,7 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
         Control(page="photo_taken", socket=camera, do="closer"),
         Control(page="fingerprint", socket=reader, do="dab"),
         Control(page="capture", socket=papers, do="lay"),
-        *(Control(page="todo", socket=world.socket(made), do="attend") for made in MAKERS),
+        *(Control(page="todo", socket=world.socket(made), do="attend") for made in (*MAKERS, "lock_board")),
     )
 
 
