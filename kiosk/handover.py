@@ -15,7 +15,7 @@ from kiosk.text import Text
 
 Asks = Callable[[str, Any], Awaitable[Any]]
 """A live question to the city (``Machine.ask``)."""
-_ASKS = ("form", "choose", "pick")
+_ASKS = ("form", "choose")
 """The last confirmation of what cannot be undone is said anew."""
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import FEN, Condition, Fee, Service, StepSpec
-from kiosk.catalogue.rules import MACHINE, card_facts, fees_due, holds, is_asked, limits_for, said_as_facts
+from kiosk.catalogue.rules import MACHINE, card_facts, elements, fees_due, holds, is_asked, limits_for, said_as_facts
 from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
@@ -34,6 +34,8 @@ from kiosk.visit import KEEP, Visit, VisitEnded, joined, message
 from offline_cache.errors import StoreError
 
 log = structlog.get_logger()
+_MOST_VALUES = 20
+"""Of one fact on one page: more cars than anybody chooses among."""
 
 
 class Outcome(Enum):
@@ -121,6 +123,10 @@ class Journey:
     def numbers(self) -> tuple[str, ...]:
         """What the city can look up once it is filed."""
         return (self.receipt_number,)
+
+    def values_of(self, fact: str) -> list[str]:
+        """What the department knows several of, each once."""
+        return elements(self.facts.get(fact, ""))[:_MOST_VALUES]
 
     async def begin(self) -> None:
         """Its number and code, where something is filed."""

@@ -95,6 +95,10 @@ class Whole(Journey):
         """Whether one of the parts knows it."""
         return any(part.is_known(rule) for part in self.going)
 
+    def values_of(self, fact: str) -> list[str]:
+        """What the departments of the parts know of it."""
+        return list(dict.fromkeys(each for part in self.going for each in part.values_of(fact)))
+
     def judge(self, at: int, facts: Mapping[str, Any], failed: Sequence[str], *more: Fact) -> None:
         """What a department says of a part: it goes on, is left out with all reasons, or is not asked for at all."""
         part, said = self.parts_of[at], self.parts_as_said.get(self.plan.services[at].key)

@@ -353,6 +353,8 @@ def test_what_is_due_of_a_case_is_paid_by_somebody_else_and_nothing_else_of_its_
         assert (await decide(conn, new_key(), payer, "E15", **(pays | {"paid_fen": 5999}))).reasons == ["unpaid"]
         assert (await decide(conn, new_key(), payer, "E15", **pays)).accepted
         assert (await decide(conn, new_key(), payer, "E15", **pays)).reasons == ["something_unpaid"]
+        both_again = {"answers": {"bills": f"{first.number} {second.number}"}, "paid_fen": 12000}
+        assert (await decide(conn, new_key(), payer, "E15", **both_again)).reasons == ["something_unpaid"]
         assert await HERE.bills(conn, applicant.number, (), TODAY) == [second]
         assert [bill.due_fen for bill in await HERE.bills(conn, "", (first.number, second.number), TODAY)] == [0, 6000]
 

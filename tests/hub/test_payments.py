@@ -116,13 +116,16 @@ def test_what_a_department_demands_is_paid_by_anybody_by_its_own_word(kiosk: Mac
 
 
 @pytest.mark.attack(3)
-@pytest.mark.parametrize("what", ["less", "nothing", "another", "twice", "of_another_service", "without"])
+@pytest.mark.parametrize(
+    "what", ["less", "nothing", "another", "with_another", "twice", "of_another_service", "without"]
+)
 def test_no_machine_names_the_price_of_what_a_department_demands(kiosk: Machine, fine: Bill, what: str) -> None:
     due_fen = fine.due_fen
     wanted = {
         "less": item(due_fen - 1, fine.number),
         "nothing": item(1, fine.number),
         "another": item(due_fen, "990100000000999"),
+        "with_another": item(due_fen, fine.number, "990100000000999"),
         "twice": item(2 * due_fen, fine.number, fine.number),
         "of_another_service": item(due_fen, fine.number, service="T09"),
         "without": item(due_fen),

@@ -26,7 +26,6 @@ from kiosk.journey.steps import (
     not_needed,
     phone,
     photo,
-    pick,
     produce,
     reprint,
     review,
@@ -186,11 +185,11 @@ def papers() -> dict[str, Page]:
 
 def making() -> dict[str, Page]:
     """A photograph, a car of several, a document that is made, the review of an ID card."""
-    visitor: Any = Visitor("pick")
-    licence = journey_of(visitor, "T12", "pick")
-    licence.facts[licence.spec.fact] = ["通A12345", "通B6789学", "通AD12345"]
+    visitor: Any = Visitor("form")
+    licence = journey_of(visitor, "T12", "form")
+    licence.facts["plates_with_label"] = ["通A12345", "通B6789学", "通AD12345"]
     return {
-        "pick": first_page(pick.step, visitor, licence),
+        "form_T12": first_page(form.step, visitor, licence),
         "photo_taken": photo._taken_page(licence, picture()),
         "photo_late": photo._late_page(licence, "glare"),
         "reprint_which": reprint._which_page(

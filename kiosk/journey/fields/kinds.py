@@ -36,7 +36,8 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``keys``, ``pattern``, ``error`` are a text's own (``keys`` says how it is typed); the other kinds bring theirs.
     ``least``, ``most``: of a number. ``earliest``, ``latest``: of a date, ISO 8601 or ``today``. ``options``: of a
-    choice. ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
+    choice; with ``fact`` they are what the department knows of this person, such as cars, and who has one is not asked.
+    ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
     ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. An optional
     choice that is ``closed_if`` something is known to hold can only be left empty, and says why: ``closed``.
     ``masked`` hides it on paper.
@@ -57,6 +58,7 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     earliest: str = ""
     latest: str = ""
     options: tuple[FieldOption, ...] = ()
+    fact: str = ""
     neither: Text = NOTHING
     closed_if: Condition | None = None
     closed: Text = NOTHING

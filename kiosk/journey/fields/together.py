@@ -9,12 +9,12 @@ from datetime import date
 from msgspec import structs
 
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.journey.fields.kinds import FormField, Wrong
+from kiosk.journey.fields.kinds import FieldOption, FormField, Wrong
 from kiosk.journey.fields.registry import KINDS
 from kiosk.journey.fields.vehicles import plates
 from kiosk.messages.typed import digits
 from kiosk.pages import Choice, Choices, Field
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, plain, same, text
 
 
 async def ask_together(
@@ -27,6 +27,8 @@ async def ask_together(
     fields = [field for field in (_offered(journey, each) for each in fields) if not _is_settled(journey, field)]
     values = {field.name: "" if field.closed else _as_typed(journey, field) for field in fields}
     wrong: dict[str, Wrong] = {}
+    if not fields:
+        return Outcome.SKIP
     while True:
         blocks = tuple(_block(field, values[field.name], wrong) for field in fields)
         answer = await journey.visit.show(journey.page("form", title, *blocks, lead=lead))
@@ -46,6 +48,9 @@ async def ask_together(
 
 def _offered(journey: Journey, field: FormField) -> FormField:
     """With the options that are there for this person; ``closed`` stays only where it is the reason for none."""
+    if field.fact:
+        known = (FieldOption(id=each, label=same(plain(each))) for each in journey.values_of(field.fact))
+        return structs.replace(field, options=tuple(known))
     if field.closed_if is not None and journey.is_known(field.closed_if):
         return structs.replace(field, options=())
     options = tuple(o for o in field.options if all(map(journey.is_known, o.conditions)))
@@ -53,11 +58,12 @@ def _offered(journey: Journey, field: FormField) -> FormField:
 
 
 def _is_settled(journey: Journey, field: FormField) -> bool:
-    """A choice with one option for this person is made, and nobody is asked."""
-    is_one = field.kind == "choice" and not field.optional and len(field.options) == 1
-    if is_one:
-        _keep(journey, field, field.options[0].id)
-    return is_one
+    """A choice with one option for this person is made, and nobody is asked; of what is not known nothing is asked."""
+    if field.kind != "choice" or field.optional or len(field.options) > 1:
+        return False
+    for only in field.options:
+        _keep(journey, field, only.id)
+    return bool(field.options or field.fact)
 
 
 def _judged(

@@ -60,7 +60,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""
-        del service, at
+        if any(field.fact for field in self.fields) and "eligibility" not in service.kinds_before(at):
+            yield Finding(("fields",), "nobody has asked the department yet", "put a step eligibility before it")
         if not self.fields:
             yield Finding((), "a form asks something", "add [[steps.fields]]")
         for number, field in enumerate(self.fields):
@@ -87,7 +88,7 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
         yield Finding(("pattern",), *fault)
     if field.pattern is not None and not field.error:
         yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
-    if field.kind == "choice" and len(field.options) < 2:
+    if field.kind == "choice" and len(field.options) < 2 and not field.fact:
         yield Finding(("options",), "a choice needs two options", "add [[steps.fields.options]]")
     if field.closed_if is not None and not (field.kind == "choice" and field.optional and field.closed):
         yield Finding(("closed_if",), "only an optional choice can be closed, and says why", "add optional and closed")
@@ -159,8 +160,8 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
-    """One page after the other; "back" goes back one page."""
-    pages, at = pages_of(spec), 0
+    """One page after the other; "back" goes back to the one that was shown before."""
+    pages, at, shown = pages_of(spec), 0, list[int]()
     while at < len(pages):
         first = pages[at][0]
         own = PAGES.get(first.kind)
@@ -169,10 +170,12 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
             if own
             else ask_together(journey, spec.title, spec.lead, pages[at], spec.some_of)
         )
-        if outcome is Outcome.BACK and at > 0:
-            at -= 1
-        elif outcome is Outcome.NEXT:
-            at += 1
-        else:
+        if outcome is Outcome.BACK and shown:
+            at = shown.pop()
+            continue
+        if outcome not in (Outcome.NEXT, Outcome.SKIP):
             return outcome
-    return Outcome.NEXT
+        if outcome is Outcome.NEXT:
+            shown.append(at)
+        at += 1
+    return Outcome.NEXT if shown else Outcome.SKIP

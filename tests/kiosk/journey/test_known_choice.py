@@ -1,18 +1,19 @@
-"""One of what the department knows: asked only where there are several, and never one that it has not named."""
+"""A choice of what the department knows: asked only where there are several, and never one that it has not named."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from kiosk.messages.questions import EligibilityAnswer
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
-PICK = {
-    "kind": "pick",
-    "name": "vehicle",
-    "fact": "plates",
-    "label": {"zh": "所选的车", "en": "Vehicle chosen"},
+LABEL = {"zh": "所选的车", "en": "Vehicle chosen"}
+FORM: dict[str, Any] = {
+    "kind": "form",
     "title": {"zh": "哪一辆？", "en": "Which?"},
+    "fields": [{"name": "vehicle", "kind": "choice", "fact": "plates", "label": LABEL}],
 }
 
 
@@ -20,18 +21,18 @@ PICK = {
 def desk(counter: Counter) -> Counter:
     counter.visit.card = ZHAO
     counter.online()
-    counter.steps("T16", "eligibility", PICK, "review", checks=())
+    counter.steps("T16", "eligibility", FORM, "review", checks=())
     return counter
 
 
 async def test_of_several_one_is_chosen_and_stands_on_the_review(desk: Counter) -> None:
     desk.answers["eligibility"] = EligibilityAnswer({"plates": "通A·1,通A·2"}, [])
     async with desk.doing("T16"):
-        await desk.first("pick")
-        await desk.touch("next", "pick", vehicle="通A·3")
+        await desk.first("form")
+        await desk.touch("next", "form", vehicle="通A·3")
         page = await desk.touch("next", "review", vehicle="通A·2")
         assert "所选的车\n通A·2" in words(page)
-        await desk.touch("back", "pick")
+        await desk.touch("back", "form")
         desk.last("back")
 
 
@@ -43,3 +44,12 @@ async def test_with_one_or_none_nothing_is_asked(desk: Counter, facts: dict[str,
         assert said in words(page)
         assert ("所选的车" in words(page)) == bool(said)
         desk.last("next")
+
+
+async def test_back_passes_over_a_page_on_which_nothing_was_asked(desk: Counter) -> None:
+    where = {"name": "where", "kind": "region", "label": LABEL}
+    desk.steps("T16", "eligibility", FORM | {"fields": [*FORM["fields"], where]}, "review", checks=())
+    desk.answers["eligibility"] = EligibilityAnswer({"plates": "通A·1"}, [])
+    async with desk.doing("T16"):
+        await desk.first("region")
+        desk.last("back")
