@@ -14,6 +14,7 @@ from kiosk.catalogue import check
 from kiosk.catalogue.finding import Fault
 from kiosk.catalogue.kinds import spec_type
 from kiosk.clock import today_here
+from tests import quick
 from tests.scheduling import LongFirst, rank
 
 
@@ -32,6 +33,13 @@ def nobody_else_may_write() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_digests() -> Iterator[None]:
+    """Hundreds of tests know staff and print slips."""
+    with quick.digests():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,7 @@ from kiosk.config import load
 from kiosk.demo import stage as stage_module
 from kiosk.demo.children import ChildError
 from kiosk.demo.stage import staged
+from tests.quick import as_a_technician_does
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def test_stage_has_hub_network_and_devices_and_leaves_no_process_behind(
     enrol = stand_in(tmp_path / "kiosk", f'echo "$@" "$TONGBAN_CONFIG" >> {tmp_path}/asked; cat >> {tmp_path}/said')
     own_command = stage_module.command
     monkeypatch.setattr(stage_module, "command", lambda name: enrol if name == "kiosk" else own_command(name))
+    monkeypatch.setattr(stage_module, "_kiosk", as_a_technician_does)
     said: list[str] = []
     with staged(folder, said.append) as stage:
         assert said == ["hub", "devices", "enrol"]

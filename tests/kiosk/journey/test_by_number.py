@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import argon2
 import pytest
 
+from kiosk import kept
 from kiosk.cases import is_slip_code, new_slip_code, unbroken
 from kiosk.kept import has_slip
 from kiosk.messages.questions import ProgressAnswer, ProgressQuestion
@@ -235,6 +237,16 @@ async def test_the_store_keeps_a_slow_digest_of_the_code_and_never_the_code(coun
     machine.outbox.claim(0.0)
     machine.outbox.delivered(1, b"receipt")
     assert await has_slip(machine, number(1), CODE), "a delivered case opens without a network too"
+
+
+@pytest.mark.attack(11)
+def test_who_tries_all_codes_of_a_stolen_store_pays_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs: dict[str, Any] = {}
+    monkeypatch.setattr(kept, "hash_secret_raw", lambda *_said, **settings: costs.update(settings))
+    kept._slow_digest(CODE, bytes(16))
+    assert costs["type"] is argon2.Type.ID
+    assert costs["memory_cost"] * costs["time_cost"] >= 32 * 1024 * 3
+    assert costs["parallelism"] == 1
 
 
 async def test_a_code_is_asked_anew_for_each_number(counter: Counter) -> None:
