@@ -34,7 +34,7 @@ def plain_facts(told: Any) -> Facts:
         if value is None:
             continue
         fact, shown = _plain(value), one_line(str(name), _NAME_CHARACTERS)
-        size = 1 + len(fact) if isinstance(fact, list) else 1
+        size = _size(fact)
         if fact is None or shown != name or size > left or len(facts) == MOST_FACTS:
             left_out.append(shown)
             continue
@@ -43,6 +43,10 @@ def plain_facts(told: Any) -> Facts:
     if left_out:
         _log.error("facts_left_out", facts=left_out[:_NAMES_TOLD], count=len(left_out))
     return facts
+
+
+def _size(fact: Any) -> int:
+    return 1 + len(fact) if isinstance(fact, list) else 1
 
 
 def _plain(value: Any) -> Any:
