@@ -196,6 +196,13 @@ def _too_long() -> tuple[str, dict[str, Any]]:
     raise NotALine(f"a line has at most {LINE_BYTES} bytes")
 
 
+class _Told(dict[str, Any]):
+    """A machine's answer. What it does not say is no fault of who asks: it may be of another version."""
+
+    def __missing__(self, key: str) -> Any:
+        raise NoAnswer(f"the machine that runs does not say {key}: it is of another version; restart it")
+
+
 async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: Any) -> dict[str, Any] | None:
     """The running machine's answer, or None where no machine listens at ``path``.
 
@@ -220,7 +227,7 @@ async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: An
 
 async def _answer_to(stream: trio.SocketStream, asked: bytes) -> dict[str, Any]:
     """Raises BrokenResourceError where none comes."""
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = _Told()
     async with stream:
         await stream.send_all(asked)
         cutter = LineCutter()

@@ -13,7 +13,7 @@ import trio
 from kiosk import doctor, status_socket
 from kiosk.machine import Machine
 from kiosk.running import run
-from kiosk.status_lines import LINE_BYTES
+from kiosk.status_lines import LINE_BYTES, line_of
 from kiosk.status_socket import MOST_CONNECTIONS, NoAnswer
 from tests.kiosk.conftest import Finger
 from tests.waiting import HANG_S, comes_true
@@ -215,3 +215,23 @@ async def test_machine_that_says_nothing_is_not_taken_for_none(tmp_path: Any) ->
         await status_socket.ask(str(tmp_path / "mute.sock"), "queue", timeout_s=0.1)
     listener.close()
     assert await status_socket.ask(str(tmp_path / "mute.sock"), "queue") is None
+
+
+async def test_what_a_machine_of_another_version_does_not_say_is_told_as_that(tmp_path: Any) -> None:
+    path = str(tmp_path / "s")
+    listener = trio.socket.socket(trio.socket.AF_UNIX)
+    await listener.bind(path)
+    listener.listen(1)
+
+    async def of_before(stream: trio.SocketStream) -> None:
+        await stream.receive_some(4096)
+        await stream.send_all(line_of({"type": "answer", "ask": "staff", "people": []}))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, of_before, [trio.SocketListener(listener)])
+        answer = await status_socket.ask(path, "staff")
+        assert answer is not None
+        assert answer["people"] == []
+        with pytest.raises(NoAnswer, match="does not say staff: it is of another version"):
+            answer["staff"]
+        nursery.cancel_scope.cancel()
