@@ -137,9 +137,15 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
 @pytest.mark.attack(4)
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/facts"), ("POST", "/v1/documents"), ("POST", "/v1/bills"), ("GET", "/v1/stages?after=0&today=2027-01-12"),
-     ("GET", "/v1/applications"), ("PUT", "/v1/applications/0199a3c0-0000-7000-8000-000000000001")],
-)  # fmt: skip
+    [
+        ("POST", "/v1/facts"),
+        ("POST", "/v1/documents"),
+        ("POST", "/v1/bills"),
+        ("GET", "/v1/stages?after=0&today=2027-01-12"),
+        ("GET", "/v1/applications"),
+        ("PUT", "/v1/applications/0199a3c0-0000-7000-8000-000000000001"),
+    ],
+)
 @pytest.mark.parametrize("token", ["-", "x", TOKEN[:-1], TOKEN + "0"])
 def test_a_stranger_learns_and_brings_nothing(office: Office, method: str, path: str, token: str) -> None:
     assert office.ask(method, path, {"id_number": number_of("li"), "today": "2027-01-12"}, token).status_code == 401
