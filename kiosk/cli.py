@@ -24,6 +24,7 @@ _COMMANDS = {
     "seal": "kiosk.commands.enrolment",
     "staff": "kiosk.commands.staff",
     "stock": "kiosk.commands.stock",
+    "locker": "kiosk.commands.locker",
     "audit": "kiosk.commands.looking",
 }
 _OF_THE_BENCH = ("demo", "sim")

@@ -65,7 +65,7 @@ async def unlock(machine: Machine, device: str, case_id: str, lock: int) -> tupl
     """Draw one bolt. ``unknown`` stays open in the journal until the board can be asked; nothing is tried again."""
     intent = await in_thread(_begin, machine, device, case_id, lock)
     done = await machine.peripherals.call(device, "open_door", OPEN_S, lock=lock)
-    door = _door(done)
+    door = door_of(done)
     if door is Door.UNKNOWN and lock in (await _standing(machine, device) or ()):
         door = Door.OPENED
     if door is Door.OPENED and done.error == "stands_open":
@@ -81,7 +81,8 @@ async def unlock(machine: Machine, device: str, case_id: str, lock: int) -> tupl
     return intent, door
 
 
-def _door(done: Completed) -> Door:
+def door_of(done: Completed) -> Door:
+    """What the board's completion says of the door."""
     if isinstance(done.value, DoorResult):
         return done.value.door
     return Door.UNKNOWN if done.error == "timeOut" else Door.SHUT

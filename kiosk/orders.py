@@ -12,8 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
+from kiosk import lockers
+from kiosk.lockers import BOARD
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
+from kiosk.messages.lockers import MOST_LOCKS
 from kiosk.status_socket import CannotAnswer, Question
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
@@ -98,6 +101,24 @@ class RestartDevice(Order, frozen=True):
         return {"restarted": restarted}
 
 
+class OpenLocker(Order, frozen=True):
+    """Open one door for staff, who fills it, empties it, or looks into it."""
+
+    event = "locker_opened"
+    lock: Annotated[int, Meta(ge=1, le=MOST_LOCKS)]
+
+    async def carry_out(self, machine: Machine, by: By) -> dict[str, Any]:
+        """``door``: opened, shut or unknown, by the board's word. Not while somebody is served at the machine."""
+        board = machine.peripherals.chosen(BOARD)
+        if not machine.is_quiet or await in_thread(lockers.under_way, machine):
+            raise CannotAnswer("somebody is served, or a door has no end yet; try again when the machine is free")
+        if not machine.peripherals.is_usable(BOARD):
+            raise CannotAnswer("there is no lock board here that works; kiosk doctor tells why")
+        await machine.audit(by.room + self.event, actor=by.actor, lock=self.lock)
+        done = await machine.peripherals.call(board, "open_door", lockers.OPEN_S, lock=self.lock)
+        return {"door": lockers.door_of(done).value, "error": done.error}
+
+
 class SettleDoubt(Order, frozen=True):
     """A person has seen how an effect ended that no device could prove."""
 
@@ -129,6 +150,7 @@ ORDERS: dict[str, type[Order]] = {
     "release": Release,
     "service_state": ServiceState,
     "restart_device": RestartDevice,
+    "open_locker": OpenLocker,
     "settle_doubt": SettleDoubt,
     "staff_remove": RemoveStaff,
 }

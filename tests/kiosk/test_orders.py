@@ -93,6 +93,8 @@ async def test_out_of_service_outlives_the_machine(machine: Machine) -> None:
         ("release", {"seq": "one"}),
         ("restart_device", {"device": ""}),
         ("staff_remove", {"ref": "x" * 65}),
+        ("open_locker", {"lock": 0}),
+        ("open_locker", {"lock": 25}),
         ("settle_doubt", {"intent": 1, "outcome": "perhaps"}),
     ],
 )
@@ -115,6 +117,15 @@ async def test_an_envelope_that_nobody_knows_is_named(machine: Machine) -> None:
 async def test_a_device_that_is_not_there_is_not_restarted(machine: Machine) -> None:
     with pytest.raises(CannotAnswer, match="kiosk doctor"):
         await orders.carry_out(machine, OPERATOR, "restart_device", {"device": "elevator"})
+    assert written(machine) == []
+
+
+async def test_no_door_is_opened_while_somebody_is_served_or_where_there_is_none(machine: Machine) -> None:
+    with pytest.raises(CannotAnswer, match="kiosk doctor"):
+        await orders.carry_out(machine, OPERATOR, "open_locker", {"lock": 3})
+    machine.is_quiet = False
+    with pytest.raises(CannotAnswer, match="served"):
+        await orders.carry_out(machine, OPERATOR, "open_locker", {"lock": 3})
     assert written(machine) == []
 
 

@@ -12,7 +12,7 @@ import trio
 
 from devices.vocabulary import DeviceState
 from kiosk import config as configuration
-from kiosk import lockers
+from kiosk import lockers, orders
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.kinds import spec_type
 from kiosk.hub_link.client import Answered, Unreachable
@@ -154,6 +154,13 @@ async def test_every_end_is_what_board_and_person_say(
         with trio.fail_after(HANG_S):
             await at.kept_clear()
         assert (at.outcomes(), at.department_hears()) == (["left_inside", "in_doubt"], 1)
+        # Staff opens a door to fill it: written down, by the board's word.
+        at.sim.do("reset")
+        assert await orders.carry_out(at.machine, orders.OPERATOR, "open_locker", {"lock": 7}) == {
+            "door": "opened",
+            "error": "",
+        }
+        assert (at.opened(), at.machine.audit_log.rows()[-1].detail) == ([7], {"lock": 7})
         # The bolt jams: nothing came out, nobody hears that anything was collected.
         at.sim.do("reset")
         at.sim.do("jam", lock=LOCK)
