@@ -27,7 +27,7 @@ import psycopg
 import structlog
 import trio
 
-from hub.enrolment import add_code
+from hub.enrolment_codes import add_code
 from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.hub_link.carriers import HttpsCarrier

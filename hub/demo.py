@@ -24,7 +24,7 @@ from hub.api.problems import Problem
 from hub.context import Hub
 from hub.department import Department
 from hub.department_commands import advanced, moved
-from hub.enrolment import add_code
+from hub.enrolment_codes import add_code
 from hub.gateway import NO_FAULTS, Faults
 from hub.people.generated import population
 from hub.server import Extras

@@ -11,21 +11,23 @@ from pathlib import Path
 import click
 import psycopg
 
-from hub.cli import DEMO_DAY, PORT, say
 from hub.connections import Connections, Limits
 from hub.connector.command import TOKEN, remote_departments
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
-from hub.enrolment import add_code
+from hub.enrolment_codes import add_code
 from hub.keys import load_or_make_keys
 from hub.one_line import no_password
 from hub.payments.http_acquirer import load_acquirer
 from hub.postgres import OwnPostgres, PostgresError
 from hub.running import address, listen, run
 from hub.server import make_app, make_hub
+from hub.serving_commands import PORT, say
 from hub.sms import Shelf
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock
+
+DEMO_DAY = "2027-01-12"
 
 
 @click.command()

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from hub import fleet
 from hub.database import prepare
-from hub.enrolment import add_code
+from hub.enrolment_codes import add_code
 from hub.machine_keys import is_known
 from hub.one_line import DSN_HELP, no_password
 from hub.typed import MACHINE, SOMEBODY

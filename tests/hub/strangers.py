@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hub.database import prepare
-from hub.enrolment import add_code
+from hub.enrolment_codes import add_code
 from kiosk.clock import Clock
 from tests.hub.fixtures import ROOT, Machine, RunningHub
 from tests.waiting import HANG_S

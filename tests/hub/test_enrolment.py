@@ -13,7 +13,8 @@ import httpx
 import msgspec
 import pytest
 
-from hub.enrolment import ALL_TRIES, FREE_TRIES, network_of, new_code
+from hub.enrolment import ALL_TRIES, FREE_TRIES, network_of
+from hub.enrolment_codes import new_code
 from kiosk.messages import seal
 from kiosk.messages.batch import SUFFIX, Member, write_batch
 from kiosk.messages.encoding import sha256_hex

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,13 @@ def test_a_file_that_windows_saved_is_understood_or_named(tmp_path: Path, line: 
 )
 def test_a_number_as_people_type_it_is_the_one_that_is_kept(read: Typed, typed: str, meant: str) -> None:
     assert read.convert(typed, None, None) == meant
+
+
+def test_a_command_that_asks_the_database_does_not_wait_for_the_web_framework() -> None:
+    names = "machine", "keys", "gaps", "payments", "post", "catalogue", "places", "slots"
+    script = (
+        "import click, sys; from hub.cli import main; "
+        f"assert all(main.get_command(click.Context(main), name) for name in {names}); "
+        "sys.exit('litestar' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
