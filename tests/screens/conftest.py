@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from screens import repaint
 from tests.screens.gallery import Portrait
 from tests.screens.harness import KivyPresenter
 
@@ -18,7 +19,9 @@ def presenter() -> KivyPresenter:
 
 
 @pytest.fixture(autouse=True)
-def _forgotten(request):
+def _forgotten(request, monkeypatch):
+    """Each test begins with nothing on the page; that the driver's buffers forget it too matters to no next test."""
     yield
     if "presenter" in request.fixturenames:
+        monkeypatch.setattr(repaint, "every_buffer", lambda _window: None)
         request.getfixturevalue("presenter").forget()

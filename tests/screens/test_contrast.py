@@ -42,9 +42,9 @@ def around(glass: np.ndarray, label: Words) -> np.ndarray:
     """Pixels just outside the letters: before, behind, above and beneath their middle."""
     x, y = (round(v) for v in absolute(label))
     wide, high = (round(v) for v in label.texture_size)
-    box = glass[y : y + high, max(0, x - 2) : x + wide + 2].astype(float) / 255
+    box = glass[y : y + high, max(0, x - 2) : x + wide + 2]
     rows, columns = (slice(side // 3, side - side // 3) for side in box.shape[:2])
-    return np.concatenate([box[rows, 0], box[rows, -1], box[0, columns], box[-1, columns]])
+    return np.concatenate([box[rows, 0], box[rows, -1], box[0, columns], box[-1, columns]]).astype(float) / 255
 
 
 def least_contrast(glass: np.ndarray, label: Words) -> float:
