@@ -48,13 +48,11 @@ def judged_once() -> Iterator[None]:
     known: dict[Any, list[Fault]] = {}
     faults = check.faults
 
-    def remembered(files: Mapping[str, bytes], type_of: Any = spec_type, *more: Any, **how: Any) -> list[Fault]:
-        if how:
-            return faults(files, type_of, *more, **how)
+    def remembered(files: Mapping[str, bytes], type_of: Any = spec_type, *more: Any, **named: Any) -> list[Fault]:
         digests = {name: sha256(raw).digest() for name, raw in files.items()}
-        said = (tuple(sorted(digests.items())), type_of, repr(more), today_here())
+        said = (tuple(sorted(digests.items())), type_of, repr((more, named)), today_here())
         if said not in known:
-            known[said] = faults(files, type_of, *more)
+            known[said] = faults(files, type_of, *more, **named)
         return list(known[said])
 
     with pytest.MonkeyPatch.context() as patch:
