@@ -21,6 +21,7 @@ from kiosk.journey.steps import (
     confirm,
     form,
     guide_page,
+    locker,
     name_count,
     nearby,
     not_needed,
@@ -53,9 +54,9 @@ from kiosk.messages.questions import (
     Violation,
     ViolationsAnswer,
 )
-from kiosk.pages import Answer, Page, Settings
+from kiosk.pages import Action, Answer, Page, Settings
 from kiosk.slips.intents import OpenSlip
-from kiosk.text import same
+from kiosk.text import same, text
 from kiosk.visit import Visit
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, around, machine
@@ -137,6 +138,23 @@ def settling() -> dict[str, Page]:
         "violation": shown("violation", "settle", "T08"),
         "violation_told": shown("violation_told", "settle", "T08"),
         "fine": shown("fine", "pay", "T10"),
+    }
+
+
+def behind_doors() -> dict[str, Page]:
+    """A door of the machine that is opened, is to be shut, and what the person says of it."""
+    visitor: Any = Visitor("locker_taken")
+    journey = journey_of(visitor, "H07", "locker")
+    have_it = Action(id="taken", label=text("locker.have_it"), style="primary")
+    up: Any = {"icon": "tray-arrow-up", "level": "ok"}
+
+    async def asked(journey: Journey, _spec: Any) -> str:
+        return await locker._asked(journey, 12)
+
+    return {
+        "locker_take": locker._page(journey, "locker_take", "take", 12, have_it, **up),
+        "locker_shut": locker._page(journey, "locker_shut", "shut", 12, **up),
+        "locker_taken": first_page(asked, visitor, journey),
     }
 
 
@@ -375,6 +393,7 @@ def real_steps() -> dict[str, Page]:
     return {
         **settling(),
         **billed(),
+        **behind_doors(),
         **papers(),
         **making(),
         **papers_laid_down(),
