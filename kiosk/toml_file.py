@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from kiosk.messages import foreign
 from kiosk.messages.foreign import Refused
@@ -65,7 +66,7 @@ def parse_toml(path: Path, raw: bytes) -> dict[str, Any]:
     if any(map(_may_have_a_long_key, text.split("\n"))):
         raise TomlTrouble(f"{path}: nested too deeply; correct it")
     try:
-        tables = tomllib.loads(text)
+        tables = tomli.loads(text)
         fits = _fits(tables)
     except RecursionError:
         raise TomlTrouble(f"{path}: nested too deeply; correct it") from None

@@ -1,4 +1,4 @@
-"""Where in a TOML file a field stands. The file has been read by ``tomllib`` before, which says no lines."""
+"""Where in a TOML file a field stands. The file has been parsed before, which says no lines."""
 
 from __future__ import annotations
 
