@@ -117,15 +117,6 @@ async def opened(hub: Hub, conn: AsyncConnection, link: str) -> Opened | None:
     return Opened(row[1], _opened(hub, sealed, *row) if sealed else None, waits)
 
 
-async def left(hub: Hub, conn: AsyncConnection, id_number: str) -> list[str]:
-    """The services of which something is left for this person."""
-    rows = await conn.execute(
-        "select service from handover where person_ref = %s and until > %s order by service",
-        [hub.keys.person_ref(id_number), hub.clock.now()],
-    )
-    return [service for (service,) in await rows.fetchall()]
-
-
 async def taken_up(conn: AsyncConnection, person_ref: str | None, service: str) -> None:
     """It was filed: nothing is left of it."""
     for table in ("handover", "phone_link"):

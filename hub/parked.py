@@ -37,17 +37,25 @@ async def park(hub: Hub, question: ParkQuestion) -> ParkAnswer:
     return ParkAnswer(until)
 
 
+_WAITING = """select service, checks from parked where person_ref = %(who)s and until >= %(today)s
+    union all select service, null from handover where person_ref = %(who)s and until > %(now)s order by service"""
+
+
 async def parked(hub: Hub, id_number: str, known: Mapping[str, Facts]) -> list[ParkedFact]:
-    """What waits for this person; ``known``: the facts by department, of those that have answered."""
+    """What waits for this person, and what is left (hub/handover.py), asked at once.
+
+    ``known``: the facts by department, of those that have answered.
+    """
+    asked = {"who": hub.keys.person_ref(id_number), "today": hub.clock.today(), "now": hub.clock.now()}
     async with hub.pool.connection() as conn:
-        rows = await conn.execute(
-            "select service, checks from parked where person_ref = %s and until >= %s order by service",
-            [hub.keys.person_ref(id_number), hub.clock.today()],
-        )
+        rows = await conn.execute(_WAITING, asked)
         found = await rows.fetchall()
-        left = await handover.left(hub, conn, id_number)
-    waiting = [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found if key not in left]
-    return [*waiting, *(ParkedFact(key, is_ready=True, is_left=True) for key in left)]
+    left = [key for key, checks in found if checks is None]
+    waiting = [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found if checks is not None]
+    return [
+        *(each for each in waiting if each.service not in left),
+        *(ParkedFact(key, is_ready=True, is_left=True) for key in left),
+    ]
 
 
 def _is_ready(hub: Hub, key: str, checks: list[str], known: Mapping[str, Facts]) -> bool:
