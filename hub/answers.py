@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -59,10 +60,12 @@ async def due(hub: Hub, question: DueQuestion) -> DueAnswer:
     for service in hub.catalogue.services.values():
         if service.due and service.department in hub.gateway.departments:
             asked.setdefault(service.department, []).append(service)
-    facts, silent = await hub.gateway.ask_all(asked, _facts_of(hub, question.id_number))
+    (facts, silent), waiting = await asyncio.gather(
+        hub.gateway.ask_all(asked, _facts_of(hub, question.id_number)), parking.waiting(hub, question.id_number)
+    )
     items = [item for key, known in facts.items() for item in due_of(asked[key], known, hub.clock.today())]
     items.sort(key=lambda item: (item.due_on is None, item.due_on))
-    return DueAnswer(items, silent, parked=await parking.parked(hub, question.id_number, facts))
+    return DueAnswer(items, silent, parked=parking.parked(hub, waiting, facts))
 
 
 async def eligibility(hub: Hub, question: EligibilityQuestion) -> EligibilityAnswer:

@@ -41,19 +41,27 @@ _WAITING = """select service, checks from parked where person_ref = %(who)s and 
     union all select service, null from handover where person_ref = %(who)s and until > %(now)s order by service"""
 
 
-async def parked(hub: Hub, id_number: str, known: Mapping[str, Facts]) -> list[ParkedFact]:
-    """What waits for this person, and what is left (hub/handover.py), asked at once.
+Waiting = list[tuple[str, list[str] | None]]
+"""Services, each with the checks that it waits for; None: it waits for nothing, it is left (hub/handover.py)."""
 
-    ``known``: the facts by department, of those that have answered.
-    """
+
+async def waiting(hub: Hub, id_number: str) -> Waiting:
+    """What waits for this person, and what is left, asked at once."""
     asked = {"who": hub.keys.person_ref(id_number), "today": hub.clock.today(), "now": hub.clock.now()}
     async with hub.pool.connection() as conn:
         rows = await conn.execute(_WAITING, asked)
-        found = await rows.fetchall()
+        return await rows.fetchall()
+
+
+def parked(hub: Hub, found: Waiting, known: Mapping[str, Facts]) -> list[ParkedFact]:
+    """The same as it is told; ``known``: the facts by department, of those that have answered."""
     left = [key for key, checks in found if checks is None]
-    waiting = [ParkedFact(key, _is_ready(hub, key, checks, known)) for key, checks in found if checks is not None]
     return [
-        *(each for each in waiting if each.service not in left),
+        *(
+            ParkedFact(key, _is_ready(hub, key, checks, known))
+            for key, checks in found
+            if checks is not None and key not in left
+        ),
         *(ParkedFact(key, is_ready=True, is_left=True) for key in left),
     ]
 
