@@ -1,7 +1,7 @@
 """One step kind after the other at a real machine with a real store; the person, hub and printer are the test's.
 
-Time stands still for the tests that take ``mock_clock`` themselves (a clock behind another fixture is not used): no page
-runs out, nothing waits for a second to pass. In the others it is the real one, and nothing in them waits for it.
+Time stands still for the tests that take ``mock_clock`` themselves (a clock behind another fixture is not used): no
+page runs out, nothing waits for a second to pass. In the others it is the real one, and nothing in them waits for it.
 """
 
 from __future__ import annotations
