@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 import trio
 
-from kiosk import doctor, lockers, orders, production, recovery
+from kiosk import doctor, inserted, lockers, orders, production, recovery
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.standing import standing
@@ -34,6 +34,7 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
                 await recovery.recover(machine)
                 nursery.start_soon(production.keep_clear, machine)
                 nursery.start_soon(lockers.keep_clear, machine)
+                nursery.start_soon(inserted.keep_clear, machine)
                 await Visits(machine).serve(visits)
             await machine.status.drained()
             nursery.cancel_scope.cancel()

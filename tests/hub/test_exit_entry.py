@@ -387,6 +387,7 @@ def test_an_endorsement_for_taiwan_is_written_when_it_is_decided_and_not_when_it
         ("E07", {"hong_kong": "1y_multi"}, "endorsement_of_other_city"),
         ("E07", {"macao": "1y_weekly"}, "endorsement_of_other_city"),
         ("E11", {"times": "none"}, "endorsement_unknown"),
+        ("E11", {"times": "3m_1", "taiwan_permit": "read", "taiwan_permit_number": "L99999999"}, "permit_other"),
     ],
 )
 def test_what_a_page_never_offered_is_not_granted(

@@ -21,6 +21,7 @@ from kiosk.journey.steps import (
     confirm,
     form,
     guide_page,
+    insert,
     locker,
     name_count,
     nearby,
@@ -56,7 +57,7 @@ from kiosk.messages.questions import (
 )
 from kiosk.pages import Action, Answer, Page, Settings
 from kiosk.slips.intents import OpenSlip
-from kiosk.text import same, text
+from kiosk.text import NOTHING, same, text
 from kiosk.visit import Visit
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, around, machine
@@ -138,6 +139,17 @@ def settling() -> dict[str, Page]:
         "violation": shown("violation", "settle", "T08"),
         "violation_told": shown("violation_told", "settle", "T08"),
         "fine": shown("fine", "pay", "T10"),
+    }
+
+
+def put_in() -> dict[str, Page]:
+    """A permit is asked for, was another one, and comes out again."""
+    journey = journey_of(Visitor("insert"), "E11", "insert")
+    spec: Any = journey.spec
+    return {
+        "insert": insert._page(journey, spec, NOTHING),
+        "insert_wrong": insert._page(journey, spec, text("insert.not_this")),
+        "insert_take": insert._back_page(journey),
     }
 
 
@@ -394,6 +406,7 @@ def real_steps() -> dict[str, Page]:
         **settling(),
         **billed(),
         **behind_doors(),
+        **put_in(),
         **papers(),
         **making(),
         **papers_laid_down(),

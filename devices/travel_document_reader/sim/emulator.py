@@ -48,6 +48,8 @@ class ReaderSim:
 
     def _new(self) -> None:
         self.feeder, self.accepting, self.jam_next, self.pushed, self.retained = "empty", False, False, 0, 0
+        self.attending: tuple[str, str, str] | None = None
+        self.is_taken = True
 
     @property
     def verbs(self) -> dict[str, Any]:
@@ -57,6 +59,8 @@ class ReaderSim:
             self.passport,
             self.permit,
             self.insert,
+            self.attend,
+            self.leave,
             self.take,
             self.jam,
             self.free,
@@ -108,6 +112,14 @@ class ReaderSim:
         self._say("inserted")
         self.lay(permit_lines(number, "ZHANG<<YANGBEN", birth, "F", expiry))
 
+    def attend(self, number: str = "C99000001", birth: str = "800229", expiry: str = "310101") -> None:
+        """Somebody stands there who puts this permit in when one is asked for, and takes it when it comes out."""
+        self.attending = (number, birth, expiry)
+
+    def leave(self) -> None:
+        """That person does not take it back."""
+        self.is_taken = False
+
     def take(self) -> None:
         """Take the permit out of the slot."""
         if self.feeder != "at_slot":
@@ -156,6 +168,8 @@ class ReaderSim:
     def _obey(self, command: str) -> None:
         if command == "accept":
             self.accepting = self.feeder in ("empty", "taken", "retained")
+            if self.attending is not None and self.accepting:
+                self.insert(*self.attending)
             return
         if self.feeder not in ("inserted", "at_slot"):
             self._say("empty")
@@ -163,6 +177,8 @@ class ReaderSim:
             self._say("jammed")
         elif command == "eject":
             self._say("at_slot")
+            if self.attending is not None and self.is_taken:
+                self.take()
         elif command == "retain":
             self.retained += 1
             self._say("retained")

@@ -139,6 +139,12 @@ def _permit(held: list[Held], kind: str) -> str:
     return number
 
 
+def _is_the_one_read(number: str, application: Application, kind: str) -> None:
+    """Raises Unfit when the machine has read another document than the one that would be written on."""
+    if application.answers.get(f"{kind}_number", number) != number:
+        raise Unfit("permit_other")
+
+
 async def write(conn: AsyncConnection, id_number: str, document: str, granted: list[Endorsement]) -> None:
     """Endorsements in the place of former ones of the same type and place."""
     await conn.execute(
@@ -152,7 +158,7 @@ async def write(conn: AsyncConnection, id_number: str, document: str, granted: l
 
 async def _apply_for_taiwan_endorsement(conn: AsyncConnection, application: Application) -> None:
     held = (await records(conn, application.applicant.number, application.day)).documents
-    _permit(held, "taiwan_permit")
+    _is_the_one_read(_permit(held, "taiwan_permit"), application, "taiwan_permit")
     span = _SPAN.fullmatch(str(application.answers.get("times", "")))
     if span is None:
         raise Unfit("endorsement_unknown")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from tests.kiosk.machine.conftest import World
 HANG_S = 180.0
 MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
 """Devices at which a person puts a document in and takes one out."""
+INSERTED = {"E09": "hk_macao_permit", "E11": "taiwan_permit"}
+"""Which document is put into the reader for which service."""
 STEPPED_BACK = 0.25
 """Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 ACTIONS = {
@@ -84,7 +86,7 @@ def by_script(script: Script) -> Walking:
     return Walking(script, None, None)
 
 
-def at_the_machine(world: World) -> tuple[Control, ...]:
+def at_the_machine(world: World, key: str, person: str) -> tuple[Control, ...]:
     """What a person does with the body: steps back before the white cloth and forward again, lays things down."""
     camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
     papers = world.socket("document_camera")
@@ -96,14 +98,25 @@ def at_the_machine(world: World) -> tuple[Control, ...]:
         Control(page="fingerprint", socket=reader, do="dab"),
         Control(page="capture", socket=papers, do="lay"),
         *(Control(page="todo", socket=world.socket(made), do="attend") for made in (*MAKERS, "lock_board")),
+        *_inserted(world, key, person),
     )
+
+
+def _inserted(world: World, key: str, person: str) -> Iterator[Control]:
+    """The person's own document of the kind that the service reads."""
+    who = next(each for each in world.people() if each["id"] == person)
+    for document in who.get("records", {}).get("documents", []):
+        if document["kind"] == INSERTED.get(key) and document["state"] == "valid":
+            zone = {"number": document["number"], "birth": who["card"]["birth"][2:], "expiry": "310101"}
+            reader = world.socket("travel_document_reader")
+            yield Control(page="todo", socket=reader, do="attend", arguments=zone)
 
 
 async def walk(
     world: World, key: str, person: str, values: dict[str, Any], by: Callable[[Script], Walking] = by_script
 ) -> Row:
     """One visit of ``person`` for ``key``, from the home page to the wipe; ``by``: who answers the pages."""
-    script = world.script(person, key, values=values, actions=ACTIONS, control=at_the_machine(world))
+    script = world.script(person, key, values=values, actions=ACTIONS, control=at_the_machine(world, key, person))
     walking = by(script)
     citizen = Persistent(script)
     walking.citizen = citizen
