@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.inserted import INSERTED, READER
 from kiosk.lockers import UNLOCK
 from kiosk.payments import LOCKER, PAY, PRODUCE
 from kiosk.payments import MADE as MADE_ENDS
@@ -36,7 +37,7 @@ PROMISES = frozenset(
 
 
 MAKERS = ("licence_printer", "endorsement_writer")
-MADE = frozenset({PRODUCE, HOLD, LOCKER, UNLOCK})
+MADE = frozenset({PRODUCE, HOLD, INSERTED, LOCKER, UNLOCK})
 """Intents of things that are made, held or handed out: each has its end before the next person's."""
 _MAKER_SAYS = {"written": MADE_ENDS, "voided": {"voided"}, None: {"not_written"}}
 """By the maker's own journal, how an order may have ended in ours."""
@@ -209,6 +210,8 @@ def _made(before: After, after: After) -> Iterator[str]:
         if swallowed != after.devices[maker]["swallowed"]:
             yield f"{maker} has swallowed {after.devices[maker]['swallowed']}, we say {swallowed}"
     yield from (f"something lies in {maker}" for maker in MAKERS if after.devices[maker]["place"] != "nowhere")
+    if after.devices[READER]["feeder"] in ("inserted", "at_slot"):
+        yield f"something lies in {READER}"
     orphans = [job for job in after.devices["page_printer"]["jobs"] if job["state"] not in _JOB_OVER]
     yield from ("a page may still come out for the next person" for _ in orphans)
 

@@ -49,7 +49,10 @@ _NAMED = (
 )
 _FIRST_BYTES = 512
 _EFFECTS = frozenset(
-    {"accept_old", "swallow_old", "write", "hand_out", "retract", "print_pages", "open_door", "await_shut"}
+    {
+        *("accept_old", "swallow_old", "write", "hand_out", "retract", "print_pages", "open_door", "await_shut"),
+        *("read_document", "eject", "retain"),
+    }
 )
 """Commands that move something in the world; ``_AMID_S`` after its begin each of them is at work."""
 _AMID_S = 0.3

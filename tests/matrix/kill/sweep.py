@@ -20,6 +20,7 @@ import trio
 from kiosk import hardening
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.inserted import READER
 from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
@@ -48,10 +49,14 @@ WALKS = {
     "E06": Walk("E06", "chen"),
     # A sealed paper of A4.
     "H08": Walk("H08"),
+    # The person's permit is drawn in and read before anything is asked.
+    "E11": Walk("E11", "chen"),
     # Handed out from behind a door.
     "H07": Walk("H07", "ma"),
 }
 SERVICES = tuple(WALKS)
+PERMIT = {"number": "L99010044", "birth": "790911"}
+"""Of chen: put into the reader when one is asked for, and taken when it comes out."""
 WALK_S, SETTLE_S, POLL_S = 180.0, 120.0, 0.05
 PAPER_POINTS = ("printer", "journal.hand_over", "line print", "journal.resolve", "line page printing", "journal.begin")
 """Where the printer may lose its power with the machine: what it had not printed is gone."""
@@ -247,11 +252,14 @@ class Sweep:
         self._do("page_printer", "reset")
         self._do("lock_board", "reset")
         self._do("lock_board", "attend")
+        self._do(READER, "reset")
+        self._do(READER, "attend", **PERMIT)
         self._do("network", "cut" if WALKS[service].offline else "restore")
 
     def _look(self, *seen: Path | None) -> After:
         said = [line for path in seen if path for line in lines(path)]
-        devices = {name: self._do(name, "state") for name in ("receipt_printer", "page_printer", "lock_board", *MAKERS)}
+        names = ("receipt_printer", "page_printer", "lock_board", READER, *MAKERS)
+        devices = {name: self._do(name, "state") for name in names}
         return self._until(lambda: self._evidence(said, devices), SETTLE_S, "the store's lock")
 
     def _evidence(self, said: list[dict[str, Any]], devices: dict[str, Any]) -> After | None:

@@ -31,6 +31,8 @@ MADE_POINTS = (
     ("E06", "endorsement_writer before hand_out#1"),
     # The bolt drawn, nothing said yet.
     ("H07", "lock_board after open_door#1"),
+    # The person's permit inside, read.
+    ("E11", "travel_document_reader before eject#1"),
     ("H08", "page_printer amid print_pages#1"),
 )
 
