@@ -8,7 +8,19 @@ import msgspec
 import pytest
 
 from kiosk.case_watch import word_of
-from kiosk.messages import bills, content, envelope, hall, handover, places, questions, receipts, register, requests
+from kiosk.messages import (
+    bills,
+    content,
+    envelope,
+    hall,
+    handover,
+    lockers,
+    places,
+    questions,
+    receipts,
+    register,
+    requests,
+)
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
@@ -229,6 +241,7 @@ ANSWERS = {
         hall.CodeAnswer("wrong", left=4),
     ),
     "nearby": ({}, places.NearbyAnswer([places.Place({"zh": "试点区办事大厅"}, distance_m=900, machine=("T01",))])),
+    "locker": ({"id_number": "1", "key": KEY}, lockers.LockerAnswer(3)),
     "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
 

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import trio
 from rich.console import Console
 from rich.table import Table
@@ -73,19 +72,12 @@ def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], 
     before, asks = own.pop("before", ""), own.pop("asks", "")
     for person in own.pop("people", PEOPLE):
         world.reset()
-        _nobody_was_here(world)
         if before:
             own |= _before(world, before, person, asks)
         row = trio.run(walk, world, key, person, VALUES["all"] | own, by)
         if row.slip and "not_yet" not in row.result:
             break
     return row
-
-
-def _nobody_was_here(world: World) -> None:
-    """What an earlier row filed is nobody's any more: it is under way for no later one."""
-    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
-        conn.execute("update case_file set person_ref = null")
 
 
 def _before(world: World, key: str, person: str, asks: str) -> dict[str, str]:
