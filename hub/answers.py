@@ -16,7 +16,7 @@ from hub.context import Hub
 from hub.delivery import post
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
-from hub.gateway import DepartmentDown, Question
+from hub.gateway import DRAWN_WITHIN_S, DepartmentDown, Question
 from hub.handover import handover
 from hub.lockers import locker
 from hub.payments.bills import bills
@@ -134,7 +134,9 @@ async def certificate(hub: Hub, question: CertificateQuestion) -> CertificateAns
         await certificates.seal_of(hub.keys, hub.seals, service.department, hub.clock.now()),
         certificates.check_at(hub.names),
     )
-    sealed = await hub.gateway.ask(service.department, lambda department, conn: department.certificate(conn, asked))
+    sealed = await hub.gateway.ask(
+        service.department, lambda department, conn: department.certificate(conn, asked), DRAWN_WITHIN_S
+    )
     if sealed is None:
         return CertificateAnswer("window")
     async with hub.pool.connection() as conn:

@@ -20,6 +20,8 @@ Question = Callable[[Department, AsyncConnection], Awaitable[T]]
 _log = structlog.get_logger()
 
 ANSWER_WITHIN_S = 5
+DRAWN_WITHIN_S = 12
+"""For a paper that is drawn and sealed: the first of a process loads fonts. A machine waits 15 s."""
 AT_ONCE = 3
 """So many questions to one department are under way in this process: one that hangs leaves the pool to the others."""
 PAUSE_S = 5
@@ -84,13 +86,13 @@ class Gateway:
         self._lines = {key: _Line() for key in departments}
 
     @asynccontextmanager
-    async def reach(self, key: str) -> AsyncIterator[tuple[Department, AsyncConnection]]:
+    async def reach(self, key: str, within_s: float | None = None) -> AsyncIterator[tuple[Department, AsyncConnection]]:
         """A department with a connection of its own. Raises DepartmentDown."""
         faults, line, now_s = await self._faults(), self._lines[key], asyncio.get_running_loop().time
         if now_s() < line.paused_until_s:
             raise DepartmentDown(key)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S), line.room:
+            async with asyncio.timeout(within_s or ANSWER_WITHIN_S), line.room:
                 await asyncio.sleep(faults.department_slow_s)
                 if key in faults.down:
                     raise DepartmentDown(key)
@@ -101,10 +103,10 @@ class Gateway:
             line.was_silent(now_s())
             raise DepartmentDown(key) from error
 
-    async def ask(self, key: str, question: Question[T]) -> T:
+    async def ask(self, key: str, question: Question[T], within_s: float | None = None) -> T:
         """What a department answers. Raises DepartmentDown, also for one that failed: it gave no answer."""
         try:
-            async with self.reach(key) as (department, conn):
+            async with self.reach(key, within_s) as (department, conn):
                 return await question(department, conn)
         except (DepartmentDown, psycopg.DataError):
             raise
