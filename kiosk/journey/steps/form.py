@@ -138,7 +138,7 @@ def _is_same(one: FormField, other: FormField) -> bool:
     if _PROVED in (one.kind, other.kind):
         return _is_phone(one) and _is_phone(other)
     ids = [{option.id for option in field.options} for field in (one, other)]
-    return (one.kind, one.keys, ids[0]) == (other.kind, other.keys, ids[1])
+    return (one.kind, one.keys, one.closed_if, ids[0]) == (other.kind, other.keys, other.closed_if, ids[1])
 
 
 def _is_phone(field: FormField) -> bool:

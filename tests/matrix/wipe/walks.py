@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -482,8 +483,6 @@ def children(pid: int) -> list[int]:
 
 def stage_people(stage: Stage) -> list[dict[str, Any]]:
     """The synthetic people of this stage."""
-    import tomllib
-
     return tomllib.loads(stage.people.read_text(encoding="utf-8"))["person"]
 
 
