@@ -395,7 +395,10 @@ def test_paper_that_nobody_can_store_is_refused_alone(
 @pytest.mark.parametrize("name", ["a\0b", "\udcc4\udce3.tbz", "x" * 100_000])
 def test_event_log_holds_whatever_a_file_is_called(hub: RunningHub, machine: Machine, name: str) -> None:
     said = {"kind": "file_trouble", "file": name, "reasons": [name, {"deep": name}]}
+    count = "select count(*) from event where kind = 'file_trouble'"
+    before = hub.sql(count)[0][0]
     run(hub.dsn, lambda conn: events.record(conn, machine.clock.now(), actor="hub", **said))
+    assert hub.sql(count)[0][0] == before + 1
 
 
 def test_job_that_fails_in_a_way_nobody_foresaw_is_given_up_and_one_that_waits_is_not() -> None:
