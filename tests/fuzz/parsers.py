@@ -37,6 +37,7 @@ from kiosk.messages import batch, content, envelope, fleet, paper, questions, re
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
 from kiosk.messages.masking import mask_name
 from kiosk.messages.receipts import refusal_in
+from tests.catalogues import PLAIN
 from tests.fuzz import device_parsers
 from tests.kiosk import conftest
 
@@ -322,9 +323,15 @@ def _toml(folder: Path, name: str, samples: list[bytes], load: Callable[[Path], 
 
 
 def _catalogues(folder: Path) -> tuple[list[bytes], Run]:
-    shutil.copytree(loader.shipped(), folder, dirs_exist_ok=True)
-    sample = (folder / "traffic" / "T01.toml").read_bytes()
-    return _toml(folder / "traffic", "T01.toml", [sample], lambda _: load_clean(folder))
+    # A small catalogue: every input costs the check of the whole.
+    shutil.copytree(PLAIN, folder, dirs_exist_ok=True)
+    plain = (folder / "traffic" / "T01.toml").read_text("utf-8")
+    parts = folder / "parts"
+    parts.mkdir()
+    last = plain.index('[[steps]]\nkind = "file"')
+    (parts / "common.toml").write_text(plain[last:].replace("[[steps]]", "[[steps.hand_in]]"), "utf-8")
+    sample = plain[:last] + '[[steps]]\nuse = "hand_in"\n'
+    return _toml(folder / "traffic", "T01.toml", [sample.encode()], lambda _: load_clean(folder))
 
 
 def _scripts(folder: Path) -> tuple[list[bytes], Run]:
