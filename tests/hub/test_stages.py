@@ -135,6 +135,7 @@ LIES = (
     ("no_stage", {"state": "delivered"}),
     ("no_time", {"at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}),
     ("no_time", {"at": datetime(2027, 1, 13)}),
+    ("no_time", {"at": datetime(2037, 1, 13, tzinfo=UTC)}),
     ("unknown_case", {"case_key": "x'; drop"}),
 )
 
@@ -163,9 +164,27 @@ def test_one_stage_that_is_a_lie_is_kept_alone_and_the_next_ones_are_written(hub
 
     run(hub.dsn, write)
     found = hub.sql("select data->>'why' from event where kind = %s and actor = 'household' order by id", stages.ODD)
-    assert [why for (why,) in found][-5:] == [*(why for why, _ in LIES), "not_its_case"]
+    assert [why for (why,) in found][-len(LIES) - 1 :] == [*(why for why, _ in LIES), "not_its_case"]
     state = "select state from case_file where key = %s"
     assert (hub.sql(state, theirs), hub.sql(state, own)) == ([("accepted",)], [("in_review",)])
+
+
+@pytest.mark.attack(4)
+def test_a_stage_dated_far_ahead_does_not_keep_the_true_ones_out(hub: RunningHub, machine: Machine) -> None:
+    """A department's clock that was once wrong: what it says by the right one is no jump back."""
+    own = new_key()
+    hub.sql("insert into case_file (key, service, state) values (%s, 'H13', 'accepted') returning 1", own)
+    early = StageEvent(3, own, "decided", ON - timedelta(days=30))
+    told = [StageEvent(1, own, "in_review", ON + timedelta(days=300)), StageEvent(2, own, "decided", ON), early]
+
+    async def write(conn: psycopg.AsyncConnection) -> None:
+        stub = SimpleNamespace(clock=machine.clock, catalogue=CATALOGUE)
+        for each in told:
+            await stages._write(stub, conn, "household", each)  # type: ignore[arg-type]
+
+    run(hub.dsn, write)
+    said = "select data->>'state', data->>'why' from event where envelope_key = %s order by id"
+    assert hub.sql(said, own) == [("in_review", None), ("decided", None), ("decided", "jump_back")]
 
 
 SERVED_BY_ENDLESS = SimpleNamespace(services={})
