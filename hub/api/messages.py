@@ -20,7 +20,7 @@ from hub.machine_keys import NotFresh
 from kiosk.messages.batch import BatchAnswer, BatchResult
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, digest_of_wire, parse
-from kiosk.messages.receipts import Receipt
+from kiosk.messages.receipts import Receipt, parcel_named
 
 CHUNK_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 128 * 1024 * 1024
@@ -52,8 +52,14 @@ async def put_envelope(key: str, sender: Caller, hub: Hub) -> Response[bytes]:
             raise _refused(error, hub, sender, sha256=digest_of_wire(sender.body), key=key) from error
 
 
+class _NotItsOwn(Problem):
+    """Of an envelope that another machine has made: no word of ours about that one is put into a stranger's hands."""
+
+
 def _refused(error: Problem | InvalidMessage, hub: Hub, caller: Caller, *, sha256: str, key: str = "") -> Problem:
     problem = problem_of(error) if isinstance(error, InvalidMessage) else error
+    if isinstance(problem, _NotItsOwn):
+        return problem
     return problem.signed(hub, caller.suite, sha256=sha256, key=key, knows=caller.stamp.hub_key)
 
 
@@ -76,12 +82,15 @@ def _checked_sender(sent: Submission, key: str, caller: Caller) -> str:
     """The public key that signed it. Raises Problem."""
     if sent.header.key != key:
         raise Problem(422, "invalid", "not the key of the address", field="header.key")
-    if sent.header.kiosk_id != caller.kiosk_id:
-        raise Problem(422, "invalid", "not the machine that signed the request", field="header.kiosk_id")
+    is_own = sent.header.kiosk_id == caller.kiosk_id
     try:
-        return inbox.check_signature(sent, caller.public_keys)
+        signed_by = inbox.check_signature(sent, caller.public_keys)
     except BadSignature as error:
-        raise Problem(422, "invalid", str(error), field="signature") from error
+        wrong = Problem if is_own else _NotItsOwn
+        raise wrong(422, "invalid", str(error), field="signature") from error
+    if not is_own:
+        raise Problem(422, "invalid", "not the machine that signed the request", field="header.kiosk_id")
+    return signed_by
 
 
 @post("/v1/batches", status_code=200)
@@ -119,7 +128,7 @@ async def put_parcel(sha256: str, sender: Caller, hub: Hub) -> Response[None]:
             return await _keep(conn, sha256, await fresh(conn, hub, sender), hub)
         except Problem as error:
             await fresh(conn, hub, sender)
-            raise _refused(error, hub, sender, sha256=sha256) from error
+            raise _refused(error, hub, sender, sha256=parcel_named(sender.kiosk_id, sha256)) from error
 
 
 async def _keep(conn: AsyncConnection, sha256: str, sender: Caller, hub: Hub) -> Response[None]:

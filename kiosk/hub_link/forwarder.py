@@ -14,10 +14,18 @@ from kiosk.hub_link.carriers import Carrier, Outgoing
 from kiosk.hub_link.files import BATCH_ENVELOPES, FileCarrier, Reply
 from kiosk.hub_link.outcome import Outcome
 from kiosk.hub_link.sent import SentByFile
-from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
+from kiosk.messages.encoding import BadSignature, InvalidMessage, decode_json, sha256_hex
 from kiosk.messages.envelope import wire
 from kiosk.messages.foreign import shown
-from kiosk.messages.receipts import Receipt, Refusal, parse_receipt, verify_answer, verify_receipt, verify_refusal
+from kiosk.messages.receipts import (
+    Receipt,
+    Refusal,
+    parcel_named,
+    parse_receipt,
+    verify_answer,
+    verify_receipt,
+    verify_refusal,
+)
 from kiosk.messages.suites import DEFAULT
 from kiosk.threads import in_thread
 from offline_cache.errors import ParcelDamaged, StoreError
@@ -240,7 +248,9 @@ class Forwarder:
     def _check_refusal(self, claimed: Claimed, said: Refusal | None) -> None:
         """Raises BadSignature unless the hub has refused this envelope or one of its parcels."""
         sent = sha256_hex(wire(claimed.header, claimed.signature))
-        ours = {(claimed.key, claimed.sha256), (claimed.key, sent)} | {("", part.sha256) for part in claimed.parts}
+        kiosk_id = decode_json(claimed.header)["kiosk_id"]
+        ours = {(claimed.key, claimed.sha256), (claimed.key, sent)}
+        ours |= {("", parcel_named(kiosk_id, part.sha256)) for part in claimed.parts}
         if said is None or (said.key, said.sha256) not in ours:
             raise BadSignature("a refusal of something else")
         verify_refusal(said, self.verify_key, key=said.key, sha256=said.sha256, suite=self._suite)
@@ -348,15 +358,10 @@ class Forwarder:
 
     async def _again(self, way: _Way, claimed: Claimed, outcome: Outcome) -> None:
         self._last_failed = claimed.seq
-        if outcome.server_error and self._is_poison(claimed):
-            way.breaker.good()
-            await self._hold(claimed, f"{POISON_SERVER_ERRORS} server errors while others pass: {outcome.reason}")
-            return
         wait_s = full_jitter_s(self._rng, self._base_s, self._cap_s, claimed.attempts - 1)
         wait_s = max(wait_s, min(outcome.retry_after_s or 0.0, self._cap_s))
         self._judge_destination(way, outcome)
-        if outcome.meaning == "no_answer":
-            self._judge_alone(claimed, outcome)
+        self._judge_alone(claimed, outcome)
         now = self._monotonic()
         await in_thread(
             self._outbox.failed, claimed.seq, outcome.reason, wait_s, now, server_error=outcome.server_error
@@ -382,16 +387,21 @@ class Forwarder:
             way.breaker.bad(now)
 
     def _judge_alone(self, claimed: Claimed, outcome: Outcome) -> None:
-        """Once for each envelope that nobody takes while others pass: too large for a gateway, say, or not liked."""
+        """Once for each envelope that nobody takes while others pass: too large for a gateway, say, or not liked.
+
+        It is tried on: no status that anybody on the way can say holds an envelope.
+        """
+        if outcome.meaning != "no_answer" and not outcome.server_error:
+            return
         first = self._first_error.setdefault(claimed.seq, self._passes)
         tries = self._unanswered[claimed.seq] = self._unanswered.get(claimed.seq, 0) + 1
-        if tries >= ALARM_NO_ANSWERS and self._passes > first and claimed.seq not in self._told_alone:
+        enough = tries >= ALARM_NO_ANSWERS if outcome.meaning == "no_answer" else self._is_poison(claimed)
+        if enough and self._passes > first and claimed.seq not in self._told_alone:
             self._told_alone.add(claimed.seq)
             self._on_alarm("no_answer", f"number {claimed.seq}: {outcome.reason}")
 
     def _is_poison(self, claimed: Claimed) -> bool:
-        first = self._first_error.setdefault(claimed.seq, self._passes)
-        return claimed.server_errors + 1 >= POISON_SERVER_ERRORS and self._passes > first
+        return claimed.server_errors + 1 >= POISON_SERVER_ERRORS
 
     async def _give_back(self, claimed: Claimed, reason: str) -> None:
         """Never leaves a row ``sending``: what the store refuses now is given back when it works again."""

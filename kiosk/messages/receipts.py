@@ -9,7 +9,15 @@ import msgspec
 from msgspec import Meta
 
 from kiosk.messages.bounds import END, Line, Signed, Word, one_line
-from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, decode, decode_json, typed
+from kiosk.messages.encoding import (
+    BadSignature,
+    InvalidMessage,
+    canonical_json,
+    decode,
+    decode_json,
+    sha256_hex,
+    typed,
+)
 from kiosk.messages.envelope import KEY, Key, Seq, Sha256
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT
@@ -69,7 +77,7 @@ class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why an envelope got no receipt, in the hub's own signed words; ``status`` is the API's.
 
     By file it travels alone, over HTTPS as the member ``refusal`` of the problem. A refused parcel has no ``key``: it
-    is named by its digest.
+    is named by ``parcel_named``.
     """
 
     key: Annotated[str, Meta(pattern=f"^({KEY})?{END}")]
@@ -77,6 +85,11 @@ class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: Status
     reason: Line
     signature: Signed
+
+
+def parcel_named(kiosk_id: str, sha256: str) -> str:
+    """What a refusal of a parcel names: this machine's upload, not whatever another one sends under the same digest."""
+    return sha256_hex(f"tongban/parcel|{kiosk_id}|{sha256}".encode())
 
 
 def refusal_text(key: str, sha256: str, status: int, reason: str) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.messages import envelope, seal
 from kiosk.messages.envelope import new_key
-from kiosk.messages.receipts import Refusal, parse_receipt, refusal_in, verify_refusal
+from kiosk.messages.receipts import Refusal, parcel_named, parse_receipt, refusal_in, verify_refusal
 from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form
 from tests.waiting import eventually
 
@@ -97,6 +97,28 @@ def test_every_refusal_of_an_envelope_is_signed_over_its_key_and_digest(hub: Run
     assert refusal_of(hub, answer, sha256=envelope.sha256_hex(b"{"), key=sent.key).status == 400
 
 
+@pytest.mark.attack(3)
+def test_no_machine_gets_the_hubs_word_against_another_ones_envelope(hub: RunningHub, machine: Machine) -> None:
+    """What a stolen machine has seen on the way of another one, it could be told of and hold there for good."""
+    theirs, thief = a_case(machine, parcels=False), Machine(hub, "K-thief")
+    thief.enrol(hub.code("K-thief"))
+    answers = [thief.call("PUT", f"/v1/envelopes/{theirs.key}", theirs.wire)]
+    place = f"/v1/parcels/{envelope.sha256_hex(theirs.part)}"
+    answers += [thief.call("PUT", place, b"wrong"), thief.call("PUT", place, b"x", {"Content-Range": "bytes 0-9/10"})]
+    assert [answer.status_code for answer in answers] == [422, 422, 400]
+    assert refusal_in(answers[0].content) is None
+    named = {said.sha256 for said in map(refusal_in, (answer.content for answer in answers[1:])) if said}
+    assert named == {parcel_named("K-thief", envelope.sha256_hex(theirs.part))}
+    # Who has made it under another id, with the same key, is told.
+    renamed = Machine(hub, "K-renamed")
+    renamed.enrol(hub.code("K-renamed"))
+    own = renamed.envelope("case", b"own", parcels=False)
+    renamed.kiosk_id = "K-renamed-2"
+    assert renamed.enrol(hub.code("K-renamed-2")).status_code == 201
+    said = refusal_of(hub, renamed.put(own), sha256=own.digest, key=own.key)
+    assert "header.kiosk_id" in said.reason
+
+
 def test_every_refusal_of_a_parcel_is_signed_over_its_digest(hub: RunningHub, machine: Machine) -> None:
     digest = envelope.sha256_hex(b"right")
     place = f"/v1/parcels/{digest}"
@@ -107,7 +129,7 @@ def test_every_refusal_of_a_parcel_is_signed_over_its_digest(hub: RunningHub, ma
     }
     for status, answer in refused.items():
         assert answer.status_code == status
-        refusal_of(hub, answer, sha256=digest, key="")
+        refusal_of(hub, answer, sha256=parcel_named(machine.kiosk_id, digest), key="")
 
 
 def test_what_is_no_refusal_of_an_envelope_carries_none(machine: Machine) -> None:

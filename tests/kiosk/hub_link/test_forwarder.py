@@ -10,7 +10,7 @@ import trio
 
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.outcome import Outcome
-from kiosk.messages.receipts import Receipt, receipt_bytes, sign_receipt, sign_refusal
+from kiosk.messages.receipts import Receipt, parcel_named, receipt_bytes, sign_receipt, sign_refusal
 from kiosk.messages.seal import new_sign_key
 from offline_cache.outbox import envelope_digest
 
@@ -167,19 +167,42 @@ async def test_a_case_the_hub_refuses_is_held_and_the_others_pass(run: Run, file
     assert run.script.accepted == [other, bad, after]
 
 
-async def test_poison_is_held_after_twenty_server_errors_while_others_pass(run: Run, file, autojump_clock) -> None:
+@pytest.mark.attack(5)
+async def test_no_number_of_server_errors_holds_an_envelope_while_others_pass_and_a_person_is_called(
+    run: Run, file, autojump_clock
+) -> None:
+    """Anybody on the way can say 5xx; only the hub's signed word holds."""
     poison = file()
     run.script.always = lambda key: ERROR if key == poison else None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run.forwarder.run)
-        while run.states()[poison] != "held":
+        while len(run.script.times(poison)) < 25:
             file()
             run.forwarder.nudge()
             await trio.sleep(60)
+            assert run.alarms == (["no_answer"] if len(run.script.times(poison)) >= 20 else [])
         nursery.cancel_scope.cancel()
-    assert len(run.script.times(poison)) == 20
-    assert run.alarms == ["held"]
+    assert run.states()[poison] in ("stored", "sending")
+    run.script.always = lambda key: None
     await run.drain()
+    assert run.states()[poison] == "delivered"
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(("named_for", "held"), [("K-1", True), ("K-2", False), ("", False)])
+async def test_a_refused_parcel_holds_only_by_a_word_to_this_machine(
+    run: Run, file, named_for, held, autojump_clock
+) -> None:
+    """What another machine was told of the same digest is nothing to this one."""
+    key = file()
+    claimed = run.kit.outbox.claim(0.0)
+    run.kit.outbox.failed(claimed.seq, "", 0.0, 0.0)
+    sha256 = claimed.parts[0].sha256
+    sha256 = parcel_named(named_for.replace("K-1", run.kit.identity.kiosk_id), sha256) if named_for else sha256
+    said = sign_refusal("", sha256, status=422, reason="not the bytes", private_key=run.script.sign_key)
+    run.script.always = lambda _: Outcome("held", "422 not the bytes", refusal=said)
+    await run.until(lambda: len(run.script.tries) >= 3 or run.states()[key] == "held")
+    assert (run.states()[key] == "held") is held
 
 
 async def test_a_hub_that_fails_on_everything_makes_no_poison(run: Run, file, autojump_clock) -> None:
