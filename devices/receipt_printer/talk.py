@@ -26,7 +26,7 @@ HELD_S = 2.0
 """A line that is held for less is a printer at work."""
 
 STRAY_S = 0.015
-"""How long after an answer a stray or doubled byte betrays itself."""
+"""How long after an answer a stray or doubled byte betrays itself, unless this printer was found to take longer."""
 
 SILENCE_S, LONGEST_SILENCE_S = 1.0, 4.0
 """After an answer that did not come in time the line must be silent this long, and longer after each late one."""
@@ -50,6 +50,7 @@ class Talk:
         self._ear = Ear()
         self._silence_s = max(SILENCE_S, 4 * timeout_s)
         self._restless = False
+        self._stray_s, self._doubled = STRAY_S, False
         self._replies, self._noise = bytearray(), 0
         self._spoken: set[int] = set()
         self._silent: Counter[int] = Counter()
@@ -105,6 +106,7 @@ class Talk:
         for turn in range(ASK_TIMES):
             if self._restless and ((turn and self.deadline.over) or not self._silence_comes()):
                 break
+            self._stray_s = self._timeout_s if turn or self._doubled else STRAY_S
             sense = self._ask_round()
             if sense is not None:
                 return sense
@@ -112,8 +114,12 @@ class Talk:
         return Sense()
 
     def _ask_round(self) -> Sense | None:
-        """One round of questions; None when a byte too many or too few came: all may be shifted by one."""
+        """One round of questions; None when a byte too many or too few came: all may be shifted by one.
+
+        A printer that says all of its answers twice is understood: the second ones are waited for.
+        """
         sense, slowest_s = Sense(), 0.0
+        self._doubled = False
         for n in (1, 2, 3, 4):
             if self._silent[n] >= MUTE_AFTER:
                 continue
@@ -141,9 +147,10 @@ class Talk:
             self._hear(min(STEP_S, left_s))
         if not self._replies and not self._noise:
             return b""
-        self._hear(STRAY_S)
+        self._hear(self._stray_s)
         replies = bytes(self._replies)
         self._replies.clear()
+        self._doubled = self._doubled or len(replies) > 1
         return replies[:1] if len(set(replies)) == 1 and not self._noise else None
 
     def _is_silent(self, seconds: float) -> bool:

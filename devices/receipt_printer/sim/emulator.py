@@ -215,9 +215,9 @@ class PrinterSim:
         """Answer the next ``count`` times so much later; other answers overtake these."""
         self._late_s, self._late_left = reply_ms / 1000, count
 
-    def double(self, count: int = 1) -> None:
-        """Give the next ``count`` answers twice."""
-        self._double_left = count
+    def double(self, count: int = 1, gap_ms: float = 0) -> None:
+        """Give the next ``count`` answers twice, the second one so much later."""
+        self._double_left, self._double_gap_s = count, gap_ms / 1000
 
     def lose(self, after_bytes: int = 0, count: int = 0) -> None:
         """The line loses ``count`` bytes (0: all, until the next ``lose`` or ``reset``) after so many more."""
@@ -258,7 +258,7 @@ class PrinterSim:
         self.silent(on=False)
         self.slow(mm_per_s=self._mm_per_s)
         self._garble_left = self._late_left = self._double_left = 0
-        self._stall_at, self._lost = None, range(0)
+        self._double_gap_s, self._stall_at, self._lost = 0.0, None, range(0)
         self._answers.forget()
         self.power()
         self.machine.set(paper="full", cover_open=False, error="", out_after_lines=None)
@@ -281,7 +281,8 @@ class PrinterSim:
             self._garble_left -= 1
             data = bytes(byte ^ GARBAGE_MASK for byte in data)
         if self._double_left:
-            self._double_left, data = self._double_left - 1, data * 2
+            self._double_left -= 1
+            self._answers.put(data, delay_s + self._double_gap_s)
         self._answers.put(data, delay_s)
 
     def _listen(self) -> None:

@@ -49,6 +49,24 @@ def test_several_answers_late_overtake_each_other(tcp_bench, count):
     assert all(status.error in ("", *TRUE_OR_UNKNOWN) for status in tcp_bench.statuses)
 
 
+@pytest.mark.parametrize("gap_ms", [30, 120])
+def test_a_printer_that_says_everything_twice_is_understood_once_its_second_answers_are_known(tcp_bench, gap_ms):
+    driver = tcp_bench.driver()
+    tcp_bench.do("double", count=10_000, gap_ms=gap_ms)
+    tcp_bench.do("paper", state="low")
+    assert driver.print_job(Deadline(GENEROUS_S), HELLO).value.outcome is Outcome.PRINTED
+    tcp_bench.statuses.clear()
+    for _ in range(3):
+        driver.idle()
+    assert {(status.device, status.supply) for status in tcp_bench.statuses} == {(DeviceState.ONLINE, SupplyState.LOW)}
+    tcp_bench.do("paper", state="out")
+    assert driver.print_job(Deadline(GENEROUS_S), HELLO).error == "paper_out"
+    tcp_bench.do("double", count=0)
+    driver.idle()
+    assert tcp_bench.status.supply is SupplyState.OUT, "and once again"
+    assert tcp_bench.state["slips"] == 1
+
+
 @pytest.mark.parametrize("count", [1, 3, 100])
 def test_doubled_answers(tcp_bench, count):
     driver = tcp_bench.driver()
