@@ -17,7 +17,7 @@ from hub.delivery import post
 from hub.department import Department, Facts, due_of
 from hub.department_answers import plain_documents, plain_facts, plain_violations
 from hub.gateway import DRAWN_WITHIN_S, DepartmentDown, Question
-from hub.handover import handover
+from hub.handover import handover, resume
 from hub.lockers import locker
 from hub.payments.bills import bills
 from hub.payments.desk import payment
@@ -302,6 +302,7 @@ OF_MACHINE: dict[str, Callable[[Hub, Any, str], Awaitable[Any]]] = {
     "code": code,
     "nearby": nearby,
     "locker": locker,
+    "resume": resume,
 }
 """What needs to know which machine asks: whose tries are counted, whose order it is."""
 

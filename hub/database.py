@@ -379,6 +379,15 @@ MIGRATIONS = (
            primary key (kiosk_id, lock)
        );
        create index locker_of_person on locker (person_ref)""",
+    # The services of a bundle that is half done, and the code that leads to it at another machine, which ends with it.
+    """alter table handover add column parts text[] not null default '{}';
+       create table resume_code (
+           code_ref text primary key,
+           person_ref text not null,
+           service text not null,
+           unique (person_ref, service),
+           foreign key (person_ref, service) references handover on delete cascade
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

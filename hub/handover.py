@@ -1,7 +1,8 @@
 """What a person has said of a service that this machine could not finish: sealed, until midnight, taken up once.
 
 It belongs to the card that was read: every question about it names a visit of that card. The phone gets an address
-that is good once and for minutes; it shows the same, masked (``hub.api.phone``).
+that is good once and for minutes; it shows the same, masked (``hub.api.phone``). A code leads another machine to the
+service, and to nothing of the person; it ends when that is taken up, filed or over.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
+from hub import tries
 from hub.context import Hub
+from kiosk.catalogue.model import Bundle, Service
 from kiosk.clock import LOCAL, local
 from kiosk.messages.encoding import InvalidMessage
-from kiosk.messages.handover import HandoverAnswer, HandoverQuestion, Said
+from kiosk.messages.handover import HandoverAnswer, HandoverQuestion, ResumeAnswer, ResumeQuestion, Said
+from kiosk.messages.resume_code import is_resume_code, new_resume_code
 from kiosk.messages.seal import seal, unseal
 from kiosk.messages.suites import DEFAULT
 
@@ -34,25 +38,40 @@ class Opened(NamedTuple):
 
 async def handover(hub: Hub, question: HandoverQuestion) -> HandoverAnswer:
     """Raises InvalidMessage for a service that nobody knows."""
-    service = hub.catalogue.services.get(question.service)
-    if service is None:
-        raise InvalidMessage("question.service", "no such service")
-    person = hub.keys.person_ref(question.id_number)
+    _check_known(hub, question)
+    person, service = hub.keys.person_ref(question.id_number), question.service
     async with hub.pool.connection() as conn:
         await forget_old(conn, hub.clock.now())
         if question.action == "keep":
-            return await _keep(hub, conn, person, service.key, question.said)
+            return await _keep(hub, conn, person, question)
         if question.action == "take":
-            return await _take(hub, conn, person, service.key)
-        return await _link(hub, conn, person, service.key)
+            return await _take(hub, conn, person, question)
+        if question.action == "code":
+            return await _code(hub, conn, person, service)
+        return await _link(hub, conn, person, service)
 
 
-async def _keep(hub: Hub, conn: AsyncConnection, person: str, service: str, said: list[Said]) -> HandoverAnswer:
-    sealed = seal(msgspec.json.encode(said), hub.keys.seal_key(), **_place(person, service))
+def _check_known(hub: Hub, question: HandoverQuestion) -> None:
+    """One service, a bundle, or whatever was ticked, whose parts say what it is."""
+    services = hub.catalogue.services
+    if not {*question.parts} <= services.keys():
+        raise InvalidMessage("question.parts", "no such service")
+    if _named(hub, question.service) is None and (question.action in ("keep", "phone") and not question.parts):
+        raise InvalidMessage("question.service", "no such service")
+
+
+def _named(hub: Hub, key: str) -> Service | Bundle | None:
+    return hub.catalogue.services.get(key) or hub.catalogue.bundles.get(key)
+
+
+async def _keep(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
+    place = _place(person, question.service)
+    sealed = seal(msgspec.json.encode(question.said), hub.keys.seal_key(), **place)
     await conn.execute(
-        "insert into handover values (%s, %s, %s, %s) on conflict (person_ref, service) "
-        "do update set sealed = excluded.sealed, until = excluded.until",
-        [person, service, sealed, midnight(hub.clock.now())],
+        "insert into handover (person_ref, service, sealed, until, parts) values (%s, %s, %s, %s, %s) "
+        "on conflict (person_ref, service) "
+        "do update set sealed = excluded.sealed, until = excluded.until, parts = excluded.parts",
+        [person, question.service, sealed, midnight(hub.clock.now()), question.parts],
     )
     return HandoverAnswer("kept", until="24:00")
 
@@ -62,13 +81,57 @@ def midnight(now: datetime) -> datetime:
     return datetime.combine(local(now).date() + timedelta(days=1), time(), LOCAL)
 
 
-async def _take(hub: Hub, conn: AsyncConnection, person: str, service: str) -> HandoverAnswer:
+async def _take(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
     # One statement: of two machines that ask at once, one has it.
     rows = await conn.execute(
-        "delete from handover where person_ref = %s and service = %s returning sealed", [person, service]
+        "delete from handover where person_ref = %(person)s and service = %(service)s and (%(code)s::text is null or "
+        "exists (select from resume_code where code_ref = %(code)s and person_ref = %(person)s "
+        "and service = %(service)s)) returning sealed",
+        {
+            "person": person,
+            "service": question.service,
+            "code": _code_ref(hub, question.code) if question.code else None,
+        },
     )
     row = await rows.fetchone()
-    return HandoverAnswer("taken", said=_opened(hub, row[0], person, service)) if row else HandoverAnswer("none")
+    if row is None:
+        return HandoverAnswer("none")
+    return HandoverAnswer("taken", said=_opened(hub, row[0], person, question.service))
+
+
+async def _code(hub: Hub, conn: AsyncConnection, person: str, service: str) -> HandoverAnswer:
+    """A fresh code for what is left; the one of before ends. The hub keeps its digest only."""
+    code = new_resume_code()
+    rows = await conn.execute(
+        "insert into resume_code select %s, person_ref, service from handover where person_ref = %s and service = %s "
+        "on conflict (person_ref, service) do update set code_ref = excluded.code_ref returning 1",
+        [_code_ref(hub, code), person, service],
+    )
+    return HandoverAnswer("ready", code=code, until="24:00") if await rows.fetchone() else HandoverAnswer("none")
+
+
+def _code_ref(hub: Hub, code: str) -> str:
+    return hub.keys.person_ref(f"resume code {code}")
+
+
+async def resume(hub: Hub, question: ResumeQuestion, kiosk_id: str) -> ResumeAnswer:
+    """The service that a code leads to. What opens nothing is counted, as guessed receipt numbers are."""
+    if not is_resume_code(question.code):
+        return ResumeAnswer("none")
+    async with hub.pool.connection() as conn:
+        this, wait_s = await tries.begin(hub, conn, kiosk_id, "", with_code=False)
+        if wait_s:
+            return ResumeAnswer("wait", wait_s=wait_s)
+        rows = await conn.execute(
+            "select service, parts from resume_code join handover using (person_ref, service) "
+            "where code_ref = %s and until > %s",
+            [_code_ref(hub, question.code), hub.clock.now()],
+        )
+        row = await rows.fetchone()
+        if row is None:
+            return ResumeAnswer("none")
+        await tries.forget(conn, this)
+    return ResumeAnswer("found", *row)
 
 
 def _opened(hub: Hub, sealed: bytes, person: str, service: str) -> list[Said]:
@@ -117,13 +180,18 @@ async def opened(hub: Hub, conn: AsyncConnection, link: str) -> Opened | None:
     return Opened(row[1], _opened(hub, sealed, *row) if sealed else None, waits)
 
 
-async def taken_up(conn: AsyncConnection, person_ref: str | None, service: str) -> None:
-    """It was filed: nothing is left of it."""
-    for table in ("handover", "phone_link"):
-        await conn.execute(
-            f"delete from {table} where person_ref = %s and service = %s",  # noqa: S608 - one of two names
-            [person_ref, service],
-        )
+async def taken_up(conn: AsyncConnection, person_ref: str, service: str, whole: str) -> None:
+    """It was filed: nothing is left of it, nor of the ``whole`` it was filed with; of several it is not done again."""
+    await conn.execute(
+        "delete from handover where person_ref = %s and service in (%s, %s)", [person_ref, service, whole]
+    )
+    await conn.execute("delete from phone_link where person_ref = %s and service = %s", [person_ref, service])
+    await conn.execute(
+        "with less as (update handover set parts = array_remove(parts, %(service)s) "
+        "where person_ref = %(person)s and %(service)s = any(parts) and cardinality(parts) > 1 returning 1) "
+        "delete from handover where person_ref = %(person)s and parts = array[%(service)s]",
+        {"person": person_ref, "service": service},
+    )
 
 
 async def forget_old(conn: AsyncConnection, now: datetime) -> None:

@@ -37,12 +37,16 @@ async def park(hub: Hub, question: ParkQuestion) -> ParkAnswer:
     return ParkAnswer(until)
 
 
-_WAITING = """select service, checks from parked where person_ref = %(who)s and until >= %(today)s
-    union all select service, null from handover where person_ref = %(who)s and until > %(now)s order by service"""
+_WAITING = """select service, checks, '{}'::text[] from parked where person_ref = %(who)s and until >= %(today)s
+    union all select service, null, parts from handover where person_ref = %(who)s and until > %(now)s
+    order by service"""
 
 
-Waiting = list[tuple[str, list[str] | None]]
-"""Services, each with the checks that it waits for; None: it waits for nothing, it is left (hub/handover.py)."""
+Waiting = list[tuple[str, list[str] | None, list[str]]]
+"""Services, each with the checks that it waits for, and the parts of several together.
+
+None in place of checks: it waits for nothing, it is left (hub/handover.py).
+"""
 
 
 async def waiting(hub: Hub, id_number: str) -> Waiting:
@@ -55,14 +59,14 @@ async def waiting(hub: Hub, id_number: str) -> Waiting:
 
 def parked(hub: Hub, found: Waiting, known: Mapping[str, Facts]) -> list[ParkedFact]:
     """The same as it is told; ``known``: the facts by department, of those that have answered."""
-    left = [key for key, checks in found if checks is None]
+    left = {key: parts for key, checks, parts in found if checks is None}
     return [
         *(
             ParkedFact(key, _is_ready(hub, key, checks, known))
-            for key, checks in found
+            for key, checks, _ in found
             if checks is not None and key not in left
         ),
-        *(ParkedFact(key, is_ready=True, is_left=True) for key in left),
+        *(ParkedFact(key, is_ready=True, is_left=True, parts=parts) for key, parts in left.items()),
     ]
 
 
@@ -75,7 +79,7 @@ def _is_ready(hub: Hub, key: str, checks: list[str], known: Mapping[str, Facts])
     return not {*checks} & {*failed_checks(service, facts, today)}
 
 
-async def taken_up(conn: AsyncConnection, person_ref: str | None, service: str) -> None:
-    """It was filed: nothing waits any more."""
+async def taken_up(conn: AsyncConnection, person_ref: str, service: str, whole: str) -> None:
+    """It was filed: nothing waits any more. ``whole``: together with others, as what; "" alone."""
     await conn.execute("delete from parked where person_ref = %s and service = %s", [person_ref, service])
-    await handover.taken_up(conn, person_ref, service)
+    await handover.taken_up(conn, person_ref, service, whole)

@@ -54,6 +54,7 @@ from kiosk.messages.content import (
 )
 from kiosk.messages.encoding import InvalidMessage, decode, decode_json
 from kiosk.messages.envelope import Header, parse_header
+from kiosk.messages.handover import TOGETHER
 from kiosk.messages.masking import mask_name
 from kiosk.messages.seal import SealBroken, unseal
 
@@ -197,7 +198,8 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
             )
             await bundle_order.keep(conn, key, form)
             await ratings.judge(hub, conn, form.receipt_number)
-            await parked.taken_up(conn, hub.keys.person_ref(form.applicant.number), form.service)
+            whole = form.bundle_key or (TOGETHER if form.bundle else "")
+            await parked.taken_up(conn, hub.keys.person_ref(form.applicant.number), form.service, whole)
             await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=key)
         case Rating() as rating:
             await ratings.keep_rating(hub, conn, key, rating)

@@ -19,6 +19,7 @@ from kiosk.catalogue.rules import is_asked
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.journey.reasons import reason
+from kiosk.messages.handover import TOGETHER
 from kiosk.pages import Action, Fact
 from kiosk.planning.bundles import plan_of_bundle
 from kiosk.planning.plan import Joined, Place, Plan, joined
@@ -210,7 +211,7 @@ class Whole(Journey):
 
 def together(visit: Visit, plan: Plan) -> Whole:
     """The journey of services that a person ticked."""
-    return whole_of(visit, plan, key="together", name=text("together.name"), icon="check-square")
+    return whole_of(visit, plan, key=TOGETHER, name=text("together.name"), icon="check-square")
 
 
 def whole_of_bundle(visit: Visit, bundle: Bundle, wanted: Collection[str]) -> Whole:

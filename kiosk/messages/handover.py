@@ -7,32 +7,46 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Line, Lines, Named, Word
+from kiosk.messages.bounds import Count, Line, Lines, Named, Word
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer: the field's name, what was typed or (``is_chosen``) chosen, and what its page calls it."""
+    """One answer: the field's name, what was typed or (``is_chosen``) chosen, and what its page calls it.
+
+    ``part``: of several services together, the one that it was said of alone.
+    """
 
     name: Named
     value: Lines
     label: Annotated[dict[Word, Line], Meta(max_length=4)] = {}
     is_chosen: bool = False
+    part: Word = ""
 
 
-AllSaid = Annotated[list[Said], Meta(max_length=60)]
+TOGETHER = "together"
+"""What stands for services that a person ticked, in place of a bundle's key."""
+AllSaid = Annotated[list[Said], Meta(max_length=200)]
+Parts = Annotated[list[Named], Meta(max_length=20)]
+"""The services of a bundle, or of those that were ticked, in their order."""
 
 
 class HandoverQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """``keep`` leaves ``said`` for this person, ``take`` takes it up once, ``phone`` makes an address for the phone."""
+    """``keep`` leaves ``said`` for this person, ``take`` takes it up once, ``phone`` makes an address for the phone.
 
-    action: Literal["keep", "take", "phone"]
+    ``code`` makes the code that leads to what is left; a ``take`` that names one takes nothing else. ``parts`` are kept
+    of a ``service`` that stands for several.
+    """
+
+    action: Literal["keep", "take", "phone", "code"]
     id_number: Named
     service: Named
     said: AllSaid = []
+    parts: Parts = []
+    code: Word = ""
 
 
 class HandoverAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``state``: ``kept`` · ``taken`` with ``said`` · ``none``: nothing is left · ``ready`` with ``address``.
+    """``state``: ``kept`` · ``taken`` with ``said`` · ``none``: nothing is left · ``ready``: ``address`` or ``code``.
 
     ``address`` is good once, until ``until`` (``HH:MM``, local); without a host of its own it begins with ``/``.
     """
@@ -41,3 +55,19 @@ class HandoverAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     said: AllSaid = []
     address: Line = ""
     until: Word = ""
+    code: Word = ""
+
+
+class ResumeQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What does this code lead to? About nobody: who it was is not told, and the code alone opens nothing."""
+
+    code: Named
+
+
+class ResumeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``state``: ``found`` with ``service`` and its ``parts`` · ``none`` · ``wait``: too many tries, for ``wait_s``."""
+
+    state: Word
+    service: Word = ""
+    parts: Parts = []
+    wait_s: Count = 0

@@ -9,17 +9,20 @@ import msgspec
 from msgspec import Meta
 
 from kiosk.messages.bounds import Named, Word
+from kiosk.messages.handover import Parts
 
 
 class ParkedFact(msgspec.Struct, frozen=True, omit_defaults=True):
     """A service that this person began and that waits for a result. ``is_ready``: it has come.
 
-    ``is_left``: it waits for nothing, and what was said of it is left here (``kiosk.messages.handover``).
+    ``is_left``: it waits for nothing, and what was said of it is left here (``kiosk.messages.handover``); ``parts`` are
+    the services of a bundle, or of those that were ticked.
     """
 
     service: Word
     is_ready: bool = False
     is_left: bool = False
+    parts: Parts = []
 
 
 class ParkQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ from kiosk.messages.hall import (
     SlotsAnswer,
     SlotsQuestion,
 )
-from kiosk.messages.handover import HandoverAnswer, HandoverQuestion
+from kiosk.messages.handover import HandoverAnswer, HandoverQuestion, ResumeAnswer, ResumeQuestion
 from kiosk.messages.lockers import LockerAnswer, LockerQuestion
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion
@@ -339,6 +339,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "code": (CodeQuestion, CodeAnswer),
     "park": (ParkQuestion, ParkAnswer),
     "handover": (HandoverQuestion, HandoverAnswer),
+    "resume": (ResumeQuestion, ResumeAnswer),
     "nearby": (NearbyQuestion, NearbyAnswer),
     "locker": (LockerQuestion, LockerAnswer),
 }

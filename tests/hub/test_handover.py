@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hub.api.phone import masked
+from kiosk.messages.resume_code import new_resume_code
 from tests.hub.fixtures import Machine, RunningHub, number_of
 
 ZHAO = number_of("zhao")
@@ -18,6 +19,27 @@ def handed(machine: Machine, action: str, service: str = "H01", person: str = ZH
     label = {"zh": "联系电话", "en": "Telephone"}
     more = {"said": [{"name": name, "value": value, "label": label} for name, value in said.items()]} if said else {}
     return machine.ask("handover", action=action, id_number=person, service=service, **more)
+
+
+def left_as(machine: Machine, service: str, *parts: str) -> Any:
+    """Leaves several services as one, with a word of the first of them alone."""
+    said = [{"name": "phone", "value": PHONE}, {"name": "why", "value": "x", "part": parts[0]}]
+    asked = {"action": "keep", "id_number": ZHAO, "service": service, "parts": parts, "said": said}
+    return machine.ask("handover", **asked)
+
+
+def code_of(machine: Machine, service: str = "H01", person: str = ZHAO) -> str:
+    return handed(machine, "code", service, person).code
+
+
+def led_to(machine: Machine, code: str) -> tuple[str, list[str]]:
+    told: Any = machine.ask("resume", code=code)
+    return (told.service, told.parts) if told.state == "found" else (told.state, [])
+
+
+def taken_by(machine: Machine, code: str, service: str = "H01", person: str = ZHAO) -> str:
+    taken: Any = machine.ask("handover", action="take", id_number=person, service=service, code=code)
+    return taken.state
 
 
 def left(machine: Machine, person: str = ZHAO) -> list[str]:
@@ -50,8 +72,70 @@ def test_nothing_is_left_of_what_was_filed_or_of_yesterday(hub: RunningHub, mach
     assert (left(machine), handed(machine, "take").state) == ([], "none")
 
 
-def test_only_a_service_that_there_is(machine: Machine) -> None:
-    assert machine.status_of("handover", action="keep", id_number=ZHAO, service="Z99") == 422
+@pytest.mark.parametrize(("service", "parts"), [("Z99", []), ("B03", ["H01", "Z99"]), ("together", [])])
+def test_only_a_service_that_there_is(machine: Machine, service: str, parts: list[str]) -> None:
+    asked = {"action": "keep", "id_number": ZHAO, "service": service, "parts": parts}
+    assert machine.status_of("handover", **asked) == 422
+
+
+def test_a_code_leads_another_machine_to_the_service_and_is_used_once(hub: RunningHub, machine: Machine) -> None:
+    assert handed(machine, "code").state == "none", "nothing is left that it could lead to"
+    handed(machine, "keep", phone=PHONE)
+    former, code = code_of(machine), code_of(machine)
+    assert code not in str(hub.sql("select code_ref from resume_code"))
+    other = hub.machine()
+    assert led_to(other, former) == ("none", []), "the newest one counts"
+    assert led_to(other, code) == ("H01", []) == led_to(machine, code), "to look uses nothing up"
+    assert taken_by(other, code) == "taken"
+    assert (led_to(machine, code), taken_by(machine, code)) == (("none", []), "none")
+
+
+@pytest.mark.attack(11)
+def test_a_code_opens_nothing_for_another_person_and_is_not_guessed(hub: RunningHub, machine: Machine) -> None:
+    wang = number_of("wang")
+    for person in (ZHAO, wang):
+        handed(machine, "keep", person=person, phone=PHONE)
+    code, theirs = code_of(machine), code_of(machine, person=wang)
+    assert taken_by(machine, code, person=wang) == "none" == taken_by(machine, code, "H02", wang)
+    assert led_to(machine, code) == ("H01", []), "whoever tries with another card ends nothing"
+    stranger = hub.machine()
+    tried = [led_to(stranger, new_resume_code()) for _ in range(31)]
+    assert (tried[29], tried[30]) == (("none", []), ("wait", []))
+    assert led_to(stranger, theirs) == ("wait", []), "not even the right one now"
+    assert led_to(stranger, "AAAAAAAA") == ("none", []), "a slip of the finger is no try"
+    assert taken_by(machine, theirs, person=wang) == "taken" == taken_by(machine, code)
+
+
+def test_a_code_ends_with_the_day_and_when_the_case_is_filed(hub: RunningHub, machine: Machine) -> None:
+    handed(machine, "keep", phone=PHONE)
+    code = code_of(machine)
+    hub.sql("update handover set until = '2027-01-11' returning 1")
+    assert (led_to(machine, code), taken_by(machine, code)) == (("none", []), "none")
+    assert hub.sql("select * from resume_code") == []
+    handed(machine, "keep", phone=PHONE)
+    code = code_of(machine)
+    machine.file_case("zhao", "H01", "T-coded")
+    machine.wait_for("T-coded", "delivered")
+    assert led_to(machine, code) == ("none", [])
+
+
+def test_several_services_are_left_as_one_without_what_was_filed_meanwhile(hub: RunningHub, machine: Machine) -> None:
+    for service in ("B03", "together"):
+        assert left_as(machine, service, "H01", "T04").state == "kept"
+    code = code_of(machine, "B03")
+    due: Any = machine.ask("due", id_number=ZHAO)
+    assert [(each.service, each.parts) for each in due.parked] == [
+        ("B03", ["H01", "T04"]),
+        ("together", ["H01", "T04"]),
+    ]
+    machine.file_case("zhao", "H01", "T-alone")
+    machine.wait_for("T-alone", "delivered")
+    assert led_to(machine, code) == ("B03", ["T04"])
+    taken: Any = machine.ask("handover", action="take", id_number=ZHAO, service="B03", code=code)
+    assert [(said.name, said.part) for said in taken.said] == [("phone", ""), ("why", "H01")]
+    machine.file_case("zhao", "T04", "T-last")
+    machine.wait_for("T-last", "delivered")
+    assert left(machine) == []
 
 
 def address(hub: RunningHub, machine: Machine) -> tuple[str, str]:

@@ -220,6 +220,7 @@ ANSWERS = {
         },
         handover.HandoverAnswer("ready", address="/phone?link=x", until="10:10"),
     ),
+    "resume": ({"code": "AB2CD3EF"}, handover.ResumeAnswer("found", "B03", ["H01", "T07"])),
     "register": ({"id_number": "1"}, questions.RegisterAnswer(known=True, name="李小䶮", picture="V0VCUA")),
     "slots": (
         {
