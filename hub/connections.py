@@ -36,6 +36,7 @@ class Limits(NamedTuple):
     in_all: int = 4096
     by_address: int = 512
     head_bytes: int = 16 * 1024
+    """Of a head, and of whatever else is said around a body without being one: sizes of chunks, trailers."""
     head_s: float = 10
     """For the whole head, and for the TLS handshake."""
     body_s: float = 30
@@ -148,7 +149,7 @@ class Guarded(HttpToolsProtocol):
         self._guard = guard
         self._limits = guard.limits
         self._line = line
-        self._head_bytes = 0
+        self._around_bytes = 0
         self._is_whole = True
         self._in_head = False
         self.origin = origin
@@ -173,18 +174,26 @@ class Guarded(HttpToolsProtocol):
         self._guard.prove(self)
 
     def data_received(self, data: bytes) -> None:
+        self._around_bytes += len(data)
         super().data_received(data)
-        self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > self._limits.head_bytes:
+        if not self._is_whole and self._around_bytes > self._limits.head_bytes:
             self.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
-        self._head_bytes = 0
+        self._around_bytes = 0
         self._in_head, self._is_whole = True, False
         if self.cycle is None or self.cycle.response_complete:
             self.deadline = self.loop.time() + self._limits.head_s
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # what trails a body is nobody's, and could be without end
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._around_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
