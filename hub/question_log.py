@@ -72,12 +72,17 @@ async def admit(hub: Hub, caller: Caller, asked: Asked) -> None:
     ref, now = hub.keys.person_ref(person), hub.clock.now()
     async with hub.pool.connection() as conn:
         allowed = await limits(conn)
-        of_visit, persons = await _counts(conn, caller.kiosk_id, visit, ref, now)
-        refused = of_visit >= allowed.questions_per_visit or persons > allowed.persons_per_hour
-        await conn.execute(
-            "insert into question (at, kiosk_id, visit, kind, person_ref, refused) values (%s, %s, %s, %s, %s, %s)",
-            [now, caller.kiosk_id, visit, asked.kind, ref, refused],
+        # Before it is judged, so that questions at the same moment see each other.
+        rows = await conn.execute(
+            "insert into question (at, kiosk_id, visit, kind, person_ref, refused) values (%s, %s, %s, %s, %s, false) "
+            "returning id",
+            [now, caller.kiosk_id, visit, asked.kind, ref],
         )
+        (this,) = await rows.fetchone() or (0,)
+        of_visit, persons = await _counts(conn, caller.kiosk_id, visit, ref, now, this)
+        refused = of_visit >= allowed.questions_per_visit or persons > allowed.persons_per_hour
+        if refused:
+            await conn.execute("update question set refused = true where id = %s", [this])
         await _alarm(conn, caller.kiosk_id, now, allowed, persons, refused=refused)
     if refused:
         what = "this visit" if of_visit >= allowed.questions_per_visit else "this machine"
@@ -105,15 +110,18 @@ def _proven_visit(hub: Hub, caller: Caller, asked: Asked, person: str) -> str:
 
 
 _COUNTS = """
-    select (select count(*) from question where kiosk_id = %(kiosk_id)s and visit = %(visit)s and at > %(day)s),
+    select (select count(*) from question where kiosk_id = %(kiosk_id)s and visit = %(visit)s and at > %(day)s
+            and id <> %(this)s),
         (select count(distinct person_ref) from question
             where kiosk_id = %(kiosk_id)s and at > %(hour)s and person_ref <> %(ref)s) + 1"""
 
 
-async def _counts(conn: AsyncConnection, kiosk_id: str, visit: str, ref: str, now: datetime) -> tuple[int, int]:
-    """Questions of this visit so far, and persons of the last hour together with this one."""
+async def _counts(
+    conn: AsyncConnection, kiosk_id: str, visit: str, ref: str, now: datetime, this: int
+) -> tuple[int, int]:
+    """Questions of this visit beside this one, and persons of the last hour together with this one."""
     since = {"day": now - timedelta(days=1), "hour": now - timedelta(hours=1)}
-    rows = await conn.execute(_COUNTS, {"kiosk_id": kiosk_id, "visit": visit, "ref": ref, **since})
+    rows = await conn.execute(_COUNTS, {"kiosk_id": kiosk_id, "visit": visit, "ref": ref, "this": this, **since})
     of_visit, persons = await rows.fetchone() or (0, 1)
     return (of_visit if visit else 0), persons
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -157,6 +158,17 @@ def test_a_machine_that_asks_about_many_people_is_an_alarm_and_then_refused(
     assert [refused for *_, refused in rows(hub, machine)] == [False] * 6 + [True] * 4, "the refused ones stay too"
     hub.sql("update question set at = at - interval '61 min' where kiosk_id = %s returning 1", machine.kiosk_id)
     assert asks_about(machine, "990101199001010099").status_code == 200
+
+
+def test_questions_at_the_same_moment_see_each_other(hub: RunningHub, machine: Machine, set_limits) -> None:
+    """A stolen key that asks about everybody at once: the limit is no number for each connection."""
+    set_limits(persons_per_hour=3)
+    people = [f"99010119900101{n:04}" for n in range(1000, 1024)]
+    with ThreadPoolExecutor(len(people)) as pool:
+        answers = list(pool.map(lambda person: asks_about(machine, person).status_code, people))
+    assert answers.count(200) <= 3
+    assert set(answers) <= {200, 429}
+    assert sorted(refused for *_, refused in rows(hub, machine)) == [a == 429 for a in sorted(answers)]
 
 
 def test_the_same_person_counts_once_and_another_machine_for_itself(
