@@ -29,6 +29,7 @@ from kiosk.catalogue.rules import failed_checks
 from kiosk.messages.bounds import one_line
 from kiosk.messages.encoding import InvalidMessage, to_text, typed
 from kiosk.messages.hall import AddressAnswer, AddressQuestion
+from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import (
     SILENT_TOLD,
     VERSION,
@@ -183,6 +184,19 @@ async def address(hub: Hub, question: AddressQuestion) -> AddressAnswer:
     return AddressAnswer([one_line(each) for each in found[:_MOST_ADDRESSES]], more=len(found) > _MOST_ADDRESSES)
 
 
+async def plates(hub: Hub, question: PlatesQuestion) -> PlatesAnswer:
+    """Plate numbers, from the department of the service. Raises InvalidMessage, DepartmentDown."""
+    service = _service(hub, question.service)
+    if not service.has_step(PLATE_STEP):
+        raise InvalidMessage("question.service", "no number is chosen in it")
+    if not question.id_number and question.action != "give_back":
+        raise InvalidMessage("question.id_number", "say whose car it is")
+    now = hub.clock.now()
+    said = await hub.gateway.ask(service.department, lambda department, conn: department.plates(conn, question, now))
+    return typed(msgspec.to_builtins(said), PlatesAnswer)
+
+
+PLATE_STEP = "plate_number"
 _MOST_ADDRESSES = 6
 """More are not read on a page; another word narrows them."""
 FEWEST_TOLD = 5
@@ -290,6 +304,7 @@ ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {
     "slots": slots,
     "post": post,
     "address": address,
+    "plates": plates,
     "park": parking.park,
     "handover": handover,
 }

@@ -23,6 +23,7 @@ from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
+from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
 from kiosk.messages.register import RegisterAnswer
 
@@ -176,6 +177,15 @@ class Department(ABC):
     def keeps_addresses(self) -> bool:
         """Whether it is asked for addresses at all."""
         return type(self).addresses is not Department.addresses
+
+    async def plates(self, conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
+        """Lists of plate numbers, and the one that is held for a case; no number is held or taken twice."""
+        return PlatesAnswer("none")
+
+    @property
+    def gives_plates(self) -> bool:
+        """Whether it is asked for plate numbers at all."""
+        return type(self).plates is not Department.plates
 
     async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
         """The cases whose things are made and wait for this person, in the order in which they are handed out."""

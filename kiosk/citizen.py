@@ -35,7 +35,9 @@ SIGNATURE = [
     [[0.72, 0.20], [0.71, 0.50], [0.70, 0.80]],
 ]
 _VALUES = {"phone": "13900000001", "post_phone": "13900000001"}
-_BY_TILE = frozenset({"region", "slot_days", "slot_times", "express", "address_found", "reprint_which"})
+_BY_TILE = frozenset(
+    {"region", "slot_days", "slot_times", "express", "address_found", "reprint_which", "plate_numbers"}
+)
 _OBVIOUS = {"rate": "skip", "still_there": "continue", "confirm_exit": "exit", "under_way": "next"}
 
 

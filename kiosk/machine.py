@@ -21,6 +21,7 @@ from kiosk.config import Config
 from kiosk.faults import Faults
 from kiosk.guide_calls import GuideCalls
 from kiosk.health import Offer, offer
+from kiosk.holds import Holds
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.client import Answered, HubLink, Refused, Unreachable
 from kiosk.hub_link.filing import PRIORITIES, Filing
@@ -179,6 +180,7 @@ class Machine:
         )
         self.watch = CaseWatch(self.link, self.publish, self.outbox, on_receipt=self.timekeeper.receipt_kept)
         self.payments = Payments(self.journal, self.outbox, self.ask, self.publish)
+        self.holds = Holds(self.outbox, self.ask)
         carrier, self.files = carriers_for(hub, self.link.http, self.clock, self.config.machine.id)
         self.forwarder = Forwarder(
             self.outbox,
@@ -337,6 +339,7 @@ class Machine:
         if self.link.online:
             self.forwarder.network_up()
             self.payments.nudge()
+            self.holds.nudge()
         self.watch.link_changed()
         self.changes.link_changed(state, is_online=self.link.online)
 

@@ -48,7 +48,7 @@ async def run(machine: Machine, *, visits: int | None = None, task_status: Any =
 def _start_what_runs_beside(machine: Machine, nursery: trio.Nursery) -> None:
     parts = (
         *(machine.timekeeper, machine.link, machine.forwarder, machine.watch, machine.payments),
-        *(machine.catalogue_in_force, machine.nearby, Upkeep(machine)),
+        *(machine.holds, machine.catalogue_in_force, machine.nearby, Upkeep(machine)),
     )
     for part in (*parts, *machine.lookers):
         nursery.start_soon(standing, type(part).__name__, part.run, machine.alarm)

@@ -414,6 +414,7 @@ class Visit:
         self.paid.clear()
         self.payments.clear()
         self.machine.payments.release()
+        self.machine.holds.release()
         self.typed.clear()
         self._drawn = self._behind = None
 

@@ -45,6 +45,7 @@ from kiosk.messages.handover import HandoverAnswer, HandoverQuestion, ResumeAnsw
 from kiosk.messages.lockers import LockerAnswer, LockerQuestion
 from kiosk.messages.parked import ParkAnswer, ParkedFact, ParkQuestion
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion
+from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.register import NameCountAnswer, NameCountQuestion, RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
@@ -342,6 +343,7 @@ QUESTIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "resume": (ResumeQuestion, ResumeAnswer),
     "nearby": (NearbyQuestion, NearbyAnswer),
     "locker": (LockerQuestion, LockerAnswer),
+    "plates": (PlatesQuestion, PlatesAnswer),
 }
 _LISTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "due": ("items", DueFact),

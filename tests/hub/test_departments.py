@@ -68,7 +68,7 @@ def test_all_missing_things_are_told_at_once(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("service", "person"),
-    [("T05", "smith"), ("T09", "garcia"), ("T11", "ma"), ("T15", "sun"), ("T18", "ho")],
+    [("T05", "smith"), ("T09", "garcia"), ("T11", "ma"), ("T15", "sun"), ("T20", "sun"), ("T18", "ho")],
 )
 def test_somebody_of_the_demonstration_may_have_it(machine: Machine, service: str, person: str) -> None:
     """A service that is refused to everybody can neither be shown nor walked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -14,6 +14,7 @@ from kiosk.catalogue.rules import failed_checks, unfit
 from kiosk.messages import content
 from kiosk.messages.certificates import read_sealed
 from kiosk.messages.encoding import from_text
+from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub, paid
 from tests.hub.test_traffic_records import LENT, ME, OWN, Desk, car, person, violation
 from tests.waiting import eventually
@@ -69,6 +70,10 @@ CHANGED = {
     **dict.fromkeys(("T12", "T13", "T14"), ("select sum(copies)::integer from traffic.vehicle where owner = %s", 1)),
     "T15": ("select count(*)::integer from traffic.temporary_plate where vin = 'N1' and %s <> ''", 1),
     "T16": ("select max(phone) from traffic.vehicle where owner = %s", "13800000000"),
+    "T20": (
+        "select kept_to from traffic.plate_number join traffic.vehicle using (vin) where owner = %s",
+        date(2027, 2, 11),
+    ),
     "T17": ("select kind from traffic.record_case where id_number = %s", "safe_driving"),
     "T18": ("select what from traffic.booking where id_number = %s", "subject_2"),
     "T19": ("select what from traffic.booking where id_number = %s", "medical"),
@@ -107,13 +112,19 @@ def file(machine: Machine, number: str, service: str, receipt: str, paid_fen: in
     return sent.key
 
 
+def offered(machine: Machine) -> str:
+    """A number that can be chosen for the new car."""
+    return machine.ask("plates", action="offer", service="T20", key=new_key(), id_number=ME).numbers[0]  # type: ignore[attr-defined]
+
+
 @pytest.mark.usefixtures("somebody")
 @pytest.mark.parametrize("key", FILED)
 def test_it_is_filed_accepted_and_changes_the_record(hub: RunningHub, machine: Machine, key: str) -> None:
     if key == "T01":
         Desk(hub.dsn, [person(ME, **{**EVERYTHING, "vehicle": EVERYTHING["vehicle"][:1]})])
     assert machine.ask("eligibility", service=key, id_number=ME).failed == []
-    file(machine, ME, key, f"R-{key}", 10000 if key == "T10" else 0, **ANSWERS.get(key, {}))
+    answers = {"plate_number": offered(machine)} if key == "T20" else ANSWERS.get(key, {})
+    file(machine, ME, key, f"R-{key}", 10000 if key == "T10" else 0, **answers)
     machine.wait_for(f"R-{key}", "accepted")
     query, found = CHANGED[key]
     assert hub.sql(query, ME) == [(found,)]

@@ -7,8 +7,9 @@ from typing import Any
 
 from kiosk.journey.fields import address, phone_code
 from kiosk.journey.fields.kinds import FormField
-from kiosk.journey.steps import appointment, delivery, express
+from kiosk.journey.steps import appointment, delivery, express, plate_number
 from kiosk.messages.hall import AddressAnswer, PostAnswer, PostCase, Slot, SlotsAnswer
+from kiosk.messages.plates import PlatesAnswer
 from kiosk.pages import Page
 from kiosk.text import NOTHING, Text, text
 from tests.screens.real_steps import Visitor, first_page, journey_of
@@ -32,7 +33,7 @@ ADDRESS = "通办市试点区演示路12号3单元401室"
 
 def hall_pages() -> dict[str, Page]:
     """All of them by name."""
-    return {**_slots(), **_post(), **_addresses(), **_codes()}
+    return {**_slots(), **_plates(), **_post(), **_addresses(), **_codes()}
 
 
 def _slots() -> dict[str, Page]:
@@ -44,6 +45,16 @@ def _slots() -> dict[str, Page]:
         "slot_times_gone": appointment._times_page(journey, SLOTS[:9], gone=True),
         "slot_mine": appointment._own_page(journey, MINE),
         "slot_cancel": appointment._sure_page(journey, MINE),
+    }
+
+
+def _plates() -> dict[str, Page]:
+    visitor: Any = Visitor("plate_numbers")
+    journey = journey_of(visitor, "T20", "plate_number")
+    numbers = [f"通A·{n:04}T" for n in range(7, 400, 20)]
+    return {
+        "plate_numbers": plate_number._page(journey, PlatesAnswer("open", numbers, 1, 2), gone=False),
+        "plate_numbers_gone": plate_number._page(journey, PlatesAnswer("gone", numbers[:5], 3), gone=True),
     }
 
 

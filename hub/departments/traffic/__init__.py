@@ -1,25 +1,26 @@
 """Traffic 交管: licences and drivers, vehicles, violations and fines.
 
 ``records`` are the tables, ``asked`` the two queries, ``facts`` what services are told, ``self_handling`` the rules for
-violations, ``…_effects`` what acceptance changes.
+violations, ``plate_numbers`` the pool of free numbers, ``…_effects`` what acceptance changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from psycopg import AsyncConnection
 
 from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
-from hub.departments.traffic import records, violations
+from hub.departments.traffic import plate_numbers, records, violations
 from hub.departments.traffic.asked import known_of
 from hub.departments.traffic.certificates import ask_record, certificate
 from hub.departments.traffic.facts import facts_of
 from hub.departments.traffic.licence_effects import LICENCE_EFFECTS
 from hub.departments.traffic.vehicle_effects import VEHICLE_EFFECTS
 from kiosk.messages.bills import Bill
+from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import ViolationsAnswer
 
 
@@ -39,6 +40,9 @@ class Traffic(Department):
     async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
         return await violations.bills(conn, id_number, numbers, today)
 
+    async def plates(self, conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
+        return await plate_numbers.told(conn, asked, now)
+
     async def certificate(self, conn: AsyncConnection, asked: Asked) -> Sealed | None:
         return await certificate(conn, asked)
 
@@ -51,6 +55,7 @@ DEPARTMENT = Traffic(
         **LICENCE_EFFECTS,
         **VEHICLE_EFFECTS,
         **violations.VIOLATION_EFFECTS,
+        **plate_numbers.PLATE_EFFECTS,
         "record_asked": ask_record,
     }
 )

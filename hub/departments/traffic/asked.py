@@ -45,7 +45,8 @@ select vehicle.*,
     (select coalesce(json_agg(recorded_vehicle), '[]') from traffic.recorded_vehicle
         where recorded_vehicle.plate = vehicle.plate) as records,
     (select count(*) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_plates,
-    (select max(valid_to) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_to
+    (select max(valid_to) from traffic.temporary_plate where temporary_plate.vin = vehicle.vin) as temporary_to,
+    (select number from traffic.plate_number where plate_number.vin = vehicle.vin and kept_to >= %(today)s) as chosen
 from traffic.vehicle
 where vehicle.vin in (
     select vin from traffic.vehicle where owner = %(id)s

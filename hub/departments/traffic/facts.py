@@ -20,6 +20,8 @@ EXEMPT_KINDS = ("small_car", "small_nev", "micro_car", "motorcycle")
 EXEMPT_YEARS, LINE_TEST_YEARS, MOST_SEATS = 10, (6, 10), 9
 """Since 2022-10-01: ten years without the line but in the sixth and the tenth."""
 TEMPORARY_PLATES = 3
+NUMBER_KINDS = ("small_car", "micro_car", "small_nev")
+"""Those that have a pool of numbers (``plate_numbers.toml``); the others choose at the counter."""
 
 
 def facts_of(known: Known, today: date) -> Facts:
@@ -97,6 +99,7 @@ def _cars(known: Known, today: date) -> Facts:
         "plates_with_label": [car.plate for car in registered if car.label_to and car.label_to >= today],
         "plates_label_open": [car.plate for car in registered if not label_reasons(car, today)],
         "new_car_vins": [car.vin for car in new if not temporary_reasons(car, today)],
+        "new_car_vins_without_number": [car.vin for car in new if not number_reasons(car, today)],
     }
     facts |= {name: ",".join(map(str, each)) for name, each in named.items() if each}
     if temporary := max([car.temporary_to for car in known.own if car.temporary_to], default=None):
@@ -117,6 +120,14 @@ def _cars(known: Known, today: date) -> Facts:
             "new_car_state": car.state,
             "new_car_insured": bool(car.insured_to and car.insured_to >= today),
             "new_car_temporary_plates": car.temporary_plates,
+        }
+    if car := _first(new, lambda car: number_reasons(car, today)):
+        facts |= {
+            "number_car_kind": car.kind,
+            "number_car_state": car.state,
+            "number_car_insured": bool(car.insured_to and car.insured_to >= today),
+            "number_car_purchase_tax_paid": car.purchase_tax_paid,
+            "number_car_has_number": car.chosen is not None,
         }
     return facts
 
@@ -146,6 +157,18 @@ def label_reasons(car: Car, today: date) -> list[str]:
         "label_tax_paid": not car.tax_paid,
         "label_settled": car.unsettled() > 0,
         "label_not_barred": car.is_barred,
+    }
+    return [reason for reason, is_so in found.items() if is_so]
+
+
+def number_reasons(car: Car, today: date) -> list[str]:
+    """Why no number is chosen for this new car at a machine today."""
+    found = {
+        "number_kind": car.kind not in NUMBER_KINDS,
+        "number_car_clear": car.state != NORMAL,
+        "number_insured": not (car.insured_to and car.insured_to >= today),
+        "number_taxed": not car.purchase_tax_paid,
+        "number_not_chosen": car.chosen is not None,
     }
     return [reason for reason, is_so in found.items() if is_so]
 

@@ -119,10 +119,15 @@ def _violation(rng: random.Random, number: str, at: int, today: date) -> dict[st
 def _new_car(rng: random.Random, number: str, today: date) -> dict[str, Any]:
     plates = rng.choice((0, 0, 1, 3))
     days = {"issued_on": today - timedelta(days=40), "valid_to": today - timedelta(days=10)}
+    at = int(number[14:17]) % 8
+    chosen = [{"number": _words()["chosen"].format(digits=number[8:17]), "kept_to": today + timedelta(days=9)}]
     return {
         "vin": f"LN{number[2:17]}",
         "state": _mostly(rng, "normal", "stolen", "recalled"),
         "insured_to": today + timedelta(days=_mostly(rng, 300, -1)),
+        "kind": "motorcycle" if at == 1 else "small_nev" if at == 2 else "small_car",
+        "purchase_tax_paid": at != 3,
+        "plate_number": chosen if at == 4 else [],
         "temporary_plate": [{"number": f"{number[3:17]}{at}", **days} for at in range(plates)],
     }
 

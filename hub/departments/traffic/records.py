@@ -14,9 +14,23 @@ from hub.department import Person
 
 NORMAL = "normal"
 _OF_PERSON = ("licence", "medical", "ability_test", "full_point_study", "learner", "booking")
-_VEHICLE = {"kind": "small_car", "used": "private", "seats": 5, "state": NORMAL, "tax_paid": True, "is_barred": False}
+_VEHICLE = {
+    "kind": "small_car",
+    "used": "private",
+    "seats": 5,
+    "state": NORMAL,
+    "is_barred": False,
+    "tax_paid": True,
+    "purchase_tax_paid": True,
+}
 _VIOLATION = {"is_off_site": True, "source": "traffic", "over_speed_percent": 0}
 _LICENCE = {"violations_unsettled": 0, "points": 0, "state": NORMAL, "ability_test_passed": False}
+
+
+_NO_DRAWS = "delete from traffic.plate_draw where vin in (select vin from traffic.vehicle where owner = %s)"
+_NO_NUMBERS = """
+update traffic.plate_number set vin = null, case_key = null, held_until = null, kept_to = null
+where vin in (select vin from traffic.vehicle where owner = %s)"""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -49,7 +63,10 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Car(msgspec.Struct, frozen=True):
-    """A vehicle with what hangs on its plate. ``drivers``: who has answered for its violations in the last year."""
+    """A vehicle with what hangs on its plate. ``drivers``: who has answered for its violations in the last year.
+
+    ``chosen``: the number that is kept for a new one.
+    """
 
     vin: str
     plate: str | None
@@ -73,6 +90,8 @@ class Car(msgspec.Struct, frozen=True):
     records: list[Record] = []
     temporary_plates: int = 0
     temporary_to: date | None = None
+    purchase_tax_paid: bool = False
+    chosen: str | None = None
 
     def unsettled(self) -> int:
         """Violations that are not settled or not paid, and accidents that are not settled."""
@@ -113,19 +132,24 @@ async def _forget(conn: AsyncConnection, number: str) -> None:
     await conn.execute(
         "delete from traffic.temporary_plate where vin in (select vin from traffic.vehicle where owner = %s)", [number]
     )
+    for forgotten in (_NO_DRAWS, _NO_NUMBERS):
+        await conn.execute(forgotten, [number])
     await conn.execute("delete from traffic.vehicle where owner = %s", [number])
     for table in (*_OF_PERSON, "accident", "recorded_vehicle"):
         await conn.execute(SQL("delete from traffic.{} where id_number = %s").format(Identifier(table)), [number])
 
 
 async def _seed_vehicle(conn: AsyncConnection, owner: str, row: Mapping[str, Any]) -> None:
-    inside = ("violation", "temporary_plate")
+    inside = ("violation", "temporary_plate", "plate_number")
     vehicle = {name: value for name, value in row.items() if name not in inside}
     await _insert(conn, "vehicle", {**_VEHICLE, **vehicle, "owner": owner})
     for each in row.get("violation", []):
         await _insert(conn, "violation", {**_VIOLATION, **each, "plate": row["plate"]})
     for each in row.get("temporary_plate", []):
         await _insert(conn, "temporary_plate", {**each, "vin": row["vin"]})
+    for each in row.get("plate_number", []):
+        await conn.execute("delete from traffic.plate_number where number = %s", [each["number"]])
+        await _insert(conn, "plate_number", {**each, "kind": "", "vin": row["vin"]})
 
 
 async def _insert(conn: AsyncConnection, table: str, fields: Mapping[str, Any]) -> None:

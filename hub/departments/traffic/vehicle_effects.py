@@ -24,7 +24,7 @@ Judge = Callable[[Car], list[str]]
 
 
 async def _label_issued(conn: AsyncConnection, application: Application) -> None:
-    car = await _car(conn, application, lambda car: label_reasons(car, application.day))
+    car = await car_of(conn, application, lambda car: label_reasons(car, application.day))
     due = months_later(car.inspection_due_on or application.day, _LABEL_MONTHS)
     await _change(
         *(conn, car, "inspected_on = %s, inspection_due_on = %s, label_to = %s, copies = copies + 1"),
@@ -36,18 +36,18 @@ async def _label_replaced(conn: AsyncConnection, application: Application) -> No
     def judge(car: Car) -> list[str]:
         return [] if car.label_to and car.label_to >= application.day else ["label_valid"]
 
-    await _change(conn, await _car(conn, application, judge), "copies = copies + 1")
+    await _change(conn, await car_of(conn, application, judge), "copies = copies + 1")
 
 
 async def _papers_replaced(conn: AsyncConnection, application: Application) -> None:
     require_paid(application)
-    car = await _car(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
+    car = await car_of(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
     await _change(conn, car, "copies = copies + 1")
 
 
 async def _plates_ordered(conn: AsyncConnection, application: Application) -> None:
     """For who drives meanwhile with a temporary plate, which is paid like the others. Raises Unfit."""
-    car = await _car(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
+    car = await car_of(conn, application, lambda car: [] if car.state == NORMAL else ["car_free"])
     require_paid(application)
     await _change(conn, car, "copies = copies + 1")
     if application.answers.get("delivery") == MEANWHILE:
@@ -55,7 +55,7 @@ async def _plates_ordered(conn: AsyncConnection, application: Application) -> No
 
 
 async def _contact(conn: AsyncConnection, application: Application) -> None:
-    car = await _car(conn, application, lambda _car: [])
+    car = await car_of(conn, application, lambda _car: [])
     await _change(conn, car, "phone = %s", str(application.answers.get("phone", "")))
 
 
@@ -64,7 +64,7 @@ async def _temporary_plate(conn: AsyncConnection, application: Application) -> N
         return temporary_reasons(car, application.day)
 
     require_paid(application)
-    await _give_temporary(conn, await _car(conn, application, judge, new=True), application)
+    await _give_temporary(conn, await car_of(conn, application, judge, new=True), application)
 
 
 async def _give_temporary(conn: AsyncConnection, car: Car, application: Application) -> None:
@@ -75,7 +75,7 @@ async def _give_temporary(conn: AsyncConnection, car: Car, application: Applicat
     )
 
 
-async def _car(conn: AsyncConnection, application: Application, judge: Judge, *, new: bool = False) -> Car:
+async def car_of(conn: AsyncConnection, application: Application, judge: Judge, *, new: bool = False) -> Car:
     """The car that the case is about. Raises Unfit: it is not the person's, or it cannot be served."""
     known = await known_of(conn, application.applicant.number, application.day)
     cars = [car for car in known.own if new is not bool(car.plate)]

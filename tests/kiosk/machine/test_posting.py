@@ -7,11 +7,15 @@ from typing import Any
 
 import psycopg
 import pytest
+import trio
 from click.testing import CliRunner
 
 from hub.cli import main
+from kiosk import running
+from kiosk.commands.walking import Walking
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_common import in_the_city
+from tests.waiting import comes_true
 
 ADDRESS, OTHER = "通办市试点区演示路12号3单元401室", "通办市试点区示范街6号2栋1203室"
 DELIVERIES = "select key::text, state, masked, case_key::text from delivery order by at"
@@ -86,3 +90,22 @@ async def test_an_appointment_is_booked_shown_to_its_person_and_cancelled(world:
     assert "slot_cancelled" in world.pages()
     assert city(world, "select state from appointment where ticket = %s order by state", found[1]) == [("cancelled",)]
     assert city(world, "select state from case_file where service = 'C04'") == [("withdrawn",)]
+
+
+async def test_a_plate_number_is_kept_for_who_files_it_and_given_back_by_who_goes(world: World) -> None:
+    held = "select 1 from traffic.plate_number where vin is not null and kept_to is null"
+    leaves = {"T20/sign": "exit", "confirm_exit": "exit"}
+    machine = world.machine(Walking(world.script("sun", "T20", actions=leaves), None, None))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(running.run, machine)
+        await comes_true(lambda: city(world, held), "a number is held")
+        await comes_true(lambda: world.of("wiped") and not city(world, held), "it is given back with the visit")
+        machine.stop()
+    assert world.of("case") == []
+    await world.walk(world.script("sun", "T20"))
+    (slip,) = world.slips()
+    number = re.search(r"选定号码 +(通A·\w{5})", slip)
+    assert number, slip
+    kept = "select 1 from traffic.plate_number where number = %s and vin is not null and kept_to is not null"
+    await in_the_city(world, kept, number[1])
+    assert city(world, held) == []

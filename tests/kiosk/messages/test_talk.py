@@ -16,6 +16,7 @@ from kiosk.messages import (
     handover,
     lockers,
     places,
+    plates,
     questions,
     receipts,
     register,
@@ -243,6 +244,10 @@ ANSWERS = {
     ),
     "nearby": ({}, places.NearbyAnswer([places.Place({"zh": "试点区办事大厅"}, distance_m=900, machine=("T01",))])),
     "locker": ({"id_number": "1", "key": KEY}, lockers.LockerAnswer(3)),
+    "plates": (
+        {"action": "choose", "service": "T20", "key": KEY, "id_number": "1", "vehicle": "N1", "number": "通A·0001T"},
+        plates.PlatesAnswer("held", drawn=1, left=2, number="通A·0001T", held_min=30, kept_to=date(2027, 2, 11)),
+    ),
     "address": ({"words": "示范街 6号"}, hall.AddressAnswer(["通办市试点区示范街6号2栋1203室"], more=True)),
 }
 
