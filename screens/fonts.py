@@ -7,6 +7,7 @@ copied out once into the runtime folder. Kivy has no font fallback either, so te
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -32,6 +33,8 @@ _OTHERS = (
     "NotoSerifCJK-Regular.ttc",
     "DejaVuSans.ttf",
 )
+# Certainly in the face: reading its whole table at start would cost 0.2 s.
+_COMMON = re.compile("[\u4e00-\u9fa5 -~\u3000-\u3015\n]*")
 _ICON_FONTS = (
     ("phosphor-1.3.0", "phosphor-charmap-1.3.0"),
     ("materialdesignicons6-webfont-6.9.96", "materialdesignicons6-webfont-charmap-6.9.96"),
@@ -53,9 +56,12 @@ def runs(words: str, path: str) -> Iterator[tuple[str, str]]:
 
     Private-use characters are pictures of the icon fonts; in words they are characters of old registers.
     """
+    if _is_icon_font(path) or _COMMON.fullmatch(words):
+        yield from [(path, words)] if words else []
+        return
     part, current = "", path
-    for char in words if _is_icon_font(path) else published(words):
-        found = path if _common(char) or _is_icon_font(path) or ord(char) in _coverage(path) else _other(ord(char))
+    for char in published(words):
+        found = path if _COMMON.fullmatch(char) or ord(char) in _coverage(path) else _other(ord(char))
         shown, found = (char, found) if found else (MISSING, path)
         if found != current and part:
             yield current, part
@@ -129,13 +135,7 @@ def _coverage(path: str) -> frozenset[int]:
         return frozenset(font.getBestCmap() or ())
 
 
-def _common(char: str) -> bool:
-    # Certainly in the face: reading its whole table at start would cost 0.2 s.
-    if "\u4e00" <= char <= "\u9fa5" or " " <= char <= "~" or "\u3000" <= char <= "\u3015":
-        return True
-    return char == "\n"
-
-
+@cache
 def _is_icon_font(path: str) -> bool:
     return any(path.endswith(f"{stem}.ttf") for stem, _ in _ICON_FONTS)
 

@@ -24,10 +24,8 @@ class Glyphs(Widget):
     scale = 1.0  # pixels of the window per pixel of the page: letters are made in the size in which they are seen
 
     def __init__(self, text: str, font: str, font_size: int, colour: Colour, align: str = "left") -> None:
-        rows = text.split("\n")
-        width = max(extent(row, font_size, font) for row in rows)
-        height = sum(_row_height(row, font_size, font) for row in rows)
-        super().__init__(size=(width, height), size_hint=(None, None))
+        rows = [_box(row, font_size, font) for row in text.split("\n")]
+        super().__init__(width=max(width for width, _ in rows), height=sum(height for _, height in rows))
         self.text = text
         self.font_name = font
         self.font_size = font_size
@@ -35,7 +33,6 @@ class Glyphs(Widget):
         self.texture_size = (0, 0)
         self._align = align
         self._back: Rectangle | None = None
-        self.bind(pos=self._moved)
 
     def render(self) -> None:
         """Make the picture, once."""
@@ -52,6 +49,7 @@ class Glyphs(Widget):
         with self.canvas:
             Color(*self.colour)
             self._back = Rectangle(texture=label.texture, size=self.texture_size)
+        self.bind(pos=self._moved)
         self._moved()
 
     def _moved(self, *_: object) -> None:
@@ -64,8 +62,10 @@ def extent(words: str, size: int, font: str) -> float:
     return sum(_ruler(size, found).get_extents(part)[0] for found, part in fonts.runs(words, font))
 
 
-def _row_height(row: str, size: int, font: str) -> float:
-    return max((_ruler(size, found).get_extents(part)[1] for found, part in fonts.runs(row or " ", font)), default=0)
+def _box(row: str, size: int, font: str) -> tuple[float, float]:
+    """Width and height in px of one line; an empty one is as high as a space."""
+    parts = [_ruler(size, found).get_extents(part) for found, part in fonts.runs(row or " ", font)]
+    return sum(width for width, _ in parts) if row else 0, max((height for _, height in parts), default=0)
 
 
 def _marked(found: str, part: str, font: str) -> str:

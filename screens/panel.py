@@ -20,7 +20,7 @@ class Panel(Widget):
     """
 
     def __init__(self, width: float, height: float = 0.0) -> None:
-        super().__init__(size=(width, height), size_hint=(None, None))
+        super().__init__(width=width, height=height)
         self.live: list[Widget] = []
         self._places: list[tuple[Widget, float, float]] = []
         with self.canvas.before:

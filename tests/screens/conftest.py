@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from screens import repaint
@@ -20,8 +22,9 @@ def presenter() -> KivyPresenter:
 
 @pytest.fixture(autouse=True)
 def _forgotten(request, monkeypatch):
-    """Each test begins with nothing on the page; that the driver's buffers forget it too matters to no next test."""
+    """Each test begins with nothing on the page; that buffers and freed memory forget it too matters to none."""
     yield
     if "presenter" in request.fixturenames:
         monkeypatch.setattr(repaint, "every_buffer", lambda _window: None)
+        monkeypatch.setattr("screens.wipe.gc", SimpleNamespace(collect=lambda: 0))
         request.getfixturevalue("presenter").forget()
