@@ -43,7 +43,7 @@ def test_what_is_due_across_three_lines(machine: Machine) -> None:
     assert due(machine, "zhao") == {"T01": date(2027, 3, 28), "E13": date(2027, 9, 30)}
     assert due(machine, "li") == {"H13": date(2027, 2, 5), "E13": date(2027, 11, 20)}
     assert list(due(machine, "wang")) == ["H13", "T01", "E13"]
-    assert due(machine, "sun") == {}
+    assert due(machine, "sun") == {"T15": None}, "a new car without any plate"
     assert due(machine, "test") == {}
 
 

@@ -92,6 +92,7 @@ def _cars(known: Known, today: date) -> Facts:
         "cars_free": sum(car.state == NORMAL for car in registered),
         "cars_with_label": sum(bool(car.label_to and car.label_to >= today) for car in registered),
         "new_cars": len(new),
+        "new_cars_without_any_plate": sum(_needs_temporary(car, today) for car in new),
     }
     named = {
         "plates": [car.plate for car in registered],
@@ -171,6 +172,11 @@ def number_reasons(car: Car, today: date) -> list[str]:
         "number_not_chosen": car.chosen is not None,
     }
     return [reason for reason, is_so in found.items() if is_so]
+
+
+def _needs_temporary(car: Car, today: date) -> bool:
+    """Whether it can have a temporary plate, and may not be driven without one."""
+    return not temporary_reasons(car, today) and not (car.temporary_to and car.temporary_to >= today)
 
 
 def temporary_reasons(car: Car, today: date) -> list[str]:

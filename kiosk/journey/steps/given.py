@@ -13,7 +13,7 @@ from kiosk.text import Text
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer ``name`` is ``value``; on the review ``words`` stand beside ``label``."""
 
-    about: ClassVar[About] = About(mark="fill", together="each", pages=0, taps=0)
+    about: ClassVar[About] = About(mark="fill", pages=0, taps=0)
 
     name: str
     value: str
@@ -23,6 +23,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def asks_for(self) -> tuple[Asked, ...]:
         """What it says."""
         return (Asked(self.name, ("name",), (self.value,)),)
+
+    def alike(self) -> bytes:
+        """What a person came for is said once for all services that it is said of, in whatever words."""
+        return repr((self.kind, self.name, self.value)).encode()
 
 
 async def review_rows(_journey: Journey, spec: Spec) -> list[Fact]:
