@@ -176,11 +176,17 @@ async def register(hub: Hub, question: RegisterQuestion, kiosk_id: str) -> Regis
 
 async def address(hub: Hub, question: AddressQuestion) -> AddressAnswer:
     """Standard addresses by their words, a page's worth. Raises InvalidMessage, DepartmentDown."""
-    key = next((key for key, each in hub.gateway.departments.items() if each.keeps_addresses), "")
-    if not key:
-        raise InvalidMessage("kind", "no department keeps addresses")
     words = question.words.split()
-    found = await hub.gateway.ask(key, lambda department, conn: department.addresses(conn, words, _MOST_ADDRESSES + 1))
+    asked = [key for key, each in hub.gateway.departments.items() if each.keeps_addresses]
+    told, silent = await hub.gateway.ask_all(
+        asked, lambda department, conn: department.addresses(conn, words, _MOST_ADDRESSES + 1)
+    )
+    kept = [found for found in told.values() if found is not None]
+    if not kept and silent:
+        raise DepartmentDown(silent[0])
+    if not kept:
+        raise InvalidMessage("kind", "no department keeps addresses")
+    found = [address for each in kept for address in each]
     return AddressAnswer([one_line(each) for each in found[:_MOST_ADDRESSES]], more=len(found) > _MOST_ADDRESSES)
 
 

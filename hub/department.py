@@ -169,9 +169,9 @@ class Department(ABC):
         """Whether it is asked for names at all."""
         return type(self).name_count is not Department.name_count
 
-    async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str]:
-        """At most so many standard addresses that have all these words, in their order."""
-        return []
+    async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str] | None:
+        """At most so many standard addresses that have all these words, in their order; None: it keeps none."""
+        return None
 
     @property
     def keeps_addresses(self) -> bool:
@@ -181,11 +181,6 @@ class Department(ABC):
     async def plates(self, conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
         """Lists of plate numbers, and the one that is held for a case; no number is held or taken twice."""
         return PlatesAnswer("none")
-
-    @property
-    def gives_plates(self) -> bool:
-        """Whether it is asked for plate numbers at all."""
-        return type(self).plates is not Department.plates
 
     async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
         """The cases whose things are made and wait for this person, in the order in which they are handed out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,9 +15,13 @@ from psycopg import AsyncConnection
 
 from hub import department, outgoing
 from hub.connector.wire import (
+    MOST_ADDRESSES,
     MOST_BYTES,
+    AboutAddresses,
     AboutBills,
     AboutPerson,
+    AboutPlates,
+    AddressesTold,
     BillsTold,
     BooksTold,
     Brought,
@@ -26,6 +30,7 @@ from hub.connector.wire import (
     HandedOut,
     More,
     MoreTold,
+    ReadyTold,
     Said,
     StagesTold,
 )
@@ -37,9 +42,11 @@ from kiosk.catalogue.model import Service
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.bills import Bill
 from kiosk.messages.encoding import InvalidMessage, decode
+from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import Document
 
 T = TypeVar("T")
+_NOT_FOUND = 404
 _log = structlog.get_logger()
 _WITHIN_S = 4.5
 """Sooner than the gateway gives up, so that it is this department that was slow, and no other."""
@@ -71,6 +78,18 @@ class RemoteDepartment(Department):
     async def bills(self, conn: AsyncConnection, id_number: str, numbers: Sequence[str], today: date) -> list[Bill]:
         return (await self._post("/v1/bills", AboutBills(id_number, list(numbers), today), BillsTold)).bills
 
+    async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
+        told = await self._newer("/v1/ready", AboutPerson(id_number, date.min), ReadyTold)
+        return told.case_keys if told else []
+
+    async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str] | None:
+        question = AboutAddresses(list(words), min(most, MOST_ADDRESSES))
+        told = await self._newer("/v1/addresses", question, AddressesTold)
+        return told.addresses if told else None
+
+    async def plates(self, conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
+        return await self._newer("/v1/plates", AboutPlates(asked, now), PlatesAnswer) or PlatesAnswer("none")
+
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
         own = (application.second, application.paid_fen, application.rests_on, application.fulfilled)
@@ -96,12 +115,21 @@ class RemoteDepartment(Department):
     async def standings(self, conn: AsyncConnection) -> list[Standing]:
         return (await self._call("GET", "/v1/applications", BooksTold)).standings
 
-    async def _post(self, path: str, question: AboutPerson | AboutBills, kind: type[T]) -> T:
+    async def _post(self, path: str, question: msgspec.Struct, kind: type[T]) -> T:
         return await self._call("POST", path, kind, content=msgspec.json.encode(question))
+
+    async def _newer(self, path: str, question: msgspec.Struct, kind: type[T]) -> T | None:
+        """What not every department is asked for; None from one that knows of no such question."""
+        try:
+            return await self._post(path, question, kind)
+        except _Unknown:
+            return None
 
     async def _call(self, method: str, path: str, kind: type[T], **more: Any) -> T:
         try:
             answer = await outgoing.ask(self._client, method, path, most_bytes=MOST_BYTES, within_s=_WITHIN_S, **more)
+            if answer.status == _NOT_FOUND:
+                raise _Unknown(self.key)
             if answer.status not in (200, 202):
                 raise InvalidMessage("", f"status {answer.status}")
             return decode(answer.body, kind)
@@ -109,3 +137,7 @@ class RemoteDepartment(Department):
             # Its words may quote a record: what kind of failure it was is enough.
             _log.warning("department_gave_no_answer", department=self.key, error=type(error).__name__)
             raise DepartmentDown(self.key) from error
+
+
+class _Unknown(DepartmentDown):
+    """It has no such address: to who cannot do without it, it gave no answer."""

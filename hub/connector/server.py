@@ -30,8 +30,11 @@ from psycopg_pool import AsyncConnectionPool
 from hub import department
 from hub.connector.wire import (
     MOST_BYTES,
+    AboutAddresses,
     AboutBills,
     AboutPerson,
+    AboutPlates,
+    AddressesTold,
     BillsTold,
     BooksTold,
     Brought,
@@ -40,6 +43,7 @@ from hub.connector.wire import (
     HandedOut,
     More,
     MoreTold,
+    ReadyTold,
     Said,
     StagesTold,
 )
@@ -47,6 +51,7 @@ from hub.department import Application, Decision, Department
 from hub.department_tables import bring_up
 from kiosk.catalogue.model import Catalogue
 from kiosk.messages.encoding import InvalidMessage, decode, sha256_hex
+from kiosk.messages.plates import PlatesAnswer
 
 _log = structlog.get_logger()
 _ANSWERS_WITHIN_S = 2.0
@@ -94,7 +99,7 @@ def make_office_app(office: Office) -> Litestar:
             worker.cancel()
 
     return Litestar(
-        [facts, documents, bills, bring, supplement, hand_out, stages, books, health],
+        [facts, documents, bills, ready, addresses, plates, bring, supplement, hand_out, stages, books, health],
         state=State({"office": office}),
         dependencies={"office": Provide(lambda: office, sync_to_thread=False)},
         exception_handlers={InvalidMessage: _invalid},
@@ -144,6 +149,30 @@ async def bills(request: Request, office: Office) -> BillsTold:
     async with office.pool.connection() as conn:
         found = await office.department.bills(conn, question.id_number, question.numbers, question.today)
         return BillsTold(found)
+
+
+@post("/v1/ready", guards=[_callers_only], status_code=200)
+async def ready(request: Request, office: Office) -> ReadyTold:
+    """What waits for a person to be handed out."""
+    question = decode(await request.body(), AboutPerson)
+    async with office.pool.connection() as conn:
+        return ReadyTold(await office.department.ready(conn, question.id_number))
+
+
+@post("/v1/addresses", guards=[_callers_only], status_code=200)
+async def addresses(request: Request, office: Office) -> AddressesTold:
+    """Standard addresses by their words."""
+    question = decode(await request.body(), AboutAddresses)
+    async with office.pool.connection() as conn:
+        return AddressesTold(await office.department.addresses(conn, question.words, question.most))
+
+
+@post("/v1/plates", guards=[_callers_only], status_code=200)
+async def plates(request: Request, office: Office) -> PlatesAnswer:
+    """Plate numbers: a list, or the one that is held."""
+    question = decode(await request.body(), AboutPlates)
+    async with office.pool.connection() as conn:
+        return await office.department.plates(conn, question.asked, question.now)
 
 
 @put("/v1/applications/{key:uuid}", guards=[_callers_only])

@@ -5,7 +5,7 @@ Every call is safe to repeat. A person's number stands in bodies only, never in 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,9 +15,10 @@ from msgspec import Meta
 from hub.department import Decision
 from hub.desk import StageEvent, Standing
 from kiosk.messages.bills import MOST_BILLS, Bill
-from kiosk.messages.bounds import Named, Word
+from kiosk.messages.bounds import Line, Named, Word
 from kiosk.messages.content import Applicant
 from kiosk.messages.ours import read_ours
+from kiosk.messages.plates import PlatesQuestion
 from kiosk.messages.questions import Document
 from kiosk.messages.text_file import text_of
 
@@ -28,7 +29,7 @@ _LEAST_TOKEN = 32
 
 
 class AboutPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/facts`` and ``POST /v1/documents``."""
+    """``POST /v1/facts``, ``POST /v1/documents`` and ``POST /v1/ready``."""
 
     id_number: Named
     today: date
@@ -58,6 +59,35 @@ class BillsTold(msgspec.Struct, frozen=True):
     """What is demanded."""
 
     bills: Annotated[list[Bill], Meta(max_length=1000)]
+
+
+class ReadyTold(msgspec.Struct, frozen=True):
+    """The cases whose things wait for a person, in the order in which they are handed out."""
+
+    case_keys: Annotated[list[Named], Meta(max_length=1000)]
+
+
+MOST_ADDRESSES = 50
+
+
+class AboutAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/addresses``: standard addresses that have all these words; about nobody."""
+
+    words: Annotated[list[Line], Meta(max_length=60)]
+    most: Annotated[int, Meta(ge=1, le=MOST_ADDRESSES)]
+
+
+class AddressesTold(msgspec.Struct, frozen=True):
+    """None from a department that keeps none."""
+
+    addresses: Annotated[list[Line], Meta(max_length=MOST_ADDRESSES)] | None = None
+
+
+class AboutPlates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/plates``; answered with a ``PlatesAnswer``."""
+
+    asked: PlatesQuestion
+    now: datetime
 
 
 class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

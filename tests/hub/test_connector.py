@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import LiteralString
+from threading import Thread
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import httpx
@@ -17,8 +21,10 @@ import psycopg
 import pytest
 
 from hub.connector.client import RemoteDepartment
+from hub.gateway import DepartmentDown
 from hub.postgres import OwnPostgres
 from kiosk.messages.envelope import new_key
+from kiosk.messages.plates import PlatesQuestion
 from tests.hub.fixtures import ROOT, Machine, RunningHub, number_of
 from tests.hub.test_department_contract import applicant
 from tests.waiting import eventually
@@ -98,6 +104,61 @@ def test_a_department_elsewhere_answers_as_one_that_is_here(hub: RunningHub, off
     assert office.ask("POST", "/v1/bills", asked).json() == {"bills": []}, "this one demands no money"
 
 
+READY = "insert into household.id_case values (%s, %s, 'damaged', 'ready', '2026-12-14', '2046-12-14') returning 1"
+
+
+def test_what_is_ready_and_where_an_address_is_are_asked_there(office: Office, machine: Machine) -> None:
+    key, li = new_key(), number_of("li")
+    office.sql(READY, key, li)
+    asked = {"id_number": li, "today": "2027-01-12"}
+    assert office.ask("POST", "/v1/ready", asked).json() == {"case_keys": [key]}
+    (found,) = office.sql("select address from household.standard_address order by address limit 1")[0]
+    told: Any = machine.ask("address", words=found)
+    assert told.found == [found]
+    assert office.ask("POST", "/v1/addresses", {"words": [found], "most": 1}).json() == {"addresses": [found]}
+    assert office.ask("POST", "/v1/addresses", {"words": [], "most": 51}).status_code == 422
+    plates = {"asked": {"action": "give_back", "service": "T20", "key": key}, "now": "2027-01-12T02:00:00Z"}
+    assert office.ask("POST", "/v1/plates", plates).json() == {"state": "none"}, "this one has none"
+    office.sql("delete from household.id_case where case_key = %s returning 1", key)
+
+
+class _Older(BaseHTTPRequestHandler):
+    """A department of before: it knows facts, and nothing of what came later."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"facts": {}}' if self.path == "/v1/facts" else b"not found"
+        self.send_response(200 if self.path == "/v1/facts" else 404)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+def test_a_department_of_before_is_asked_nothing_that_it_does_not_know() -> None:
+    there = ThreadingHTTPServer(("127.0.0.1", 0), _Older)
+    Thread(target=there.serve_forever, daemon=True).start()
+    department = RemoteDepartment("household", f"http://127.0.0.1:{there.server_address[1]}", TOKEN)
+    nothing: Any = None
+    question = PlatesQuestion("give_back", "T20", new_key())
+
+    async def ask() -> tuple:
+        now = datetime(2027, 1, 12, tzinfo=UTC)
+        told = [await department.ready(nothing, "1"), await department.addresses(nothing, ["a"], 7)]
+        told.append((await department.plates(nothing, question, now)).state)
+        with pytest.raises(DepartmentDown):
+            await department.documents(nothing, "1")
+        return (*told, await department.facts(nothing, "1", now.date()))
+
+    try:
+        assert asyncio.run(ask()) == ([], None, "none", {})
+    finally:
+        there.shutdown()
+        there.server_close()
+
+
 def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
     hub: RunningHub, office: Office, machine: Machine
 ) -> None:
@@ -141,6 +202,9 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
         ("POST", "/v1/facts"),
         ("POST", "/v1/documents"),
         ("POST", "/v1/bills"),
+        ("POST", "/v1/ready"),
+        ("POST", "/v1/addresses"),
+        ("POST", "/v1/plates"),
         ("GET", "/v1/stages?after=0&today=2027-01-12"),
         ("GET", "/v1/applications"),
         ("PUT", "/v1/applications/0199a3c0-0000-7000-8000-000000000001"),
