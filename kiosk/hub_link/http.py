@@ -229,6 +229,8 @@ class HubHttp:
             received = bytearray()
             async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
                 async for chunk in chunks:
+                    # Thousands of chunks of a byte are one reading of the network: others have their turn in between.
+                    await trio.lowlevel.checkpoint()
                     received += chunk
                     if len(received) > limit_bytes:
                         raise NoAnswer("too_long")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from hub import outgoing
 from hub.connector.client import RemoteDepartment
 from hub.gateway import DepartmentDown
 from hub.payments import http_acquirer, wire
@@ -19,6 +20,7 @@ from kiosk.clock import Clock
 from kiosk.messages.seal import new_sign_key
 from tests.hub.fixtures import TODAY
 from tests.kiosk.hub_link.test_bounded_answers import DEEP, Stranger, answer, bomb, peak
+from tests.waiting import HANG_S
 
 __all__ = ["peak"]
 pytestmark = pytest.mark.attack(5)
@@ -92,6 +94,28 @@ def test_an_answer_that_drips_for_ever_is_given_up(
 
     with pytest.raises(none):
         asyncio.run(bounded())
+
+
+def test_an_answer_in_chunks_of_a_byte_leaves_the_machines_their_turn(stranger: Stranger) -> None:
+    chunks, turns = 20_000, 0
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    stranger.say = lambda _: iter([head + b"1\r\na\r\n" * chunks + b"0\r\n\r\n"])
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def both() -> int:
+        beside = asyncio.create_task(others())
+        async with outgoing.client(stranger.url) as there:
+            said = await outgoing.ask(there, "GET", "/", most_bytes=chunks, within_s=HANG_S)
+        beside.cancel()
+        return len(said.body)
+
+    assert asyncio.run(both()) == chunks
+    assert turns > chunks / 2
 
 
 def signed(body: bytes) -> Callable[[bytes], Iterator[bytes]]:

@@ -169,6 +169,25 @@ async def test_answer_without_end_is_given_up(
     assert peak() < 8
 
 
+async def test_answer_in_chunks_of_a_byte_leaves_the_others_their_turn(http: HubHttp, stranger: Stranger) -> None:
+    """One reading of the network held 11,000 of them: the screen stood still for more than a second."""
+    chunks, turns = 20_000, 0
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    stranger.say = lambda _: iter([head + b"1\r\na\r\n" * chunks + b"0\r\n\r\n"])
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        assert len((await http.send("GET", "/")).body) == chunks
+        nursery.cancel_scope.cancel()
+    assert turns > chunks / 2
+
+
 async def test_answer_may_be_as_long_as_its_asker_expects(http: HubHttp, stranger: Stranger) -> None:
     stranger.say = lambda _: iter([answer(200, b"x" * (2 * ANSWER_LIMIT_BYTES))])
     assert await no_answer(http) == "too_long"
