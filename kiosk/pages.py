@@ -186,7 +186,7 @@ class Field(Struct, tag=True, frozen=True, kw_only=True):
 
     name: str
     label: Text
-    keys: Literal["digits", "phone", "receipt", "id_number", "text", "pin", "date", "plate"]
+    keys: Literal["digits", "phone", "receipt", "id_number", "text", "pin", "date", "plate", "code"]
     value: str = ""
     hint: Text = NOTHING
     error: Text = NOTHING

@@ -106,7 +106,12 @@ def _printing_page(visit: Visit, *, is_filed: bool) -> Page:
 async def print_sheet(visit: Visit, title: Text, service: Service, sections: Sequence[Section]) -> None:
     """Print a sheet that has no receipt number, such as 一次性告知单, and say how it went."""
     head = letterhead(visit.machine, title, service.name, line=service.line, person=visit.masked_name)
-    outcome, error = await shown_printing(visit, sheet_job(head, sections, visit.settings.language), "notice", Slip())
+    await print_notice(visit, sheet_job(head, sections, visit.settings.language))
+
+
+async def print_notice(visit: Visit, job: PrintJob) -> None:
+    """The same for any paper that belongs to no case."""
+    outcome, error = await shown_printing(visit, job, "notice", Slip())
     if outcome == "printed":
         page = message("printed", "printer", "ok", text("print.sheet_done"), text("print.sheet_take"), timeout_s=30.0)
     else:

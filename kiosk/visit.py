@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import trio
 
 from devices.id_card_reader.card import IdCard
-from kiosk import handover
-from kiosk.catalogue.model import Service
+from kiosk.handover import Left
 from kiosk.machine import Machine
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
@@ -38,6 +37,18 @@ class VisitEnded(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class HalfDone(Protocol):
+    """What is under way, as far as it can be left for another machine (``kiosk.journey.half_done``)."""
+
+    def has_something(self) -> bool:
+        """Whether there is anything to leave."""
+        ...
+
+    async def keep(self) -> bool:
+        """Leave it, and say so; False when it could not be left."""
+        ...
 
 
 class FiledCase(msgspec.Struct, frozen=True):
@@ -74,6 +85,9 @@ class Visit:
         self.identity: Identity | None = None
         self.portrait: bytes = b""
         self.filed: list[FiledCase] = []
+        self.half_done: HalfDone | None = None
+        self.left: Left | None = None
+        """What this person has left at the hub, until it is taken up: as soon as it is known that it is theirs."""
         self.resumed: set[str] = set()
         """Services that had waited for a result, and were offered to go on."""
         self.rated: set[str] = set()
@@ -319,7 +333,7 @@ class Visit:
         """Leaving in the middle of something unfinished is asked once; everything else is free to leave."""
         if page.is_free:
             return True
-        kept = self.keepable(page.service)
+        kept = self.half_done if self.half_done and self.half_done.has_something() else None
         title, lead = text("exit.title"), text("handover.exit_lead" if kept else "exit.lead")
         answer = await self._framed(
             Page(
@@ -336,27 +350,8 @@ class Visit:
             )
         )
         if kept and answer.action == KEEP.id:
-            return await self.keep(kept)
+            return await kept.keep()
         return answer.action == "exit"
-
-    def keepable(self, key: str) -> Service | None:
-        """The service of this key, where something was said of it that another machine can go on with."""
-        service = self.machine.catalogue.services.get(key)
-        if service is None or self.card is None or self.without_card or not self.machine.link.online:
-            return None
-        return service if handover.said_of(service, self.typed.get(key, {})) else None
-
-    async def keep(self, service: Service) -> bool:
-        """Leave at the hub what was said of it, and say so; False when it could not be left."""
-        number, typed = self.card.number if self.card else "", self.typed.get(service.key, {})
-        busy = Hero(icon="clock", level="info", title=text("handover.asking"), busy=True)
-        page = Page(kind="checking", layout="full", title=text("handover.asking"), blocks=(busy,), timeout_s=0)
-        kept = await self.show_while(page, lambda: handover.keep(self.machine.ask, number, service, typed)) is True
-        words = "kept" if kept else "not_kept"
-        icon, level = ("identification-card", "ok") if kept else ("wifi-slash", "warn")
-        title, lead = text(f"handover.{words}", service=service.name), text(f"handover.{words}_lead")
-        await self._framed(message(f"handover_{words}", icon, level, title, lead))
-        return kept
 
     async def _setting(self, action: str) -> bool:
         """Carry out a settings or help action; False when it is none of them."""
@@ -409,6 +404,7 @@ class Visit:
             self._added = None
         self._named = ""
         self.portrait = b""
+        self.half_done = self.left = None
         self.filed.clear()
         self.resumed.clear()
         self.paid.clear()

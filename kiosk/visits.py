@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from functools import partial
 
 import structlog
 import trio
@@ -11,13 +12,15 @@ import trio
 from devices.contract import Completed
 from devices.id_card_reader.card import IdCard
 from devices.vocabulary import Completion, DeviceState
-from kiosk import handover, lobby, maintenance, wipe
+from kiosk import lobby, maintenance, wipe
 from kiosk.card_reading import reading_trouble
 from kiosk.cases import unbroken
 from kiosk.catalogue.model import Bundle
+from kiosk.handover import Left
 from kiosk.journey import engine
-from kiosk.journey.engine import Outcome
-from kiosk.journey.whole import together, whole_of_bundle
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.resuming import journey_of
+from kiosk.journey.whole import Whole, together, whole_of_bundle
 from kiosk.lobby.todo import TICK, TOGETHER
 from kiosk.logs import place_of
 from kiosk.machine import Machine, nobodys_key
@@ -240,30 +243,43 @@ class Visits:
 
     async def _resumed(self, visit: Visit, parked: ParkedFact) -> bool:
         """What was laid down or left goes on, if the person wants; asked once a visit."""
-        key = parked.service
-        visit.resumed.add(key)
-        answer = await visit.show(lambda: lobby.resume_page(self._machine, visit, parked))
-        if answer.action != "next" or (parked.is_left and not await self._taken_up(visit, key)):
+        visit.resumed.add(parked.service)
+        left = Left(parked.service, tuple(parked.parts))
+        journey = journey_of(visit, left)
+        if journey is None:
             return False
-        await engine.run(visit, self._machine.catalogue.services[key])
-        return True
+        service = journey.service
+        page = partial(lobby.resume_page, self._machine, visit, service, is_left=parked.is_left)
+        if (await visit.show(page)).action != "next":
+            return False
+        return await self._goes_on(visit, journey, left if parked.is_left else None) is not None
 
-    async def _taken_up(self, visit: Visit, key: str) -> bool:
-        """What was said comes back to its fields; False when the city did not answer: it is still left there."""
-        service, number = self._machine.catalogue.services[key], visit.card.number if visit.card else ""
-        said = await handover.take(self._machine.ask, number, service)
-        if said is None:
-            lead = text("handover.not_taken_lead")
-            await visit.tell(message("needs_network", "wifi-slash", "warn", text("live.title"), lead))
-            return False
-        visit.typed[key] = said
-        return True
+    async def _by_code(self, visit: Visit) -> Outcome:
+        """The service that a code leads to, up to where its person puts down the card."""
+        while left := await lobby.left_by_code(visit):
+            journey = journey_of(visit, left)
+            if journey is None:
+                words = text("handover.unknown"), text("handover.unknown_lead")
+                await visit.tell(message("handover_not_here", "warning-circle", "warn", *words))
+            elif (outcome := await self._goes_on(visit, journey, left)) is not Outcome.BACK:
+                return outcome or Outcome.BACK
+        return Outcome.BACK
+
+    async def _goes_on(self, visit: Visit, journey: Journey, left: Left | None) -> Outcome | None:
+        """``left`` comes back as soon as it is known whose it is. None: this machine cannot do it now."""
+        parts = journey.parts_of if isinstance(journey, Whole) else [journey]
+        if left is not None and not await lobby.can_go_on(visit, journey.service, [part.service for part in parts]):
+            return None
+        visit.left = left
+        return await engine.run_journey(journey)
 
     async def _chosen(self, visit: Visit, action: str, ticked: Collection[str] = ()) -> Outcome:
         """What was touched: a line, a service, or those ticked. BACK when the person came back from its first page."""
         what, _, key = action.partition(":")
         if what == TOGETHER:
             return await self._together(visit, ticked)
+        if what == lobby.RESUME:
+            return await self._by_code(visit)
         if what == lobby.BUNDLES:
             return await self._bundles(visit)
         if what == "bundle" and key in self._machine.catalogue.bundles:

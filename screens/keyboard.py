@@ -18,6 +18,8 @@ _DIGITS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (_CLEAR, "0", _ERA
 _ID_NUMBER = (*_DIGITS[:3], ("X", "0", _ERASE))
 _LETTERS = (tuple("1234567890"), tuple("qwertyuiop"), tuple("asdfghjkl"), (*"zxcvbnm", _ERASE))
 _CAPITALS = tuple(tuple(key.upper() for key in row) for row in _LETTERS)
+_CODE = (tuple("23456789"), tuple("QWERTYUP"), tuple("ASDFGHJK"), (*"ZXCVBNM", _ERASE))
+"""The signs of ``kiosk.messages.resume_code``, none of which looks like another one."""
 _LAYOUTS = {
     "digits": _DIGITS,
     "phone": _DIGITS,
@@ -25,6 +27,7 @@ _LAYOUTS = {
     "pin": _DIGITS,
     "id_number": _ID_NUMBER,
     "receipt": (*_CAPITALS[:3], (*_CAPITALS[3][:-1], "-", _ERASE)),
+    "code": _CODE,
     "text": (*_LETTERS, (_CLEAR, "-", _SPACE, ".", ",")),
 }
 _SPANS = {_SPACE: 4.0, _CLEAR: 2.0, _ERASE: 1.6}
@@ -40,16 +43,21 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
     board.rule(0, 0, theme.WIDTH)
     side = 120 if pad else theme.KEY_SIDE
     room = theme.WIDTH - 2 * side
-    unit = (room - _GAP * (len(rows[0]) - 1)) / len(rows[0])
+    unit = min((room - _GAP * (len(row) - 1)) / sum(_spans(row, pad)) for row in rows)
     y = float(_PAD)
     for row in rows:
-        widths = [unit * (1 if pad else _SPANS.get(key, 1.0)) for key in row]
+        widths = [unit * span for span in _spans(row, pad)]
         x = side + (room - sum(widths) - _GAP * (len(row) - 1)) / 2
         for key, width in zip(row, widths, strict=True):
             board.put(_key(look, block, key, width, height), x, y)
             x += width + _GAP
         y += height + _GAP
     return board.finish(y - _GAP + _PAD)
+
+
+def _spans(row: tuple[str, ...], pad: bool) -> list[float]:
+    """How wide each key of a row is, in letters."""
+    return [1 if pad else _SPANS.get(key, 1.0) for key in row]
 
 
 def _plate(look: Look, block: Field) -> tuple[tuple[str, ...], ...]:

@@ -20,9 +20,11 @@ from kiosk.cases import CaseState, new_id, new_slip_code, unbroken
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import FEN, Condition, Fee, Service, StepSpec
 from kiosk.catalogue.rules import MACHINE, card_facts, elements, fees_due, holds, is_asked, limits_for, said_as_facts
+from kiosk.handover import Begun, alone
 from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
+from kiosk.journey.half_done import HalfDone, taken_up
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
@@ -108,6 +110,11 @@ class Journey:
         service, today = self.service, self.machine.clock.today()
         law, promise = limits_for(service, self._judged()[1], today)
         return promise_words(self.promised_on, today, promise, law=law, by=self.promised_by)
+
+    @property
+    def begun(self) -> Begun:
+        """What is done here, so that it can be left for another machine."""
+        return alone(self.service)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -320,6 +327,7 @@ async def run_journey(journey: Journey) -> Outcome:
     """The same for one that was made already."""
     visit, service = journey.visit, journey.service
     visit.machine.publish("journey", service=service.key, visit=visit.id, state="begin")
+    visit.half_done = HalfDone(journey)
     try:
         return await _run(journey)
     except StoreError as error:
@@ -327,6 +335,7 @@ async def run_journey(journey: Journey) -> Outcome:
         await visit.tell(_safe_page(journey) if journey.filed else not_filed(error))
         return Outcome.LEAVE
     finally:
+        visit.half_done = visit.left = None
         visit.machine.publish("journey", service=service.key, visit=visit.id, state="end")
 
 
@@ -341,6 +350,8 @@ async def _run(journey: Journey) -> Outcome:
         if outcome is Outcome.BACK and not _step_back(journey):
             return outcome
         if outcome in (Outcome.NEXT, Outcome.SKIP):
+            if not await taken_up(journey):
+                return Outcome.LEAVE
             _step_on(journey, outcome)
     if journey.filed or outcome is not Outcome.LEAVE:
         for each in journey.services:
@@ -399,10 +410,11 @@ async def _without_device(journey: Journey, name: str) -> Outcome:
 async def _end_here(journey: Journey, page: Page) -> None:
     """It cannot go on here; at another machine it can, with what was said, if the person wants."""
     visit = journey.visit
-    kept = None if journey.filed else visit.keepable(journey.service.key)
-    answer = await visit.show(replace(page, actions=(KEEP, *page.actions)) if kept else page)
-    if kept and answer.action == KEEP.id:
-        await visit.keep(kept)
+    kept = HalfDone(journey)
+    has_something = kept.has_something()
+    answer = await visit.show(replace(page, actions=(KEEP, *page.actions)) if has_something else page)
+    if has_something and answer.action == KEEP.id:
+        await kept.keep()
 
 
 def _with_nearest(journey: Journey, lead: Text) -> Text:

@@ -16,6 +16,7 @@ from kiosk.cases import new_id
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Applicant, Bundle, BundlePart, Condition, Fee, Service, StepSpec
 from kiosk.catalogue.rules import is_asked
+from kiosk.handover import Begun
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.journey.reasons import reason
@@ -45,6 +46,13 @@ class Whole(Journey):
     def services(self) -> tuple[Service, ...]:
         """The plan's own, for its pages, and those that are still in it."""
         return (self.service, *(part.service for part in self.going))
+
+    @property
+    def begun(self) -> Begun:
+        """All of them as one: what they ask together, and what each of them asks alone."""
+        alike = {self.service.key: [self._joined(at)[0] for at in self.asked()]}
+        own = {part.service.key: part.service.steps for part in self.parts_of}
+        return Begun(self.service.key, self.service.name, alike | own, tuple(each.key for each in self.plan.services))
 
     @property
     def may_lack_card(self) -> bool:

@@ -6,18 +6,23 @@ from kiosk.lobby.bundles import BUNDLE, BUNDLES, PART, bundle_page, bundles_page
 from kiosk.lobby.home import home_page
 from kiosk.lobby.line import line_page
 from kiosk.lobby.offers import tile
-from kiosk.lobby.todo import ASKING, Due, resume_page, todo_page, what_is_due
+from kiosk.lobby.resume import RESUME, can_go_on, code_page, left_by_code, resume_page
+from kiosk.lobby.todo import ASKING, Due, todo_page, what_is_due
 
 __all__ = [
     "ASKING",
     "BUNDLE",
     "BUNDLES",
     "PART",
+    "RESUME",
     "Due",
     "bundle_page",
     "bundles_page",
+    "can_go_on",
+    "code_page",
     "first_wanted",
     "home_page",
+    "left_by_code",
     "line_page",
     "optional",
     "resume_page",

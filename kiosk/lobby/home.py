@@ -6,6 +6,7 @@ from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import NO_LINE
 from kiosk.lobby.bundles import BUNDLES
 from kiosk.lobby.offers import line_card, tiles
+from kiosk.lobby.resume import resume_tile
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, CardPrompt, Fact, Facts, Hero, LineCards, Notice, Page, Tile, Tiles
 from kiosk.roster import READER
@@ -41,7 +42,7 @@ def home_page(machine: Machine, visit: Visit, *, card_lies_there: bool, trouble:
         )
     if not closed:
         blocks += [
-            CardPrompt(title=text("card.title"), lead=text("home.card_lead")),
+            CardPrompt(title=text("card.title"), lead=text("home.card_lead"), actions=(resume_tile(machine),)),
             LineCards(cards=tuple(line_card(machine, line, _SERVICES_SHOWN) for line in lines)),
             Tiles(title=text("home.common"), columns=3, tiles=common_tiles(machine)),
         ]

@@ -16,7 +16,7 @@ from kiosk.lobby.offers import begin, given_to, line_card
 from kiosk.machine import Machine
 from kiosk.messages.parked import ParkedFact
 from kiosk.messages.questions import DueFact, DueQuestion
-from kiosk.pages import Action, Block, DueItem, DueList, Hero, LineCards, Notice, Page, Tiles
+from kiosk.pages import Action, Block, DueItem, DueList, LineCards, Notice, Page, Tiles
 from kiosk.text import Text, listed, same, text
 from kiosk.visit import Visit
 
@@ -49,29 +49,8 @@ async def what_is_due(machine: Machine, id_number: str) -> Due:
         return Due()
     told, services = reply.payload, machine.catalogue.services
     known = [d for d in told.items if d.service in services]
-    parked = [each for each in told.parked if each.service in services]
+    parked = [each for each in told.parked if each.service in services or each.is_left]
     return Due(known, told.silent, told.unreadable + len(told.items) - len(known), parked=parked)
-
-
-def resume_page(machine: Machine, visit: Visit, parked: ParkedFact) -> Page:
-    """The result has come for which this person laid a service down, or it was left: it goes on with one touch."""
-    key = parked.service
-    service = machine.catalogue.services[key]
-    title, lead = ("handover.left", "handover.left_lead") if parked.is_left else ("resume.ready", "resume.lead")
-    hero = Hero(icon=service.icon, level="ok", title=text(title, service=service.name), lead=text(lead))
-    later = Action(id="later", label=text("resume.later"), style="secondary")
-    go_on = Action(id="next", label=text("resume.go_on"), style="primary")
-    exit_ = Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out")
-    return Page(
-        kind="resume",
-        title=text("todo.hello", name=same(visit.masked_name)),
-        blocks=(hero,),
-        chips=machine.chips(),
-        icon=service.icon,
-        service=key,
-        line=machine.catalogue.lines[service.line],
-        actions=(exit_, later, go_on),
-    )
 
 
 def todo_page(machine: Machine, visit: Visit, due: Due, ticked: Collection[str] = ()) -> Page:

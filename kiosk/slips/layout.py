@@ -9,7 +9,7 @@ from devices.receipt_printer.job import Code128, Columns, Cut, Element, Feed, Li
 from devices.receipt_printer.text import columns_of
 from kiosk.cases import CLOCK_RUNS, CaseState, grouped
 from kiosk.clock import local
-from kiosk.slips.model import Letterhead, Row, SecondCopy, Section, SlipModel
+from kiosk.slips.model import Letterhead, ResumeModel, Row, SecondCopy, Section, SlipModel
 from kiosk.text import Text, plain, text
 
 DOUBLE_COLUMNS = 24
@@ -52,6 +52,14 @@ def sheet_job(head: Letterhead, sections: Sequence[Section], language: str = "zh
         body += [part for item in _items(section.sentences, language) for part in (item, Feed())]
         body += [Feed()] if section.rows else []
     return _paper(head, language, (*body, Rule()))
+
+
+def resume_job(model: ResumeModel, language: str = "zh") -> PrintJob:
+    """The code of what is half done, large enough to be read from an arm's length, and how it goes on."""
+    code = Line(model.code, "double", bold=True, align="center")
+    items = [part for item in _items(model.sentences, language) for part in (item, Feed())]
+    title = Line(_say("resume_code", language), bold=True, align="center")
+    return _paper(model.head, language, (Rule(), title, Feed(), code, Feed(), Qr(model.qr), Feed(), *items, Rule()))
 
 
 def printer_test_job(head: Letterhead, language: str = "zh") -> PrintJob:

@@ -50,6 +50,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     sentences: tuple[Text, ...] = ()
 
 
+class ResumeModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What leads to a half-done service at another machine: ``code`` in its groups, ``qr`` the same to scan."""
+
+    head: Letterhead
+    code: str
+    qr: str
+    sentences: tuple[Text, ...]
+
+
 class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     """One case on paper. ``state`` is what has been proved at the time of printing.
 

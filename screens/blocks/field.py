@@ -12,7 +12,14 @@ from screens.words import Words, icon
 
 _PAD = 30
 _LONG = 12  # digits: more can only be read in groups
-_GROUPS = {"id_number": (6, 8, 4), "phone": (3, 4, 4), "receipt": (4,) * 12, "date": (4, 2, 2), "plate": (2, 6)}
+_GROUPS = {
+    "code": (4,),
+    "id_number": (6, 8, 4),
+    "phone": (3, 4, 4),
+    "receipt": (4,) * 12,
+    "date": (4, 2, 2),
+    "plate": (2, 6),
+}
 
 
 def draw(block: Field, look: Look, width: float) -> Panel:

@@ -19,6 +19,7 @@ from kiosk.lobby import (
     Due,
     bundle_page,
     bundles_page,
+    code_page,
     first_wanted,
     home_page,
     line_page,
@@ -28,6 +29,7 @@ from kiosk.messages.places import Place
 from kiosk.messages.questions import DueFact
 from kiosk.nearby import Nearby
 from kiosk.pages import Page, Settings
+from kiosk.text import text
 
 TODAY = date(2027, 1, 12)
 
@@ -92,6 +94,8 @@ def lobby_pages() -> dict[str, Page]:
     lines = {f"lobby_{key}": line_page(here, visit, key) for key in here.catalogue.lines}
     return {
         "lobby_home": home_page(here, visit, card_lies_there=False),
+        "lobby_code": code_page(here, "K7WN"),
+        "lobby_code_wrong": code_page(here, "K7WN3HQQ", text("resume_code.none")),
         "lobby_asking": todo_page(here, visit, ASKING),
         "lobby_todo": todo_page(here, visit, due()),
         "lobby_ticked": todo_page(here, visit, due(), {"T01", "H13"}),

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from devices.camera.sim.document_camera import LINES, written
+from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey import without_card
 from kiosk.journey.engine import Journey
+from kiosk.journey.half_done import HalfDone, kept_page
 from kiosk.journey.steps import (
     bills,
     capture,
@@ -39,7 +41,7 @@ from kiosk.journey.steps import (
     wait,
 )
 from kiosk.journey.whole import whole_of_bundle
-from kiosk.lobby.todo import resume_page
+from kiosk.lobby.resume import resume_page
 from kiosk.messages.bills import Bill, BillsAnswer
 from kiosk.messages.certificates import Statement
 from kiosk.messages.handover import HandoverAnswer
@@ -285,8 +287,9 @@ def coming_back() -> dict[str, Page]:
         return await wait._lay_down(journey, spec)
 
     found["wait_parked"] = first_page(lay_down, parked, journey_of(parked, "T05", "wait"))
-    found["resume"] = resume_page(visitor.machine, visitor, ParkedFact("T05", is_ready=True))
-    found["resume_left"] = resume_page(visitor.machine, visitor, ParkedFact("H01", is_ready=True, is_left=True))
+    services = visitor.machine.catalogue.services
+    found["resume"] = resume_page(visitor.machine, visitor, services["T05"], is_left=False)
+    found["resume_left"] = resume_page(visitor.machine, visitor, services["H01"], is_left=True)
     return found
 
 
@@ -347,24 +350,25 @@ def _phones() -> dict[str, Page]:
 
 
 def _left(visitor: Any) -> dict[str, Page]:
-    """Leaving in the middle with the offer to keep what was said, and that it was kept."""
+    """Leaving in the middle with the offer to keep what was said, and that it was kept, with and without a code."""
     asked: list[Page] = []
     visit = Visit(visitor.machine, Settings())
-    visit.card = visitor.card or SimpleNamespace(number="", shown_name="王小明")
+    visit.card = IdCard(kind="resident", name="王小明", number="990101199003070027", birth=date(1990, 3, 7))
     visit.machine.link.online = True
     visit.typed["H01"] = {"phone": "13900000001"}
+    journey = journey_of(visitor, "H01", "form")
+    journey.visit = visit
+    visit.half_done = HalfDone(journey)
 
     async def framed(page: Page) -> Answer:
         asked.append(page)
-        return Answer(action="keep" if page.kind == "confirm_exit" else "continue")
+        return Answer(action="exit")
 
-    async def at_once(_page: Page, _work: Any) -> Any:
-        return True
-
-    visit._framed, visit.show_while = framed, at_once  # type: ignore[method-assign]
+    visit._framed = framed  # type: ignore[method-assign]
     with suppress(StopIteration):
-        visit._confirmed_exit(journey_of(visitor, "H01", "form").page("form", same(""))).send(None)
-    return {f"{page.kind}_kept": page for page in asked}
+        visit._confirmed_exit(journey.page("form", same(""))).send(None)
+    pages = {"confirm_exit_kept": asked[0], "handover_kept": kept_page(visit, journey.begun, "K7WN3HQP")}
+    return {**pages, "handover_kept_plain": kept_page(visit, journey.begun, "")}
 
 
 def _shown_by(begin: Callable[..., Any], page: str, key: str, kind: str, **facts: Any) -> Page:

@@ -50,13 +50,13 @@ def _number(journey: Journey) -> str:
 def _candidates(journey: Journey, told: DueAnswer) -> list[Service]:
     """What was begun in this visit or waits at the hub, then what is due."""
     services = journey.machine.catalogue.services
-    begun = [key for key, typed in journey.visit.typed.items() if key in services and _is_said(services[key], typed)]
+    begun = [key for key in journey.visit.typed if key in services and _is_said(journey, services[key])]
     keys = dict.fromkeys([*begun, *(each.service for each in told.parked), *(each.service for each in told.items)])
     return [services[key] for key in keys if key in services][:_MOST]
 
 
-def _is_said(service: Service, typed: dict[str, str]) -> bool:
-    return bool(handover.said_of(service, typed))
+def _is_said(journey: Journey, service: Service) -> bool:
+    return bool(handover.said_of(handover.alone(service), journey.visit.typed))
 
 
 async def _which(journey: Journey, found: list[Service]) -> Service | None:
@@ -81,10 +81,10 @@ async def _which(journey: Journey, found: list[Service]) -> Service | None:
 
 
 async def _link(journey: Journey, service: Service) -> HandoverAnswer | None:
-    typed = journey.visit.typed.get(service.key, {})
-    if _is_said(service, typed) and not await handover.keep(journey.ask, _number(journey), service, typed):
+    ask, number, begun = journey.ask, _number(journey), handover.alone(service)
+    if _is_said(journey, service) and not await handover.keep(ask, number, begun, journey.visit.typed):
         return None
-    return await handover.say(journey.ask, "phone", _number(journey), service, [])
+    return await handover.say(ask, "phone", number, service.key)
 
 
 async def _shown(journey: Journey, service: Service, made: HandoverAnswer) -> Outcome:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
+from kiosk.citizen import Control, Script
 from tests.kiosk.machine.conftest import World
 
 SMITH = "GBR990180051702"
@@ -42,3 +45,31 @@ async def test_what_was_said_is_left_and_goes_on_at_the_next_tap(world: World) -
     assert "resume" in world.pages(), world.pages()
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
     assert at_the_hub(world, "select service from handover") == []
+
+
+async def test_the_code_on_the_slip_leads_back_and_card_and_face_open_it(world: World) -> None:
+    leave = {"sign": "exit", "confirm_exit": "keep", "handover_kept": "print, continue"}
+    leave["bundle"] = "part:H01, part:T01, next"
+    await world.walk(world.script("wu", "B04", values={"phone": "13700000003"}, actions=leave))
+    (slip,) = world.slips()
+    found = re.search(r"\b([2-9A-Z]{4})-([2-9A-Z]{4})\b", slip)
+    assert found, slip
+    assert at_the_hub(world, "select service from handover") == [("B04",)]
+    world.lines = []
+    reader, camera = world.socket("id_card_reader"), world.socket("camera")
+    world.do("id_card_reader", "lift")
+    by_code = Script(
+        values={"resume_code": found[1] + found[2]},
+        actions={"home": "resume", "todo": "exit", "rate": "exit"},
+        turn=camera,
+        control=(
+            Control(page="card", socket=reader, do="place", arguments={"card": "wu"}),
+            Control(page="card", socket=camera, do="person", arguments={"id": "wu"}),
+        ),
+    )
+    await world.walk(by_code)
+    assert "card" in world.pages(), world.pages()
+    assert not {"todo", "resume"} & set(world.pages()[: world.pages().index("sign")])
+    assert {line["state"] for line in world.of("case")} >= {"stored", "delivered", "accepted"}
+    for table in ("handover", "resume_code"):
+        assert at_the_hub(world, f"select service from {table}") == []
