@@ -329,3 +329,10 @@ def test_an_ability_test_is_good_for_a_calendar_year(desk, taken_on: str, today:
     taken = {"taken_on": date.fromisoformat(taken_on), "score": 95}
     here = desk(person(ME, licence=LICENCE, ability_test=[taken]))
     assert here.facts(today=date.fromisoformat(today))["ability_test_passed"] is passed
+
+
+def test_of_several_cars_each_day_of_inspection_is_told_beside_its_plate(desk) -> None:
+    days = {OWN: date(2027, 3, 31), LENT: date(2028, 3, 31)}
+    cars = [car(f"V{plate[-1]}", plate, inspection_due_on=day) for plate, day in days.items()]
+    here = desk(person(ME, vehicle=[*cars, car("V3", "通A·00003"), car("N1", None)]))
+    assert here.facts()["plates_inspected_to"] == f"{OWN}=2027-03-31,{LENT}=2028-03-31"

@@ -98,6 +98,7 @@ def _cars(known: Known, today: date) -> Facts:
         "plates": [car.plate for car in registered],
         "plates_free": [car.plate for car in registered if car.state == NORMAL],
         "plates_with_label": [car.plate for car in registered if car.label_to and car.label_to >= today],
+        "plates_inspected_to": [f"{car.plate}={car.inspection_due_on}" for car in registered if car.inspection_due_on],
         "plates_label_open": [car.plate for car in registered if not label_reasons(car, today)],
         "new_car_vins": [car.vin for car in new if not temporary_reasons(car, today)],
         "new_car_vins_without_number": [car.vin for car in new if not number_reasons(car, today)],

@@ -10,8 +10,8 @@ from devices.document_making import Made, MakeEnd
 from kiosk import production
 from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, new_id
 from kiosk.catalogue.finding import Finding, Path
-from kiosk.catalogue.model import About, Condition, Offline, Service, StepSpec, Use
-from kiosk.catalogue.rules import ANSWERS
+from kiosk.catalogue.model import About, Condition, Data, Offline, Service, StepSpec, Use
+from kiosk.catalogue.rules import ANSWERS, elements
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.questions import EligibilityQuestion
@@ -31,13 +31,26 @@ _WORDS = {"endorsement_writer": "endorse"}
 """Whose words are not those of a document that is made."""
 
 
+class OfChosen(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``name`` is written: what the list ``fact`` says of the ``answer``; its elements are ``answer=value``."""
+
+    name: str
+    fact: str
+    answer: str
+
+    def said_in(self, facts: Mapping[str, Any], answers: Mapping[str, str]) -> str:
+        """The value, "" where the department says none of what was chosen."""
+        pairs = (each.partition("=") for each in elements(facts.get(self.fact, "")))
+        return next((value for key, _, value in pairs if key and key == answers.get(self.answer)), "")
+
+
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``old``: the document of before is put in and kept (``swallow``), void by the filed case (``cancel``), or none.
 
     ``old_if``: it is put in only by whom all of this is known to hold. ``fields``: what is written besides name and
     number: ``answers.…``, or facts as the department tells them once it has decided. ``pays``: whether the fee is for
     the making, and goes back when nothing comes of it, or for the case, and the counter makes it without another.
-    ``next``: what the slip says then.
+    ``of_chosen``: the same of one of several things, such as the car. ``next``: what the slip says then.
     """
 
     about: ClassVar[About] = About(mark="slip", is_once=True, together="each", pages=0, taps=0)
@@ -46,6 +59,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     old: Old = "none"
     old_if: tuple[Condition, ...] | Condition = ()
     fields: tuple[str, ...] = ()
+    of_chosen: tuple[OfChosen, ...] = ()
     pays: Literal["making", "case"] = "making"
     next: Text = NOTHING
 
@@ -70,8 +84,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def told_fields(self) -> tuple[str, ...]:
-        """Those of ``fields`` that only the department knows."""
-        return tuple(name for name in self.fields if not name.startswith(ANSWERS))
+        """What only the department knows of what is written."""
+        told = [name for name in self.fields if not name.startswith(ANSWERS)]
+        return (*told, *(each.fact for each in self.of_chosen))
 
     def toil(self) -> tuple[int, int]:
         """Its pages go on by themselves. Who pays for it here does not see the page that says how the case stands."""
@@ -190,7 +205,9 @@ def _fields(journey: Journey, spec: Spec, facts: Mapping[str, Any]) -> dict[str,
     known["case"] = journey.receipt_number
     all_of_it = {**facts} | {f"{ANSWERS}{name}": value for name, value in journey.answers.items()}
     wanted = {name: all_of_it[name] for name in spec.fields if name in all_of_it}
-    return known | {name.removeprefix(ANSWERS): str(value) for name, value in wanted.items()}
+    known |= {name.removeprefix(ANSWERS): str(value) for name, value in wanted.items()}
+    chosen = {each.name: each.said_in(facts, journey.answers) for each in spec.of_chosen}
+    return known | {name: value for name, value in chosen.items() if value}
 
 
 async def _handed_out(journey: Journey, spec: Spec, device: str, intent: int) -> End:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -177,6 +178,22 @@ async def test_the_new_dates_are_the_departments_and_without_its_word_nothing_is
         assert await at.made(fields=("expires_on",)) is Outcome.NEXT
         assert at.outcomes() == ["produced"]
         assert at.sim.do("state")["fields"]["expires_on"] == "2037-03-01"
+
+
+@pytest.mark.parametrize(
+    ("answers", "written"),
+    [({"vehicle": "通A·2"}, "2028-03-31"), ({"vehicle": "通A·22"}, None), ({"vehicle": ""}, None), ({}, None)],
+)
+def test_of_several_cars_the_chosen_one_s_day_is_written_and_no_other_one_s(
+    answers: dict[str, str], written: str | None
+) -> None:
+    inspected = {"name": "inspected_to", "fact": "days", "answer": "vehicle"}
+    said = {"kind": "produce", "what": "vehicle_licence_printer", "of_chosen": [inspected]}
+    spec: Any = msgspec.convert(said, spec_type("produce"))
+    journey: Any = SimpleNamespace(visit=SimpleNamespace(card=None), receipt_number="R", answers=answers)
+    fields = produce._fields(journey, spec, {"days": "通A·1=2027-03-31,通A·2=2028-03-31,=2029-01-01"})
+    assert fields.get("inspected_to") == written
+    assert spec.told_fields == ("days",), "who tells it is asked after the decision"
 
 
 async def test_unknown_end_is_found_before_the_next_persons_document(
