@@ -75,6 +75,7 @@ class Check(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One condition for the service. ``public`` never reveals third-party or criminal facts.
 
     ``basis``: rule and clause, "" that of the service. ``bring``, ``where``: what to take along, and whereto.
+    ``from_day``: the fact with the day from which it will hold, "" where time alone does not help.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Check(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis: str = ""
     bring: Text = NOTHING
     where: Text = NOTHING
+    from_day: str = ""
 
 
 class Basis(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

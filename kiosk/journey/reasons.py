@@ -15,16 +15,20 @@ def reason(service: Service | None, code: str, facts: Mapping[str, Any] | None =
     """What is wrong and what to do. A code that nobody here knows stands there as it came."""
     check = check_named(service, code) if service else None
     if service is not None and check is not None:
-        return Fact(label=_with_values(check, (facts or {}).get(check.fact)), value=_what_to_do(service, check))
+        return Fact(
+            label=_with_values(check, (facts or {}).get(check.fact)), value=_what_to_do(service, check, facts or {})
+        )
     return Fact(
         label=worded("reason.", code, text("reason.other", code=plain(code))),
         value=worded("reason.todo_", code, text("reason.todo_other")),
     )
 
 
-def _what_to_do(service: Service, check: Check) -> Text:
+def _what_to_do(service: Service, check: Check, facts: Mapping[str, Any]) -> Text:
     """What to do, what to bring and where, and the rule behind it: all that one way less needs."""
     said = [check.what_to_do]
+    day = facts.get(check.from_day)
+    said += [text("reason.from_day", day=plain(day))] if isinstance(day, str) and day else []
     said += [text("reason.bring", what=check.bring)] if check.bring else []
     said += [text("reason.where", place=check.where)] if check.where else []
     rule = check.basis or next((f"{basis.law} {basis.clause}".strip() for basis in service.basis), "")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from hub.database import prepare
-from hub.department import Application, Decision, Facts, day_of
+from hub.department import Application, Decision, Facts, day_of, due_of
 from hub.departments import departments
 from hub.departments.household.city import STANDARD
 from hub.people.generated import population
@@ -23,6 +23,7 @@ from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
 from kiosk.catalogue.rules import failed_checks, unfit
 from kiosk.clock import months_later
+from kiosk.journey.reasons import reason
 from kiosk.messages.content import Applicant
 from kiosk.messages.envelope import new_key
 from tests.hub.fixtures import TODAY
@@ -206,6 +207,35 @@ def test_a_loss_counts_once_and_is_undone_until_a_new_card_is_made(
     person = who(register, SERVICES["H05"], wanted)
     decision, rows = register.try_out(SERVICES["H05"], person, {"declaration": said}, card_query("state"))
     assert (decision.reasons, rows) == (reasons, [(after,)])
+
+
+def test_half_a_year_after_the_residence_the_permit_is_due_and_before_its_day_is_told(register: Register) -> None:
+    """B08: who comes to live here registers now, and hears when to come for the permit; then it is on the list."""
+    person = who(
+        register,
+        SERVICES["H11"],
+        lambda failed, facts: not failed and facts["residence_months"] == facts["permits_held"] == 0,
+    )
+    number, h12 = person["card"]["number"], SERVICES["H12"]
+    last = TODAY + timedelta(days=180)  # half a year after 12 January is 12 July
+
+    async def look(conn: psycopg.AsyncConnection) -> list[tuple]:
+        async with conn.transaction(force_rollback=True):
+            before = await HOUSEHOLD.facts(conn, number, TODAY)
+            application = Application(new_key(), applicant(person), {"address": STANDARD[0]})
+            assert (await HOUSEHOLD.decide(conn, SERVICES["H11"], application, TODAY)).accepted
+            days = (TODAY, last, last + timedelta(days=1))
+            facts = [before, *[await HOUSEHOLD.facts(conn, number, day) for day in days]]
+            return [
+                (known["permit_possible_on"], [each.service for each in due_of([h12], known, day)])
+                for known, day in zip(facts, (TODAY, *days), strict=True)
+            ]
+
+    told = register.run(look)
+    assert told == [("2027-07-12", [])] * 3 + [("2027-07-12", ["H12"])]
+    failed = reason(h12, "registered_half_a_year", {"permit_possible_on": "2027-07-12", "residence_months": 0})
+    assert "2027-07-12 起可以办理" in failed.value.zh
+    assert "起可以办理" not in reason(h12, "registered_half_a_year").value.zh, "without the department no day is named"
 
 
 def test_an_address_that_is_not_in_the_standard_base_registers_nothing(register: Register) -> None:

@@ -14,7 +14,7 @@ from hub.department import Department, Facts, Person
 from hub.departments.household.certificates import certificate
 from hub.departments.household.effects import EFFECTS, collected
 from hub.departments.household.records import seed_records
-from kiosk.clock import full_months, full_years
+from kiosk.clock import full_months, full_years, months_later
 from kiosk.messages.encoding import to_text
 from kiosk.messages.register import RegisterAnswer
 
@@ -113,6 +113,10 @@ def _of_resident(row: dict[str, Any], today: date) -> Facts:
     return facts | ({"id_card_valid_to": row["card_valid_to"].isoformat()} if row["card_valid_to"] else {})
 
 
+PERMIT_MONTHS = 6
+"""居住证暂行条例 art. 2: so long after the residence was registered."""
+
+
 def _of_residence(row: dict[str, Any], today: date) -> Facts:
     if row.get("birth") is None:
         return {}
@@ -120,6 +124,7 @@ def _of_residence(row: dict[str, Any], today: date) -> Facts:
     return {
         "residences_registered": int(is_registered),
         "residence_months": full_months(row["since"], today) if is_registered else 0,
+        "permit_possible_on": months_later(row["since"] if is_registered else today, PERMIT_MONTHS).isoformat(),
         "permits_held": int(row["permit_state"] in ("normal", "suspended")),
     }
 
