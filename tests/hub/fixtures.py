@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from hub.postgres import OwnPostgres
 from kiosk.clock import Clock
 from kiosk.messages import content, envelope, questions, receipts, requests, seal, visits
 from kiosk.messages.fleet import Enrolment
+from tests.forking import Started, started
 from tests.waiting import HANG_S, eventually
 
 TODAY = datetime(2027, 1, 12, tzinfo=UTC).date()
@@ -39,7 +38,7 @@ class RunningHub:
 
     dsn: str
     data: Path
-    process: subprocess.Popen | None = None
+    process: Started | None = None
     said: dict = field(default_factory=dict)
     options: list[str] = field(default_factory=list)
 
@@ -48,23 +47,11 @@ class RunningHub:
         return self.said["url"]
 
     def start(self, port: int = 0) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "hub",
-            "demo",
-            "--data",
-            str(self.data),
-            "--dsn",
-            self.dsn,
-            "--port",
-            str(port),
-            *self.options,
-        ]
-        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+        place = ["--data", str(self.data), "--dsn", self.dsn, "--port", str(port)]
+        log = self.data.parent / f"{self.data.name}.log"
+        self.process = started("hub", log, "demo", *place, *self.options)
         line = self.process.stdout.readline()
-        assert line, (self.data.parent / f"{self.data.name}.log").read_text()
+        assert line, log.read_text()
         self.said = msgspec.json.decode(line)
 
     def kill(self) -> None:

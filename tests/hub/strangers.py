@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -27,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hub.database import prepare
 from hub.enrolment_codes import add_code
 from kiosk.clock import Clock
-from tests.hub.fixtures import ROOT, Machine, RunningHub
+from tests.forking import started
+from tests.hub.fixtures import Machine, RunningHub
 from tests.waiting import HANG_S
 
 
@@ -76,9 +75,7 @@ def hub_serve(database: str, folder: Path, *options: str) -> Iterator[RunningHub
     prepare(database)
     arguments = ["--dsn", database, "--port", "0", "--keys", str(folder / "keys"), "--make-keys", *options]
     hub = RunningHub(database, folder / "data")
-    with (folder / "hub.log").open("wb") as log:
-        command = [sys.executable, "-m", "hub", "serve", *arguments]
-        hub.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+    hub.process = started("hub", folder / "hub.log", "serve", *arguments)
     hub.said = msgspec.json.decode(hub.process.stdout.readline())
     yield hub
     assert hub.stop() == 0
