@@ -37,16 +37,17 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
     """The keys for ``block``, over the whole width of the screen; ``growth`` makes them higher."""
     rows = _plate(look, block) if block.keys == "plate" else _LAYOUTS[block.keys]
     pad = len(rows[0]) == 3
+    is_grid = len({len(row) for row in rows}) == 1
     height = max(look.metrics.touch, round((124 if pad else 100) * growth))
     board = Panel(theme.WIDTH)
     board.fill(theme.KEYBOARD)
     board.rule(0, 0, theme.WIDTH)
     side = 120 if pad else theme.KEY_SIDE
     room = theme.WIDTH - 2 * side
-    unit = min((room - _GAP * (len(row) - 1)) / sum(_spans(row, pad)) for row in rows)
+    unit = min((room - _GAP * (len(row) - 1)) / sum(_spans(row, is_grid)) for row in rows)
     y = float(_PAD)
     for row in rows:
-        widths = [unit * span for span in _spans(row, pad)]
+        widths = [unit * span for span in _spans(row, is_grid)]
         x = side + (room - sum(widths) - _GAP * (len(row) - 1)) / 2
         for key, width in zip(row, widths, strict=True):
             board.put(_key(look, block, key, width, height), x, y)
@@ -55,9 +56,9 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
     return board.finish(y - _GAP + _PAD)
 
 
-def _spans(row: tuple[str, ...], pad: bool) -> list[float]:
-    """How wide each key of a row is, in letters."""
-    return [1 if pad else _SPANS.get(key, 1.0) for key in row]
+def _spans(row: tuple[str, ...], is_grid: bool) -> list[float]:
+    """How wide each key of a row is, in letters; in a grid they stand below each other."""
+    return [1 if is_grid else _SPANS.get(key, 1.0) for key in row]
 
 
 def _plate(look: Look, block: Field) -> tuple[tuple[str, ...], ...]:
