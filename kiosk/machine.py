@@ -130,7 +130,7 @@ class Machine:
         self.audit_log = Audit(self.store)
         self.values = Values(self.store)
         self.stock = Stock(self.store)
-        self.nearby = Nearby(self.clock, self._ask_around, lambda: self.link.online)
+        self.nearby = Nearby(self.clock, self._ask_around, lambda: self.link.online, self.values)
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self.changes.refresh_page)
 
     def _build_vision(self, configured: Mapping[str, Configured]) -> None:

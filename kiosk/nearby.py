@@ -1,11 +1,15 @@
-"""Where else a service can be done: asked of the city while it answers, told from its last answer when it does not."""
+"""Where else a service can be done: asked of the city while it answers, told from its last answer when it does not.
+
+The last answer is kept, so that a machine that is started anew without a network still knows it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import structlog
 import trio
 
@@ -14,9 +18,15 @@ from kiosk.clock import Clock, local
 from kiosk.hub_link.client import Answered
 from kiosk.messages.places import NearbyQuestion, Place
 from kiosk.text import NOTHING, Text, plain, text
+from kiosk.threads import in_thread
+from offline_cache.errors import StoreError
+from offline_cache.values import Kept, Values
 
 EVERY_S = 120.0
 _FAR_M = 1000
+_PLACE = ("nearby", "places")
+_KEPT_FOR = timedelta(hours=1)
+"""What did not change is written no more often: after a restart the hour may be too early, never too late."""
 log = structlog.get_logger()
 
 
@@ -31,17 +41,24 @@ class Nearby:
     """One per machine. ``places``: the nearest first; ``known_at``: when the city said so, None while it never has."""
 
     def __init__(
-        self, clock: Clock, ask: Callable[[NearbyQuestion], Awaitable[Any]], is_online: Callable[[], bool]
+        self,
+        clock: Clock,
+        ask: Callable[[NearbyQuestion], Awaitable[Any]],
+        is_online: Callable[[], bool],
+        values: Values | None = None,
     ) -> None:
         self.places: list[Place] = []
         self.known_at: datetime | None = None
-        self._clock, self._ask, self._is_online = clock, ask, is_online
+        self._clock, self._ask, self._is_online, self._values = clock, ask, is_online, values
+        self._is_of_this_run, self._kept_at = False, datetime.min.replace(tzinfo=UTC)
+        if values is not None:
+            self._remember(values.kept(*_PLACE))
 
     async def run(self) -> None:
         """Asks again and again, until canceled."""
         while True:
             await self.look()
-            await trio.sleep(EVERY_S if self.known_at else EVERY_S / 10)
+            await trio.sleep(EVERY_S if self._is_of_this_run else EVERY_S / 10)
 
     async def look(self) -> None:
         """Asks once; without an answer the last one stays."""
@@ -49,7 +66,27 @@ class Nearby:
             return
         reply = await self._ask(NearbyQuestion())
         if isinstance(reply, Answered):
-            self.places, self.known_at = list(reply.payload.places), self._clock.now()
+            before, at = self.places, self._clock.now()
+            self.places, self.known_at, self._is_of_this_run = list(reply.payload.places), at, True
+            if self._values is not None and (self.places != before or at - self._kept_at > _KEPT_FOR):
+                await self._keep(self._values, at)
+
+    async def _keep(self, values: Values, at: datetime) -> None:
+        try:
+            await in_thread(values.put, *_PLACE, msgspec.json.encode(self.places))
+            self._kept_at = at
+        except StoreError as error:
+            log.warning("nearby_not_kept", error=type(error).__name__)
+
+    def _remember(self, kept: Kept | None) -> None:
+        if kept is None:
+            return
+        try:
+            self.places = msgspec.json.decode(kept.value, type=list[Place])
+            self.known_at = self._kept_at = kept.at
+        except msgspec.MsgspecError as error:
+            # What another version has kept and this one cannot read is asked anew.
+            log.warning("nearby_unreadable", error=type(error).__name__)
 
     def nearest(self, service: Service) -> Found | None:
         """Where it can be done instead; a machine before the counter of the same hall."""
@@ -74,11 +111,15 @@ class Nearby:
             return NOTHING
         where = self.where(service)
         said = text(f"nearby.{found.by}", where=where, hours=bilingual(found.place.hours) or text("nearby.no_hours"))
-        return said if self._is_online() or self.known_at is None else text("nearby.as_of", said=said, at=self.hour())
+        is_now = self.known_at is None or (self._is_online() and self._is_of_this_run)
+        return said if is_now else text("nearby.as_of", said=said, at=self.hour())
 
     def hour(self) -> str:
-        """When the city said so."""
-        return f"{local(self.known_at):%H:%M}" if self.known_at else ""
+        """When the city said so; of another day with its date."""
+        if self.known_at is None:
+            return ""
+        at = local(self.known_at)
+        return f"{at:%H:%M}" if at.date() == local(self._clock.now()).date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def distance(place: Place) -> Text:

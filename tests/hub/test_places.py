@@ -18,6 +18,8 @@ from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.messages.fleet import Heartbeat
 from kiosk.messages.places import NearbyAnswer, Place
 from kiosk.nearby import Nearby
+from offline_cache.store import Store
+from offline_cache.values import Values
 from tests.hub.fixtures import Machine, RunningHub
 
 SERVICES = load().services
@@ -134,3 +136,23 @@ async def test_the_nearest_place_in_words_and_the_hour_of_what_is_not_of_now() -
     assert nearby.places == ANSWER.places, "without an answer the last one stays"
     online[0] = False
     assert f"（{nearby.hour()} 的情况）" in nearby.words(SERVICES["E06"]).zh
+
+
+async def test_a_machine_that_is_started_anew_without_a_network_still_knows_it(tmp_path: Path) -> None:
+    clock = Clock(date(2027, 1, 12))
+    store = Store.open(tmp_path / "store.db", now=clock.now, ballast_mb=0, free_floor_mb=0)
+    values = Values(store)
+
+    async def ask(_question: Any) -> Any:
+        return Answered(ANSWER)
+
+    await Nearby(clock, ask, lambda: True, values).look()
+    for online in (False, True):
+        again = Nearby(clock, ask, lambda online=online: online, values)
+        assert again.places == ANSWER.places
+        assert f"（{again.hour()} 的情况）" in again.words(SERVICES["E06"]).zh, "not said as of now before it was asked"
+    later = Nearby(Clock(date(2027, 1, 13)), ask, lambda: False, values)
+    assert later.hour().startswith("2027-01-12 ")
+    values.put("nearby", "places", b"[[of another version]]")
+    assert Nearby(clock, ask, lambda: True, values).places == []
+    store.close()
