@@ -404,7 +404,6 @@ class Visit:
             self._added = None
         self._named = ""
         self.portrait = b""
-        self.half_done = self.left = None
         self.filed.clear()
         self.resumed.clear()
         self.paid.clear()
