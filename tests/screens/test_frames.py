@@ -197,7 +197,7 @@ def test_space_is_the_widest_key_and_erase_is_wider_than_a_letter() -> None:
     assert max(width, key=lambda key: width[key]) == "空格"
 
 
-@pytest.mark.parametrize("kind", ["digits", "id_number", "receipt", "text"])
+@pytest.mark.parametrize("kind", ["digits", "id_number", "receipt", "text", "code"])
 def test_rows_of_keys_stand_in_the_middle_with_the_same_gap(kind: str) -> None:
     seen = keys_of(kind)
     rows: dict[int, list[Target]] = {}
@@ -207,6 +207,7 @@ def test_rows_of_keys_stand_in_the_middle_with_the_same_gap(kind: str) -> None:
     for row in rows.values():
         left, right = seen.left(row[0]), theme.WIDTH - seen.left(row[-1]) - row[-1].width
         assert left == pytest.approx(right, abs=2)
+        assert left >= theme.KEY_SIDE - 1
         for one, other in pairwise(row):
             assert seen.left(other) - seen.left(one) - one.width == pytest.approx(theme.KEY_GAP, abs=2)
 
