@@ -116,7 +116,8 @@ def _rules(service: Service, around: Around) -> Iterator[Finding]:
         found += condition_findings(check, facts, ("checks", number), whose)
         if check.from_day and (check.from_day not in facts or facts[check.from_day].type != "date"):
             said = f"{whose} sends no date {check.from_day!r}"
-            found.append(Finding(("checks", number, "from_day"), said, "name a fact that is a date"))
+            dates = [name for name, fact in facts.items() if fact.type == "date"]
+            found.append(Finding(("checks", number, "from_day"), said, one_of(dates, check.from_day)))
         if check.only_if:
             found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), whose)
             if not found and (said := in_vain(check, facts[check.fact])):

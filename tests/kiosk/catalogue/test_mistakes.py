@@ -55,6 +55,8 @@ MISTAKES = [
     (T01, '"licence_renewed"', '"licence_renew"', "effect", "traffic has no effect", "is it licence_renewed?"),
     (T01, 'id = "window_not_over"', 'id = "window_open"', "checks[1].id", "'window_open' stands there twice", "its own id"),
     (T01, WINDOW, WINDOW.replace("s_on", "_on"), "checks[0].fact", "traffic sends no fact 'expire_on'", "is it expires_on?"),
+    (T01, POINTS, f'{POINTS}from_day = "expire_on"\n', "checks[5].from_day", "sends no date 'expire_on'", "is it expires_on?"),
+    (T01, POINTS, f'{POINTS}from_day = "points"\n', "checks[5].from_day", "sends no date 'points'", "one of: "),
     (T01, STATE, STATE.replace("normal", "norml"), "checks[2].value[0]", "licence_state is never 'norml'", "is it normal?"),
     (T01, STATE, STATE.replace("each_one_of", "at_most"), "checks[2].op", "at_most does not fit licence_state", "each_one_of"),
     (T01, STATE, STATE.replace('each_one_of"\nvalue = ["normal"]', 'one_of"\nvalue = "normal"'), "checks[2].op", "one_of does not fit licence_state, a list", "each_one_of"),
