@@ -271,6 +271,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """What decides about parts of it, with its place in the step's table."""
         yield from ()
 
+    def named(self) -> Iterator[tuple[Path, str]]:
+        """The facts and answers that it uses itself, with their places in the step's table."""
+        yield from ()
+
     def toil(self) -> tuple[int, int]:
         """Pages that wait for the person, and taps."""
         return self.about.pages, self.about.taps

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
-from kiosk.catalogue.finding import Finding, Path
+from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD_AGE, MACHINE
 
@@ -40,6 +40,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
         yield from _conditions(spec, known, path)
         yield from _below(path, spec.faults(service, number))
         yield from _asked_too_late(spec, before, path)
+        yield from _unknown_names(spec, known, path)
         for asked in spec.asks_for():
             if ANSWERS + asked.name in known:
                 place = (*path, *asked.place)
@@ -48,6 +49,13 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     yield from _of_fees_and_limits(service, known)
     if service.has_step("file") and not department and AT_HUB.isdisjoint(spec.kind for spec in service.steps):
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")
+
+
+def _unknown_names(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> Iterator[Finding]:
+    for place, name in spec.named():
+        if name not in known:
+            said = f"neither a step before it nor the department says {name!r}"
+            yield Finding((*path, *place), said, one_of(known, name))
 
 
 @cache

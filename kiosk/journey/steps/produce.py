@@ -97,6 +97,13 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         rules = (self.old_if,) if isinstance(self.old_if, Condition) else self.old_if
         yield from ((("old_if",), rule) for rule in rules)
 
+    def named(self) -> Iterator[tuple[Path, str]]:
+        """What is written."""
+        yield from ((("fields", number), name) for number, name in enumerate(self.fields))
+        for number, each in enumerate(self.of_chosen):
+            yield ("of_chosen", number, "fact"), each.fact
+            yield ("of_chosen", number, "answer"), f"{ANSWERS}{each.answer}"
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Nothing is made for nobody, unpaid, or beside an old one that still counts."""
         before = service.kinds_before(at)

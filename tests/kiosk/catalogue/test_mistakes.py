@@ -141,6 +141,27 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+_CAR = '[{ name = "inspected_to", fact = "plates_inspected_to", answer = "vehicle" }]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "fix"),
+    [
+        ('"answers.vehicle"]', '"answers.vehicl"]', "fields[0]", "is it answers.vehicle?"),
+        (_CAR, _CAR.replace("plates_", "plate_"), "of_chosen[0].fact", "is it plates_inspected_to?"),
+        (_CAR, _CAR.replace('"vehicle"', '"vehicl"'), "of_chosen[0].answer", "is it answers.vehicle?"),
+    ],
+)
+def test_what_is_written_on_a_document_is_known_to_somebody(old: str, new: str, field: str, fix: str) -> None:
+    files = loader.read_folder(loader.shipped())
+    text = files["traffic/T13.toml"].decode()
+    assert old in text
+    (found,) = faults({**files, "traffic/T13.toml": text.replace(old, new, 1).encode()})
+    assert found.field.endswith(f"].{field}")
+    assert "neither a step before it nor the department says" in found.what
+    assert fix in found.fix
+
+
 def mistaken(name: str, old: str, new: str) -> dict[str, bytes]:
     """The plain catalogue with one mistake."""
     files = loader.read_folder(PLAIN)
