@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import trio
@@ -33,3 +34,18 @@ async def comes_true(true: Callable[[], T], what: str | Callable[[], str], limit
         assert trio.current_time() < ends, f"did not happen: {what() if callable(what) else what}"
         await trio.sleep(_LOOK_S)
     return value
+
+
+@contextmanager
+def given_up(what: Callable[[], str]) -> Iterator[None]:
+    """Ends what is awaited inside when it never comes, also where trio's clock stands still, and says what it was."""
+    token = trio.lowlevel.current_trio_token()
+    with trio.CancelScope() as scope:
+        late = threading.Timer(HANG_S, token.run_sync_soon, [scope.cancel])
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
+    assert not scope.cancelled_caught, f"did not happen: {what()}"

@@ -22,6 +22,7 @@ from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
 from offline_cache.vault import credential_path, make, may_make
+from tests.waiting import given_up
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,8 +86,13 @@ class Finger:
     async def until(self, kind: str) -> Page:
         """Wait until a page of this kind is shown."""
         while self.page is None or self.page.kind != kind:
-            await self._changed.wait()
+            await self.change(f"the page {kind}")
         return self.page
+
+    async def change(self, awaited: str) -> None:
+        """Until something else is shown."""
+        with given_up(lambda: f"{awaited}; shown: {self.page.kind if self.page else 'nothing'}"):
+            await self._changed.wait()
 
     def _poke(self) -> None:
         self._changed.set()

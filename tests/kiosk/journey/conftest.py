@@ -81,7 +81,7 @@ class Counter:
     async def first(self, kind: str) -> Page:
         """The first page of the service."""
         while not self.finger.history or self.page.kind in ("checking", "printing"):
-            await self.finger._changed.wait()
+            await self.finger.change(f"the page {kind}")
         assert self.page.kind == kind, f"{self.page.kind}: {words(self.page)}"
         return self.page
 
@@ -90,7 +90,7 @@ class Counter:
         before = len(self.finger.history)
         self.finger.touch(action, **values)
         while len(self.finger.history) == before or self.page.kind in ("checking", "printing"):
-            await self.finger._changed.wait()
+            await self.finger.change(f"the page {then}")
         assert self.page.kind == then, f"{self.page.kind}: {words(self.page)}"
         return self.page
 

@@ -74,7 +74,7 @@ async def test_every_page_is_the_one_that_the_person_has_seen(with_camera: Count
 
 async def shown(counter: Counter, picture: bytes) -> Any:
     while counter.page.kind != "capture_taken" or counter.page.blocks[0].data != picture:  # type: ignore[union-attr]
-        await counter.finger._changed.wait()
+        await counter.finger.change("what this test waits for")
     assert [type(block) for block in counter.page.blocks] == [Picture]
     return counter.page
 

@@ -60,7 +60,7 @@ class Hall:
         """The page that asks for a guide, when it says this."""
         with trio.fail_after(60):
             while words not in (page := await self.finger.until("guide")).lead.zh:
-                await self.finger._changed.wait()
+                await self.finger.change("what this test waits for")
         return page
 
     async def typed(self, pin: str) -> None:
@@ -69,7 +69,7 @@ class Hall:
         self.finger.touch("next", guide_pin=pin)
         with trio.fail_after(60):
             while self.finger.history.count("guide_checking") == tries:
-                await self.finger._changed.wait()
+                await self.finger.change("what this test waits for")
 
     def events(self) -> list[str]:
         return [row.event for row in self.machine.audit_log.rows()]

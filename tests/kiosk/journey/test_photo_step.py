@@ -46,7 +46,7 @@ async def test_the_person_decides_which_picture_it_is(
         assert journeys[0].parts == {}
         counter.finger.touch("again")
         while counter.page.kind != "photo_taken" or counter.page.blocks[0].data != b"second":  # type: ignore[union-attr]
-            await counter.finger._changed.wait()
+            await counter.finger.change("what this test waits for")
         assert [type(block) for block in counter.page.blocks] == [Picture]
         await counter.touch("next", "choose")
         assert journeys[0].parts == {"photo": b"second"}

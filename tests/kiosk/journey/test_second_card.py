@@ -87,7 +87,7 @@ async def test_a_minor_is_nobodys_agent_and_the_reason_stands_there(
     counter.steps("T01", AGENT, question("last"), proxy="yes")
     async with counter.doing("T01"):
         while "未满 18 周岁" not in (words(counter.finger.page) if counter.finger.page else ""):
-            await counter.finger._changed.wait()
+            await counter.finger.change("what this test waits for")
         counter.last("back")
 
 

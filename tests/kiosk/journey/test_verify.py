@@ -73,7 +73,7 @@ async def test_time_goes_by_the_pace_and_the_seconds_are_shown(
         finger.touch("next", way="face")
         page = await finger.until("face")
         while "5 秒" not in (shown := next(b for b in page.blocks if isinstance(b, Preview))).instruction.zh:
-            await finger._changed.wait()
+            await finger.change("what this test waits for")
             page = await finger.until("face")
         assert "5 seconds left" in shown.instruction.en
         watcher.go_on.set()

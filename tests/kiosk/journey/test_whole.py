@@ -45,7 +45,7 @@ async def to_the_review(counter: Counter) -> Any:
         before = len(counter.finger.history)
         counter.finger.touch("next", **values)
         while len(counter.finger.history) == before:
-            await counter.finger._changed.wait()
+            await counter.finger.change("what this test waits for")
     return counter.page
 
 
