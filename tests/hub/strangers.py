@@ -78,7 +78,7 @@ def hub_serve(database: str, folder: Path, *options: str) -> Iterator[RunningHub
     hub.process = started("hub", folder / "hub.log", "serve", *arguments)
     hub.said = msgspec.json.decode(hub.process.stdout.readline())
     yield hub
-    assert hub.stop() == 0
+    hub.end()
     assert (folder / "hub.log").stat().st_size < 20_000
 
 
