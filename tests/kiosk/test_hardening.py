@@ -104,7 +104,7 @@ _RESTART = """
 import os, sys
 def told(program, arguments, environment):
     large = [each for each in ("structlog", "trio", "kiosk.config") if each in sys.modules]
-    print(arguments[1:], environment["LD_PRELOAD"] != "", large)
+    print(arguments[1:], environment["LD_PRELOAD"] != "", large, flush=True)
     os._exit(0)
 os.execve = told
 from kiosk.__main__ import main
