@@ -14,7 +14,6 @@ from litestar import MediaType, Request, Response, get, post
 
 from hub import tries
 from hub.api.certificates import HEADERS, STYLE
-from hub.api.problems import Problem
 from hub.connections import origin_of
 from hub.context import Hub
 from hub.handover import Opened, opened
@@ -38,13 +37,10 @@ async def phone_page(link: str = "") -> Response[str]:
     return _response(_paragraph(text("phone.lead")) + button)
 
 
-@post("/phone", media_type=MediaType.HTML, status_code=200, include_in_schema=False)
+@post("/phone", media_type=MediaType.HTML, status_code=200, request_max_body_size=_BODY_BYTES, include_in_schema=False)
 async def open_once(request: Request, hub: Hub) -> Response[str]:
     """What the address is for, once."""
-    body = await request.body()
-    if len(body) > _BODY_BYTES:
-        raise Problem(413, "too_large", f"at most {_BODY_BYTES} bytes")
-    link = parse_qs(body.decode("ascii", "replace"), max_num_fields=4).get("link", [""])[0][:_LONGEST]
+    link = _link_in(await request.body())
     host = request.client.host if request.client else ""
     async with hub.pool.connection() as conn:
         this, wait_s = await tries.begin(hub, conn, f"phone {origin_of(host)}", "", with_code=False)
@@ -56,6 +52,14 @@ async def open_once(request: Request, hub: Hub) -> Response[str]:
             return _response(_paragraph(text("phone.over")))
         await tries.forget(conn, this)
     return _response(f"<h2>{_both(service.name)}</h2>{_paragraph(_state(found))}{_table(service, found)}")
+
+
+def _link_in(body: bytes) -> str:
+    try:
+        fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=4)
+    except ValueError:
+        return ""
+    return fields.get("link", [""])[0][:_LONGEST]
 
 
 def _state(found: Opened) -> Text:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,6 +76,38 @@ def test_eight_bodies_of_120_mb_from_strangers_are_not_held(hub: RunningHub, rec
     assert all(each.split(b" ", 2)[1] in (b"503", b"401") for each in said)
     assert peak_mb(hub.process.pid) - before < 60
     assert hub.machine().call("POST", "/v1/heartbeats", b"{}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/phone", "/phone/", "/acquirer/notifications", "/certificates", "/nothing"])
+def test_bodies_that_come_to_what_anybody_may_open_are_not_held(
+    hub: RunningHub, path: str, record_property: object
+) -> None:
+    """Each of 100 was kept nearly whole for a minute and a half, waiting for its last byte."""
+    before = peak_mb(hub.process.pid)
+    lines = [connect(hub) for _ in range(100)]
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda line: _all_but_a_byte(line, path), lines))
+    said = {answer(line).split(b" ", 2)[1] for line in lines[-20:]}
+    for line in lines:
+        line.close()
+    after = peak_mb(hub.process.pid)
+    record_property("peak_mb", after)
+    assert after - before < 40
+    assert said <= {b"413", b"404", b"405"}
+    assert hub.machine().call("POST", "/v1/heartbeats", b"{}").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"a&" * 100, b"link=%00%ff", b"link=" + b"x" * 200, b"\xff\xfe", b"=&=;link", b""])
+def test_what_no_page_of_ours_sends_opens_nothing_and_is_no_fault_of_the_hub(hub: RunningHub, body: bytes) -> None:
+    answered = httpx.post(f"{hub.url}/phone", content=body)
+    assert answered.status_code == 200
+    assert "phone" not in answered.text.lower().partition("<form")[2]
+
+
+def _all_but_a_byte(line: socket.socket, path: str) -> None:
+    with contextlib.suppress(OSError):
+        start_request(line, "POST", path, {"content-length": str(MB)})
+        line.sendall(bytes(MB - 1))
 
 
 @pytest.mark.parametrize("path", ["//v1/heartbeats", "/v1//heartbeats", "/%76%31//heartbeats", "//v1/enrolments", "//"])
