@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
 
 SHORTEST_PIN = 6
 _DIFFERENT = 4
+_LONGEST_PERIOD = 4
 _DATES = ("%y%m%d", "%d%m%y", "%m%d%y", "%y%d%m", "%Y%m", "%m%Y", "%Y%m%d", "%Y%d%m", "%d%m%Y", "%m%d%Y")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2099
 
@@ -48,20 +49,26 @@ def card_number(text: str) -> str:
 def pin(text: str, longest: int, card: str = "") -> str:
     """A PIN that can be typed at the machine and is not among the first guesses. Raises WronglyTyped.
 
-    ASCII digits, at least four different ones, no even steps (123456, 864208), no date in any usual order, no part of
-    the number of the ``card`` that it belongs to, forwards or backwards.
+    ASCII digits, at least four different ones, no row (123456, 864208, 11223344, 12341234), no date in any usual
+    order, no part of the number of the ``card`` that it belongs to, forwards or backwards.
     """
     typed = digits(text)
     if not re.fullmatch("[0-9]+", typed) or not SHORTEST_PIN <= len(typed) <= longest:
         raise WronglyTyped(f"PIN: not {SHORTEST_PIN} to {longest} digits; the machine has keys for digits only")
-    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(typed)}
-    if len(steps) == 1 or len(set(typed)) < _DIFFERENT:
+    if _is_row(typed) or len(set(typed)) < _DIFFERENT:
         raise WronglyTyped("PIN: a row or too few different digits, guessed first; choose another")
     if any(_is_date(typed, form) for form in _DATES):
         raise WronglyTyped("PIN: can be read as a date, guessed first; choose another")
     if typed in card or typed[::-1] in card:
         raise WronglyTyped("PIN: stands in the number of the card; choose another")
     return typed
+
+
+def _is_row(typed: str) -> bool:
+    """Whether it goes in even steps, each digit once or several times, or begins anew."""
+    once = [int(digit) for digit, _ in groupby(typed)]
+    steps = {(after - before) % 10 for before, after in pairwise(once)}
+    return len(steps) <= 1 or any(typed.startswith(typed[period:]) for period in range(1, _LONGEST_PERIOD + 1))
 
 
 def _is_date(typed: str, form: str) -> bool:
