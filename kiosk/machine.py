@@ -343,7 +343,7 @@ class Machine:
         self.watch.link_changed()
         self.changes.link_changed(state, is_online=self.link.online)
 
-    async def _hubs_catalogue(self, tag: str) -> tuple[bytes, str] | None:
+    async def _hubs_catalogue(self, tag: str) -> bytes | None:
         return await self.link.catalogue(tag) if self.link.online else None
 
     def _catalogue_switched(self) -> None:

@@ -21,7 +21,7 @@ from kiosk.catalogue.signing import Signed, is_older, judged, read_signed, requi
 from kiosk.clock import Clock
 from kiosk.config import Config
 from kiosk.hub_link.known_keys import present_keys
-from kiosk.messages.encoding import InvalidMessage, decode
+from kiosk.messages.encoding import InvalidMessage, decode, sha256_hex
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.values import Values
@@ -32,9 +32,6 @@ ASK_S = 300.0
 _NAMESPACE, _VERSION, _FETCHED = "catalogue", "version", "fetched"
 _MOST_BYTES = 64 * 1024 * 1024
 _FROM_HUB = Path("catalogue of the hub")
-
-Fetched = tuple[bytes, str]
-"""What the hub has answered, and its tag."""
 
 
 class _Served(msgspec.Struct, frozen=True):
@@ -55,7 +52,7 @@ class CatalogueInForce:
         self._next: Signed | None = None
         self._next_day = self._day
         self._tag, self._asked_s, self._trouble = "", -ASK_S, ""
-        self.fetch: Callable[[str], Awaitable[Fetched | None]] | None = None
+        self.fetch: Callable[[str], Awaitable[bytes | None]] | None = None
         self.is_quiet: Callable[[], bool] = lambda: True
         self.on_switch: Callable[[], None] = lambda: None
         self.on_alarm: Callable[[str, str], None] = lambda *_: None
@@ -101,12 +98,14 @@ class CatalogueInForce:
             return None
         self._asked_s = now_s
         answer = await self.fetch(self._tag)
-        return None if answer is None else await in_thread(self._taken, *answer)
+        return None if answer is None else await in_thread(self._taken, answer)
 
-    def _taken(self, raw: bytes, tag: str) -> Signed | None:
+    def _taken(self, raw: bytes) -> Signed | None:
         present = (self._next or self._source).catalogue.version
         version, _ = _version_of(raw)
-        self._tag = tag
+        # Of what was read, not of what its header says, which nobody has signed: whoever could give another one's tag to
+        # this would keep that one from us.
+        self._tag = f'"{sha256_hex(raw)}"'
         if version == present:
             return None
         signed = self._judged(raw)

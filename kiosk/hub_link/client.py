@@ -207,8 +207,8 @@ class HubLink:
         self._doubted = True
         self._bell.set()
 
-    async def catalogue(self, tag: str = "") -> tuple[bytes, str] | None:
-        """The signed catalogue as the hub has it, and its tag; None when it has that one or does not answer.
+    async def catalogue(self, tag: str = "") -> bytes | None:
+        """The signed catalogue as the hub has it; None when it has the one with that tag, or does not answer.
 
         The reader checks the signature.
         """
@@ -217,7 +217,7 @@ class HubLink:
             answer = await self.http.send("GET", "/v1/catalogue", headers=known, limit_bytes=LONG_ANSWER_BYTES)
         except NoAnswer:
             return None
-        return (answer.body, answer.headers.get("etag", "")) if answer.status == 200 else None
+        return answer.body if answer.status == 200 else None
 
     async def _is_alive(self) -> bool:
         try:

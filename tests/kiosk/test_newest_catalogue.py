@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Hall:
         self._make, self._finger = config_file, finger
         self.catalogue = {"path": str(folder)}
         self.alarms: list[tuple[str, str]] = []
+        self.tags: list[str] = []
 
     def passed_s(self) -> float:
         return self.passed.total_seconds()
@@ -57,8 +59,9 @@ class Hall:
         self.says(canonical_json({"manifest": manifest, "files": texts}))
 
     def says(self, raw: bytes) -> None:
-        async def fetch(_tag: str) -> tuple[bytes, str]:
-            return raw, "tag"
+        async def fetch(tag: str) -> bytes | None:
+            self.tags.append(tag)
+            return None if tag == tag_of(raw) else raw
 
         self.machine.catalogue_in_force.fetch = fetch
         self.passed += timedelta(seconds=ASK_S)
@@ -66,6 +69,11 @@ class Hall:
     async def look(self) -> str:
         await self.machine.catalogue_in_force.look()
         return self.machine.catalogue.version
+
+
+def tag_of(raw: bytes) -> str:
+    """As the hub names what it serves (docs/hub-api.md)."""
+    return f'"{sha256(raw).hexdigest()}"'
 
 
 @pytest.fixture
@@ -131,6 +139,23 @@ async def test_what_a_city_has_otherwise_is_in_force_on_its_days(hall: Hall, tmp
     assert "C01" in machine.catalogue.services
 
 
+@pytest.mark.attack(5)
+async def test_what_a_stranger_once_said_keeps_no_later_catalogue_of_the_hub_away(hall: Hall, tmp_path: Path) -> None:
+    """The header with the tag is signed by nobody: what was read is named by its own digest."""
+    hall.start()
+    newer = copied(tmp_path / "newer", "2027.03")
+    hall.answers(newer, new_sign_key().private)
+    assert await hall.look() == "2027.02"
+    hall.answers(newer)
+    assert await hall.look() == "2027.03"
+    hall.passed += timedelta(seconds=ASK_S)
+    assert await hall.look() == "2027.03"
+    first, second, third = hall.tags
+    assert first == ""
+    assert len({first, second, third}) == 3
+    assert await hall.machine.catalogue_in_force.fetch(third) is None, "as the hub itself would answer"  # type: ignore[misc]
+
+
 async def test_a_newer_one_of_the_hubs_is_taken_and_still_there_after_a_restart(hall: Hall, tmp_path: Path) -> None:
     hall.start()
     hall.answers(copied(tmp_path / "newer", "2027.03"))
@@ -157,7 +182,7 @@ async def test_what_is_not_the_citys_or_has_a_mistake_is_refused_whole(hall: Hal
     else:
         hall.answers(folder, new_sign_key().private if wrong == "key" else CITY.private)
     if wrong == "altered":
-        raw, _ = await hall.machine.catalogue_in_force.fetch("")  # type: ignore[misc]
+        raw = await hall.machine.catalogue_in_force.fetch("")  # type: ignore[misc]
         hall.says(raw.replace(b"12389", b"12388"))
     assert await hall.look() == "2027.02"
     assert [what for what, _ in hall.alarms] == ["catalogue"]
