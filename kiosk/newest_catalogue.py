@@ -103,8 +103,8 @@ class CatalogueInForce:
     def _taken(self, raw: bytes) -> Signed | None:
         present = (self._next or self._source).catalogue.version
         version, _ = _version_of(raw)
-        # Of what was read, not of what its header says, which nobody has signed: whoever could give another one's tag to
-        # this would keep that one from us.
+        # Of what was read, not of what its header says, which nobody has signed: whoever gave another one's tag to this
+        # would keep that one from us.
         self._tag = f'"{sha256_hex(raw)}"'
         if version == present:
             return None
