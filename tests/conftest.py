@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from kiosk.catalogue import check
-from kiosk.catalogue.finding import Fault
-from kiosk.catalogue.kinds import spec_type
-from kiosk.clock import today_here
-from tests import quick
+from tests import judging, quick
 from tests.scheduling import LongFirst, rank
 
 
@@ -44,19 +38,8 @@ def quick_digests() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def judged_once() -> Iterator[None]:
-    """Hundreds of tests start a machine with the shipped catalogue: what is wrong in the same bytes is found once."""
-    known: dict[Any, list[Fault]] = {}
-    faults = check.faults
-
-    def remembered(files: Mapping[str, bytes], type_of: Any = spec_type, *more: Any, **named: Any) -> list[Fault]:
-        digests = {name: sha256(raw).digest() for name, raw in files.items()}
-        said = (tuple(sorted(digests.items())), type_of, repr((more, named)), today_here())
-        if said not in known:
-            known[said] = faults(files, type_of, *more, **named)
-        return list(known[said])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check, "faults", remembered)
+    """Hundreds of tests start a machine with the shipped catalogue."""
+    with judging.judged_once():
         yield
 
 
