@@ -11,6 +11,8 @@ from msgspec import structs
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
+from kiosk.journey.steps.form import Spec as Form
+from kiosk.journey.steps.form import joined_spec
 from kiosk.planning.bundles import parts_of, plan_of_bundle
 from kiosk.planning.plan import Effort, Plan, data_asked, effort, plan_of
 from kiosk.planning.toil import Budget, budgets, toil, toil_of
@@ -98,3 +100,14 @@ def test_what_a_person_came_for_is_not_asked_again() -> None:
 
 def exceeds(effort: Effort, budget: Budget) -> bool:
     return effort.pages > budget.pages or effort.taps > budget.taps
+
+
+def test_a_choice_that_is_closed_for_another_reason_is_another_question() -> None:
+    form = next(step for step in CATALOGUE.services["E06"].steps if isinstance(step, Form))
+    field = next(each for each in form.fields if each.closed_if is not None)
+    assert field.closed_if is not None
+    for reason, count in ((field.closed_if, 1), (structs.replace(field.closed_if, fact="team_unused_anywhere"), 2)):
+        other = structs.replace(field, closed_if=reason)
+        asked, names = joined_spec([structs.replace(form, fields=(each,), some_of=()) for each in (field, other)], ())
+        assert [each.closed_if for each in asked.fields] == [field.closed_if, reason][:count]
+        assert len({each[field.name] for each in names}) == count
