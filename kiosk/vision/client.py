@@ -31,10 +31,8 @@ log = structlog.get_logger()
 
 DEFAULTS = Thresholds()
 WORKER_LOST = "vision_worker_lost"
-START_GRACE_S = 8.0
-"""How long a request waits for a worker that is just starting."""
-FIRST_START_S = 25.0
-"""The same for one that is first started now."""
+START_S = 25.0
+"""How long a request waits for a worker that is just starting; who waits can call a guide all the while."""
 ANSWER_GRACE_S = 5.0
 """How much longer than its own time-out a check may take to answer."""
 READING_S = 30.0
@@ -340,7 +338,7 @@ class VisionWorker:
         self, request: p.Verify | p.TakePhoto | p.TakePage | p.Snapshot, asked: _Asked, timeout_s: float
     ) -> p.Answered | None:
         self._needed.set()
-        with trio.move_on_after(START_GRACE_S if self._looks_at == "people" else FIRST_START_S):
+        with trio.move_on_after(START_S):
             await self._ready.wait()
         if not self._ready.is_set():
             return None
