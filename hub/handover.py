@@ -1,8 +1,8 @@
-"""What a person has said of a service that this machine could not finish: sealed, until midnight, taken up once.
+"""What a person has said of a service that this machine could not finish: sealed, until it is filed or midnight.
 
 It belongs to the card that was read: every question about it names a visit of that card. The phone gets an address
 that is good once and for minutes; it shows the same, masked (``hub.api.phone``). A code leads another machine to the
-service, and to nothing of the person; it ends when that is taken up, filed or over.
+service, and to nothing of the person; it ends when that is filed or over.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def midnight(now: datetime) -> datetime:
 
 
 async def _take(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
-    # One statement: of two machines that ask at once, one has it.
+    # It stays until it is filed: the answer may be lost on the way, the machine may die, the person may go again.
     rows = await conn.execute(
-        "delete from handover where person_ref = %(person)s and service = %(service)s and (%(code)s::text is null or "
-        "exists (select from resume_code where code_ref = %(code)s and person_ref = %(person)s "
-        "and service = %(service)s)) returning sealed",
+        "select sealed from handover where person_ref = %(person)s and service = %(service)s and "
+        "(%(code)s::text is null or exists (select from resume_code where code_ref = %(code)s "
+        "and person_ref = %(person)s and service = %(service)s))",
         {
             "person": person,
             "service": question.service,

@@ -90,6 +90,6 @@ async def code_for(ask: Asks, number: str, key: str) -> str:
 
 
 async def take(ask: Asks, number: str, left: Left) -> list[Said] | None:
-    """What was left, once: [] when it is there no more or is another person's, None when the hub cannot be asked."""
+    """What was left: [] when it is there no more or is another person's, None when the hub cannot be asked."""
     taken = await say(ask, "take", number, left.key, code=left.code)
     return None if taken is None else taken.said

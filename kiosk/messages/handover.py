@@ -31,7 +31,7 @@ Parts = Annotated[list[Named], Meta(max_length=20)]
 
 
 class HandoverQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """``keep`` leaves ``said`` for this person, ``take`` takes it up once, ``phone`` makes an address for the phone.
+    """``keep`` leaves ``said`` for this person, ``take`` takes it up, ``phone`` makes an address for the phone.
 
     ``code`` makes the code that leads to what is left; a ``take`` that names one takes nothing else. ``parts`` are kept
     of a ``service`` that stands for several.
