@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests import judging, quick
-from tests.scheduling import LongFirst, rank
+from tests.scheduling import AsCollected, turns
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,7 +46,12 @@ def judged_once() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Once for all processes: each of them collects alike."""
-    items.sort(key=lambda item: rank(item.nodeid))
+    turn = turns(_file(item) for item in items)
+    items.sort(key=lambda item: turn[_file(item)])
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(trylast=True)
@@ -60,6 +66,6 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LongFirst | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> AsCollected | None:
     """For ``--dist loadfile``; whoever asks for another way gets it."""
-    return LongFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+    return AsCollected(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -1,35 +1,39 @@
-"""Which process runs what, and what comes first: a plugin for ``./test``, which runs several files at a time.
+"""Which process runs what, and what comes when: a plugin for ``./test``, which runs several files at a time.
 
-A file stays together with its fixtures. What takes minutes comes first, the stories of the whole machine before all
-others: begun last, it would keep one process busy while the others have nothing left to do.
+A file stays together with its fixtures. Stories of the whole machine compute all the time, most other files wait: one
+kind after the other would crowd the processors first and leave them idle then, so they are mixed. A story that is begun
+last would keep one process busy while the others have nothing left to do: none is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-LONG = (
-    "tests/kiosk/machine/",
-    "tests/matrix/kill/",
-    "tests/matrix/wipe/",
-    "tests/matrix/",
-    "tests/kiosk/hub_link/test_machine_gm.py",
-    "tests/kiosk/catalogue/",
-    "tests/screens/",
-    "tests/devices/test_adding_a_device.py",
-    "tests/hub/",
-)
-"""Beginnings of paths, the longest first; the rest follows as it was collected."""
+LONG = ("tests/kiosk/machine/", "tests/matrix/", "tests/kiosk/hub_link/test_machine_gm.py", "tests/screens/")
+"""Beginnings of paths; the longest first."""
+_LAST_BEGINS = 0.8
+"""Of all others, so much is begun before the last long one."""
 
 
-def rank(path: str) -> int:
-    """When its turn is."""
-    return next((place for place, start in enumerate(LONG) if path.startswith(start)), len(LONG))
+def turns(files: Iterable[str]) -> dict[str, float]:
+    """When the turn of each file is, from 0 to 1."""
+    every = list(dict.fromkeys(files))
+    long = sorted((path for path in every if path.startswith(LONG)), key=_rank)
+    short = [path for path in every if not path.startswith(LONG)]
+    return {path: _LAST_BEGINS * at / len(long) for at, path in enumerate(long)} | {
+        path: (at + 0.5) / len(short) for at, path in enumerate(short)
+    }
 
 
-class LongFirst(LoadFileScheduling):
+def _rank(path: str) -> int:
+    return next(place for place, start in enumerate(LONG) if path.startswith(start))
+
+
+class AsCollected(LoadFileScheduling):
     """Hands out whole files in the order in which they were collected."""
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
