@@ -9,6 +9,7 @@ from PIL import Image
 
 from kiosk.pages import Action, Answer, Field, Page, Preview, Settings
 from kiosk.text import Text, same
+from screens.blocks.choices import Row
 from screens.words import Words
 from tests.screens.gallery import EXIT, NEXT, home, pages
 from tests.screens.harness import Showing, frames, middle, running, showing, tree
@@ -22,6 +23,15 @@ async def test_tap_answers_once_with_the_values(presenter):
         assert shown.answer is None
         await shown.tap_after_a_moment("下一步")
         assert shown.answer == Answer(action="next", values={"how": "hall"})
+
+
+async def test_only_the_option_that_was_tapped_last_looks_chosen(presenter):
+    async with showing(presenter, PAGES["choice"]) as shown:
+        rows = [target for target in shown.presenter._surface.targets if isinstance(target, Row)]
+        assert [row._on.opacity for row in rows].count(1) == 1, "the one that is chosen beforehand"
+        for label in ("到窗口领取", "邮寄到家", "到窗口领取"):
+            await shown.tap(label)
+            assert [row.a11y_label for row in rows if row._on.opacity or row._frame.a] == [label]
 
 
 async def test_second_tap_is_ignored(presenter):
