@@ -49,6 +49,14 @@ async def test_second_tap_is_ignored(presenter):
         assert second.answer.action == "next"
 
 
+async def test_of_two_answers_before_the_page_is_gone_the_first_counts(presenter):
+    async with showing(presenter, PAGES["review"]) as shown:
+        presenter._answered("exit")
+        presenter._answered("next")
+        await frames(3)
+        assert shown.answer.action == "exit"
+
+
 async def test_nothing_is_taken_while_no_answer_is_waited_for(presenter):
     async with showing(presenter, PAGES["review"]) as shown:
         await shown.tap("退出")

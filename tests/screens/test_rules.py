@@ -223,6 +223,13 @@ def test_every_pair_of_colours_can_be_read():
     assert contrast(theme.DISABLED, theme.GREY_TINT) >= 4.5
 
 
+@pytest.mark.parametrize(("diagonal_in", "bottom_mm"), [(27, 700), (32, 900), (21.5, 1100)])
+def test_in_low_reach_touch_begins_where_a_seated_person_reaches(diagonal_in: float, bottom_mm: float) -> None:
+    metrics = theme.Metrics(diagonal_in, bottom_mm)
+    top_mm = bottom_mm + (theme.HEIGHT - metrics.reach_top) * metrics.pitch
+    assert 1200 - metrics.pitch < top_mm <= 1200
+
+
 def test_offscreen_sizes_follow_the_panel_not_the_pixels(presenter):
     small = theme.Metrics(diagonal_in=21.5)
     assert small.type("caption") * theme.CAP * small.pitch >= 4.8
