@@ -49,6 +49,16 @@ async def test_second_tap_is_ignored(presenter):
         assert second.answer.action == "next"
 
 
+async def test_keys_are_for_the_field_that_is_wrong_not_for_an_empty_one_before_it(presenter):
+    first = Field(name="first", label=same("一"), keys="digits")
+    wrong = Field(name="wrong", label=same("二"), keys="digits", value="12", error=same("少一位"))
+    page = replace(PAGES["review"], blocks=(first, wrong))
+    async with showing(presenter, page) as shown:
+        await shown.tap("3")
+        await shown.tap_after_a_moment("下一步")
+        assert shown.answer.values == {"first": "", "wrong": "123"}
+
+
 async def test_of_two_answers_before_the_page_is_gone_the_first_counts(presenter):
     async with showing(presenter, PAGES["review"]) as shown:
         presenter._answered("exit")
