@@ -10,6 +10,7 @@ from PIL import Image
 from kiosk.pages import Action, Answer, Field, Page, Preview, Settings
 from kiosk.text import Text, same
 from screens.blocks.choices import Row
+from screens.blocks.preview import Live
 from screens.words import Words
 from tests.screens.gallery import EXIT, NEXT, home, pages
 from tests.screens.harness import Showing, frames, middle, running, showing, tree
@@ -47,6 +48,17 @@ async def test_second_tap_is_ignored(presenter):
         assert second.answer is None
         await second.tap_after_a_moment("下一步")
         assert second.answer.action == "next"
+
+
+async def test_the_arrow_stands_on_the_side_to_which_the_head_must_turn(presenter):
+    turn = {side: replace(PAGES["face"].blocks[0], arrow=side) for side in ("left", "right", "")}
+    async with showing(presenter, replace(PAGES["face"], blocks=(turn["left"],))) as shown:
+        for side in ("left", "right", "left", ""):
+            presenter.update(replace(PAGES["face"], blocks=(turn[side],)))
+            await frames(2)
+            (live,) = [widget for widget in tree(shown.presenter._surface.page) if isinstance(widget, Live)]
+            seen = [arrow for arrow in live._arrows.values() if arrow.opacity]
+            assert ["left" if arrow.center_x < live.width / 2 else "right" for arrow in seen] == [side] * bool(side)
 
 
 async def test_keys_are_for_the_field_that_is_wrong_not_for_an_empty_one_before_it(presenter):
