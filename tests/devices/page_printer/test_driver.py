@@ -130,6 +130,7 @@ def test_out_of_paper_in_the_middle_waits_for_a_hand_and_goes_on(sim: Sim) -> No
     sim.do("out_after", sheets=1)
     _, ended = begun(sim.driver, "k1")
     ended()  # one page fits
+    sim.said.clear()  # that there is no second one may have been said already
     sim.do("paper", state="full")
     sim.do("out_after", sheets=1)
     two = PageJob("k2", a4_page(), copies=2)
