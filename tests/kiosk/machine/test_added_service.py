@@ -24,7 +24,7 @@ from tests.catalogues import PAGE, example, write
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_common import Looking
 from tests.kiosk.machine.test_end_to_end import number_of
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, eventually
 
 COPY, CHECK, PUBLISH, WALK = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 
@@ -72,6 +72,13 @@ class Author:
             values.delete("catalogue", name)
         store.close()
 
+    def waits_for_the_hub(self) -> None:
+        """A running process looks for what was published once a second or two."""
+        with psycopg.connect(self.dsn) as conn:
+            ((number,),) = conn.execute("select max(id) from published_catalogue").fetchall()
+        log, said = self.hub.with_suffix(".log"), f'"published": {number}, '
+        eventually(lambda: said in log.read_text("utf-8"), "the hub to have what was published")
+
     def record(self, person: dict[str, Any]) -> Any:
         with psycopg.connect(self.dsn) as conn:
             number = person["card"]["number"]
@@ -94,6 +101,7 @@ def city(author: Author, world: World, tmp_path: Path) -> tuple[Author, Config]:
     write(tmp_path / "city" / "traffic" / "T90.toml", example())
     assert author.types(CHECK).endswith(" services, all well\n")
     assert author.types(PUBLISH).endswith("catalogue 2027.02 is in force\n")
+    author.waits_for_the_hub()
     usual = configuration.load(world.stage.config)
     return author, msgspec.structs.replace(usual, catalogue=CatalogueConfig(path=str(tmp_path / "city")))
 
