@@ -34,7 +34,7 @@ from offline_cache.outbox import Claimed, Outbox, Row, envelope_digest
 T = TypeVar("T")
 log = structlog.get_logger()
 
-POISON_SERVER_ERRORS = 20
+ALARM_SERVER_ERRORS = 20
 ALARM_NO_ANSWERS = 3
 _STORE_PAUSE_S = 5.0
 
@@ -395,13 +395,13 @@ class Forwarder:
             return
         first = self._first_error.setdefault(claimed.seq, self._passes)
         tries = self._unanswered[claimed.seq] = self._unanswered.get(claimed.seq, 0) + 1
-        enough = tries >= ALARM_NO_ANSWERS if outcome.meaning == "no_answer" else self._is_poison(claimed)
+        if outcome.meaning == "no_answer":
+            enough = tries >= ALARM_NO_ANSWERS
+        else:
+            enough = claimed.server_errors + 1 >= ALARM_SERVER_ERRORS
         if enough and self._passes > first and claimed.seq not in self._told_alone:
             self._told_alone.add(claimed.seq)
             self._on_alarm("no_answer", f"number {claimed.seq}: {outcome.reason}")
-
-    def _is_poison(self, claimed: Claimed) -> bool:
-        return claimed.server_errors + 1 >= POISON_SERVER_ERRORS
 
     async def _give_back(self, claimed: Claimed, reason: str) -> None:
         """Never leaves a row ``sending``: what the store refuses now is given back when it works again."""
