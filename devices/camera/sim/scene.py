@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,10 @@ PHOTO_SWING_DEG = 40.0
 PHOTO_SWING_S = 2.4
 MAX_TURN_DEG = 40.0
 TURNS_DEG = {"left": 26.0, "right": -26.0, "centre": 0.0}
+STEP_DEG = 2.0
+"""A head turns in steps that nobody sees as such: the same ones there, back, and at the next person's turn."""
+STILLS = 64
+"""So many drawn scenes are kept, of 0.9 MB each: the steps of two people who turn to both sides."""
 NOISE_PICTURES = 8
 WHITE = 246
 """Of the cloth that is let down for a certificate photograph."""
@@ -43,6 +48,19 @@ def _noise(number: int) -> np.ndarray:
     return draw.normal(0, 2.2, (SIZE[1], SIZE[0], 1)).repeat(3, axis=2).astype(np.int8)
 
 
+class _Looks(NamedTuple):
+    """All that a scene is drawn from. Angles are degrees, ``blink`` 0 (open) to 1 (shut)."""
+
+    person: FaceSpec | None
+    second: FaceSpec | None
+    photo: FaceSpec | None
+    scale: float
+    white: bool
+    yaw_deg: float
+    blink: float
+    photo_deg: float
+
+
 @dataclass
 class Scene:
     """Changed by the control socket, drawn by the stream; times are monotonic seconds."""
@@ -59,7 +77,6 @@ class Scene:
     turned_at: float = 0.0
     blinked_at: float = float("-inf")
     photo_since: float = 0.0
-    _drawn: tuple[object, np.ndarray] | None = field(default=None, repr=False)
 
     def clear(self) -> None:
         """Nobody is there."""
@@ -78,11 +95,7 @@ class Scene:
 
     def draw(self, now: float, number: int) -> np.ndarray:
         """The picture of this moment, never twice the same: a sensor has noise."""
-        looks = self._looks(now)
-        # What stands still is drawn once; two cores are shared with the machine under test.
-        if self._drawn is None or self._drawn[0] != looks:
-            self._drawn = (looks, self._still(now))
-        picture = self._drawn[1]
+        picture = _still(self._looks(now))
         if self.dark:
             picture = picture // 32
         grain = _noise(number % NOISE_PICTURES)
@@ -92,17 +105,16 @@ class Scene:
         out[:4, :4] = number % 251
         return out
 
-    def _looks(self, now: float) -> object:
-        photo_deg = self._photo_deg(now) if self.photo else 0.0
-        return (
+    def _looks(self, now: float) -> _Looks:
+        return _Looks(
             self.person,
             self.second,
             self.photo,
             self.scale,
             self.white,
-            round(self.yaw_deg(now), 1),
-            self._blink(now),
-            photo_deg,
+            yaw_deg=STEP_DEG * round(self.yaw_deg(now) / STEP_DEG),
+            blink=self._blink(now),
+            photo_deg=self._photo_deg(now) if self.photo else 0.0,
         )
 
     def _blink(self, now: float) -> float:
@@ -112,17 +124,20 @@ class Scene:
     def _photo_deg(self, now: float) -> float:
         return round(PHOTO_SWING_DEG * float(np.sin((now - self.photo_since) * 2 * np.pi / PHOTO_SWING_S)), 1)
 
-    def _still(self, now: float) -> np.ndarray:
-        picture = np.full_like(backdrop(), WHITE) if self.white else backdrop()
-        if self.photo is not None:
-            return _held_photo(picture, self.photo, self._photo_deg(now), self.scale)
-        if self.second is not None:
-            picture = render(self.second, 0, 0, 0, self.scale * 0.85, SIZE, background=picture, centre=(0.8, 0.5))
-        if self.person is not None:
-            middle = 0.5 if self.second is None else 0.36
-            picture = render(self.person, self.yaw_deg(now), 0, self._blink(now), self.scale, SIZE,
-                             background=picture, centre=(middle, 0.54))  # fmt: skip
-        return picture
+
+@lru_cache(STILLS)
+def _still(looks: _Looks) -> np.ndarray:
+    """Drawn once: two cores are shared with the machine under test."""
+    picture = np.full_like(backdrop(), WHITE) if looks.white else backdrop()
+    if looks.photo is not None:
+        return _held_photo(picture, looks.photo, looks.photo_deg, looks.scale)
+    if looks.second is not None:
+        picture = render(looks.second, 0, 0, 0, looks.scale * 0.85, SIZE, background=picture, centre=(0.8, 0.5))
+    if looks.person is not None:
+        middle = 0.5 if looks.second is None else 0.36
+        picture = render(looks.person, looks.yaw_deg, 0, looks.blink, looks.scale, SIZE,
+                         background=picture, centre=(middle, 0.54))  # fmt: skip
+    return picture
 
 
 @cache
