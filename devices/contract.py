@@ -57,17 +57,26 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The one completion of a command: code, value on success, ``error``/``detail`` otherwise."""
+    """The one completion of a command: code, value on success, ``error``/``detail`` otherwise.
+
+    ``begun`` is True when the driver lost its device over the command: what that has done by then is not known.
+    """
 
     code: Completion
     value: Any = None
     error: str = ""
     detail: str = ""
+    begun: bool = False
 
     @property
     def ok(self) -> bool:
         """Whether the device did it, by its own word."""
         return self.code is Completion.SUCCESS
+
+    @property
+    def refused(self) -> bool:
+        """Whether the supervisor never gave it to the device, so that nothing of it can have happened."""
+        return self.code in (Completion.DEVICE_NOT_READY, Completion.UNSUPPORTED) and not self.begun
 
 
 class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

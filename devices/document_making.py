@@ -323,6 +323,5 @@ def made_of(completed: Completed, order: Order) -> Made:
     """What a ``write`` completion says, also when the supervisor ended it without the driver."""
     if isinstance(completed.value, Made):
         return completed.value
-    refused = completed.code in (Completion.DEVICE_NOT_READY, Completion.UNSUPPORTED)
-    end = MakeEnd.NOT_WRITTEN if refused else MakeEnd.UNKNOWN
-    return Made(end, order.key, "" if refused else order.serial, completed.error or completed.code.value)
+    end = MakeEnd.NOT_WRITTEN if completed.refused else MakeEnd.UNKNOWN
+    return Made(end, order.key, "" if completed.refused else order.serial, completed.error or completed.code.value)

@@ -262,7 +262,8 @@ class Supervisor:
         try:
             completed = getattr(driver, ticket.command)(ticket.deadline, **ticket.arguments)
         except TryAgain as fault:
-            ticket.complete(Completed(Completion.DEVICE_NOT_READY, error=fault.error, detail=fault.detail))
+            code = Completion.DEVICE_NOT_READY
+            ticket.complete(Completed(code, error=fault.error, detail=fault.detail, begun=True))
             raise
         except Permanent as fault:
             ticket.complete(Completed(Completion.HARDWARE_ERROR, error=fault.error, detail=fault.detail))

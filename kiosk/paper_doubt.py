@@ -51,7 +51,9 @@ async def _is_known(machine: Machine, printer: str, done: Completed) -> bool:
     if doubted is None or doubted.printer != printer:
         return False
     machine.slip_in_doubt = None
-    if result_of(done).outcome is not Outcome.PRINTED:
+    result = result_of(done)
+    # A job that never reached the printer leaves the word on the one before it; not every driver names what it says.
+    if result.outcome is not Outcome.PRINTED or result.key not in ("", str(doubted.intent)):
         return False
     await machine.resolve_intent(doubted.intent, "printed")
     machine.publish("print", ref=doubted.ref, outcome="printed", error="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from devices.receipt_printer.job import PrintJob, Qr, result_of
@@ -59,7 +60,8 @@ async def print_job(visit: Visit, job: PrintJob, ref: str, intent: int, slip: Sl
         await machine.resolve_intent(intent, "not_printed")
         return "printed", ""
     intent = await in_thread(hand_over, machine, printer, intent, ref, slip)
-    done = await machine.peripherals.call(printer, "print_job", _longest_s(job), job=job)
+    named = replace(job, key=str(intent))
+    done = await machine.peripherals.call(printer, "print_job", _longest_s(job), job=named)
     outcome = result_of(done).outcome.value
     if outcome != "unknown":
         machine.paper_in_doubt.discard(printer)

@@ -50,8 +50,7 @@ def result_of(completed: Completed) -> PageResult:
     """What a completion says about the paper, also when the supervisor ended it without the driver."""
     if isinstance(completed.value, PageResult):
         return completed.value
-    refused = completed.code in (Completion.DEVICE_NOT_READY, Completion.UNSUPPORTED)
-    outcome = Outcome.NOT_PRINTED if refused else Outcome.UNKNOWN
+    outcome = Outcome.NOT_PRINTED if completed.refused else Outcome.UNKNOWN
     return PageResult(outcome, (completed.error or completed.code.value,))
 
 

@@ -62,7 +62,7 @@ class Delivery:
     def __init__(self, line: Line, talk: Talk, paper: codec.Paper, ways: Ways, publish: Callable[[], object]) -> None:
         self._line, self._talk, self._paper, self._ways, self._publish = line, talk, paper, ways, publish
         self.clean: bool | None = None
-        self.end = PrintResult(Outcome.UNKNOWN)
+        self.end, self._key = PrintResult(Outcome.UNKNOWN), ""
         self.lost = ""
         self.trouble = ""
         """What keeps the printer from a known state, "" when nothing is known to."""
@@ -78,8 +78,9 @@ class Delivery:
         self._publish()
         return sense
 
-    def print(self, payload: bytes, deadline: Deadline) -> Completed:
-        """Send ``payload`` and wait for the printer's own word. The value is a ``PrintResult``."""
+    def print(self, payload: bytes, deadline: Deadline, key: str = "") -> Completed:
+        """Send ``payload`` and wait for the printer's own word. The value is a ``PrintResult`` with this ``key``."""
+        self._key = key
         before, self.clean, self._talk.deadline = self.clean, False, deadline
         self._taken_bytes, self._job, self._before_flush = 0, 0, None
         try:
@@ -171,11 +172,11 @@ class Delivery:
             # Out of paper behind a whole job: the slip is there. Any other fault may have kept it in the printer.
             self._job = self._job if sense.fault == "paper_out" else 0
             return self._ended(Outcome.UNKNOWN, sense.fault)
-        self._known(PrintResult(Outcome.PRINTED))
+        self._known(PrintResult(Outcome.PRINTED, key=self._key))
         return Completed(Completion.SUCCESS, self.end)
 
     def _ended(self, outcome: Outcome, reason: str, *more: str) -> Completed:
-        self.end = PrintResult(outcome, (reason, *more))
+        self.end = PrintResult(outcome, (reason, *more), self._key)
         return ended(self.end)
 
     def _lose(self, error: str) -> None:
@@ -204,7 +205,7 @@ class Delivery:
     def _printed_late(self) -> bool:
         """Whether the job in doubt was only late: its barrier and all behind it have been answered."""
         if self._job and self._talk.answered == self._talk.asked:
-            self._known(PrintResult(Outcome.PRINTED))
+            self._known(PrintResult(Outcome.PRINTED, key=self._key))
         return bool(self.clean)
 
     def _flush(self, deadline: Deadline) -> str:

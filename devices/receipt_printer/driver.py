@@ -138,7 +138,7 @@ class EscposPrinter:
             payload = self._paper.compose(job)
         except (ValueError, OSError):  # a code or picture that cannot be drawn; its data stay out of the log
             return ended(PrintResult(Outcome.NOT_PRINTED, ("bad_job",)))
-        return self._delivery.print(payload, deadline)
+        return self._delivery.print(payload, deadline, job.key)
 
     def reset(self, deadline: Deadline) -> Completed:
         """Bring the printer to a known state (XFS ``Reset``); nothing is sent to one that is known to be clean.

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Literal
 
 from devices.contract import Completed
-from devices.vocabulary import Completion
 
 Size = Literal["normal", "tall", "wide", "double"]
 Align = Literal["left", "center", "right"]
@@ -84,9 +83,10 @@ Element = Line | Columns | Rule | Qr | Code128 | Image | Feed | Cut
 
 @dataclass(frozen=True, slots=True)
 class PrintJob:
-    """One slip, from first element to last."""
+    """One slip, from first element to last. ``key`` names it in what is said later of its end."""
 
     elements: tuple[Element, ...]
+    key: str = ""
 
 
 class Outcome(StrEnum):
@@ -99,16 +99,19 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrintResult:
-    """The value of every ``print_job`` completion. ``reasons`` are stable codes (``paper_out``, ``no_barrier`` …)."""
+    """The value of every ``print_job`` completion. ``reasons`` are stable codes (``paper_out``, ``no_barrier`` …).
+
+    ``key`` is the job's of which this is the end.
+    """
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
+    key: str = ""
 
 
 def result_of(completed: Completed) -> PrintResult:
     """What a ``print_job`` completion says about the paper, also when the supervisor ended it without the driver."""
     if isinstance(completed.value, PrintResult):
         return completed.value
-    refused = completed.code in (Completion.DEVICE_NOT_READY, Completion.UNSUPPORTED)
-    outcome = Outcome.NOT_PRINTED if refused else Outcome.UNKNOWN
+    outcome = Outcome.NOT_PRINTED if completed.refused else Outcome.UNKNOWN
     return PrintResult(outcome, (completed.error or completed.code.value,))

@@ -169,6 +169,7 @@ def test_device_gone_in_a_command_strands_nobody(start: Any, wait_for: Any) -> N
     device.plan["release"].set()
     assert block.future.result(1).ok
     assert [other.future.result(1).error for other in others] == ["unplugged"] * 3
+    assert [other.future.result(1).refused for other in others] == [False, True, True], "what it had done is not known"
     wait_for(lambda: device.status.device is DeviceState.ONLINE and device.plan["setups"] == 2)
     assert device.submit("echo", 1, value=1).future.result(1).ok
 

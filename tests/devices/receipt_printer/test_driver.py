@@ -336,6 +336,8 @@ def test_completion_without_the_driver_still_says_what_is_known(bench):
     assert result_of(done).outcome is Outcome.PRINTED
     assert result_of(replace(done, value=None, code=Completion.DEVICE_NOT_READY)).outcome is Outcome.NOT_PRINTED
     assert result_of(replace(done, value=None, code=Completion.TIME_OUT)).outcome is Outcome.UNKNOWN
+    lost = replace(done, value=None, code=Completion.DEVICE_NOT_READY, begun=True)
+    assert result_of(lost).outcome is Outcome.UNKNOWN
 
 
 def _noise_png(width, height):

@@ -144,15 +144,16 @@ async def test_a_slip_that_nobody_knows_of_is_copied_and_marked(filing: Counter)
     assert filing.machine.journal.open_intents() == []
 
 
-async def test_a_slip_that_came_out_after_all_is_followed_by_no_copy(filing: Counter) -> None:
-    """The printer says so when it is asked, before anything else is printed."""
+@pytest.mark.parametrize(("of_job", "sheets"), [("", 1), ("of an earlier sheet", 2)])
+async def test_a_slip_that_came_out_after_all_is_followed_by_no_copy(filing: Counter, of_job: str, sheets: int) -> None:
+    """The printer says so when it is asked, before anything else is printed; of another job it proves nothing."""
     call, filing.printer = filing.machine.peripherals.call, Ended.UNKNOWN
 
     async def came_out(name: str, command: str, limit_s: float, **arguments: Any) -> Completed:
         if command == "await_end":
             await trio.sleep_forever()
         if command == "reset":
-            return Completed(Completion.SUCCESS, PrintResult(Ended.PRINTED))
+            return Completed(Completion.SUCCESS, PrintResult(Ended.PRINTED, key=of_job))
         return await call(name, command, limit_s, **arguments)
 
     filing.machine.peripherals.call = came_out  # type: ignore[method-assign]
@@ -162,7 +163,7 @@ async def test_a_slip_that_came_out_after_all_is_followed_by_no_copy(filing: Cou
         filing.printer = Ended.PRINTED
         await filing.touch("again", "slip")
         filing.last("next")
-    assert len(filing.papers) == 1
+    assert len(filing.papers) == sheets
     assert filing.machine.journal.open_intents() == []
 
 
