@@ -6,20 +6,26 @@ The wall clock of a machine is doubted (CONTRACTS §10): a battery runs empty, s
 from __future__ import annotations
 
 import calendar
+import os
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 LOCAL = ZoneInfo("Asia/Shanghai")
+MIDNIGHT = time_of_day(0)
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 """No machine runs this program earlier; raised with a release. It proves no date, it only shows that one is wrong."""
 NEAR = timedelta(minutes=5)
 """So far the wall clock may be from the hub's, or jump beside the monotonic one, and is still believed."""
+
+DAY_BEGAN = "TONGBAN_DEMO_DAY_BEGAN"
+"""In the surroundings of a demonstration: when the day that was given began. All its processes have one midnight."""
 
 By = Literal["build", "stored", "receipt", "hub", "demo"]
 # A machine that was off for longer than this must be told the date before its own clock is believed.
@@ -57,6 +63,9 @@ class _Mark(NamedTuple):
 class Clock:
     """Wall and monotonic time. ``today`` (``[demo] today``) fixes the wall date and ends all doubt.
 
+    It is the date on which this process starts, or the one that began at the moment in ``DAY_BEGAN``. Raises ValueError
+    for one that is no moment.
+
     The wall clock is believed while it goes on as the monotonic one does, from a moment at which it fitted its bounds:
     not before the build, the last time that was stored or the hub has signed, and beside the hub's while that answers.
     Otherwise the last moment that was believed is carried on. ``wall`` and ``ticks`` replace the system's in tests.
@@ -73,8 +82,7 @@ class Clock:
         self._shift = timedelta(0)
         self._is_fixed = today is not None
         if today is not None:
-            here = wall().astimezone(LOCAL)
-            self._shift = datetime.combine(today, here.timetz()) - here
+            self._shift = datetime.combine(today, MIDNIGHT, LOCAL) - demo_day_began(wall)
         self._lock = threading.Lock()
         self._earliest = _Mark(BUILT, ticks(), "build")
         self._believed: _Mark | None = None
@@ -142,6 +150,16 @@ class Clock:
             at = max(own, self._earliest.at)
             self._believed = _Mark(at, ticks_s, self._believed.by)
         return Reading(at, self._believed.by, (at - own).total_seconds())
+
+
+def demo_day_began(wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:
+    """When the day of the demonstration began: as ``DAY_BEGAN`` says, else today. Raises ValueError."""
+    if not (said := os.environ.get(DAY_BEGAN)):
+        return datetime.combine(wall().astimezone(LOCAL), MIDNIGHT, LOCAL)
+    began = datetime.fromisoformat(said)
+    if began.tzinfo is None:
+        raise ValueError(f"{DAY_BEGAN}: a moment without its zone; write it as 2027-01-12T00:00:00+08:00")
+    return began
 
 
 def local(moment: datetime) -> datetime:

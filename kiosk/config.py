@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from devices.drivers import Configured, SettingsError, configured
+from kiosk.clock import DAY_BEGAN, demo_day_began
 from kiosk.hub_link.address import address_fault, is_loopback
 from kiosk.messages.bounds import Named
 from kiosk.messages.encoding import InvalidMessage
@@ -123,7 +124,7 @@ class DemoConfig(Section, frozen=True, kw_only=True):
     """Training and demonstration; refused with a real hub."""
 
     today: date | None = None
-    """Fixes the wall date of the whole machine."""
+    """Fixes the wall date of the whole machine: of the moment at which it starts, or of ``TONGBAN_DEMO_DAY_BEGAN``."""
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -231,8 +232,8 @@ def _problems(config: Config) -> list[str]:
         found.append(fault)
     if fault := address_fault(config.hub.url):
         found.append(f"[hub] url: {fault}")
-    if config.demo.today is not None and not is_loopback(config.hub.url):
-        found.append("[demo] today: refused with a real hub; remove it or use a hub on loopback")
+    if config.demo.today is not None:
+        found += _demo_faults(config)
     for name, require in (("seal_key", require_seal_key), ("verify_key", require_sign_key)):
         if not _is_key(getattr(config.hub, name), config.hub.suite, require):
             found.append(
@@ -245,6 +246,15 @@ def _problems(config: Config) -> list[str]:
     if config.vision.pass_distance > config.vision.fail_distance:
         found.append("[vision] pass_distance: above fail_distance; lower it")
     return found
+
+
+def _demo_faults(config: Config) -> Iterator[str]:
+    if not is_loopback(config.hub.url):
+        yield "[demo] today: refused with a real hub; remove it or use a hub on loopback"
+    try:
+        demo_day_began()
+    except ValueError as error:
+        yield f"{DAY_BEGAN} in the environment: {error}"
 
 
 def _is_key(text: str, suite: str, require: Callable[[str, str], None]) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from kiosk.clock import DAY_BEGAN
 from tests import judging, quick
 from tests.scheduling import AsCollected, turns
 
@@ -19,6 +21,14 @@ def host_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path_factory.mktemp("host") / "credential.secret"))
         patch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_morning() -> Iterator[None]:
+    """For all processes of the suite, at whatever hour it runs, the day begins some hours ago: none meets midnight."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DAY_BEGAN, (datetime.now(UTC) - timedelta(hours=9)).isoformat())
         yield
 
 

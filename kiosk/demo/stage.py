@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from devices.drivers import GROUP
 from devices.simulation import ControlClient
+from kiosk.clock import DAY_BEGAN, demo_day_began
 from kiosk.demo.children import Child, ChildError, end_all
 from kiosk.demo.phone import Phone
 from kiosk.text import text
@@ -127,16 +128,17 @@ def staged(folder: Path, report: Report) -> Iterator[Stage]:
     """A stage that is up, configured and enrolled; ended on the way out. Raises ChildError."""
     stage = Stage(folder)
     stage.slips.mkdir(parents=True, exist_ok=True)
-    with _own_host_key(folder):
+    # The secrets of this stage are sealed with a key that lies in its folder: a demo leaves nothing in the system.
+    key = _in_surroundings("SYSTEMD_CREDENTIAL_SECRET", str(folder / "host.secret"))
+    with key, _in_surroundings(DAY_BEGAN, demo_day_began().isoformat()):
         yield from _set_up(stage, report)
 
 
 @contextmanager
-def _own_host_key(folder: Path) -> Iterator[None]:
-    """The secrets of this stage are sealed with a key that lies in its folder: a demo leaves nothing in the system."""
-    name = "SYSTEMD_CREDENTIAL_SECRET"
+def _in_surroundings(name: str, value: str) -> Iterator[None]:
+    """What every process of this stage finds there, unless whoever starts the stage has said it."""
     before = os.environ.get(name)
-    os.environ[name] = before or str(folder / "host.secret")
+    os.environ[name] = before or value
     try:
         yield
     finally:

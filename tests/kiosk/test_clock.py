@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from kiosk.clock import BUILT, Clock, full_months
+from kiosk import config
+from kiosk.clock import BUILT, DAY_BEGAN, Clock, full_months, local
+from kiosk.demo import stage
 from kiosk.timekeeping import KEEP_S, Timekeeper
 from offline_cache.store import Store
 from offline_cache.values import Values
@@ -135,7 +138,43 @@ def test_a_hub_before_the_build_is_not_followed() -> None:
     assert clock.now() == TRUTH
 
 
-def test_the_date_of_a_demonstration_is_fixed_and_not_doubted() -> None:
+BEFORE, AFTER = datetime(2026, 11, 26, 15, 59, tzinfo=UTC), datetime(2026, 11, 26, 16, 1, tzinfo=UTC)
+"""Midnight in China lies between them."""
+
+
+@pytest.mark.parametrize("began", ["2026-11-26T00:00:00+08:00", "2026-11-25T16:00:00Z"])
+def test_processes_of_a_demonstration_that_start_before_and_after_midnight_agree(
+    began: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DAY_BEGAN, began)
+    wall = [BEFORE]
+    hub = Clock(date(2027, 1, 12), wall=lambda: wall[0])
+    assert hub.today() == date(2027, 1, 12)
+    wall[0] = AFTER
+    machine = Clock(date(2027, 1, 12), wall=lambda: wall[0])
+    assert machine.now() == hub.now()
+    assert machine.today() == date(2027, 1, 13), "they go over midnight together"
+
+
+def test_every_process_of_a_stage_is_told_when_its_day_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(DAY_BEGAN)
+    monkeypatch.setattr(stage, "_set_up", lambda _stage, _report: iter([os.environ[DAY_BEGAN]]))
+    with stage.staged(tmp_path, print) as told:
+        assert local(datetime.fromisoformat(str(told))).hour == 0
+    assert DAY_BEGAN not in os.environ
+
+
+@pytest.mark.parametrize("said", ["yesterday", "2027-01-12T00:00:00", "2027-13-12"])
+def test_what_is_no_moment_refuses_the_start_in_one_line(
+    said: str, config_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DAY_BEGAN, said)
+    with pytest.raises(config.ConfigError, match=DAY_BEGAN):
+        config.load(config_file())
+
+
+def test_the_date_of_a_demonstration_is_fixed_and_not_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(DAY_BEGAN)
     clock = Clock(date(2030, 5, 6), wall=lambda: EPOCH, ticks=lambda: 0.0)
     clock.hub_says(TRUTH)
     clock.not_before(FUTURE, "stored")
