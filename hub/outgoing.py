@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from kiosk.messages.short_heads import with_short_heads
+
 _AS_IT_IS = ("", "identity")
 
 
@@ -28,9 +30,11 @@ class Answer(NamedTuple):
 def client(url: str, headers: dict[str, str] | None = None, *, is_beside: bool = False) -> httpx.AsyncClient:
     """A client for one server. ``is_beside``: a proxy of the environment is not for it; ``ask`` sets the limits."""
     told = {"Accept-Encoding": "identity", **(headers or {})}
-    return httpx.AsyncClient(
-        base_url=url, headers=told, timeout=httpx.Timeout(None), follow_redirects=False, trust_env=not is_beside
+    no_limit = httpx.Timeout(None)
+    there = httpx.AsyncClient(
+        base_url=url, headers=told, timeout=no_limit, follow_redirects=False, trust_env=not is_beside
     )
+    return with_short_heads(there)
 
 
 async def ask(

@@ -19,6 +19,7 @@ from kiosk.hub_link.identity import Identity
 from kiosk.logs import place_of
 from kiosk.messages import requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode_json
+from kiosk.messages.short_heads import with_short_heads
 
 log = structlog.get_logger()
 
@@ -125,7 +126,7 @@ class HubHttp:
         """The id of the key by which we check what the hub says."""
         self.on_outcome: Callable[[str | None], None] = lambda _reason: None
         """Told after every request: None, or why no hub answered."""
-        self._client = httpx.AsyncClient(
+        client = httpx.AsyncClient(
             base_url=url,
             # Reading the system's authorities takes 30 ms; plain http is loopback.
             verify=_authorities(ca_file) if url.startswith("https") else False,
@@ -137,6 +138,7 @@ class HubHttp:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             transport=transport,
         )
+        self._client = with_short_heads(client)
 
     @property
     def hub_knows_visits(self) -> bool:

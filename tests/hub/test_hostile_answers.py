@@ -71,6 +71,20 @@ def test_a_packed_answer_is_none_and_is_never_unpacked(
     assert b"accept-encoding: identity\r\n" in stranger.heads[0].lower()
 
 
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_informational_answers_without_end_are_no_answer(stranger: Stranger, is_beside: bool) -> None:
+    """They were taken in until the time-out, 4,000 at a reading, and nobody else had a turn."""
+
+    def says(_head: bytes) -> Iterator[bytes]:
+        while True:
+            yield b"HTTP/1.1 100\r\n\r\n" * 1000
+
+    stranger.say = says
+    asked = outgoing.ask(outgoing.client(stranger.url, is_beside=is_beside), "GET", "/", most_bytes=9, within_s=30)
+    with pytest.raises(outgoing.NoAnswer, match="ReadError"):
+        asyncio.run(asked)
+
+
 @pytest.mark.parametrize("asker", ASKERS)
 def test_an_answer_that_drips_for_ever_is_given_up(
     stranger: Stranger, asker: str, monkeypatch: pytest.MonkeyPatch

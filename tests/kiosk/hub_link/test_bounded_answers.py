@@ -154,6 +154,7 @@ ENDLESS = {
     "chunks": (endless(CHUNKED, b"10000\r\n" + bytes(65536) + b"\r\n"), "too_long"),
     "header": (endless(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65536), "broken"),
     "headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000), "broken"),
+    "informational answers": (endless(b"", b"HTTP/1.1 100\r\n\r\n" * 1000), "broken"),
     "status line": (endless(b"HTTP/1.1 200 ", b"O" * 65536), "broken"),
     "chunk header": (endless(CHUNKED, b"1;" * 1000), "broken"),
     "trailers": (endless(CHUNKED + b"0\r\n", b"X: y\r\n" * 1000), "broken"),
