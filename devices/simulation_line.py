@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from devices.simulation import PtyPort, SimServer, control_path
 
-POLL_S = 0.1
+POLL_S = 1.0
+"""How long a line is waited at: what comes, and a cable that is pulled out or plugged in, wakes it at once."""
 GARBAGE_MASK = 0x5A
 STALL_S = 3.0
 
