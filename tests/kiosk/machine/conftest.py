@@ -25,7 +25,8 @@ from kiosk.demo.stage import Stage, bench_kinds, staged
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
-from kiosk.vision.client import new_challenge
+from kiosk.vision.client import VisionWorker, new_challenge
+from tests.kiosk.machine import vision_forks
 from tests.waiting import HANG_S
 
 PACE = 4.0
@@ -139,6 +140,12 @@ def stage() -> Iterator[Stage]:
     with staged(folder, lambda what: None) as up:
         yield up
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def vision_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of machines in this process, which are many."""
+    monkeypatch.setattr(VisionWorker, "_spawn", vision_forks.spawned)
 
 
 @pytest.fixture

@@ -31,6 +31,11 @@ LONGEST_S = 120.0
 """For anything that must come on a busy machine."""
 
 
+@pytest.fixture(autouse=True)
+def vision_start() -> None:
+    """As a machine starts it, never forked: what the process leaves in its memory is looked for."""
+
+
 @asynccontextmanager
 async def running(world: World, finger: Finger):
     """The real machine on this stage; its end is waited for."""
