@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import combinations, groupby, pairwise
 
 from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
@@ -13,6 +14,11 @@ from stdnum.iso7064 import mod_11_2
 SHORTEST_PIN = 6
 _DIFFERENT = 4
 _LONGEST_PERIOD = 4
+_LONGEST_STEP = 11
+_KEYS = {"0": 1 + 3j} | {str(key + 1): complex(key % 3, key // 3) for key in range(9)}
+"""Where the keys of the machine lie."""
+
+_LINES = re.compile("(?:123|456|789|147|258|369|159|357|321|654|987|741|852|963|951|753|2580|0852)+[0-9]{0,2}")
 _DATES = ("%y%m%d", "%d%m%y", "%m%d%y", "%y%d%m", "%Y%m", "%m%Y", "%Y%m%d", "%Y%d%m", "%d%m%Y", "%m%d%Y")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2099
 
@@ -49,13 +55,14 @@ def card_number(text: str) -> str:
 def pin(text: str, longest: int, card: str = "") -> str:
     """A PIN that can be typed at the machine and is not among the first guesses. Raises WronglyTyped.
 
-    ASCII digits, at least four different ones, no row (123456, 864208, 11223344, 12341234), no date in any usual
-    order, no part of the number of the ``card`` that it belongs to, forwards or backwards.
+    ASCII digits, at least four different ones, no row (123456, 864208, 135790, 246810, 11223344, 12341234), no way
+    over the keys (147258, 123698), no date in any usual order, no part of the number of the ``card`` that it belongs
+    to, forwards or backwards.
     """
     typed = digits(text)
     if not re.fullmatch("[0-9]+", typed) or not SHORTEST_PIN <= len(typed) <= longest:
         raise WronglyTyped(f"PIN: not {SHORTEST_PIN} to {longest} digits; the machine has keys for digits only")
-    if _is_row(typed) or len(set(typed)) < _DIFFERENT:
+    if _is_row(typed) or _is_way(typed) or len(set(typed)) < _DIFFERENT:
         raise WronglyTyped("PIN: a row or too few different digits, guessed first; choose another")
     if any(_is_date(typed, form) for form in _DATES):
         raise WronglyTyped("PIN: can be read as a date, guessed first; choose another")
@@ -65,10 +72,29 @@ def pin(text: str, longest: int, card: str = "") -> str:
 
 
 def _is_row(typed: str) -> bool:
-    """Whether it goes in even steps, each digit once or several times, or begins anew."""
+    """Whether it goes in even steps but for one, each digit once or several times, counts, or begins anew."""
     once = [int(digit) for digit, _ in groupby(typed)]
-    steps = {(after - before) % 10 for before, after in pairwise(once)}
-    return len(steps) <= 1 or any(typed.startswith(typed[period:]) for period in range(1, _LONGEST_PERIOD + 1))
+    steps = Counter((after - before) % 10 for before, after in pairwise(once))
+    others = steps.total() - max(steps.values(), default=0)
+    is_even = others == 0 or (others == 1 and steps.total() > _DIFFERENT)
+    periods = range(1, max(_LONGEST_PERIOD, len(typed) // 2) + 1)
+    is_anew = any(typed.startswith(typed[period:]) for period in periods)
+    return is_even or is_anew or typed[::2] == typed[1::2] or _counts(typed)
+
+
+def _counts(typed: str) -> bool:
+    """Whether it is numbers in even steps, one behind the other: 246810, 101112, 102030."""
+    for end, second in combinations(range(1, len(typed)), 2):
+        first, step = int(typed[:end]), int(typed[end:second]) - int(typed[:end])
+        said = "".join(str(first + step * number) for number in range(len(typed))) if abs(step) <= _LONGEST_STEP else ""
+        if len(typed) > second and said.startswith(typed):
+            return True
+    return False
+
+
+def _is_way(typed: str) -> bool:
+    """Whether it is lines of the keys one behind the other, or goes from key to key beside it."""
+    return bool(_LINES.fullmatch(typed)) or all(abs(_KEYS[a] - _KEYS[b]) == 1 for a, b in pairwise(typed))
 
 
 def _is_date(typed: str, form: str) -> bool:

@@ -20,7 +20,7 @@ from offline_cache.values import Values
 from offline_cache.vault import open_vault
 
 CARD = "990101199001150513"
-PIN = "246810"
+PIN = "739164"
 CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 START = datetime(2027, 1, 12, tzinfo=UTC)
 

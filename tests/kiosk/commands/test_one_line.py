@@ -55,7 +55,7 @@ def kiosk(tmp_path: Path) -> Callable[..., Result]:
     (tmp_path / "batch.tbz").write_bytes(b"nothing of ours")
     places = {"SCRIPT": str(tmp_path / "walk.toml"), "FILE": str(tmp_path / "batch.tbz")}
 
-    def run(line: str, config: Path | None = None, said: str = "990101199001150513\n246810\n") -> Result:
+    def run(line: str, config: Path | None = None, said: str = "990101199001150513\n739164\n") -> Result:
         words = [places.get(word, word) for word in line.split()]
         return CliRunner().invoke(main, [*(["--config", str(config)] if config else []), *words], input=said)
 

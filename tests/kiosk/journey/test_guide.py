@@ -18,7 +18,7 @@ from kiosk.pages import Page, Settings
 from kiosk.text import NOTHING
 from kiosk.visit import Visit
 
-PIN, OTHER_PIN = "135790", "975310"
+PIN, OTHER_PIN = "284617", "863915"
 GUIDE = IdCard(kind="resident", name="测试引导员", number="990101199506010428", birth=date(1995, 6, 1))
 CITIZEN = IdCard(kind="resident", name="测试甲", number="990101199001010027", birth=date(1990, 1, 1))
 pytestmark = pytest.mark.attack(9)

@@ -17,7 +17,7 @@ from tests.kiosk.machine.conftest import World, hub_cases
 from tests.waiting import HANG_S, comes_true
 
 WANG = "王𠮷䶮㛃"
-BY_GUIDE = {"guide_pin": "135790"}
+BY_GUIDE = {"guide_pin": "284617"}
 
 
 def number_of(slip: str) -> str:

@@ -35,7 +35,7 @@ async def test_large_type_does_not_make_idling_longer(desk: Desk, mock_clock: Mo
         await desk.tap("maintenance_offer", "maintenance")
         await desk.page("maintenance_pin")
         desk.visit.settings = msgspec.structs.replace(desk.visit.settings, elder=True)
-        await desk.tap("maintenance_pin", "next", pin="246810")
+        await desk.tap("maintenance_pin", "next", pin="739164")
         await desk.page("maintenance")
         await desk.pass_time(281)
         await desk.page("still_there")
