@@ -41,7 +41,7 @@ class Wall:
     async def collected(self, answer: Any, does: dict[str, str]) -> Outcome:
         """One hand-out of a case that is filed here. ``does``: what the person does at which page, once each."""
         visit, self.case, self.told = Visit(self.machine, Settings()), new_id(), ""
-        visit.card = ZHAO
+        visit.card, self.finger.page = ZHAO, None
         self.machine.filing.file_now("case", self.case, self.case, None, {"form": b"a case"})
         journey = self.journey = Journey(visit, self.machine.catalogue.services["H07"], self.case, filed=True)
         journey.state = CaseState.ACCEPTED
@@ -60,9 +60,11 @@ class Wall:
         return found[0]
 
     async def _person(self, does: dict[str, str]) -> None:
+        comes_for_nothing = not does
         while True:
             page = self.finger.page
             kind = page.kind if page else ""
+            assert not (comes_for_nothing and kind == "locker_take"), "a door is theirs that must not be"
             if page and kind == "not_handed_out":
                 self.told = words(page)
                 self.finger.touch("continue")
@@ -110,8 +112,9 @@ async def wall(start_sim: Any, config_file: Callable[..., Any]) -> AsyncIterator
             await machine.peripherals.until("lock_board", frozenset({DeviceState.ONLINE}))
             yield Wall(machine, finger, sim)
             nursery.cancel_scope.cancel()
-        await machine.peripherals.stop()
     finally:
+        with trio.CancelScope(shield=True):
+            await machine.peripherals.stop()
         machine.store.close()
 
 
