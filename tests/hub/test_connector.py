@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, LiteralString
+from typing import Any, ClassVar, LiteralString, cast
 from uuid import uuid4
 
 import httpx
@@ -125,10 +127,13 @@ def test_what_is_ready_and_where_an_address_is_are_asked_there(office: Office, m
 class _Older(BaseHTTPRequestHandler):
     """A department of before: it knows facts, and nothing of what came later."""
 
+    says: ClassVar[dict[str, bytes]] = {"/v1/facts": b'{"facts": {}}'}
+    heard: ClassVar[dict[str, Any]] = {}
+
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        body = b'{"facts": {}}' if self.path == "/v1/facts" else b"not found"
-        self.send_response(200 if self.path == "/v1/facts" else 404)
+        self.heard[self.path] = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.says.get(self.path, b"not found")
+        self.send_response(200 if self.path in self.says else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -137,14 +142,50 @@ class _Older(BaseHTTPRequestHandler):
         """Silent."""
 
 
-def test_a_department_of_before_is_asked_nothing_that_it_does_not_know() -> None:
-    there = ThreadingHTTPServer(("127.0.0.1", 0), _Older)
+class _Newer(_Older):
+    """One that answers everything."""
+
+    says: ClassVar[dict[str, bytes]] = {
+        "/v1/ready": b'{"case_keys": ["c"]}',
+        "/v1/addresses": b'{"addresses": ["there"]}',
+        "/v1/plates": b'{"state": "held", "number": "P"}',
+    }
+
+
+@contextmanager
+def served(kind: type[_Older]) -> Iterator[RemoteDepartment]:
+    there = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     Thread(target=there.serve_forever, daemon=True).start()
-    department = RemoteDepartment("household", f"http://127.0.0.1:{there.server_address[1]}", TOKEN)
+    try:
+        yield RemoteDepartment("household", f"http://127.0.0.1:{there.server_address[1]}", TOKEN)
+    finally:
+        there.shutdown()
+        there.server_close()
+
+
+def test_what_a_department_says_to_the_newer_questions_is_what_the_hub_hears() -> None:
+    key, nothing = new_key(), cast("Any", None)
+    now = datetime(2027, 1, 12, 2, tzinfo=UTC)
+
+    async def ask(department: RemoteDepartment) -> tuple:
+        ready = await department.ready(nothing, "1")
+        found = await department.addresses(nothing, ["a", "b"], 7)
+        return ready, found, await department.plates(nothing, PlatesQuestion("give_back", "T20", key), now)
+
+    with served(_Newer) as department:
+        ready, found, plates = asyncio.run(ask(department))
+    assert (ready, found, plates.state, plates.number) == (["c"], ["there"], "held", "P")
+    assert _Newer.heard["/v1/ready"]["id_number"] == "1"
+    assert _Newer.heard["/v1/addresses"] == {"words": ["a", "b"], "most": 7}
+    asked = _Newer.heard["/v1/plates"]
+    assert (asked["asked"]["key"], datetime.fromisoformat(asked["now"])) == (key, now)
+
+
+def test_a_department_of_before_is_asked_nothing_that_it_does_not_know() -> None:
     nothing: Any = None
     question = PlatesQuestion("give_back", "T20", new_key())
 
-    async def ask() -> tuple:
+    async def ask(department: RemoteDepartment) -> tuple:
         now = datetime(2027, 1, 12, tzinfo=UTC)
         told = [await department.ready(nothing, "1"), await department.addresses(nothing, ["a"], 7)]
         told.append((await department.plates(nothing, question, now)).state)
@@ -152,11 +193,8 @@ def test_a_department_of_before_is_asked_nothing_that_it_does_not_know() -> None
             await department.documents(nothing, "1")
         return (*told, await department.facts(nothing, "1", now.date()))
 
-    try:
-        assert asyncio.run(ask()) == ([], None, "none", {})
-    finally:
-        there.shutdown()
-        there.server_close()
+    with served(_Older) as department:
+        assert asyncio.run(ask(department)) == ([], None, "none", {})
 
 
 def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
