@@ -152,6 +152,7 @@ def parse_card(text_block: bytes, photo_block: bytes = b"", finger: bytes = b"")
     raw = {key: _text(_field(text_block, place), doubts, key) for key, place in layout.items()}
     fields: dict[str, Any] = {key: published(text) for key, text in raw.items()}
     dates = {key: _date(fields.pop(key), key, doubts) for key in ("birth", "valid_from", "valid_to")}
+    fields["number"] = fields["number"].upper()  # whoever wrote the chip: its x is the X that stands on the card
     nation_code = fields.pop("nation_code", "")
     doubts += _contradictions(kind, fields, dates)
     return IdCard(
@@ -182,11 +183,11 @@ def _nations() -> dict[str, str]:
     return tomllib.loads((files("devices.id_card_reader") / "nations.toml").read_text(encoding="utf-8"))
 
 
-def added_addresses(appended: bytes) -> tuple[str, ...]:
-    """The texts of the appended-address read, 70 bytes each, empty ones left out."""
-    width = 70
-    texts = (published(_text(appended[at : at + width], [])) for at in range(0, len(appended), width))
-    return tuple(text for text in texts if text)
+def added_addresses(appended: bytes) -> tuple[str, ...] | None:
+    """The texts of the appended-address read, 70 bytes each, empty ones left out; None where one of them is no text."""
+    width, doubts = 70, []
+    texts = [published(_text(appended[at : at + width], doubts)) for at in range(0, len(appended), width)]
+    return None if doubts else tuple(text for text in texts if text)
 
 
 def _field(block: bytes, place: tuple[int, ...]) -> bytes:

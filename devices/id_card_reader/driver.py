@@ -193,7 +193,8 @@ class SamVReader:
                 if not self._module.heard:
                     self._unsupported.add(codec.READ_ADDED_ADDRESS)
             elif frame.sw3 in (codec.OK, codec.NO_CONTENT):
-                return Completed(Completion.SUCCESS, value=added_addresses(frame.data))
+                if (texts := added_addresses(frame.data)) is not None:
+                    return Completed(Completion.SUCCESS, value=texts)
             elif frame.sw3 == codec.BAD_COMMAND:
                 self._unsupported.add(codec.READ_ADDED_ADDRESS)
             elif meaning(frame.sw3).remedy is not Remedy.REPEAT:

@@ -161,6 +161,33 @@ def test_added_addresses_are_cut_every_70_bytes() -> None:
     assert added_addresses("演示路\ue863号".ljust(35).encode("utf-16-le")) == ("演示路䶮号",)
 
 
+@pytest.mark.parametrize("damaged", ["演示路\x0112号", "演示路\0旧址", "\uffff" * 35, "演\udc00示路"])
+def test_an_added_address_that_is_no_text_is_unread_and_none_with_question_marks(damaged: str) -> None:
+    raw = ("示范街6号".ljust(35) + damaged.ljust(35, "\0")).encode("utf-16-le", "surrogatepass")
+    assert added_addresses(raw) is None
+
+
+@pytest.mark.parametrize("blank", [" ", "\0", "\u3000"])
+def test_an_added_address_of_blanks_is_none(blank: str) -> None:
+    assert added_addresses((blank * 35 + "示范街6号".ljust(35, blank)).encode("utf-16-le")) == ("示范街6号",)
+
+
+@pytest.mark.parametrize(
+    ("letter", "places", "number"),
+    [
+        ("", LI | {36: "19930101", 122: "99020119930101018x"}, "99020119930101018X"),
+        (
+            "I",
+            {0: "DOE, JANE", 120: "2", 122: "usa990000000001", 188: "20200101", 204: "20300101", 220: "19900101"},
+            "USA990000000001",
+        ),
+    ],
+)
+def test_a_number_in_small_letters_is_the_one_on_the_card(letter: str, places: dict[int, str], number: str) -> None:
+    card = parse_card(block(places | ({248: letter} if letter else {})))
+    assert (card.number, card.doubts) == (number, ())
+
+
 def test_a_card_does_not_show_itself() -> None:
     assert "李" not in repr(parse_card(block(LI)))
 
