@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
-from kiosk.messages.foreign import Refused
-from kiosk.messages.ours import NotOurs, read_ours
+from kiosk.messages.ours import read_ours
 from kiosk.messages.seal import SealBroken, key_id, new_seal_key, new_sign_key, public_seal_key, public_sign_key
 from kiosk.messages.suites import DEFAULT, SUITES
 
@@ -182,10 +181,7 @@ def _mark(folder: Path) -> tuple[object, ...]:
 
 
 def _secret(path: Path) -> str:
-    try:
-        return read_ours(path, _FILE_BYTES, secret=True).decode("ascii", "replace").strip()
-    except Refused as error:
-        raise NotOurs(f"{path}: {error}") from None
+    return read_ours(path, _FILE_BYTES, secret=True).decode("ascii", "replace").strip()
 
 
 def _file(folder: Path, suite: str, use: str = "seal") -> Path:

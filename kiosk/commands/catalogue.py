@@ -18,7 +18,6 @@ from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.overlay import clean_files, holds_overlay, is_overlay, overlaid
 from kiosk.commands.common import failed, print_table
 from kiosk.journey.table import HEAD, row
-from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
 from kiosk.messages.suites import DEFAULT, SUITES
 from kiosk.planning.plan import Effort
@@ -135,10 +134,7 @@ def sign(folder: Path, key_file: Path, instead_of: str, suite: str, base: Path |
     """
     from kiosk.catalogue.signing import sign_folder
 
-    try:
-        key = read_ours(key_file, _KEY_BYTES).decode("ascii", "replace").strip()
-    except Refused as error:
-        failed(f"{key_file}: {error}; name the file that holds the city's key")
+    key = read_ours(key_file, _KEY_BYTES).decode("ascii", "replace").strip()
     try:
         sign_folder(folder, key, suite, instead_of=instead_of, base=base)
     except CatalogueError as error:

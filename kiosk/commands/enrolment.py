@@ -22,7 +22,6 @@ from kiosk.hub_link.address import address_fault
 from kiosk.hub_link.enrolment import EnrolmentFailed, keep_enrolment
 from kiosk.hub_link.identity import Identity
 from kiosk.messages.fleet import Enrolled
-from kiosk.messages.foreign import Refused
 from kiosk.messages.ours import read_ours
 from kiosk.messages.typed import enrolment_code, plain
 from offline_cache import vault
@@ -102,7 +101,7 @@ def _given_code(file: Path | None) -> str:
     if file:
         try:
             return read_ours(file, _CODE_BYTES, secret=True).decode("utf-8-sig").strip()
-        except (OSError, ValueError, Refused) as error:
+        except (OSError, ValueError) as error:
             failed(f"--code-file: {error}")
     if sys.stdin.isatty():
         return click.prompt("code", hide_input=True, err=True)

@@ -14,25 +14,27 @@ from kiosk.messages.foreign import Refused, read_at_most
 
 
 class NotOurs(PermissionError):
-    """One line: what others may do with the file, and how to end that."""
+    """One line: what it is instead of a file of ours, or what others may do with it, and how to end that."""
 
 
 def read_ours(path: Path, limit_bytes: int, *, secret: bool = False) -> bytes:
     """The content of such a file; ``secret``: nobody else may read it either.
 
-    Raises NotOurs, Refused for what is no regular file or too large, OSError.
+    Raises NotOurs, also for what is no regular file or too large, OSError.
     """
     # Opened without waiting: a pipe in place of a file would otherwise hold the program for ever.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
-            raise Refused("is not a regular file")
+            raise NotOurs(f"{path}: is not a regular file; name the file itself")
         judge(path, about, secret=secret)
         for folder in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
             judge(folder, folder.stat())
         with os.fdopen(handle, "rb", closefd=False) as file:
             return read_at_most(file, limit_bytes)
+    except Refused as error:
+        raise NotOurs(f"{path}: {error}") from None
     finally:
         os.close(handle)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,33 @@ def test_a_file_that_windows_saved_is_understood_or_named(tmp_path: Path, line: 
     told = CliRunner().invoke(main, [*line.split(), str(file), "--dsn", NOBODY]).stderr
     named = {"gb18030": "is GBK or GB 18030", "utf-16": "is UTF-16"}.get(encoding)
     assert (named in told) if named else "line 1, column 1" not in told, told
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "huge"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "places FILE",
+        "slots plan FILE",
+        "payments reconcile 2026-11-01 --acquirer FILE",
+        "serve --keys KEYS --tls-cert FILE --tls-key FILE",
+        "serve --keys KEYS --make-keys --acquirer FILE",
+        "serve --keys KEYS --make-keys --department x=http://127.0.0.1:1 --token-file FILE",
+    ],
+)
+def test_what_is_no_file_of_settings_is_named(tmp_path: Path, line: str, kind: str) -> None:
+    file = tmp_path / "a.toml"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.touch(0o600)
+        os.truncate(file, 2**40)
+    places = {"FILE": str(file), "KEYS": str(tmp_path / "keys")}
+    words = [places.get(word, word) for word in line.split()]
+    told = CliRunner().invoke(main, [*words, "--dsn", NOBODY]).stderr
+    assert "fault in the program" not in told
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,16 @@ def test_a_walk_script_is_a_file_of_its_own(spoil: Callable[[Path], None], folde
         read_script(path)
 
 
+@pytest.mark.attack(1)
+@pytest.mark.parametrize("spoil", [replaced_by_pipe, made_large, lambda path: (path.unlink(), path.mkdir())])
+def test_a_file_of_ours_that_is_none_is_refused_by_its_name(spoil: Callable[[Path], None], folder: Path) -> None:
+    path = folder / "a.toml"
+    path.write_text("x")
+    spoil(path)
+    with pytest.raises(NotOurs, match=f"^{path}: (is not a regular file|larger than)"):
+        read_ours(path, 100)
+
+
 def test_a_secret_that_is_read_is_bounded(folder: Path) -> None:
     (folder / "a.key").write_bytes(b"k" * 100)
     (folder / "a.key").chmod(0o600)
