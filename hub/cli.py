@@ -11,6 +11,7 @@ import click
 import structlog
 
 from hub.one_line import OneLineGroup
+from kiosk.messages.terminal import escape_what_it_cannot_show
 
 DEMO = "demo"
 _MODULES = {
@@ -56,6 +57,7 @@ def _has_demo() -> bool:
 @click.group(cls=_ByName)
 def main() -> None:
     """Run the city side: the inbox of all machines and the way to the departments."""
+    escape_what_it_cannot_show()
     structlog.configure(
         # What strangers' requests end with is for who looks for a fault: it would fill the log for them.
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

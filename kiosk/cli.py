@@ -9,6 +9,7 @@ import click
 
 from kiosk import logs
 from kiosk.commands.common import OneLineGroup
+from kiosk.messages.terminal import escape_what_it_cannot_show
 
 _COMMANDS = {
     "run": "kiosk.commands.run",
@@ -52,5 +53,6 @@ def _has_bench() -> bool:
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
     """Tongban 通办: one self-service machine for three police lines."""
+    escape_what_it_cannot_show()
     logs.to_stderr()
     ctx.obj = config

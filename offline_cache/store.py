@@ -116,6 +116,12 @@ class Store:
         store = cls(path, now=now, ballast=Ballast(path, 0), floor=0, handle=-1)
         with named_errors():
             store._db = Database(connect(path, read_only=True))
+            is_new = not store._db.execute("PRAGMA user_version").fetchone()[0]
+        if is_new:
+            store.close()
+            raise StoreMissing(
+                f"nothing was ever kept in {path}; look for the right file, or kiosk enrol makes a store"
+            )
         return store
 
     @property

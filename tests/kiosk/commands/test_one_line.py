@@ -438,6 +438,23 @@ def test_catalogue_that_the_city_did_not_sign(
     told(kiosk(line, config_file(catalogue={"path": str(folder)})))
 
 
+@pytest.mark.parametrize("charset", ["latin-1", "ascii", "gbk", "shift_jis"])
+@pytest.mark.parametrize("line", ["catalogue list", "journeys --table"])
+def test_a_terminal_without_chinese_gets_what_it_can_show(line: str, charset: str) -> None:
+    done = CliRunner(charset=charset).invoke(main, line.split())
+    assert (done.exit_code, b"Check progress" in done.stdout_bytes or b"C01" in done.stdout_bytes) == (0, True)
+
+
+@pytest.mark.parametrize("line", ["queue status", "queue list", "queue export FILE", "audit verify", "staff list"])
+def test_a_store_in_which_nothing_was_ever_kept_is_named(
+    kiosk: Callable[..., Result], config_file: Callable[..., Path], tmp_path: Path, line: str
+) -> None:
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    assert "nothing was ever kept in" in told(kiosk(line, config_file(store={"path": str(empty)})))
+    assert empty.stat().st_size == 0
+
+
 @pytest.mark.parametrize("ca", ["missing", "garbage"])
 @pytest.mark.parametrize("line", ["walk SCRIPT", "doctor"])
 def test_authorities_that_cannot_be_read(
