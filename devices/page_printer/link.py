@@ -144,6 +144,9 @@ def _parsed(uri: str) -> SplitResult:
 
 def _tls(ca_file: str) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        # Not the default one, which writes the line's secrets into the file that SSLKEYLOGFILE names.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca_file) if ca_file else context.load_default_certs()
+        return context
     except OSError as fault:
         raise Permanent("bad_settings", f"page_printer ca_file: {fault.strerror}") from None

@@ -281,7 +281,10 @@ def _is_untrusted(error: BaseException | None) -> bool:
 def _authorities(ca_file: str) -> ssl.SSLContext:
     """Raises OSError that names the key of the configuration."""
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        # Not the default one, which writes the line's secrets into the file that SSLKEYLOGFILE names.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca_file) if ca_file else context.load_default_certs()
+        return context
     except OSError as error:
         why = f"holds no certificates of authorities ({error.strerror or error})"
         raise OSError(error.errno, why, f"[hub] ca_file {ca_file}") from error

@@ -340,6 +340,17 @@ def test_plain_http_leaves_no_machine(url: str) -> None:
         require_safe(url)
 
 
+@pytest.mark.attack(5)
+@pytest.mark.parametrize("place", ["keys", "away/keys"])
+async def test_the_secrets_of_the_line_are_written_nowhere(
+    kit, tmp_path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / place))
+    http = HubHttp("https://hub.example", kit.identity, kit.clock)
+    await http.aclose()
+    assert not (tmp_path / place).exists()
+
+
 @pytest.mark.parametrize(
     "url", ["https://hub.example", "http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:8000"]
 )
