@@ -15,6 +15,7 @@ from kiosk.handover import Left
 from kiosk.machine import Machine
 from kiosk.messages.content import Identity
 from kiosk.messages.masking import mask_name
+from kiosk.messages.typed import visible
 from kiosk.messages.visits import VisitKey
 from kiosk.pages import Action, Answer, Choices, Field, Hero, Page, Settings, Tile, Tiles, restored
 from kiosk.peripherals import Begun
@@ -258,7 +259,7 @@ class Visit:
             if not is_frame:
                 shown, self._behind = self._behind or page, None
                 self._asking, self._drawn = True, shown
-            answers.append(await self.machine.presenter.show(restored(shown, values), self.settings))
+            answers.append(_seen(await self.machine.presenter.show(restored(shown, values), self.settings)))
             scope.cancel()
 
         try:
@@ -418,6 +419,12 @@ def _unfilled(page: Page) -> list[str]:
     """Names of the fields and choices that the page itself leaves empty."""
     fields = [b.name for b in page.blocks if isinstance(b, Field) and not b.value]
     return fields + [b.name for b in page.blocks if isinstance(b, Choices) and not b.selected]
+
+
+def _seen(answer: Answer) -> Answer:
+    """As a person would read it: what shows nothing can neither be filed nor printed, whatever puts it in."""
+    typed = {name: visible(value) if isinstance(value, str) else value for name, value in answer.values.items()}
+    return msgspec.structs.replace(answer, values=typed)
 
 
 def _called_before(seconds: float) -> Text:

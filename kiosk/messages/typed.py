@@ -32,6 +32,15 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
+def visible(text: str) -> str:
+    """``text`` without the signs that nobody sees: controls, marks of direction, widths of nothing, half characters."""
+    return "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or _is_seen(sign)).strip()
+
+
+def _is_seen(sign: str) -> bool:
+    return unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+
+
 def digits(text: str) -> str:
     """``plain`` text without the blanks and hyphens by which people group numbers."""
     return re.sub(r"[\s\-‐‑–—]", "", plain(text))

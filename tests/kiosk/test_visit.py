@@ -57,6 +57,27 @@ async def test_a_touch_answers_and_a_page_is_published_once(machine: Any, finger
     assert lines == [{"type": "page", "kind": "form", "service": ""}]
 
 
+@pytest.mark.parametrize(
+    ("typed", "seen"),
+    [
+        ("张\u200b三\ufeff", "张三"),
+        ("\u202e13800138000\u2069", "13800138000"),
+        ("一号\0楼\x1b[2J\x7f", "一号楼[2J"),
+        ("a\r\nb\tc\u2028d", "a  b c d"),
+        ("\u200b\u200d \u3000", ""),
+        ("王\ud800五\udfff", "王五"),
+        ("葛\U000e0100 𬱖 é 한 😀", "葛\U000e0100 𬱖 é 한 😀"),
+    ],
+)
+async def test_what_shows_nothing_is_not_what_a_person_typed(machine: Any, finger: Any, typed: str, seen: str) -> None:
+    async def play() -> None:
+        await finger.until("form")
+        finger.touch("next", phone=typed, chosen=["k"])
+
+    answer = await shown(Visit(machine, Settings()), FORM, play)
+    assert answer == Answer(action="next", values={"phone": seen, "chosen": ["k"]})
+
+
 async def test_warning_page_comes_at_twenty_seconds_and_continue_keeps_what_was_typed(
     machine: Any, finger: Any, autojump_clock: Any
 ) -> None:
