@@ -261,8 +261,8 @@ class FileCarrier:
                 ours = [name for name in out.names(SUFFIX) if named_machine(name) == self._kiosk_id]
                 for name in ours:
                     self._clear_one(out, name, is_delivered)
-        except (Refused, FileNotFoundError, NotADirectoryError):
-            return
+        except (Refused, OSError):
+            return  # a folder that is away, such as a stick that was pulled out, is cleared when it is back
 
     def _clear_one(self, out: OpenFolder, name: str, is_delivered: Callable[[str], bool]) -> None:
         try:

@@ -272,3 +272,17 @@ def test_export_replaces_a_link_and_does_not_write_through_it(exchange: Path) ->
     trouble: list[str] = []
     assert list(envelopes_in(path, trouble)) == []
     assert len(trouble) == 1
+
+
+async def test_a_stick_that_was_pulled_out_in_the_middle_is_cleared_when_it_is_back(
+    exchange: Path, carrier: FileCarrier, tmp_path: Path
+) -> None:
+    await carrier.deliver(outgoing())
+    exchange.rename(tmp_path / "back")
+    exchange.symlink_to(exchange)
+    await carrier.clear_out(lambda _key: True)
+    exchange.unlink()
+    (tmp_path / "back").rename(exchange)
+    assert len(list((exchange / "out").iterdir())) == 1
+    await carrier.clear_out(lambda _key: True)
+    assert not list((exchange / "out").iterdir())
