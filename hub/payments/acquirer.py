@@ -12,6 +12,8 @@ from msgspec import Meta
 from kiosk.messages.bounds import Count, Named, Word
 
 Fen = Annotated[int, Meta(ge=1, le=100_000_000)]
+CURRENCY = "CNY"
+"""ISO 4217: that of everything ordered here."""
 Aware = Annotated[datetime, Meta(tz=True)]
 
 
@@ -21,6 +23,7 @@ class OrderState(msgspec.Struct, frozen=True):
     order: Named
     state: Literal["unpaid", "paid", "closed", "unknown"]
     amount_fen: Count = 0
+    currency: Word = CURRENCY
     trade_no: Word = ""
     paid_at: Aware | None = None
 

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from hub import events
-from hub.payments.acquirer import OrderState
+from hub.payments.acquirer import CURRENCY, OrderState
 from kiosk.messages.questions import PaidItem, PaymentItem
 
 RESUMED_WITHIN = timedelta(minutes=10)
@@ -97,6 +97,8 @@ async def note_paid(conn: AsyncConnection, said: OrderState, now: datetime) -> s
     order = await locked(conn, said.order)
     if order is None:
         trouble = "unknown_order"
+    elif said.currency != CURRENCY:
+        trouble = "other_currency"
     elif said.amount_fen != order.amount_fen:
         trouble = "other_amount"
     elif order.state == "paid" and order.trade_no != said.trade_no:
@@ -108,7 +110,7 @@ async def note_paid(conn: AsyncConnection, said: OrderState, now: datetime) -> s
     else:
         await _take(conn, order, said, now)
         return "paid"
-    detail = f"{said.amount_fen} fen, trade {said.trade_no}"
+    detail = f"{said.amount_fen} fen of {said.currency}, trade {said.trade_no}"
     await raise_task(conn, said.order, trouble, detail, now)
     return trouble
 

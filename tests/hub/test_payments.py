@@ -251,7 +251,7 @@ def test_a_machine_hears_and_ends_only_its_own_orders(hub: RunningHub, kiosk: Ma
     own.end("none")
 
 
-def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, shift_s: int = 0, **more: object) -> httpx.Response:
+def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, /, shift_s: int = 0, **more: object) -> httpx.Response:
     said = {"order": order, "state": "paid", "amount_fen": amount_fen, "trade_no": f"T{uuid4().hex}", **more}
     body, path = msgspec.json.encode(said), "/acquirer/notifications"
     time_s = int(kiosk.clock.now().timestamp()) + shift_s
@@ -268,6 +268,7 @@ def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, shift_s: int 
         ("body", 401, []),
         ("nonsense", 401, []),
         ("amount", 200, ["other_amount"]),
+        ("currency", 200, ["other_currency"]),
         ("order", 200, ["unknown_order"]),
         ("twice", 200, ["paid_twice"]),
     ],
@@ -291,7 +292,8 @@ def test_a_notification_is_believed_only_for_what_was_ordered(
     elif forgery == "nonsense":
         answer = _notice(kiosk, "x" * 5000, amount, key)
     else:
-        answer = _notice(kiosk, payment.order, amount, key, shift_s=-3600 if forgery == "old" else 0)
+        more = {"currency": "HKD"} if forgery == "currency" else {}
+        answer = _notice(kiosk, payment.order, amount, key, shift_s=-3600 if forgery == "old" else 0, **more)
     assert (answer.status_code, payment.tasks()) == (status, task)
     assert payment.states() == {"twice": ["paid"], "order": []}.get(forgery, ["unpaid"])
 
@@ -302,6 +304,8 @@ def test_a_notification_is_believed_only_for_what_was_ordered(
     [
         ({"trade_no": "T\0"}, 401),
         ({"trade_no": ""}, 401),
+        ({"amount_fen": FEE + 0.5}, 401),
+        ({"amount_fen": str(FEE)}, 401),
         ({"trade_no": "9" * 65}, 401),
         ({"paid_at": "2027-01-12T10:00:00"}, 401),
         ({"paid_at": "9999-12-31T23:59:59+00:00"}, 200),
