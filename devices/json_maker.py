@@ -44,13 +44,13 @@ class JsonMaker:
 
     def state(self, deadline: Deadline) -> MakerState:
         """See ``Maker``."""
-        return _converted(self._asked("state", deadline), MakerState)
+        return converted(self._asked("state", deadline), MakerState)
 
     def write(self, order: Order, deadline: Deadline) -> Made:
         """See ``Maker``. A blank that was begun is finished whatever the deadline says: only its end counts."""
         picture = base64.b64encode(order.picture).decode()
         about = {"key": order.key, "serial": order.serial, "fields": dict(order.fields), "picture": picture}
-        done = _converted(self._worked("write", deadline, **about), Made)
+        done = converted(self._worked("write", deadline, **about), Made)
         if done.key != order.key or done.serial not in ("", order.serial):
             raise TryAgain("garbled", "an answer about another order")
         return done
@@ -60,7 +60,7 @@ class JsonMaker:
         found = self._asked("end_of", deadline, key=key).get("made")
         if found is None:
             return None
-        done = _converted(found, Made)
+        done = converted(found, Made)
         if done.key != key:
             raise TryAgain("garbled", "an answer about another order")
         return done
@@ -98,7 +98,8 @@ class JsonMaker:
             raise Refusal(refusal.error) from None
 
 
-def _converted(answer: Any, kind: Any) -> Any:
+def converted(answer: Any, kind: Any) -> Any:
+    """The answer as this kind. TryAgain ``garbled`` when it is none."""
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError:

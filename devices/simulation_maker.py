@@ -14,11 +14,16 @@ FAULTS = ("", "jammed", "cover_open", "box_full", "ribbon_out", "printer_error")
 
 
 class MakerSim:
-    """Stock, journal, mouth and slot. ``needs_document``: what is written is the person's own, drawn in before."""
+    """Stock, journal, mouth and slot. ``needs_document``: what is written is the person's own, drawn in before.
 
-    def __init__(self, line: FaultyLine, prefix: str, stock: int, write_s: float, *, needs_document: bool) -> None:
+    ``carries`` False: another device moves the cards, and each number is reserved before its card is moved.
+    """
+
+    def __init__(
+        self, line: FaultyLine, prefix: str, stock: int, write_s: float, *, needs_document: bool, carries: bool = True
+    ) -> None:
         self.line, self.prefix, self.stock, self.write_s = line, prefix, stock, write_s
-        self.needs_document = needs_document
+        self.needs_document, self.carries = needs_document, carries
         self._new(stock)
 
     def _new(self, stock: int) -> None:
@@ -110,6 +115,10 @@ class MakerSim:
             "swallow_old": self._swallow,
             "shut": self._shut,
         }
+        if not self.carries:
+            known = {verb: known[verb] for verb in ("state", "write", "end_of")}
+            known |= {"reserve": lambda: self._reserve(**asked), "settle": lambda: self._settle(**asked)}
+            known["retract"] = self._count_retracted
         try:
             answer = {"ok": True, **(known[verb]() or {})}
         except (SimError, KeyError, TypeError) as fault:
@@ -133,8 +142,9 @@ class MakerSim:
         return f"{self.prefix}{self.next:08d}"
 
     def _write(self, key: str, serial: str, fields: dict[str, str], picture: str) -> dict[str, Any]:
-        if key in self.journal:
+        if self.journal.get(key, {}).get("end", "unknown") != "unknown":
             return self.journal[key]
+        self._must(self.carries or key in self.journal, "not_reserved")
         self._must(not self.fault, self.fault)
         self._must(self.left > 0, "stock_out")
         self._must(serial == self._serial(), "serial_changed")
@@ -146,17 +156,31 @@ class MakerSim:
         if end == "nothing":
             self.die_next = ""
             return {"dead": True}
-        self.next, self.left = self.next + 1, self.left - 1
-        self.journal[key] = {
-            "end": end,
-            "key": key,
-            "serial": serial,
-            "reason": self.void_next if end == "voided" else "",
-        }
-        if end == "written":
+        self._use_up(key, serial, end, self.void_next if end == "voided" else "")
+        if end == "written" and self.carries:
             self.place = "inside"
         dead, self.die_next, self.void_next = bool(self.die_next), "", ""
         return {"dead": True} if dead else self.journal[key]
+
+    def _use_up(self, key: str, serial: str, end: str, reason: str) -> None:
+        self.next, self.left = self.next + 1, self.left - 1
+        self.journal[key] = {"end": end, "key": key, "serial": serial, "reason": reason}
+
+    def _reserve(self, key: str, serial: str) -> None:
+        self._must(not self.fault, self.fault)
+        self._must(self.left > 0, "stock_out")
+        self._must(serial == self._serial(), "serial_changed")
+        under_way = [other for other, made in self.journal.items() if made["end"] == "unknown"]
+        self._must(under_way in ([], [key]), "in_doubt")
+        self.journal.setdefault(key, {"end": "unknown", "key": key, "serial": serial, "reason": ""})
+
+    def _settle(self, key: str, end: str, reason: str) -> dict[str, str]:
+        made = self.journal[key]
+        if made["end"] == "unknown" and end == "voided":
+            self._use_up(key, made["serial"], end, reason)
+        elif made["end"] == "unknown":
+            self.journal[key] = {"end": end, "key": key, "serial": "", "reason": reason}
+        return self.journal[key]
 
     def _go(self, place: str) -> None:
         self._must(self.place != "nowhere", "nothing_inside")
@@ -167,6 +191,9 @@ class MakerSim:
 
     def _retract(self) -> None:
         self._go("nowhere")
+        self.retracted += 1
+
+    def _count_retracted(self) -> None:
         self.retracted += 1
 
     def _accept(self) -> None:
@@ -191,7 +218,7 @@ class MakerSim:
 
 
 def started_maker(
-    kind: str, about: str | None, argv: list[str], prefix: str, *, needs_document: bool
+    kind: str, about: str | None, argv: list[str], prefix: str, *, needs_document: bool, carries: bool = True
 ) -> tuple[SimServer, dict[str, Any]]:
     """Such a machine at work, its control socket, and what its ready line says besides."""
     parser = line_parser(kind, about)
@@ -201,6 +228,7 @@ def started_maker(
     options = parser.parse_args(argv)
 
     def make(line: FaultyLine) -> MakerSim:
-        return MakerSim(line, options.prefix, options.stock, options.write_s, needs_document=needs_document)
+        how = {"needs_document": needs_document, "carries": carries}
+        return MakerSim(line, options.prefix, options.stock, options.write_s, **how)
 
     return started_on_line(kind, options, make)

@@ -6,6 +6,8 @@ person's own document that is inside is an intent too (``HOLD``): it goes back t
 
 from __future__ import annotations
 
+from typing import Any
+
 from devices.contract import Completed
 from devices.document_making import Made, MakeEnd, MakerState, Order, Place, made_of
 from kiosk import hand_outs
@@ -100,9 +102,12 @@ async def _found(machine: Machine, device: str, intent: Intent) -> bool:
     made = done.value if isinstance(done.value, Made) else None
     if made is None or made.end is MakeEnd.UNKNOWN:
         return False
-    lies_there = (await _state(machine, device) or MakerState("", 0, Place.INSIDE)).place is not Place.NOWHERE
     if made.end is MakeEnd.WRITTEN:
-        outcome, blank = ("retained", "retained") if lies_there else ("produced", "handed_over")
+        state = await _state(machine, device) or MakerState("", 0, Place.INSIDE)
+        # An empty slot alone does not say who has emptied it.
+        was_drawn_back = state.retracted > intent.detail.get("retracted", state.retracted)
+        is_here = was_drawn_back or state.place is not Place.NOWHERE
+        outcome, blank = ("retained", "retained") if is_here else ("produced", "handed_over")
     else:
         outcome, blank = made.end.value, _ENDS[made.end]
     await _resolve(machine, intent.id, intent.ref, intent.detail, outcome, blank)
@@ -120,7 +125,7 @@ async def write(machine: Machine, device: str, case_id: str, fields: dict[str, s
     if state is None or state.left <= 0:
         return 0, Made(MakeEnd.NOT_WRITTEN, key, reason="stock_out" if state else "silent")
     kind = machine.peripherals.kinds[device]
-    detail = {"key": key, "serial": state.next_serial, "device": device, "kind": kind}
+    detail = {"key": key, "serial": state.next_serial, "device": device, "kind": kind, "retracted": state.retracted}
     intent = await in_thread(_begin, machine, case_id, detail)
     order = Order(key, state.next_serial, fields)
     made = made_of(await machine.peripherals.call(device, "write", WRITE_S, order=order), order)
@@ -134,7 +139,7 @@ async def write(machine: Machine, device: str, case_id: str, fields: dict[str, s
     return intent, made
 
 
-def _begin(machine: Machine, case_id: str, detail: dict[str, str]) -> int:
+def _begin(machine: Machine, case_id: str, detail: dict[str, Any]) -> int:
     """One transaction: the intent, and a blank that nobody announced is in the book from now on."""
 
     def action() -> int:
@@ -161,7 +166,7 @@ async def hand_out(machine: Machine, device: str, intent: int, case_id: str) -> 
     return outcome
 
 
-async def _resolve(machine: Machine, intent: int, ref: str, detail: dict[str, str], outcome: str, blank: str) -> None:
+async def _resolve(machine: Machine, intent: int, ref: str, detail: dict[str, Any], outcome: str, blank: str) -> None:
     await in_thread(_ended, machine, intent, ref, detail, outcome, blank)
     machine.publish("produce", device=detail["device"], serial=detail["serial"], outcome=outcome)
     if outcome == "retained":
@@ -170,7 +175,7 @@ async def _resolve(machine: Machine, intent: int, ref: str, detail: dict[str, st
     machine.forwarder.nudge()
 
 
-def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, str], outcome: str, blank: str) -> None:
+def _ended(machine: Machine, intent: int, ref: str, detail: dict[str, Any], outcome: str, blank: str) -> None:
     def action() -> None:
         is_first = machine.journal.outcome(intent) is None
         machine.journal.resolve(intent, outcome)

@@ -33,6 +33,7 @@ ABSENT = (
     "devices.licence_printer.sim",
     "devices.lock_board.sim",
     "devices.page_printer.sim",
+    "devices.permit_maker.sim",
     "devices.receipt_printer.sim",
     "devices.travel_document_reader.sim",
 )

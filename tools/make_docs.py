@@ -131,12 +131,16 @@ def drivers() -> Iterator[tuple[str, str, ast.ClassDef]]:
     """Driver name, device folder and settings class of each of our own drivers, by entry point."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    bridged = classes(ROOT / "devices" / "json_maker.py")["BridgeSettings"]
     for line in setup["options.entry_points"]["tongban.drivers"].strip().split("\n"):
         name, _, target = (part.strip() for part in line.partition("="))
         module = target.partition(":")[0]
         path = ROOT / (module.replace(".", "/") + ".py")
         for node in classes(path).values() if path.is_file() else ():
             if any(ast.unparse(base).endswith("DriverSettings") for base in node.bases):
+                yield name, path.parent.name, node
+            elif any(ast.unparse(base) == "BridgeSettings" for base in node.bases):
+                node.body[1:1] = bridged.body[1:]
                 yield name, path.parent.name, node
 
 
@@ -271,6 +275,8 @@ SAMPLES = {
     "licence_printer.port": "/dev/tongban-licences",
     "travel_document_reader.port": "/dev/tongban-mrz",
     "card_dispenser.port": "/dev/tongban-cards",
+    "permit_maker.port": "/dev/tongban-permits",
+    "permit_maker.dispenser_port": "/dev/tongban-permit-cards",
     "page_printer.uri": "ipp://localhost/printers/a4",
 }
 """What the sample gives to keys that must be given, and to some that mostly are."""

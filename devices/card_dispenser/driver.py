@@ -54,6 +54,14 @@ class CardResult:
     reason: str = ""
 
 
+def dispenser(port: str, baudrate: int, protocol: str, address: int, answer_ms: int) -> Crt | K720:
+    """The talk with such a device. Permanent when its address cannot be."""
+    if not 0 <= address <= 15:
+        raise Permanent("bad_settings", "card_dispenser: address is 0 to 15")
+    family = Crt if protocol == "crt" else K720
+    return family(SerialTransport(port, baudrate), address, answer_ms / 1000)
+
+
 class CardDispenser:
     """Driver of one dispenser."""
 
@@ -70,12 +78,9 @@ class CardDispenser:
     idle_interval_s: ClassVar[float] = 2.0
 
     def __init__(self, settings: CardDispenserSettings, publish: Callable[[DeviceStatus], None]) -> None:
-        if not 0 <= settings.address <= 15:
-            raise Permanent("bad_settings", "card_dispenser: address is 0 to 15")
         self._publish = publish
-        line = SerialTransport(settings.port, settings.baudrate)
-        family = Crt if settings.protocol == "crt" else K720
-        self._device = family(line, settings.address, settings.answer_timeout_ms / 1000)
+        where = (settings.port, settings.baudrate, settings.protocol, settings.address)
+        self._device = dispenser(*where, settings.answer_timeout_ms)
 
     def setup(self) -> None:
         """Open and reset; a card that is inside stays there and is told."""

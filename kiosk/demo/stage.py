@@ -49,12 +49,15 @@ BENCH = {
     "endorsement_writer": ("endorsement_writer", "port", "port"),
     "fingerprint_reader": ("fingerprint_reader", "port", "port"),
     "travel_document_reader": ("mrz", "port", "port"),
-    "card_dispenser": ("card_dispenser", "port", "port"),
+    "permit_maker": ("permit_maker", "port", "port"),
 }
 """Devices that one process simulates: by kind the driver, its key, and what in the ready line is its value."""
 
 MORE_KEYS: dict[str, dict[str, Any]] = {"travel_document_reader": {"framing": "est", "feeder": True}}
 """What else a device of the bench is configured with."""
+
+SECOND_WIRES = {"permit_maker": ("dispenser_port", "card_dispenser")}
+"""A device of the bench that speaks to two simulated ones: the key of the other wire, and what lies behind it."""
 
 
 Report = Callable[[str], None]
@@ -197,13 +200,19 @@ def bench_kinds() -> tuple[str, ...]:
     return tuple(kind for kind, (driver, *_) in BENCH.items() if driver in installed)
 
 
+def bench_sims() -> tuple[str, ...]:
+    """What the bench simulates for them, each with a control socket of its name."""
+    kinds = bench_kinds()
+    return (*kinds, *(behind for kind, (_, behind) in SECOND_WIRES.items() if kind in kinds))
+
+
 def _take_up(stage: Stage, name: str, ready: dict[str, Any]) -> None:
     stage.ready[name] = ready
     stage.controls[name] = ControlClient(ready["control"], timeout_s=3.0)
 
 
 def _start_bench(stage: Stage) -> Child:
-    arguments = ["-m", "devices.simulation_bench", "--folder", str(stage.folder), *bench_kinds()]
+    arguments = ["-m", "devices.simulation_bench", "--folder", str(stage.folder), *bench_sims()]
     return stage.start_child("bench", [sys.executable, *arguments])
 
 
@@ -233,7 +242,10 @@ def kiosk_toml(stage: Stage) -> str:
     }
     for kind in bench_kinds():
         driver, key, said = BENCH[kind]
-        sections[f"devices.{kind}"] = {"driver": driver, key: ready[kind][said], **MORE_KEYS.get(kind, {})}
+        wires = {key: ready[kind][said]}
+        if second := SECOND_WIRES.get(kind):
+            wires[second[0]] = ready[second[1]]["port"]
+        sections[f"devices.{kind}"] = {"driver": driver, **wires, **MORE_KEYS.get(kind, {})}
     lines = [f"[{section}]\n{_keys(values)}" for section, values in sections.items()]
     return "\n".join([*lines, f"[demo]\ntoday = {DEMO_DATE}\n"])
 

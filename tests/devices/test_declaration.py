@@ -78,7 +78,7 @@ def test_kind_is_the_driver_s_and_its_table_chooses_among_several(name: str, tab
 def test_every_driver_of_the_house_declares_its_sign_and_its_tests() -> None:
     signs = {}
     bridged = ("licence_printer", "endorsement_writer", "fingerprint_reader")
-    for name in ("sam_v", "escpos", "opencv", "ipp", "lock_board", "mrz", "card_dispenser", *bridged):
+    for name in ("sam_v", "escpos", "opencv", "ipp", "lock_board", "mrz", "card_dispenser", "permit_maker", *bridged):
         for kind, declared in declarations_of(drivers.load_driver(name)).items():
             signs[kind] = (declared.icon, [test.name for test in declared.tests])
     assert signs == {
@@ -89,6 +89,7 @@ def test_every_driver_of_the_house_declares_its_sign_and_its_tests() -> None:
         "page_printer": ("printer", ["self_test"]),
         "lock_board": ("lock", ["self_test", "open_all"]),
         "card_dispenser": ("cardholder", ["self_test", "keep"]),
+        "permit_maker": ("cards", ["self_test", "retract"]),
         "travel_document_reader": ("book-open", ["try_document", "eject"]),
         "licence_printer": ("identification-badge", ["self_test", "retract"]),
         "vehicle_licence_printer": ("car-profile", ["self_test", "retract"]),

@@ -30,8 +30,13 @@ class DispenserSim:
     @property
     def verbs(self) -> dict[str, Any]:
         """What people do to it, and what breaks."""
-        known = (self.put, self.take, self.refill, self.jam, self.break_down, self.repair, self.fill_bin, self.reset)
+        hands = (self.put, self.take, self.attend)
+        known = (*hands, self.refill, self.jam, self.break_down, self.repair, self.fill_bin, self.reset)
         return {verb.__name__: verb for verb in known}
+
+    def attend(self, on: bool = True) -> None:
+        """Somebody stands there who takes what comes to the gate."""
+        self.machine.attended = on
 
     def put(self) -> None:
         """Put a card into the gate; it is drawn in when the entry is open."""

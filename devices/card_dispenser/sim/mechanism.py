@@ -15,7 +15,7 @@ class Mechanism:
     def reset(self) -> None:
         """As good as new."""
         self.cards, self.place, self.kept, self.taken = self.full, "nowhere", 0, 0
-        self.entry_open = self.jam_next = False
+        self.entry_open = self.jam_next = self.attended = False
         self.error = ""
 
     @property
@@ -43,6 +43,8 @@ class Mechanism:
             self.jam_next, self.error = False, "10"
             return "10"
         time.sleep(self.move_s)
-        self.place = "nowhere" if to == "bin" else to
+        is_taken = to == "gate" and self.attended
+        self.place = "nowhere" if to == "bin" or is_taken else to
         self.kept += to == "bin"
+        self.taken += is_taken
         return ""

@@ -11,7 +11,7 @@ _CHARMAPS = ("phosphor-charmap-*.json", "materialdesignicons6-webfont-charmap-*.
 _BY_CONTRACT = frozenset({
     "id_card_reader", "receipt_printer", "camera", "document_camera", "code_scanner", "io_board", "lock_board",
     "card_dispenser", "travel_document_reader", "page_printer", "fingerprint_reader", "endorsement_writer",
-    "licence_printer", "vehicle_licence_printer", "plate_printer",
+    "licence_printer", "vehicle_licence_printer", "plate_printer", "permit_maker",
 })  # fmt: skip
 """CONTRACTS §1; a driver from elsewhere may bring any of them."""
 

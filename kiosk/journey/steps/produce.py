@@ -27,8 +27,9 @@ End = Literal["made", "retained", "unknown", "failed", "not_now"] | Refusal
 _ASKED_AGAIN = ("no_old", "wrong_document")
 _OTHERWISE = {"retained", "unknown", "unpaid", "kept"}
 """Ends with words of their own; of the others it is said what becomes of the money."""
-_WORDS = {"endorsement_writer": "endorse"}
-"""Whose words are not those of a document that is made."""
+_WORDS = {"endorsement_writer": "endorse", "permit_maker": "permit"}
+"""Whose words are not those of a document that is made, and paid for, here."""
+_MOUTHLESS = "permit_maker"
 
 
 class OfChosen(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +56,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     about: ClassVar[About] = About(mark="slip", is_once=True, together="each", pages=0, taps=0)
 
-    what: Literal["licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer"]
+    what: Literal["licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer", "permit_maker"]
     old: Old = "none"
     old_if: tuple[Condition, ...] | Condition = ()
     fields: tuple[str, ...] = ()
@@ -115,6 +116,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield Finding(("old",), "the old one is not void before the case is filed", "put a step file before it")
         if self.writes_own and self.old != "none":
             yield Finding(("old",), "the person's own document is written, none is old", 'write "none"')
+        if self.what == _MOUTHLESS and self.old == "swallow":
+            yield Finding(
+                ("old",), "it takes no old card in", 'write "cancel", and let the counter take those that are left'
+            )
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:

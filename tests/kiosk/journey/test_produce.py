@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +17,12 @@ from kiosk import config as configuration
 from kiosk import production
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.kinds import spec_type
+from kiosk.catalogue.loader import load
+from kiosk.catalogue.rules import holds
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps import produce
+from kiosk.journey.steps.form import Spec as Form
 from kiosk.machine import Machine
 from kiosk.messages.questions import EligibilityAnswer
 from kiosk.pages import Settings
@@ -265,3 +269,24 @@ async def test_document_that_a_dead_machine_held_is_kept_for_its_owner(
             await at.kept_clear()
         assert at.held() == ["retained"]
         assert (at.sim.do("state")["place"], at.sim.do("state")["retracted"]) == ("nowhere", 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_maker", "is_offered"), [("lost", True, True), ("lost", False, False), ("damaged", True, False)]
+)
+def test_permit_is_offered_at_once_where_it_can_be_made_and_no_old_card_is_left(
+    reason: str, has_maker: bool, is_offered: bool
+) -> None:
+    service = load().services["H14"]
+    options = [each for spec in service.steps if isinstance(spec, Form) for each in spec.fields[0].options]
+    known = {"answers.reason": reason, "machine.permit_maker": has_maker, "machine.online": True}
+    offered = [each.id for each in options if all(holds(rule, known, date(2027, 1, 12)) for rule in each.conditions)]
+    assert ("at_once" in offered, "window" in offered) == (is_offered, True)
+    made = [spec for spec in service.steps if isinstance(spec, produce.Spec)]
+    assert [(spec.what, spec.old, spec.pays) for spec in made] == [("permit_maker", "cancel", "case")]
+
+
+def test_step_that_would_put_an_old_card_into_a_maker_without_a_mouth_is_refused() -> None:
+    service = load().services["H14"]
+    spec = produce.Spec(kind="produce", what="permit_maker", old="swallow")
+    assert [finding.path for finding in spec.faults(service, len(service.steps) - 2)] == [("old",)]

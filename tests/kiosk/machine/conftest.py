@@ -21,7 +21,7 @@ from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
 from kiosk.config import Config
-from kiosk.demo.stage import Stage, bench_kinds, staged
+from kiosk.demo.stage import Stage, bench_sims, staged
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
@@ -57,7 +57,7 @@ class World:
         for verb in ("replug", "thaw", "light", "live", "nobody", "closer"):
             self.do("camera", verb)
         self.do("camera", "backdrop", white=False)
-        for kind in bench_kinds():
+        for kind in bench_sims():
             self.do(kind, "reset")
         hub = self.stage.ready["hub"]["url"]
         httpx.post(f"{hub}/demo/reset").raise_for_status()

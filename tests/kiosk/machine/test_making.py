@@ -17,6 +17,7 @@ from tests.kiosk.machine.conftest import World
 from tests.waiting import comes_true
 
 WRITER, PRINTER, PLATES = "endorsement_writer", "licence_printer", "plate_printer"
+PERMITS, CARDS = "permit_maker", "card_dispenser"
 AT_ONCE = {"delivery": "at_once"}
 
 
@@ -105,3 +106,43 @@ async def test_licence_that_cannot_be_made_is_collected_at_the_counter_and_the_m
     assert "领证时缴纳" in slip
     assert "本机做好" not in slip
     await told_at_hub(world, "refund_due", "refunded")
+
+
+LAST_CASE = "select state from case_file where service = 'H14' order by key desc limit 1"
+
+
+def last_permit_case(world: World) -> str:
+    """How the city says that it stands."""
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        row = conn.execute(LAST_CASE).fetchone()
+    return row[0] if row else ""
+
+
+async def test_lost_permit_is_made_anew_from_a_blank_card_and_the_city_hears_that_it_is_in_the_hand(
+    world: World,
+) -> None:
+    told = {"reason": "lost", "permit_collection": "at_once"}
+    slip = await made(world, "H14", "li", CARDS, values=told)
+    assert "新居住证已在本机做好" in slip
+    cards, writer = world.do(CARDS, "state"), world.do(PERMITS, "state")
+    assert (cards["cards"], cards["taken"], cards["kept"], cards["place"]) == (49, 1, 0, "nowhere")
+    assert [each["end"] for each in writer["journal"].values()] == ["written"]
+    assert writer["fields"]["permit_valid_to"]
+    assert ends(world, PRODUCE)[-1] == "produced"
+    machine = world.machine(Walking(world.script("wang"), None, None))
+    async with trio.open_nursery() as nursery:
+        # It is told in the last visit or at the next start.
+        await nursery.start(running.run, machine)
+        await comes_true(lambda: last_permit_case(world) == "collected", lambda: f"it is {last_permit_case(world)}")
+        nursery.cancel_scope.cancel()
+
+
+async def test_permit_that_jams_under_way_is_void_and_the_slip_sends_to_the_counter(world: World) -> None:
+    jams = Control(page="filing", socket=world.socket(CARDS), do="jam")
+    told = {"reason": "lost", "permit_collection": "at_once"}
+    slip = await made(world, "H14", "li", CARDS, values=told, control=(jams,))
+    assert "not_produced" in world.pages()
+    assert "到窗口领取" in "".join(slip.split())
+    assert "本机做好" not in slip
+    assert ends(world, PRODUCE)[-2:] == ["voided", "not_written"]
+    assert world.do(CARDS, "state")["cards"] == 49

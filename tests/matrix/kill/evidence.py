@@ -36,10 +36,11 @@ PROMISES = frozenset(
 """Pages that may be shown only when the case is kept."""
 
 
-MAKERS = ("licence_printer", "endorsement_writer")
+CARDS, PERMITS = "card_dispenser", "permit_maker"
+MAKERS = ("licence_printer", "endorsement_writer", PERMITS)
 MADE = frozenset({PRODUCE, HOLD, INSERTED, LOCKER, UNLOCK})
 """Intents of things that are made, held or handed out: each has its end before the next person's."""
-_MAKER_SAYS = {"written": MADE_ENDS, "voided": {"voided"}, None: {"not_written"}}
+_MAKER_SAYS = {"written": MADE_ENDS, "voided": {"voided"}, "not_written": {"not_written"}, None: {"not_written"}}
 """By the maker's own journal, how an order may have ended in ours."""
 _JOB_OVER = (7, 8, 9)
 """RFC 8011 job-state: canceled, aborted, completed."""
@@ -139,7 +140,7 @@ def _ended(row: dict[str, Any]) -> Ended:
 def judge(before: After, dead: After, after: After) -> list[str]:
     """Each invariant that does not hold, in words."""
     kept = [*_chains(after), *_kept(before, dead, after), *_at_the_hub(after)]
-    kept += [*_made(before, after), *_handed_out(before, after)]
+    kept += [*_made(before, after), *_cards(before, after), *_handed_out(before, after)]
     return [*kept, *_money(before, dead, after), *_paper(before, dead, after), *_said(dead, after)]
 
 
@@ -214,6 +215,22 @@ def _made(before: After, after: After) -> Iterator[str]:
         yield f"something lies in {READER}"
     orphans = [job for job in after.devices["page_printer"]["jobs"] if job["state"] not in _JOB_OVER]
     yield from ("a page may still come out for the next person" for _ in orphans)
+
+
+def _cards(before: After, after: After) -> Iterator[str]:
+    """Every card that has left the stacker is in somebody's hand or in the bin, as writer and journal say."""
+    old = {ended.intent.id for ended in before.intents}
+    ours = [each for each in after.intents if each.intent.id not in old and each.intent.detail.get("device") == PERMITS]
+    ends = Counter(ended.outcome for ended in ours if ended.intent.kind == PRODUCE)
+    cards, was = after.devices[CARDS], before.devices[CARDS]
+    gone, kept, taken = (was["cards"] - cards["cards"], cards["kept"] - was["kept"], cards["taken"] - was["taken"])
+    if cards["place"] != "nowhere":
+        yield f"a card lies at the {cards['place']}"
+    if taken != ends["produced"] or kept != ends["retained"] + ends["voided"] or gone != taken + kept:
+        yield f"{gone} cards are gone, {taken} taken, {kept} in the bin; we say {dict(ends)}"
+    used = sum(made["end"] in ("written", "voided") for made in after.devices[PERMITS]["journal"].values())
+    if used != gone:
+        yield f"the writer has used up {used} numbers, {gone} cards are gone"
 
 
 def _handed_out(before: After, after: After) -> Iterator[str]:

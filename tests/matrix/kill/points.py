@@ -17,6 +17,8 @@ from typing import Any
 
 import trio
 
+from devices.permit_maker.bridge import WriterBridge
+from devices.permit_maker.cards import Cards
 from devices.receipt_printer import codec
 from devices.receipt_printer.delivery import Delivery
 from kiosk import printing, walk
@@ -108,6 +110,7 @@ def install(target: str, seen: str) -> None:
     _carrier(points)
     _money(points)
     _devices(points)
+    _cards(points)
 
 
 def _lines(points: Points) -> None:
@@ -223,6 +226,28 @@ def _devices(points: Points) -> None:
         return done
 
     Peripherals.call = call  # type: ignore[method-assign]
+
+
+def _cards(points: Points) -> None:
+    """Inside the making of a permit card: between the writer's book and the movements of the card."""
+
+    @_wrap(Cards, "_move")
+    def move(original: Callable[..., None], self: Cards, to: str, *arguments: Any) -> None:
+        points.passed(f"card before {to}")
+        original(self, to, *arguments)
+        points.passed(f"card after {to}")
+
+    for verb in ("reserve", "write", "settle"):
+        _passed_around(points, WriterBridge, verb, "card writer")
+
+
+def _passed_around(points: Points, owner: Any, verb: str, name: str) -> None:
+    @_wrap(owner, verb)
+    def call(original: Callable[..., Any], *arguments: Any) -> Any:
+        points.passed(f"{name} before {verb}")
+        done = original(*arguments)
+        points.passed(f"{name} after {verb}")
+        return done
 
 
 async def _amid(points: Points, name: str) -> None:

@@ -25,7 +25,7 @@ from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
 from tests.matrix.kill.child import SLIP_CODE
-from tests.matrix.kill.evidence import MADE, MAKERS, After, judge
+from tests.matrix.kill.evidence import CARDS, MADE, MAKERS, After, judge
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -49,6 +49,8 @@ WALKS = {
     "E06": Walk("E06", "chen"),
     # A sealed paper of A4.
     "H08": Walk("H08"),
+    # A blank card moved under the writer, written and given out.
+    "H14 made": Walk("H14", "li", {"reason": "lost", "permit_collection": "at_once"}),
     # The person's permit is drawn in and read before anything is asked.
     "E11": Walk("E11", "chen"),
     # Handed out from behind a door.
@@ -246,7 +248,7 @@ class Sweep:
         self._do("receipt_printer", "reset")
         self._do("camera", "nobody")
         httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset").raise_for_status()
-        for maker in MAKERS:
+        for maker in (*MAKERS, CARDS):
             self._do(maker, "reset")
             self._do(maker, "attend")
         self._do("page_printer", "reset")
@@ -258,7 +260,7 @@ class Sweep:
 
     def _look(self, *seen: Path | None) -> After:
         said = [line for path in seen if path for line in lines(path)]
-        names = ("receipt_printer", "page_printer", "lock_board", READER, *MAKERS)
+        names = ("receipt_printer", "page_printer", "lock_board", READER, CARDS, *MAKERS)
         devices = {name: self._do(name, "state") for name in names}
         return self._until(lambda: self._evidence(said, devices), SETTLE_S, "the store's lock")
 

@@ -33,6 +33,9 @@ MADE_POINTS = (
     ("H07", "lock_board after open_door#1"),
     # The person's permit inside, read.
     ("E11", "travel_document_reader before eject#1"),
+    # The blank under the writer, not written; the card going to the gate.
+    ("H14 made", "card after reader#1"),
+    ("H14 made", "card before gate#1"),
     ("H08", "page_printer amid print_pages#1"),
 )
 

@@ -15,7 +15,7 @@ from kiosk.pages import Answer, Choices, DueList, Page
 from tests.kiosk.machine.conftest import World
 
 HANG_S = 180.0
-MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer")
+MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer", "card_dispenser")
 """Devices at which a person puts a document in and takes one out."""
 INSERTED = {"E09": "hk_macao_permit", "E11": "taiwan_permit"}
 """Which document is put into the reader for which service."""

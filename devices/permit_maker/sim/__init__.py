@@ -1,0 +1,1 @@
+"""The simulated writer of permit cards."""
