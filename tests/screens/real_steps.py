@@ -233,6 +233,20 @@ def making() -> dict[str, Page]:
         ),
         **produced("T02", produce.Spec(kind="produce", what="licence_printer", old="swallow"), ""),
         **produced("E06", produce.Spec(kind="produce", what="endorsement_writer", pays="case"), "_permit"),
+        **permit_made(),
+    }
+
+
+def permit_made() -> dict[str, Page]:
+    """A residence permit that is made, free of charge and without an old one put in."""
+    visitor: Any = Visitor("producing")
+    visitor.paid = set()
+    journey = journey_of(visitor, "H14", "produce")
+    spec: Any = journey.spec
+    take = produce._said(spec, "take"), produce._said(spec, "take_lead")
+    return {
+        "produce_take_card": produce._taking(journey, spec, *take),
+        "not_produced_unknown_card": produce._ended_page(journey, spec, "unknown"),
     }
 
 

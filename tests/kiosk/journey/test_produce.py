@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import trio
 
+from devices.document_making import MakeEnd
 from devices.vocabulary import DeviceState
 from kiosk import config as configuration
 from kiosk import production
@@ -149,6 +150,19 @@ async def test_every_blank_has_its_end_and_is_counted(
         assert "代为保管" not in words(at.finger.page or pytest.fail("no page"))
         unannounced = [row.detail["serial"] for row in at.machine.audit_log.rows() if row.event == "stock_unannounced"]
         assert len(unannounced) == 4, "blanks that nobody loaded are told"
+
+
+async def test_what_was_drawn_back_just_before_the_machine_died_is_kept_and_not_in_somebody_s_hand(
+    start_sim: Any, config_file: Callable[..., Any]
+) -> None:
+    async with shop(start_sim, config_file) as at:
+        at.cases.append(new_id())
+        _, made = await production.write(at.machine, DEVICE, at.cases[-1], {}, new_id())
+        assert (await at.machine.peripherals.call(DEVICE, "hand_out", 0.3)).error == "retracted"
+        assert at.sim.do("state")["place"] == "nowhere", "an empty slot alone does not tell"
+        assert await production.clear(at.machine, DEVICE) == ""
+        assert (made.end, at.outcomes()) == (MakeEnd.WRITTEN, ["retained"])
+        assert at.counts() == {"retained": 1}
 
 
 async def test_nothing_is_made_unpaid_and_what_fails_says_what_becomes_of_the_money(
