@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from _pytest.pathlib import import_path
 
 from kiosk.clock import DAY_BEGAN
 from tests import judging, quick
-from tests.scheduling import AsCollected, turns
+from tests.scheduling import AsCollected, share, turns
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,6 +53,14 @@ def judged_once() -> Iterator[None]:
     """Hundreds of tests start a machine with the shipped catalogue."""
     with judging.judged_once():
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """In a fresh checkout no file of tests is compiled, and each process would compile all of them at the same time."""
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        for path in share(sorted(session.config.rootpath.glob("tests/**/test_*.py"))):
+            import_path(path, mode="importlib", root=session.config.rootpath, consider_namespace_packages=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,9 @@ last would keep one process busy while the others have nothing left to do: none 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
@@ -31,6 +33,12 @@ def turns(files: Iterable[str]) -> dict[str, float]:
 
 def _rank(path: str) -> int:
     return next(place for place, start in enumerate(LONG) if path.startswith(start))
+
+
+def share(files: list[Path]) -> list[Path]:
+    """What this process of several begins with, so that each begins elsewhere; nothing where it is the only one."""
+    process, count = os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return files[int(process.removeprefix("gw")) :: int(count)] if process else []
 
 
 class AsCollected(LoadFileScheduling):
