@@ -15,7 +15,7 @@ from kiosk.catalogue.finding import Finding, Path
 from kiosk.text import NOTHING, Text, plain, same
 
 DateOp = Literal["days_ahead_at_most", "days_past_at_most", "months_ahead_at_most", "months_past_at_most"]
-Op = Literal["is", "one_of", "each_one_of", "at_most", "at_least"] | DateOp
+Op = Literal["is", "one_of", "each_one_of", "among", "at_most", "at_least"] | DateOp
 DATE_OPS = frozenset(get_args(DateOp))
 Offline = Literal["local", "goes_on", "ends"]
 CardKind = Literal["resident", "hk_macao_taiwan", "foreigner_2017", "foreigner_2023"]
@@ -62,7 +62,8 @@ NO_LINE = Line(name=NOTHING, icon="", colour="")
 class Condition(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fact about the person judged by ``op`` against ``value``; see ``kiosk.catalogue.rules``.
 
-    ``code`` is the pattern of one value where ``each_one_of`` judges several that are written together.
+    ``code`` is the pattern of one value where ``each_one_of`` judges several that are written together. ``among``:
+    it is one of those in the list that ``value`` names, as the plate that was chosen among those of motorcycles.
     """
 
     fact: str

@@ -16,6 +16,8 @@ ANSWERS, CARD_AGE = "answers.", "card.age"
 MACHINE = "machine."
 """Before the kind of a device that this machine has and that works now; ``machine.online``: the city answers."""
 CARD_FACTS = ("card.kind", "card.sex", CARD_AGE, "card.valid_to")
+_PLAIN_OPS = frozenset({"is", "at_most", "at_least"})
+"""They would take yes for 1 and no for 0."""
 _BETWEEN = re.compile(r"[\s,;/|+、]+")
 
 
@@ -109,13 +111,15 @@ def _judged(rule: Check | Condition, facts: Facts, today: date) -> bool | None:
     fact = facts.get(rule.fact)
     if fact is None or fact == "":
         return None
+    if rule.op in _PLAIN_OPS and isinstance(fact, bool) is not isinstance(rule.value, bool):
+        return None
     try:
-        return _compared(rule, fact, today)
+        return _compared(rule, fact, facts, today)
     except (TypeError, ValueError):
         return None
 
 
-def _compared(rule: Check | Condition, fact: Any, today: date) -> bool:
+def _compared(rule: Check | Condition, fact: Any, facts: Facts, today: date) -> bool:
     match rule.op:
         case "is":
             return fact == rule.value
@@ -123,6 +127,8 @@ def _compared(rule: Check | Condition, fact: Any, today: date) -> bool:
             return fact in rule.value
         case "each_one_of":
             return bool(elements(fact, rule.code)) and not unfit_elements(rule, fact)
+        case "among":
+            return fact in elements(facts.get(rule.value) or "")
         case "at_most":
             return fact <= rule.value
         case "at_least":

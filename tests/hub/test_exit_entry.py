@@ -240,6 +240,7 @@ COSTS_FEN = {
     "E08": 8000,
     "E11": 8000,
     "E15": 12000,
+    "E16": 1000,
 }
 EXPECTED: dict[str, dict[str, Any]] = {
     "E01": {"passports_ordered": 1, "unpaid_fen": 0},
@@ -286,7 +287,9 @@ def test_each_service_is_filed_accepted_and_has_its_effect(
 
 
 @pytest.mark.attack(3)
-@pytest.mark.parametrize(("service", "fen"), [("E01", 0), ("E06", 1500), ("E06", 4499), ("E11", 1500), ("E15", 6000)])
+@pytest.mark.parametrize(
+    ("service", "fen"), [("E01", 0), ("E06", 1500), ("E06", 4499), ("E11", 1500), ("E15", 6000), ("E16", 0)]
+)
 def test_nothing_is_given_for_less_than_its_price(
     hub: RunningHub, works: Callable[[Any], Any], module_machine: Machine, service: str, fen: int
 ) -> None:

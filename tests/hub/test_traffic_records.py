@@ -175,12 +175,13 @@ def test_settling_decides_counts_the_points_and_asks_for_the_fine_and_paying_end
     assert (here.facts()["fines_unpaid"], here.facts()["violations_unsettled"]) == (0, 0)
 
 
-def test_plates_are_ordered_with_a_temporary_one_for_who_pays_for_both(desk) -> None:
-    here = desk(person(ME, vehicle=[car("V1", OWN)]))
+@pytest.mark.parametrize(("kind", "fen"), [("small_car", 10000), ("motorcycle", 3500), ("trailer", 5000)])
+def test_plates_are_ordered_with_a_temporary_one_for_who_pays_for_both(desk, kind: str, fen: int) -> None:
+    here = desk(person(ME, vehicle=[car("V1", OWN, kind=kind), car("V2", LENT)]))
     order = {"like": "T14", "reason": "lost", "delivery": "meanwhile", "vehicle": OWN}
-    assert here.file("plates_ordered", paid_fen=10000, **order).reasons == ["unpaid"]
+    assert here.file("plates_ordered", paid_fen=fen, **order).reasons == ["unpaid"]
     assert "temporary_plate_to" not in here.facts()
-    assert here.file("plates_ordered", paid_fen=10500, **order).accepted
+    assert here.file("plates_ordered", paid_fen=fen + 500, **order).accepted
     assert here.facts()["temporary_plate_to"] == "2027-02-11"
     assert here.file("plates_ordered", **(order | {"delivery": "window"})).accepted
     assert here.row("select count(*) from traffic.temporary_plate where vin = 'V1'") == (1,)

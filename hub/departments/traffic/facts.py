@@ -16,6 +16,8 @@ from hub.departments.traffic.violations import visible
 from kiosk.clock import full_years, months_later
 
 _LAST = date.max
+PLATE_KINDS = ("car", "motorcycle", "trailer")
+"""A pair for a car, of whatever kind, and single ones."""
 EXEMPT_KINDS = ("small_car", "small_nev", "micro_car", "motorcycle")
 EXEMPT_YEARS, LINE_TEST_YEARS, MOST_SEATS = 10, (6, 10), 9
 """Since 2022-10-01: ten years without the line but in the sixth and the tenth."""
@@ -83,6 +85,13 @@ def _violations(known: Known, today: date) -> Facts:
     }
 
 
+def _price_kind(car: Car) -> str:
+    """What its plates are by their price; "" for plates that nobody replaces."""
+    if car.state != NORMAL:
+        return ""
+    return car.kind if car.kind in PLATE_KINDS else "car"
+
+
 def _cars(known: Known, today: date) -> Facts:
     registered, new = known.registered, [car for car in known.own if not car.plate]
     if not known.own:
@@ -97,6 +106,10 @@ def _cars(known: Known, today: date) -> Facts:
     named = {
         "plates": [car.plate for car in registered],
         "plates_free": [car.plate for car in registered if car.state == NORMAL],
+        **{
+            f"plates_free_of_{kind}s": [car.plate for car in registered if _price_kind(car) == kind]
+            for kind in PLATE_KINDS
+        },
         "plates_with_label": [car.plate for car in registered if car.label_to and car.label_to >= today],
         "plates_inspected_to": [f"{car.plate}={car.inspection_due_on}" for car in registered if car.inspection_due_on],
         "plates_label_open": [car.plate for car in registered if not label_reasons(car, today)],

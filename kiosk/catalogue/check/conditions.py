@@ -13,7 +13,7 @@ from kiosk.catalogue.rules import elements
 
 Rule = Check | Condition
 _OPS = {
-    "text": {"is", "one_of", "each_one_of"},
+    "text": {"is", "one_of", "each_one_of", "among"},
     "list": {"each_one_of"},
     "number": {"is", "one_of", "at_most", "at_least"},
     "yes_no": {"is"},
@@ -34,6 +34,11 @@ def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, w
     if rule.op not in _OPS[fact.type]:
         kind = fact.type.replace("_", " or ")
         yield Finding((*path, "op"), f"{rule.op} does not fit {rule.fact}, a {kind}", one_of(sorted(_OPS[fact.type])))
+        return
+    if rule.op == "among":
+        lists = [name for name, each in facts.items() if each.type == "list"]
+        if rule.value not in lists:
+            yield Finding((*path, "value"), f"{whose} sends no list {rule.value!r}", one_of(lists, str(rule.value)))
         return
     wrong = [*_code(rule, path), *_value(rule, fact, path)]
     yield from wrong

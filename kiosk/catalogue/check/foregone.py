@@ -44,10 +44,13 @@ def in_vain(check: Check, fact: KnownFact) -> str:
 
 
 def contradictions(rules: Iterable[tuple[Path, Rule]], facts: Mapping[str, KnownFact]) -> Iterator[Finding]:
-    """Of rules that must hold together those that cannot, and those that add nothing. What has no fact is left out."""
+    """Of rules that must hold together those that cannot, and those that add nothing.
+
+    What has no fact is left out, and what compares with a list of the person's own.
+    """
     seen: dict[str, list[Rule]] = {}
     for path, rule in rules:
-        if rule.fact not in facts:
+        if rule.fact not in facts or rule.op == "among":
             continue
         before = seen.setdefault(rule.fact, [])
         yield from _beside(path, rule, before, facts[rule.fact])

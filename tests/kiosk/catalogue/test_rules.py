@@ -9,8 +9,8 @@ import pytest
 from msgspec import structs
 
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.model import Applicant
-from kiosk.catalogue.rules import check_named, elements, failed_checks, is_due, needs_date, unfit
+from kiosk.catalogue.model import Applicant, Condition
+from kiosk.catalogue.rules import check_named, elements, failed_checks, holds, is_due, needs_date, unfit
 from kiosk.clock import full_years, months_later
 
 TODAY = date(2027, 1, 12)
@@ -58,6 +58,15 @@ def test_a_fact_that_nobody_knows_grants_nothing(fact: str) -> None:
 @pytest.mark.parametrize(("age", "passed", "missing"), [(69, None, []), (70, None, ["ability_test"]), (70, True, [])])
 def test_the_ability_test_is_asked_from_seventy_on(age: int, passed: bool | None, missing: list[str]) -> None:
     assert failed(age=age, ability_test_passed=passed) == missing
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "fact"),
+    [("is", True, 1), ("is", False, 0), ("is", 0, False), ("at_most", 11, True), ("at_least", 1, True)],
+)
+def test_yes_is_no_number_and_a_number_is_no_yes(op: Any, value: Any, fact: Any) -> None:
+    assert not holds(Condition(fact="f", op=op, value=value), {"f": fact}, TODAY)
+    assert holds(Condition(fact="f", op=op, value=value), {"f": type(value)(fact)}, TODAY)
 
 
 def test_a_check_that_only_a_newer_department_knows_has_no_words_here() -> None:
