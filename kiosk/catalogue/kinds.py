@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from importlib import import_module, util
 from types import ModuleType
@@ -42,14 +43,14 @@ def any_kind(_kind: str) -> type[StepSpec]:
 
 def service_of(table: Mapping[str, Any], type_of: TypeOf = spec_type) -> Service:
     """A service's table with each step as its own kind has it. Raises msgspec.ValidationError naming the place."""
-    service = msgspec.convert(table, Service)
+    service = msgspec.convert(table, Service, builtin_types=(date,))
     steps = (_step(step, at, type_of) for at, step in enumerate(table.get("steps", ())))
     return msgspec.structs.replace(service, steps=tuple(steps))
 
 
 def _step(table: Mapping[str, Any], at: int, type_of: TypeOf) -> StepSpec:
     try:
-        return msgspec.convert(table, type_of(table["kind"]))
+        return msgspec.convert(table, type_of(table["kind"]), builtin_types=(date,))
     except LookupError as error:
         raise msgspec.ValidationError(f"{error} - at `$.steps[{at}].kind`") from None
     except msgspec.ValidationError as error:

@@ -193,7 +193,7 @@ def _bundles(read: _Reader, services: Mapping[str, Service]) -> dict[str, Bundle
     for name in read.files:
         if folder_of(name) == BUNDLES and (table := read.table(name)):
             try:
-                bundle = msgspec.convert(table, Bundle)
+                bundle = msgspec.convert(table, Bundle, builtin_types=(date,))
             except msgspec.ValidationError as error:
                 raise CatalogueError(f"{read.folder / name}: {error}") from error
             there = tuple(part for part in bundle.parts if part.service in services)

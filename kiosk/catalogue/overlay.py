@@ -143,7 +143,7 @@ class _Merging:
         present = str(_value(head, "version"))
         at = own.place.below
         if not isinstance(version, str) or not _VERSION.fullmatch(version):
-            said = "missing" if version is None else f"{str(version)[:40]!r} is no version of an overlay"
+            said = "missing" if version is None else f"{repr(version)[:40]} is no version of an overlay"
             self._say(at("version"), said, 'write one like "3": letters, digits and .-_, and count it up')
         if "+" in present:
             self._say(at("for"), f"{self._base} is {present}, a city's already", "name the catalogue under it")

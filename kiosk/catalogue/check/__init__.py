@@ -112,6 +112,7 @@ def _faults(opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: 
         judge.bundle(name, around, keys)
     judge.parts()
     for name, file in opened.items():
+        file.say_what_never_holds()
         if not folder_of(name):
             file.say(*judge.texts.findings(file.table))
             if name not in (*heads, DIVISIONS):

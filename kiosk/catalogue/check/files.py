@@ -67,6 +67,10 @@ class File:
             self._places[file] = Places(self._origin.raws[file].decode("utf-8-sig"))
         return self._places[file]
 
+    def say_what_never_holds(self) -> None:
+        """Of rules whose last day is before their first: on no day would anybody read them."""
+        self.say(*_never(self.table, ()))
+
     def read(self, kind: Any) -> Any:
         """The file as its type, as far as it can be; None when it cannot."""
         if not self.is_readable:
@@ -130,7 +134,7 @@ class Judge:
         for day, unfolded in self._days(name):
             wrong = list(shape(unfolded.table, Bundle))
             try:
-                bundle = msgspec.convert(without(unfolded.table, wrong), Bundle)
+                bundle = msgspec.convert(without(unfolded.table, wrong), Bundle, builtin_types=(date,))
                 wrong += bundle_findings(bundle, FilePath(name).stem, services, around)
             except msgspec.ValidationError:
                 pass
@@ -167,3 +171,13 @@ class Judge:
                 later = f" (from {day} on)" if day > self._day else ""
                 where = "" if place.file == unfolded.file else f" (as {unfolded.file} uses it)"
                 self._opened[place.file].say(Finding(place.path, f"{what}{where}{later}", fix))
+
+
+def _never(part: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(part, dict):
+        first, last = part.get("valid_from"), part.get("valid_to")
+        if type(first) is date and type(last) is date and first > last:
+            yield Finding((*path, "valid_to"), "is before valid_from: it never holds", "swap them, or remove it")
+    for key, each in part.items() if isinstance(part, dict) else enumerate(part):
+        if isinstance(each, (dict, list)):
+            yield from _never(each, (*path, key))

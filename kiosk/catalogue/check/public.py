@@ -17,6 +17,14 @@ _FIX = {
     "proxy": 'write proxy = "no", "yes" or "window": whether somebody else may come',
 }
 
+_TAKEN_BY = {
+    "photo": ("photo", "verify"),
+    "fingerprint": ("fingerprint",),
+    "capture": ("capture",),
+    "signature": ("sign",),
+}
+"""The step kinds by which what a material says is taken here; the face check keeps a picture too."""
+
 
 def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     """What is not said, and what is said of nothing."""
@@ -32,6 +40,10 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
         yield Finding(("limit_law",), "is empty, and everybody may know it", "add [limit_law]: what the law allows")
     if service.reads_card and not service.materials:
         yield Finding(("materials",), "a card is read and not named", "add [[materials]]")
+    yield from _taken_here(service)
+    if service.fees and not (service.has_step("pay") or service.is_collected or service.handled_at == "window"):
+        fix = "add a step pay, or is_collected = true where it is paid when it is taken away"
+        yield Finding(("fees",), "nobody takes this money", fix)
     for number, fee in enumerate(service.fees):
         if not fee.basis.strip():
             yield Finding(("fees", number, "basis"), "a fee without a basis", "write the rule that sets it")
@@ -39,6 +51,21 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
         if not each.law.strip():
             yield Finding(("basis", number, "law"), "is empty", "write the law with its number")
     yield from _believed(service)
+
+
+def _taken_here(service: Service) -> Iterator[Finding]:
+    """What is said to be taken here is taken, and what is taken is said."""
+    for number, material in enumerate(service.materials):
+        kinds = _TAKEN_BY.get(material.source, ())
+        if kinds and not any(map(service.has_step, kinds)):
+            yield Finding(
+                ("materials", number, "source"), f"no step takes it: {material.source}", f"add a step {kinds[0]}"
+            )
+    named = {material.source for material in service.materials}
+    for source, (kind, *_) in _TAKEN_BY.items():
+        if service.has_step(kind) and source not in named:
+            said = f"the step {kind} takes something that is not named"
+            yield Finding(("materials",), said, f'add [[materials]] with source = "{source}"')
 
 
 def _believed(service: Service) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ from msgspec import structs
 
 from kiosk.catalogue.check import known
 from kiosk.catalogue.check.conditions import condition_findings, wider
+from kiosk.catalogue.check.fees import fee_findings
 from kiosk.catalogue.check.foregone import contradictions, in_vain
 from kiosk.catalogue.check.public import public_findings
-from kiosk.catalogue.finding import Finding, one_of
+from kiosk.catalogue.finding import Finding, Path, field_of, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 
 _MOST_DAYS = 3660
@@ -45,9 +46,7 @@ def service_findings(service: Service, around: Around) -> Iterator[Finding]:
     yield from _names(service, around)
     yield from _who(service)
     yield from _limits(service)
-    for number, fee in enumerate(service.fees):
-        if fee.amount_fen <= 0:
-            yield Finding(("fees", number, "amount_fen"), "a fee is more than 0 fen", "leave out what is free")
+    yield from fee_findings(service)
     yield from _rules(service, around)
     yield from _unused(service, around.department(service))
     yield from public_findings(service, around.lines.get(service.line))
@@ -90,17 +89,31 @@ def _who(service: Service) -> Iterator[Finding]:
         yield Finding(("applicant", "cards"), "no card is accepted", 'name one, as ["resident"]')
     if len(set(who.cards)) < len(who.cards):
         yield Finding(("applicant", "cards"), "names a card twice", "name it once")
+    if service.guardian_below < 0:
+        yield Finding(("guardian_below",), "below 0", "write from which age on nobody needs a guardian, 0 for none")
+    for name in ("flags", "delivery", "believed"):
+        said = getattr(service, name)
+        if len(set(said)) < len(said):
+            yield Finding((name,), "names something twice", "name it once")
 
 
 def _limits(service: Service) -> Iterator[Finding]:
-    for name in ("limit_law", "limit_promise"):
-        limit = getattr(service, name)
-        if limit and not (math.isfinite(limit.n) and 0 <= limit.n <= _MOST_DAYS):
-            yield Finding((name, "n"), f"{limit.n:g} days are no time limit", "write 0 for at once, or the days")
-            return
-    law, promise = service.limit_law, service.limit_promise
-    if law and promise and _days(promise) > _days(law):
-        yield Finding(("limit_promise", "n"), "longer than limit_law", "promise what the law asks, or sooner")
+    pairs: list[tuple[tuple[Path, Limit | None], tuple[Path, Limit | None]]] = [
+        ((("limit_law",), service.limit_law), (("limit_promise",), service.limit_promise))
+    ]
+    for number, other in enumerate(service.limits_if):
+        at: Path = ("limits_if", number)
+        pairs.append((((*at, "law"), other.law), ((*at, "promise"), other.promise)))
+    for (law_at, law), (promise_at, promise) in pairs:
+        wrong = [
+            Finding((*path, "n"), f"{limit.n:g} days are no time limit", "write 0 for at once, or the whole days")
+            for path, limit in ((law_at, law), (promise_at, promise))
+            if limit and not (math.isfinite(limit.n) and limit.n == int(limit.n) and 0 <= limit.n <= _MOST_DAYS)
+        ]
+        yield from wrong
+        if not wrong and law and promise and _days(promise) > _days(law):
+            said = f"longer than {field_of(law_at)}"
+            yield Finding((*promise_at, "n"), said, "promise what the law asks, or sooner")
 
 
 def _days(limit: Limit) -> float:

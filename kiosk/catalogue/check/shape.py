@@ -99,7 +99,7 @@ def _fields(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInf
 
 def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
     try:
-        msgspec.convert(value, kind)
+        msgspec.convert(value, kind, builtin_types=(date,))
     except msgspec.ValidationError:
         if words := list(_words(kind)):
             yield Finding(path, f"{value!r} is unknown", one_of(words, value))

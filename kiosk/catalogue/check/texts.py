@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any
@@ -15,6 +16,8 @@ _NOWHERE: Mapping[Path, Mapping[str, KnownFact]] = {}
 _DEEPEST_FILLED = 2
 """Parts of the longest path at which a text is filled: what is around it is no right by itself."""
 _BOTH = frozenset(LANGUAGES)
+_UNSEEN = frozenset({"Cc", "Cf"})
+"""Categories of Unicode: tabs and ends of lines, marks that change directions, characters without a width."""
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ENGLISH_WORD = re.compile("[a-z]{3}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -56,6 +59,8 @@ def _is_plain(zh: str, en: str) -> bool:
     """Whether it is what nearly all are, and right: Chinese and English words without a place in them."""
     if "{" in zh or "}" in zh or "{" in en or "}" in en:
         return False
+    if not (zh.isprintable() and en.isprintable()):
+        return False
     return bool(_CHINESE.search(zh)) and (en.isascii() or not _CHINESE.search(en)) and bool(en.strip())
 
 
@@ -70,6 +75,9 @@ def _language(path: Path, words: dict[str, str]) -> Iterator[Finding]:
     for language, said in words.items():
         if not said.strip():
             yield Finding((*path, language), "empty", "write it, or leave the whole text out")
+        if unseen := next((each for each in said if unicodedata.category(each) in _UNSEEN), ""):
+            what = f"has a character that nobody sees, U+{ord(unseen):04X}"
+            yield Finding((*path, language), what, "write it as one line, without it")
     if _CHINESE.search(en):
         yield Finding((*path, "en"), "has Chinese characters", "translate it")
     if _ENGLISH_WORD.search(zh) and not _CHINESE.search(zh):

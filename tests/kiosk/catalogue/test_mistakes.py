@@ -37,6 +37,8 @@ FREE = (
     'en = "Regulations on Residence Permits, article 19: endorsing is free" }\n'
 )
 
+FEE = 'basis = "发改价格〔2004〕2831号"\nwhen = { zh = "领证时缴纳", en = "paid on collection" }\n'
+
 MISTAKES = [
     # file, what stands there, what is written instead, the line's own beginning, field, what is said, the fix
     (T01, 'icon = "id', 'colour = "red"\nicon = "id', "colour", "unknown key", "remove it"),
@@ -137,6 +139,20 @@ MISTAKES = [
     (H13, 'phone = "12345"\n', "", "phone", "nobody can be called", "in lines.toml"),
     (H13, FREE, "", "free_basis", "is free, and nothing says by what rule", "or add [[fees]]"),
     (H13, "proxy = ", 'believed = ["limit_lav"]\nproxy = ', "believed[0]", "no field 'limit_lav'", "is it limit_law?"),
+    (H13, 'source = "signature"', 'source = "fingerprint"', "materials[2].source", "no step takes it: fingerprint", "add a step fingerprint"),
+    (H13, 'source = "signature"', 'source = "shared"', "materials", "the step sign takes something that is not named", 'source = "signature"'),
+    (T01, "is_collected = true", "is_collected = false", "fees", "nobody takes this money", "add a step pay"),
+    (T01, POINTS, f"{POINTS}valid_from = 2027-03-01\nvalid_to = 2027-02-28\n", "checks[5].valid_to", "is before valid_from: it never holds", "swap them"),
+    (T01, 'icon = "id', 'valid_from = 2027-03-01\nvalid_to = 2027-02-28\nicon = "id', "valid_to", "is before valid_from: it never holds", "swap them"),
+    (T01, POINTS, f'{POINTS}valid_from = "2027-03-01"\n', "checks[5].valid_from", "'2027-03-01' is not a date", "write a date like"),
+    (T01, "amount_fen = 1000", f"amount_fen = 1000\n{FEE}[[fees]]\namount_fen = 900", "fees[1]", "is due together with fees[0], for the same", "give each its own days"),
+    (T01, "amount_fen = 1000", f"amount_fen = 1000\nvalid_to = 2027-06-30\n{FEE}[[fees]]\nvalid_from = 2027-06-30\namount_fen = 900", "fees[1]", "is due together with fees[0]", "give each its own days"),
+    (T01, PROMISE, PROMISE.replace("0", "0.5"), "limit_promise.n", "0.5 days are no time limit", "or the whole days"),
+    (T01, PROMISE, f'{PROMISE}\n[[limits_if]]\nonly_if = {{ fact = "age", op = "at_least", value = 70 }}\nlaw = {{ n = 3, unit = "d" }}\npromise = {{ n = 4, unit = "d" }}', "limits_if[0].promise.n", "longer than limits_if[0].law", "or sooner"),
+    (H13, "proxy = ", "guardian_below = -1\nproxy = ", "guardian_below", "below 0", "0 for none"),
+    (H13, "proxy = ", 'flags = ["nearby", "nearby"]\nproxy = ', "flags", "names something twice", "name it once"),
+    (T01, "换发新的机动车驾驶证", "换发新的\\n机动车驾驶证", "result.zh", "a character that nobody sees, U+000A", "one line"),
+    (T01, "换发新的机动车驾驶证", "换发新的\u202e机动车驾驶证", "result.zh", "a character that nobody sees, U+202E", "without it"),
     ("catalogue.toml", "help_phone", "helpphone", "helpphone", "unknown key", "is it help_phone?"),
 ]  # fmt: skip
 
@@ -160,6 +176,30 @@ def test_what_is_written_on_a_document_is_known_to_somebody(old: str, new: str, 
     assert found.field.endswith(f"].{field}")
     assert "neither a step before it nor the department says" in found.what
     assert fix in found.fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('["3m_2", "1y_2"]', '["3m_2"]', ["fees[1].only_if: nothing is paid for hong_kong 1y_2"]),
+        ('["3m_2", "1y_2"]', '["3m_2"]\n#', []),
+    ],
+)
+def test_a_table_of_prices_has_one_for_everything_that_can_be_chosen(old: str, new: str, said: list[str]) -> None:
+    files = loader.read_folder(loader.shipped())
+    name, text = "exit_entry/E06.toml", files["exit_entry/E06.toml"].decode()
+    if new.endswith("#"):
+        new, text = new[:-2], 'free_basis = { zh = "试点期间免费", en = "Free in the trial" }\n' + text
+    found = faults({**files, name: text.replace(old, new, 1).encode()})
+    assert [f"{each.field}: {each.what}" for each in found] == said
+
+
+def test_a_list_among_whose_values_something_is_looked_for_is_one_that_is_sent() -> None:
+    files = loader.read_folder(loader.shipped())
+    name = "traffic/T14.toml"
+    wrong = files[name].decode().replace('"plates_free_of_trailers"', '"plates_of_trailers"')
+    (found,) = faults({**files, name: wrong.encode()})
+    assert (found.field, found.fix) == ("fees[2].only_if.value", "is it plates_free_of_trailers?")
 
 
 def mistaken(name: str, old: str, new: str) -> dict[str, bytes]:

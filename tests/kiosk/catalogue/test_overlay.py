@@ -94,6 +94,7 @@ MISTAKES = [
     ("overlay", 'version = "3"', "city/overlay.toml:1: for: missing; look whether it still fits, and write for ="),
     ("overlay", 'for = "2027.01"', "city/overlay.toml:1: version: missing; write one like"),
     ("overlay", 'version = "a+1"\nfor = "2027.01"', "city/overlay.toml:1: version: 'a+1' is no version of an overlay"),
+    ("overlay", 'version = 3\nfor = "2027.01"', "city/overlay.toml:1: version: 3 is no version of an overlay"),
     ("overlay", HEAD + 'form = "x"', "city/overlay.toml:3: form: unknown key; remove it, or is it for?"),
     ("overlay", HEAD + "x = y", "city/overlay.toml:3: "),
     ("catalogue", 'version = "9"', "city/catalogue.toml:1: version: is made of that of both; count up"),
