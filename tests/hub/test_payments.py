@@ -251,7 +251,9 @@ def test_a_machine_hears_and_ends_only_its_own_orders(hub: RunningHub, kiosk: Ma
     own.end("none")
 
 
-def _notice(kiosk: Machine, order: str, amount_fen: int, key: str, /, shift_s: int = 0, **more: object) -> httpx.Response:
+def _notice(
+    kiosk: Machine, order: str, amount_fen: int, key: str, /, shift_s: int = 0, **more: object
+) -> httpx.Response:
     said = {"order": order, "state": "paid", "amount_fen": amount_fen, "trade_no": f"T{uuid4().hex}", **more}
     body, path = msgspec.json.encode(said), "/acquirer/notifications"
     time_s = int(kiosk.clock.now().timestamp()) + shift_s
