@@ -19,7 +19,7 @@ from kiosk import production
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.kinds import spec_type
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.rules import holds
+from kiosk.catalogue.rules import holds, limits_for
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps import produce
@@ -296,6 +296,8 @@ def test_permit_is_offered_at_once_where_it_can_be_made_and_no_old_card_is_left(
     known = {"answers.reason": reason, "machine.permit_maker": has_maker, "machine.online": True}
     offered = [each.id for each in options if all(holds(rule, known, date(2027, 1, 12)) for rule in each.conditions)]
     assert ("at_once" in offered, "window" in offered) == (is_offered, True)
+    _, promised = limits_for(service, known | {"answers.permit_collection": "at_once"}, date(2027, 1, 12))
+    assert promised and promised.n == 0, "it is decided while the person waits"
     made = [spec for spec in service.steps if isinstance(spec, produce.Spec)]
     assert [(spec.what, spec.old, spec.pays) for spec in made] == [("permit_maker", "cancel", "case")]
 

@@ -199,7 +199,7 @@ def _made(before: After, after: After) -> Iterator[str]:
     orders = [ended for ended in new if ended.intent.kind == PRODUCE]
     for ended in orders:
         said = after.devices[ended.intent.detail["device"]]["journal"].get(ended.intent.detail["key"], {}).get("end")
-        if ended.outcome not in _MAKER_SAYS[said]:
+        if ended.outcome not in _MAKER_SAYS.get(said, ()):
             yield f"its maker says {said}, we say {ended.outcome}"
     made = Counter(ended.intent.ref for ended in orders if ended.outcome in MADE_ENDS)
     yield from (f"made {count} times" for count in made.values() if count > 1)

@@ -18,6 +18,7 @@ _BEGIN = "    intent = await trio.to_thread.run_sync(begin_slip, {}, ref, slip)\
 _HAND = "    intent = await trio.to_thread.run_sync(hand_over, machine, printer, intent, ref, slip)\n"
 _FILE = "    filed = await journey.machine.filing.file("
 _STORED = "    journey.machine.publish('case', case_id=journey.case_id, state=CaseState.STORED)\n"
+_PERMITS = "devices/permit_maker/maker.py"
 _STEPS = "kiosk/catalogue/data/parts/common.toml"
 
 
@@ -27,6 +28,7 @@ class Mistake(NamedTuple):
     name: str
     point: str
     changes: tuple[tuple[str, str, str], ...]
+    service: str = "T01"
 
 
 MISTAKES = (
@@ -72,6 +74,18 @@ MISTAKES = (
         "hub before request#1",
         (("offline_cache/outbox.py", "SET state = 'stored' WHERE +state", "SET attempts = attempts WHERE +state"),),
     ),
+    Mistake(
+        "a blank that lies under the writer is forgotten",
+        "card after reader#1",
+        ((_PERMITS, "has_left = self._cards.at_rest(deadline).place is not Spot.NOWHERE", "has_left = False"),),
+        "H14 made",
+    ),
+    Mistake(
+        "what was begun counts as never received",
+        "card after reader#1",
+        ((_PERMITS, 'return self._settled(key, "interrupted")', "return None"),),
+        "H14 made",
+    ),
 )
 
 
@@ -100,7 +114,7 @@ def caught(stage: Stage, mistake: Mistake) -> tuple[str, ...]:
         (copy / file).write_text(text.replace(there, instead, 1), encoding="utf-8")
     sweep = Sweep(stage, copy)
     try:
-        return sweep.run("T01", mistake.point).broken
+        return sweep.run(mistake.service, mistake.point).broken
     except Stuck as stuck:
         return (str(stuck),)
     finally:
