@@ -19,6 +19,7 @@ from kiosk import production
 from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.kinds import spec_type
 from kiosk.catalogue.loader import load
+from kiosk.catalogue.model import Limit
 from kiosk.catalogue.rules import holds, limits_for
 from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.journey.engine import Journey, Outcome
@@ -297,7 +298,7 @@ def test_permit_is_offered_at_once_where_it_can_be_made_and_no_old_card_is_left(
     offered = [each.id for each in options if all(holds(rule, known, date(2027, 1, 12)) for rule in each.conditions)]
     assert ("at_once" in offered, "window" in offered) == (is_offered, True)
     _, promised = limits_for(service, known | {"answers.permit_collection": "at_once"}, date(2027, 1, 12))
-    assert promised and promised.n == 0, "it is decided while the person waits"
+    assert promised == Limit(n=0, unit="wd"), "it is decided while the person waits"
     made = [spec for spec in service.steps if isinstance(spec, produce.Spec)]
     assert [(spec.what, spec.old, spec.pays) for spec in made] == [("permit_maker", "cancel", "case")]
 
