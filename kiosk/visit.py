@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import trio
@@ -60,6 +60,13 @@ class FiledCase(msgspec.Struct, frozen=True):
     service: str
 
 
+class Second(NamedTuple):
+    """Who came along and acts: for a child its guardian, for somebody who sent them an agent."""
+
+    card: IdCard
+    role: Literal["guardian", "agent"]
+
+
 class Paid(NamedTuple):
     """What was paid for a case, and by which order."""
 
@@ -80,6 +87,8 @@ class Visit:
         self.card: IdCard | None = None
         self.without_card = False
         """That ``card`` was not read: it is what the register has of a person who was recognised."""
+        self.second: Second | None = None
+        """Who acts for the one of ``card``; None: they act themselves."""
         self._named = ""
         self._added: Begun | None = None
         self._key: VisitKey | None = None
@@ -179,7 +188,7 @@ class Visit:
 
     def take(self, card: IdCard) -> None:
         """Keep the card of this person. What was appended to it is read behind the pages, while it still lies there."""
-        self.card, self._key, self.without_card = card, None, False
+        self.card, self.second, self._key, self.without_card = card, None, None, False
         reader = self.machine.next_card.reader
         self._added = self.machine.peripherals.begin(reader, "read_added_addresses", ADDED_ADDRESSES_S)
 
@@ -190,8 +199,17 @@ class Visit:
 
     def take_unread(self, person: IdCard) -> None:
         """Keep who has come without a card and was recognised: ``person`` as the register has them."""
-        self.card, self._key, self._added = person, None, None
+        self.card, self.second, self._key, self._added = person, None, None, None
         self.without_card = True
+
+    def accompany(self, second: Second) -> None:
+        """Somebody acts for the one of ``card`` from now on: whoever was verified before, this one was not."""
+        self.second, self.identity, self.portrait = second, None, b""
+
+    @property
+    def acting(self) -> IdCard | None:
+        """The card of who stands here and acts, whose face counts; None before a card was read."""
+        return self.second.card if self.second else self.card
 
     @contextmanager
     def asking_about(self, number: str) -> Iterator[None]:
@@ -399,7 +417,7 @@ class Visit:
 
     def forget(self) -> None:
         """Let go of everything personal. What is freed is overwritten by the allocator (CONTRACTS §8)."""
-        self.card = self.identity = self._key = None
+        self.card = self.second = self.identity = self._key = None
         if self._added is not None:
             self._added.cancel()
             self._added = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from math import ceil
 
@@ -20,19 +21,21 @@ from kiosk.text import NOTHING, Text, same, text
 async def confirm(journey: Journey, reason: Text, person: IdCard | None = None) -> Outcome:
     """NEXT when a guide has confirmed the person, LEAVE when it is another one, BACK when nobody waits any more.
 
-    ``person``: who it should be, by default the one whose card was read.
+    ``person``: who it should be, by default the one who acts.
     """
-    person = person or journey.visit.card
+    visit = journey.visit
+    person = person or visit.acting
+    concerned = [each for each in (person, visit.card) if each is not None]
     lead = reason or text("guide.lead")
-    journey.machine.guide_calls.call(journey.visit.id)
+    journey.machine.guide_calls.call(visit.id)
     while True:
         prompt = CardPrompt(title=text("guide.tap"), lead=text("guide.tap_lead"))
         page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=journey.bar(NOTHING))
-        card = await read_card(journey.visit, page)
+        card = await read_card(visit, page)
         if isinstance(card, Answer):
             return Outcome.BACK
         staff = await journey.machine.staff.find(card)
-        lead = await _refused(journey, staff, card, person)
+        lead = await _refused(journey, staff, card, concerned)
         del card
         if staff is not None and not lead:
             lead = await _pin_trouble(journey, staff)
@@ -40,17 +43,16 @@ async def confirm(journey: Journey, reason: Text, person: IdCard | None = None) 
                 return await _compared(journey, staff, person)
 
 
-async def _refused(journey: Journey, staff: Staff | None, card: IdCard, applicant: IdCard | None) -> Text:
-    """Why the one whose card this is confirms nobody here."""
+async def _refused(journey: Journey, staff: Staff | None, card: IdCard, concerned: Sequence[IdCard]) -> Text:
+    """Why the one whose card this is confirms nobody here: neither themselves, nor who acts for them."""
     if staff is None or staff.role != "guide":
         return text("guide.not_a_guide")
-    if applicant is None:
-        return NOTHING
-    own = await journey.machine.staff.find(applicant)
-    if is_same_person(applicant, card) or (own is not None and own.ref == staff.ref):
-        await journey.machine.audit("guide_refused_self", guide=staff.ref, case_id=journey.case_id)
-        return text("guide.own_case")
-    return text("guide.no_pin") if staff.pin_state == "none" else NOTHING
+    for each in concerned:
+        own = await journey.machine.staff.find(each)
+        if is_same_person(each, card) or (own is not None and own.ref == staff.ref):
+            await journey.machine.audit("guide_refused_self", guide=staff.ref, case_id=journey.case_id)
+            return text("guide.own_case")
+    return text("guide.no_pin") if concerned and staff.pin_state == "none" else NOTHING
 
 
 async def _pin_trouble(journey: Journey, staff: Staff) -> Text:

@@ -15,7 +15,7 @@ from kiosk.config import ScreenConfig
 from kiosk.messages.content import Identity
 from kiosk.pages import Action, Answer, Field, Page, Settings, StepMark
 from kiosk.text import same
-from kiosk.visit import FiledCase, Visit, VisitEnded
+from kiosk.visit import FiledCase, Second, Visit, VisitEnded
 from tests.waiting import HANG_S
 
 FORM = Page(
@@ -271,7 +271,9 @@ async def test_what_a_canceled_page_wanted_to_show_last_is_shown_under_no_later_
 async def test_nothing_of_a_person_stays_on_a_visit_that_was_wiped(machine: Any) -> None:
     visit = Visit(machine, Settings())
     empty = {name: bool(value) for name, value in personal(visit).items()}
-    visit.card, visit.identity = IdCard("resident", name="王小明"), Identity("guide", "confirmed")
+    visit.card = IdCard("resident", name="王小明")
+    visit.accompany(Second(IdCard("resident", name="王大明"), "agent"))
+    visit.identity = Identity("guide", "confirmed")
     visit.portrait = b"JPEG"
     visit.filed.append(FiledCase("c-1", "990100000120270112000019", "T01"))
     visit.typed["T01"] = {"phone": "13900000001"}
@@ -285,6 +287,7 @@ async def test_nothing_of_a_person_stays_on_a_visit_that_was_wiped(machine: Any)
 def personal(visit: Visit) -> dict[str, object]:
     return {
         "card": visit.card,
+        "second": visit.second,
         "identity": visit.identity,
         "portrait": visit.portrait,
         "filed": visit.filed,

@@ -13,6 +13,7 @@ from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, new_id, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.hub_link.filing import ToFile
+from kiosk.journey import second
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
@@ -108,13 +109,13 @@ async def _store(journeys: Sequence[Journey]) -> None:
 
 
 async def _message(journey: Journey, form: CaseForm) -> ToFile:
-    card = journey.visit.card
+    card, said = journey.visit.card, journey.parts | second.part_of(journey.visit)
     return ToFile(
         kind="case",
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=journey.receipt_number,
-        parts={"form": encode_content(form)} | {name: data for name, data in journey.parts.items() if name != _POST},
+        parts={"form": encode_content(form)} | {name: data for name, data in said.items() if name != _POST},
         mark=await owner_mark(journey.machine, card) if card else b"",
         paper_mark=await paper_mark(journey.slip_code),
     )
@@ -137,7 +138,7 @@ def _form(journey: Journey, applicant: Applicant) -> CaseForm:
         catalogue_version=journey.machine.catalogue.version,
         receipt_number=journey.receipt_number,
         applicant=applicant,
-        answers=dict(journey.answers),
+        answers=journey.answers | second.answer_of(journey.visit),
         identity=structs.replace(identity, without_card=journey.visit.without_card),
         filed_at=journey.machine.clock.now(),
         offline=journey.offline,

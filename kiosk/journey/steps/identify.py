@@ -7,7 +7,7 @@ from typing import ClassVar
 from kiosk.card_reading import read_card
 from kiosk.catalogue.model import About, StepSpec, Use
 from kiosk.catalogue.rules import needs_date
-from kiosk.journey import without_card
+from kiosk.journey import second, without_card
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.masking import mask_number
@@ -32,7 +32,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
-    """Who files, masked, and which address is filed where that is not plain: never the address on a public screen."""
+    """Who files and who acts, masked, and which address is filed where that is not plain: never the address itself."""
     card = journey.visit.card
     if card is None:
         return []
@@ -42,6 +42,7 @@ async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
     return [
         Fact(label=text("review.name"), value=same(journey.visit.masked_name)),
         Fact(label=text("review.number"), value=same(mask_number(card.number))),
+        *second.facts_of(journey.visit),
         *address,
     ]
 

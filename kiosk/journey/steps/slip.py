@@ -12,6 +12,7 @@ from kiosk.cases import CLOCK_RUNS, STOPPED, CaseState, grouped, unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import About, Fee, Service, StepSpec, Use
+from kiosk.journey import second
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.steps.delivery import what_next
@@ -77,7 +78,7 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
 
 def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
     """Each case with its own number and state, all opened by one code; the first one's number is the one to scan."""
-    rows = [Row(text("together.number"), same(grouped(whole.receipt_number)))]
+    rows = [*_second_rows(whole), Row(text("together.number"), same(grouped(whole.receipt_number)))]
     rows += [row for n, case in enumerate(cases, 1) for row in _case_rows(case, n)]
     rows += [Row(text("together.left_out"), service.name) for service in whole.refused]
     rows += [Row(text("slip.fee"), fee_words(whole.service, whole.fees_due())), *_paid_rows(whole, cases)]
@@ -208,11 +209,21 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         state=journey.state.value,
         reasons=tuple(sentence(service, code) for code in journey.notes),
         promise=journey.promise(),
-        rows=(*_said_rows(journey), *_fee_rows(service, journey.fees_due()), *_paid_rows(journey, [journey])),
+        rows=(
+            *_second_rows(journey),
+            *_said_rows(journey),
+            *_fee_rows(service, journey.fees_due()),
+            *_paid_rows(journey, [journey]),
+        ),
         what_next=(_next_of(journey),),
         copy_number=copy,
         second_copy=journey.second_copy,
     )
+
+
+def _second_rows(journey: Journey) -> Iterator[Row]:
+    """Who acted for the one who is named above."""
+    return (Row(fact.label, fact.value) for fact in second.facts_of(journey.visit))
 
 
 def _said_rows(journey: Journey) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Verify person: the face against the card's photo, or a guide (``kiosk.journey.face``)."""
+"""Verify person: the face of who acts against the photo of their card, or a guide (``kiosk.journey.face``)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     if visit.identity is not None:
         _add_portrait(journey)
         return Outcome.SKIP
-    outcome = await face.compared(journey, visit.card)
+    outcome = await face.compared(journey, visit.acting)
     if outcome is not Outcome.BACK:
         _add_portrait(journey)
     return outcome

@@ -16,7 +16,7 @@ from kiosk.journey import guide
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Page, Settings
 from kiosk.text import NOTHING
-from kiosk.visit import Visit
+from kiosk.visit import Second, Visit
 
 PIN, OTHER_PIN = "284617", "863915"
 GUIDE = IdCard(kind="resident", name="测试引导员", number="990101199506010428", birth=date(1995, 6, 1))
@@ -114,6 +114,16 @@ async def test_guide_never_confirms_himself(hall: Hall, applicant: IdCard) -> No
     assert (hall.ended, hall.visit.identity) == ([], None)
     assert hall.events() == ["guide_refused_self"]
     assert "guide_pin" not in hall.finger.history
+
+
+@pytest.mark.parametrize("other", ["agent", "applicant"])
+async def test_guide_confirms_neither_who_acts_for_him_nor_himself_as_agent(hall: Hall, other: str) -> None:
+    hall.visit.card = GUIDE if other == "applicant" else CITIZEN
+    hall.visit.accompany(Second(CITIZEN if other == "applicant" else GUIDE, "agent"))
+    async with hall.asked():
+        hall.lay(GUIDE)
+        await hall.says("不能核验自己")
+    assert (hall.ended, hall.visit.identity, hall.events()) == ([], None, ["guide_refused_self"])
 
 
 async def test_technician_and_citizen_are_no_guides(hall: Hall) -> None:

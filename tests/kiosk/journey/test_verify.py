@@ -11,10 +11,11 @@ import trio
 from devices.id_card_reader.card import IdCard
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps import verify
+from kiosk.messages.content import Identity
 from kiosk.pages import Choices, Preview, Settings
 from kiosk.text import text
 from kiosk.vision.client import FaceProgress, FaceResult
-from kiosk.visit import Visit
+from kiosk.visit import Second, Visit
 
 PORTRAIT: Any = SimpleNamespace(png=lambda: b"")
 
@@ -25,10 +26,11 @@ class Watcher:
     frames_name, missing_model = "", ""
 
     def __init__(self, *results: FaceResult) -> None:
-        self.results, self.asked = list(results), []
+        self.results, self.asked, self.photos = list(results), [], []
         self.go_on = trio.Event()
 
-    async def verify_face(self, _photo: bytes, challenge: Any, on_progress: Any, timeout_s: float) -> FaceResult:
+    async def verify_face(self, photo: bytes, challenge: Any, on_progress: Any, timeout_s: float) -> FaceResult:
+        self.photos.append(photo)
         self.asked.append((challenge.pace, timeout_s))
         on_progress(FaceProgress("turn_left", 0.2, None, 5))
         await self.go_on.wait()
@@ -81,6 +83,21 @@ async def test_time_goes_by_the_pace_and_the_seconds_are_shown(
     assert watcher.asked == [(pace, 40.0 * pace)]
     assert journey.parts == {"face": b"a picture"}, "it goes with what is filed"
     assert (journey.visit.identity.method, journey.visit.identity.decision) == ("face", "pass")
+
+
+async def test_the_face_of_who_acts_is_compared_and_not_the_childs(begun: Any, finger: Any) -> None:
+    watcher = Watcher(FaceResult("pass", 0.3, "", "test", 4))
+    watcher.go_on.set()
+    journey, ended, play = begun(watcher)
+    journey.visit.identity, journey.visit.portrait = Identity("face", "pass"), b"the child"
+    portrait: Any = SimpleNamespace(png=lambda: b"guardian")
+    guardian = IdCard(kind="resident", number="990101198001010027", portrait=portrait)
+    journey.visit.accompany(Second(guardian, "guardian"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        await finger.until("face_notice")
+        finger.touch("next", way="face")
+    assert (ended, watcher.photos, journey.parts) == ([Outcome.NEXT], [b"guardian"], {"face": b"a picture"})
 
 
 @pytest.mark.parametrize(
