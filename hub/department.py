@@ -21,6 +21,7 @@ from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import Promise, promised
 from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
+from kiosk.clock import full_years
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
@@ -29,6 +30,10 @@ from kiosk.messages.register import RegisterAnswer
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]
+SECOND_ANSWER = "second_card"
+"""Says as what the second person came: ``guardian`` or ``agent``."""
+_OF_AGE = 18
+"""民法典 art. 17: from then on nobody has a guardian, and may act for others."""
 _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}")
 
 
@@ -37,7 +42,7 @@ class Application(msgspec.Struct, frozen=True):
 
     ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
     ``paid_fen``: what of that was paid at the machine, by the hub's book.
-    ``second``: the guardian or agent who came along, as ``answers["second_card"]`` says.
+    ``second``: the guardian or agent who came along, if ``answers["second_card"]`` says so.
     ``rests_on``: cases of the same person that were accepted before this one and for it; they make the checks
     ``fulfilled`` hold.
     """
@@ -229,7 +234,8 @@ class Department(ABC):
                 return await self._first_answer(conn, application.key)
             facts = await self.facts(conn, number, today)
             failed = [each for each in failed_checks(service, facts, today) if each not in application.fulfilled]
-            reasons = [*card_reasons(service, application.applicant, today), *failed]
+            who = [*card_reasons(service, application.applicant, today), *second_reasons(service, application, today)]
+            reasons = [*who, *failed]
             known = {**facts, **said_as_facts(application.answers)}
             limit = limits_for(service, known, today)[1]
             decision = Decision(False, reasons) if reasons else _accepted(limit, today)
@@ -312,6 +318,45 @@ def card_reasons(service: Service, applicant: Applicant, today: date) -> list[st
     reasons = unfit(service, card_kind=applicant.kind, birth=birth, valid_to=valid_to, today=today)
     is_unknown = valid_to is None and not is_for_life and not service.applicant.expired_card
     return [*reasons, "card_validity_unknown"] if is_unknown else reasons
+
+
+def second_reasons(service: Service, application: Application, today: date) -> list[str]:
+    """Rules about who came along: a child with its guardian, and an agent only where one may act.
+
+    What the answers do not speak of acts for nobody: a ``second`` beside them is passed over.
+    """
+    role, age = application.answers.get(SECOND_ANSWER, ""), _age(application.applicant, today)
+    if role == "guardian":
+        takes_one = service.guardian_below > 0 or service.has_step(SECOND_ANSWER)
+        # Not "below" here: a child may have come of that age since, and is its guardian's until it is of age.
+        reasons = [] if takes_one and age < _OF_AGE else ["guardian_refused"]
+    else:
+        reasons = ["guardian_missing"] if age < service.guardian_below else []
+        if role == "agent" and service.proxy != "yes":
+            reasons.append("agent_refused")
+    if role in ("guardian", "agent"):
+        return [*reasons, *_unfit_second(application, today)]
+    return [*reasons, "second_unknown"] if role else reasons
+
+
+def _unfit_second(application: Application, today: date) -> list[str]:
+    """Why this person acts for nobody."""
+    second = application.second
+    if second is None:
+        return ["second_missing"]
+    valid_to = day_of(second.valid_to)
+    found = {
+        "second_same": second.number.upper() == application.applicant.number.upper(),
+        "second_minor": _age(second, today) < _OF_AGE,
+        "second_expired": second.valid_to != FOR_LIFE and (valid_to is None or valid_to < today),
+    }
+    return [reason for reason, is_so in found.items() if is_so]
+
+
+def _age(person: Applicant, today: date) -> int:
+    """In full years; who has no readable birthday is no adult."""
+    birth = day_of(person.birth)
+    return -1 if birth is None else full_years(birth, today)
 
 
 def day_of(text: str) -> date | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -124,10 +125,20 @@ class Machine:
         body = msgspec.json.encode(Enrolment(code, self.kiosk_id, self.keys.public))
         return self.call("POST", "/v1/enrolments", body)
 
-    def envelope(self, kind: str, plain: bytes, key: str | None = None, parcels: bool = True, seq: int = 0) -> Sealed:
-        """A signed envelope with one sealed part ``form``; the parcel is sent unless told otherwise."""
+    def envelope(
+        self,
+        kind: str,
+        plain: bytes,
+        key: str | None = None,
+        parcels: bool = True,
+        seq: int = 0,
+        more: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Sealed:
+        """A signed envelope with a sealed part ``form``, and ``more``; parcels are sent unless told otherwise."""
         key = key or envelope.new_key()
-        sealed = seal.seal(plain, self.hub.said["seal_key"], kiosk_id=self.kiosk_id, key=key, part="form")
+        to, said = self.hub.said["seal_key"], {"form": plain, **more}
+        place = {"kiosk_id": self.kiosk_id, "key": key}
+        parts = [(name, seal.seal(each, to, **place, part=name)) for name, each in said.items()]
         if not seq:
             self.seq += 1
         header = envelope.make_header(
@@ -137,16 +148,16 @@ class Machine:
             kind=kind,
             case_id=key,
             created_at=self.clock.now(),
-            parts=[("form", sealed)],
+            parts=parts,
             prev_sha256=envelope.FIRST_PREV if seq == 1 else self.prev,
         )
         header_bytes = envelope.canonical(header)
         signature = envelope.sign_header(header_bytes, self.keys.private)
         if not seq:
             self.prev = envelope.digest(header_bytes, signature)
-        if parcels:
+        for _, sealed in parts if parcels else ():
             assert self.put_parcel(sealed).status_code in (200, 201)
-        return Sealed(key, header_bytes, signature, sealed)
+        return Sealed(key, header_bytes, signature, parts[0][1])
 
     def put_parcel(self, sealed: bytes) -> httpx.Response:
         return self.call("PUT", f"/v1/parcels/{envelope.sha256_hex(sealed)}", sealed)

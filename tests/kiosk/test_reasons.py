@@ -12,7 +12,11 @@ from kiosk.journey.reasons import reason as told
 from kiosk.text import LANGUAGES, Text, text
 
 SERVICE = load().services["T01"]
-OF_THE_HUB = ["card_kind", "card_expired", "card_validity_unknown", "age", "service_unknown"]
+OF_THE_HUB = [
+    *("card_kind", "card_expired", "card_validity_unknown", "age", "service_unknown"),
+    *("guardian_missing", "guardian_refused", "agent_refused"),
+    *("second_unknown", "second_missing", "second_same", "second_minor", "second_expired"),
+]
 
 
 @pytest.mark.parametrize("reason", OF_THE_HUB + [check.id for check in SERVICE.checks])
