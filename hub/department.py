@@ -327,9 +327,8 @@ def second_reasons(service: Service, application: Application, today: date) -> l
     """
     role, age = application.answers.get(SECOND_ANSWER, ""), _age(application.applicant, today)
     if role == "guardian":
-        takes_one = service.guardian_below > 0 or service.has_step(SECOND_ANSWER)
-        # Not "below" here: a child may have come of that age since, and is its guardian's until it is of age.
-        reasons = [] if takes_one and age < _OF_AGE else ["guardian_refused"]
+        # Not "below" here: who has come of that age since, or asks for something else besides, is a minor still.
+        reasons = ["guardian_refused"] if age >= _OF_AGE else []
     else:
         reasons = ["guardian_missing"] if age < service.guardian_below else []
         if role == "agent" and service.proxy != "yes":

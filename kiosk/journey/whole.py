@@ -249,5 +249,6 @@ def service_of(plan: Plan, frame: Service, going: Sequence[Service]) -> Service:
         applicant=_EVERY_CARD,
         fees=tuple(fee for service in going for fee in service.fees),
         offline="live" if any(service.offline == "live" for service in going) else "register",
+        guardian_below=max((service.guardian_below for service in going), default=0),
         steps=tuple(plan.spec(step.places[0]) for step in plan.steps),
     )

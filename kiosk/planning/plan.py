@@ -12,6 +12,7 @@ from typing import NamedTuple
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Asked, Service, StepSpec
 
+_SECOND = "answers.second_card"
 AGAIN = "__"
 """In the name of a datum that is called as another one of another kind, before its number."""
 
@@ -155,8 +156,12 @@ def data_asked(plan: Plan) -> list[Asked]:
 
 
 def effort(plan: Plan) -> Effort:
-    """The most that is asked: steps with a condition are counted, forms that have nothing left to ask are not."""
+    """The most that is asked of who comes for themselves.
+
+    Steps with a condition are counted; those for who comes along, and forms that have nothing left to ask, are not.
+    """
     specs = [joined(plan, lambda n: plan.steps[n].places, at)[0] for at in range(len(plan.steps))]
+    specs = [spec for spec in specs if all(each.fact != _SECOND for each in spec.conditions)]
     kinds = Counter(spec.kind for spec in specs if _join_of(spec.kind) is None or spec.asks_for())
     toil = [spec.toil_together() if len(plan.services) > 1 else spec.toil() for spec in specs]
     pages, taps = (sum(each) for each in zip(*toil, strict=True)) if toil else (0, 0)

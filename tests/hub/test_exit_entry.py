@@ -172,9 +172,11 @@ async def decide(
     service: str,
     answers: dict[str, str] | None = None,
     paid_fen: int = 0,
+    second: Applicant | None = None,
 ) -> Decision:
     answers = ANSWERS.get(service, {}) if answers is None else answers
-    application = Application(key, applicant, answers, paid_fen=paid_fen)
+    answers = answers | ({"second_card": "guardian"} if second else {})
+    application = Application(key, applicant, answers, paid_fen=paid_fen, second=second)
     return await HERE.decide(conn, CATALOGUE.services[service], application, TODAY)
 
 

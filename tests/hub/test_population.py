@@ -10,10 +10,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import convert
 from stdnum.cn import ric
 
 from hub.database import prepare
-from hub.department import Facts, day_of
+from hub.department import Application, Facts, day_of, second_reasons
 from hub.departments import departments
 from hub.people.generated import hook_of, population
 from kiosk.catalogue.id_card_years import card_valid_to, card_years
@@ -21,7 +22,7 @@ from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
 from kiosk.catalogue.rules import failed_checks, holds, is_due, unfit
 from kiosk.clock import full_years
-from kiosk.messages.content import FOR_LIFE
+from kiosk.messages.content import FOR_LIFE, Applicant
 from tests.hub.fixtures import PEOPLE, TODAY
 
 CATALOGUE = load()
@@ -79,6 +80,27 @@ def _unshown(check: Check, facts: list[Facts]) -> Iterator[str]:
 def test_every_check_has_somebody_who_passes_and_somebody_who_is_refused(known: dict[str, dict[str, Facts]]) -> None:
     assert JUDGED
     assert [each for service in JUDGED for each in missing(service, known[service.department])] == []
+
+
+def test_a_child_passes_with_its_guardian_and_another_is_refused_with_a_reason(
+    known: dict[str, dict[str, Facts]],
+) -> None:
+    people = {person["card"]["number"]: person["card"] for person in MADE_UP}
+    guarded = [service for service in JUDGED if service.guardian_below > service.applicant.min_age]
+    assert len(guarded) == 9
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for service in guarded:
+        for child in (person for person in MADE_UP if _years(person) < service.guardian_below):
+            number, second = child["card"]["number"], convert(people[child["guardian"]], Applicant)
+            if not failed_checks(service, known[service.department][number], TODAY):
+                case = Application("key", convert(child["card"], Applicant), {"second_card": "guardian"}, second=second)
+                found.setdefault(service.key, set()).add(tuple(second_reasons(service, case, TODAY)))
+    assert [service.key for service in guarded if () not in found[service.key]] == []
+    assert set().union(*found.values()) == {(), ("second_expired",)}
+
+
+def _years(person: dict[str, Any]) -> int:
+    return full_years(date.fromisoformat(person["card"]["birth"]), TODAY)
 
 
 @pytest.mark.parametrize("today", [TODAY, date(2027, 2, 28), date(2027, 3, 1), date(2028, 2, 29)], ids=str)

@@ -12,7 +12,7 @@ from hub.department import Department, Facts, Person
 from hub.departments.exit_entry.certificates import certificate
 from hub.departments.exit_entry.effects import EFFECTS, approve, collected, drop, ready
 from hub.departments.exit_entry.fees import bills
-from hub.departments.exit_entry.records import facts_of, records, told
+from hub.departments.exit_entry.records import facts_of, is_child, records, told
 from hub.departments.exit_entry.seeding import write_person
 from kiosk.messages.bills import Bill
 from kiosk.messages.questions import Document
@@ -24,7 +24,7 @@ class ExitEntry(Department):
     key = "exit_entry"
 
     async def facts(self, conn: AsyncConnection, id_number: str, today: date) -> Facts:
-        return facts_of(await records(conn, id_number, today), today)
+        return facts_of(await records(conn, id_number, today), today, is_child=is_child(id_number, today))
 
     async def documents(self, conn: AsyncConnection, id_number: str) -> list[Document]:
         return [told(held) for held in (await records(conn, id_number, date.max)).documents]

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from hub.department import Application, Effect, Unfit
 from hub.departments.exit_entry.fees import pay
-from hub.departments.exit_entry.records import PLACES, Held, records, unused_endorsements
+from hub.departments.exit_entry.records import PLACES, Held, is_child, records, unused_endorsements
 from hub.desk import Desk
 from kiosk.clock import months_later
 from kiosk.messages.questions import Endorsement
@@ -25,17 +25,22 @@ PHOTO_MONTHS = 12
 
 
 class _Made(NamedTuple):
-    """A kind of document: how its number begins and for how many years an adult's is good."""
+    """A kind of document: how its number begins, and for how many years it is good from 16 on and before."""
 
     letter: str
     years: int
+    childs_years: int
+
+    def valid_to(self, id_number: str, issued: date) -> date:
+        """The last day of one that is issued on this day."""
+        return months_later(issued, 12 * (self.childs_years if is_child(id_number, issued) else self.years))
 
 
 MADE = {
-    # 护照法 art. 7; 往来港澳 and 往来台湾 permits of adults are good for ten and five years.
-    "passport": _Made("E", 10),
-    "hk_macao_permit": _Made("C", 10),
-    "taiwan_permit": _Made("L", 5),
+    # 护照法 art. 7; believed of the permits: 往来港澳 as a passport, 往来台湾 five years at every age.
+    "passport": _Made("E", 10, 5),
+    "hk_macao_permit": _Made("C", 10, 5),
+    "taiwan_permit": _Made("L", 5, 5),
 }
 
 
@@ -237,7 +242,7 @@ async def collected(conn: AsyncConnection, case_key: str) -> None:
         "select %s || nextval('exit_entry.document_number'), %s, %s, %s, 'valid', (select "
         "coalesce(jsonb_agg(each), '[]') from exit_entry.endorsed_ahead, jsonb_array_elements(granted) each "
         "where permit_case = %s)",
-        [f"{made.letter}99", id_number, kind, months_later(day, 12 * made.years), ordered],
+        [f"{made.letter}99", id_number, kind, made.valid_to(id_number, day), ordered],
     )
 
 

@@ -15,20 +15,22 @@ _LETTERS = {"passport": "E", "hk_macao_permit": "C", "taiwan_permit": "L"}
 _DAYS_LEFT = (-300, -1, 0, 60, 92, 150, 182, 183, 900, 3000)
 _STATES = ("valid",) * 8 + ("lost", "void")
 _NAMES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_ADULT = 16
+_SCHOOL, _ADULT = 6, 16
+_CHILDS_DAYS = 5 * 365
 
 
 def records(rng: random.Random, person: Mapping[str, Any], today: date) -> dict[str, Any]:
-    """``documents`` and ``exit_entry`` of one person. Who is young has no permits, some have nothing at all."""
-    number, birth = person["card"]["number"], date.fromisoformat(person["card"]["birth"])
-    kinds = [kind for kind in _LETTERS if rng.random() < 0.7 and full_years(birth, today) >= _ADULT]
+    """``documents`` and ``exit_entry`` of one person. Few children have one, some have nothing at all."""
+    number, age = person["card"]["number"], full_years(date.fromisoformat(person["card"]["birth"]), today)
+    kinds = [kind for kind in _LETTERS if rng.random() < (0.7 if age >= _ADULT else 0.4) and age >= _SCHOOL]
+    days_left = _DAYS_LEFT if age >= _ADULT else tuple(days for days in _DAYS_LEFT if days <= _CHILDS_DAYS)
     own: dict[str, Any] = {"person": _person(rng, number), "bars": _bars(rng)}
     if rng.random() < 0.3:
         own["firm"] = {**_NAMES["firm"], "recorded_to": months_later(today, 6)}
     if rng.random() < 0.4:
         own["crossings"] = _journey(rng, today)
     own["ordered"] = _ordered(rng, today)
-    return {"documents": [_document(rng, kind, number, today) for kind in kinds], "exit_entry": own}
+    return {"documents": [_document(rng, kind, number, today, days_left) for kind in kinds], "exit_entry": own}
 
 
 def _person(rng: random.Random, number: str) -> dict[str, Any]:
@@ -47,8 +49,8 @@ def _bars(rng: random.Random) -> list[str]:
     return [bar for bar in ("official", "military", "exit") if rng.random() < 0.04]
 
 
-def _document(rng: random.Random, kind: str, number: str, today: date) -> dict[str, Any]:
-    days = rng.choice(_DAYS_LEFT)
+def _document(rng: random.Random, kind: str, number: str, today: date, days_left: tuple[int, ...]) -> dict[str, Any]:
+    days = rng.choice(days_left)
     found = {
         "kind": kind,
         "number": f"{_LETTERS[kind]}98{number[6:8]}{number[-6:-2]}{rng.randrange(10_000):04}",

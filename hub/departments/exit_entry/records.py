@@ -8,15 +8,16 @@ from datetime import date
 import msgspec
 from psycopg import AsyncConnection
 
-from hub.department import Facts
+from hub.department import Facts, day_of
 from kiosk.catalogue.rules import elements
-from kiosk.clock import full_months, months_later
+from kiosk.clock import full_months, full_years, months_later
 from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, Endorsement
 
 KINDS = ("passport", "hk_macao_permit", "taiwan_permit")
 PLACES = ("hong_kong", "macao")
 _ENDORSED = (("L", "team"), ("G", "personal"), ("S", "business"))
+_CHILD_BELOW = 16
 BORDER_YEARS = 5
 """So far back records are told (出入境记录查询 rule of 2012; the national site goes further)."""
 _ALL = """
@@ -85,7 +86,13 @@ async def records(conn: AsyncConnection, id_number: str, today: date) -> Records
     return msgspec.convert(row[0] if row else None, Records)
 
 
-def facts_of(found: Records, today: date) -> Facts:
+def is_child(id_number: str, day: date) -> bool:
+    """Under 16 on this day (护照法 art. 7): the number of a resident says the birthday (GB 11643)."""
+    birth = day_of(id_number[6:14])
+    return birth is not None and full_years(birth, day) < _CHILD_BELOW
+
+
+def facts_of(found: Records, today: date, *, is_child: bool = False) -> Facts:
     """The facts of departments.toml. Nothing is said of a document that the person does not have."""
     person = found.person or Known()
     return {
@@ -93,6 +100,7 @@ def facts_of(found: Records, today: date) -> Facts:
         "consent_needed": bool({"official", "military"} & set(found.bars)),
         "exit_barred": "exit" in found.bars,
         "identity_changed": person.identity_changed,
+        "fingerprints_needed": not is_child,
         "fingerprints_taken": person.fingerprints_taken,
         "open_city": person.open_city,
         "city_right": person.city_right,

@@ -23,15 +23,19 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``guardian``: asked of who is younger than ``below`` (0: than the service says), ``agent``: of who is sent."""
 
     about: ClassVar[About] = About(
-        mark="identify", devices=(Use(device="id_card_reader", lost="waits"),), adds=(SECOND_PART,), together="each"
+        mark="identify", devices=(Use(device="id_card_reader", lost="waits"),), adds=(SECOND_PART,)
     )
 
     role: Literal["guardian", "agent"]
     below: int = 0
 
     def asks_for(self) -> tuple[Asked, ...]:
-        """As what the second person is here."""
-        return (Asked(second.ANSWER, ("role",), (self.role,)),)
+        """As what the second person is here; who comes alone says nothing."""
+        return (Asked(second.ANSWER, ("role",), ("guardian", "agent")),)
+
+    def toil(self) -> tuple[int, int]:
+        """Who comes for themselves is asked for nobody."""
+        return 0, 0
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """The service knows of a second person, and the first one is known."""
