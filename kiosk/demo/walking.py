@@ -19,6 +19,9 @@ VISIT_S = 240.0
 NOTICED_S, LIFTED_S, NOTICE_TRIES = 6.0, 1.5, 8
 """A card that lay there before the reader was ready must be lifted once: how long, how often."""
 
+_STEPPED_BACK = 0.25
+"""Breadth of the face in the picture that leaves room for head and shoulders."""
+
 FILED = ("T01", "H13")
 """Services that end in a case."""
 
@@ -70,10 +73,25 @@ def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path | None, watch: Mach
 
 
 def script_of(stage: Stage, plan: VisitPlan) -> str:
-    """The walk script: what the person came for; the head is turned as asked, the service is rated."""
+    """The walk script: what the person came for; the head is turned as asked, the service is rated.
+
+    Who is photographed steps back before the white cloth and forward again; who is asked for a finger gives it.
+    """
     # A JSON string or list is a TOML one too.
     services, camera = (json.dumps(value) for value in (list(plan.services), stage.ready["camera"]["control"]))
-    return f'services = {services}\nturn = {camera}\n[actions]\nrate = "grade:5"\n'
+    glass = json.dumps(str(stage.folder / "fingerprint_reader.control"))
+    does = (
+        ("photo", camera, "backdrop", "white = true"),
+        ("photo", camera, "closer", f"scale = {_STEPPED_BACK}"),
+        ("photo_taken", camera, "backdrop", "white = false"),
+        ("photo_taken", camera, "closer", ""),
+        ("fingerprint", glass, "dab", ""),
+    )
+    control = "".join(
+        f'[[control]]\npage = "{page}"\nsocket = {socket}\ndo = "{verb}"\nwith = {{ {said} }}\n'
+        for page, socket, verb, said in does
+    )
+    return f'services = {services}\nturn = {camera}\n[actions]\nrate = "grade:5"\n{control}'
 
 
 def _step_up(stage: Stage, walker: Child, plan: VisitPlan, watch: MachineWatch, start: int) -> None:

@@ -3,6 +3,7 @@
 A step kind that is done once for all may have ``async def together(whole, spec) -> Outcome`` where that differs from
 its ``step``, and ``joined_spec(specs, before) -> (spec, names)`` where the data of several become one: ``names`` tells
 for each given spec what its answers are called there, ``before`` are the joined ones that were asked earlier.
+``for_part(said, part) -> Record``: what of it belongs to one of them, where that is not the same for all.
 ``alike_spec(specs)``: how a step that is alike for several is asked where they do not say quite the same.
 """
 
@@ -176,7 +177,11 @@ class Whole(Journey):
         if not places:
             return
         said = self._said(at, places[0])
+        own = getattr(kind_named(self.plan.steps[at].kind), "for_part", None)
         for place, names in zip(places, self._joined(at)[1], strict=True):
+            if own is not None:
+                self.parts_of[place.part].records[place.step] = own(said, self._standing_at(place))
+                continue
             known = {mine: theirs for mine, theirs in names.items() if theirs in said.answers}
             self.parts_of[place.part].records[place.step] = Record(
                 answers={mine: said.answers[theirs] for mine, theirs in known.items()},

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -264,14 +264,17 @@ class VisionWorker:
         return answer.result
 
     async def take_photo(
-        self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float
-    ) -> bytes | None:
-        """A certificate photograph as JPEG, by a profile of ``photo_profiles.toml``; None when none came in time."""
+        self, profiles: Sequence[str], on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float
+    ) -> tuple[bytes, ...]:
+        """One picture of the person, cut for each of these profiles of ``photo_profiles.toml``, as JPEG.
+
+        Nothing when none came in time that suits all of them.
+        """
         asked = _Asked()
         asked.on_photo = on_progress
-        request = p.TakePhoto(self._next_number(), profile, timeout_s)
+        request = p.TakePhoto(self._next_number(), tuple(profiles), timeout_s)
         answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
-        return answer.picture if answer else None
+        return answer.photographs if answer else ()
 
     async def take_page(
         self, profile: str, on_progress: Callable[[p.PhotoProgressed], None], timeout_s: float, *, reads: bool = False

@@ -1,12 +1,15 @@
 """Certificate photographs: one instruction at a time until every check is met, then the sharpest of five, cropped.
 
+Several documents get one photograph: every crop lies in the same picture, and the checks of each hold for it.
+
 Nothing is painted, neither skin nor background: that would be tampering with an official photo.
 Thresholds are the start values of the facts page (OFIQ, ISO/IEC 29794-5, where it has formulas for pixels and marks).
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from importlib import resources
 from typing import NamedTuple
 
@@ -72,18 +75,18 @@ class Crop(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """One picture: what is wrong with it most ("" nothing), where the photograph lies in it, how sharp the face is."""
+    """One picture: what is wrong with it most ("" nothing), where each photograph lies in it, how sharp the face is."""
 
     wrong: str
-    crop: Crop | None = None
+    crops: tuple[Crop, ...] = ()
     sharp: float = 0.0
 
 
 class Judge:
-    """Looks at pictures for one profile; holds none of them."""
+    """Looks at pictures for these profiles; holds none of them."""
 
-    def __init__(self, detector: FaceDetector, mesh: FaceMesh, profile: PhotoProfile) -> None:
-        self._detector, self._mesh, self._profile = detector, mesh, profile
+    def __init__(self, detector: FaceDetector, mesh: FaceMesh, *profiles: PhotoProfile) -> None:
+        self._detector, self._mesh, self._profiles = detector, mesh, profiles
 
     def judge(self, picture: np.ndarray) -> Judged:
         """The worst failing check of a BGR picture, as a word of ``photo.<word>``."""
@@ -96,12 +99,12 @@ class Judge:
         if wrong := self._pose(faces[0], marks):
             return Judged(wrong)
         crown = _crown(picture, marks)
-        crop = self._crop(marks, crown)
-        wrong = self._place(picture, crop) or _light(picture, marks, crop) or _expression(picture, marks)
+        crops = tuple(_crop(profile, marks, crown) for profile in self._profiles)
+        wrong = _place(picture, crops) or _light(picture, marks, crops) or _expression(picture, marks)
         if wrong:
             return Judged(wrong)
         sharp = _sharpness(picture, marks)
-        return Judged("" if sharp >= _LEAST_SHARP else "hold_still", crop, sharp)
+        return Judged("" if sharp >= _LEAST_SHARP else "hold_still", crops, sharp)
 
     @staticmethod
     def _pose(face: Face, marks: np.ndarray) -> str:
@@ -117,23 +120,25 @@ class Judge:
             return "chin_down" if pitch < 0 else "chin_up"
         return "" if np.hypot(x2 - x1, y2 - y1) >= _LEAST_EYES_PX else "come_closer"
 
-    def _crop(self, marks: np.ndarray, crown: float) -> Crop:
-        """So that the head's length is the middle of what the profile allows, and the crown has its room above."""
-        profile = self._profile
-        px_per_mm = (marks[_CHIN][1] - crown) / (sum(profile.head_length_mm) / 2)
-        width, height = profile.width_mm * px_per_mm, profile.height_mm * px_per_mm
-        middle = (marks[_EARS[0]][0] + marks[_EARS[1]][0]) / 2
-        top = crown - sum(profile.crown_mm) / 2 * px_per_mm
-        return Crop(float(middle - width / 2), float(top), float(width), float(height))
 
-    @staticmethod
-    def _place(picture: np.ndarray, crop: Crop) -> str:
-        high, wide = picture.shape[:2]
-        if crop.height > high or crop.width > wide:
-            return "step_back"
-        if crop.top < 0 or crop.top + crop.height > high or crop.left < 0 or crop.left + crop.width > wide:
-            return "to_the_middle"
-        return ""
+def _crop(profile: PhotoProfile, marks: np.ndarray, crown: float) -> Crop:
+    """So that the head's length is the middle of what the profile allows, and the crown has its room above."""
+    px_per_mm = (marks[_CHIN][1] - crown) / (sum(profile.head_length_mm) / 2)
+    width, height = profile.width_mm * px_per_mm, profile.height_mm * px_per_mm
+    middle = (marks[_EARS[0]][0] + marks[_EARS[1]][0]) / 2
+    top = crown - sum(profile.crown_mm) / 2 * px_per_mm
+    return Crop(float(middle - width / 2), float(top), float(width), float(height))
+
+
+def _place(picture: np.ndarray, crops: Sequence[Crop]) -> str:
+    high, wide = picture.shape[:2]
+    if any(crop.height > high or crop.width > wide for crop in crops):
+        return "step_back"
+    if any(
+        min(crop.top, crop.left) < 0 or crop.top + crop.height > high or crop.left + crop.width > wide for crop in crops
+    ):
+        return "to_the_middle"
+    return ""
 
 
 def _crown(picture: np.ndarray, marks: np.ndarray) -> float:
@@ -150,7 +155,7 @@ def _crown(picture: np.ndarray, marks: np.ndarray) -> float:
     return float(marks[_FOREHEAD][1] - 0.22 * length)
 
 
-def _light(picture: np.ndarray, marks: np.ndarray, crop: Crop) -> str:
+def _light(picture: np.ndarray, marks: np.ndarray, crops: Sequence[Crop]) -> str:
     """Exposure of the face, both cheeks alike, and what is behind it."""
     face = _skin(picture, marks)
     if np.mean(face >= _BRIGHT) > _MOST_BRIGHT:
@@ -160,7 +165,7 @@ def _light(picture: np.ndarray, marks: np.ndarray, crop: Crop) -> str:
     cheeks = [float(_spot(picture, marks[mark], marks).mean()) for mark in _CHEEKS]
     if min(cheeks) < _EVEN * max(cheeks):
         return "uneven"
-    return "" if _is_white(picture, crop, marks) else "background"
+    return "" if all(_is_white(picture, crop, marks) for crop in crops) else "background"
 
 
 def _is_white(picture: np.ndarray, crop: Crop, marks: np.ndarray) -> bool:
@@ -228,12 +233,12 @@ def _spot(picture: np.ndarray, mark: np.ndarray, marks: np.ndarray) -> np.ndarra
 
 
 class PhotoShoot:
-    """One try: ``look`` at pictures until the photograph is there. ``wipe`` overwrites what is held."""
+    """One try: ``look`` at pictures until the photographs are there. ``wipe`` overwrites what is held."""
 
-    def __init__(self, judge: Judge, profile: PhotoProfile, *, mirror: bool) -> None:
-        self._judge, self._profile, self._mirror = judge, profile, mirror
+    def __init__(self, judge: Judge, *profiles: PhotoProfile) -> None:
+        self._judge, self._profiles = judge, profiles
         self._good_since: float | None = None
-        self._taken: list[tuple[float, np.ndarray]] = []
+        self._taken: list[tuple[float, list[np.ndarray]]] = []
         self.wrong = "no_face"
 
     @property
@@ -241,26 +246,27 @@ class PhotoShoot:
         """How far it has come, 0..1."""
         return len(self._taken) / BEST_OF
 
-    def look(self, picture: np.ndarray, now_s: float) -> bytes | None:
-        """The photograph as JPEG once there are five good pictures, of which it is the sharpest; None before."""
+    def look(self, picture: np.ndarray, now_s: float) -> tuple[bytes, ...] | None:
+        """A JPEG for each profile once there are five good pictures, cut from the sharpest of them; None before."""
         found = self._judge.judge(picture)
         self.wrong = found.wrong
-        if found.wrong or found.crop is None:
+        if found.wrong:
             self._good_since = None
             return None
         if self._good_since is None:
             self._good_since = now_s
         if now_s - self._good_since < STEADY_S:
             return None
-        self._taken.append((found.sharp, _cut(picture, found.crop, self._profile)))
+        self._taken.append((found.sharp, [*map(partial(_cut, picture), found.crops, self._profiles)]))
         if len(self._taken) < BEST_OF:
             return None
-        return _jpeg(max(self._taken, key=lambda each: each[0])[1], self._profile)
+        return tuple(map(_jpeg, max(self._taken, key=lambda each: each[0])[1], self._profiles))
 
     def wipe(self) -> None:
         """Overwrite the pictures that were taken."""
-        for _, picture in self._taken:
-            picture[:] = 0
+        for _, pictures in self._taken:
+            for picture in pictures:
+                picture[:] = 0
         self._taken.clear()
 
 

@@ -133,10 +133,10 @@ class Verify(Message, frozen=True):
 
 
 class TakePhoto(Message, frozen=True):
-    """A certificate photograph of the person before the camera, by a profile of ``photo_profiles.toml``."""
+    """One picture of the person before the camera, cut by each of these profiles of ``photo_profiles.toml``."""
 
     id: int
-    profile: str
+    profiles: tuple[str, ...]
     timeout_s: float
 
 
@@ -204,12 +204,13 @@ class PhotoProgressed(Message, frozen=True):
 
 
 class Answered(Message, frozen=True):
-    """The end of a request: a result, a picture, or nothing but done."""
+    """The end of a request: a result, a picture or several, or nothing but done."""
 
     id: int
     result: FaceResult | None = None
     picture: bytes | None = None
     lines: list[str] = []
+    photographs: tuple[bytes, ...] = ()
 
 
 ToWorker = Configure | Preview | Verify | TakePhoto | TakePage | Cancel | Snapshot | Forget

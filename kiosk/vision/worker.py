@@ -182,9 +182,9 @@ class Worker:
                     return p.Answered(number, picture=self._snapshot(boxes=boxes))
             case p.TakePhoto(number):
                 with self._pictures():
-                    picture = self._photograph(job)
+                    photographs = self._photograph(job)
                 self._canceled.discard(number)
-                return p.Answered(number, picture=picture)
+                return p.Answered(number, photographs=photographs)
             case p.TakePage(number):
                 with self._pictures():
                     picture, lines = self._page(job)
@@ -236,15 +236,15 @@ class Worker:
                 self._send(p.Progressed(job.id, said))
         return check.out_of_time()
 
-    def _photograph(self, job: p.TakePhoto) -> bytes | None:
-        """None when the time was over, nobody waits any more, or there is no camera or net."""
-        profile = profiles().get(job.profile)
-        if self._nets is None or profile is None:
-            return None
-        judge = Judge(self._nets.detector, self._nets.mesh, profile)
-        shoot = PhotoShoot(judge, profile, mirror=self._settings.mirror)
+    def _photograph(self, job: p.TakePhoto) -> tuple[bytes, ...]:
+        """None of them when the time was over, nobody waits any more, or there is no camera or net."""
+        known = profiles()
+        if self._nets is None or not job.profiles or any(name not in known for name in job.profiles):
+            return ()
+        wanted = [known[name] for name in job.profiles]
+        shoot = PhotoShoot(Judge(self._nets.detector, self._nets.mesh, *wanted), *wanted)
         try:
-            return self._watch_until_good(job, shoot)
+            return self._watch_until_good(job, shoot) or ()
         finally:
             shoot.wipe()
 

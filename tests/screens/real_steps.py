@@ -222,7 +222,7 @@ def making() -> dict[str, Page]:
     licence.facts["plates_with_label"] = ["通A12345", "通B6789学", "通AD12345"]
     return {
         "form_T12": first_page(form.step, visitor, licence),
-        "photo_taken": photo._taken_page(licence, picture()),
+        "photo_taken": photo._taken_page(licence, (picture(),)),
         "photo_late": photo._late_page(licence, "glare"),
         "reprint_which": reprint._which_page(
             journey_of(visitor, "C06"),

@@ -31,6 +31,8 @@ from tests.waiting import HANG_S
 
 PACE = 4.0
 """So many times the time for turning the head: a busy computer sees few pictures a second, and the story is another."""
+STEPPED_BACK = 0.25
+"""Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 PATIENCE_S = 120.0
 """How long a citizen of a story waits for the department: what is told is what comes, not how fast it comes."""
 
@@ -74,10 +76,22 @@ class World:
             Control(page="home", socket=reader, do="place", arguments={"card": person}),
             Control(page="home", socket=camera, do="person", arguments={"id": person}),
             Control(page="todo", socket=reader, do="lift"),
+            *self.poses(),
             *more.pop("control", ()),
         )
         messages = self.stage.ready["hub"]["url"] + "/demo/messages"
         return Script(services=services, turn=camera, messages=messages, control=control, **more)
+
+    def poses(self) -> tuple[Control, ...]:
+        """Who is photographed steps back before the white cloth and forward again; asked for a finger, gives it."""
+        camera = self.socket("camera")
+        return (
+            Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
+            Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK}),
+            Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
+            Control(page="photo_taken", socket=camera, do="closer"),
+            Control(page="fingerprint", socket=self.socket("fingerprint_reader"), do="dab"),
+        )
 
     def people(self) -> list[dict[str, Any]]:
         """The synthetic people of this stage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import psycopg
@@ -16,6 +17,12 @@ def at_the_hub(world: World, statement: str) -> list[tuple[str, ...]]:
     with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
         cursor = conn.execute(statement.encode(), [SMITH] if "%s" in statement else [])
         return cursor.fetchall() if cursor.description else []
+
+
+def evidence(world: World) -> set[str]:
+    """The names of what went with the case that the hub took in last."""
+    newest = "select header from envelope where kind = 'case' order by hub_seq desc limit 1"
+    return {part["name"] for part in json.loads(at_the_hub(world, newest)[0][0])["parts"]}
 
 
 async def test_who_goes_for_a_walk_goes_on_where_it_waited(world: World) -> None:
@@ -45,6 +52,7 @@ async def test_what_was_said_is_left_and_goes_on_at_the_next_tap(world: World) -
     assert "resume" in world.pages(), world.pages()
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
     assert at_the_hub(world, "select service from handover") == []
+    assert evidence(world) >= {"photo", "fingerprint_1", "fingerprint_2"}, "the picture and both thumbs, taken anew"
 
 
 async def test_the_code_on_the_slip_leads_back_and_card_and_face_open_it(world: World) -> None:
@@ -65,6 +73,7 @@ async def test_the_code_on_the_slip_leads_back_and_card_and_face_open_it(world: 
         control=(
             Control(page="card", socket=reader, do="place", arguments={"card": "wu"}),
             Control(page="card", socket=camera, do="person", arguments={"id": "wu"}),
+            *world.poses(),
         ),
     )
     await world.walk(by_code)

@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from devices.camera.sim.puppet import FaceSpec, render
 from kiosk.vision.faces import FaceDetector, FaceMesh
-from kiosk.vision.photo import BEST_OF, Judge, PhotoShoot, _expression, profiles
+from kiosk.vision.photo import BEST_OF, Judge, PhotoProfile, PhotoShoot, _expression, profiles
 from tests.kiosk.vision.test_face_check import worker
 
 SIZE = (1280, 960)
@@ -81,16 +82,24 @@ def test_one_eye_that_is_shut_is_enough(marks: tuple[int, int], word: str) -> No
     assert _expression(picture, found) == "mouth_closed"
 
 
-@pytest.mark.parametrize("name", sorted(profiles()))
-def test_the_photograph_has_the_size_and_the_head_that_the_document_asks_for(name: str) -> None:
-    profile = profiles()[name]
-    shoot = PhotoShoot(Judge(FaceDetector(), FaceMesh(), profile), profile, mirror=False)
+def test_one_picture_is_cut_for_every_document_as_each_asks_for_it() -> None:
+    wanted = [profiles()[name] for name in sorted(profiles())]
+    shoot = PhotoShoot(Judge(FaceDetector(), FaceMesh(), *wanted), *wanted)
     picture, taken = person(), None
     for number in range(40):
         if (taken := shoot.look(picture, number * 0.1)) is not None:
             break
     assert number == 8 + BEST_OF - 1, "steady for 0.8 s first, then five, of which one is kept"
-    photo = Image.open(io.BytesIO(taken))
+    assert taken is not None
+    for profile, data in zip(wanted, taken, strict=True):
+        is_as_asked(profile, data)
+    shoot.wipe()
+    assert shoot.progress == 0
+
+
+def is_as_asked(profile: PhotoProfile, data: bytes) -> None:
+    """Size, resolution, and the length of the head in the middle of what is allowed."""
+    photo = Image.open(io.BytesIO(data))
     assert (photo.size, photo.info["dpi"]) == ((profile.width_px, profile.height_px), (profile.dpi, profile.dpi))
     seen = Judge(FaceDetector(), FaceMesh(), profile)
     pixels = cv2.cvtColor(np.asarray(photo), cv2.COLOR_RGB2BGR)
@@ -100,8 +109,17 @@ def test_the_photograph_has_the_size_and_the_head_that_the_document_asks_for(nam
     length_mm = profile.height_mm - below_mm - sum(profile.crown_mm) / 2
     assert profile.head_length_mm[0] <= length_mm <= profile.head_length_mm[1]
     assert pixels[2, 2].min() > 235, "the backdrop is the cloth's own white: nothing was painted"
-    shoot.wipe()
-    assert shoot.progress == 0
+
+
+@pytest.mark.parametrize(("scale", "centre", "fits"), [(0.3, (0.5, 0.54), True), (0.3, (0.5, 0.62), False)])
+def test_a_picture_is_taken_for_all_or_for_none(scale: float, centre: tuple[float, float], fits: bool) -> None:
+    """What the ID card's lower edge leaves in, the longer one of another document may cut off."""
+    small = msgspec.structs.replace(profiles()["id_card"], height_mm=26.0)
+    picture = person(scale=scale, centre=centre)
+    alone = Judge(FaceDetector(), FaceMesh(), small).judge(picture)
+    both = Judge(FaceDetector(), FaceMesh(), small, profiles()["travel_document"]).judge(picture)
+    assert (alone.wrong, both.wrong) == ("", "" if fits else "to_the_middle")
+    assert len(both.crops) == (2 if fits else 0)
 
 
 async def test_a_person_is_told_of_the_cloth_and_photographed_before_it(camera) -> None:
@@ -116,11 +134,10 @@ async def test_a_person_is_told_of_the_cloth_and_photographed_before_it(camera) 
 
     try:
         async with worker(camera.settings()) as vision:
-            taken = await vision.take_photo("travel_document", follow, 25.0)
+            taken = await vision.take_photo(("travel_document", "id_card"), follow, 25.0)
     finally:
         camera.do("backdrop", white=False)
         camera.do("closer", scale=0.3)
-    assert taken is not None, told[-3:]
-    assert Image.open(io.BytesIO(taken)).size == (390, 567)
+    assert [Image.open(io.BytesIO(each)).size for each in taken] == [(390, 567), (358, 441)], told[-3:]
     assert "background" in told
     assert told[-1] == "good"

@@ -39,4 +39,4 @@ def test_nobody_waits_and_nobody_is_looked_at(worker: Worker, ends: Callable[[in
     worker._handle_message(ends(PHOTO))
     found = worker._watch_person(p.Verify(CHECK, b"", p.Challenge("left"), HANG_S), cast("Any", None))
     assert (found.decision, found.reason) == ("unavailable", "canceled")
-    assert worker._watch_until_good(p.TakePhoto(PHOTO, "licence", HANG_S), cast("Any", None)) is None
+    assert worker._watch_until_good(p.TakePhoto(PHOTO, ("licence",), HANG_S), cast("Any", None)) is None

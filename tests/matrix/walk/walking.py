@@ -19,8 +19,6 @@ MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endors
 """Devices at which a person puts a document in and takes one out."""
 INSERTED = {"E09": "hk_macao_permit", "E11": "taiwan_permit"}
 """Which document is put into the reader for which service."""
-STEPPED_BACK = 0.25
-"""Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 ACTIONS = {
     "rate": "grade:5",
     "guide_confirm": "next",
@@ -87,15 +85,9 @@ def by_script(script: Script) -> Walking:
 
 
 def at_the_machine(world: World, key: str, person: str) -> tuple[Control, ...]:
-    """What a person does with the body: steps back before the white cloth and forward again, lays things down."""
-    camera, reader = world.socket("camera"), world.socket("fingerprint_reader")
+    """What a person lays down and takes away."""
     papers = world.socket("document_camera")
     return (
-        Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
-        Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK}),
-        Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
-        Control(page="photo_taken", socket=camera, do="closer"),
-        Control(page="fingerprint", socket=reader, do="dab"),
         Control(page="capture", socket=papers, do="lay"),
         *(Control(page="todo", socket=world.socket(made), do="attend") for made in (*MAKERS, "lock_board")),
         *_inserted(world, key, person),

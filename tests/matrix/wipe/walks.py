@@ -27,7 +27,7 @@ from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
 from kiosk.vision.frames import FrameReader
-from tests.matrix.walk.walking import STEPPED_BACK
+from tests.kiosk.machine.conftest import STEPPED_BACK
 from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.child import Coming
 from tests.waiting import eventually
