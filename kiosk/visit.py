@@ -202,8 +202,8 @@ class Visit:
         self.card, self.second, self._key, self._added = person, None, None, None
         self.without_card = True
 
-    def accompany(self, second: Second) -> None:
-        """Somebody acts for the one of ``card`` from now on: whoever was verified before, this one was not."""
+    def accompany(self, second: Second | None) -> None:
+        """Somebody acts for the one of ``card`` from now on, or nobody any more: who acts is verified anew."""
         self.second, self.identity, self.portrait = second, None, b""
 
     @property

@@ -7,6 +7,7 @@ none of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -120,6 +121,11 @@ class Journey:
     def services(self) -> tuple[Service, ...]:
         """What is done here."""
         return (self.service,)
+
+    @property
+    def going(self) -> Sequence[Journey]:
+        """What is done here, each service by itself."""
+        return [self]
 
     @property
     def may_lack_card(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from devices.id_card_reader.card import IdCard
-from kiosk.journey import guide
+from kiosk.journey import guide, second
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import Identity
 from kiosk.pages import Action, Answer, Choice, Choices, Hero, Page, Preview
@@ -17,40 +17,74 @@ from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challen
 from kiosk.visit import ELDER_PACE, joined
 
 TRIES = 2
+_AGENT = "agent"
 _TRY_S = 40.0
 _LATE = frozenset({"too_slow", "not_live", "no_face"})
 """The time was over before there was anything to compare: nothing is said of the face."""
 
 
-async def compared(journey: Journey, person: IdCard | None) -> Outcome:
-    """Face against the picture of ``person``, or guide, as they choose. NEXT: the visit has an identity."""
-    if not journey.machine.vision_ready() or person is None or person.portrait is None:
-        return await guide.confirm(journey, text("face.unavailable"), person)
+async def compared(journey: Journey, person: IdCard | None = None) -> Outcome:
+    """Face against the picture of ``person`` (None: of who acts), or guide, as they choose.
+
+    NEXT: the visit has an identity. Who acts may turn out here to be an agent, and is forgotten with the way back.
+    """
+    visit, before = journey.visit, journey.visit.second
     while True:
-        answer = await journey.visit.show(_notice_page(journey))
-        if answer.action == "back":
-            return Outcome.BACK
-        outcome, reason = None, NOTHING
-        if answer.values.get("way", "face") == "face":
-            outcome, reason = await _by_face(journey, person)
-        if outcome is None:
-            outcome = await guide.confirm(journey, reason, person)
-        if outcome is not Outcome.BACK:
+        outcome = await _asked(journey, person)
+        if visit.second is not before and outcome in (Outcome.BACK, Outcome.LEAVE):
+            visit.accompany(before)
+            outcome = None if outcome is Outcome.BACK else outcome
+        if outcome is not None:
             return outcome
 
 
-def _notice_page(journey: Journey) -> Page:
-    ways = (
+async def _asked(journey: Journey, person: IdCard | None) -> Outcome | None:
+    """As they choose; None: it is asked again, of who acts now."""
+    who, may_be_sent = person or journey.visit.acting, person is None and second.may_be_sent(journey)
+    if not journey.machine.vision_ready() or who is None or who.portrait is None:
+        other = Action(id=_AGENT, label=text("face.way_agent"), style="secondary", icon="users")
+        outcome = await guide.confirm(journey, text("face.unavailable"), person, *([other] if may_be_sent else []))
+        return await _sent(journey) if outcome is Outcome.SKIP else outcome
+    answer = await journey.visit.show(_notice_page(journey, may_be_sent=may_be_sent))
+    if answer.action == "back":
+        return Outcome.BACK
+    way, outcome, reason = answer.values.get("way", "face"), None, NOTHING
+    if way == _AGENT:
+        return await _sent(journey)
+    if way == "face":
+        outcome, reason = await _by_face(journey, who)
+    outcome = outcome or await guide.confirm(journey, reason, person)
+    return None if outcome is Outcome.BACK else outcome
+
+
+async def _sent(journey: Journey) -> Outcome | None:
+    """Somebody comes for another; None: it is asked again."""
+    outcome = await second.act_for_another(journey)
+    return outcome if outcome is Outcome.LEAVE else None
+
+
+def _notice_page(journey: Journey, *, may_be_sent: bool) -> Page:
+    ways = [
         Choice(id="face", label=text("face.way_face"), detail=text("face.way_face_detail")),
         Choice(id="guide", label=text("face.way_guide"), detail=text("face.way_guide_detail")),
-    )
+    ]
+    if may_be_sent:
+        ways.append(Choice(id=_AGENT, label=text("face.way_agent"), detail=text("face.way_agent_detail")))
     return journey.page(
         "face_notice",
         text("face.notice_title"),
-        Choices(name="way", label=NOTHING, options=ways, selected="face"),
-        lead=text("face.notice_lead"),
+        Choices(name="way", label=NOTHING, options=tuple(ways), selected="face"),
+        lead=_notice_lead(journey),
         actions=journey.bar(text("face.start")),
     )
+
+
+def _notice_lead(journey: Journey) -> Text:
+    """Whose face it is, where somebody acts for another; that nobody can, where nobody can."""
+    for fact in second.facts_of(journey.visit):
+        return text("face.notice_lead_second", role=fact.label, name=fact.value)
+    lead = text("face.notice_lead")
+    return joined(text("face.must_come"), lead) if second.must_come(journey) else lead
 
 
 async def _by_face(journey: Journey, person: IdCard) -> tuple[Outcome | None, Text]:
@@ -105,7 +139,10 @@ def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgre
     guide = Action(id="guide", label=text("face.way_guide"), style="secondary", icon="headset")
     exit_, back = journey.bar(NOTHING)
     title = text("face.title") if attempt == 0 else text("face.title_again")
-    return journey.page("face", title, preview, lead=text("face.lead"), actions=(exit_, back, guide), timeout_s=0)
+    lead = next(
+        (text("face.lead_second", who=fact.value) for fact in second.facts_of(journey.visit)), text("face.lead")
+    )
+    return journey.page("face", title, preview, lead=lead, actions=(exit_, back, guide), timeout_s=0)
 
 
 def _again_page(journey: Journey, result: FaceResult) -> Page:

@@ -18,10 +18,10 @@ from kiosk.staff import MAX_DIGITS, Staff, is_same_person
 from kiosk.text import NOTHING, Text, same, text
 
 
-async def confirm(journey: Journey, reason: Text, person: IdCard | None = None) -> Outcome:
+async def confirm(journey: Journey, reason: Text, person: IdCard | None = None, *others: Action) -> Outcome:
     """NEXT when a guide has confirmed the person, LEAVE when it is another one, BACK when nobody waits any more.
 
-    ``person``: who it should be, by default the one who acts.
+    ``person``: who it should be, by default the one who acts. SKIP: one of the ``others`` was touched.
     """
     visit = journey.visit
     person = person or visit.acting
@@ -30,10 +30,10 @@ async def confirm(journey: Journey, reason: Text, person: IdCard | None = None) 
     journey.machine.guide_calls.call(visit.id)
     while True:
         prompt = CardPrompt(title=text("guide.tap"), lead=text("guide.tap_lead"))
-        page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=journey.bar(NOTHING))
+        page = journey.page("guide", text("guide.title"), prompt, lead=lead, actions=(*journey.bar(NOTHING), *others))
         card = await read_card(visit, page)
         if isinstance(card, Answer):
-            return Outcome.BACK
+            return Outcome.SKIP if card.action in {each.id for each in others} else Outcome.BACK
         staff = await journey.machine.staff.find(card)
         lead = await _refused(journey, staff, card, concerned)
         del card

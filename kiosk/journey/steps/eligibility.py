@@ -13,6 +13,7 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Offline, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.partly import tell_partly
 from kiosk.journey.reasons import reason, sentence
 from kiosk.journey.steps import wait
 from kiosk.journey.under_way import UnderWay, under_way, under_way_page
@@ -86,7 +87,7 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
     waiting = {at: _waits_for(whole, at, found[at]) for at in sorted(found) if whole.left_out.get(at)}
     if any(waiting.values()):
         await whole.visit.show_while(page, partial(_lay_down, whole, waiting))
-    return await _partly(whole) if any(whole.left_out.values()) or not whole.going else Outcome.SKIP
+    return await tell_partly(whole) if any(whole.left_out.values()) or not whole.going else Outcome.SKIP
 
 
 def _waits_for(
@@ -118,31 +119,6 @@ async def _ask_all(whole: Whole) -> dict[int, tuple[UnderWay | None, Answered | 
             if place.part not in whole.left_out:
                 nursery.start_soon(ask, place.part, whole.parts_of[place.part], place.step)
     return found
-
-
-async def _partly(whole: Whole) -> Outcome:
-    """What is left out and why; the others go on if the person wants."""
-    names = {at: whole.plan.services[at].name for at in sorted(whole.left_out) if whole.left_out[at]}
-    rows = [
-        Fact(label=text("together.what", service=names[at], what=why.label), value=why.value)
-        for at in names
-        for why in whole.left_out[at]
-    ]
-    exit_ = whole.bar()[0]
-    print_it = Action(id="print", label=text("eligibility.print"), style="secondary", icon="printer")
-    if whole.going:
-        go_on = Action(id="next", label=text("together.go_on", n=len(whole.going)), style="primary")
-        title, lead = text("together.partly", n=len(names)), text("together.partly_lead", n=len(whole.going))
-    else:
-        go_on = Action(id="leave", label=text("action.understood"), style="primary")
-        title, lead = text("eligibility.missing_title", count=len(rows)), text("eligibility.missing_lead")
-    while True:
-        page = whole.page("not_yet", title, Facts(rows=tuple(rows)), lead=lead, actions=(exit_, print_it, go_on))
-        answer = await whole.visit.show(page)
-        if answer.action != "print":
-            return Outcome.NEXT if answer.action == "next" else Outcome.LEAVE
-        told = tuple(text("notice.line", what=row.label, todo=row.value) for row in rows)
-        await print_sheet(whole.visit, text("slip.notice_title"), whole.service, [Section(sentences=told)])
 
 
 def _busy() -> Hero:

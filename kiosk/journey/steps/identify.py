@@ -76,6 +76,8 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
             journey.visit.take(card)
     else:
         card = journey.visit.card
+        if await second.let_act(journey) is Outcome.LEAVE:
+            return Outcome.LEAVE
     clock = journey.machine.clock
     if not clock.knows_date and needs_date(journey.service):
         await journey.visit.tell(message("no_date", "clock", "warn", text("date.title"), text("date.lead")))

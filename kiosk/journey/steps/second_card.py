@@ -16,7 +16,6 @@ from kiosk.journey import second
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import SECOND_PART
 from kiosk.text import text
-from kiosk.visit import message
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,15 +53,14 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     visit, at = journey.visit, journey.position
     if visit.card is None:
         raise RuntimeError("a second card comes after the first")
-    if spec.role == "guardian" and not _is_young(visit.card, spec.below or journey.service.guardian_below, journey):
+    below = spec.below or journey.service.guardian_below
+    if spec.role == "guardian" and not _is_young(visit.card, below, journey):
         return Outcome.SKIP
     if spec.role == "agent" and journey.service.proxy not in ("yes", None):
-        words = text("second.window" if journey.service.proxy == "window" else "second.no_proxy")
-        await visit.tell(message("second_refused", "users", "warn", text("second.refused"), words))
-        return Outcome.LEAVE
+        return await second.refuse(journey)
     outcome = Outcome.SKIP
     if visit.second is None or visit.second.role != spec.role or at in journey.records:
-        outcome = await second.ask_for(journey, spec.role)
+        outcome = await second.ask_for(journey, spec.role, text(f"second.why_{spec.role}", n=below))
     if outcome is not Outcome.BACK:
         journey.keep(second.ANSWER, spec.role, text(f"second.{spec.role}"))
     return outcome

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec, Use
-from kiosk.journey import face
+from kiosk.journey import face, second
 from kiosk.journey.engine import Journey, Outcome
 
 
@@ -25,15 +25,16 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
-    """Notice and choice, then face or guide."""
+    """Notice and choice, then face or guide; an agent does what may be done for another."""
     visit = journey.visit
     if visit.identity is not None:
         _add_portrait(journey)
         return Outcome.SKIP
-    outcome = await face.compared(journey, visit.acting)
-    if outcome is not Outcome.BACK:
-        _add_portrait(journey)
-    return outcome
+    outcome = await face.compared(journey)
+    if outcome is not Outcome.NEXT:
+        return outcome
+    _add_portrait(journey)
+    return await second.let_act(journey)
 
 
 def _add_portrait(journey: Journey) -> None:
