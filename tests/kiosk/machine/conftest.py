@@ -76,6 +76,7 @@ class World:
             Control(page="home", socket=reader, do="place", arguments={"card": person}),
             Control(page="home", socket=camera, do="person", arguments={"id": person}),
             Control(page="todo", socket=reader, do="lift"),
+            *self._with_guardian(person),
             *self.poses(),
             *more.pop("control", ()),
         )
@@ -92,6 +93,17 @@ class World:
             Control(page="photo_taken", socket=camera, do="closer"),
             Control(page="fingerprint", socket=self.socket("fingerprint_reader"), do="dab"),
         )
+
+    def _with_guardian(self, person: str) -> Iterator[Control]:
+        """A child's guardian puts the card down where it is asked for, and steps aside for the child's photograph."""
+        known = {each["card"]["number"]: each for each in self.people()}
+        number = next((each.get("guardian", "") for each in known.values() if each["id"] == person), "")
+        if number:
+            reader, camera, guardian = self.socket("id_card_reader"), self.socket("camera"), known[number]["id"]
+            yield Control(page="second_card", socket=reader, do="place", arguments={"card": guardian})
+            yield Control(page="second_card", socket=camera, do="person", arguments={"id": guardian})
+            yield Control(page="face_notice", socket=reader, do="lift")
+            yield Control(page="photo", socket=camera, do="person", arguments={"id": person})
 
     def people(self) -> list[dict[str, Any]]:
         """The synthetic people of this stage."""

@@ -1,0 +1,27 @@
+"""A child and her guardian at the machine: two cards, the guardian's face, no fingerprint, to the city's accepted."""
+
+from __future__ import annotations
+
+import psycopg
+
+from tests.kiosk.machine.conftest import World
+from tests.matrix.walk.walking import ACTIONS, at_the_machine
+
+CHILD, GUARDIAN = "990101201905060027", "990101195803170155"
+
+
+async def test_a_childs_first_passport_is_asked_for_with_her_guardian(world: World) -> None:
+    more = {"actions": ACTIONS, "control": at_the_machine(world, "E01", "xiaohe")}
+    walking = await world.walk(world.script("xiaohe", "E01", **more))
+    pages = [line["kind"] for line in world.of("page") if line.get("service") == "E01"]
+    assert walking.unfinished == 0, pages
+    assert [kind for kind in pages if kind in ("second_card", "face_notice", "notice", "fingerprint")] == [
+        "second_card", "face_notice", "notice",
+    ], pages  # fmt: skip
+    assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
+    (slip,) = [each for each in world.slips() if "E01" in each or "普通护照" in each]
+    assert "监护人" in slip
+    assert (CHILD in slip, GUARDIAN in slip) == (False, False)
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        rows = conn.execute("select kind, fee_fen from exit_entry.ordered where id_number = %s", [CHILD]).fetchall()
+    assert rows == [("passport", 12000)]
