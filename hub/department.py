@@ -330,7 +330,7 @@ def second_reasons(service: Service, application: Application, today: date) -> l
         # Not "below" here: who has come of that age since, or asks for something else besides, is a minor still.
         reasons = ["guardian_refused"] if age >= _OF_AGE else []
     else:
-        reasons = ["guardian_missing"] if age < service.guardian_below else []
+        reasons = ["guardian_missing"] if age < service.guardian_below > 0 else []
         if role == "agent" and service.proxy != "yes":
             reasons.append("agent_refused")
     if role in ("guardian", "agent"):

@@ -44,6 +44,7 @@ STORIES = [
     (GUARDED, CHILD, "agent", ADULT, ["guardian_missing", "agent_refused"]),
     ({**GUARDED, "proxy": "yes"}, CHILD, "agent", ADULT, ["guardian_missing"]),
     (GUARDED, who(CHILD.number, "unknown"), None, None, ["guardian_missing"]),
+    ({"proxy": "no"}, who(CHILD.number, "unknown"), None, None, []),
     (GUARDED, OLDER, None, None, []),
     (GUARDED, OLDER, "guardian", ADULT, []),
     (GUARDED, ADULT, "guardian", OTHER, ["guardian_refused"]),
