@@ -284,6 +284,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """The same where several services are done at once."""
         return self.toil()
 
+    def apart(self) -> tuple[StepSpec, ...]:
+        """The steps in its place where several services are done at once."""
+        return (self,)
+
     def alike(self) -> bytes:
         """Equal for two steps that ask for the same thing, whichever service asks and of whom."""
         said = msgspec.to_builtins(self)

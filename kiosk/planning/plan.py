@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import structs
+
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Asked, Service, StepSpec
 
@@ -52,10 +54,15 @@ def plan_of(
     ``share``: answers that they have in common, whatever each of them says of the question.
     """
     needs = {key: tuple(names) for key, names in (after or {}).items()}
-    ordered = _ordered(services, needs)
+    ordered = _ordered(services if len(services) == 1 else [*map(_apart, services)], needs)
     ways = [list(_way(part, service, share)) for part, service in enumerate(ordered)]
     steps = [_planned(ordered, places) for places in _merged(ways, lambda place: _joins(ordered, place))]
     return Plan(ordered, tuple(steps), needs)
+
+
+def _apart(service: Service) -> Service:
+    """With what several services may have in common as steps of its own."""
+    return structs.replace(service, steps=tuple(each for spec in service.steps for each in spec.apart()))
 
 
 def _ordered(services: Sequence[Service], after: Mapping[str, Sequence[str]]) -> tuple[Service, ...]:

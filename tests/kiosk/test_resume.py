@@ -33,7 +33,7 @@ def hub_with(code: str, asked: list[Any], **answer: Any) -> Any:
 
 async def test_a_code_leads_from_the_home_page_to_where_the_card_is_put_down(person: Person) -> None:
     code, other, asked = new_resume_code(), new_resume_code(), []
-    person.machine.ask = hub_with(code, asked, service="H01")
+    person.machine.ask = hub_with(code, asked, service="H04")
     person.machine.link.state = LinkState.ONLINE
     async with person.at(person.home):
         await person.touch("home", "resume")
@@ -48,9 +48,9 @@ async def test_a_code_leads_from_the_home_page_to_where_the_card_is_put_down(per
         assert [each.code for each in asked] == [other], "only what can be a code is a try"
         await person.touch("resume_code", "next", resume_code=f"{code[:4].lower()} {code[4:]}")
         page = await person.page("card")
-        assert page.service == "H01"
+        assert page.service == "H04"
         assert person.visit.card is None
-        assert person.visit.left == Left("H01", (), code)
+        assert person.visit.left == Left("H04", (), code)
 
 
 async def test_a_machine_that_cannot_do_it_says_so_and_leaves_it_where_it_is(person: Person) -> None:

@@ -323,8 +323,8 @@ def asking() -> dict[str, Page]:
     return {
         **{f"form_{key}": _shown_by(form.step, "form", key, "form") for key in ("E07", "T02", "H01", "T06", "T14")},
         "form_E06_closed": _shown_by(form.step, "form", "E06", "form", team_unused_hong_kong=True),
-        **{f"confirm_{key}": _shown_by(confirm.step, "confirm", key, "confirm") for key in ("H03", "T02", "E14")},
-        **{f"sign_{key}": _shown_by(sign.step, "sign", key, "sign") for key in ("H01", "T02")},
+        **{f"confirm_{key}": _shown_by(confirm.step, "confirm", key, "confirm") for key in ("T02", "E14")},
+        **{f"sign_{key}": _shown_by(sign.step, "sign", key, "sign") for key in ("H01", "T02", "H03")},
         **{f"{kind}_B03": _bundle_page(kind) for kind in ("form", "sign", "confirm")},
     }
 

@@ -14,7 +14,7 @@ from msgspec import structs
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.pages import Choice, Choices, Hero, Notice, Page, Paragraph
+from kiosk.pages import Block, Choice, Choices, Hero, Notice, Page, Paragraph
 from kiosk.text import NOTHING, Text, text
 
 YES = "yes"
@@ -75,17 +75,26 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
         if answer.action == "back":
             return Outcome.BACK
         if answer.values.get(spec.name) == YES:
-            journey.keep(spec.name, YES, spec.agree)
-            if spec.words:
-                journey.keep(f"{spec.name}_version", spec.version, NOTHING)
+            kept(journey, spec)
             return Outcome.NEXT
         error = text("confirm.not_marked")
 
 
+def kept(journey: Journey, spec: Spec) -> None:
+    """That it was confirmed, and which words were stated."""
+    journey.keep(spec.name, YES, spec.agree)
+    if spec.words:
+        journey.keep(f"{spec.name}_version", spec.version, NOTHING)
+
+
+def told(spec: Spec) -> tuple[Block, ...]:
+    """What is lost, and what is stated with it, word for word."""
+    warn = (Notice(level="warn", icon="warning", text=each) for each in spec.warn)
+    return *warn, *(Paragraph(text=each) for each in spec.words)
+
+
 def _page(journey: Journey, spec: Spec, error: Text) -> Page:
     hero = Hero(icon="warning-octagon", level="error", title=text("confirm.last"), lead=text("confirm.lead"))
-    warn = tuple(Notice(level="warn", icon="warning", text=each) for each in spec.warn)
-    words = tuple(Paragraph(text=each) for each in spec.words)
     mark = Choice(id=YES, label=text("confirm.mark"), detail=text("confirm.mark_detail"))
     row = Choices(name=spec.name, label=NOTHING, options=(mark,), error=error)
-    return journey.page("confirm", spec.title, hero, *warn, *words, row, actions=journey.bar(spec.agree))
+    return journey.page("confirm", spec.title, hero, *told(spec), row, actions=journey.bar(spec.agree))

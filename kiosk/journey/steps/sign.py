@@ -1,22 +1,29 @@
 """Sign: the person's signature with a finger, kept as a small PNG, beneath everything that is signed.
 
 In a service with a review the page before has shown it; else it stands here, each answer with a way to change it.
+A statement may stand here too, above the pad: the signature is then the first touch of a last confirmation, and the
+button with its own words the second. Where several services are done at once it has the page of its kind.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Iterator
 from typing import ClassVar
 
+from msgspec import structs
 from PIL import Image, ImageDraw
 
-from kiosk.catalogue.model import About, StepSpec
+from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.model import About, Asked, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.steps import confirm
 from kiosk.journey.steps.review import everything, everything_of_parts
 from kiosk.journey.whole import Whole
-from kiosk.pages import PAD_RATIO, Block, SignaturePad
-from kiosk.text import NOTHING, text
+from kiosk.pages import PAD_RATIO, Block, Page, Paragraph, SignaturePad
+from kiosk.text import NOTHING, Text, text
+from kiosk.visit import joined
 
 _WIDTH, _HEIGHT, _PEN = 900, round(900 / PAD_RATIO), 7
 _LEAST_INK = 0.15
@@ -25,33 +32,56 @@ _LEAST_INK = 0.15
 Strokes = list[list[list[float]]]
 
 
+class Statement(confirm.Spec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As of a step ``confirm``."""
+
+    kind: str = "confirm"
+
+
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No data of its own."""
+    """``states``: what is signed with it, word for word above the pad, and what cannot be undone then."""
 
     about: ClassVar[About] = About(mark="confirm", adds=("signature",), together="once")
 
+    states: Statement | None = None
 
-async def step(journey: Journey, _spec: Spec) -> Outcome:
+    def asks_for(self) -> tuple[Asked, ...]:
+        """Those of the statement."""
+        said = self.states.asks_for() if self.states else ()
+        return tuple(each._replace(place=("states", *each.place)) for each in said)
+
+    def toil(self) -> tuple[int, int]:
+        """With a statement the page has two sheets: one more touch turns it over."""
+        return (1, 2) if self.states else (1, 1)
+
+    def apart(self) -> tuple[StepSpec, ...]:
+        """The statement on a page of its own, where several services state it at once."""
+        return (structs.replace(self, states=None), self.states) if self.states else (self,)
+
+    def faults(self, service: Service, at: int) -> Iterator[Finding]:
+        """Those of the statement."""
+        for each in self.states.faults(service, at) if self.states else ():
+            yield each._replace(path=("states", *each.path))
+
+
+async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask until something that can be a signature stands on the pad; "change" goes to the step that asked."""
-    return await _signed(journey, () if _is_reviewed(journey) else await everything(journey))
+    return await _signed(journey, spec, () if _is_reviewed(journey) else await everything(journey))
 
 
-async def together(whole: Whole, _spec: Spec) -> Outcome:
+async def together(whole: Whole, spec: Spec) -> Outcome:
     """One signature for all parts of a plan."""
-    return await _signed(whole, () if _is_reviewed(whole) else await everything_of_parts(whole))
+    return await _signed(whole, spec, () if _is_reviewed(whole) else await everything_of_parts(whole))
 
 
 def _is_reviewed(journey: Journey) -> bool:
     return "review" in journey.service.kinds_before(journey.position)
 
 
-async def _signed(journey: Journey, what: tuple[Block, ...]) -> Outcome:
-    error, way = NOTHING, "check" if what else "only"
+async def _signed(journey: Journey, spec: Spec, what: tuple[Block, ...]) -> Outcome:
+    error = NOTHING
     while True:
-        pad = SignaturePad(name="signature", label=text("sign.label"), error=error)
-        title, lead = text(f"sign.{way}_title"), text(f"sign.{way}_lead")
-        page = journey.page("sign", title, *what, pad, lead=lead, actions=journey.bar(text("sign.submit")))
-        answer = await journey.visit.show(page)
+        answer = await journey.visit.show(_page(journey, spec, what, error))
         if journey.change(answer.action):
             return Outcome.SKIP
         if answer.action == "back":
@@ -59,8 +89,20 @@ async def _signed(journey: Journey, what: tuple[Block, ...]) -> Outcome:
         strokes = answer.values.get("signature") or []
         if _ink(strokes) >= _LEAST_INK:
             journey.add_part("signature", drawn(strokes))
+            if spec.states:
+                confirm.kept(journey, spec.states)
             return Outcome.NEXT
         error = text("sign.empty")
+
+
+def _page(journey: Journey, spec: Spec, what: tuple[Block, ...], error: Text) -> Page:
+    pad = SignaturePad(name="signature", label=text("sign.label"), error=error)
+    way = "check" if what else "only"
+    title, lead, submit, told = text(f"sign.{way}_title"), text(f"sign.{way}_lead"), text("sign.submit"), ()
+    if spec.states:
+        lead, submit = joined(lead, text("sign.states")), spec.states.agree
+        told = Paragraph(text=spec.states.title, size="large"), *confirm.told(spec.states)
+    return journey.page("sign", title, *what, *told, pad, lead=lead, actions=journey.bar(submit))
 
 
 def _ink(strokes: Strokes) -> float:

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from kiosk.catalogue.kinds import spec_type
+from kiosk.catalogue.loader import load
 from kiosk.journey.engine import Journey
-from kiosk.pages import Choices, Notice
+from kiosk.pages import Choices, Notice, SignaturePad
+from kiosk.planning.plan import plan_of
+from kiosk.text import text
 from tests.kiosk.journey.conftest import Counter, words
 from tests.kiosk.journey.test_engine import BOTH, journeys, question, rows
 
@@ -111,3 +114,32 @@ def test_the_check_names_a_notice_that_tells_nothing(counter: Counter, table: di
     spec = msgspec.convert(table, spec_type(table["kind"]))
     service = counter.machine.catalogue.services["T01"]
     assert [said in fault.what for fault in spec.faults(service, 0)] == [True]
+
+
+async def test_a_statement_stands_whole_above_the_signature_and_is_kept_with_its_version(
+    counter: Counter, journeys: list[Journey]
+) -> None:
+    states = {**confirm(), "name": "loss", "words": [told("证件确已丢失")], "version": "2027-01"}
+    del states["kind"]
+    counter.steps("T01", {"kind": "sign", "states": states}, question("last"))
+    async with counter.doing("T01"):
+        page = await counter.first("sign")
+        assert [word in words(page) for word in ("旧证作废", "旧证马上失效", "证件确已丢失")] == [True] * 3
+        assert page.blocks[-1] == SignaturePad(name="signature", label=text("sign.label")), "it is read before"
+        assert page.actions[-1].label.zh == "作废旧证"
+        counter.finger.touch("next")
+        await counter.finger.change("the page that misses the signature")
+        assert journeys[0].answers == {}, "who has not signed has stated nothing"
+        await counter.touch("next", "choose", signature=[[[0.1, 0.1], [0.9, 0.9]]])
+        assert journeys[0].answers == {"loss": "yes", "loss_version": "2027-01"}
+        counter.last("back")
+        assert (await counter.finger.until("sign")).kind == "sign"
+        counter.finger.touch("back")
+
+
+def test_what_several_state_at_once_has_its_own_page_after_the_one_signature() -> None:
+    services = load().services
+    alone = [step.kind for step in plan_of([services["H03"]]).steps]
+    both = [step.kind for step in plan_of([services["H03"], services["T02"]], share=["loss"]).steps]
+    assert ("confirm" in alone, both.count("sign"), both.count("confirm")) == (False, 1, 1)
+    assert both.index("sign") < both.index("confirm") < both.index("file")
