@@ -140,6 +140,8 @@ async def test_a_statement_stands_whole_above_the_signature_and_is_kept_with_its
 def test_what_several_state_at_once_has_its_own_page_after_the_one_signature() -> None:
     services = load().services
     alone = [step.kind for step in plan_of([services["H03"]]).steps]
-    both = [step.kind for step in plan_of([services["H03"], services["T02"]], share=["loss"]).steps]
+    plan = plan_of([services["H03"], services["T02"]], share=["loss"])
+    both = [step.kind for step in plan.steps]
     assert ("confirm" in alone, both.count("sign"), both.count("confirm")) == (False, 1, 1)
     assert both.index("sign") < both.index("confirm") < both.index("file")
+    assert {place.part for place in plan.steps[both.index("confirm")].places} == {0, 1}, "stated once for both"
