@@ -166,7 +166,9 @@ class Citizen:
                 values[block.name] = known.get(block.name, block.value)
             elif isinstance(block, Choices):
                 first = next((o.id for o in block.options if o.enabled and o.id), "")
-                values[block.name] = known.get(block.name) or block.selected or first
+                wanted = known.get(block.name)
+                offered = wanted in {o.id for o in block.options}
+                values[block.name] = (wanted if offered else "") or block.selected or first
             elif isinstance(block, SignaturePad):
                 values[block.name] = known.get(block.name, SIGNATURE)
         return values

@@ -49,7 +49,7 @@ async def _asked(journey: Journey, person: IdCard | None) -> Outcome | None:
     if answer.action == "back":
         return Outcome.BACK
     way, outcome, reason = answer.values.get("way", "face"), None, NOTHING
-    if way == _AGENT:
+    if way == _AGENT and may_be_sent:
         return await _sent(journey)
     if way == "face":
         outcome, reason = await _by_face(journey, who)
@@ -83,8 +83,7 @@ def _notice_lead(journey: Journey) -> Text:
     """Whose face it is, where somebody acts for another; that nobody can, where nobody can."""
     for fact in second.facts_of(journey.visit):
         return text("face.notice_lead_second", role=fact.label, name=fact.value)
-    lead = text("face.notice_lead")
-    return joined(text("face.must_come"), lead) if second.must_come(journey) else lead
+    return text("face.notice_lead_self" if second.must_come(journey) else "face.notice_lead")
 
 
 async def _by_face(journey: Journey, person: IdCard) -> tuple[Outcome | None, Text]:

@@ -13,7 +13,7 @@ from devices.camera.sim.document_camera import LINES, written
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
-from kiosk.journey import without_card
+from kiosk.journey import face, second, without_card
 from kiosk.journey.engine import Journey
 from kiosk.journey.half_done import HalfDone, kept_page
 from kiosk.journey.steps import (
@@ -60,7 +60,8 @@ from kiosk.messages.questions import (
 from kiosk.pages import Action, Answer, Page, Settings
 from kiosk.slips.intents import OpenSlip
 from kiosk.text import NOTHING, same, text
-from kiosk.visit import Visit
+from kiosk.vision.client import FaceProgress
+from kiosk.visit import Second, Visit
 from tests.screens.gallery import picture
 from tests.screens.lobby_pages import TODAY, around, machine
 
@@ -329,6 +330,27 @@ def asking() -> dict[str, Page]:
     }
 
 
+def two_cards() -> dict[str, Page]:
+    """Who comes for another, or with a child: where it is said, asked, refused, and whose face is meant."""
+    visitor: Any = Visitor("face_notice")
+    visitor.second = None
+    window, alone, agents, child = (journey_of(visitor, key) for key in ("T01", "H01", "H13", "E01"))
+    found = {
+        "face_three_ways": face._notice_page(agents, may_be_sent=True),
+        "face_must_come": face._notice_page(alone, may_be_sent=False),
+        "second_refused": second._refused_page(window, Action(id="back", label=text("action.back"))),
+        "second_refused_later": second._refused_page(alone),
+        "second_agent": second._page(agents, "agent", text("second.why_agent"), text("second.minor")),
+        "second_guardian": second._page(child, "guardian", text("second.why_guardian", n=16), NOTHING),
+    }
+    visitor.second = Second(IdCard(kind="resident", name="李小兰", number="990101198503070024"), "guardian")
+    seen = FaceProgress("look_straight", 0.3, None, 8)
+    return found | {
+        "face_guardian": face._notice_page(child, may_be_sent=False),
+        "face_of_guardian": face._face_page(child, "", 0, seen),
+    }
+
+
 def reached() -> dict[str, Page]:
     """Halls nearby, with and without a network; the card that is lost, and the number that stands for it."""
     here, offline = Visitor("nearby"), Visitor("nearby")
@@ -431,5 +453,6 @@ def real_steps() -> dict[str, Page]:
         **asking(),
         **coming_back(),
         **reached(),
+        **two_cards(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }

@@ -62,25 +62,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     breaks: str = ""
     steps: tuple[dict[str, Any], ...] = ()
     beside: str = ""
-    """Who comes along and lays a second card down; then the person is photographed and gives two fingers."""
+    """Who comes along and lays a second card down, and acts; with ``steps`` of its own fingers and a photo follow."""
     lays: bool = False
     """Whether a paper is laid under the document camera when it is asked for."""
 
 
+# On a slow computer the check may be over before the machine has been looked at.
 _LEAVES_AT_FACE = {"at": "face", "actions": {"face": "exit", "face_again": "exit", "guide": "exit"}}
-"""On a slow computer the check may be over before the machine has been looked at."""
 _GUIDE = {"values": {"way": "guide"}, "camera": False}
 PLANS = (
     Plan(person="zhao", end="done"),
     Plan(person="wang", end="left at the face check", **_LEAVES_AT_FACE),
     Plan(person="li", end="time-out", at="todo", actions={"todo": "wait", "still_there": "wait"}, camera=False),
     Plan(person="chen", end="hung vision worker", **_LEAVES_AT_FACE),
-    Plan(
-        person="sun",
-        end="confirmed by a guide",
-        at="guide_confirm",
-        **_GUIDE,
-    ),
+    Plan(person="sun", end="confirmed by a guide", at="guide_confirm", **_GUIDE),
     Plan(person="zhou", end="a step fails", at="face_notice", breaks="step", camera=False),
     Plan(person="li", end="the visit crashes", at="todo", breaks="step", camera=False),
     Plan(person="ho", end="stalled camera", **_LEAVES_AT_FACE),
@@ -106,6 +101,7 @@ THINGS = (
         beside="wang",
         camera=False,
     ),
+    Plan(person="wang", end="an agent acts", services=("H13",), at="sign", values={"way": "agent"}, beside="li"),
 )
 """What a visit knows besides the card, the face and what is typed."""
 PAPERS = (
@@ -202,12 +198,8 @@ class Walks:
         for folder in self._folders:
             folder.mkdir(exist_ok=True)
         *_, home, temporary, said = map(str, self._folders)
-        surroundings = {
-            "TONGBAN_CONFIG": str(config),
-            "SDL_VIDEODRIVER": "offscreen",
-            "HOME": home,
-            "TMPDIR": temporary,
-        }
+        surroundings = {"TONGBAN_CONFIG": str(config), "SDL_VIDEODRIVER": "offscreen"}
+        surroundings |= {"HOME": home, "TMPDIR": temporary}
         self._said = Path(said) / "child.log"
         self._log = self._said.open("wb")
         self.process = subprocess.Popen(
@@ -243,7 +235,9 @@ class Walks:
         self._expect("next")
         self._planted = self._card(plan.person) | self._card("guide")
         if plan.beside:
-            self._planted |= self._card(plan.beside) | knowledge.of_finger(_FINGER)
+            self._planted |= self._card(plan.beside)
+        if plan.steps:
+            self._planted |= knowledge.of_finger(_FINGER)
         script = self._script(plan)
         if not self._rows:
             self._first_look()
@@ -328,6 +322,10 @@ class Walks:
         if not plan.beside:
             return
         yield Control(page="second_card", socket=reader, do="place", arguments={"card": plan.beside})
+        if not plan.steps:
+            yield Control(page="second_card", socket=camera, do="person", arguments={"id": plan.beside})
+            yield Control(page="face_notice", socket=reader, do="lift", after=1)
+            return
         yield Control(page="photo", socket=reader, do="lift")
         yield Control(page="photo", socket=camera, do="backdrop", arguments={"white": True})
         yield Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK})
