@@ -3,7 +3,7 @@
 Script (TOML)::
 
     services = ["T01", "B03"]          # what this person came for, in order: services and bundles
-    [values]                           # what is typed or chosen, by field name
+    [values]                           # what is typed or, where it is offered, chosen, by field name
     phone = "13900000000"
     [actions]                          # page kind -> action instead of the obvious one; "T01/result" = for one service
     rate = "grade:5"

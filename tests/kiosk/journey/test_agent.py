@@ -12,14 +12,15 @@ import msgspec
 import pytest
 import trio
 
+from kiosk.handover import Left
 from kiosk.journey import engine
 from kiosk.journey.whole import together
 from kiosk.messages.content import CaseForm, decode_content
 from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
-from kiosk.pages import Choices, Page
+from kiosk.pages import Choices, Page, Settings
 from kiosk.planning.plan import plan_of
 from kiosk.vision.client import FaceResult
-from kiosk.visit import Second
+from kiosk.visit import Second, Visit
 from tests.kiosk.journey.conftest import LI, ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import question
 from tests.kiosk.journey.test_second_card import CONFIRMED, EVERYBODY, filings, laid
@@ -223,3 +224,19 @@ async def test_of_several_the_one_that_lets_nobody_act_is_refused_and_the_other_
         nursery.cancel_scope.cancel()
     assert [part.service.key for part in whole.going] == ["T01"]
     assert counter.finger.history.count("not_yet") == 1
+
+
+async def test_a_case_that_was_left_half_done_is_taken_up_by_whoever_comes_with_a_card_of_their_own(
+    counter: Counter, sent: Callable[..., Watcher]
+) -> None:
+    sent(AGENT)
+    first = counter.visit
+    first.accompany(Second(AGENT, "agent"))
+    first.forget()
+    counter.visit = Visit(counter.machine, Settings())
+    counter.visit.card, counter.visit.left = OWNER, Left("T01")
+    counter.online()
+    async with counter.doing("T01"):
+        assert "agent" in ways(await counter.first("face_notice")), "the agent is asked for anew"
+        assert not counter.asked, "nothing of it comes back before somebody is verified"
+        counter.last("back")
