@@ -45,6 +45,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Whether prints were taken, or a guide confirmed that there are none to take; and of which fingers."""
         return Asked("fingerprint", values=(TAKEN, BY_GUIDE)), Asked("fingerprint_of")
 
+    def adds(self) -> tuple[str, ...]:
+        """A picture of each finger."""
+        return self.about.adds[: len(self.fingers)]
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Somebody is known whose fingers they are."""
         if "identify" not in service.kinds_before(at):
