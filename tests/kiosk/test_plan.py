@@ -27,6 +27,8 @@ def troubles(plan: Plan, services: Sequence[Service]) -> list[str]:
     asked = effort(plan)
     if asked.reads > 1 or asked.signatures > 1 or asked.payments > 1:
         found.append(f"done twice: {asked}")
+    if again := [kind for kind in ("photo", "fingerprint", "verify") if [s.kind for s in plan.steps].count(kind) > 1]:
+        found.append(f"taken twice: {again}")
     alone = {each for service in plan.services for each in data_asked(plan_of([service]))}
     if twice := {each: n for each, n in Counter(data_asked(plan)).items() if n > 1}:
         found.append(f"asked twice: {sorted(twice)}")
