@@ -43,6 +43,7 @@ class Application(msgspec.Struct, frozen=True):
     ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
     ``paid_fen``: what of that was paid at the machine, by the hub's book.
     ``second``: the guardian or agent who came along, if ``answers["second_card"]`` says so.
+    ``second_unread``: the case came back from its slip, which has no room for who came along.
     ``rests_on``: cases of the same person that were accepted before this one and for it; they make the checks
     ``fulfilled`` hold.
     """
@@ -52,6 +53,7 @@ class Application(msgspec.Struct, frozen=True):
     answers: dict[str, Any]
     day: date = date.min
     second: Applicant | None = None
+    second_unread: bool = False
     fee_fen: int = 0
     paid_fen: int = 0
     rests_on: tuple[str, ...] = ()
@@ -334,7 +336,7 @@ def second_reasons(service: Service, application: Application, today: date) -> l
         if role == "agent" and service.proxy != "yes":
             reasons.append("agent_refused")
     if role in ("guardian", "agent"):
-        return [*reasons, *_unfit_second(application, today)]
+        return reasons if application.second_unread else [*reasons, *_unfit_second(application, today)]
     return [*reasons, "second_unknown"] if role else reasons
 
 

@@ -29,7 +29,7 @@ from hub import (
     supplements,
 )
 from hub.context import Hub
-from hub.department import Application, Decision, EffectUnknown
+from hub.department import SECOND_ANSWER, Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
 from hub.payments import book
@@ -127,6 +127,7 @@ class _Opened(NamedTuple):
     content: Content
     second: Applicant | None = None
     parts: tuple[str, ...] = ()
+    on_paper: bool = False
 
 
 async def _open_envelope(context: JobContext, key: str) -> None:
@@ -160,7 +161,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     rows = await conn.execute("select header from envelope where key = %s", [key])
     row = await rows.fetchone()
     if row is None and (paper := await paper_copies.form_of(hub, conn, key)):
-        return _Opened(paper.kiosk_id, key, paper.form)
+        return _Opened(paper.kiosk_id, key, paper.form, on_paper=True)
     header = parse_header(decode_json(row[0] if row else b""))
     form = await _part(hub, conn, header, FORM_PART)
     if form is None:
@@ -308,6 +309,7 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
     application = Application(
         *(key, form.applicant, form.answers),
         second=opened.second,
+        second_unread=opened.on_paper and SECOND_ANSWER in form.answers,
         paid_fen=paid_fen,
         rests_on=turn.keys,
         fulfilled=turn.fulfilled(form, catalogue),

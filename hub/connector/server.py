@@ -285,6 +285,7 @@ async def _decide(office: Office, conn: AsyncConnection, key: str) -> None:
     application = Application(
         *(key, brought.applicant, brought.answers),
         second=brought.second,
+        second_unread=brought.second_unread,
         paid_fen=brought.paid_fen,
         rests_on=brought.rests_on,
         fulfilled=brought.fulfilled,

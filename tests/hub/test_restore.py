@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -92,13 +93,13 @@ def copy_of(machine: Machine, form: bytes, sent: Sealed, **other: str) -> Second
     return copy
 
 
-def file_offline(machine: Machine, printer: Bench, folder: Path, *, words: str = "", **other: str) -> Paper:
+def file_offline(machine: Machine, printer: Bench, folder: Path, *, answers: Any = None, **other: str) -> Paper:
     """Files a case as a machine without a network does, and prints its slip over the wire."""
     machine.hub.demo("POST", "reset")  # a renewal that was accepted before would refuse the next one
     receipt = number()
     form = case_form("zhao", "T01", receipt)
-    if words:
-        form = msgspec.json.encode({**msgspec.json.decode(form), "answers": {"words": words}})
+    if answers:
+        form = msgspec.json.encode({**msgspec.json.decode(form), "answers": answers})
     sent = machine.envelope("case", form, parcels=False)
     copy = copy_of(machine, form, sent, **other)
     return Paper(sent, receipt, copy, grey(_printed(printer, receipt, copy)), folder)
@@ -163,6 +164,17 @@ def test_a_lost_machines_case_comes_back_from_a_photograph_and_is_decided(
     assert abs((at[0][0] - TODAY).days) <= 1, "by the clock of the demonstration"
 
 
+def test_a_slip_has_no_room_for_who_came_along_so_nobody_is_refused_for_that(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    paper = file_offline(machine, printer, tmp_path, answers={"second_card": "agent"})
+    assert restore(hub, paper.shoot())[0] == 0
+    machine.wait_for(paper.number, "not_accepted")
+    case = machine.case(paper.number)
+    assert case
+    assert case.states[-1].reasons == ["agent_refused"], "the service lets nobody act; of the agent nothing is said"
+
+
 def test_paper_first_and_the_original_later_are_one_case_with_both_proofs(
     hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
 ) -> None:
@@ -196,7 +208,7 @@ def test_original_first_then_the_paper_is_already_known(
 def test_several_slips_on_several_photographs_in_any_order_and_twice(
     hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
 ) -> None:
-    long = file_offline(machine, printer, tmp_path, words=_nonsense(400))
+    long = file_offline(machine, printer, tmp_path, answers={"words": _nonsense(400)})
     short = file_offline(machine, printer, tmp_path)
     assert len(long.copy.codes) == 2
     below, above = long.shoot(part=(0.72, 1)), long.shoot(part=(0, 0.8))
@@ -208,7 +220,7 @@ def test_several_slips_on_several_photographs_in_any_order_and_twice(
 def test_a_missing_code_is_named_and_the_others_are_taken(
     hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
 ) -> None:
-    long = file_offline(machine, printer, tmp_path, words=_nonsense(400))
+    long = file_offline(machine, printer, tmp_path, answers={"words": _nonsense(400)})
     short = file_offline(machine, printer, tmp_path)
     code, table = restore(hub, long.shoot(part=(0.72, 1)), short.shoot())
     assert code == 3

@@ -74,6 +74,23 @@ def test_only_who_may_act_does(
     assert second_reasons(service, application, TODAY) == reasons
 
 
+@pytest.mark.parametrize(
+    ("says", "applicant", "role", "reasons"),
+    [
+        (GUARDED, CHILD, "guardian", []),
+        (PROXY, ADULT, "agent", []),
+        (GUARDED, CHILD, "agent", ["guardian_missing", "agent_refused"]),
+        (GUARDED, ADULT, "guardian", ["guardian_refused"]),
+    ],
+)
+def test_a_case_from_its_slip_is_not_refused_because_the_slip_has_no_room_for_who_came_along(
+    says: dict[str, Any], applicant: Applicant, role: str, reasons: list[str]
+) -> None:
+    service = msgspec.structs.replace(T05, **says)
+    application = Application("key", applicant, {"second_card": role}, second_unread=True)
+    assert second_reasons(service, application, TODAY) == reasons
+
+
 def test_a_child_grows_out_of_it_on_the_birthday_also_on_the_29th_of_february() -> None:
     service = msgspec.structs.replace(T05, **GUARDED)
     application = Application("key", who("990101201202290010", "20120229"), {})

@@ -84,11 +84,10 @@ def _driver(rng: random.Random, age: int, today: date) -> dict[str, Any]:
 def _car(rng: random.Random, number: str, today: date) -> dict[str, Any]:
     years = rng.choice(_YEARS_OF_CAR)
     due = today + timedelta(days=rng.choice((-10, 20, 60, 85, 200, 700)))
-    plate = _words()["plate"].format(digits=number[8:17])
     kind = _mostly(rng, "small_car", "small_nev", "van", "motorcycle", "large_bus", "trailer")
     return {
         "vin": f"LT{number[2:17]}",
-        "plate": f"{plate[:-1]}挂" if kind == "trailer" else plate,
+        "plate": _words()["trailer_plate" if kind == "trailer" else "plate"].format(digits=number[8:17]),
         "kind": kind,
         "used": _mostly(rng, "private", "commercial"),
         "state": _mostly(rng, "normal", "sealed", "mortgaged", "scrapped"),
