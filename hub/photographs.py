@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageFile
 
 from kiosk.messages import foreign
 from kiosk.messages.encoding import InvalidMessage
@@ -25,7 +25,7 @@ MAX_SIDE, MIN_SIDE = 30_000, 21
 """In pixels: twice as much, as a view has, is what the reader of codes takes; a code has 21 modules at least."""
 _FREE_PIXELS, _PIXELS_PER_BYTE = 40_000_000, 1000
 """A file may say that it has so many pixels, or so many for each of its bytes: 60 bytes can say 250 million."""
-_REDUCED = ((1, cv2.IMREAD_GRAYSCALE), (2, cv2.IMREAD_REDUCED_GRAYSCALE_2), (4, cv2.IMREAD_REDUCED_GRAYSCALE_4))
+_REDUCED = (1, 2, 4)
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _QR_ONLY = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
@@ -54,21 +54,34 @@ def _picture(path: Path) -> np.ndarray:
         raw = foreign.read(path, MAX_FILE_BYTES)
     except Refused as error:
         raise NoPicture(f"{error}; save the picture as a file of its own, and smaller if it is large") from None
-    width, height = _size(raw)
-    pixels = width * height
+    # One library looks at the size and decodes: where two did, a file could say one size to each.
+    with _opened(raw) as picture:
+        _check_size(picture, len(raw))
+        try:
+            grey = _grey(picture)
+        except Exception:
+            # The boundary of a decoder: a damaged file raises whatever it likes.
+            raise NoPicture("a damaged picture; photograph the slip again, or copy the file again") from None
+    _check_sides(grey.shape[1], grey.shape[0])
+    return grey
+
+
+def _check_size(picture: ImageFile.ImageFile, bytes_: int) -> None:
+    pixels = picture.width * picture.height
     if pixels > MAX_FILE_PIXELS:
         raise NoPicture(f"{pixels // 10**6} megapixels are too many; save it smaller and try again")
-    if pixels > max(_FREE_PIXELS, _PIXELS_PER_BYTE * len(raw)):
-        raise NoPicture(f"{pixels // 10**6} megapixels in {len(raw) // 1024} KB are no photograph; take it again")
-    how = next(flag for factor, flag in _REDUCED if pixels <= MAX_PIXELS * factor**2)
-    try:
-        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), how)
-    except (cv2.error, MemoryError):
-        picture = None
-    if picture is None:
-        raise NoPicture("a damaged picture; photograph the slip again, or copy the file again")
-    _check_sides(picture.shape[1], picture.shape[0])
-    return picture
+    if pixels > max(_FREE_PIXELS, _PIXELS_PER_BYTE * bytes_):
+        raise NoPicture(f"{pixels // 10**6} megapixels in {bytes_ // 1024} KB are no photograph; take it again")
+
+
+def _grey(picture: ImageFile.ImageFile) -> np.ndarray:
+    """A byte for each pixel, reduced where there are very many. Raises whatever a decoder raises."""
+    factor = next(each for each in _REDUCED if picture.width * picture.height <= MAX_PIXELS * each**2)
+    picture.draft("L", (picture.width // factor, picture.height // factor))
+    factor = 1 if picture.width * picture.height <= MAX_PIXELS else factor
+    if picture.mode.startswith("I;16"):
+        return (np.asarray(picture) >> 8).astype(np.uint8)[::factor, ::factor]
+    return np.asarray(picture.convert("L").reduce(factor))
 
 
 def _check_sides(width: int, height: int) -> None:
@@ -76,8 +89,8 @@ def _check_sides(width: int, height: int) -> None:
         raise NoPicture(f"{width} by {height} pixels are no photograph of a slip; take it again")
 
 
-def _size(raw: bytes) -> tuple[int, int]:
-    """Width and height in pixels, as the file says. Raises NoPicture for what is none, by its own name."""
+def _opened(raw: bytes) -> ImageFile.ImageFile:
+    """The picture, of which only the head is read yet. Raises NoPicture for what is none, by its own name."""
     if not raw:
         raise NoPicture("an empty file; copy it again")
     if raw[4:8] == b"ftyp" and raw[8:12] in _HEIC:
@@ -85,10 +98,11 @@ def _size(raw: bytes) -> tuple[int, int]:
     if raw.startswith(b"%PDF"):
         raise NoPicture("a PDF, not a picture; save its page as PNG or JPEG")
     try:
-        # Only the header is read here; the limit stands above, and in words of its own.
+        # The limit stands above, and in words of its own.
         Image.MAX_IMAGE_PIXELS = None
-        with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
-            return picture.width, picture.height
+        # A picture that was not copied to its end may show its codes all the same.
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        return Image.open(io.BytesIO(raw), formats=_FORMATS)
     except (OSError, ValueError, SyntaxError):
         raise NoPicture("not a PNG or JPEG picture; save it as one of them") from None
 

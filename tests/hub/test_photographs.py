@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
 
@@ -10,10 +13,12 @@ import cv2
 import numpy as np
 import pytest
 import segno
+from PIL import Image
 
 from hub.photographs import NoPicture, codes_in
 from kiosk.messages.paper import to_codes
 from tests.kiosk.messages.test_foreign import MAKERS
+from tests.waiting import HANG_S
 
 
 def with_codes(width: int, height: int, dots: int) -> tuple[np.ndarray, set[str]]:
@@ -107,3 +112,58 @@ def test_only_pictures_of_cameras_are_opened(tmp_path: Path, magic: bytes) -> No
     (tmp_path / "photo.jpg").write_bytes(magic + bytes(500))
     with pytest.raises(NoPicture, match="not a PNG or JPEG"):
         codes_in(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_picture_that_was_not_copied_to_its_end_is_read_as_far_as_it_goes(tmp_path: Path, ending: str) -> None:
+    picture, texts = with_codes(1600, 4000, dots=4)
+    raw = cv2.imencode(ending, picture)[1].tobytes()
+    path = tmp_path / f"slip{ending}"
+    path.write_bytes(raw[: len(raw) * 9 // 10])
+    assert len(codes_in(path)) == len(texts)
+
+
+_LOOK = """
+import pathlib, re, sys
+from hub.photographs import NoPicture, codes_in
+try:
+    codes_in(pathlib.Path(sys.argv[1]))
+except NoPicture as reason:
+    print(reason, file=sys.stderr)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) // 1024)
+"""
+
+
+@pytest.mark.attack(2)
+@pytest.mark.parametrize("length", [0x3FFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_part_of_a_picture_that_says_it_is_gigabytes_takes_none(
+    tmp_path: Path, length: int, record_property: Callable[[str, object], None]
+) -> None:
+    """A decoder may make room for what a part says of its length, before there is anything of it."""
+    raw = bytearray(cv2.imencode(".png", np.full((123, 123), 230, np.uint8))[1].tobytes())
+    at = raw.index(b"IDAT")
+    raw[at - 4 : at] = length.to_bytes(4)
+    path = tmp_path / "photo.png"
+    path.write_bytes(raw)
+    done = subprocess.run(
+        [sys.executable, "-c", _LOOK, path], capture_output=True, text=True, check=True, timeout=HANG_S
+    )
+    record_property("peak_mb", int(done.stdout))
+    assert int(done.stdout) < 300
+
+
+@pytest.mark.parametrize("how", ["grey of 16 bits", "with transparency", "of 256 colours", "TIFF"])
+def test_pictures_of_every_kind_are_read(tmp_path: Path, how: str) -> None:
+    dots, texts = with_codes(800, 1200, dots=3)
+    path = tmp_path / "slip.png"
+    plain = Image.fromarray(dots)
+    if how == "grey of 16 bits":
+        plain = Image.fromarray(dots.astype(np.uint16) * 256)
+    elif how == "with transparency":
+        plain = plain.convert("RGBA")
+    elif how == "of 256 colours":
+        plain = plain.convert("RGB").quantize()
+    else:
+        path = path.with_suffix(".tiff")
+    plain.save(path)
+    assert len(codes_in(path)) == len(texts)
