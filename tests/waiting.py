@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -14,7 +15,15 @@ from kiosk.clock import Clock
 T = TypeVar("T")
 HANG_S = 180.0
 """After this long nothing will come any more, however busy the machine is."""
-_LOOK_S = 0.05
+_LOOK_S, _BIT_S = 0.05, 0.1
+
+
+def times_slower() -> float:
+    """How many times longer than by itself a bit of work takes right now: others have the processor too."""
+    began, ends = time.perf_counter(), time.thread_time() + _BIT_S
+    while time.thread_time() < ends:
+        pass
+    return max(1.0, (time.perf_counter() - began) / _BIT_S)
 
 
 def eventually(true: Callable[[], T], what: str | Callable[[], str], limit_s: float = HANG_S) -> T:

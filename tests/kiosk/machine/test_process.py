@@ -16,7 +16,7 @@ from kiosk.demo.stage import bench_kinds
 from kiosk.messages.seal import new_seal_key
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.process import KioskProcess
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, times_slower
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,12 +52,13 @@ def walking(world: World, tmp_path: Path, *services: str, person: str = "wang") 
 def test_sigterm_in_the_middle_of_a_visit_wipes_and_ends_well_in_time(world: World, tmp_path: Path) -> None:
     kiosk = walking(world, tmp_path, "T01")
     kiosk.until(type="page", kind="face")
-    clock = Clock()
+    clock, slower = Clock(), times_slower()
     began = clock.monotonic()
     kiosk.process.terminate()
     kiosk.until(type="wiped")
-    assert kiosk.process.wait(timeout=10) == 0
-    assert clock.monotonic() - began < 5.0, "CONTRACTS §2: exit 0 within five seconds"
+    assert kiosk.process.wait(timeout=HANG_S) == 0
+    took_s = clock.monotonic() - began
+    assert took_s < 5.0 * max(slower, times_slower()), "CONTRACTS §2: exit 0 within five seconds of a machine's own"
     ended = next(line for line in kiosk.lines if line["type"] == "visit" and line["state"] == "end")
     assert ended["reason"] == "stopped"
 
