@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -9,15 +10,23 @@ from tests.screens.gallery import Portrait
 from tests.screens.harness import KivyPresenter
 
 
-@pytest.fixture(scope="session")
-def presenter() -> KivyPresenter:
-    """One window for the whole session: opening one costs half a second.
-
-    Open from the start: a part that is drawn before would open one of another size.
-    """
+@cache
+def opened() -> KivyPresenter:
+    """One window for the whole session: opening one costs half a second."""
     presenter = KivyPresenter(open_frames=lambda _name: Portrait())
     presenter._open()
     return presenter
+
+
+@pytest.fixture(scope="session")
+def presenter() -> KivyPresenter:
+    return opened()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def window() -> None:
+    """Open before anything is drawn: a part that is drawn without it opens one of another size, for all that follow."""
+    opened()
 
 
 @pytest.fixture(autouse=True)

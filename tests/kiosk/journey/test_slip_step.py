@@ -170,7 +170,7 @@ async def test_without_camera_or_photo_only_a_guide_confirms(
 ) -> None:
     told: list[str] = []
 
-    async def confirm(_journey: Journey, reason: Any, _person: Any) -> Outcome:
+    async def confirm(_journey: Journey, reason: Any, *_others: Any) -> Outcome:
         told.append(reason.zh)
         return Outcome.LEAVE
 
