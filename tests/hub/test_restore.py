@@ -95,7 +95,10 @@ def copy_of(machine: Machine, form: bytes, sent: Sealed, **other: str) -> Second
 
 def file_offline(machine: Machine, printer: Bench, folder: Path, *, answers: Any = None, **other: str) -> Paper:
     """Files a case as a machine without a network does, and prints its slip over the wire."""
-    machine.hub.demo("POST", "reset")  # a renewal that was accepted before would refuse the next one
+    # A renewal that is accepted would refuse the next one, also one that was still to be decided at the reset.
+    undecided = "select receipt_number from case_file where state = 'delivered'"
+    eventually(lambda: not machine.hub.sql(undecided), "every case before has its decision")
+    machine.hub.demo("POST", "reset")
     receipt = number()
     form = case_form("zhao", "T01", receipt)
     if answers:
