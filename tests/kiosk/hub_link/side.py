@@ -114,14 +114,14 @@ class Side:
 
         def written() -> bool:
             rows = self.outbox.rows()
-            return all(row.state == "delivered" or self._is_out(row.state, row.key) for row in rows)
+            return all(row.state == "delivered" or self._is_out(row.state, row.seq) for row in rows)
 
         await self.run_until(written, hub_files=False)
         return self.batches()
 
-    def _is_out(self, state: str, key: str) -> bool:
-        """Written, and noted as written."""
-        return state == "sending" and key in self.files._written
+    def _is_out(self, state: str, seq: int) -> bool:
+        """Written, and noted as waiting for its receipt: who is stopped before that gives it back."""
+        return state == "sending" and seq in self.forwarder._sent._due
 
     def hub_files(self) -> tuple[int, list[dict]]:
         """What ``hub files --once`` does, without starting a process: its exit code and what became of each file."""
