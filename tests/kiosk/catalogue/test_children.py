@@ -20,7 +20,7 @@ from kiosk.planning.toil import toil_of, toil_of_bundle
 
 CATALOGUE = loader.load()
 TODAY = date(2027, 1, 12)
-CHILDREN = ["E01", "E02", "E03", "E04", "E05", "E09", "E10", "E11", "E14"]
+CHILDREN = ["E01", "E02", "E03", "E04", "E05", "E06", "E07", "E09", "E10", "E11", "E14"]
 CHILD, ADULT = date(2011, 1, 13), date(2011, 1, 12)
 """Sixteen tomorrow, and today."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from tests.kiosk.machine.conftest import World
 from tests.matrix.walk.walking import ACTIONS, at_the_machine
@@ -25,3 +26,20 @@ async def test_a_childs_first_passport_is_asked_for_with_her_guardian(world: Wor
     with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
         rows = conn.execute("select kind, fee_fen from exit_entry.ordered where id_number = %s", [CHILD]).fetchall()
     assert rows == [("passport", 12000)]
+
+
+@pytest.mark.parametrize(("service", "kind"), [("E06", "L"), ("E07", "G")])
+async def test_a_childs_endorsement_is_written_on_her_permit_while_her_guardian_stands_by(
+    world: World, service: str, kind: str
+) -> None:
+    more = {"actions": ACTIONS, "control": at_the_machine(world, service, "xiaohe")}
+    walking = await world.walk(world.script("xiaohe", service, **more))
+    pages = [line["kind"] for line in world.of("page") if line.get("service") == service]
+    assert walking.unfinished == 0, pages
+    assert pages.count("second_card") == 1, pages
+    assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
+    with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
+        rows = conn.execute("select endorsements from exit_entry.document where id_number = %s", [CHILD]).fetchall()
+    [[endorsements]] = rows
+    assert {(each["type"], each["remaining"]) for each in endorsements} == {(kind, 1)}
+    assert "produce_take" in pages
