@@ -80,9 +80,11 @@ class Talk:
         return self.sense
 
     def drain(self) -> None:
-        """Sort what has come unasked, so that it is not taken for the answer to the next question."""
-        while self._hear(0.0):
-            pass
+        """Sort what has come unasked, so that it is not taken for the answer to the next question.
+
+        Raises TryAgain of a printer that talks without end.
+        """
+        let_pass(self._line.read_some, self._sort)
         if self._replies:
             self._came_late()
         self._replies.clear()
@@ -198,8 +200,10 @@ class Talk:
 
     # -- all that comes ------------------------------------------------------------------------------------------
 
-    def _hear(self, timeout_s: float) -> bool:
-        data = self._line.read_some(timeout_s)
+    def _hear(self, timeout_s: float) -> None:
+        self._sort(self._line.read_some(timeout_s))
+
+    def _sort(self, data: bytes) -> None:
         for kind, word in self._ear.sort(data):
             if kind == "dle":
                 self._replies += word
@@ -209,4 +213,3 @@ class Talk:
                 self.answered += 1
             else:
                 self._noise += 1
-        return bool(data)

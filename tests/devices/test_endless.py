@@ -20,6 +20,8 @@ from devices.json_maker import BridgeSettings, JsonMaker
 from devices.lock_board import codec
 from devices.lock_board.driver import LockBoard, LockBoardSettings
 from devices.page_printer.link import IppLink, NoAnswer
+from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
+from devices.receipt_printer.job import Line, PrintJob
 from devices.transport import TcpTransport
 from devices.travel_document_reader.driver import TravelDocumentReader, TravelDocumentReaderSettings
 from tests.devices.test_exchange import Wire
@@ -101,6 +103,20 @@ def test_a_printer_on_the_network_that_never_falls_silent_is_given_up(monkeypatc
     line = TcpTransport("127.0.0.1", 1)
     monkeypatch.setattr(line, "read_some", Endless(b"\x12").read_some)
     assert given_up(line.reset_input) == "garbled"
+
+
+@pytest.mark.parametrize("status", ["dle", "asb", "none"])
+def test_a_receipt_printer_that_begins_to_talk_without_end_is_given_up_and_no_job_leaves(status: str) -> None:
+    sent: list[bytes] = []
+    known = ReceiptPrinterSettings(driver="escpos", transport="tcp", host="127.0.0.1", status=status)
+    printer = EscposPrinter(known, no_one)
+    printer._line._link = Endless(b"\x12\x10\x00\x00\x0f\x00" * 50)  # type: ignore[assignment]
+    printer._line._link.write_some = lambda data, _: sent.append(data) or len(data)  # type: ignore[attr-defined]
+    assert given_up(printer.idle) == "garbled"
+    ends: list[str] = []
+    assert given_up(lambda: ends.append(printer.print_job(Deadline(GIVES_UP_S), PrintJob((Line("x"),))).error)) == ""
+    assert ends == ["garbled"]
+    assert b"x\n" not in b"".join(sent)
 
 
 @pytest.mark.parametrize(
