@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from kiosk.messages.authorities import trusting
 from kiosk.messages.short_heads import with_short_heads
 
 _AS_IT_IS = ("", "identity")
@@ -32,7 +33,12 @@ def client(url: str, headers: dict[str, str] | None = None, *, is_beside: bool =
     told = {"Accept-Encoding": "identity", **(headers or {})}
     no_limit = httpx.Timeout(None)
     there = httpx.AsyncClient(
-        base_url=url, headers=told, timeout=no_limit, follow_redirects=False, trust_env=not is_beside
+        base_url=url,
+        headers=told,
+        timeout=no_limit,
+        follow_redirects=False,
+        trust_env=not is_beside,
+        verify=trusting(),
     )
     return with_short_heads(there)
 

@@ -46,6 +46,26 @@ PLACES = re.compile(
 )
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 SCREEN_CALLS = {"cv2.imshow", "cv2.waitKey", "cv2.namedWindow", "cv2.destroyAllWindows"}
+TLS_OF_THEIR_OWN = {
+    *("ssl.create_default_context", "urlopen", "urllib.request.urlopen", "http.client.HTTPSConnection"),
+    *(f"httpx.{name}" for name in ("AsyncHTTPTransport", "HTTPTransport")),
+}
+HTTPX = {
+    f"httpx.{name}"
+    for name in (
+        "AsyncClient",
+        "Client",
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "options",
+        "request",
+        "stream",
+    )
+}
 HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "text"}
 
 Found = Iterator[tuple[int, str]]
@@ -307,6 +327,16 @@ def hub_import(module: Module) -> Found:
                 yield node.lineno, f"the hub may not import {name}"
 
 
+def keyed_tls(module: Module) -> Found:
+    """No line's secrets are written down: the libraries' own TLS does that where SSLKEYLOGFILE is set."""
+    if module.is_test or module.area == "tools":
+        return
+    for node, name in calls(module.tree):
+        has_own = name in HTTPX and "verify" not in {keyword.arg for keyword in node.keywords}
+        if has_own or name in TLS_OF_THEIR_OWN:
+            yield node.lineno, f"{name} without verify=trusting() of kiosk/messages/authorities.py"
+
+
 def unfinished(module: Module) -> Found:
     """Open points are issues, not comments."""
     for token in tokenize.generate_tokens(io.StringIO(module.source).readline):
@@ -318,7 +348,7 @@ RULES: dict[str, Callable[[Module], Found]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
         *(sleep, clock, han_literal, prints, file_size, function_size, return_type, broad_except, unlogged_except),
-        *(personal_log, desktop_window, test_asserts, hub_import, unfinished),
+        *(personal_log, desktop_window, test_asserts, hub_import, keyed_tls, unfinished),
     )
 }
 

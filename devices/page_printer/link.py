@@ -100,11 +100,18 @@ class _Exchange:
         while rest:
             # An answer before the end of the request is a refusal: read it instead of sending on.
             readable, writable, _ = select.select([peer], [peer], [], self._left_s())
-            if readable and not writable:
+            if readable and not writable and self._has_answer(peer):
                 return
             if writable:
                 with contextlib.suppress(ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
                     rest = rest[peer.send(rest[:SEND_BYTES]) :]
+
+    def _has_answer(self, peer: socket.socket) -> bool:
+        """Whether what is readable was meant for us: after its handshake TLS has tickets of its own to tell."""
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            self._http.receive_data(peer.recv(SEND_BYTES))
+            return True
+        return False
 
     def _receive(self, peer: socket.socket) -> bytes:
         body = bytearray()

@@ -13,13 +13,16 @@ import structlog
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.exceptions import HTTPException, NotFoundException
 
+from hub import outgoing
 from hub.acquirer.ledger import Ledger, Refused
+from hub.outgoing import NoAnswer
 from hub.payments import wire
 from kiosk.clock import Clock
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.seal import new_sign_key
 
 _TRIES, _BETWEEN_S = 4, 2.0
+_NOTICE = {"most_bytes": 64 * 1024, "within_s": 5.0}
 _PAGE = (
     '<!doctype html><meta name="viewport" content="width=device-width"><title>{title}</title>'
     '<form method="post"><h1>{yuan}</h1><p>{title}</p><button style="font-size:2em">{word}</button></form>'
@@ -120,11 +123,12 @@ class Service:
             now_s = int(self.clock.now().timestamp())
             headers = wire.sign_request("POST", url.path, body, party="acquirer", private_key=key, time_s=now_s)
             try:
-                async with httpx.AsyncClient(timeout=5) as client:
-                    if (await client.post(url, content=body, headers=headers)).status_code == 200:
-                        return
-            except httpx.HTTPError as error:
-                _log.info("notice_not_taken", error=type(error).__name__)
+                async with outgoing.client(str(url)) as there:
+                    said = await outgoing.ask(there, "POST", str(url), **_NOTICE, content=body, headers=headers)
+                if said.status == 200:
+                    return
+            except NoAnswer as error:
+                _log.info("notice_not_taken", error=str(error))
             await asyncio.sleep(_BETWEEN_S)
 
 

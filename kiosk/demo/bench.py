@@ -24,6 +24,7 @@ from kiosk.demo.people import Person, people_of
 from kiosk.demo.stage import Stage
 from kiosk.demo.watch import MachineWatch
 from kiosk.messages.address import is_loopback_host
+from kiosk.messages.authorities import trusting
 from kiosk.text import Text, text
 
 PAGE = Path(__file__).parent / "static" / "bench.html"
@@ -55,7 +56,7 @@ class Bench:
         self.people: dict[str, Person] = {p.id: p for p in people_of(stage.people)}
         self.departments = load().departments
         self._unplugged: set[str] = set()
-        self._hub = httpx.Client(base_url=stage.ready["hub"]["url"], timeout=1.0)
+        self._hub = httpx.Client(base_url=stage.ready["hub"]["url"], timeout=1.0, verify=trusting())
 
     def state(self) -> dict[str, Any]:
         """Every device's own state, the hub's readiness, the machine's last page, the slips newest first."""

@@ -18,6 +18,7 @@ from kiosk.hub_link.address import address_fault
 from kiosk.hub_link.identity import Identity
 from kiosk.logs import place_of
 from kiosk.messages import requests
+from kiosk.messages.authorities import trusting
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode_json
 from kiosk.messages.short_heads import with_short_heads
 
@@ -281,10 +282,7 @@ def _is_untrusted(error: BaseException | None) -> bool:
 def _authorities(ca_file: str) -> ssl.SSLContext:
     """Raises OSError that names the key of the configuration."""
     try:
-        # Not the default one, which writes the line's secrets into the file that SSLKEYLOGFILE names.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca_file) if ca_file else context.load_default_certs()
-        return context
+        return trusting(ca_file)
     except OSError as error:
         why = f"holds no certificates of authorities ({error.strerror or error})"
         raise OSError(error.errno, why, f"[hub] ca_file {ca_file}") from error

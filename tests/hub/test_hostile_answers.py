@@ -6,6 +6,7 @@ import asyncio
 import re
 import tracemalloc
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from hub.payments.http_acquirer import HttpAcquirer, Settings
 from kiosk.clock import Clock
 from kiosk.messages.seal import new_sign_key
 from tests.hub.fixtures import TODAY
+from tests.hub.strangers import certificate
 from tests.kiosk.hub_link.test_bounded_answers import DEEP, Stranger, answer, bomb, peak
 from tests.waiting import HANG_S
 
@@ -108,6 +110,23 @@ def test_an_answer_that_drips_for_ever_is_given_up(
 
     with pytest.raises(none):
         asyncio.run(bounded())
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+def test_the_secrets_of_a_line_to_another_server_are_written_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asker: str
+) -> None:
+    certificate(tmp_path / "there.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "there.pem"))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    there = Stranger(tmp_path / "there.pem")
+    there.say = lambda _: iter([answer(500, b"{}")])
+    ask, none = ASKERS[asker]
+    with pytest.raises(none):
+        asyncio.run(ask(there.url))
+    there.close()
+    assert there.heads, "the system's authorities are trusted"
+    assert not (tmp_path / "keys").exists()
 
 
 def test_an_answer_in_chunks_of_a_byte_leaves_the_machines_their_turn(stranger: Stranger) -> None:

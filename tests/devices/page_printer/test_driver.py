@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,8 +19,10 @@ from devices.contract import Deadline, Permanent, TryAgain
 from devices.page_printer.a4_page import a4_page
 from devices.page_printer.driver import PagePrinter, PagePrinterSettings
 from devices.page_printer.job import Outcome, PageJob, PageResult, result_of
+from devices.page_printer.link import IppLink
 from devices.simulation import ControlClient
 from devices.vocabulary import Completion, DeviceState, SupplyState
+from tests.hub.strangers import certificate
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -330,6 +333,30 @@ def test_stranger_at_the_printer_s_address_ends_as_no_answer(answer: bytes) -> N
         driver = PagePrinter(PagePrinterSettings(driver="ipp", uri=uri, request_timeout_s=5.0), lambda _: None)
         with pytest.raises(TryAgain):
             driver.setup()
+
+
+@pytest.mark.attack(5)
+def test_long_document_goes_whole_by_tls_and_the_secrets_of_the_line_are_written_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    certificate(tmp_path / "printer.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "printer.pem")
+    document = bytes(16 * 2**20)
+
+    def serve() -> None:
+        with tls.wrap_socket(listener.accept()[0], server_side=True) as peer, peer.makefile("rwb") as line:
+            while line.readline().strip():
+                pass
+            got = line.read(len(document))
+            line.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + len(got).to_bytes(4))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        link = IppLink(f"ipps://127.0.0.1:{listener.getsockname()[1]}/", PATIENT_S, str(tmp_path / "printer.pem"))
+        assert int.from_bytes(link.ask(document, Deadline(PATIENT_S))) == len(document)
+    assert not (tmp_path / "keys").exists()
 
 
 @pytest.mark.skipif(not shutil.which("ippeveprinter"), reason="Debian's cups-ipp-utils is not installed here")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import random
 import socket
+import ssl
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import trio
@@ -37,13 +39,16 @@ DEEP_WHOLE = b'{"title":' * 900 + b"1" + b"}" * 900
 
 
 class Stranger:
-    """Answers every request by what ``say`` gives for it, piece by piece, and closes."""
+    """Answers every request by what ``say`` gives for it, piece by piece, and closes. ``pem``: by TLS."""
 
-    def __init__(self) -> None:
+    def __init__(self, pem: Path | None = None) -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if pem else None
+        if self._tls and pem:
+            self._tls.load_cert_chain(pem)
         self.say: Callable[[bytes], Iterator[bytes]] = lambda _head: iter(())
         self.heads: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{'https' if pem else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._stop = threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -63,7 +68,7 @@ class Stranger:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection:
+        with suppress(OSError), self._tls.wrap_socket(connection, True) if self._tls else connection as connection:
             head = b""
             while b"\r\n\r\n" not in head:
                 more = connection.recv(65536)
