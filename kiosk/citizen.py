@@ -19,6 +19,7 @@ A machine with real or foreign devices needs no ``control``: whoever runs the wa
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def read_script(path: Path) -> Script:
         return msgspec.convert(read_toml(path), Script)
     except msgspec.ValidationError as error:
         raise ValueError(f"{path}: {error}; correct it (docs/walking.md)") from error
+
+
+def script_text(script: Script) -> str:
+    """The script as the TOML of its file."""
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in msgspec.to_builtins(script).items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(name)} = {_toml(inner)}' for name, inner in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    # A JSON string, number or truth is a TOML one too.
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Citizen:

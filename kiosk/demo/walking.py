@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk.citizen import Control, Script, script_text
 from kiosk.demo.children import Child, ChildError
 from kiosk.demo.stage import Stage, command
 from kiosk.demo.watch import MachineWatch
@@ -19,8 +19,8 @@ VISIT_S = 240.0
 NOTICED_S, LIFTED_S, NOTICE_TRIES = 6.0, 1.5, 8
 """A card that lay there before the reader was ready must be lifted once: how long, how often."""
 
-_STEPPED_BACK = 0.25
-"""Breadth of the face in the picture that leaves room for head and shoulders."""
+STEPPED_BACK = 0.25
+"""Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 
 FILED = ("T01", "H13")
 """Services that end in a case."""
@@ -72,26 +72,26 @@ def walk_visit(stage: Stage, plan: VisitPlan, pictures: Path | None, watch: Mach
     return rows_of(plan, lines, failed)
 
 
-def script_of(stage: Stage, plan: VisitPlan) -> str:
-    """The walk script: what the person came for; the head is turned as asked, the service is rated.
+def poses(folder: Path) -> tuple[Control, ...]:
+    """Who is photographed steps back before the white cloth and forward again; who is asked for a finger gives it.
 
-    Who is photographed steps back before the white cloth and forward again; who is asked for a finger gives it.
+    ``folder``: that of the stage, with the control sockets.
     """
-    # A JSON string or list is a TOML one too.
-    services, camera = (json.dumps(value) for value in (list(plan.services), stage.ready["camera"]["control"]))
-    glass = json.dumps(str(stage.folder / "fingerprint_reader.control"))
-    does = (
-        ("photo", camera, "backdrop", "white = true"),
-        ("photo", camera, "closer", f"scale = {_STEPPED_BACK}"),
-        ("photo_taken", camera, "backdrop", "white = false"),
-        ("photo_taken", camera, "closer", ""),
-        ("fingerprint", glass, "dab", ""),
+    camera, glass = (str(folder / f"{device}.control") for device in ("camera", "fingerprint_reader"))
+    return (
+        Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
+        Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK}),
+        Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
+        Control(page="photo_taken", socket=camera, do="closer"),
+        Control(page="fingerprint", socket=glass, do="dab"),
     )
-    control = "".join(
-        f'[[control]]\npage = "{page}"\nsocket = {socket}\ndo = "{verb}"\nwith = {{ {said} }}\n'
-        for page, socket, verb, said in does
-    )
-    return f'services = {services}\nturn = {camera}\n[actions]\nrate = "grade:5"\n{control}'
+
+
+def script_of(stage: Stage, plan: VisitPlan) -> str:
+    """The walk script: what the person came for; the head is turned as asked, the service is rated."""
+    camera = stage.ready["camera"]["control"]
+    rated = {"rate": "grade:5"}
+    return script_text(Script(services=plan.services, actions=rated, turn=camera, control=poses(stage.folder)))
 
 
 def _step_up(stage: Stage, walker: Child, plan: VisitPlan, watch: MachineWatch, start: int) -> None:

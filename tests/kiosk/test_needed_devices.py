@@ -30,7 +30,7 @@ def service(key: str, *devices: str) -> Service:
 
 
 @pytest.mark.parametrize("device", ["camera", "document_camera", "lock_board", "code_scanner"])
-@pytest.mark.parametrize("key", ["T01", "C01"])
+@pytest.mark.parametrize("key", ["T02", "C01"])
 def test_a_device_that_a_service_lists_must_work(key: str, device: str) -> None:
     asks = service(key, PRINTER, device)
     away = given(asks)
@@ -43,7 +43,7 @@ def test_a_device_that_a_service_lists_must_work(key: str, device: str) -> None:
 
 def test_the_reader_is_asked_for_by_the_step_or_by_the_service_and_named_the_same() -> None:
     lost = DeviceStatus(DeviceState.OFFLINE)
-    for asks in (service("T01"), service("C03", READER)):
+    for asks in (service("T02"), service("C03", READER)):
         assert given(asks, **{READER: lost}).reason == text("health.no_reader")
     assert given(service("C03"), **{READER: lost}).available
 
@@ -52,6 +52,6 @@ def test_the_reader_is_asked_for_by_the_step_or_by_the_service_and_named_the_sam
     "printer", [DeviceStatus(DeviceState.OFFLINE), DeviceStatus(DeviceState.ONLINE, supply=SupplyState.OUT)]
 )
 def test_a_slip_that_cannot_be_printed_is_a_hint_and_a_printer_without_a_slip_is_not(printer: DeviceStatus) -> None:
-    found = given(service("T01", PRINTER), **{PRINTER: printer})
+    found = given(service("T02", PRINTER), **{PRINTER: printer})
     assert (found.available, found.hint) == (True, text("health.no_slip"))
     assert not given(service("E13", PRINTER), **{PRINTER: printer}).available, "there the paper is what it is for"

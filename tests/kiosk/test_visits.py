@@ -22,6 +22,7 @@ from kiosk.messages.content import Identity
 from kiosk.messages.questions import DueAnswer, DueFact, read_answer
 from kiosk.next_card import READER
 from kiosk.pages import Choices, DueList, Field, Notice, Page, Settings, Tiles
+from kiosk.roster import CAMERA
 from kiosk.text import Text
 from kiosk.visit import Visit, VisitEnded
 from kiosk.visits import Visits
@@ -42,6 +43,7 @@ class Person:
         finger.on_touch = self.visit.touched
         machine.status.publish = lambda event, /, **facts: self.lines.append({"type": event, **facts})
         machine.peripherals.publish(READER, DeviceStatus(DeviceState.ONLINE))
+        machine.peripherals.take_over(CAMERA, DeviceStatus(DeviceState.ONLINE))
         machine.next_card.read = self._no_card
 
     async def _no_card(self, _on_trouble: Any) -> IdCard:
@@ -198,7 +200,7 @@ async def test_form_keeps_what_was_typed_on_the_page_that_is_left(person: Person
         return Unreachable("offline")
 
     person.machine.ask = ask
-    service = person.machine.catalogue.services["T01"]
+    service = person.machine.catalogue.services["T02"]
     form = next(x for x in service.steps if x.kind == "form")
     name = next(field.name for field in form.fields if field.kind != "choice")
 

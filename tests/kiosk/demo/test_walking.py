@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.citizen import Script
+from kiosk.citizen import Script, read_script, script_text
 from kiosk.demo.stage import Stage
-from kiosk.demo.walking import Row, VisitPlan, rows_of, script_of
+from kiosk.demo.walking import Row, VisitPlan, poses, rows_of, script_of
 
 ONLINE = VisitPlan("online", "wang", ("T01", "C01"))
 OFFLINE = VisitPlan("offline", "zhao", ("T01",), online=False)
@@ -66,3 +66,12 @@ def test_script_is_one_that_the_walker_reads(tmp_path: Path) -> None:
     assert script.services == ("T01", "C01")
     assert script.turn == '/tmp/a "strange" path'
     assert script.actions == {"rate": "grade:5"}
+    assert script.control == poses(tmp_path)
+
+
+def test_a_script_is_read_back_from_its_text_whatever_stands_in_it(tmp_path: Path) -> None:
+    typed = {"full name": '王"小\\明\t\U00020bb7', "signature": [[[0.5, 1.0], [1e-7, 0.25]]]}
+    script = Script(values=typed, actions={"T01/result": "leave"}, control=poses(tmp_path), anonymous=True)
+    path = tmp_path / "script.toml"
+    path.write_text(script_text(script), encoding="utf-8")
+    assert read_script(path) == script

@@ -140,7 +140,7 @@ async def test_without_a_code_of_the_hub_the_card_is_the_way_and_who_has_none_is
 
 @pytest.mark.parametrize("key", ["B03", "together"])
 async def test_several_services_are_left_and_go_on_as_the_same_one(at_home: Counter, key: str) -> None:
-    begun = Left(key, ("T01", "H13") if key == "together" else ("H05", "T02"))
+    begun = Left(key, ("T02", "H13") if key == "together" else ("H05", "T02"))
     first, again = journey_of(at_home.visit, begun), journey_of(at_home.visit, begun._replace(code=CODE))
     assert first is not None
     assert again is not None

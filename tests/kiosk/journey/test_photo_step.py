@@ -67,20 +67,25 @@ async def test_who_renews_several_is_photographed_once_and_each_document_has_its
     vision = counter.machine.vision = Vision(b"first", b"second")  # type: ignore[assignment]
     monkeypatch.setattr(counter.machine.peripherals, "is_usable", lambda _kind: True)
     bundle = counter.machine.catalogue.bundles["B04"]
-    whole = whole_of_bundle(counter.visit, bundle, ("H01", "E02", "E05"))
+    whole = whole_of_bundle(counter.visit, bundle, ("H01", "T01", "E02", "E05"))
     (whole.position,) = (at for at, step in enumerate(whole.plan.steps) if step.kind == "photo")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(whole.perform, whole.service.steps[whole.position])
         page = await counter.finger.until("photo_taken")
-        assert "2 种证件" in words(page)
+        assert "3 种证件" in words(page)
         counter.finger.touch("again")
         while getattr(counter.page.blocks[0], "data", b"") != b"second id_card":
             await counter.finger.change("the second picture")
         counter.last("next")
-    assert vision.wanted == [("id_card", "travel_document")] * 2
+    assert vision.wanted == [("id_card", "licence", "travel_document")] * 2
     assert {part.service.key: (part.parts, part.answers) for part in whole.parts_of} == {
         key: ({"photo": f"second {profile}".encode()}, {"photo_profile": profile})
-        for key, profile in (("H01", "id_card"), ("E02", "travel_document"), ("E05", "travel_document"))
+        for key, profile in (
+            ("H01", "id_card"),
+            ("T01", "licence"),
+            ("E02", "travel_document"),
+            ("E05", "travel_document"),
+        )
     }
     (row,) = await photo.review_rows(whole, whole.service.steps[whole.position])  # type: ignore[arg-type]
     assert row.value.zh == "已拍摄"

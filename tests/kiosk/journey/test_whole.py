@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.journey import engine
 from kiosk.journey.steps.file import _bundle
 from kiosk.journey.whole import together, whole_of_bundle
@@ -17,7 +18,9 @@ from kiosk.messages.parked import ParkAnswer, ParkQuestion
 from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
 from kiosk.pages import Choices, Facts, Field, Receipt
 from kiosk.planning.plan import plan_of
+from kiosk.roster import CAMERA
 from tests.kiosk.journey.conftest import LI, Counter, words
+from tests.kiosk.journey.test_photo_step import Vision
 
 STROKES = [[[0.1, 0.1], [0.9, 0.9]]]
 PHONE = "13900000001"
@@ -29,6 +32,8 @@ def two(counter: Counter) -> Callable[..., Any]:
 
     def begin(**failed: list[str]) -> Any:
         counter.visit.card, counter.visit.identity = LI, Identity("guide", "confirmed", guide_ref="guide-1")
+        counter.machine.peripherals.take_over(CAMERA, DeviceStatus(DeviceState.ONLINE))
+        counter.machine.vision = Vision(b"taken")  # type: ignore[assignment]
         counter.online()
         counter.answers["progress"] = ProgressAnswer([])
         counter.answers["eligibility"] = lambda asked: EligibilityAnswer({}, failed.get(asked.service, []))
@@ -54,7 +59,8 @@ async def test_one_form_one_signature_one_slip_and_a_number_for_each(counter: Co
     counter.machine.link.state = None  # the city is asked, and does not hear of what is filed
     async with trio.open_nursery() as nursery:
         nursery.start_soon(engine.run_journey, whole)
-        await counter.first("choose")
+        await counter.finger.until("photo_taken")
+        await counter.touch("next", "choose")
         review = await to_the_review(counter)
         assert review.kind == "sign", words(review)
         assert words(review).count("手机号码") == 1
@@ -77,6 +83,8 @@ async def test_one_form_one_signature_one_slip_and_a_number_for_each(counter: Co
     answers = [part.answers for part in whole.parts_of]
     assert [each["phone"] for each in answers] == [PHONE, PHONE]
     assert all("signature" in part.parts for part in whole.parts_of)
+    pictures = [part.parts.get("photo") for part in whole.parts_of]
+    assert pictures == [b"taken licence", None], "only who asks for a photograph has it"
     assert "reason" not in answers[0], "what only the other service asks is not filed with this one"
 
 

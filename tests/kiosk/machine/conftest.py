@@ -22,6 +22,7 @@ from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
 from kiosk.config import Config
 from kiosk.demo.stage import Stage, bench_sims, staged
+from kiosk.demo.walking import poses
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
@@ -31,8 +32,6 @@ from tests.waiting import HANG_S
 
 PACE = 4.0
 """So many times the time for turning the head: a busy computer sees few pictures a second, and the story is another."""
-STEPPED_BACK = 0.25
-"""Breadth of the face in the picture that leaves room for head and shoulders (vision.md §5)."""
 PATIENCE_S = 120.0
 """How long a citizen of a story waits for the department: what is told is what comes, not how fast it comes."""
 
@@ -77,22 +76,11 @@ class World:
             Control(page="home", socket=camera, do="person", arguments={"id": person}),
             Control(page="todo", socket=reader, do="lift"),
             *self._with_guardian(person),
-            *self.poses(),
+            *poses(self.stage.folder),
             *more.pop("control", ()),
         )
         messages = self.stage.ready["hub"]["url"] + "/demo/messages"
         return Script(services=services, turn=camera, messages=messages, control=control, **more)
-
-    def poses(self) -> tuple[Control, ...]:
-        """Who is photographed steps back before the white cloth and forward again; asked for a finger, gives it."""
-        camera = self.socket("camera")
-        return (
-            Control(page="photo", socket=camera, do="backdrop", arguments={"white": True}),
-            Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK}),
-            Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False}),
-            Control(page="photo_taken", socket=camera, do="closer"),
-            Control(page="fingerprint", socket=self.socket("fingerprint_reader"), do="dab"),
-        )
 
     def _with_guardian(self, person: str) -> Iterator[Control]:
         """A child's guardian puts the card down where it is asked for, and steps aside for the child's photograph."""

@@ -14,6 +14,7 @@ from kiosk import running
 from kiosk.citizen import Control, Script
 from kiosk.commands.walking import Walking
 from tests.kiosk.machine.conftest import World, hub_cases
+from tests.kiosk.machine.test_parked import evidence
 from tests.waiting import HANG_S, comes_true
 
 WANG = "王𠮷䶮㛃"
@@ -71,6 +72,7 @@ async def test_network_pulled_before_the_visit_files_offline_and_is_accepted_by_
     assert cases[0].states[-1].state == "accepted"
     assert cases[0].promised_date is not None
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
+    assert "photo" in evidence(world), "the photograph that was taken without a network"
 
 
 async def test_live_service_is_grey_offline_and_says_why(world: World) -> None:

@@ -8,6 +8,7 @@ import re
 import psycopg
 
 from kiosk.citizen import Control, Script
+from kiosk.demo.walking import poses
 from tests.kiosk.machine.conftest import World
 
 SMITH = "GBR990180051702"
@@ -73,7 +74,7 @@ async def test_the_code_on_the_slip_leads_back_and_card_and_face_open_it(world: 
         control=(
             Control(page="card", socket=reader, do="place", arguments={"card": "wu"}),
             Control(page="card", socket=camera, do="person", arguments={"id": "wu"}),
-            *world.poses(),
+            *poses(world.stage.folder),
         ),
     )
     await world.walk(by_code)

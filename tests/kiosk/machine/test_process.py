@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx
 
+from kiosk.citizen import Script, script_text
 from kiosk.clock import Clock
 from kiosk.demo.stage import bench_kinds
+from kiosk.demo.walking import poses
 from kiosk.messages.seal import new_seal_key
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.process import KioskProcess
@@ -36,7 +38,8 @@ def command(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def script(world: World, tmp_path: Path, *services: str) -> str:
     path = tmp_path / "walk.toml"
-    path.write_text(f'services = {json.dumps(services)}\nturn = "{world.socket("camera")}"\n')
+    came = Script(services=services, turn=world.socket("camera"), control=poses(world.stage.folder))
+    path.write_text(script_text(came), encoding="utf-8")
     return str(path)
 
 

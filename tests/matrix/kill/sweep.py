@@ -18,8 +18,10 @@ import msgspec
 import trio
 
 from kiosk import hardening
+from kiosk.citizen import Control, Script, script_text
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.demo.walking import poses
 from kiosk.inserted import READER
 from kiosk.status_socket import ask
 from offline_cache.errors import StoreBusy
@@ -246,7 +248,8 @@ class Sweep:
             slip.unlink()
         self._do("id_card_reader", "lift")
         self._do("receipt_printer", "reset")
-        self._do("camera", "nobody")
+        for verb, said in (("nobody", {}), ("closer", {}), ("backdrop", {"white": False})):
+            self._do("camera", verb, **said)
         httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset").raise_for_status()
         for maker in (*MAKERS, CARDS):
             self._do(maker, "reset")
@@ -280,46 +283,32 @@ class Sweep:
 
     def _script(self, service: str) -> Path:
         walk = WALKS.get(service, Walk(""))
+        reader, camera = (str(self.stage.folder / f"{name}.control") for name in ("id_card_reader", "camera"))
         anonymous = walk.service.startswith("C")
-        actions = {"rate": "grade:5", "complaint_contact": "anonymous", "progress_how": "number"}
-        sockets = {name: str(self.stage.folder / f"{name}.control") for name in ("id_card_reader", "camera")}
-        control = [
-            {"page": "home", "socket": sockets["id_card_reader"], "do": "place", "with": {"card": walk.person}},
-            {"page": "home", "socket": sockets["camera"], "do": "person", "with": {"id": walk.person}},
-            {"page": "todo", "socket": sockets["id_card_reader"], "do": "lift", "with": {}},
-        ]
-        return self._toml(
-            [walk.service] if service else [],
-            {"number": self.rated_number, "slip_code": SLIP_CODE, **walk.values},
-            actions,
-            [] if anonymous or not service else control,
+        comes = (
+            Control(page="home", socket=reader, do="place", arguments={"card": walk.person}),
+            Control(page="home", socket=camera, do="person", arguments={"id": walk.person}),
+            Control(page="todo", socket=reader, do="lift"),
+            *poses(self.stage.folder),
+        )
+        script = Script(
+            services=(walk.service,) if service else (),
+            values={"number": self.rated_number, "slip_code": SLIP_CODE, **walk.values},
+            actions={"rate": "grade:5", "complaint_contact": "anonymous", "progress_how": "number"},
+            control=comes if service and not anonymous else (),
+            turn=camera,
             anonymous=anonymous,
         )
+        return self._written(script)
 
     def _reprint_script(self, number: str) -> Path:
         actions = {"progress_how": "number", "progress": "reprint"}
-        return self._toml(["C01"], {"number": number, "slip_code": SLIP_CODE}, actions, [], anonymous=True)
+        values = {"number": number, "slip_code": SLIP_CODE}
+        return self._written(Script(services=("C01",), values=values, actions=actions, anonymous=True))
 
-    def _toml(
-        self,
-        services: list[str],
-        values: dict[str, str],
-        actions: dict[str, str],
-        control: list[dict[str, Any]],
-        *,
-        anonymous: bool,
-    ) -> Path:
-        turn = str(self.stage.folder / "camera.control")
-        head = {"services": services, "anonymous": anonymous, "turn": turn}
-        text = [f"{key} = {json.dumps(value)}" for key, value in head.items()]
-        for name, table in (("values", values), ("actions", actions)):
-            text += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-        for each in control:
-            arguments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in each["with"].items())
-            text += ["[[control]]", *(f"{k} = {json.dumps(each[k])}" for k in ("page", "socket", "do"))]
-            text += [f"with = {{ {arguments} }}"]
+    def _written(self, script: Script) -> Path:
         path = self._folder / "script.toml"
-        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        path.write_text(script_text(script), encoding="utf-8")
         return path
 
 

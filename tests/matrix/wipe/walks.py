@@ -25,9 +25,9 @@ from kiosk import hardening
 from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.demo.stage import Stage
+from kiosk.demo.walking import poses
 from kiosk.demo.watch import MachineWatch
 from kiosk.vision.frames import FrameReader
-from tests.kiosk.machine.conftest import STEPPED_BACK
 from tests.matrix.wipe import knowledge, memory
 from tests.matrix.wipe.child import Coming
 from tests.waiting import eventually
@@ -314,9 +314,8 @@ class Walks:
 
     def _controls(self, plan: Plan) -> Iterator[Control]:
         """What people do with their hands and bodies."""
-        reader, camera, glass, papers = (
-            self._stage.ready[name]["control"] for name in ("id_card_reader", "camera", _GLASS, _PAPERS)
-        )
+        reader, camera, papers = (self._stage.ready[name]["control"] for name in ("id_card_reader", "camera", _PAPERS))
+        yield from poses(self._stage.folder)
         if plan.lays:
             yield Control(page="capture", socket=papers, do="lay")
         if not plan.beside:
@@ -327,11 +326,6 @@ class Walks:
             yield Control(page="face_notice", socket=reader, do="lift", after=1)
             return
         yield Control(page="photo", socket=reader, do="lift")
-        yield Control(page="photo", socket=camera, do="backdrop", arguments={"white": True})
-        yield Control(page="photo", socket=camera, do="closer", arguments={"scale": STEPPED_BACK})
-        yield Control(page="photo_taken", socket=camera, do="backdrop", arguments={"white": False})
-        yield Control(page="photo_taken", socket=camera, do="closer")
-        yield Control(page="fingerprint", socket=glass, do="dab")
 
     # -- in the middle --------------------------------------------------------------------------------------------
 
