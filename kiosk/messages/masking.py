@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from importlib import resources
 
+from kiosk.messages.typed import visible
+
 MASK = "*"
 DOT = "·"
 """Stands in a masked name for whichever dot the register had."""
@@ -12,7 +14,7 @@ DOT = "·"
 COMPOUND_SURNAMES = frozenset((resources.files("kiosk.messages") / "compound_surnames.txt").read_text("utf-8").split())
 
 _BRACKETS = frozenset(("Ps", "Pe", "Pi", "Pf"))
-_EXTENDS = frozenset(("Mn", "Me", "Mc", "Cf"))
+_EXTENDS = frozenset(("Mn", "Me", "Mc"))
 _HAN_NAMES = ("CJK ", "IDEOGRAPHIC ", "KANGXI ")
 
 
@@ -22,7 +24,7 @@ def mask_name(name: str) -> str:
     Works on whole characters, so a rare one stays whole and a letter keeps its accents. A name of one character is
     hidden wholly. A name in an alphabet shows the first letter of each word, whatever joins the words' parts.
     """
-    whole = _characters(" ".join(name.split()))
+    whole = _characters(" ".join(visible(name).split()))
     if not any(_is_han(c) for c in whole):
         return _masked_words(whole)
     parts = _parts("".join(c for c in whole if c != " "))
@@ -48,7 +50,7 @@ def mask_phone(number: str) -> str:
 
 def mask_address(address: str) -> str:
     """The first six characters, which tell city or district at most: 通办市试点区***."""
-    return "".join(_characters(address)[:6]) + MASK * 3
+    return "".join(_characters(visible(address))[:6]) + MASK * 3
 
 
 def _parts(name: str) -> list[str]:
@@ -77,13 +79,13 @@ def _masked_words(characters: list[str]) -> str:
 
 
 def _characters(text: str) -> list[str]:
-    """``text`` as people count it: marks and variation selectors belong to what they stand on."""
+    """``text`` as people count it: marks and variation selectors belong to what they stand on, or are none."""
     found: list[str] = []
     for sign in text:
-        if found and unicodedata.category(sign) in _EXTENDS:
-            found[-1] += sign
-        else:
+        if unicodedata.category(sign) not in _EXTENDS:
             found.append(sign)
+        elif found:
+            found[-1] += sign
     return found
 
 

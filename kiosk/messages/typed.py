@@ -27,6 +27,10 @@ class WronglyTyped(ValueError):
     """What was typed cannot be meant: one line, why and what to do. It never repeats what was typed."""
 
 
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters by their category, and nothing to see."""
+
+
 def plain(text: str) -> str:
     """``text`` in the form that machines write: full-width signs as ASCII ones, without blanks at its ends."""
     return unicodedata.normalize("NFKC", text).strip()
@@ -38,7 +42,7 @@ def visible(text: str) -> str:
 
 
 def _is_seen(sign: str) -> bool:
-    return unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    return unicodedata.category(sign) not in ("Cc", "Cf", "Cs") and sign not in _BLANK
 
 
 def digits(text: str) -> str:

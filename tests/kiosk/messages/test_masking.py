@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kiosk.messages.content import Applicant
-from kiosk.messages.masking import mask_document_number, mask_name, mask_number, mask_phone
+from kiosk.messages.masking import mask_address, mask_document_number, mask_name, mask_number, mask_phone
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,19 @@ from kiosk.messages.masking import mask_document_number, mask_name, mask_number,
 )
 def test_chinese_names(name: str, masked: str) -> None:
     assert mask_name(name) == masked
+
+
+UNSEEN = (
+    "\u200f\u200e\u202e\u2066\u2069\u061c\u200b\u200d\ufeff\u00ad\0\u115f\u2800\u3164\uffa0\ufe0f\u0301\U000e0100\ud800"
+)
+
+
+@pytest.mark.parametrize("sign", UNSEEN, ids=lambda sign: f"U+{ord(sign):04X}")
+@pytest.mark.parametrize("name", ["李明", "张小三", "欧阳小华", "阿依古丽·买买提", "SMITH JOHN", "김철수", "李"])
+def test_what_nobody_sees_before_a_name_or_a_word_of_it_shows_no_character_more(name: str, sign: str) -> None:
+    assert mask_name(sign + name) == mask_name(name)
+    assert mask_name(name.replace(" ", f" {sign}").replace("·", f"·{sign}")) == mask_name(name)
+    assert mask_address(f"{sign}通办市试点区一号") == "通办市试点区***"
 
 
 @pytest.mark.parametrize("dot", "·•‧∙⋅・･．.﹒●∘˙‐-｜")
