@@ -11,7 +11,7 @@ import click
 import structlog
 
 from hub.one_line import OneLineGroup
-from kiosk.messages.terminal import escape_what_it_cannot_show
+from kiosk.messages.terminal import take_any_terminal
 
 DEMO = "demo"
 _MODULES = {
@@ -57,7 +57,7 @@ def _has_demo() -> bool:
 @click.group(cls=_ByName)
 def main() -> None:
     """Run the city side: the inbox of all machines and the way to the departments."""
-    escape_what_it_cannot_show()
+    take_any_terminal()
     structlog.configure(
         # What strangers' requests end with is for who looks for a fault: it would fill the log for them.
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -13,12 +14,19 @@ import structlog
 from click.core import ParameterSource
 
 from hub.department import WrongDepartment
+from kiosk.messages.terminal import what_is_no_text
 
 log = structlog.get_logger()
 
 
 class OneLineGroup(click.Group):
     """A group of commands that end with one line on standard error, also by a failure that nobody foresaw."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Everything behind the command's name; what is no text would be a surprise to whoever stores or sends it."""
+        if fault := what_is_no_text(args, os.environ):
+            failed(fault)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """The boundary of a command: what reaches it ends the command, and is told without a traceback."""

@@ -9,7 +9,7 @@ import click
 
 from kiosk import logs
 from kiosk.commands.common import OneLineGroup
-from kiosk.messages.terminal import escape_what_it_cannot_show
+from kiosk.messages.terminal import take_any_terminal
 
 _COMMANDS = {
     "run": "kiosk.commands.run",
@@ -53,6 +53,6 @@ def _has_bench() -> bool:
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
     """Tongban 通办: one self-service machine for three police lines."""
-    escape_what_it_cannot_show()
+    take_any_terminal()
     logs.to_stderr()
     ctx.obj = config

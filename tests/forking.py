@@ -8,6 +8,7 @@ is ``python -m hub …``, waited for: own process, arguments, surroundings, inpu
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import select
@@ -177,6 +178,9 @@ def _become(program: str, main: Any, words: list[str], folder: str, around: dict
     for number, name in enumerate((INPUT, OUTPUT, ERRORS)):
         flags = os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY
         os.dup2(os.open(Path(folder, name), flags | os.O_CREAT, 0o600), number)
+    # Anew: the old ones believe that a pipe is the file which they were opened on.
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
     os.environ.clear()
     os.environ.update(around)
     sys.path += [place for place in around.get("PYTHONPATH", "").split(os.pathsep) if place not in sys.path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from kiosk import config as configuration
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.config import Config, ConfigError
 from kiosk.logs import place_of
+from kiosk.messages.terminal import what_is_no_text
 from kiosk.status_socket import NoAnswer
 from offline_cache.errors import StoreBusy, StoreDamaged, StoreError
 
@@ -38,6 +40,12 @@ def loaded(option: str | None) -> Config:
 
 class OneLineGroup(click.Group):
     """A group of commands whose every failure is one line, also the ones that nobody foresaw."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Everything behind the command's name; what is no text would be a surprise to whoever stores or sends it."""
+        if fault := what_is_no_text(args, os.environ):
+            failed(fault)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """The boundary of a command: what reaches it ends the command, and is told without a traceback."""

@@ -35,7 +35,6 @@ _CODE_BYTES = 256
 @click.command()
 @click.option("--hub", "url", required=True, help="Address of the hub.")
 @click.option("--code-file", type=click.Path(path_type=Path, exists=True), help="File with the code, for you alone.")
-@click.option("--code", hidden=True, help="Of the version before: arguments can be read by all.")
 @click.option("--id", "kiosk_id", help="Name of this machine, while there is no kiosk.toml that says it.")
 @click.option("--store", help="Path of the store, while there is no kiosk.toml that says it.")
 @click.option("--new-key", is_flag=True, help="The sealed keys do not open any more: make new ones.")
@@ -44,7 +43,6 @@ def enrol(
     config_path: str | None,
     url: str,
     code_file: Path | None,
-    code: str | None,
     kiosk_id: str | None,
     store: str | None,
     *,
@@ -63,9 +61,7 @@ def enrol(
         known = configuration.for_enrolment(path, kiosk_id, store)
     except ConfigError as error:
         failed(str(error))
-    answer = _enrolled(known, url, enrolment_code(code or _given_code(code_file)), new_key)
-    if code:
-        click.echo("--code: arguments can be read by all; from now on give the code on standard input", err=True)
+    answer = _enrolled(known, url, _given_code(code_file), new_key)
     click.echo(f"enrolled as {known.kiosk_id}; the store is {known.store}")
     click.echo(f'\n[hub]\nurl = "{url}"\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"\n')
     if known.keys in ((), (answer.seal_key, answer.verify_key)):
@@ -98,16 +94,22 @@ def seal(config_path: str | None, store: str | None) -> None:
 
 def _given_code(file: Path | None) -> str:
     """The code from a file or standard input: neither the list of processes nor the history of a shell has it."""
+    where = "--code-file" if file else "standard input"
+    try:
+        code = enrolment_code(_read_code(file))
+    except OSError as error:
+        failed(f"{where}: {error}")
+    if not code or not code.isascii():
+        failed(f"{where} must hold the one-time code from the city, letters and digits")
+    return code
+
+
+def _read_code(file: Path | None) -> str:
     if file:
-        try:
-            return read_ours(file, _CODE_BYTES, secret=True).decode("utf-8-sig").strip()
-        except (OSError, ValueError) as error:
-            failed(f"--code-file: {error}")
+        return read_ours(file, _CODE_BYTES, secret=True).decode("utf-8-sig", "replace")
     if sys.stdin.isatty():
         return click.prompt("code", hide_input=True, err=True)
-    if not (line := sys.stdin.readline(256).strip()):
-        failed("standard input must hold the one-time code from the city")
-    return line
+    return sys.stdin.readline(_CODE_BYTES)
 
 
 def _enrolled(known: Enrolling, url: str, code: str, new_key: bool) -> Enrolled:

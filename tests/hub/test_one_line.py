@@ -153,3 +153,23 @@ def test_a_command_that_asks_the_database_does_not_wait_for_the_web_framework() 
         "sys.exit('litestar' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "named"),
+    [
+        ([b"serve", b"--keys", b"KEYS", b"--dsn", b"\xff"], {}, "argument 5"),
+        ([b"limits", b"--by", b"x", b"--opens=\xff"], {}, "argument 4"),
+        ([b"code", b"--machine", b"k-9901"], {b"TONGBAN_HUB_DSN": b"host=\xc4\xe3"}, "TONGBAN_HUB_DSN"),
+        ([b"code", b"--machine", b"k-9901", b"--dsn", b""], {b"PGHOST": b"/nowhere/\xff"}, "connection"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named_and_are_no_fault_of_the_program(
+    line: list[bytes], environment: dict[bytes, bytes], named: str
+) -> None:
+    command = [os.fsencode(sys.executable), b"-m", b"hub", *line]
+    told = subprocess.run(command, capture_output=True, check=False, env={**os.environb, **environment})
+    (said,) = told.stderr.decode().splitlines()
+    assert (told.returncode, said.startswith("hub: "), named in said) == (1, True, True), said
+    assert "fault in the program" not in said
+    assert b"\xff" not in told.stderr

@@ -84,8 +84,11 @@ def test_address_that_is_none(config_file: Callable[..., Path], url: str) -> Non
 
 
 @pytest.mark.attack(12)
-@pytest.mark.parametrize(("said", "named"), [("ABCD-EFGH-JKLM\n", "did not answer"), ("\n", "one-time code")])
-def test_code_comes_by_standard_input(config_file: Callable[..., Path], said: str, named: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [("ABCD-EFGH-JKLM\n", "did not answer"), ("\n", "one-time code"), (b"\xc4\xe3\n", "one-time code")],
+)
+def test_code_comes_by_standard_input(config_file: Callable[..., Path], said: str | bytes, named: str) -> None:
     words = ["--config", str(config_file()), "enrol", "--hub", "http://127.0.0.1:9"]
     done = CliRunner().invoke(main, words, input=said)
     (line,) = done.stderr.splitlines()
@@ -106,3 +109,13 @@ def test_code_comes_by_a_file_that_nobody_else_reads_and_no_help_asks_for_it_as_
     told = CliRunner().invoke(main, ["enrol", "--help"]).output
     assert "--code-file" in told
     assert "--code " not in told
+    refused = enrol("--hub", "http://127.0.0.1:9", "--code", "ABCD-EFGH-JKLM", config=config)
+    assert (refused.exit_code, "--code-file" in refused.stderr, "ABCD" in refused.output) == (2, True, False)
+
+
+def test_file_of_a_code_that_is_no_text_is_named(config_file: Callable[..., Path], tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.write_bytes(b"\xff\xfeA\0")
+    code.chmod(0o600)
+    (line,) = enrol("--hub", "http://127.0.0.1:9", "--code-file", str(code), config=config_file()).stderr.splitlines()
+    assert "--code-file must hold the one-time code" in line

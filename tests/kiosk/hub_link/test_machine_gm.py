@@ -38,8 +38,8 @@ def gm_config(world: World, folder: Path, kiosk_id: str = "gm-0001") -> Path:
     path = folder / "kiosk.toml"
     path.write_text(told, "utf-8")
     code = httpx.post(f"{hub['url']}/demo/codes").json()["code"]
-    enrol = [sys.executable, "-m", "kiosk", "--config", path, "enrol", "--hub", hub["url"], "--code", code]
-    done = subprocess.run(enrol, cwd=ROOT, capture_output=True, text=True, check=False)
+    enrol = [sys.executable, "-m", "kiosk", "--config", path, "enrol", "--hub", hub["url"]]
+    done = subprocess.run(enrol, input=code, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return path
 

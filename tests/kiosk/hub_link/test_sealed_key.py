@@ -47,7 +47,7 @@ def config(hub: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kiosk(config: Path) -> Callable[..., Result]:
-    return lambda *words: CliRunner().invoke(main, ["--config", str(config), *words])
+    return lambda *words: CliRunner().invoke(main, ["--config", str(config), *words], input="GOOD")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_start_on_another_computer_is_refused_in_one_line_and_changes_nothing(
     sealed = (tmp_path / "store.sqlite.cred").read_bytes()
     monkeypatch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path.with_suffix(".other") / "secret"))
     for words in (("walk", str(config)), ("queue", "import", str(config)), ("enrol", "--hub", "http://127.0.0.1:9")):
-        done = kiosk(*words, *(("--code", "x") if words[0] == "enrol" else ()))
+        done = kiosk(*words)
         assert done.exit_code == 1, done.output
     assert "does not open here" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -98,7 +98,7 @@ def test_start_on_another_computer_is_refused_in_one_line_and_changes_nothing(
 def test_enrolment_with_a_new_key_is_the_way_out(
     config: Path, hub: Any, kiosk: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    enrol = ("enrol", "--hub", hub.url, "--code", "GOOD", "--new-key")
+    enrol = ("enrol", "--hub", hub.url, "--new-key")
     with closing(built(config).store):
         pass
     done = kiosk(*enrol)

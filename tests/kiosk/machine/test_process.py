@@ -23,10 +23,11 @@ from tests.waiting import HANG_S, times_slower
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def command(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(world: World, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """One ``kiosk`` command on this stage."""
     return subprocess.run(
         [sys.executable, "-m", "kiosk", *arguments],
+        input=said,
         env={**os.environ, **world.stage.environment},
         cwd=ROOT,
         capture_output=True,
@@ -144,7 +145,7 @@ def test_a_wrong_hub_key_is_said_when_enrolling_and_known_at_the_next_start_with
     config = tmp_path / "kiosk.toml"
     config.write_text(wrong.replace(f'seal_key = "{hub["seal_key"]}"', f'seal_key = "{other_key}"'), "utf-8")
     code = httpx.post(f"{hub['url']}/demo/codes").json()["code"]
-    enrolled = command(world, "--config", str(config), "enrol", "--hub", hub["url"], "--code", code)
+    enrolled = command(world, "--config", str(config), "enrol", "--hub", hub["url"], said=code)
     assert enrolled.returncode == 1
     assert hub["seal_key"] in enrolled.stdout
     assert "put the ones above into the configuration" in enrolled.stderr
