@@ -35,6 +35,7 @@ _CODE_BYTES = 256
 @click.command()
 @click.option("--hub", "url", required=True, help="Address of the hub.")
 @click.option("--code-file", type=click.Path(path_type=Path, exists=True), help="File with the code, for you alone.")
+@click.option("--code", hidden=True, help="For scripts of before: arguments can be read by all.")
 @click.option("--id", "kiosk_id", help="Name of this machine, while there is no kiosk.toml that says it.")
 @click.option("--store", help="Path of the store, while there is no kiosk.toml that says it.")
 @click.option("--new-key", is_flag=True, help="The sealed keys do not open any more: make new ones.")
@@ -43,6 +44,7 @@ def enrol(
     config_path: str | None,
     url: str,
     code_file: Path | None,
+    code: str | None,
     kiosk_id: str | None,
     store: str | None,
     *,
@@ -61,7 +63,9 @@ def enrol(
         known = configuration.for_enrolment(path, kiosk_id, store)
     except ConfigError as error:
         failed(str(error))
-    answer = _enrolled(known, url, _given_code(code_file), new_key)
+    answer = _enrolled(known, url, _given_code(code_file, code), new_key)
+    if code:
+        click.echo("--code: arguments can be read by all; from now on give the code on standard input", err=True)
     click.echo(f"enrolled as {known.kiosk_id}; the store is {known.store}")
     click.echo(f'\n[hub]\nurl = "{url}"\nseal_key = "{answer.seal_key}"\nverify_key = "{answer.verify_key}"\n')
     if known.keys in ((), (answer.seal_key, answer.verify_key)):
@@ -92,11 +96,11 @@ def seal(config_path: str | None, store: str | None) -> None:
     click.echo(f"\n[Service]\nLoadCredentialEncrypted={vault.CREDENTIAL}:{path.absolute()}")
 
 
-def _given_code(file: Path | None) -> str:
+def _given_code(file: Path | None, argument: str | None) -> str:
     """The code from a file or standard input: neither the list of processes nor the history of a shell has it."""
-    where = "--code-file" if file else "standard input"
+    where = "--code" if argument is not None else "--code-file" if file else "standard input"
     try:
-        code = enrolment_code(_read_code(file))
+        code = enrolment_code(_read_code(file) if argument is None else argument)
     except OSError as error:
         failed(f"{where}: {error}")
     if not code or not code.isascii():
