@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 import trio
 
+from devices.vocabulary import DeviceState
 from kiosk import hardening, status_socket
 from kiosk.clock import Clock
 from kiosk.commands.common import failed, loaded, print_table
@@ -17,11 +18,18 @@ from kiosk.config import Config
 from kiosk.hub_link.address import is_loopback
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.known_keys import present_keys
+from kiosk.hub_link.state import LinkState
 from offline_cache.audit import Audit
 from offline_cache.store import Store
 from offline_cache.values import Values
 
+if TYPE_CHECKING:
+    from kiosk.machine import Machine
+
+_FIRST_WORD_S = 60.0
+"""A busy computer takes this long until each device, and the way to the hub, has said what it is at all."""
 _SETTLE_S = 8.0
+"""What is not there may still come: it was slow to start, or is being plugged in."""
 
 
 @click.command()
@@ -39,7 +47,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
     if report is None:
         # What is measured must be what a start would run with.
         hardening.restart_hardened(sys.argv[1:])
-        report = trio.run(partial(_examined_alone, config))
+        report = trio.run(partial(examined_alone, config))
     report.pop("type", None)
     report.pop("ask", None)
     if as_json:
@@ -55,7 +63,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
 def devices(config_path: str | None, as_json: bool) -> None:
     """List the configured devices, their drivers and states."""
     config = loaded(config_path)
-    report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(_examined_alone, config))
+    report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(examined_alone, config))
     if as_json:
         click.echo(msgspec.json.encode(report["devices"]))
     else:
@@ -107,7 +115,7 @@ async def _ask(config: Config, question: str) -> dict[str, Any] | None:
     return await status_socket.ask(config.machine.status_socket, question)
 
 
-async def _examined_alone(config: Config) -> dict[str, Any]:
+async def examined_alone(config: Config) -> dict[str, Any]:
     """No machine runs: build one without a screen, let its devices come up, and examine it."""
     from kiosk import doctor as examination
     from kiosk import running
@@ -117,9 +125,10 @@ async def _examined_alone(config: Config) -> dict[str, Any]:
     machine = Machine(config, ScriptedPresenter())
     async with trio.open_nursery() as nursery:
         await nursery.start(running.run, machine)
-        with trio.move_on_after(_SETTLE_S):
-            while not _settled(machine):
-                await trio.sleep(0.1)
+        for is_so, limit_s in ((_has_spoken, _FIRST_WORD_S), (_is_settled, _SETTLE_S)):
+            with trio.move_on_after(limit_s):
+                while not is_so(machine):
+                    await trio.sleep(0.1)
         report = await examination.examine(machine)
         nursery.cancel_scope.cancel()
     return report
@@ -137,10 +146,17 @@ def _is_well(report: dict[str, Any]) -> bool:
     return devices and is_closed and is_right and is_ours and is_whole and not report["queue"]["held"]
 
 
-def _settled(machine: Any) -> bool:
-    states = [machine.peripherals.status(name).device for name in machine.config.devices]
+def _has_spoken(machine: Machine) -> bool:
+    return machine.link.state is not LinkState.STARTING and DeviceState.STARTING not in _states(machine)
+
+
+def _is_settled(machine: Machine) -> bool:
     known = machine.link.online or machine.link.needs_a_person
-    return known and all(s not in ("starting", "noDevice") for s in states)
+    return known and not {DeviceState.STARTING, DeviceState.NO_DEVICE} & _states(machine)
+
+
+def _states(machine: Machine) -> set[DeviceState]:
+    return {machine.peripherals.status(name).device for name in machine.config.devices}
 
 
 def _print_report(report: dict[str, Any]) -> None:
