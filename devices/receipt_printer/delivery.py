@@ -146,6 +146,10 @@ class Delivery:
         self._job = self._talk.asked
         patience_s, reason, stopped = self._ways.barrier_timeout_s + self._ways.wire_s(sent_bytes), "", False
         while (heard := self._talk.await_answers(self._job, deadline, patience_s)) != "answered":
+            if heard == "strayed":
+                if not self._ask_barrier(deadline):
+                    return self._unsent(deadline)
+                continue
             sense = self.look()
             reason = sense.fault or reason
             if deadline.over or not (sense.waits_for_hand or stopped or heard == "news"):
@@ -154,6 +158,7 @@ class Delivery:
             # Stopped by paper or cover: wait for the hand that puts it right, then as long again as for a fresh job.
             stopped = sense.waits_for_hand
             patience_s = LOOK_AGAIN_S if stopped else self._ways.barrier_timeout_s
+        self._hear_the_rest(deadline)
         return self._printed()
 
     def _why(self, deadline: Deadline, reason: str) -> str:
@@ -235,15 +240,19 @@ class Delivery:
         while self._talk.answered <= (self._before_flush or 0):
             if not self._ask_barrier(deadline):
                 return self._stuck()
-            wanted = self._talk.answered + 1
-            while (heard := self._talk.await_answers(wanted, deadline, self._answer_s)) == "news":
-                pass
-            if heard == "late":
+            if not self._answers(self._talk.answered + 1, deadline, self._answer_s):
                 return self.look().fault or IN_DOUBT
             self._hear_the_rest(deadline)
             if self._printed_late():
                 break
         return ""
+
+    def _answers(self, count: int, deadline: Deadline, timeout_s: float) -> bool:
+        """Whether so many barriers have been answered in time, whatever else the printer tells meanwhile."""
+        while (heard := self._talk.await_answers(count, deadline, timeout_s)) in ("news", "strayed"):
+            if heard == "strayed" and not self._ask_barrier(deadline):
+                return False
+        return heard == "answered"
 
     def _hear_the_rest(self, deadline: Deadline) -> None:
         while self._talk.answered < self._talk.asked:
@@ -259,10 +268,9 @@ class Delivery:
         if self._ways.barrier:
             if not self._ask_barrier(deadline):
                 return self._stuck()
-            while (heard := self._talk.await_answers(1, deadline, self._ways.barrier_timeout_s)) == "news":
-                pass
+            answers = self._answers(1, deadline, self._ways.barrier_timeout_s)
             sense = self.look()
-            if heard == "late" or sense.fault:
+            if not answers or sense.fault:
                 return sense.fault or IN_DOUBT
         self._known(self.end)
         return ""

@@ -8,15 +8,15 @@ from typing import Literal
 
 from devices.receipt_printer.status import is_auto_status_start, is_barrier_reply, is_dle_reply
 
-Kind = Literal["dle", "auto", "barrier", "noise"]
+Kind = Literal["dle", "auto", "barrier", "torn", "noise"]
 
 PACKET_BYTES = 4
 PACKET_S = 0.5
-"""The four bytes of an automatic status follow each other, behind a converter in pieces; half of one is noise."""
+"""The four bytes of an automatic status follow each other, behind a converter in pieces; half of one is torn."""
 
 
 class Ear:
-    """Sorts bytes into answers to DLE EOT, automatic states (GS a, four bytes), answers to GS r, and noise."""
+    """Sorts bytes into answers to DLE EOT, automatic states (GS a, four bytes, or torn), answers to GS r, and noise."""
 
     def __init__(self) -> None:
         self._packet = bytearray()
@@ -55,4 +55,4 @@ class Ear:
     def _broken(self) -> tuple[Kind, bytes]:
         packet = bytes(self._packet)
         self._packet.clear()
-        return "noise", packet
+        return "torn", packet

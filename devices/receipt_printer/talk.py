@@ -19,7 +19,7 @@ from devices.receipt_printer.status import Sense, from_auto_status, with_dle_rep
 from devices.transport import let_pass
 
 Mode = Literal["dle", "asb", "none"]
-Heard = Literal["answered", "news", "late"]
+Heard = Literal["answered", "strayed", "news", "late"]
 
 STEP_S = 0.1
 HELD_S = 2.0
@@ -27,6 +27,9 @@ HELD_S = 2.0
 
 STRAY_S = 0.015
 """How long after an answer a stray or doubled byte betrays itself, unless this printer was found to take longer."""
+
+PIECES_S = 0.1
+"""How long after an answer the rest of an automatic state betrays itself, whose first byte the line has lost."""
 
 SILENCE_S, LONGEST_SILENCE_S = 1.0, 4.0
 """After an answer that did not come in time the line must be silent this long, and longer after each late one."""
@@ -52,6 +55,7 @@ class Talk:
         self._restless = False
         self._stray_s, self._doubled = STRAY_S, False
         self._replies, self._noise = bytearray(), 0
+        self._answer, self._pieces = b"", 0
         self._spoken: set[int] = set()
         self._silent: Counter[int] = Counter()
         self.asked = self.answered = 0
@@ -91,7 +95,10 @@ class Talk:
         self._noise = 0
 
     def await_answers(self, count: int, deadline: Deadline, timeout_s: float) -> Heard:
-        """Wait until ``count`` barriers have been answered, the printer told a new state by itself, or too long."""
+        """Wait until ``count`` barriers have been answered, the printer told a new state by itself, or too long.
+
+        ``strayed``: something came that may have been a piece of an automatic state, and counts as no answer.
+        """
         ends, before = time.monotonic() + timeout_s, self.sense
         while self.answered < count:
             if self.sense != before:
@@ -100,7 +107,22 @@ class Talk:
             if deadline.over or left_s <= 0:
                 return "late"
             self._hear(min(STEP_S, left_s))
-        return "answered"
+        if not self._pieces_come(deadline):
+            return "answered"
+        self._pieces, self.answered = 0, count - 1
+        return "strayed"
+
+    def _pieces_come(self, deadline: Deadline) -> bool:
+        """Whether pieces of an automatic state lie beside the answer, each of which looks like one; hears all of them.
+
+        The same byte once more is a printer's that says everything twice.
+        """
+        ends, known = time.monotonic() + PIECES_S, self._pieces
+        while (left_s := ends - time.monotonic()) > 0 and not deadline.over:
+            self._hear(min(STEP_S, left_s))
+            if self._pieces > known:
+                ends, known = time.monotonic() + PIECES_S, self._pieces
+        return known > 1
 
     # -- DLE EOT -------------------------------------------------------------------------------------------------
 
@@ -210,6 +232,7 @@ class Talk:
             elif kind == "auto":
                 self.sense = from_auto_status(word) if self._mode == "asb" else self.sense
             elif kind == "barrier" and self.answered < self.asked:
-                self.answered += 1
+                self.answered, self._answer = self.answered + 1, word
             else:
                 self._noise += 1
+                self._pieces += {"barrier": 1 if word == self._answer else 2, "torn": 2}.get(kind, 0)

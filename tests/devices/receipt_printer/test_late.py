@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from devices.contract import Deadline, TryAgain
+from devices.receipt_printer.codec import BARRIER, Paper
 from devices.receipt_printer.hearing import Ear
 from devices.receipt_printer.job import Outcome
 from devices.vocabulary import DeviceState, SupplyState
-from tests.devices.receipt_printer.test_doubt import FIRST, GENEROUS_S, slip
+from tests.devices.receipt_printer.test_doubt import FIRST, GENEROUS_S, SECOND, slip
 from tests.devices.receipt_printer.test_driver import HELLO, in_background, outcome
 
 TRUE_OR_UNKNOWN = {"paper_out", "silent"}
@@ -88,6 +89,25 @@ def test_automatic_status_between_the_answers_is_told_apart(bench):
         bench.do("noise", data="18000f00")
     thread.join(GENEROUS_S)
     assert outcome(results[0]) == (Outcome.UNKNOWN, "paper_out")
+
+
+@pytest.mark.parametrize("pieces", ["00000f", "000f", "0f000f", "1000ff000c0f"], ids=["head", "two", "low", "middle"])
+@pytest.mark.parametrize("status", ["dle", "asb", "none"])
+def test_what_the_line_left_of_an_automatic_status_is_no_answer_to_the_job(bench, status, pieces):
+    """Of its bytes 2 to 4 each looks like an answer to GS r: seen as "printed" while the paper still moved."""
+    driver = bench.driver(status=status, barrier_timeout_s=GENEROUS_S)
+    bench.do("slow", mm_per_s=40)
+    before, job = bench.state["bytes"], slip("张*三", FIRST)
+    asked = before + len(Paper(auto_status=status == "asb").compose(job)) + len(BARRIER)
+    thread, results = in_background(lambda: (driver.print_job(Deadline(GENEROUS_S), job), bench.state["slips"]))
+    bench.wait(lambda: bench.state["bytes"] >= asked)
+    assert not bench.state["slips"], "the test is too slow for its paper"
+    bench.do("noise", data=pieces)
+    thread.join(GENEROUS_S)
+    assert outcome(results[0][0])[0] is Outcome.PRINTED
+    assert results[0][1] == 1, "said when it was true"
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert bench.state["slips"] == 2
 
 
 def test_stream_is_sorted_into_its_words():

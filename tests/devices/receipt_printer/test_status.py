@@ -157,8 +157,8 @@ def heard(data: str) -> list[tuple[str, str]]:
         ("10000c00", [("auto", "10000c00")]),
         ("1000120c00", [("dle", "12"), ("auto", "10000c00")]),
         ("1000000000", [("auto", "10000000"), ("barrier", "00")]),
-        ("1000ff", [("noise", "1000"), ("noise", "ff")]),
-        ("100010000000", [("noise", "1000"), ("auto", "10000000")]),
+        ("1000ff", [("torn", "1000"), ("noise", "ff")]),
+        ("100010000000", [("torn", "1000"), ("auto", "10000000")]),
         ("120f12", [("dle", "12"), ("barrier", "0f"), ("dle", "12")]),
     ],
 )
@@ -166,7 +166,7 @@ def test_stream_is_sorted_into_answers_states_and_noise(data: str, words: list[t
     assert heard(data) == words
 
 
-def test_state_that_comes_in_pieces_is_whole_and_half_of_an_old_one_is_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_that_comes_in_pieces_is_whole_and_half_of_an_old_one_is_torn(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(hearing.time, "monotonic", lambda: now[0])
     ear = Ear()
@@ -176,7 +176,7 @@ def test_state_that_comes_in_pieces_is_whole_and_half_of_an_old_one_is_noise(mon
     assert [kind for kind, _ in ear.sort(b"\x00")] == ["auto"]
     assert list(ear.sort(b"\x10\x00")) == []
     now[0] += hearing.PACKET_S + 0.01
-    assert [kind for kind, _ in ear.sort(b"\x00")] == ["noise", "barrier"]
+    assert [kind for kind, _ in ear.sort(b"\x00")] == ["torn", "barrier"]
     assert list(ear.sort(b"\x10")) == []
     ear.forget()
     assert [kind for kind, _ in ear.sort(b"\x00")] == ["barrier"]
