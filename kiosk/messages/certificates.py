@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -24,6 +25,11 @@ MOST_BYTES = 4 * 1024 * 1024
 _RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+([0-9]{1,10})\s+([0-9]{1,10})\s+([0-9]{1,10})\s*\]")
 _SEAL_BYTES = 64 * 1024
 """Of a seal as hex: ours has 2 KB, one with a chain and a time stamp some ten."""
+MOST_PAGES = 24
+"""Five years of journeys fill some ten; whoever seals more by mistake must not empty a machine's paper."""
+_MOST_NODES = 4 * MOST_PAGES
+_LARGEST_PT = (600.0, 847.0)
+"""A4 and two millimetres."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -39,7 +45,10 @@ class Statement(msgspec.Struct, frozen=True):
 
 
 class BadSeal(Exception):
-    """The pages prove nothing; ``reason`` is ``not_sealed``, ``broken``, ``wrong_signer`` or ``other_certificate``."""
+    """The pages prove nothing, or are no paper of a few A4 sheets.
+
+    ``reason`` is ``not_sealed``, ``broken``, ``wrong_signer``, ``other_certificate`` or ``not_printable``.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -88,7 +97,31 @@ def _read(pdf: bytes, trusted: Sequence[str], at: datetime) -> Statement:
     statement = _statement(str(reader.trailer_view["/Info"]["/Subject"]))
     if status.signing_cert.subject.native.get("common_name") != statement.department:
         raise BadSeal("wrong_signer")
+    _require_sheets(reader.root)
     return statement
+
+
+def _require_sheets(catalog: Any) -> None:
+    """Some sheets of A4 at most and nothing that acts by itself (ISO 32000-1 §12.6), though it be truly sealed."""
+    acts = "/AA" in catalog or "/JavaScript" in catalog.get("/Names", {}) or "/S" in catalog.get("/OpenAction", {})
+    sheets, nodes, waiting = 0, 0, [(catalog["/Pages"], None)]
+    while waiting and nodes <= _MOST_NODES:
+        node, box = waiting.pop()
+        nodes, box = nodes + 1, node.get("/MediaBox", box)
+        if "/Kids" in node:
+            # What is said of their number is nobody's word.
+            waiting += [(kid.get_object(), box) for kid in islice(node["/Kids"], _MOST_NODES + 1)]
+        else:
+            sheets += 1
+            acts = acts or "/AA" in node or not _is_sheet(box, node.get("/UserUnit", 1))
+    if acts or waiting or not 0 < sheets <= MOST_PAGES:
+        raise BadSeal("not_printable")
+
+
+def _is_sheet(box: Any, unit: Any) -> bool:
+    left, low, right, high = map(float, box)
+    sides = sorted((abs(right - left), abs(high - low)))
+    return unit == 1 and all(0 < side <= most for side, most in zip(sides, _LARGEST_PT, strict=True))
 
 
 def _require_seal(pdf: bytes, context: Any) -> None:

@@ -22,7 +22,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from hub.certificates import Drawing, draw
 from hub.seals import Seal
-from kiosk.messages.certificates import BadSeal, Statement, read_sealed
+from kiosk.messages.certificates import MOST_PAGES, BadSeal, Statement, read_sealed, statement_text
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
@@ -120,6 +120,53 @@ def drawn() -> bytes:
 
 def sealed(department: str = "household", *, vouched_by: str = HUB_KEYS.private, now: datetime = NOW) -> bytes:
     return Seal(department, generate_private_key(SECP256R1()), vouched_by=vouched_by, now=now).on(drawn())
+
+
+def sheets(count: int, box: str = "0 0 595 842", *, page: str = "", catalog: str = "") -> bytes:
+    """Truly sealed, with the right statement, but not what our department draws: so many pages of this size."""
+    statement = Statement("H0820270112", "CODE", OFFENCES, "household", "990101", TODAY)
+    kids = " ".join(f"{number} 0 R" for number in range(4, 4 + count))
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count 1 >>",
+        f"<< /Subject ({statement_text(statement)}) >>",
+        *[f"<< /Type /Page /Parent 2 0 R /MediaBox [{box}] {page} >>"] * count,
+    ]
+    out, places = b"%PDF-1.7\n", []
+    for number, words in enumerate(objects, 1):
+        places.append(b"%010d 00000 n \n" % len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, words.encode())
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, b"".join(places))
+    end = b"trailer\n<< /Size %d /Root 1 0 R /Info 3 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(out))
+    seal = Seal("household", generate_private_key(SECP256R1()), vouched_by=HUB_KEYS.private, now=NOW)
+    return seal.on(out + table + end)
+
+
+@pytest.mark.attack(5)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sheets(MOST_PAGES + 1),
+        lambda: sheets(10_000),
+        lambda: sheets(1, "0 0 14400 14400"),
+        lambda: sheets(1, "0 0 595 0"),
+        lambda: sheets(1, page="/UserUnit 75"),
+        lambda: sheets(1, page="/AA << /O << /S /Launch /F (x) >> >>"),
+        lambda: sheets(1, catalog="/OpenAction << /S /JavaScript /JS (x) >>"),
+        lambda: sheets(1, catalog="/Names << /JavaScript << /Names [] >> >>"),
+    ],
+    ids=["a_page_too_many", "ten_thousand", "poster", "no_height", "unit", "launch", "script", "named_script"],
+)
+def test_what_is_no_paper_of_a_few_sheets_is_not_printed_though_it_be_truly_sealed(make: Callable[[], bytes]) -> None:
+    """A department's mistake, or a stolen seal, must not empty a machine's paper."""
+    with pytest.raises(BadSeal) as refused:
+        read_sealed(make(), [HUB_KEYS.public], NOW)
+    assert refused.value.reason == "not_printable"
+
+
+@pytest.mark.parametrize("make", [lambda: sheets(1), lambda: sheets(MOST_PAGES), lambda: sheets(2, "0 0 842 595")])
+def test_some_sheets_of_a4_are_a_paper(make: Callable[[], bytes]) -> None:
+    assert read_sealed(make(), [HUB_KEYS.public], NOW).service == OFFENCES
 
 
 def changed(pdf: bytes) -> bytes:
