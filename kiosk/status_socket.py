@@ -210,8 +210,12 @@ async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: An
     """
     try:
         stream = await trio.open_unix_socket(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
+    except OSError as error:
+        # One that runs for another account is still no reason to take its ports and its store.
+        why = f"{error.strerror or error}; ask as the account that runs it"
+        raise NoAnswer(f"whether a machine listens at {path} cannot be known: {why}") from None
     asked = line_of({"ask": question, **arguments})
     try:
         with trio.fail_after(timeout_s):

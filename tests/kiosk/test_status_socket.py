@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from kiosk.running import run
 from kiosk.status_lines import LINE_BYTES, line_of
 from kiosk.status_socket import MOST_CONNECTIONS, NoAnswer
 from tests.kiosk.conftest import Finger
+from tests.privileges import as_somebody_else
 from tests.waiting import HANG_S, comes_true
 
 pytestmark = pytest.mark.attack(6)
@@ -215,6 +217,20 @@ async def test_machine_that_says_nothing_is_not_taken_for_none(tmp_path: Any) ->
         await status_socket.ask(str(tmp_path / "mute.sock"), "queue", timeout_s=0.1)
     listener.close()
     assert await status_socket.ask(str(tmp_path / "mute.sock"), "queue") is None
+
+
+async def test_a_machine_that_another_account_runs_is_not_taken_for_none(tmp_path: Path) -> None:
+    """What is taken for none has its ports and its store opened by the command itself (CONTRACTS §2)."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    listener = trio.socket.socket(trio.socket.AF_UNIX)
+    await listener.bind(str(closed / "s"))
+    listener.listen(1)
+    closed.chmod(0o000)
+    with as_somebody_else(), pytest.raises(NoAnswer, match="as the account that runs it"):
+        await status_socket.ask(str(closed / "s"), "queue")
+    closed.chmod(0o700)
+    listener.close()
 
 
 async def test_what_a_machine_of_another_version_does_not_say_is_told_as_that(tmp_path: Any) -> None:
