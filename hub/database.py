@@ -393,10 +393,21 @@ SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47
 
 
+RECONNECT_S = 4.0
+"""A pool waits twice as long after each attempt that failed, for minutes; given up so soon it begins with a second."""
+
+
 def open_pool(dsn: str, max_size: int = 12) -> AsyncConnectionPool:
     """A pool that is opened by its user (``async with``); a connection is handed out in autocommit mode."""
     return AsyncConnectionPool(
-        dsn, min_size=2, max_size=max_size, open=False, kwargs={"autocommit": True}, check=None, timeout=10
+        dsn,
+        min_size=2,
+        max_size=max_size,
+        open=False,
+        kwargs={"autocommit": True},
+        check=None,
+        timeout=10,
+        reconnect_timeout=RECONNECT_S,
     )
 
 

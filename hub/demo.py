@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 from litestar import Request, delete, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -194,7 +195,10 @@ def faulty(hub: Hub, app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await app(scope, receive, send)
             return
-        faults = await current_faults(hub)
+        try:
+            faults = await current_faults(hub)
+        except psycopg.OperationalError:
+            faults = NO_FAULTS  # that the database is away is told by the API itself
         await asyncio.sleep(faults.slow_s)
         if not faults.network:
             await _hang_up(send)

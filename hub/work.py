@@ -29,6 +29,7 @@ from hub import (
     supplements,
 )
 from hub.context import Hub
+from hub.database import RECONNECT_S
 from hub.department import SECOND_ANSWER, Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import DepartmentDown
@@ -107,7 +108,7 @@ class UntilItAnswers(BaseRetryStrategy):
 
 def make_jobs(dsn: str) -> App:
     """The queue of this process. Its worker is run by the server."""
-    jobs = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+    jobs = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4, reconnect_timeout=RECONNECT_S))
     options: dict[str, Any] = {"pass_context": True, "retry": UntilItAnswers()}
     jobs.task(name=OPEN_TASK, **options)(_open_envelope)
     jobs.task(name=_ASK, **options)(_ask_department)

@@ -84,8 +84,11 @@ def _problem_of(error: Exception) -> Problem | None:
     if isinstance(error, psycopg.DataError):
         # The types of the messages bound what comes in; what slips through is the sender's, who need not try again.
         return Problem(422, "invalid", "holds what the database cannot")
+    wait = {"Retry-After": "5"}
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        # It is away, restarts, or has no room: told once a look by what runs beside, not by each request.
+        return Problem(503, "database_down", "the hub's database does not answer, try again", headers=wait)
     if isinstance(error, DepartmentDown):
-        wait = {"Retry-After": "5"}
         return Problem(503, "department_down", "the department does not answer", headers=wait, line=str(error))
     return Problem(error.status_code, "request", error.detail) if isinstance(error, HTTPException) else None
 

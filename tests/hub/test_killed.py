@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
+from psycopg_pool.base import AttemptWithBackoff
 
+from hub.database import open_pool
 from hub.postgres import OwnPostgres
 from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form, number_of
 from tests.waiting import eventually
@@ -34,6 +39,28 @@ def put(machine: Machine, sent: Sealed) -> int:
         return 0
 
 
+def at_each_door(hub: RunningHub, machine: Machine, sent: Sealed) -> dict[str, tuple[int, str, str]]:
+    """Status, media type and ``Retry-After`` of what is answered, all asked at the same time."""
+    fresh = Machine(hub, "K-no-database")
+    fresh.client.timeout = machine.client.timeout
+    doors = {
+        "enrolment": lambda: fresh.enrol("A1B2-C3D4-E5F6"),
+        "heartbeat": lambda: machine.call("POST", "/v1/heartbeats", b"{}"),
+        "parcel": lambda: machine.put_parcel(b"sealed"),
+        "offset": lambda: machine.call("HEAD", f"/v1/parcels/{'0' * 64}"),
+        "envelope": lambda: machine.put(sent),
+        "batch": lambda: machine.call("POST", "/v1/batches", b"x"),
+        "question": lambda: machine.call("POST", "/v1/questions/progress", b"{}"),
+        "catalogue": lambda: machine.call("GET", "/v1/catalogue"),
+    }
+    with ThreadPoolExecutor(len(doors)) as pool:
+        answers = dict(zip(doors, pool.map(lambda ask: ask(), doors.values()), strict=True))
+    return {
+        door: (answer.status_code, answer.headers.get("content-type", ""), answer.headers.get("retry-after", ""))
+        for door, answer in answers.items()
+    }
+
+
 def demo_works(hub: RunningHub) -> bool:
     return httpx.delete(f"{hub.url}/demo/faults", timeout=60).is_success
 
@@ -52,7 +79,8 @@ def test_all_of_postgres_is_killed_under_a_running_hub(tmp_path_factory: pytest.
         machine.wait_for("P-waits", "delivered")
         under_way = machine.envelope("case", case_form("wang", "H13", "P-under-way"))
         kill_all_of(postgres)
-        assert put(machine, under_way) not in TAKEN, "no receipt without a commit"
+        told = at_each_door(hub, machine, under_way)
+        assert told == dict.fromkeys(told, (503, "application/problem+json", "5")), "try again, and when"
         assert httpx.get(f"{hub.url}/healthz", timeout=60).is_success, "the hub itself lives"
         assert httpx.get(f"{hub.url}/readyz", timeout=60).status_code == 503
         postgres.start()
@@ -69,6 +97,35 @@ def test_all_of_postgres_is_killed_under_a_running_hub(tmp_path_factory: pytest.
         assert hub.process is not None
         assert hub.process.poll() is None
         assert hub.stop() == 0
+
+
+def test_a_database_that_was_away_for_long_is_reached_soon_after_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool waited twice as long after each attempt: some minutes away, and some minutes more."""
+    monkeypatch.setattr(AttemptWithBackoff, "DELAY_BACKOFF", 1000.0)
+
+    async def asked(pool: AsyncConnectionPool) -> bool:
+        try:
+            async with pool.connection(timeout=1) as conn:
+                await conn.execute("select")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    async def away_and_back(postgres: OwnPostgres) -> None:
+        async with open_pool(postgres.dsn) as pool:
+            assert await asked(pool)
+            await asyncio.to_thread(postgres.stop)
+            while pool.get_stats().get("connections_errors", 0) < 2 * pool.min_size:
+                assert not await asked(pool)
+            await asyncio.to_thread(postgres.start)
+            async with asyncio.timeout(60):
+                while not await asked(pool):
+                    pass
+
+    with OwnPostgres(tmp_path / "c", durable=False) as postgres:
+        asyncio.run(away_and_back(postgres))
 
 
 def valid_to(hub: RunningHub, person: str) -> date:
