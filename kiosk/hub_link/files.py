@@ -38,6 +38,8 @@ BATCH_BYTES = 32 * 1024 * 1024
 LINGER_S = 0.5
 LOOK_S = 2.0
 AGAIN_AFTER_S = 12 * 3600.0
+ROUND_FILES = 500
+"""So many are read one after the other before the folder is listed anew: it may hold a hundred times as many."""
 
 
 class Reply(NamedTuple):
@@ -97,6 +99,7 @@ class FileCarrier:
         self._bytes = 0
         self._written: dict[str, float] = {}
         self._keys_of: dict[str, frozenset[str]] = {}
+        self._round: list[tuple[str, FileIdentity]] = []
         self._settled: dict[str, FileIdentity] = {}
         self._told: dict[str, str] = {}
 
@@ -200,8 +203,10 @@ class FileCarrier:
         try:
             with OpenFolder.at(self._folder) as folder, folder.below("in") as incoming:
                 self._tell("", "")
-                for name, identity in self._present(incoming):
-                    if (said := self._read(incoming, name)) is not None:
+                self._round = self._round or self._present(incoming)[:ROUND_FILES]
+                while self._round:
+                    name, identity = self._round.pop(0)
+                    if incoming.identity(name) == identity and (said := self._read(incoming, name)) is not None:
                         return Arrived(name, identity, *said)
         except FileNotFoundError:
             return None
@@ -210,12 +215,13 @@ class FileCarrier:
         return None
 
     def _present(self, incoming: OpenFolder) -> list[tuple[str, FileIdentity]]:
-        """Files of answers that are whole, oldest name first; those for other machines are theirs."""
+        """Files of answers that are whole, those with our name first; those for other machines are theirs."""
         names = [name for name in incoming.names(SUFFIX) if named_machine(name) in (None, self._kiosk_id)]
         present = {name: at for name in names if (at := incoming.identity(name)) is not None}
         self._settled = {name: at for name, at in self._settled.items() if present.get(name) == at}
         self._told = {name: why for name, why in self._told.items() if not name or name in present}
-        return sorted((name, at) for name, at in present.items() if name not in self._settled)
+        unread = [(name, at) for name, at in present.items() if name not in self._settled]
+        return sorted(unread, key=lambda each: (named_machine(each[0]) is None, each))
 
     def _read(self, incoming: OpenFolder, name: str) -> Said | None:
         """The boundary of one foreign file. None: it stays, and is looked at again."""

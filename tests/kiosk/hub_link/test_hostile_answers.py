@@ -18,7 +18,8 @@ from kiosk.hub_link.carriers import Outgoing
 from kiosk.hub_link.files import Arrived, FileCarrier
 from kiosk.hub_link.transfer import envelopes_in
 from kiosk.messages import envelope, receipts, seal
-from kiosk.messages.batch import Member, write_batch
+from kiosk.messages.batch import SUFFIX, Member, write_batch
+from kiosk.messages.foreign import OpenFolder
 from offline_cache.outbox import PartDigest
 from tests.hostile import ARCHIVES, listed, member, packed
 from tests.kiosk.conftest import toml
@@ -191,6 +192,24 @@ async def test_a_hostile_archive_is_put_aside_and_the_next_answer_has_its_turn(
     found = await all_of(carrier)
     assert [reply.said.key for arrived in found for reply in arrived.replies] == [key]
     assert listed(exchange / "in") == []
+
+
+@pytest.mark.attack(2)
+async def test_a_folder_of_very_many_is_not_listed_for_each_of_them_and_our_own_answer_comes_first(
+    exchange: Path, carrier: FileCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of fifty thousand files one was read in six seconds, for days, and the machine's own receipt last."""
+    listings: list[str] = []
+    names = OpenFolder.names
+    monkeypatch.setattr(OpenFolder, "names", lambda self, suffix: (listings.append(suffix), names(self, suffix))[1])
+    monkeypatch.setattr(file_carrier, "ROUND_FILES", 20)
+    key = honest(exchange)
+    for number in range(79):
+        (exchange / "in" / f"a{number:02}.tbz").write_bytes(b"nothing")
+    found = await all_of(carrier)
+    assert [reply.said.key for reply in found[0].replies] == [key]
+    assert len(found) == 80
+    assert listings.count(SUFFIX) == 5, "four rounds, and the look that finds nothing"
 
 
 @pytest.mark.attack(2)
