@@ -352,7 +352,11 @@ async def _run(journey: Journey) -> Outcome:
     outcome = Outcome.NEXT
     _to_step(journey, 0)
     while journey.spec is not None and outcome is not Outcome.LEAVE:
+        goes_back = outcome is Outcome.BACK
         outcome = await _perform(journey, journey.spec)
+        if goes_back and outcome is Outcome.SKIP:
+            # It has nothing to show any more (a face that was compared): sent on, the person would not have moved.
+            outcome = Outcome.BACK
         if outcome is Outcome.BACK and not _step_back(journey):
             return outcome
         if outcome in (Outcome.NEXT, Outcome.SKIP):

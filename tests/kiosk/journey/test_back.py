@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from kiosk.journey import face
+from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.content import Identity
 from kiosk.pages import Choices
 from tests.kiosk.journey.conftest import ZHAO, Counter
 
@@ -33,3 +38,38 @@ async def test_back_passes_over_a_card_that_was_read_already(counter: Counter) -
         await counter.touch("back", "choose")
         assert asked(counter) == ["one"]
         counter.last("back")
+
+
+@pytest.fixture
+def face_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def passed(journey: Journey) -> Outcome:
+        journey.visit.identity = Identity("guide", "pass", None, "")
+        return Outcome.NEXT
+
+    monkeypatch.setattr(face, "compared", passed)
+
+
+@pytest.mark.usefixtures("face_is_compared")
+async def test_back_passes_over_a_face_that_was_compared(counter: Counter) -> None:
+    """Nothing happened to be seen: the page came again, for ever."""
+    counter.visit.card = ZHAO
+    counter.steps("T01", question("one"), "identify", "verify", question("two"))
+    async with counter.doing("T01"):
+        await counter.first("choose")
+        await counter.touch("next", "choose", one="a")
+        assert asked(counter) == ["two"]
+        await counter.touch("back", "choose")
+        assert asked(counter) == ["one"]
+        await counter.touch("next", "choose", one="b")
+        assert asked(counter) == ["two"]
+        counter.last("next", two="a")
+
+
+@pytest.mark.usefixtures("face_is_compared")
+async def test_back_from_the_first_page_behind_a_face_leaves_the_service(counter: Counter) -> None:
+    counter.visit.card = ZHAO
+    counter.steps("T01", "identify", "verify", question("one"))
+    async with counter.doing("T01"):
+        await counter.first("choose")
+        counter.last("back")
+    assert counter.visit.identity, "who comes again is not looked at again"
