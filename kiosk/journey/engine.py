@@ -79,6 +79,8 @@ class Journey:
     facts: dict[str, Any] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
     trail: list[int] = field(default_factory=list)
+    bound_at: int | None = None
+    """The step behind which "back" does not lead: what was done there, a payment, is not undone by going back."""
     position: int = 0
     changing: int | None = None
     offline: bool = False
@@ -279,11 +281,18 @@ class Journey:
             raise RuntimeError(f"the step {self.spec.kind} is local and asks nobody")
         return await self.machine.ask(kind, question)
 
+    def bind(self) -> None:
+        """From here on nothing of before is gone back to."""
+        self.trail.clear()
+        self.bound_at = self.position
+
     # -- pages ----------------------------------------------------------------------------------------------------
 
     def page(self, kind: str, title: Text, *blocks: Block, lead: Text = NOTHING, **extra: Any) -> Page:
         """A step page of this journey with its header dots and the usual bar: exit, back, next."""
-        extra.setdefault("actions", self.bar())
+        actions = extra.pop("actions") if "actions" in extra else self.bar()
+        if self.bound_at is not None and not self.trail:
+            actions = tuple(action for action in actions if action != self._back())
         return Page(
             kind=kind,
             title=title,
@@ -295,6 +304,7 @@ class Journey:
             steps=self.marks(),
             chips=self.machine.chips(),
             is_free=self.filed or self.spec is None or self.spec.about.is_free,
+            actions=actions,
             **extra,
         )
 
@@ -302,10 +312,14 @@ class Journey:
         """The action bar: exit left, back in the middle where there is a way back, next right."""
         found = [Action(id="exit", label=text("action.exit"), style="exit", icon="sign-out")]
         if back:
-            found.append(Action(id="back", label=text("action.back"), style="secondary", icon="caret-left"))
+            found.append(self._back())
         if forward is None or forward:
             found.append(Action(id="next", label=forward or text("action.next"), style="primary"))
         return tuple(found)
+
+    @staticmethod
+    def _back() -> Action:
+        return Action(id="back", label=text("action.back"), style="secondary", icon="caret-left")
 
     def marks(self) -> tuple[StepMark, ...]:
         """One dot per distinct mark of the steps that are asked, in order."""
@@ -357,7 +371,7 @@ async def _run(journey: Journey) -> Outcome:
         if goes_back and outcome is Outcome.SKIP:
             # It has nothing to show any more (a face that was compared): sent on, the person would not have moved.
             outcome = Outcome.BACK
-        if outcome is Outcome.BACK and not _step_back(journey):
+        if outcome is Outcome.BACK and not _step_back(journey) and journey.bound_at is None:
             return outcome
         if outcome in (Outcome.NEXT, Outcome.SKIP):
             if not await taken_up(journey):
@@ -458,7 +472,7 @@ def _step_on(journey: Journey, outcome: Outcome) -> None:
         journey.position, journey.changing = journey.changing, None
         journey.trail = [at for at in journey.trail if at < journey.position]
         return
-    if outcome is Outcome.NEXT:
+    if outcome is Outcome.NEXT and journey.position != journey.bound_at:
         journey.trail.append(journey.position)
     if journey.filed:
         journey.trail.clear()

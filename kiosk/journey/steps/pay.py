@@ -140,7 +140,7 @@ async def _until_paid(journey: Journey, order: str, left_s: float) -> str:
 async def _paid(journey: Journey, order: str, items: tuple[DueItem, ...], lead: Text = NOTHING) -> Outcome:
     journey.visit.paid.update(item.case_id for item in items)
     journey.visit.payments.update({item.case_id: Paid(order, item.amount_fen) for item in items})
-    journey.trail.clear()
+    journey.bind()
     done, then = text("pay.done", yuan=yuan(items)), lead or text("pay.next")
     hero = Hero(icon="check-circle", level="ok", title=done, lead=then)
     page = journey.page("paid", text("pay.title"), hero, actions=(_go_on(),), timeout_s=0)

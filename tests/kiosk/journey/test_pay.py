@@ -88,7 +88,8 @@ async def test_one_code_is_paid_and_the_journey_goes_on_by_itself(counter: Count
         assert "微信" in words(page)
         assert "WeChat" in words(page, "en")
         assert [a.id for a in page.actions] == ["exit", "back"], "nothing to touch says that it is paid"
-        await until(counter, "review")
+        review = await until(counter, "review")
+        assert "back" not in [action.id for action in review.actions], "there is nothing to go back to"
         assert "paid" in counter.finger.history
         await counter.touch("back", "review")
         assert len(city.asked("open")) == 1, "who goes back does not pay again"
