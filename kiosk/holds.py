@@ -9,26 +9,25 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-import trio
 
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.messages.plates import PlatesQuestion
+from kiosk.rounds import Rounds
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.outbox import Outbox
 
 log = structlog.get_logger()
-_AGAIN_S = 20.0
 
 
-class Holds:
+class Holds(Rounds):
     """One per machine; ``run`` gives back what no visit needs any more."""
 
     def __init__(self, outbox: Outbox, ask: Callable[[str, Any], Awaitable[Answered | Unreachable | Refused]]) -> None:
+        super().__init__()
         self._outbox, self._ask = outbox, ask
         self._held: dict[str, str] = {}
         self._over: dict[str, str] = {}
-        self._bell = trio.Event()
 
     def begin(self, case_id: str, service: str) -> None:
         """Something is about to be held for this case of the present visit."""
@@ -40,19 +39,12 @@ class Holds:
         self._held.clear()
         self.nudge()
 
-    def nudge(self) -> None:
-        """Look now: the network is back, or a visit has ended."""
-        self._bell.set()
-
-    async def run(self) -> None:
-        """Until canceled."""
-        while True:
-            self._bell = trio.Event()
-            for case_id, service in list(self._over.items()):
-                if await self._is_done(case_id, service):
-                    del self._over[case_id]
-            with trio.move_on_after(_AGAIN_S if self._over else float("inf")):
-                await self._bell.wait()
+    async def settle(self) -> int:
+        """Give back what no visit needs any more; how many are left."""
+        for case_id, service in list(self._over.items()):
+            if await self._is_done(case_id, service):
+                del self._over[case_id]
+        return len(self._over)
 
     async def _is_done(self, case_id: str, service: str) -> bool:
         try:

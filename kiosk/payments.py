@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 import structlog
-import trio
 
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.messages.questions import PaymentAnswer, PaymentEnd, PaymentItem, PaymentQuestion
+from kiosk.rounds import Rounds
 from kiosk.text import Text
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
@@ -27,7 +27,6 @@ PAY, PRODUCE, LOCKER = "pay", "produce", "locker"
 MADE = frozenset({"produced", "handed_over", "retained"})
 """The outcomes after which what was paid for is there: in the person's hand, or kept for them by staff."""
 SETTLED = frozenset({"paid", "closed"})
-AGAIN_S = 20.0
 Ask = Callable[[str, Any], Awaitable[Answered | Unreachable | Refused]]
 
 
@@ -45,13 +44,13 @@ class DueItem(msgspec.Struct, frozen=True):
     bills: tuple[str, ...] = ()
 
 
-class Payments:
+class Payments(Rounds):
     """One per machine; ``run`` ends what no visit holds any more."""
 
     def __init__(self, journal: Journal, outbox: Outbox, ask: Ask, publish: Callable[..., None]) -> None:
+        super().__init__()
         self._journal, self._outbox, self._ask, self._publish = journal, outbox, ask, publish
         self._held: set[str] = set()
-        self._bell = trio.Event()
 
     async def begin(self, order: str, items: tuple[DueItem, ...]) -> None:
         """An order is wanted; durable when this returns, so that it is ended whatever happens next."""
@@ -88,18 +87,6 @@ class Payments:
         """The visit is over: whatever it has ordered is ended by what came of it."""
         self._held.clear()
         self.nudge()
-
-    def nudge(self) -> None:
-        """Look now: the network is back, or something has ended."""
-        self._bell.set()
-
-    async def run(self) -> None:
-        """Until canceled. What the hub cannot be told now is told later; it is never dropped."""
-        while True:
-            self._bell = trio.Event()
-            left = await self.settle()
-            with trio.move_on_after(AGAIN_S if left else float("inf")):
-                await self._bell.wait()
 
     async def settle(self) -> int:
         """End every order that no visit holds; how many are left."""
