@@ -10,7 +10,7 @@ import trio
 
 from devices.id_card_reader.status import CARD_LEFT
 from kiosk import running
-from kiosk.citizen import Control
+from kiosk.citizen import Control, Script
 from kiosk.hub_link.filing import Filing
 from kiosk.messages.content import Applicant, CaseForm, decode_content
 from kiosk.walk import ScriptedPresenter
@@ -34,12 +34,17 @@ def filed(monkeypatch: pytest.MonkeyPatch) -> list[Applicant]:
     return found
 
 
+def _lifted_late(script: Script) -> Script:
+    """The card lies until its owner signs: whatever is on it can be read."""
+    late = (msgspec.structs.replace(each, page="sign") if each.do == "lift" else each for each in script.control)
+    return msgspec.structs.replace(script, control=tuple(late))
+
+
 async def test_last_appended_address_is_filed_with_everything_else_that_was_read(
     world: World, filed: list[Applicant]
 ) -> None:
     script = world.script("wang", "T01")
-    lift = Control(page="sign", socket=world.socket("id_card_reader"), do="lift")
-    await world.walk(msgspec.structs.replace(script, control=(*script.control[:2], lift)))
+    await world.walk(_lifted_late(script))
     (applicant,) = filed
     assert applicant.address == "通办市试点区示范街6号"
     assert applicant.first_address == "通办省石㟰县大𡎚乡3号"
@@ -61,7 +66,9 @@ async def test_what_could_not_be_read_any_more_is_said_and_the_case_goes_on(
         do="error",
         arguments={"sw3": "41", "count": 1, "command": "3003"},
     )
-    await world.walk(world.script("wang", "T01", control=(fails,)))
+    script = world.script("wang", "T01")
+    # Before the card is there: on a busy computer it is read before a later word reaches the reader.
+    await world.walk(msgspec.structs.replace(script, control=(fails, *script.control)))
     (applicant,) = filed
     assert (applicant.address, applicant.first_address) == ("通办省石㟰县大𡎚乡3号", "")
     assert applicant.added_addresses_unread
@@ -70,8 +77,7 @@ async def test_what_could_not_be_read_any_more_is_said_and_the_case_goes_on(
 
 async def test_card_without_appended_addresses(world: World, filed: list[Applicant]) -> None:
     script = world.script("zhao", "T01", values={"delivery": "window"})
-    lift = Control(page="sign", socket=world.socket("id_card_reader"), do="lift")
-    await world.walk(msgspec.structs.replace(script, control=(*script.control[:2], lift)))
+    await world.walk(_lifted_late(script))
     (applicant,) = filed
     assert applicant.address == "通办市试点区演示路12号3单元401室"
     assert (applicant.first_address, applicant.added_addresses_unread) == ("", False)

@@ -35,7 +35,7 @@ async def test_the_page_leads_to_a_slip_that_names_both_versions(author: Author,
     assert "T01 checks[0].value: 90 → 60\n" in said
     assert "C10: is gone\n" in said
     closed = re.findall(r"(\w+) applicant\.min_age: 0 → 16\n", said)
-    assert closed == ["E01", "E02", "E03", "E04", "E05", "E09", "E10", "E11", "E14"]
+    assert closed == ["E01", "E02", "E03", "E04", "E05", "E06", "E07", "E09", "E10", "E11", "E14"]
     assert author.types(PUBLISH).endswith("catalogue 2027.01+1 is in force\n")
     usual = configuration.load(world.stage.config)
     config = msgspec.structs.replace(usual, catalogue=CatalogueConfig(overlay=str(tmp_path / "city")))
