@@ -124,8 +124,9 @@ class ReaderSim:
         """Take the permit out of the slot."""
         if self.feeder != "at_slot":
             raise SimError("nothing lies in the slot")
-        self._say("taken")
+        # First done, then said: who hears it and asks for the state must not be told of the slot as it was.
         self.feeder = "empty"
+        self._tell("taken")
 
     def jam(self) -> None:
         """The next movement jams."""
@@ -185,6 +186,9 @@ class ReaderSim:
 
     def _say(self, word: str) -> None:
         self.feeder = word
+        self._tell(word)
+
+    def _tell(self, word: str) -> None:
         self.line.answer(_est({"Feeder": word}))
 
     def _push(self, frame: bytes) -> None:

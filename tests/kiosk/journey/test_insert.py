@@ -125,11 +125,12 @@ async def test_only_the_person_s_own_valid_one_counts_and_each_is_given_back(
             assert (outcome, found) == (Outcome.NEXT, answers), name
             assert bool(told) == bool(does), name
             assert at.sim.do("state")["feeder"] == "empty", name
-        assert set(at.ends()) == {"returned", "nothing"}
+        # "nothing" where the person touched before the feeder had drawn anything in.
+        assert {"returned"} <= set(at.ends()) <= {"returned", "nothing"}
         assert at.alarms == []
         # Nobody takes it: it is kept for its owner, and nobody is sent on as if it were in the hand.
         at.sim.do("reset")
-        monkeypatch.setattr(inserted, "TAKE_S", 0.5)
+        monkeypatch.setattr(inserted, "TAKE_S", 3.0)
         at.sim.do("attend", **MINE)
         at.sim.do("leave")
         outcome, found, told = await at.read(held(NUMBER), {"没有退出来": "continue"})
