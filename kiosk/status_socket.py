@@ -213,6 +213,8 @@ async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: An
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except OSError as error:
+        if error.errno is None:
+            return None  # longer than the name of a socket can be
         # One that runs for another account is still no reason to take its ports and its store.
         why = f"{error.strerror or error}; ask as the account that runs it"
         raise NoAnswer(f"whether a machine listens at {path} cannot be known: {why}") from None

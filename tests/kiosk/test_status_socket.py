@@ -251,3 +251,7 @@ async def test_what_a_machine_of_another_version_does_not_say_is_told_as_that(tm
         with pytest.raises(NoAnswer, match="does not say staff: it is of another version"):
             answer["staff"]
         nursery.cancel_scope.cancel()
+
+
+async def test_a_path_that_no_socket_can_have_is_none() -> None:
+    assert await status_socket.ask(f"/{'x' * 120}", "queue") is None
