@@ -18,7 +18,16 @@ import structlog
 from hub import events
 from hub.batch_intake import Judged, TakenIn, take_in_batch
 from hub.context import Hub
-from kiosk.messages.batch import FILE_BYTES, SUFFIX, Member, batch_name, keys_below, own_place, write_below
+from kiosk.messages.batch import (
+    FILE_BYTES,
+    SUFFIX,
+    Member,
+    batch_name,
+    keys_below,
+    named_machine,
+    own_place,
+    write_below,
+)
 from kiosk.messages.foreign import FileIdentity, OpenFolder, Refused, shown
 
 T = TypeVar("T")
@@ -110,11 +119,14 @@ class Folder:
         self.trouble = reason
 
     def _waiting(self, out: OpenFolder) -> list[tuple[str, FileIdentity]]:
-        """The batches that wait. Names say nothing but that they are whole: half-written ones end in ``.tmp``."""
+        """The batches that wait, first those that are named as machines do: any number of others may lie there.
+
+        Names say nothing else but that they are whole: half-written ones end in ``.tmp``.
+        """
         present = {(name, at) for name in out.names(SUFFIX) if (at := out.identity(name)) is not None}
         self._seen &= present
         self._left &= present
-        return sorted(present - self._seen)
+        return sorted(present - self._seen, key=lambda each: (named_machine(each[0]) is None, each))
 
     async def _handle(self, places: _Places, name: str, identity: FileIdentity) -> Handled | None:
         """The boundary of one foreign file: whatever is wrong with it, the next one has its turn."""
@@ -130,7 +142,7 @@ class Folder:
             if error.may_pass:
                 return self._stays(name, identity, _why(error), taken_in)
         except OSError as error:
-            return self._stays(name, identity, _why(error))
+            return self._stays(name, identity, _why(error), TakenIn([], [_why(error)]))
         self._seen.add((name, identity))
         await self._finish(places, name, identity, _reasons(taken_in))
         return Handled(shown(name), taken_in)
@@ -145,12 +157,12 @@ class Folder:
             _log.exception("file_crashed", file=shown(name))
             return TakenIn([], [f"could not be judged ({type(error).__name__})"])
 
-    def _stays(self, name: str, identity: FileIdentity, reason: str, taken_in: TakenIn | None = None) -> Handled | None:
+    def _stays(self, name: str, identity: FileIdentity, reason: str, taken_in: TakenIn) -> Handled | None:
         if (name, identity) in self._left:
             return None
         self._left.add((name, identity))
         self._tell("file_stays", name, [reason])
-        return taken_in and Handled(shown(name), taken_in)
+        return Handled(shown(name), taken_in)
 
     def _tell(self, event: str, name: str, reasons: list[str]) -> bool:
         self._told += 1
@@ -188,6 +200,7 @@ async def _in_thread(work: Callable[..., T], *values: Any) -> T:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
         await asyncio.wait({doing})
+        doing.exception()  # nobody waits for what it ended with
         raise
 
 

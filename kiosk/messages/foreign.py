@@ -223,8 +223,12 @@ class OpenFolder:
                 if self._is_same(kept, size, note.encode()):
                     return kept
                 continue
-            with os.fdopen(handle, "wb") as file:
-                file.write(note.encode())
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(note.encode())
+            except OSError:  # a full disk: half a note would keep the name for ever
+                os.unlink(f"{kept}.txt", dir_fd=self._handle)
+                raise
             return kept
         raise Refused(f"{ASIDE_FILES} files of this name wait aside; look at them and take them away")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -69,9 +70,10 @@ class Exchange:
         handled = asyncio.run(handle())
         return exit_code(handled), {each.name: told(*each) for each in handled}
 
-    def take_once(self) -> tuple[int, dict[str, dict], str]:
+    def take_once(self, begins: Callable[[], None] | None = None) -> tuple[int, dict[str, dict], str]:
         """``hub files --once``, with its log."""
-        done = subprocess.run(self.command("--once"), capture_output=True, cwd=ROOT, check=False, timeout=HANG_S)
+        words = self.command("--once")
+        done = subprocess.run(words, capture_output=True, cwd=ROOT, check=False, timeout=HANG_S, preexec_fn=begins)
         said = [msgspec.json.decode(line) for line in done.stdout.splitlines()]
         return done.returncode, {each["file"]: each for each in said}, done.stderr.decode()
 
@@ -158,6 +160,35 @@ def test_a_part_of_the_folder_that_is_a_link_stops_the_service_of_it_in_one_line
     assert "Traceback" not in log
     assert listed(tmp_path / "elsewhere") == before
     assert not exchange.is_there(key)
+
+
+def no_room_on_any_disk() -> None:
+    """Every file may be made and none may have a byte."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_done(exchange: Exchange) -> None:
+    key = exchange.honest()
+    (exchange.folder / "out" / "bad.tbz").write_bytes(b"nothing")
+    for _ in range(2):
+        code, said, _ = exchange.take_once(no_room_on_any_disk)
+        assert (code, said["zz-honest.tbz"]["trouble"]) == (1, ["File too large"])
+        assert exchange.is_there(key)
+        assert listed(exchange.folder / "out") == ["bad.tbz", "zz-honest.tbz"]
+        assert listed(exchange.folder / "in") == listed(exchange.folder / "aside") == []
+    exchange.take()
+    assert listed(exchange.folder / "out") == []
+    assert len(listed(exchange.folder / "in")) == 1
+    assert listed(exchange.folder / "aside") == ["bad.tbz", "bad.tbz.txt"]
+
+
+def test_what_is_named_as_machines_do_is_read_before_all_else(exchange: Exchange) -> None:
+    """Fifty thousand other files were read first."""
+    ours = f"{exchange.machine.kiosk_id}-1-1.tbz"
+    exchange.honest(ours)
+    for name in ("0.tbz", "A-1.tbz", "~.tbz"):
+        (exchange.folder / "out" / name).write_bytes(b"nothing")
+    assert list(exchange.take()[1]) == [ours, "0.tbz", "A-1.tbz", "~.tbz"]
 
 
 @pytest.mark.attack(1)
