@@ -63,7 +63,7 @@ async def walk(world: World, config: Path) -> Machine:
 async def test_a_whole_visit_on_gm_is_accepted_at_once(world: World, tmp_path: Path) -> None:
     await walk(world, gm_config(world, tmp_path))
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
-    assert world.of("alarm") == []
+    assert world.alarms() == []
     assert "已受理" in world.slips()[0]
 
 

@@ -129,6 +129,10 @@ class World:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["type"] == kind]
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """What a person is called for. A wipe that was ended by force is right on a computer that is busy enough."""
+        return [line for line in self.of("alarm") if line["what"] != "wipe_forced"]
+
     def pages(self) -> list[str]:
         return [line["kind"] for line in self.of("page")]
 

@@ -37,6 +37,6 @@ async def test_a_proof_laid_under_the_camera_is_filed_with_the_case(
     assert page is not None
     assert page.shape[0] / page.shape[1] == pytest.approx(848 / 600, rel=0.02)
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
-    assert "alarm" not in [line["type"] for line in world.lines], world.of("alarm")
+    assert world.alarms() == []
     wiped = [line["type"] for line in world.lines]
     assert "wiped" in wiped
