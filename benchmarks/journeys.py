@@ -39,24 +39,27 @@ Step = tuple[str, str]
 
 def main() -> None:
     spent: dict[Step, list[tuple[float, float, float]]] = defaultdict(list)
+    whole: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="tb-") as folder, staged(Path(folder), lambda _: None) as stage:
         watch = MachineWatch(stage.status_socket)
         watch.start()
         stage.controls[WRITER].do("attend")
         for number, (person, services) in enumerate(VISITS):
             start = len(watch.lines)
-            walk_visit(stage, VisitPlan(f"bench-{number}", person, services), None, watch)
-            for step, seconds in steps(watch.lines[start:]):
+            rows = walk_visit(stage, VisitPlan(f"bench-{number}", person, services), None, watch)
+            found = list(steps(watch.lines[start:]))
+            for step, seconds in found:
                 spent[step].append(seconds)
+            # Who is refused halfway has made no journey.
+            for key in (row.service for row in rows if row.ok):
+                whole[key].append(sum(took[0] for (service, page), took in found if service == key and page != WRITING))
         watch.stop()
     for (service, page), rows in spent.items():
         say(service, page, rows)
-    for service in dict.fromkeys(key for key, _ in spent):
-        counted = (rows for (key, page), rows in spent.items() if key == service and page != WRITING)
-        visits = zip(*counted, strict=False)
-        totals = [sum(whole for whole, _, _ in visit) for visit in visits]
-        if totals:
-            figures(f"{service} whole journey", "s", totals, LIMITS_S.get(service))
+    for service, totals in whole.items():
+        figures(f"{service} whole journey", "s", totals, LIMITS_S.get(service))
+    if missing := LIMITS_S.keys() - whole.keys():
+        raise SystemExit(f"no journey came to its end: {', '.join(sorted(missing))}")
 
 
 def steps(lines: list[Line]) -> Iterator[tuple[Step, tuple[float, float, float]]]:
