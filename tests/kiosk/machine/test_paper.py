@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,16 +29,20 @@ class OneAfterTheOther(Walking):
     def __init__(self, *scripts: Script) -> None:
         super().__init__(scripts[0], None, None)
         self._next = list(scripts[1:])
+        self.between: Callable[[], None] = lambda: None
 
     def forget(self, then: Page | None = None) -> None:
         super().forget(then)
+        self.between()
         if self._next:
             self.citizen = Citizen(self._next.pop(0))
 
 
-async def visits(world: World, *scripts: Script) -> Machine:
+async def visits(world: World, *scripts: Script, between: Callable[[], None] = lambda: None) -> Machine:
     """One process that serves them all."""
-    machine = world.machine(OneAfterTheOther(*scripts))
+    citizens = OneAfterTheOther(*scripts)
+    citizens.between = between
+    machine = world.machine(citizens)
     with trio.fail_after(HANG_S):
         await running.run(machine, visits=len(scripts))
     return machine
@@ -83,8 +88,15 @@ async def test_slip_that_broke_off_takes_nothing_of_the_next_persons(
     world: World, monkeypatch: pytest.MonkeyPatch, fails: tuple[str, Any], mended: tuple[str, Any]
 ) -> None:
     monkeypatch.setattr("kiosk.printing.PRINT_S", 12.0)
+
+    def between() -> None:
+        # The first one's time is short so that it runs out; a whole slip takes what this computer lets it take.
+        monkeypatch.setattr("kiosk.printing.PRINT_S", HANG_S / 2)
+
     trouble = (at(world, "result", fails[0], **fails[1]), at(world, "slip_trouble", mended[0], **mended[1]))
-    machine = await visits(world, first(world, "T01", *trouble, slip_trouble="came"), world.script(SECOND, "T01"))
+    machine = await visits(
+        world, first(world, "T01", *trouble, slip_trouble="came"), world.script(SECOND, "T01"), between=between
+    )
     assert world.of("print")[0]["outcome"] == "unknown"
     assert_own_paper(world)
     assert not machine.paper_in_doubt
