@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from devices.card_dispenser import crt_codec, k720_codec
-from devices.contract import Deadline
+from devices.contract import Deadline, TryAgain
 from devices.json_line import BridgeRefusal, JsonLine
 from devices.lock_board import codec as locks
 from devices.page_printer import codec as ipp
@@ -74,15 +74,24 @@ def ipp_answers(_: Path) -> Made:
     return [ipp.encode(0, 1, groups), ipp.encode(0x0400, 7, {}, data=b"%PDF")], run
 
 
+class _SaysNoMore(Wire):
+    """Who waits for more than was given learns at once that nothing comes: no input is a matter of time."""
+
+    def read_some(self, timeout_s: float) -> bytes:
+        if timeout_s and not self.coming:
+            raise TryAgain("silent", "it says no more")
+        return super().read_some(timeout_s)
+
+
 def bridge_lines(_: Path) -> Made:
     """What a vendor's bridge answers."""
 
     def run(raw: bytes) -> object:
-        wire = Wire()
-        line = JsonLine(wire, 0.001)
+        wire = _SaysNoMore()
+        line = JsonLine(wire, 60.0)
         wire.answers = [raw.replace(b"7777", str(line._number + 1).encode()) + b"\n"]
         try:
-            return line.ask("state", Deadline(0.001), patience_s=0.001)
+            return line.ask("state", Deadline(60.0))
         except BridgeRefusal as refusal:
             return refusal.error
 
