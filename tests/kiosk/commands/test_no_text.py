@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli import main
+from kiosk.messages.terminal import take_any_terminal
 
 GBK = os.fsdecode(b"\xc4\xe3")
 
@@ -58,3 +61,10 @@ def test_a_file_whose_name_is_no_text_is_read_as_any_other(told: Callable[[str],
     file = tmp_path / f"{GBK}.tbz"
     file.write_bytes(b"nothing of ours")
     assert "no text" not in told(f"queue import {file}")
+
+
+def test_who_has_read_from_standard_input_before_may_call_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"first\nsecond\n")))
+    assert sys.stdin.readline() == "first\n"
+    take_any_terminal()
+    assert sys.stdin.readline() == "second\n"
