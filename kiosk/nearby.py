@@ -111,8 +111,12 @@ class Nearby:
             return NOTHING
         where = self.where(service)
         said = text(f"nearby.{found.by}", where=where, hours=bilingual(found.place.hours) or text("nearby.no_hours"))
-        is_now = self.known_at is None or (self._is_online() and self._is_of_this_run)
-        return said if is_now else text("nearby.as_of", said=said, at=self.hour())
+        return said if self.is_now else text("nearby.as_of", said=said, at=self.hour())
+
+    @property
+    def is_now(self) -> bool:
+        """Whether it is of now: neither of before an outage nor of before the last start."""
+        return self.known_at is None or (self._is_online() and self._is_of_this_run)
 
     def hour(self) -> str:
         """When the city said so; of another day with its date."""

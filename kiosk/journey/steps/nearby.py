@@ -41,7 +41,7 @@ def _blocks(journey: Journey) -> Iterator[Block]:
     if not known.places:
         yield Notice(level="info", icon="info", text=text("nearby.none"), detail=text("nearby.none_lead"))
         return
-    if not journey.machine.link.online:
+    if not known.is_now:
         yield Notice(level="warn", icon="wifi-slash", text=text("nearby.old", at=known.hour()))
     yield Facts(rows=tuple(_row(journey, place) for place in known.places[:_SHOWN]))
 
