@@ -18,12 +18,12 @@ _FIX = {
 }
 
 _TAKEN_BY = {
-    "photo": ("photo", "verify"),
+    "photo": ("photo",),
     "fingerprint": ("fingerprint",),
     "capture": ("capture",),
     "signature": ("sign",),
 }
-"""The step kinds by which what a material says is taken here; the face check keeps a picture too."""
+"""The step kinds by which what a material says is taken here. The face check's picture is no certificate photograph."""
 
 
 def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:

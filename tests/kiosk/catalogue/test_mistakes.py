@@ -140,6 +140,7 @@ MISTAKES = [
     (H13, FREE, "", "free_basis", "is free, and nothing says by what rule", "or add [[fees]]"),
     (H13, "proxy = ", 'believed = ["limit_lav"]\nproxy = ', "believed[0]", "no field 'limit_lav'", "is it limit_law?"),
     (H13, 'source = "signature"', 'source = "fingerprint"', "materials[2].source", "no step takes it: fingerprint", "add a step fingerprint"),
+    (H13, 'source = "signature"', 'source = "photo"', "materials[2].source", "no step takes it: photo", "add a step photo"),
     (H13, 'source = "signature"', 'source = "shared"', "materials", "the step sign takes something that is not named", 'source = "signature"'),
     (T01, "is_collected = true", "is_collected = false", "fees", "nobody takes this money", "add a step pay"),
     (T01, POINTS, f"{POINTS}valid_from = 2027-03-01\nvalid_to = 2027-02-28\n", "checks[5].valid_to", "is before valid_from: it never holds", "swap them"),
