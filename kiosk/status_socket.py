@@ -206,7 +206,8 @@ class _Told(dict[str, Any]):
 async def ask(path: str, question: str, timeout_s: float = 20.0, **arguments: Any) -> dict[str, Any] | None:
     """The running machine's answer, or None where no machine listens at ``path``.
 
-    Raises NoAnswer when one listens and says why it cannot answer, or nothing that is an answer.
+    Raises NoAnswer when one listens and says why it cannot answer, or nothing that is an answer, and where this account
+    may not know whether one listens.
     """
     try:
         stream = await trio.open_unix_socket(path)

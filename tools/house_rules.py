@@ -50,22 +50,8 @@ TLS_OF_THEIR_OWN = {
     *("ssl.create_default_context", "urlopen", "urllib.request.urlopen", "http.client.HTTPSConnection"),
     *(f"httpx.{name}" for name in ("AsyncHTTPTransport", "HTTPTransport")),
 }
-HTTPX = {
-    f"httpx.{name}"
-    for name in (
-        "AsyncClient",
-        "Client",
-        "get",
-        "post",
-        "put",
-        "patch",
-        "delete",
-        "head",
-        "options",
-        "request",
-        "stream",
-    )
-}
+HTTPX_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream")
+HTTPX = {f"httpx.{name}" for name in ("AsyncClient", "Client", *HTTPX_VERBS)}
 HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "text"}
 
 Found = Iterator[tuple[int, str]]

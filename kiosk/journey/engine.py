@@ -363,15 +363,15 @@ async def _run(journey: Journey) -> Outcome:
     await journey.begin()
     if not await without_slip.goes_on(journey.visit, journey.service, partial(_no_slip_page, journey)):
         return Outcome.BACK
-    outcome = Outcome.NEXT
+    outcome, went_back = Outcome.NEXT, False
     _to_step(journey, 0)
     while journey.spec is not None and outcome is not Outcome.LEAVE:
-        goes_back = outcome is Outcome.BACK
         outcome = await _perform(journey, journey.spec)
-        if goes_back and outcome is Outcome.SKIP:
+        if went_back and outcome is Outcome.SKIP:
             # It has nothing to show any more (a face that was compared): sent on, the person would not have moved.
             outcome = Outcome.BACK
-        if outcome is Outcome.BACK and not _step_back(journey) and journey.bound_at is None:
+        went_back = outcome is Outcome.BACK and _step_back(journey)
+        if outcome is Outcome.BACK and not went_back and journey.bound_at is None:
             return outcome
         if outcome in (Outcome.NEXT, Outcome.SKIP):
             if not await taken_up(journey):

@@ -73,3 +73,25 @@ async def test_back_from_the_first_page_behind_a_face_leaves_the_service(counter
         await counter.first("choose")
         counter.last("back")
     assert counter.visit.identity, "who comes again is not looked at again"
+
+
+async def test_back_to_what_shows_nothing_behind_a_payment_comes_to_the_same_page_and_to_an_end(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no way back over the payment, and none to show: it was tried for ever, and the machine stood still."""
+
+    async def passed_behind_a_payment(journey: Journey) -> Outcome:
+        journey.trail.clear()
+        journey.bound_at = 0
+        journey.visit.identity = Identity("guide", "pass", None, "")
+        return Outcome.NEXT
+
+    monkeypatch.setattr(face, "compared", passed_behind_a_payment)
+    counter.visit.card = ZHAO
+    counter.steps("T01", question("one"), "identify", "verify", question("two"))
+    async with counter.doing("T01"):
+        await counter.first("choose")
+        await counter.touch("next", "choose", one="a")
+        await counter.touch("back", "choose")
+        assert asked(counter) == ["two"]
+        counter.last("next", two="a")

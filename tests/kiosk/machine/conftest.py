@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from kiosk import config as configuration
-from kiosk import running
+from kiosk import running, wipe
 from kiosk.citizen import Control, Script
 from kiosk.clock import Clock
 from kiosk.commands.walking import Walking
@@ -26,9 +26,10 @@ from kiosk.demo.walking import poses
 from kiosk.hub_link.client import Answered
 from kiosk.machine import Machine
 from kiosk.messages.questions import ProgressQuestion
+from kiosk.vision import client
 from kiosk.vision.client import VisionWorker, new_challenge
 from tests.kiosk.machine import vision_forks
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, times_slower
 
 PACE = 4.0
 """So many times the time for turning the head: a busy computer sees few pictures a second, and the story is another."""
@@ -129,10 +130,6 @@ class World:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["type"] == kind]
 
-    def alarms(self) -> list[dict[str, Any]]:
-        """What a person is called for. A wipe that was ended by force is right on a computer that is busy enough."""
-        return [line for line in self.of("alarm") if line["what"] != "wipe_forced"]
-
     def pages(self) -> list[str]:
         return [line["kind"] for line in self.of("page")]
 
@@ -175,3 +172,11 @@ def world(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(stage)
     found.reset()
     return found
+
+
+@pytest.fixture
+def wipe_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wipe has as many times longer as this computer is slower by what else it does: for stories without alarms."""
+    slower = times_slower()
+    monkeypatch.setattr(wipe, "IN_TIME_S", slower * wipe.IN_TIME_S)
+    monkeypatch.setattr(client, "FORGET_TIMEOUT_S", slower * client.FORGET_TIMEOUT_S)

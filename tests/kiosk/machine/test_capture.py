@@ -13,6 +13,7 @@ from kiosk.hub_link.filing import Filing
 from tests.kiosk.machine.conftest import World
 
 
+@pytest.mark.usefixtures("wipe_in_proportion")
 async def test_a_proof_laid_under_the_camera_is_filed_with_the_case(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,6 +38,6 @@ async def test_a_proof_laid_under_the_camera_is_filed_with_the_case(
     assert page is not None
     assert page.shape[0] / page.shape[1] == pytest.approx(848 / 600, rel=0.02)
     assert [line["state"] for line in world.of("case")] == ["stored", "delivered", "accepted"]
-    assert world.alarms() == []
+    assert world.of("alarm") == []
     wiped = [line["type"] for line in world.lines]
     assert "wiped" in wiped
