@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import importlib.util
 import logging
@@ -58,6 +59,8 @@ def _has_demo() -> bool:
 def main() -> None:
     """Run the city side: the inbox of all machines and the way to the departments."""
     take_any_terminal()
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
     structlog.configure(
         # What strangers' requests end with is for who looks for a fault: it would fill the log for them.
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

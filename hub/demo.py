@@ -30,6 +30,7 @@ from hub.gateway import NO_FAULTS, Faults
 from hub.people.generated import population
 from hub.server import Extras
 from hub.sms import Shelf
+from kiosk import shapes
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.encoding import decode
 
@@ -58,7 +59,7 @@ async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -
         people += population(hub.gateway.departments.values(), hub.clock.today(), size=made_up)
     async with hub.pool.connection() as conn, conn.transaction():
         if (halls := path.parent / "places.toml").is_file() and not await places.halls(conn):
-            wanted = msgspec.convert(tomllib.loads(halls.read_text("utf-8")), places.Halls)
+            wanted = shapes.convert(tomllib.loads(halls.read_text("utf-8")), places.Halls)
             await places.set_halls(conn, wanted, hub.clock.now(), "demo")
         for department in hub.gateway.departments.values():
             rows = await conn.execute(
@@ -85,7 +86,7 @@ async def current_faults(hub: Hub) -> Faults:
     async with hub.pool.connection() as conn:
         rows = await conn.execute("select value from setting where name = 'faults'")
         row = await rows.fetchone()
-    return msgspec.convert(row[0], Faults) if row else NO_FAULTS
+    return shapes.convert(row[0], Faults) if row else NO_FAULTS
 
 
 async def _set(hub: Hub, faults: Faults) -> Faults:

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from hub.certificates import Asked, Sealed
 from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import Promise, promised
+from kiosk import shapes
 from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
 from kiosk.clock import full_years
@@ -281,7 +282,7 @@ class Department(ABC):
     async def _first_answer(self, conn: AsyncConnection, key: str) -> Decision:
         rows = await conn.execute(self._here("select decision from {} where case_key = %s"), [key])
         row = await rows.fetchone()
-        return msgspec.convert(row[0] if row else None, Decision)
+        return shapes.convert(row[0] if row else None, Decision)
 
 
 def _accepted(limit: Limit | None, today: date) -> Decision:

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 
 from hub import tries
 from hub.context import Hub
+from kiosk import shapes
 from kiosk.catalogue.model import Bundle, Service
 from kiosk.clock import LOCAL, local
 from kiosk.messages.encoding import InvalidMessage
@@ -137,7 +138,7 @@ async def resume(hub: Hub, question: ResumeQuestion, kiosk_id: str) -> ResumeAns
 def _opened(hub: Hub, sealed: bytes, person: str, service: str) -> list[Said]:
     place = _place(person, service)
     plain = hub.keys.open_with(DEFAULT, lambda private: unseal(sealed, private, **place))
-    return msgspec.json.decode(plain, type=list[Said])
+    return shapes.from_json(plain, list[Said])
 
 
 def _place(person: str, service: str) -> dict[str, str]:

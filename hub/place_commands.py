@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from hub import places as book
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from kiosk import shapes
 from kiosk.clock import Clock
 from kiosk.messages.ours import read_ours
 from kiosk.messages.text_file import NotText, text_of
@@ -37,7 +38,7 @@ def places(dsn: str, by: str, file: Path | None, clock: Clock) -> None:
 
 def _read(file: Path) -> book.Halls:
     try:
-        return msgspec.convert(tomllib.loads(text_of(file, read_ours(file, _FILE_BYTES))), book.Halls)
+        return shapes.convert(tomllib.loads(text_of(file, read_ours(file, _FILE_BYTES))), book.Halls)
     except NotText as error:
         raise click.ClickException(str(error)) from error
     except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.context import Hub
+from kiosk import shapes
 from kiosk.messages.bounds import Word
 from kiosk.messages.envelope import KioskId
 from kiosk.messages.places import MOST_PLACES, NearbyAnswer, NearbyQuestion, Place, Words
@@ -67,7 +68,7 @@ async def halls(conn: AsyncConnection) -> list[Hall]:
 def _readable(kept: list[Any]) -> Iterator[Hall]:
     for each in kept:
         try:
-            yield msgspec.convert(each, Hall)
+            yield shapes.convert(each, Hall)
         except msgspec.ValidationError as error:
             _log.warning("hall_left_out", why=str(error))
 

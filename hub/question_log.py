@@ -18,6 +18,7 @@ from hub import events
 from hub.api.caller import Caller
 from hub.api.problems import Problem
 from hub.context import Hub
+from kiosk import shapes
 from kiosk.clock import local
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.questions import Asked
@@ -47,12 +48,12 @@ async def limits(conn: AsyncConnection) -> Limits:
     """As the city has set them."""
     rows = await conn.execute("select value from setting where name = %s", [_SETTING])
     row = await rows.fetchone()
-    return msgspec.convert(row[0], Limits) if row else Limits()
+    return shapes.convert(row[0], Limits) if row else Limits()
 
 
 async def set_limits(conn: AsyncConnection, wanted: Limits, now: datetime, by: str) -> None:
     """Raises msgspec.ValidationError for what is no limit."""
-    values = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(wanted), Limits))
+    values = msgspec.to_builtins(shapes.convert(msgspec.to_builtins(wanted), Limits))
     await conn.execute(
         "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
         [_SETTING, Jsonb(values)],

@@ -25,6 +25,7 @@ from typing import Any
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.pages import Answer, Choices, DueList, Field, Grades, LineCards, Page, Preview, SignaturePad, Tiles
 from kiosk.toml_file import read_toml
 
@@ -74,7 +75,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def read_script(path: Path) -> Script:
     """The script in a TOML file. Raises ValueError with one line that names what is wrong."""
     try:
-        return msgspec.convert(read_toml(path), Script)
+        return shapes.convert(read_toml(path), Script)
     except msgspec.ValidationError as error:
         raise ValueError(f"{path}: {error}; correct it (docs/walking.md)") from error
 

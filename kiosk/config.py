@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from devices.drivers import Configured, SettingsError, configured
+from kiosk import shapes
 from kiosk.clock import DAY_BEGAN, demo_day_began
 from kiosk.hub_link.address import address_fault, is_loopback
 from kiosk.messages.bounds import Named
@@ -156,7 +157,7 @@ def load(path: Path) -> Config:
     """The checked configuration. Raises ConfigError with one line that names the key and the fix."""
     table = _table(path)
     try:
-        config = msgspec.convert(table, Config)
+        config = shapes.convert(table, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_named(str(error))}") from error
     for problem in (*_problems(config),):
@@ -191,7 +192,7 @@ def for_enrolment(path: Path, kiosk_id: str | None, store: str | None) -> Enroll
     today = demo.get("today")
     keys = tuple(hub[name] for name in ("seal_key", "verify_key") if hub.get(name))
     try:
-        return msgspec.convert({"kiosk_id": kiosk_id, "store": store, "today": today, "keys": keys, **told}, Enrolling)
+        return shapes.convert({"kiosk_id": kiosk_id, "store": store, "today": today, "keys": keys, **told}, Enrolling)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}; correct it (docs/configuration.md lists every key)") from error
 

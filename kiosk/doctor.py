@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from kiosk import hardening
+from kiosk import hardening, shapes
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
 from kiosk.status_socket import CannotAnswer, Question
@@ -35,7 +35,7 @@ def questions(machine: Machine) -> dict[str, Question]:
         return await examine(machine)
 
     async def queue(request: dict[str, Any]) -> dict[str, Any]:
-        rows = await _told(queue_rows(machine, msgspec.convert(request, _OneOrAll).seq))
+        rows = await _told(queue_rows(machine, shapes.convert(request, _OneOrAll).seq))
         return {"queue": await queue_facts(machine), "rows": rows}
 
     async def staff(_request: dict[str, Any]) -> dict[str, Any]:

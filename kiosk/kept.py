@@ -17,6 +17,7 @@ import msgspec
 from argon2.low_level import Type, hash_secret_raw
 
 from devices.id_card_reader.card import IdCard
+from kiosk import shapes
 from kiosk.machine import Machine
 from kiosk.slips.intents import PRINT, WITH_SLIP, Slip
 from kiosk.threads import in_thread
@@ -100,7 +101,7 @@ def _by_mark(machine: Machine, mark: bytes) -> list[Kept]:
 
 def _kept(machine: Machine, row: Row) -> Kept:
     tries = machine.journal.outcomes(PRINT, row.case_id) if row.case_id else []
-    named = [msgspec.convert(detail, Slip).service for detail, _ in tries]
+    named = [shapes.convert(detail, Slip).service for detail, _ in tries]
     if row.kind == "complaint":
         named += [service.key for service in machine.catalogue.services.values() if service.has_step("complaint")]
     return Kept(row.receipt_number or "", row.state, next(iter(named), ""), row.created_at)

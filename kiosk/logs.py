@@ -7,6 +7,7 @@ size and number, lines by length.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import logging.handlers
@@ -58,6 +59,8 @@ def nothing_raw() -> None:
     sys.unraisablehook = lambda args: _unhandled("unraisable", args.exc_value)
     _own_stderr = os.dup(2)
     sys.stderr = os.fdopen(_own_stderr, "w", buffering=1, errors="backslashreplace", closefd=False)
+    # Places and nothing else: there are no core dumps that could tell where native code crashed.
+    faulthandler.enable(sys.stderr)
     reading, writing = os.pipe()
     os.dup2(writing, 2)
     os.close(writing)

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 import trio
 
+from kiosk import shapes
 from kiosk.catalogue.model import Service
 from kiosk.clock import Clock, local
 from kiosk.hub_link.client import Answered
@@ -82,7 +83,7 @@ class Nearby:
         if kept is None:
             return
         try:
-            self.places = msgspec.json.decode(kept.value, type=list[Place])
+            self.places = shapes.from_json(kept.value, list[Place])
             self.known_at = self._kept_at = kept.at
         except msgspec.MsgspecError as error:
             # What another version has kept and this one cannot read is asked anew.

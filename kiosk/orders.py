@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from kiosk import lockers
+from kiosk import lockers, shapes
 from kiosk.lockers import BOARD
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
@@ -158,7 +158,7 @@ ORDERS: dict[str, type[Order]] = {
 
 async def carry_out(machine: Machine, by: By, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Raises KeyError for no order, msgspec.ValidationError for wrong arguments, StoreError, CannotAnswer."""
-    return await msgspec.convert(arguments, ORDERS[name]).carry_out(machine, by)
+    return await shapes.convert(arguments, ORDERS[name]).carry_out(machine, by)
 
 
 def questions(machine: Machine) -> dict[str, Question]:

@@ -25,6 +25,7 @@ import structlog
 import trio
 
 from devices.id_card_reader.card import IdCard
+from kiosk import shapes
 from kiosk.messages.typed import WronglyTyped
 from kiosk.messages.typed import pin as checked_pin
 from kiosk.threads import in_thread
@@ -184,7 +185,7 @@ class StaffBook:
 
     def _record(self, place: str) -> Record | None:
         raw = self._values.get(_SPACE, place)
-        return msgspec.json.decode(raw, type=Record) if raw else None
+        return shapes.from_json(raw, Record) if raw else None
 
     def _keep(self, place: str, record: Record) -> None:
         self._values.put(_SPACE, place, msgspec.json.encode(record))
@@ -251,7 +252,7 @@ class StaffBook:
 
     async def _lock(self, staff: Staff) -> Lock:
         raw = await in_thread(self._values.get, _SPACE, f"lock:{staff.ref}")
-        return msgspec.json.decode(raw, type=Lock) if raw else Lock()
+        return shapes.from_json(raw, Lock) if raw else Lock()
 
 
 def is_same_person(one: IdCard, other: IdCard) -> bool:

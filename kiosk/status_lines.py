@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from kiosk import shapes
+
 LINE_BYTES = 4096
 """With its line feed."""
 _SKIPPED_BYTES = 16 * LINE_BYTES
@@ -67,7 +69,7 @@ class Request(msgspec.Struct, frozen=True):
 def read_request(line: bytes) -> tuple[str, dict[str, Any]]:
     """The kind of a request and all that it says. Raises NotALine."""
     try:
-        return msgspec.json.decode(line, type=Request).ask, msgspec.json.decode(line, type=dict[str, Any])
+        return shapes.from_json(line, Request).ask, shapes.from_json(line, dict[str, Any])
     except RecursionError:
         raise NotALine("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

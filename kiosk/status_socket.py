@@ -15,6 +15,7 @@ import msgspec
 import structlog
 import trio
 
+from kiosk import shapes
 from kiosk.logs import place_of
 from kiosk.status_lines import LINE_BYTES, LineCutter, NotALine, join, line_of, lines_of, read_request
 
@@ -240,7 +241,7 @@ async def _answer_to(stream: trio.SocketStream, asked: bytes) -> dict[str, Any]:
         cutter = LineCutter()
         async for chunk in stream:
             for line in cutter.feed(chunk):
-                said = msgspec.json.decode(line or b"", type=dict[str, Any])
+                said = shapes.from_json(line or b"", dict[str, Any])
                 if said.get("type") != "answer":
                     continue
                 join(answer, said)

@@ -52,7 +52,8 @@ TLS_OF_THEIR_OWN = {
 }
 HTTPX_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream")
 HTTPX = {f"httpx.{name}" for name in ("AsyncClient", "Client", *HTTPX_VERBS)}
-HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "text"}
+DECODERS = {f"msgspec.{form}.decode" for form in ("json", "msgpack", "toml", "yaml")}
+HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "shapes", "text"}
 
 Found = Iterator[tuple[int, str]]
 
@@ -296,7 +297,7 @@ def _raises_assertion(node: ast.AST) -> bool:
 
 
 def hub_import(module: Module) -> Found:
-    """The hub shares the catalogue, the messages, the clock and the texts with the machine, nothing else."""
+    """The hub shares the catalogue, messages, shapes, clock and texts with the machine, nothing else."""
     if module.area != "hub":
         return
     for node in walked(module.tree):
@@ -323,6 +324,16 @@ def keyed_tls(module: Module) -> Found:
             yield node.lineno, f"{name} without verify=trusting() of kiosk/messages/authorities.py"
 
 
+def half_learnt(module: Module) -> Found:
+    """What reads foreign data is safe from any thread: msgspec itself is not where a kind is met for the first time."""
+    if module.area not in ("kiosk", "hub", "offline_cache") or module.path == "kiosk/shapes.py":
+        return
+    for node, name in calls(module.tree):
+        has_kind = bool({"type", None} & {keyword.arg for keyword in node.keywords}) or len(node.args) > 1
+        if name == "msgspec.convert" or (name in DECODERS and has_kind):
+            yield node.lineno, f"{name} instead of kiosk/shapes.py"
+
+
 def unfinished(module: Module) -> Found:
     """Open points are issues, not comments."""
     for token in tokenize.generate_tokens(io.StringIO(module.source).readline):
@@ -334,7 +345,7 @@ RULES: dict[str, Callable[[Module], Found]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
         *(sleep, clock, han_literal, prints, file_size, function_size, return_type, broad_except, unlogged_except),
-        *(personal_log, desktop_window, test_asserts, hub_import, keyed_tls, unfinished),
+        *(personal_log, desktop_window, test_asserts, hub_import, keyed_tls, half_learnt, unfinished),
     )
 }
 

@@ -17,6 +17,7 @@ from hub import outgoing
 from hub.acquirer.ledger import Ledger, Refused
 from hub.outgoing import NoAnswer
 from hub.payments import wire
+from kiosk import shapes
 from kiosk.clock import Clock
 from kiosk.messages.encoding import BadSignature
 from kiosk.messages.seal import new_sign_key
@@ -98,11 +99,11 @@ class Service:
         return _told(order, self.ledger.order(order))
 
     def make(self, body: bytes) -> dict[str, str]:
-        wish = msgspec.json.decode(body, type=NewOrder)
+        wish = shapes.from_json(body, NewOrder)
         return {"pay_url": f"{self.url}/pay/{self.ledger.make(**msgspec.structs.asdict(wish))}"}
 
     def refund(self, body: bytes) -> dict[str, str]:
-        wish = msgspec.json.decode(body, type=NewRefund)
+        wish = shapes.from_json(body, NewRefund)
         return {"done_at": self.ledger.refund(wish.refund, wish.order, wish.amount_fen)}
 
     def paid(self, known: dict[str, Any]) -> None:
@@ -201,7 +202,7 @@ def _bench(service: Service) -> list[Any]:
 
     @post("/bench/faults", status_code=200)
     async def faults(request: Request) -> dict[str, Any]:
-        service.faults = msgspec.json.decode(await request.body() or b"{}", type=Faults)
+        service.faults = shapes.from_json(await request.body() or b"{}", Faults)
         return msgspec.to_builtins(service.faults)
 
     @post("/bench/notify/{order:str}", status_code=200)
@@ -214,7 +215,7 @@ def _bench(service: Service) -> list[Any]:
 
     @post("/bench/movements", status_code=201)
     async def movement(request: Request) -> dict[str, str]:
-        wish = msgspec.json.decode(await request.body(), type=Movement)
+        wish = shapes.from_json(await request.body(), Movement)
         return {"at": service.ledger.move(wish.kind, wish.number, wish.order, wish.amount_fen)}
 
     return [orders, faults, notify, movement]

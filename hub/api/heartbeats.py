@@ -20,6 +20,7 @@ from hub.api.enrolments import numbering_of
 from hub.context import Hub
 from hub.gaps import note_all_sent
 from hub.machine_keys import chain_of, note_form, note_hub_key
+from kiosk import shapes
 from kiosk.messages.encoding import decode
 from kiosk.messages.fleet import MOST_COMMANDS, Command, Heartbeat, HeartbeatAnswer, KeyStatement, sign_hub_keys
 
@@ -65,7 +66,7 @@ def _readable(kiosk_id: str, rows: Iterable[Sequence[Any]]) -> Iterator[Command]
     """As a machine reads them: one that it could not read would cost it the whole answer, and the next ones too."""
     for ident, verb, arguments in rows:
         try:
-            yield msgspec.convert({"id": ident, "do": verb, "arguments": arguments}, Command)
+            yield shapes.convert({"id": ident, "do": verb, "arguments": arguments}, Command)
         except msgspec.ValidationError as error:
             _log.error("command_left_out", kiosk_id=kiosk_id, id=ident, why=str(error))
 

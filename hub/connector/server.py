@@ -49,6 +49,7 @@ from hub.connector.wire import (
 )
 from hub.department import Application, Decision, Department
 from hub.department_tables import bring_up
+from kiosk import shapes
 from kiosk.catalogue.model import Catalogue
 from kiosk.messages.encoding import InvalidMessage, decode, sha256_hex
 from kiosk.messages.plates import PlatesAnswer
@@ -241,7 +242,7 @@ async def _decision(office: Office, key: UUID) -> Decision | None:
     async with office.pool.connection() as conn:
         rows = await conn.execute(office.inbox("select decision from {} where case_key = %s"), [key])
         row = await rows.fetchone()
-    return msgspec.convert(row[0], Decision) if row and row[0] else None
+    return shapes.convert(row[0], Decision) if row and row[0] else None
 
 
 async def _decide_all(office: Office) -> None:
@@ -276,7 +277,7 @@ async def _undecided(office: Office) -> list[str]:
 async def _decide(office: Office, conn: AsyncConnection, key: str) -> None:
     rows = await conn.execute(office.inbox("select brought from {} where case_key = %s"), [key])
     row = await rows.fetchone()
-    brought = msgspec.convert(row[0] if row else None, Brought)
+    brought = shapes.convert(row[0] if row else None, Brought)
     service = office.catalogue.services.get(brought.service)
     if service is None or service.department != office.department.key:
         _log.error("service_unknown", service=brought.service, key=key)

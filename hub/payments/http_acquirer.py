@@ -26,6 +26,7 @@ from hub.payments.acquirer import (
     BillRow,
     OrderState,
 )
+from kiosk import shapes
 from kiosk.clock import Clock
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.bounds import END, Line, Named, one_line
@@ -134,7 +135,7 @@ class HttpAcquirer:
 def load_acquirer(path: Path, clock: Clock, own_url: str = "") -> HttpAcquirer:
     """The acquirer of a settings file. Raises OSError, ValueError with one line."""
     try:
-        settings = msgspec.convert(tomllib.loads(text_of(path, read_ours(path, _SETTINGS_BYTES))), Settings)
+        settings = shapes.convert(tomllib.loads(text_of(path, read_ours(path, _SETTINGS_BYTES))), Settings)
         require_sign_key(settings.verify_key, field="verify_key")
         key_file = path.parent / settings.private_key_file
         private_key = text_of(key_file, read_ours(key_file, _SETTINGS_BYTES, secret=True)).strip()
@@ -166,7 +167,7 @@ def _read_bill(body: bytes) -> Bill:
 
 def _row(said: dict[str, str]) -> BillRow | None:
     try:
-        line = msgspec.convert(said, _Line)
+        line = shapes.convert(said, _Line)
     except msgspec.ValidationError:
         return None
     return BillRow(line.kind, line.number, line.order, int(line.amount_fen))

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.working_days import working_day
+from kiosk import shapes
 from kiosk.clock import LOCAL, local
 
 _SETTING = "slot_plan"
@@ -93,7 +94,7 @@ def usual() -> Plan:
 
 def read(raw: bytes) -> Plan:
     """A plan as TOML. Raises msgspec.DecodeError or ValidationError for what is none, ValueError for a second key."""
-    plan = msgspec.toml.decode(raw, type=Plan)
+    plan = shapes.from_toml(raw, Plan)
     keys, letters = {each.key for each in plan.counters}, {each.letter for each in plan.counters}
     if len(plan.counters) > min(len(keys), len(letters)):
         raise ValueError("two counters have the same key or letter; give each its own")
@@ -116,7 +117,7 @@ async def plan_of(conn: AsyncConnection) -> Plan:
     """As the city has set it."""
     rows = await conn.execute("select value from setting where name = %s", [_SETTING])
     row = await rows.fetchone()
-    return msgspec.convert(row[0], Plan) if row else usual()
+    return shapes.convert(row[0], Plan) if row else usual()
 
 
 async def set_plan(conn: AsyncConnection, plan: Plan, now: datetime, by: str) -> None:

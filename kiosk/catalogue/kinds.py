@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.catalogue.model import Service, StepSpec
 
 STEPS = "kiosk.journey.steps"
@@ -43,14 +44,14 @@ def any_kind(_kind: str) -> type[StepSpec]:
 
 def service_of(table: Mapping[str, Any], type_of: TypeOf = spec_type) -> Service:
     """A service's table with each step as its own kind has it. Raises msgspec.ValidationError naming the place."""
-    service = msgspec.convert(table, Service, builtin_types=(date,))
+    service = shapes.convert(table, Service, builtin_types=(date,))
     steps = (_step(step, at, type_of) for at, step in enumerate(table.get("steps", ())))
     return msgspec.structs.replace(service, steps=tuple(steps))
 
 
 def _step(table: Mapping[str, Any], at: int, type_of: TypeOf) -> StepSpec:
     try:
-        return msgspec.convert(table, type_of(table["kind"]), builtin_types=(date,))
+        return shapes.convert(table, type_of(table["kind"]), builtin_types=(date,))
     except LookupError as error:
         raise msgspec.ValidationError(f"{error} - at `$.steps[{at}].kind`") from None
     except msgspec.ValidationError as error:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
+from kiosk import shapes
 from kiosk.catalogue import parts
 from kiosk.catalogue.finding import field_of
 from kiosk.catalogue.kinds import TypeOf, spec_type
@@ -145,7 +146,7 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
         "divisions": divisions,
     }
     try:
-        return msgspec.convert(found, Catalogue)
+        return shapes.convert(found, Catalogue)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{folder / HEAD}: {error}") from error
 
@@ -193,7 +194,7 @@ def _bundles(read: _Reader, services: Mapping[str, Service]) -> dict[str, Bundle
     for name in read.files:
         if folder_of(name) == BUNDLES and (table := read.table(name)):
             try:
-                bundle = msgspec.convert(table, Bundle, builtin_types=(date,))
+                bundle = shapes.convert(table, Bundle, builtin_types=(date,))
             except msgspec.ValidationError as error:
                 raise CatalogueError(f"{read.folder / name}: {error}") from error
             there = tuple(part for part in bundle.parts if part.service in services)
@@ -222,7 +223,7 @@ def _lines(path: Path, raw: bytes) -> dict[str, Line]:
 
 def _converted(path: Path, raw: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.convert(_toml(path, raw), kind)
+        return shapes.convert(_toml(path, raw), kind)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path}: {error}") from error
 

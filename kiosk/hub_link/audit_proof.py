@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.hub_link.http import Answer
 from kiosk.messages import requests
 from kiosk.messages.encoding import BadSignature, InvalidMessage, decode
@@ -76,7 +77,7 @@ class AuditProof:
         if raw is None:
             return "nobody", None
         try:
-            kept = msgspec.json.decode(raw, type=Kept)
+            kept = shapes.from_json(raw, Kept)
             requests.verify_answer(
                 kept.signature,
                 kept.status,

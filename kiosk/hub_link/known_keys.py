@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from kiosk import shapes
 from kiosk.hub_link.audit_proof import AuditProof
 from kiosk.hub_link.filing import Filing
 from kiosk.hub_link.forwarder import Forwarder
@@ -49,7 +50,7 @@ def present_keys(values: Values, suite: str, *, seal_key: str, verify_key: str) 
     raw = values.get(_NAMESPACE, f"{suite}_taken")
     if raw is None:
         return configured
-    taken = msgspec.json.decode(raw, type=_Taken)
+    taken = shapes.from_json(raw, _Taken)
     is_begun_here = configured in (taken.root, msgspec.structs.replace(taken.keys, former=()))
     return taken.keys if is_begun_here else configured
 

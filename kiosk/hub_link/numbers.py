@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 import structlog
 
+from kiosk import shapes
 from kiosk.cases import receipt_number
 from kiosk.messages.fleet import Numbering
 from offline_cache.counters import Counters
@@ -72,6 +73,6 @@ class ReceiptNumbers:
         """
         raw = self._values.get(_NAMESPACE, _NAME)
         if raw is not None:
-            kept = msgspec.json.decode(raw, type=_Kept)
+            kept = shapes.from_json(raw, _Kept)
             return f"{kept.machine_number:04}" if kept.kiosk_id == self._kiosk_id else ""
         return self._kiosk_id if self._counters.last(_COUNTER) else ""

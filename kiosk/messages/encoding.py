@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import rfc8785
 
+from kiosk import shapes
 from kiosk.messages.bounds import MAX_DEPTH, is_deep
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def decode_json(body: bytes) -> Any:
 def typed(value: Any, kind: type[T], prefix: str = "") -> T:
     """``value`` (plain JSON values) as ``kind``. Raises InvalidMessage naming the field below ``prefix``."""
     try:
-        return msgspec.convert(value, kind, strict=True)
+        return shapes.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), prefix) from error
 

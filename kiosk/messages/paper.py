@@ -21,6 +21,7 @@ import msgspec
 from base45 import b45decode, b45encode
 from msgspec import Meta
 
+from kiosk import shapes
 from kiosk.messages.bounds import Named, Word
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
 from kiosk.messages.envelope import KioskId, Seq
@@ -131,8 +132,8 @@ def make_paper(form: bytes, facts: PaperFacts, *, seal_key: str, private_key: st
 def read_paper(payload: bytes) -> PaperCopy:
     """The copy in ``payload``. Raises InvalidMessage."""
     try:
-        outer = msgspec.msgpack.decode(payload, type=_Payload)
-        found = msgspec.msgpack.decode(outer.signed, type=_Signed)
+        outer = shapes.from_msgpack(payload, _Payload)
+        found = shapes.from_msgpack(outer.signed, _Signed)
         created_at = datetime.fromtimestamp(found.created_at / _MILLISECOND, UTC)
     except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise InvalidMessage("paper", f"not a copy of a case: {error}") from error

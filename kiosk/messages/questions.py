@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from kiosk import shapes
 from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion
 from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Signed, Word, check_values
 from kiosk.messages.encoding import (
@@ -428,7 +429,7 @@ def seal_question(
     ``visit``: the key of the visit that asks, for a question about the person whose card was read.
     """
     values = payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
-    msgspec.convert(values, QUESTIONS[kind][0])
+    shapes.convert(values, QUESTIONS[kind][0])
     key, pair, question = new_key(), new_seal_key(suite), canonical_json(values)
     proof = (visit.introduction, visit.sign(kiosk_id, kind, key, question)) if visit else (None, "")
     inside = msgspec.json.encode(_Inside(pair.public, values, *proof))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.catalogue.model import Bundle, Catalogue, Service
 from kiosk.planning.bundles import parts_of, plan_of_bundle
 from kiosk.planning.plan import Effort, effort, plan_of
@@ -36,7 +37,7 @@ class Toil(NamedTuple):
 def budgets() -> dict[str, Budget]:
     """By the key of the service or bundle."""
     file = Path(str(resources.files("kiosk"))) / "planning" / _FILE
-    return msgspec.convert(parse_toml(file, file.read_bytes()), dict[str, Budget])
+    return shapes.convert(parse_toml(file, file.read_bytes()), dict[str, Budget])
 
 
 def toil_of(service: Service) -> Toil:

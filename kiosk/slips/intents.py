@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.machine import Machine, SlipInDoubt
 from kiosk.threads import in_thread
 
@@ -65,7 +66,7 @@ async def open_slips(machine: Machine, numbers: set[str]) -> list[OpenSlip]:
     """The slips of these receipt numbers that may or may not have come out, one per case."""
     found: dict[str, OpenSlip] = {}
     for intent in await in_thread(machine.journal.open_intents, PRINT):
-        slip = msgspec.convert(intent.detail, Slip)
+        slip = shapes.convert(intent.detail, Slip)
         if slip.handed and slip.number in numbers:
             found[slip.number] = OpenSlip(intent.ref, slip.number, slip.service, slip.copy + 1)
     return list(found.values())
@@ -98,6 +99,6 @@ def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | Non
     tries = machine.journal.outcomes(PRINT, case.case_id)
     if any(outcome not in ("not_printed", HANDED_OVER) for _, outcome in tries):
         return None
-    named = [msgspec.convert(detail, Slip).service for detail, _ in tries]
+    named = [shapes.convert(detail, Slip).service for detail, _ in tries]
     service = service or next(iter(named), "")
     return OpenSlip(case.case_id, number, service, 0) if service else None

@@ -15,6 +15,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from kiosk import shapes
 from kiosk.vision.protocol import DocumentWord
 
 BEST_OF = 3
@@ -65,7 +66,7 @@ class DocumentProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def document_profiles() -> dict[str, DocumentProfile]:
     """Every kind of paper."""
     raw = (resources.files("kiosk.vision") / "document_profiles.toml").read_bytes()
-    return msgspec.toml.decode(raw, type=dict[str, DocumentProfile])
+    return shapes.from_toml(raw, dict[str, DocumentProfile])
 
 
 class Sheet(NamedTuple):

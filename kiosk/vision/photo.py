@@ -17,6 +17,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from kiosk import shapes
 from kiosk.vision.faces import OUTER_EYES, Face, FaceDetector, FaceMesh, yaw_deg
 
 SCORE = 0.75
@@ -62,7 +63,7 @@ class PhotoProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def profiles() -> dict[str, PhotoProfile]:
     """Every document's own."""
     raw = (resources.files("kiosk.vision") / "photo_profiles.toml").read_bytes()
-    return msgspec.toml.decode(raw, type=dict[str, PhotoProfile])
+    return shapes.from_toml(raw, dict[str, PhotoProfile])
 
 
 class Crop(NamedTuple):

@@ -18,13 +18,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import cv2
-import msgspec
 import numpy as np
 import structlog
 
 from devices.camera.driver import CameraSettings
 from devices.vocabulary import DeviceStatus
-from kiosk import hardening
+from kiosk import hardening, shapes
 from kiosk.clock import Clock
 from kiosk.vision import protocol as p
 from kiosk.vision.capture import CameraThread
@@ -89,7 +88,7 @@ class Worker:
         if not isinstance(first, p.Configure):
             return
         self._thresholds, self._looks_at = first.thresholds, first.looks_at
-        self._settings = msgspec.convert(first.camera, CameraSettings)
+        self._settings = shapes.convert(first.camera, CameraSettings)
         self._camera = CameraThread(self._settings, self._preview, self._camera_changed, self._looks_at)
         self._camera.start()
         threading.Thread(target=self._look, name="faces", daemon=True).start()

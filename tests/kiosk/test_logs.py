@@ -82,6 +82,28 @@ def test_no_word_of_libraries_threads_native_code_or_children_is_kept(tmp_path: 
     assert [line["level"] for line in lines if line["event"] == "camera_not_closed_in_time"] == ["error"]
 
 
+_CRASH = """
+import faulthandler, sys
+from kiosk import logs
+logs.to_folder(sys.argv[1])
+logs.nothing_raw()
+
+def serve_a_visit(name):
+    faulthandler._sigsegv()
+
+serve_a_visit(sys.stdin.read())
+"""
+
+
+def test_crash_in_native_code_says_where_it_was_and_nothing_of_whom(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", _CRASH, str(tmp_path)]
+    done = subprocess.run(program, input=SECRET, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == -11
+    assert "Segmentation fault" in done.stderr
+    assert "in serve_a_visit" in done.stderr
+    assert SECRET not in done.stderr
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A log folder with small limits; logging is as before afterwards."""

@@ -15,6 +15,7 @@ from hub.department import Application, Effect, Unfit
 from hub.departments.exit_entry.fees import pay
 from hub.departments.exit_entry.records import PLACES, Held, is_child, records, unused_endorsements
 from hub.desk import Desk
+from kiosk import shapes
 from kiosk.clock import months_later
 from kiosk.messages.questions import Endorsement
 
@@ -182,7 +183,7 @@ async def approve(conn: AsyncConnection, case_key: str) -> None:
     row = await rows.fetchone()
     if row is None or row[0] != "endorsement":
         return
-    granted = msgspec.convert(row[2], list[Endorsement])
+    granted = shapes.convert(row[2], list[Endorsement])
     rows = await conn.execute(
         "select number from exit_entry.document where id_number = %s and kind = 'taiwan_permit' and state = 'valid'",
         [row[1]],

@@ -9,6 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from hub.department import Facts, day_of
+from kiosk import shapes
 from kiosk.catalogue.rules import elements
 from kiosk.clock import full_months, full_years, months_later
 from kiosk.messages.masking import mask_document_number
@@ -83,7 +84,7 @@ async def records(conn: AsyncConnection, id_number: str, today: date) -> Records
     since = months_later(today, -12 * BORDER_YEARS)
     rows = await conn.execute(_ALL, {"number": id_number, "today": today, "since": since})
     row = await rows.fetchone()
-    return msgspec.convert(row[0] if row else None, Records)
+    return shapes.convert(row[0] if row else None, Records)
 
 
 def is_child(id_number: str, day: date) -> bool:

@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from hub.departments.exit_entry.records import Known
+from kiosk import shapes
 from kiosk.messages.envelope import new_key
 
 _TABLES = ("document", "person", "bar", "firm_member", "border_record", "ordered", "photo_receipt")
@@ -30,7 +31,7 @@ async def write_person(conn: AsyncConnection, number: str, records: Mapping[str,
     own = records.get("exit_entry")
     if own is None:
         return
-    known = msgspec.convert(own.get("person", {}), Known)
+    known = shapes.convert(own.get("person", {}), Known)
     await conn.execute(
         "insert into exit_entry.person values (%s, %s, %s, %s, %s, %s, %s)",
         [number, *msgspec.structs.astuple(known)],

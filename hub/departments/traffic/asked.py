@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from hub.departments.traffic.records import Car, Record, Violation
 from hub.departments.traffic.self_handling import Driver
+from kiosk import shapes
 from kiosk.clock import months_later
 
 ABILITY_PASS = 90
@@ -99,7 +100,7 @@ async def known_of(conn: AsyncConnection, id_number: str, today: date) -> Known:
         id_number,
         person if person["has_licence"] else {},
         person,
-        msgspec.convert(person["records"], list[Record]),
-        msgspec.convert(person["answered_for"], list[Violation]),
-        [msgspec.convert(car, Car) for car in cars],
+        shapes.convert(person["records"], list[Record]),
+        shapes.convert(person["answered_for"], list[Violation]),
+        [shapes.convert(car, Car) for car in cars],
     )

@@ -21,6 +21,7 @@ from hub.departments.traffic.asked import known_of
 from hub.departments.traffic.facts import number_reasons
 from hub.departments.traffic.records import Car
 from hub.departments.traffic.vehicle_effects import car_of
+from kiosk import shapes
 from kiosk.clock import LOCAL, local
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 
@@ -63,7 +64,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def rules() -> Rules:
     """What comes with the reference system."""
     file = resources.files("hub.departments.traffic") / "plate_numbers.toml"
-    return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Rules)
+    return shapes.convert(tomllib.loads(file.read_text("utf-8")), Rules)
 
 
 async def told(conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:

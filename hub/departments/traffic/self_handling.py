@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from hub.departments.traffic.records import Car, Record, Violation
+from kiosk import shapes
 from kiosk.catalogue.rules import elements
 
 
@@ -43,7 +44,7 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local: Local
 
 
-FIGURES = msgspec.convert(
+FIGURES = shapes.convert(
     tomllib.loads((resources.files("hub.departments.traffic") / "self_handling.toml").read_text("utf-8")), Figures
 )
 

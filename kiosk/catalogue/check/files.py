@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.catalogue import parts
 from kiosk.catalogue.check.bundles import bundle_findings
 from kiosk.catalogue.check.places import Places
@@ -78,7 +79,7 @@ class File:
         wrong = list(shape(self.table, kind))
         self.say(*wrong)
         try:
-            return msgspec.convert(without(self.table, wrong), kind)
+            return shapes.convert(without(self.table, wrong), kind)
         except msgspec.ValidationError:
             return None
 
@@ -134,7 +135,7 @@ class Judge:
         for day, unfolded in self._days(name):
             wrong = list(shape(unfolded.table, Bundle))
             try:
-                bundle = msgspec.convert(without(unfolded.table, wrong), Bundle, builtin_types=(date,))
+                bundle = shapes.convert(without(unfolded.table, wrong), Bundle, builtin_types=(date,))
                 wrong += bundle_findings(bundle, FilePath(name).stem, services, around)
             except msgspec.ValidationError:
                 pass

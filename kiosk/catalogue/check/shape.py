@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.kinds import TypeOf
 from kiosk.catalogue.model import Service, StepSpec
@@ -99,7 +100,7 @@ def _fields(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInf
 
 def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
     try:
-        msgspec.convert(value, kind, builtin_types=(date,))
+        shapes.convert(value, kind, builtin_types=(date,))
     except msgspec.ValidationError:
         if words := list(_words(kind)):
             yield Finding(path, f"{value!r} is unknown", one_of(words, value))

@@ -9,6 +9,7 @@ from importlib import resources
 
 import msgspec
 
+from kiosk import shapes
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
 from kiosk.text import Text, same, text
 
@@ -54,7 +55,7 @@ class Plates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def plates() -> Plates:
     """The kinds of plates that there are."""
     raw = (resources.files("kiosk.journey.fields") / "plates.toml").read_bytes()
-    return msgspec.toml.decode(raw, type=Plates)
+    return shapes.from_toml(raw, Plates)
 
 
 def _plate(field: FormField, value: str, _today: date | None) -> str:
