@@ -27,7 +27,7 @@ from hub.gateway import DepartmentDown
 from hub.postgres import OwnPostgres
 from kiosk.messages.envelope import new_key
 from kiosk.messages.plates import PlatesQuestion
-from tests.hub.fixtures import ROOT, Machine, RunningHub, number_of
+from tests.hub.fixtures import PLAIN, ROOT, Machine, RunningHub, number_of
 from tests.hub.test_department_contract import applicant
 from tests.waiting import eventually
 
@@ -61,7 +61,9 @@ class Office:
 
     def ask(self, method: str, path: str, body: object = None, token: str = TOKEN) -> httpx.Response:
         content = msgspec.json.encode(body) if body is not None else b""
-        return httpx.request(method, self.url + path, content=content, headers={"Authorization": f"Bearer {token}"})
+        return httpx.request(
+            method, self.url + path, content=content, headers={"Authorization": f"Bearer {token}"}, verify=PLAIN
+        )
 
     def sql(self, query: LiteralString, *values: object) -> list[tuple]:
         with psycopg.connect(self.dsn, autocommit=True) as conn:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from tests.hub.fixtures import ROOT, TODAY
+from tests.hub.fixtures import PLAIN, ROOT, TODAY
 
 
 @dataclass
@@ -24,16 +24,16 @@ class Till:
     settings: Path
 
     def pay(self, pay_url: str) -> httpx.Response:
-        return httpx.post(pay_url)
+        return httpx.post(pay_url, verify=PLAIN)
 
     def faults(self, **faults: object) -> None:
-        assert httpx.post(f"{self.url}/bench/faults", json=faults).status_code == 200
+        assert httpx.post(f"{self.url}/bench/faults", json=faults, verify=PLAIN).status_code == 200
 
     def notify(self, order: str) -> None:
-        assert httpx.post(f"{self.url}/bench/notify/{order}").status_code == 200
+        assert httpx.post(f"{self.url}/bench/notify/{order}", verify=PLAIN).status_code == 200
 
     def move(self, **movement: object) -> None:
-        assert httpx.post(f"{self.url}/bench/movements", json=movement).status_code == 201
+        assert httpx.post(f"{self.url}/bench/movements", json=movement, verify=PLAIN).status_code == 201
 
 
 @contextmanager
