@@ -32,6 +32,7 @@ _LEAST_EYES_PX = 62
 """Between the eyes' centres; OFIQ's midpoint is 70, the photograph itself needs less."""
 _BRIGHT, _DARK = 247, 25
 _MOST_BRIGHT, _MOST_DARK = 0.02, 0.05
+_LEAST_BRIGHT = 60
 _EVEN = 0.62
 """The darker cheek as a share of the lighter one."""
 _WHITE_L, _WHITE_AB, _PLAIN = 90.0, 5.0, 10.0
@@ -41,6 +42,8 @@ _CHIN, _FOREHEAD, _LIPS = 152, 10, (13, 14)
 _LIDS = ((159, 145), (386, 374))
 _EARS = (234, 454)
 _CHEEKS = (50, 280)
+_BARE = (50, 195, 280, 425, 2, 205)
+"""Around cheeks and nose. A fringe, brows, rims of glasses or a beard are dark in any light."""
 
 
 class PhotoProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,10 +161,10 @@ def _crown(picture: np.ndarray, marks: np.ndarray) -> float:
 
 def _light(picture: np.ndarray, marks: np.ndarray, crops: Sequence[Crop]) -> str:
     """Exposure of the face, both cheeks alike, and what is behind it."""
-    face = _skin(picture, marks)
-    if np.mean(face >= _BRIGHT) > _MOST_BRIGHT:
+    if np.mean(_within(picture, marks) >= _BRIGHT) > _MOST_BRIGHT:
         return "too_bright"
-    if np.mean(face <= _DARK) > _MOST_DARK or face.mean() < 60:
+    bare = _within(picture, marks[list(_BARE)])
+    if np.mean(bare <= _DARK) > _MOST_DARK or bare.mean() < _LEAST_BRIGHT:
         return "too_dark"
     cheeks = [float(_spot(picture, marks[mark], marks).mean()) for mark in _CHEEKS]
     if min(cheeks) < _EVEN * max(cheeks):
@@ -209,8 +212,8 @@ def _sharpness(picture: np.ndarray, marks: np.ndarray) -> float:
     return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
 
 
-def _skin(picture: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Brightness inside the face's outline: the cloth and the hair beside it say nothing of its exposure."""
+def _within(picture: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Brightness inside the outline of these marks: cloth and hair beside a face say nothing of its exposure."""
     outline = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillConvexPoly(outline, cv2.convexHull(np.round(marks[:, :2]).astype(np.int32)), 1)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[outline > 0]

@@ -39,6 +39,42 @@ def patterned() -> np.ndarray:
     return picture
 
 
+FRINGE = (54, 103, 67, 109, 10, 338, 297, 332, 284, 293, 334, 296, 336, 9, 107, 66, 105, 63)
+BEARD = (
+    58,
+    172,
+    136,
+    150,
+    149,
+    176,
+    148,
+    152,
+    377,
+    400,
+    378,
+    379,
+    365,
+    397,
+    288,
+    434,
+    422,
+    335,
+    406,
+    182,
+    106,
+    202,
+    214,
+)
+
+
+def with_hair(*outline: int, light: float = 1.0) -> np.ndarray:
+    """Black hair over the face, within these marks."""
+    picture = person()
+    marks = FaceMesh().points(picture, FaceDetector().detect(picture)[0])
+    cv2.fillPoly(picture, [np.round(marks[list(outline), :2]).astype(np.int32)], (20, 16, 14))
+    return (picture * light).astype(np.uint8)
+
+
 def lit_from_one_side() -> np.ndarray:
     light = np.where(np.arange(SIZE[0]) < SIZE[0] / 2, 1.0, 0.45)
     return (person() * light[None, :, None]).astype(np.uint8)
@@ -61,6 +97,9 @@ def lit_from_one_side() -> np.ndarray:
         ("background", lambda: person(background=HALL)),
         ("background", lambda: person(background=patterned())),
         ("too_dark", lambda: (person() * 0.2).astype(np.uint8)),
+        ("", lambda: with_hair(*FRINGE)),
+        ("", lambda: with_hair(*BEARD)),
+        ("too_dark", lambda: with_hair(*FRINGE, light=0.3)),
         ("too_bright", lambda: cv2.add(person(), (90, 90, 90, 0))),
         ("uneven", lit_from_one_side),
         ("hold_still", lambda: cv2.GaussianBlur(person(), (0, 0), 9)),
