@@ -8,35 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
 from hub.keys import HubKeys
 from hub.seals import Seal, load_or_make
+from kiosk import pdf_font
 from kiosk.messages.certificates import Statement, statement_text
 from kiosk.messages.suites import DEFAULT
 from kiosk.text import NOTHING, Text, text
 
-if TYPE_CHECKING:
-    from fpdf import FPDF
-
-_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
-_SERIF, _SIMPLIFIED = "NotoSerifCJK-Regular.ttc", 2
 _CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """None that is taken for another one on paper."""
 _CODE_LENGTH = 12
 _MARGIN_MM, _LINE_MM = 25, 9
-
-
-class NoFont(OSError):
-    """No font for Chinese pages on this computer for Chinese pages; install fonts-noto-cjk."""
 
 
 class Asked(NamedTuple):
@@ -109,52 +99,56 @@ def draw(drawing: Drawing, statement: Statement, check_at: str) -> bytes:
     # Here, not above: a second of loading that only who draws something waits for.
     from fpdf import FPDF
 
-    pdf = FPDF(format="A4")
+    pdf, lines = FPDF(format="A4"), list(_lines(drawing, statement, check_at))
     pdf.set_margin(_MARGIN_MM)
-    pdf.add_font("serif", fname=_font(), collection_font_number=_SIMPLIFIED)
+    pdf_font.add(pdf, "serif", (line.words for line in lines))
     pdf.set_creation_date(datetime.combine(statement.issued_on, time(), UTC))
     pdf.set_title(drawing.title.zh)
     pdf.set_subject(statement_text(statement))
     pdf.add_page()
-    _line(pdf, drawing.title.zh, 24, "C")
-    _line(pdf, drawing.title.en, 12, "C")
-    pdf.ln(_LINE_MM)
-    for name, value in drawing.rows:
-        _named(pdf, name, value, 12)
-    pdf.ln(_LINE_MM)
-    for sentence in drawing.sentences:
-        _line(pdf, sentence.zh, 14, "L")
-        _line(pdf, sentence.en, 11, "L")
-    pdf.ln(_LINE_MM)
-    _line(pdf, f"{drawing.issuer.zh} {drawing.issuer.en}", 12, "R")
-    _named(pdf, text("certificate.issued_on"), statement.issued_on.isoformat(), 12, "R")
-    pdf.ln(_LINE_MM)
-    _named(pdf, text("certificate.number"), statement.number, 10)
-    _named(pdf, text("certificate.code"), statement.code, 10)
-    if check_at:
-        _named(pdf, text("certificate.check"), check_at, 10)
+    for words, points, align in lines:
+        if not words:
+            pdf.ln(_LINE_MM)
+            continue
+        pdf.set_font("serif", size=points)
+        pdf.multi_cell(0, _LINE_MM * points / 14, words, align=align, new_x="LMARGIN", new_y="NEXT")
     return bytes(pdf.output())
 
 
-def _named(pdf: FPDF, name: Text, value: str, points: int, align: str = "L") -> None:
-    _line(pdf, f"{name.zh} {name.en}: {value}", points, align)
+class _Line(NamedTuple):
+    """What stands there, how large, left, centred or right ("L", "C", "R"). Without words: room."""
+
+    words: str = ""
+    points: int = 12
+    align: str = "L"
 
 
-def _line(pdf: FPDF, words: str, points: int, align: str) -> None:
-    pdf.set_font("serif", size=points)
-    pdf.multi_cell(0, _LINE_MM * points / 14, words, align=align, new_x="LMARGIN", new_y="NEXT")
+def _lines(drawing: Drawing, statement: Statement, check_at: str) -> Iterator[_Line]:
+    yield _Line(drawing.title.zh, 24, "C")
+    yield _Line(drawing.title.en, 12, "C")
+    yield _Line()
+    for name, value in drawing.rows:
+        yield _named(name, value)
+    yield _Line()
+    for sentence in drawing.sentences:
+        yield _Line(sentence.zh, 14)
+        yield _Line(sentence.en, 11)
+    yield _Line()
+    yield _Line(f"{drawing.issuer.zh} {drawing.issuer.en}", 12, "R")
+    yield _named(text("certificate.issued_on"), statement.issued_on.isoformat(), 12, "R")
+    yield _Line()
+    yield _named(text("certificate.number"), statement.number, 10)
+    yield _named(text("certificate.code"), statement.code, 10)
+    if check_at:
+        yield _named(text("certificate.check"), check_at, 10)
+
+
+def _named(name: Text, value: str, points: int = 12, align: str = "L") -> _Line:
+    return _Line(f"{name.zh} {name.en}: {value}", points, align)
 
 
 def warm() -> None:
     """Reads the font, and loads what draws, before the first person waits for it. Without a font nothing happens."""
     nobody = Drawing(NOTHING, (), (), "", NOTHING)
-    with suppress(NoFont):
+    with suppress(pdf_font.NoFont):
         draw(nobody, Statement("", "", "", "", "", date(2027, 1, 1), ""), "")
-
-
-@cache
-def _font() -> Path:
-    for folder in map(Path, _FONTS):
-        for found in folder.rglob(_SERIF):
-            return found
-    raise NoFont(f"{_SERIF}: not found below {', '.join(_FONTS)}; install fonts-noto-cjk")

@@ -31,7 +31,7 @@ from tests.waiting import HANG_S, eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUT, OUTPUT, ERRORS, ENDED = "in", "out", "err", "ended"
-LOADED = {"hub": ("hub.demo_command", "hub.serving_commands", "hub.certificates", "hub.seals")}
+LOADED = {"hub": ("hub.demo_command", "hub.serving_commands", "hub.certificates", "hub.seals", "fpdf")}
 """What the commands that go on would load."""
 DEMO_DAY = date(2027, 1, 12)
 """Of the hubs: they judge the shipped catalogue of this day."""

@@ -10,20 +10,16 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
-from fontTools.ttLib import TTCollection
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from devices.receipt_printer.text import NOT_AT_LINE_START
+from kiosk import pdf_font
 from kiosk.catalogue.guide import Row, guide
 from kiosk.catalogue.model import Catalogue, Service
 from kiosk.text import Text, text
 
-_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
-_FACE = "Noto Sans CJK SC"
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """A PDF wants to say when it was made; of two that say the same nobody can tell which was made first."""
 _LABEL_MM, _TEXT_MM, _LINE_MM = 42.0, 138.0, 7.0
@@ -31,10 +27,6 @@ _COLUMNS = (
     *("name", "basis", "conditions", "materials", "procedure", "limit"),
     *("fee", "result", "phone", "handling", "hint"),
 )
-
-
-class NoFont(Exception):
-    """Noto Sans CJK is not installed; one line that says so."""
 
 
 def as_csv(catalogue: Catalogue) -> str:
@@ -66,11 +58,23 @@ def as_pdf(service: Service, catalogue: Catalogue) -> bytes:
     pdf.set_creation_date(_NO_TIME)
     pdf.set_title(service.name.zh)
     pdf.set_auto_page_break(auto=True, margin=18)
-    path, number = _font()
-    pdf.add_font("noto", "", path, collection_font_number=number)
+    pdf_font.add(pdf, "sans", _words(service, catalogue))
     for language in ("zh", "en"):
         _written(pdf, service, catalogue, language)
     return bytes(pdf.output())
+
+
+def _words(service: Service, catalogue: Catalogue) -> Iterator[str]:
+    """All that its guide says, in both languages."""
+    facts = (said for row in guide(service) for said in (row.label, *row.lines))
+    for said in (service.name, catalogue.lines[service.line].name, _version(catalogue), *facts):
+        yield said.zh
+        yield said.en
+    yield f" · {service.key}"
+
+
+def _version(catalogue: Catalogue) -> Text:
+    return text("guide.version", version=catalogue.version)
 
 
 def _written(pdf: FPDF, service: Service, catalogue: Catalogue, language: str) -> None:
@@ -78,12 +82,11 @@ def _written(pdf: FPDF, service: Service, catalogue: Catalogue, language: str) -
         return words.in_language(language)
 
     pdf.add_page()
-    pdf.set_font("noto", "", 20)
+    pdf.set_font("sans", "", 20)
     pdf.multi_cell(0, 11, say(service.name), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    pdf.set_font("noto", "", 10)
+    pdf.set_font("sans", "", 10)
     pdf.set_text_color(90)
-    version = text("guide.version", version=catalogue.version)
-    below = f"{say(catalogue.lines[service.line].name)} · {service.key} · {say(version)}"
+    below = f"{say(catalogue.lines[service.line].name)} · {service.key} · {say(_version(catalogue))}"
     pdf.cell(0, 8, below, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.set_text_color(0)
     for row in guide(service):
@@ -93,7 +96,7 @@ def _written(pdf: FPDF, service: Service, catalogue: Catalogue, language: str) -
 
 def _fact(pdf: FPDF, row: Row, language: str) -> None:
     """A label and what it says beside it, on one page where it fits."""
-    pdf.set_font("noto", "", 11)
+    pdf.set_font("sans", "", 11)
     said = "\n".join(broken for line in row.lines for broken in _broken(pdf, line.in_language(language)))
     high = pdf.multi_cell(_TEXT_MM, _LINE_MM, said, dry_run=True, output=MethodReturnValue.HEIGHT)
     if pdf.will_page_break(float(high) + 4):  # type: ignore[arg-type]  # asked for nothing but the height
@@ -122,15 +125,3 @@ def _broken(pdf: FPDF, said: str) -> Iterator[str]:
         cut = len(first) - (rest[0][:1] in NOT_AT_LINE_START)
         yield said[:cut]
         said = said[cut:].lstrip()
-
-
-@cache
-def _font() -> tuple[Path, int]:
-    """The collection and the number of the face with Simplified Chinese forms in it."""
-    name = "NotoSansCJK-Regular.ttc"
-    for folder in _FOLDERS:
-        for path in sorted(Path(folder).rglob(name)):
-            for number, face in enumerate(TTCollection(path, lazy=True).fonts):
-                if face["name"].getBestFamilyName() == _FACE:
-                    return path, number
-    raise NoFont(f"no font {name}; install the package fonts-noto-cjk")

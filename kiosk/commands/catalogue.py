@@ -96,7 +96,7 @@ def export(
         for service in exported.in_order(found):
             if not only or service.key in only:
                 (target / f"{service.key}.pdf").write_bytes(exported.as_pdf(service, found))
-    except (OSError, exported.NoFont) as error:
+    except OSError as error:
         failed(f"{target}: {getattr(error, 'strerror', None) or error}")
     click.echo(f"catalogue {found.version}: services.csv and {len(only) or len(found.services)} guides in {target}")
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from fpdf import FPDF
 
+from kiosk import pdf_font
 from kiosk.catalogue.compare import differences
-from kiosk.catalogue.export import _broken, _font, as_csv
+from kiosk.catalogue.export import _broken, as_csv, as_pdf
 from kiosk.catalogue.loader import load
 from kiosk.cli import main
 from tests.catalogues import PLAIN, copied, write
@@ -42,14 +44,22 @@ def test_a_cell_is_no_formula(tmp_path: Path) -> None:
 def test_no_line_of_a_printed_guide_begins_with_a_closing_sign() -> None:
     pdf = FPDF(format="A4")
     pdf.add_page()
-    path, number = _font()
-    pdf.add_font("noto", "", path, collection_font_number=number)
-    pdf.set_font("noto", "", 11)
+    pdf_font.add(pdf, "sans", "字，您不用带纸。")
+    pdf.set_font("sans", "", 11)
     for before in range(30, 42):
         said = "字" * before + "，您不用带纸。"
         lines = list(_broken(pdf, said))
         assert "".join(lines) == said
         assert not [line for line in lines if line[0] in "，。"]
+
+
+def test_every_guide_has_the_forms_of_all_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, fonts = load(), []
+    monkeypatch.setattr(FPDF, "output", lambda pdf: fonts.append(pdf.fonts["sans"]) or b"")
+    for service in found.services.values():
+        as_pdf(service, found)
+    assert len(fonts) == len(found.services)
+    assert [font.missing_glyphs for font in fonts if font.missing_glyphs] == []
 
 
 def test_two_machines_of_one_version_print_the_same_bytes(tmp_path: Path) -> None:
