@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from hub import events, stages
 from hub.context import Hub
 from hub.department import Brought
-from kiosk.messages.content import FORM_PART, Supplement
+from kiosk.messages.content import FORM_PART, SECOND_PART, Supplement
 
 _log = structlog.get_logger()
 Refused = Literal["", "unknown_case", "another_person", "not_asked_for"]
@@ -58,7 +58,7 @@ async def bring(hub: Hub, key: str, supplement: Supplement, parts: tuple[str, ..
     if row is None or service is None:
         _log.error("supplement_without_service", key=key)
         return
-    papers = [name for name in parts if name != FORM_PART]
+    papers = [name for name in parts if name not in (FORM_PART, SECOND_PART)]
     brought = Brought(key, row[0], supplement.answers, papers)
     took = await hub.gateway.ask(
         service.department, lambda department, conn: department.supplement(conn, brought, hub.clock.today())

@@ -8,9 +8,10 @@ from typing import ClassVar
 from kiosk.cases import unbroken
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Service, StepSpec
+from kiosk.journey import second
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.steps.supplement import CASE
-from kiosk.messages.content import Supplement, encode_content
+from kiosk.messages.content import FORM_PART, Supplement, encode_content
 from kiosk.pages import Action, Fact, Facts, Hero, Page
 from kiosk.text import same, text
 
@@ -46,7 +47,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         key=journey.case_id,
         case_id=journey.case_id,
         receipt_number=None,
-        parts={"form": encode_content(supplement)} | journey.parts,
+        parts={FORM_PART: encode_content(supplement)} | journey.parts | second.part_of(visit),
     )
     journey.filed = True
     await journey.visit.show(_sent_page(journey, number))

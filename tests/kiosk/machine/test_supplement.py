@@ -11,9 +11,9 @@ from tests.kiosk.machine.test_end_to_end import number_of
 from tests.waiting import eventually
 
 
-def say(world: World, number: str, state: str, *reasons: str) -> None:
+def say(world: World, number: str, state: str, *reasons: str, department: str = "household") -> None:
     """An officer's word."""
-    wish = {"receipt_number": number, "department": "household", "state": state, "reasons": list(reasons)}
+    wish = {"receipt_number": number, "department": department, "state": state, "reasons": list(reasons)}
     httpx.post(f"{world.stage.ready['hub']['url']}/demo/stage", json=wish).raise_for_status()
 
 
