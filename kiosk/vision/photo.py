@@ -126,12 +126,23 @@ class Judge:
 
 
 def _crop(profile: PhotoProfile, marks: np.ndarray, crown: float) -> Crop:
-    """So that the head's length is the middle of what the profile allows, and the crown has its room above."""
-    px_per_mm = (marks[_CHIN][1] - crown) / (sum(profile.head_length_mm) / 2)
+    """So that length and width of the head are what the profile allows, and the crown has its room above."""
+    length_px, width_px = marks[_CHIN][1] - crown, marks[_EARS[1]][0] - marks[_EARS[0]][0]
+    px_per_mm = length_px / _length_mm(profile, width_px / length_px)
     width, height = profile.width_mm * px_per_mm, profile.height_mm * px_per_mm
     middle = (marks[_EARS[0]][0] + marks[_EARS[1]][0]) / 2
     top = crown - sum(profile.crown_mm) / 2 * px_per_mm
     return Crop(float(middle - width / 2), float(top), float(width), float(height))
+
+
+def _length_mm(profile: PhotoProfile, slimness: float) -> float:
+    """The middle of the lengths at which a head of this width : length has an allowed width too.
+
+    A head that is too slim or too broad for any of them gets the allowed length that comes nearest.
+    """
+    (shortest, longest), (narrowest, widest) = profile.head_length_mm, profile.head_width_mm
+    low, high = max(shortest, narrowest / slimness), min(longest, widest / slimness)
+    return min(max((low + high) / 2, shortest), longest)
 
 
 def _place(picture: np.ndarray, crops: Sequence[Crop]) -> str:

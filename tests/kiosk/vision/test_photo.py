@@ -13,7 +13,7 @@ from PIL import Image
 
 from devices.camera.sim.puppet import FaceSpec, render
 from kiosk.vision.faces import FaceDetector, FaceMesh
-from kiosk.vision.photo import BEST_OF, Judge, PhotoProfile, PhotoShoot, _expression, profiles
+from kiosk.vision.photo import BEST_OF, Judge, PhotoProfile, PhotoShoot, _expression, _length_mm, profiles
 from tests.kiosk.vision.test_face_check import worker
 
 SIZE = (1280, 960)
@@ -147,7 +147,16 @@ def is_as_asked(profile: PhotoProfile, data: bytes) -> None:
     below_mm = (profile.height_px - chin) / profile.height_px * profile.height_mm
     length_mm = profile.height_mm - below_mm - sum(profile.crown_mm) / 2
     assert profile.head_length_mm[0] <= length_mm <= profile.head_length_mm[1]
+    marks = seen._mesh.points(pixels, face)
+    width_mm = (marks[454][0] - marks[234][0]) / profile.width_px * profile.width_mm
+    assert profile.head_width_mm[0] - 0.1 <= width_mm <= profile.head_width_mm[1] + 0.1
     assert pixels[2, 2].min() > 235, "the backdrop is the cloth's own white: nothing was painted"
+
+
+@pytest.mark.parametrize(("slimness", "length_mm"), [(0.7, 31.5), (0.66, 32.4), (0.6, 33.0), (0.8, 29.0), (0.9, 28.0)])
+def test_a_heads_width_is_kept_too_where_its_shape_allows_it(slimness: float, length_mm: float) -> None:
+    """Of a travel document: 28 to 33 mm long, 21 to 24 mm wide."""
+    assert _length_mm(profiles()["travel_document"], slimness) == pytest.approx(length_mm, abs=0.05)
 
 
 @pytest.mark.parametrize(("scale", "centre", "fits"), [(0.3, (0.5, 0.54), True), (0.3, (0.5, 0.62), False)])
