@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -142,7 +142,7 @@ def test_violations_are_asked_through_the_hub_and_a_fine_by_its_number(machine: 
 
 
 @pytest.mark.usefixtures("somebody")
-@pytest.mark.parametrize("record", ["driver", "vehicle", "safe_driving"])
+@pytest.mark.parametrize("record", ["driver", "vehicle", "safe_driving", "learner"])
 def test_a_record_is_sealed_and_proves_itself(hub: RunningHub, machine: Machine, record: str) -> None:
     key = file(machine, ME, "T17", f"R-{record}", record=record)
     machine.wait_for(f"R-{record}", "accepted")
@@ -152,6 +152,27 @@ def test_a_record_is_sealed_and_proves_itself(hub: RunningHub, machine: Machine,
     told = machine.ask("certificate", **asked)
     statement = read_sealed(from_text(told.pdf), [hub.said["verify_key"]], machine.clock.now())
     assert (statement.id_number, statement.department, statement.number) == (ME, "traffic", told.number)
+
+
+def test_who_is_no_learner_any_more_gets_no_learners_certificate(hub: RunningHub, machine: Machine) -> None:
+    learner = {**EVERYTHING["learner"], "valid_to": TODAY - timedelta(days=1)}
+    Desk(hub.dsn, [person(ME, **{**EVERYTHING, "learner": learner})])
+    file(machine, ME, "T17", "R-late", record="learner")
+    machine.wait_for("R-late", "not_accepted")
+    case = machine.case("R-late")
+    assert case
+    assert case.states[-1].reasons == ["no_such_record"]
+    Desk(hub.dsn, [person(ME)])
+
+
+@pytest.mark.parametrize(("days_left", "failed"), [(0, []), (-1, ["known_here"])])
+def test_who_is_a_learner_and_nothing_else_has_a_record(
+    hub: RunningHub, machine: Machine, days_left: int, failed: list[str]
+) -> None:
+    learner = {**EVERYTHING["learner"], "valid_to": TODAY + timedelta(days=days_left)}
+    Desk(hub.dsn, [person(ME, learner=learner)])
+    assert machine.ask("eligibility", service="T17", id_number=ME).failed == failed
+    Desk(hub.dsn, [person(ME)])
 
 
 @pytest.mark.attack(3)

@@ -76,6 +76,11 @@ class Known(msgspec.Struct, frozen=True):
         """Of those, the ones with a plate."""
         return [car for car in self.own if car.plate]
 
+    def learner(self, today: date) -> dict[str, Any]:
+        """The row of the learner's certificate while it is valid; {} without one."""
+        row = self.more["learner"]
+        return row if row and date.fromisoformat(row["valid_to"]) >= today else {}
+
     def driver(self, today: date) -> Driver:
         """As the rules for violations see the person."""
         since = _a_year_before(today)

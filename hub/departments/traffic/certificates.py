@@ -1,6 +1,8 @@
-"""What the traffic department certifies of a person: the licence, the vehicles, safe driving (T17)."""
+"""What the traffic department certifies of a person: licence, vehicles, safe driving, being a learner (T17)."""
 
 from __future__ import annotations
+
+from datetime import date
 
 from psycopg import AsyncConnection
 
@@ -9,14 +11,19 @@ from hub.department import Application, Unfit
 from hub.departments.traffic.asked import Known, known_of
 from kiosk.text import Text, same, text
 
-_DRIVER, _VEHICLE, _SAFE = "driver", "vehicle", "safe_driving"
+_DRIVER, _VEHICLE, _SAFE, _LEARNER = "driver", "vehicle", "safe_driving", "learner"
 
 
 async def ask_record(conn: AsyncConnection, application: Application) -> None:
     """Notes which record is to be certified. Raises Unfit for what the person has none of."""
     who, kind = application.applicant, str(application.answers.get("record", ""))
     known = await known_of(conn, who.number, application.day)
-    has_it = {_DRIVER: known.licence, _SAFE: known.licence, _VEHICLE: known.registered}.get(kind)
+    has_it = {
+        _DRIVER: known.licence,
+        _SAFE: known.licence,
+        _VEHICLE: known.registered,
+        _LEARNER: known.learner(application.day),
+    }.get(kind)
     if not has_it:
         raise Unfit("no_such_record")
     await conn.execute(
@@ -35,7 +42,9 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     if row is None:
         return None
     kind, name = row
-    told = _told(kind, await known_of(conn, asked.id_number, asked.today))
+    told = _told(kind, await known_of(conn, asked.id_number, asked.today), asked.today)
+    if not told:
+        return None
     who = ((text("certificate.name"), name), (text("certificate.id_number"), asked.id_number))
     sentence = text(f"records.{kind}_sentence", day=same(asked.today.isoformat()))
     issuer = text("records.issuer")
@@ -43,12 +52,17 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     return await issue(conn, "traffic", asked, drawing)
 
 
-def _told(kind: str, known: Known) -> list[tuple[Text, str]]:
+def _told(kind: str, known: Known, today: date) -> list[tuple[Text, str]]:
+    """What stands there now; nothing when that is gone since it was asked for."""
     if kind == _VEHICLE:
         return [
             (text("records.car"), f"{car.plate} {car.vin} {car.registered_on or ''}".strip())
             for car in known.registered
         ]
+    if kind == _LEARNER:
+        learner = known.learner(today)
+        names = {"class": "class", "expires_on": "valid_to", "subject": "subject"}
+        return [(text(f"records.{said}"), str(learner[name])) for said, name in names.items()] if learner else []
     licence = known.licence
     if not licence:
         return []

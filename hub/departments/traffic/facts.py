@@ -31,7 +31,7 @@ def facts_of(known: Known, today: date) -> Facts:
     facts = {**_licence(known, today), **_lists(known), **_cars(known, today), **_learner(known)}
     if not (known.licence or known.cars or known.answered_for or facts):
         return {}
-    held = len(known.registered) + bool(known.licence)
+    held = len(known.registered) + bool(known.licence) + bool(known.learner(today))
     booked = bool(known.more["booked"])
     return {**facts, **_violations(known, today), "records_held": held, "test_booked": booked}
 
