@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from hub import audit_heads, events
+from hub.gaps import findings
 from hub.machine_keys import is_known, point_at_good_keys
 
 
@@ -30,6 +32,7 @@ class MachineRow(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
+_TOLD = 2
 _MACHINES = """
     select kiosk_id, coalesce(number, 0) as number, enrolled_at, seen_at, own.valid_to,
         coalesce(audit_trouble, '') as trouble,
@@ -46,7 +49,16 @@ async def machines(conn: AsyncConnection, now: datetime) -> list[MachineRow]:
     """All machines that were ever enrolled, by name."""
     async with conn.cursor(row_factory=class_row(MachineRow)) as cursor:
         await cursor.execute(_MACHINES, {"now": now})
-        return await cursor.fetchall()
+        rows = await cursor.fetchall()
+    found = await findings(conn, now)
+    told = {name: [each.what for each in its] for name, its in groupby(found, key=lambda each: each.kiosk_id)}
+    return [msgspec.structs.replace(row, trouble=_joined(row.trouble, told.get(row.kiosk_id, []))) for row in rows]
+
+
+def _joined(trouble: str, told: list[str]) -> str:
+    """The first of it; ``hub gaps`` has all."""
+    more = f"{len(told) - _TOLD} more in hub gaps" if len(told) > _TOLD else ""
+    return "; ".join(filter(None, [trouble, *told[:_TOLD], more]))
 
 
 async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str, since: datetime | None = None) -> int:

@@ -125,6 +125,10 @@ def test_the_command_names_machine_trouble_and_time_and_ends_with_3(hub: Running
         ("held", 2, 2),
         ("missing", 3, 5),
     ]
+    listed = forked("hub", "machine", "list", "--dsn", hub.dsn, "--today", str(TODAY), "--json")
+    assert listed.returncode == 3
+    (row,) = (each for each in json.loads(listed.stdout) if each["kiosk_id"] == machine.kiosk_id)
+    assert row["trouble"] == "chain broken at 2; 2 contradicts what is here; 1 more in hub gaps"
 
 
 def test_a_running_hub_looks_by_itself(hub: RunningHub, machine: Machine) -> None:
