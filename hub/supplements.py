@@ -1,4 +1,4 @@
-"""Supplements 补正: what a department has asked for in a case, brought by the case's own person, once."""
+"""Supplements 补正: what a department has asked for in a case, brought with its person's card, once."""
 
 from __future__ import annotations
 

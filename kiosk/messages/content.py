@@ -149,10 +149,10 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Supplement(msgspec.Struct, frozen=True):
-    """补正: what a department has asked for in a case that is under way, brought by its person.
+    """补正: what a department has asked for in a case that is under way, brought by its person or a child's guardian.
 
-    ``receipt_number`` is the case's, ``id_number`` that of the card that was read and whose person was verified; the
-    papers are parts beside this one.
+    ``receipt_number`` is the case's, ``id_number`` its person's, whose card was read; ``identity`` is of who was
+    verified, a guardian if ``answers`` say so (``second_card``), who is a part beside this one like the papers.
     """
 
     receipt_number: Word

@@ -446,8 +446,7 @@ def suite_of_question(body: bytes) -> str:
 def open_question(kind: str, body: bytes, private_key: str) -> Asked:
     """The question inside a body (hub side). Raises InvalidMessage or SealBroken."""
     form = decode(body, _QuestionWire)
-    sealed = from_text(form.sealed, "sealed")
-    part = f"question:{kind}"
+    sealed, part = from_text(form.sealed, "sealed"), f"question:{kind}"
     plain = unseal(sealed, private_key, kiosk_id=form.kiosk_id, key=form.key, part=part, suite=form.suite)
     inside = decode(plain, _Inside)
     require_seal_key(inside.answer_key, form.suite, "answer_key")
