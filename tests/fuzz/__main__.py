@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import tempfile
 
 import click
 import msgspec
@@ -24,7 +25,7 @@ _ROW = "{:18} {:>9} {:>9} {:>8} {:>6} {:>9} {:>8}"
 def main(count: int, seed: int, names: tuple[str, ...], alone: bool) -> None:
     """Exit code 1 when anything crashed or hung; the inputs that did are printed as hex."""
     if alone:
-        click.echo(msgspec.json.encode(dataclasses.asdict(feed(names[0], count, seed))))
+        _tell(feed(names[0], count, seed, _tell))
         return
     click.echo(_ROW.format("parser", "inputs", "refused", "crashes", "hangs", "worst ms", "peak MB"))
     failed = False
@@ -38,15 +39,30 @@ def main(count: int, seed: int, names: tuple[str, ...], alone: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
+def _tell(figures: Figures) -> None:
+    click.echo(msgspec.json.encode(dataclasses.asdict(figures)))
+
+
 def _in_a_process(name: str, count: int, seed: int) -> Figures:
+    """Its last figures, told on the way too: one that dies, or is ended with Ctrl-C, has shown how far it came."""
     command = [sys.executable, "-m", "tests.fuzz", "--alone", "--parser", name, "--count", str(count)]
     quiet = {**os.environ, "OPENCV_LOG_LEVEL": "OFF"}
     command += ["--seed", str(seed)]
-    done = subprocess.run(command, capture_output=True, env=quiet, check=False)
-    if done.returncode:
-        why = done.stderr[-300:].decode(errors="replace")
-        return Figures(name, crashes=1, first=[f"the process ended with {done.returncode}: {why}"])
-    return msgspec.json.decode(done.stdout, type=Figures)
+    figures = Figures(name)
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, env=quiet) as running,
+    ):
+        for line in running.stdout or ():
+            figures = msgspec.json.decode(line, type=Figures)
+            bad = f", {figures.crashes} crashes, {figures.hangs} hangs" if figures.crashes or figures.hangs else ""
+            click.echo(f"    {name}: {figures.inputs:,} of {count:,}{bad}", err=True)
+        if running.wait():
+            words.seek(0)
+            why = words.read()[-300:].decode(errors="replace")
+            figures.crashes += 1
+            figures.first.append(f"the process ended with {running.returncode} after {figures.inputs} inputs: {why}")
+    return figures
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ from tests.fuzz.parsers import PARSERS
 HANG_S = 20
 """Of processor time of one input."""
 _SHOWN = 5
+_TOLD_EACH_S = 20
 
 
 class Hang(BaseException):
@@ -40,9 +41,10 @@ class Figures:
             self.first.append(f"{type(error).__name__}: {str(error)[:200]!r} by {raw[:400].hex()}")
 
 
-def feed(name: str, count: int, seed: int) -> Figures:
-    """``count`` inputs to the parser of this name, and its samples as they are."""
+def feed(name: str, count: int, seed: int, tell: Callable[[Figures], object] = lambda _: None) -> Figures:
+    """``count`` inputs to the parser of this name, and its samples as they are; ``tell`` hears figures on the way."""
     parser, figures = PARSERS[name], Figures(name)
+    told = time.monotonic()
     with parser.ready() as (samples, run), _limited():
         for sample in samples:
             run(sample)
@@ -65,8 +67,16 @@ def feed(name: str, count: int, seed: int) -> Figures:
                 signal.setitimer(signal.ITIMER_PROF, 0)
             figures.inputs += 1
             figures.worst_s = max(figures.worst_s, time.process_time() - began)
-    figures.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            if time.monotonic() - told > _TOLD_EACH_S:
+                told = time.monotonic()
+                figures.peak_mb = _peak_mb()
+                tell(figures)
+    figures.peak_mb = _peak_mb()
     return figures
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
