@@ -162,7 +162,7 @@ class FileCarrier:
         return at is not None and self._monotonic() - at < self.again_after_s
 
     async def _write(self, batch: list[_Waiting]) -> None:
-        outcome = Outcome("retry", "stopped")
+        outcome = Outcome("retry", "")
         try:
             await in_thread(self._write_now, batch)
             outcome = Outcome("sent")

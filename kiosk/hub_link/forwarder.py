@@ -211,7 +211,7 @@ class Forwarder:
                 await self._hold(claimed, str(error))
         except trio.Cancelled:
             way.breaker.dropped()
-            await self._give_back(claimed, "stopped")
+            await self._give_back(claimed, "")
             raise
         except Exception as error:
             # The step boundary of DESIGN §3: a surprise with one envelope must not stop the others.

@@ -23,6 +23,7 @@ from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.clock import Clock
 from kiosk.vision import protocol as p
 from kiosk.vision.frames import FrameSegment
+from kiosk.vision.patience import AT_MOST
 from kiosk.vision.protocol import Challenge, FaceProgress, FaceResult, Thresholds, new_challenge
 
 __all__ = ["Challenge", "FaceProgress", "FaceResult", "Thresholds", "VisionWorker", "new_challenge"]
@@ -258,7 +259,7 @@ class VisionWorker:
         asked = _Asked(on_progress)
         number = self._next_number()
         request = p.Verify(number, id_photo, challenge, timeout_s)
-        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
+        answer = await self._answer(request, asked, AT_MOST * timeout_s + ANSWER_GRACE_S)
         if answer is None or answer.result is None:
             return FaceResult("unavailable", reason="worker_lost")
         return answer.result
@@ -273,7 +274,7 @@ class VisionWorker:
         asked = _Asked()
         asked.on_photo = on_progress
         request = p.TakePhoto(self._next_number(), tuple(profiles), timeout_s)
-        answer = await self._answer(request, asked, timeout_s + ANSWER_GRACE_S)
+        answer = await self._answer(request, asked, AT_MOST * timeout_s + ANSWER_GRACE_S)
         return answer.photographs if answer else ()
 
     async def take_page(
@@ -284,7 +285,7 @@ class VisionWorker:
         asked.on_photo = on_progress
         request = p.TakePage(self._next_number(), profile, timeout_s, reads)
         grace_s = ANSWER_GRACE_S + (READING_S if reads else 0.0)
-        answer = await self._answer(request, asked, timeout_s + grace_s)
+        answer = await self._answer(request, asked, AT_MOST * timeout_s + grace_s)
         return TakenPage(answer.picture, answer.lines) if answer and answer.picture else None
 
     async def snapshot(self, *, boxes: bool = False) -> bytes | None:

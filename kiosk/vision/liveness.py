@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk.vision.patience import LookedAt
 from kiosk.vision.protocol import Challenge, Instruction
 
 MIN_BOX_SHARE = 0.20
@@ -60,6 +61,7 @@ class TurnChallenge:
         self.left_s: int | None = None
         """Whole seconds that remain for what is asked now; None while it has no limit."""
         self._seen_at_s: float | None = None
+        self._looked_at = LookedAt()
         self._begin()
 
     def _begin(self) -> None:
@@ -72,14 +74,15 @@ class TurnChallenge:
 
     def step(self, sight: Sight) -> Phase:
         """Take one picture into account; returns the phase after it."""
+        looked_at_s = self._looked_at.until(sight.at_s)
         hindrance = self._hindrance(sight)
         if hindrance:
             self.instruction = hindrance
         elif sight.yaw_deg is not None and self.phase is not Phase.FAILED:
             {Phase.FRONT: self._front, Phase.TURN: self._turn, Phase.BACK: self._back, Phase.HOLD: self._hold}[
                 self.phase
-            ](sight.at_s, sight.yaw_deg)
-        self._watch_time(sight.at_s)
+            ](looked_at_s, sight.yaw_deg)
+        self._watch_time(looked_at_s)
         return self.phase
 
     def _hindrance(self, sight: Sight) -> Instruction | None:
@@ -106,40 +109,40 @@ class TurnChallenge:
             self._begin()
         self._run = 0
 
-    def _enter(self, phase: Phase, at_s: float, instruction: Instruction, progress: float) -> None:
-        self.phase, self._since_s, self._run = phase, at_s, 0
+    def _enter(self, phase: Phase, looked_at_s: float, instruction: Instruction, progress: float) -> None:
+        self.phase, self._since_s, self._run = phase, looked_at_s, 0
         self.instruction, self.progress = instruction, progress
 
-    def _front(self, at_s: float, yaw_deg: float) -> None:
+    def _front(self, looked_at_s: float, yaw_deg: float) -> None:
         self.instruction = "look_straight"
         self._run = self._run + 1 if abs(yaw_deg) < FRONTAL_DEG else 0
         self.progress = 0.05 * min(self._run, FRONTAL_FRAMES)
         if self._run >= FRONTAL_FRAMES:
-            self._enter(Phase.TURN, at_s, self._ask, 0.2)
+            self._enter(Phase.TURN, looked_at_s, self._ask, 0.2)
 
-    def _turn(self, at_s: float, yaw_deg: float) -> None:
+    def _turn(self, looked_at_s: float, yaw_deg: float) -> None:
         reached = yaw_deg * self._sign
         self.instruction = self._ask
         self.progress = 0.2 + 0.3 * max(0.0, min(1.0, reached / TURNED_DEG))
         self._went_wrong = self._went_wrong or reached <= -TURNED_DEG
         self._run = self._run + 1 if reached >= TURNED_DEG else 0
         if self._run >= TURNED_FRAMES:
-            self._enter(Phase.BACK, at_s, "back_to_centre", 0.55)
+            self._enter(Phase.BACK, looked_at_s, "back_to_centre", 0.55)
 
-    def _back(self, at_s: float, yaw_deg: float) -> None:
+    def _back(self, looked_at_s: float, yaw_deg: float) -> None:
         self.instruction = "back_to_centre"
         if abs(yaw_deg) < CENTRED_DEG:
-            self._enter(Phase.HOLD, at_s, "hold_still", 0.75)
+            self._enter(Phase.HOLD, looked_at_s, "hold_still", 0.75)
 
-    def _hold(self, _at_s: float, yaw_deg: float) -> None:
+    def _hold(self, _looked_at_s: float, yaw_deg: float) -> None:
         self.instruction = "hold_still" if abs(yaw_deg) < FRONTAL_DEG else "look_straight"
 
-    def _left_s(self, at_s: float) -> float | None:
+    def _left_s(self, looked_at_s: float) -> float | None:
         limit_s = self._limits_s.get(self.phase)
-        return None if limit_s is None else self._since_s + limit_s - at_s
+        return None if limit_s is None else self._since_s + limit_s - looked_at_s
 
-    def _watch_time(self, at_s: float) -> None:
-        left_s = self._left_s(at_s)
+    def _watch_time(self, looked_at_s: float) -> None:
+        left_s = self._left_s(looked_at_s)
         self.left_s = None if left_s is None else max(0, math.ceil(left_s))
         if left_s is not None and left_s < 0:
             not_turned = "wrong_side" if self._went_wrong else "not_live"

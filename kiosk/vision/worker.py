@@ -30,6 +30,7 @@ from kiosk.vision.capture import CameraThread
 from kiosk.vision.document import DocumentShoot, document_profiles
 from kiosk.vision.frames import FrameWriter
 from kiosk.vision.model_files import ModelMissingError
+from kiosk.vision.patience import Patience
 from kiosk.vision.photo import Judge, PhotoShoot, profiles
 from kiosk.vision.reading import Reader
 from kiosk.vision.verification import FACE_SCORE, Nets, Verification, with_boxes
@@ -216,8 +217,8 @@ class Worker:
 
     def _watch_person(self, job: p.Verify, check: Verification) -> p.FaceResult:
         assert self._camera is not None
-        ends, number, said = self._clock.monotonic() + job.timeout_s, 0, None
-        while self._clock.monotonic() < ends:
+        patience, number, said = Patience(job.timeout_s, self._clock.monotonic()), 0, None
+        while not patience.is_over(self._clock.monotonic()):
             if self._stop_looking.is_set() or job.id in self._canceled:
                 return p.FaceResult("unavailable", reason="canceled")
             if self._camera.gone:
@@ -270,9 +271,9 @@ class Worker:
         """What the shoot has taken; None when the time was over, nobody waits any more, or there is no camera."""
         assert self._camera is not None
         began = self._clock.monotonic()
-        ends, number, said = began + job.timeout_s, 0, None
+        patience, number, said = Patience(job.timeout_s, began), 0, None
         opens = began + (_OPENS_WITHIN_S if self._looks_at == "papers" else 0.0)
-        while (now_s := self._clock.monotonic()) < ends:
+        while not patience.is_over(now_s := self._clock.monotonic()):
             is_gone = self._camera.gone and now_s > opens
             if self._is_off(job.id) or is_gone:
                 return None

@@ -322,6 +322,18 @@ async def test_a_stopped_machine_sends_the_same_again(run: Run, file, hub, autoj
     assert len({digest for *_, digest in run.script.tries}) == 1
 
 
+async def test_an_attempt_that_was_broken_off_hides_nothing(run: Run, file, hub, autojump_clock) -> None:
+    key = file()
+    run.script.answers[key] = [Outcome("retry", "413: larger than the gateway lets through")]
+    await run.until(lambda: run.kit.outbox.row(1).error is not None)
+    run.script.delay_s = 1000
+    run.forwarder = run.make(hub)
+    with trio.move_on_after(900):
+        await run.forwarder.run()
+    row = run.kit.outbox.row(1)
+    assert (row.state, row.attempts, row.error) == ("stored", 2, "413: larger than the gateway lets through")
+
+
 async def test_a_damaged_parcel_is_held_and_the_rest_goes_on(run: Run, file, kit, autojump_clock) -> None:
     bad, good = file(b"a"), file(b"b")
 

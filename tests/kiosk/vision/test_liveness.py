@@ -56,6 +56,18 @@ def test_the_time_for_a_turn_goes_by_the_person_s_pace_and_is_counted_down(pace,
     assert turn.phase is Phase.FAILED
 
 
+def test_what_a_busy_computer_takes_for_its_pictures_is_not_taken_from_the_person():
+    slow = TurnChallenge(Challenge("left"))
+    play("left", [*FRONT, 3.0, 3.0, 3.0], step_s=3.0, turn=slow)
+    assert (slow.phase, slow.left_s) == (Phase.TURN, 5), "nine seconds by the clock, three pictures"
+    play("left", [16.0, 20.0, 9.0, 3.0], step_s=3.0, turn=slow)
+    assert slow.phase is Phase.HOLD
+    still = play("left", [*FRONT, *[3.0] * 12], step_s=3.0)
+    assert still.phase is Phase.TURN
+    play("left", [3.0], step_s=3.0, turn=still)
+    assert (still.phase, still.reason) == (Phase.FAILED, "not_live")
+
+
 def test_only_what_is_asked_in_time_is_counted_down():
     turn = play("left", [0.0])
     assert turn.left_s is None
