@@ -237,7 +237,7 @@ class Outbox:
     def failed(
         self, seq: int, error: str, retry_after_s: float, now_mono: float, *, server_error: bool = False
     ) -> None:
-        """Back to ``stored``, due in ``retry_after_s``, at most the cap. ``server_error`` counts; "" keeps the error."""
+        """``stored`` again, due in ``retry_after_s`` (at most the cap). ``server_error`` counts, "" keeps the error."""
         due = now_mono + min(max(retry_after_s, 0.0), self._cap_s)
         self._set(
             seq,

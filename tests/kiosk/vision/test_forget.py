@@ -7,11 +7,15 @@ import numpy as np
 import trio
 
 from kiosk import hardening
+from kiosk.vision import client
 from kiosk.vision.client import VisionWorker, new_challenge
 from kiosk.vision.embedding import FaceEmbedder, prepare_id_photo
 from kiosk.vision.faces import FaceDetector
 from kiosk.vision.frames import FrameReader
 from tests.privileges import looks_into_others
+from tests.waiting import times_slower
+
+TRIES = 3
 
 
 def writable_regions(pid: int):
@@ -44,7 +48,17 @@ def rows_of(picture: np.ndarray, name: str) -> dict[str, bytes]:
 async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photos, monkeypatch):
     for name, value in hardening.environment().items():
         monkeypatch.setenv(name, value)
-    photo = photos["zhao"]
+    slower = times_slower()
+    monkeypatch.setattr(client, "FORGET_TIMEOUT_S", slower * client.FORGET_TIMEOUT_S)
+    tries = 0
+    while not await forgets_in_time(camera, photos["zhao"]):
+        # The machine was too busy, and the process was ended with all that it held: safe, but nothing to look at.
+        tries += 1
+        assert tries < TRIES, f"never in time, at {slower:.0f} times slower than by itself"
+
+
+async def forgets_in_time(camera, photo: bytes) -> bool:
+    """A visit before the camera; when its end is confirmed, nothing of it is found."""
     large, face = prepare_id_photo(photo, FaceDetector())
     numbers = FaceEmbedder().embed(large, face)
     needles = {"photo": photo[300:360], "photo start": photo[40:100], "embedding": numbers[20:28].tobytes()}
@@ -78,9 +92,14 @@ async def test_forget_leaves_no_portrait_no_frame_and_no_embedding(camera, photo
                 mirrored = reader.latest()[1]
                 needles |= rows_of(mirrored, "preview") | rows_of(np.ascontiguousarray(mirrored[:, ::-1]), "frame")
         pid = vision.pid
-        assert await vision.forget()
+        if not await vision.forget():
+            assert vision.pid != pid
+            await vision.stop()
+            camera.do("thaw")
+            return False
         assert vision.pid == pid
         assert found(vision.pid, needles) == set()
         result = await vision.verify_face(b"", challenge, lambda _: None, 5.0)
         assert result.reason == "poor_photo", "the worker still works"
         await vision.stop()
+    return True

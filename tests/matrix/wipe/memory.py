@@ -3,70 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
+import hyperscan
 
 _CHUNK = 1 << 18
-_WORD, _LEAST = 4, 6
-_SPREAD, _OTHER = np.uint32(2654435761), np.uint32(2246822519)
-_SMALL, _FINE = np.uint32(12), np.uint32(10)
-"""What is left of 32 bits after it is a sieve's number of bits: the small one fits a processor's second cache."""
 _ZEROS = 64
+_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
 Hits = dict[str, dict[str, set[str]]]
 
 
 class Search:
-    """Patterns by name, each at least six bytes. A chunk of memory is gone over once, however many there are.
-
-    Two sieves: a small one for each place, on four bytes; a fine one for what passes it, on up to four more. What
-    passes both is compared.
-    """
+    """Patterns by name. Memory is gone over once, however many they are."""
 
     def __init__(self, patterns: Mapping[str, bytes]) -> None:
-        self._by_head: dict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
-        self._small = np.zeros(1 << 20, bool)
-        self._fine: dict[int, np.ndarray] = {}
-        by_second: dict[int, list[bytes]] = defaultdict(list)
-        for name, raw in patterns.items():
-            self._by_head[raw[:_LEAST]].append((name, raw))
-            by_second[min(_WORD, len(raw) - _WORD)].append(raw)
-        for second, raws in by_second.items():
-            first, other = (np.frombuffer(b"".join(raw[at : at + _WORD] for raw in raws), "<u4") for at in (0, second))
-            self._small[first * _SPREAD >> _SMALL] = True
-            self._fine[second] = np.zeros(1 << 22, bool)
-            self._fine[second][_mixed(first, other)] = True
-        self.longest = max(map(len, patterns.values()), default=0)
+        self._names = list(patterns)
+        self._database = hyperscan.Database()
+        if patterns:
+            # As expressions: what is taken as it stands would end at its first zero byte.
+            written = ["".join(f"\\x{byte:02x}" for byte in raw).encode() for raw in patterns.values()]
+            numbers = range(len(written))
+            self._database.compile(
+                expressions=written, ids=numbers, elements=len(written), flags=[_FLAGS] * len(written)
+            )
 
-    def found(self, chunk: bytes) -> set[str]:
-        """Names of the patterns that are in ``chunk``."""
-        if not self._by_head or not np.frombuffer(chunk, np.uint8).any():
-            return set()
-        padded = chunk + bytes(2 * _WORD)
-        hits = set()
-        for at in self._places(padded):
-            for name, pattern in self._by_head.get(padded[at : at + _LEAST], ()):
-                if name not in hits and chunk.startswith(pattern, at):
-                    hits.add(name)
+    def found(self, raw: bytes) -> set[str]:
+        """Names of the patterns that are in ``raw``."""
+        hits: set[str] = set()
+        if self._names and raw:
+            self._database.scan(raw, match_event_handler=lambda number, *_: hits.add(self._names[number]))
         return hits
-
-    def _places(self, chunk: bytes) -> Iterator[int]:
-        words = [np.frombuffer(chunk, "<u4", (len(chunk) - n) // _WORD, n) for n in range(_WORD)]
-        for shift, here in enumerate(words):
-            passed = np.flatnonzero(self._small.take(here * _SPREAD >> _SMALL))
-            if not passed.size:
-                continue
-            for second, fine in self._fine.items():
-                there, ahead = words[(shift + second) % _WORD], (shift + second) // _WORD
-                both = passed[passed + ahead < len(there)]
-                both = both[fine[_mixed(here[both], there[both + ahead])]]
-                yield from (both * _WORD + shift).tolist()
-
-
-def _mixed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return (first * _SPREAD ^ second * _OTHER) * _SPREAD >> _FINE
 
 
 class Copy:
@@ -103,12 +70,11 @@ class Copy:
 
 
 def _found(regions: Iterable[tuple[str, bytes]], search: Search) -> dict[str, set[str]]:
-    hits: dict[str, set[str]] = defaultdict(set)
+    hits: dict[str, set[str]] = {}
     for kind, raw in regions:
-        for at in range(0, len(raw), _CHUNK):
-            for name in search.found(raw[at : at + _CHUNK + search.longest]):
-                hits[kind].add(name)
-    return dict(hits)
+        if found := search.found(raw):
+            hits.setdefault(kind, set()).update(found)
+    return hits
 
 
 def _regions(pid: int) -> Iterator[tuple[str, bytes]]:
