@@ -122,9 +122,12 @@ class SimServer:
 
 
 class ControlClient:
-    """Blocking client of a control socket: ``ControlClient(path).do("place", card="li")``."""
+    """Blocking client of a control socket: ``ControlClient(path).do("place", card="li")``.
 
-    def __init__(self, control: Path | str, timeout_s: float = 10.0) -> None:
+    An emulator on a busy computer draws a face for seconds; ``timeout_s`` ends the wait for one that hangs.
+    """
+
+    def __init__(self, control: Path | str, timeout_s: float = 60.0) -> None:
         self._control, self._timeout_s = str(control), timeout_s
         self._lines: Any = None
         self._one_at_a_time = threading.Lock()

@@ -208,7 +208,7 @@ def bench_sims() -> tuple[str, ...]:
 
 def _take_up(stage: Stage, name: str, ready: dict[str, Any]) -> None:
     stage.ready[name] = ready
-    stage.controls[name] = ControlClient(ready["control"], timeout_s=3.0)
+    stage.controls[name] = ControlClient(ready["control"])
 
 
 def _start_bench(stage: Stage) -> Child:

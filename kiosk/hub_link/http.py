@@ -226,6 +226,8 @@ class HubHttp:
             raise NoAnswer("broken") from error
 
     async def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str], limit_bytes: int) -> Answer:
+        # A machine that stops closes its link: who is told to stop, too, has no answer that is not understood.
+        await trio.lowlevel.checkpoint_if_cancelled()
         async with self._client.stream(method, path, content=body, headers=headers) as response:
             if response.headers.get("content-encoding", "").strip().lower() not in _AS_IT_IS:
                 raise NoAnswer("packed")

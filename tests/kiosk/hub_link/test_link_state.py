@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog.testing
 import trio
 
 from kiosk.hub_link import client
@@ -238,6 +239,14 @@ async def test_nobody_and_somebody_who_never_answers_are_no_alarm(kit, hub, sett
         async with silent.running():
             await silent.becomes(LinkState.SILENT)
     assert (watched.alarms, silent.alarms) == ([], [])
+
+
+async def test_a_request_of_a_machine_that_stops_is_no_answer_that_nobody_understood(hub, watched: Watched) -> None:
+    await watched.link.http.aclose()
+    with structlog.testing.capture_logs() as said, trio.CancelScope() as stopping:
+        stopping.cancel()
+        await watched.link.http.send("GET", "/v1/time")
+    assert (stopping.cancelled_caught, said) == (True, [])
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_taken_for_an_outage(kit, settings, tmp_path) -> None:

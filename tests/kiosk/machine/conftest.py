@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from kiosk.messages.questions import ProgressQuestion
 from kiosk.vision import client
 from kiosk.vision.client import VisionWorker, new_challenge
 from tests.kiosk.machine import vision_forks
-from tests.waiting import HANG_S, times_slower
+from tests.waiting import HANG_S, comes_true, times_slower
 
 PACE = 4.0
 """So many times the time for turning the head: a busy computer sees few pictures a second, and the story is another."""
@@ -121,6 +121,14 @@ class World:
             await running.run(machine, visits=visits)
         assert not scope.cancelled_caught, f"the walk hangs; pages: {self.pages()}, last lines: {self.lines[-5:]}"
         return walking
+
+    async def goes_on_until(self, true: Callable[[], object], what: str) -> None:
+        """The machine serves nobody until it is so: a walk may end before all that it filed is delivered."""
+        machine = self.machine(Walking(self.script("wang"), None, None))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(running.run, machine)
+            await comes_true(true, what)
+            nursery.cancel_scope.cancel()
 
     def slips(self) -> list[str]:
         """Texts of the slips that came out, in order; blank paper that was cut off between them is none."""

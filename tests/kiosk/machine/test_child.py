@@ -10,7 +10,6 @@ from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import number_of
 from tests.kiosk.machine.test_supplement import in_the_books, say
 from tests.matrix.walk.walking import ACTIONS, at_the_machine
-from tests.waiting import eventually
 
 CHILD, GUARDIAN = "990101201905060027", "990101195803170155"
 
@@ -53,7 +52,7 @@ async def test_what_is_missing_in_a_childs_case_is_brought_by_her_guardian(world
     asked = world.script("xiaohe", "E01", actions=ACTIONS, control=at_the_machine(world, "E01", "xiaohe"))
     await world.walk(asked)
     number = number_of(world.slips()[-1])
-    eventually(lambda: in_the_books(world, number) == "accepted", "the acceptance")
+    await world.goes_on_until(lambda: in_the_books(world, number) == "accepted", "the acceptance")
     say(world, number, "needs_supplement", "supplement_material", department="exit_entry")
     world.lines = []
     laid = Control(page="capture", socket=world.socket("document_camera"), do="lay", arguments={"form": "booklet"})
@@ -63,7 +62,7 @@ async def test_what_is_missing_in_a_childs_case_is_brought_by_her_guardian(world
     assert [kind for kind in world.pages() if kind in ("second_card", "supplement", "supplement_sent")] == [
         "second_card", "supplement", "supplement_sent",
     ]  # fmt: skip
-    eventually(lambda: in_the_books(world, number) == "in_review", "the review that goes on")
+    await world.goes_on_until(lambda: in_the_books(world, number) == "in_review", "the review that goes on")
     with psycopg.connect(world.stage.ready["hub"]["dsn"]) as conn:
         [[papers]] = conn.execute("select papers from exit_entry.case_supplement").fetchall()
     assert "second_person" not in papers

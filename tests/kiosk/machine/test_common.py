@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 import psycopg
-import trio
 
-from kiosk import running
 from kiosk.citizen import Script
 from tests.kiosk.machine.conftest import World, code_of
-from tests.kiosk.machine.test_end_to_end import Waiting, number_of
-from tests.waiting import comes_true
+from tests.kiosk.machine.test_end_to_end import number_of
 
 HEAD = ("通办市公安局试点分局", "2027-01-12", "110 / 12367", "12389")
 
@@ -44,12 +41,8 @@ class Looking:
 
 async def in_the_city(world: World, statement: LiteralString, *values: Any) -> None:
     """Until the city's database says so; the machine stands there meanwhile and sends what it still has."""
-    machine = world.machine(Waiting())
     with psycopg.connect(world.stage.ready["hub"]["dsn"], autocommit=True) as city:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(running.run, machine)
-            await comes_true(lambda: city.execute(statement, values).fetchone(), statement)
-            machine.stop()
+        await world.goes_on_until(lambda: city.execute(statement, values).fetchone(), statement)
 
 
 async def test_without_network_the_card_finds_the_case_that_was_filed_here_before_a_restart(world: World) -> None:

@@ -56,11 +56,7 @@ async def made(world: World, service: str, person: str, device: str, **more: obj
 async def told_at_hub(world: World, *states: str) -> None:
     """The machine tells how the payment ended, in its last visit or at its next start."""
     if not world.of("payment"):
-        machine = world.machine(Walking(world.script("wang"), None, None))
-        async with trio.open_nursery() as nursery:
-            await nursery.start(running.run, machine)
-            await comes_true(lambda: bool(world.of("payment")), "the open payment is ended")
-            nursery.cancel_scope.cancel()
+        await world.goes_on_until(lambda: bool(world.of("payment")), "the open payment is ended")
     await comes_true(lambda: state_at_hub(world) in states, lambda: f"it is {state_at_hub(world)}, not {states}")
 
 

@@ -8,7 +8,6 @@ import psycopg
 from kiosk.citizen import Control
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import number_of
-from tests.waiting import eventually
 
 
 def say(world: World, number: str, state: str, *reasons: str, department: str = "household") -> None:
@@ -27,7 +26,7 @@ def in_the_books(world: World, number: str) -> str:
 async def test_what_a_department_asks_for_is_brought_and_its_review_goes_on(world: World) -> None:
     await world.walk(world.script("zhou", "H10", values={"book_reason": "lost"}))
     number = number_of(world.slips()[-1])
-    eventually(lambda: in_the_books(world, number) == "accepted", "the acceptance")
+    await world.goes_on_until(lambda: in_the_books(world, number) == "accepted", "the acceptance")
     say(world, number, "needs_supplement", "supplement_material")
     camera = world.socket("document_camera")
     laid = Control(page="capture", socket=camera, do="lay", arguments={"form": "booklet"})
@@ -37,7 +36,7 @@ async def test_what_a_department_asks_for_is_brought_and_its_review_goes_on(worl
     assert [kind for kind in world.pages() if kind.startswith(("supplement", "capture"))] == [
         "supplement", "capture", "capture_taken", "supplement_sent",
     ]  # fmt: skip
-    eventually(lambda: in_the_books(world, number) == "in_review", "the review that goes on")
+    await world.goes_on_until(lambda: in_the_books(world, number) == "in_review", "the review that goes on")
     world.lines = []
     await world.walk(world.script("zhou", "C07"))
     assert "supplement_none" in world.pages(), "nothing is asked for any more"
