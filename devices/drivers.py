@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from devices import kinds
 from devices.contract import Driver, DriverSettings
 from devices.declaration import Declaration
 
@@ -64,7 +65,7 @@ def settings_for(name: str, table: Mapping[str, Any]) -> tuple[type[Driver], Dri
         if field.required and key not in table:
             raise SettingsError(f"{where} {key}: missing; add {key} = … to the table")
     try:
-        return driver, msgspec.convert(dict(table), driver.Settings)
+        return driver, kinds.convert(dict(table), driver.Settings)
     except msgspec.ValidationError as fault:
         problem, _, path = str(fault).partition(" - at `$.")
         raise SettingsError(f"{where} {path.rstrip('`') or 'table'}: {problem}; correct the value") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from devices import kinds
 from devices.contract import Deadline, DriverSettings, TryAgain
 from devices.document_making import Made, MakerState, Order, Refusal
 from devices.json_line import BridgeRefusal, JsonLine
@@ -101,6 +102,6 @@ class JsonMaker:
 def converted(answer: Any, kind: Any) -> Any:
     """The answer as this kind. TryAgain ``garbled`` when it is none."""
     try:
-        return msgspec.convert(answer, kind)
+        return kinds.convert(answer, kind)
     except msgspec.ValidationError:
         raise TryAgain("garbled", f"no {kind.__name__} in the answer") from None

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import uvicorn
@@ -17,6 +18,7 @@ import uvloop
 from litestar.types import ASGIApp
 
 from hub.connections import Connections, Guarded, accept
+from hub.stopping import Stop
 
 Ready = Callable[[], Awaitable[None]]
 Make = Callable[[Connections, str, socket.socket], Guarded]
@@ -49,8 +51,11 @@ def address(listener: socket.socket, *, tls: bool = False) -> str:
 class _Server(uvicorn.Server):
     """uvicorn, but for the taking in of connections: that is hub/connections.py's."""
 
-    def __init__(self, config: uvicorn.Config, ready: Ready, take_in: Callable[[Make], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Ready, take_in: Callable[[Make], Awaitable[None]], stop: Stop
+    ) -> None:
         super().__init__(config)
+        self._stop = stop
         self._ready = ready
         self._take_in = take_in
         self._taking_in: asyncio.Future[None] | None = None
@@ -68,6 +73,10 @@ class _Server(uvicorn.Server):
         shared = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
         return Guarded(guard=guard, origin=origin, line=line, **shared)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stop.begin()
+        super().handle_exit(sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._taking_in:
             self._taking_in.cancel()
@@ -75,7 +84,7 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    app: ASGIApp, listener: socket.socket, ready: Ready, guard: Connections, tls: ssl.SSLContext | None
+    app: ASGIApp, listener: socket.socket, ready: Ready, guard: Connections, tls: ssl.SSLContext | None, stop: Stop
 ) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
@@ -89,7 +98,7 @@ async def _serve(
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=3,
     )
-    server = _Server(config, ready, lambda make: accept(listener, guard, partial(make, guard), tls))
+    server = _Server(config, ready, lambda make: accept(listener, guard, partial(make, guard), tls), stop)
     watch = asyncio.create_task(guard.watch())
     try:
         await server.serve(sockets=[listener])
@@ -114,9 +123,11 @@ def run(
     connections: Connections,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then ends cleanly."""
+    """Serves until SIGTERM or SIGINT, then ends cleanly, or by force."""
     # uvicorn stops on these and raises them again afterwards; without a handler that would skip our own ending.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    stop = Stop()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, listener, ready, connections, tls))
+        runner.run(_serve(app, listener, ready, connections, tls, stop))
+    stop.done()

@@ -33,6 +33,7 @@ from hub.restore import restore as restore_files
 from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from hub.sms import load_sms
+from hub.stopping import Stop
 from hub.typed import MACHINE
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock
@@ -138,9 +139,14 @@ def files(dsn: str, keys: Path, folder: Path, once: bool, today: str | None) -> 
 
 
 async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
-    stop = asyncio.Event()
+    stop, end = asyncio.Event(), Stop()
+
+    def asked() -> None:
+        end.begin()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked)
     handled: list[Handled] = []
     async with hub.pool, hub.jobs.open_async():
         if not once:

@@ -65,6 +65,7 @@ SAMPLES = [
     ("keyed-tls", "hub/a.py", "httpx.AsyncClient(timeout=5)\n", "httpx.AsyncClient(timeout=5, verify=trusting())\n"),
     ("keyed-tls", "kiosk/a.py", "ssl.create_default_context()\n", "ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"),
     ("half-learnt", "hub/a.py", "msgspec.convert(row, Plan)\n", "shapes.convert(row, Plan)\n"),
+    ("half-learnt", "devices/a.py", "msgspec.convert(row, Plan)\n", "kinds.convert(row, Plan)\n"),
     ("half-learnt", "kiosk/a.py", "msgspec.json.decode(raw, type=Kept)\n", "msgspec.json.decode(raw)\n"),
     ("unfinished", "kiosk/a.py", "x = 1  # TO" + "DO: later\n", "x = 1  # a to-do list is what this counts\n"),
 ]

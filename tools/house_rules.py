@@ -53,6 +53,7 @@ TLS_OF_THEIR_OWN = {
 HTTPX_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream")
 HTTPX = {f"httpx.{name}" for name in ("AsyncClient", "Client", *HTTPX_VERBS)}
 DECODERS = {f"msgspec.{form}.decode" for form in ("json", "msgpack", "toml", "yaml")}
+LEARN = "kiosk/shapes.py", "devices/kinds.py"
 HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "pdf_font", "shapes", "text"}
 
 Found = Iterator[tuple[int, str]]
@@ -326,12 +327,12 @@ def keyed_tls(module: Module) -> Found:
 
 def half_learnt(module: Module) -> Found:
     """What reads foreign data is safe from any thread: msgspec itself is not where a kind is met for the first time."""
-    if module.area not in ("kiosk", "hub", "offline_cache") or module.path == "kiosk/shapes.py":
+    if module.area not in ("kiosk", "hub", "devices", "offline_cache") or module.path in LEARN:
         return
     for node, name in calls(module.tree):
         has_kind = bool({"type", None} & {keyword.arg for keyword in node.keywords}) or len(node.args) > 1
         if name == "msgspec.convert" or (name in DECODERS and has_kind):
-            yield node.lineno, f"{name} instead of kiosk/shapes.py"
+            yield node.lineno, f"{name} instead of {' or '.join(LEARN)}"
 
 
 def unfinished(module: Module) -> Found:

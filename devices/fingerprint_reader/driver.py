@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import msgspec
 
+from devices import kinds
 from devices.contract import Completed, Deadline, DriverSettings, TryAgain
 from devices.declaration import Declaration, DeviceTest
 from devices.json_line import BridgeRefusal, JsonLine, code
@@ -191,7 +192,7 @@ class _Look(msgspec.Struct):
 
 def _capture(finger: str, answer: dict[str, Any]) -> Capture:
     try:
-        found = msgspec.convert(answer, _Look)
+        found = kinds.convert(answer, _Look)
         pixels = base64.b64decode(found.pixels, validate=True)
     except (msgspec.ValidationError, ValueError):
         raise TryAgain("garbled", "no picture in the answer") from None

@@ -7,6 +7,7 @@ import signal
 import ssl
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 import httpx
 import msgspec
+import psutil
 import psycopg
 import pytest
 
@@ -265,6 +267,21 @@ def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen:
         "values (%s, 0, %s, %s, %s, 'paid') returning 1",
         *(order[0], case, service, amount_fen),
     )
+
+
+@contextmanager
+def frozen(postgres: OwnPostgres) -> Iterator[None]:
+    """A database that hangs: it takes connections and says nothing, neither yes nor no."""
+    postmaster = psutil.Process(postgres.pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @pytest.fixture(scope="session")

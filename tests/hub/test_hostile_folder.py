@@ -18,12 +18,14 @@ import pytest
 
 from hub.batch_folder import Folder, Handled, exit_code, told
 from hub.keys import load_keys
+from hub.postgres import OwnPostgres
 from hub.server import Extras, make_hub
+from hub.stopping import FORCED
 from kiosk.clock import Clock
 from kiosk.messages import batch, envelope
 from kiosk.messages.batch import Member, write_batch
 from tests.hostile import ARCHIVES, MB, listed, member, packed
-from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, case_form
+from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, case_form, frozen
 from tests.kiosk.messages.test_foreign import MAKERS, NAMES
 from tests.waiting import HANG_S, eventually
 
@@ -315,6 +317,21 @@ def test_sigterm_ends_the_reading_of_a_file_that_takes_long(
     assert process.wait(HANG_S) == 0
     assert path.exists(), "it was ended in the middle; at the next start it is looked at again"
     assert listed(exchange.folder / "aside") == []
+
+
+@pytest.mark.attack(2)
+def test_sigterm_ends_it_while_its_database_hangs(
+    exchange: Exchange, serving: Callable[[], subprocess.Popen], cluster: OwnPostgres
+) -> None:
+    process = serving()
+    with frozen(cluster):
+        key = exchange.honest()
+        path = exchange.folder / "out" / "zz-honest.tbz"
+        eventually(lambda: path.stat().st_atime > path.stat().st_mtime, "the hub reads the file")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(HANG_S) in (0, FORCED)
+    assert exchange.take()[0] == 0
+    assert exchange.is_there(key), "it lay where it was"
 
 
 @pytest.mark.attack(2)

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -16,8 +17,9 @@ from psycopg_pool.base import AttemptWithBackoff
 
 from hub.database import open_pool
 from hub.postgres import OwnPostgres
-from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form, number_of
-from tests.waiting import eventually
+from hub.stopping import FORCED
+from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form, frozen, number_of
+from tests.waiting import HANG_S, eventually
 
 TAKEN = (200, 201)
 
@@ -96,6 +98,22 @@ def test_all_of_postgres_is_killed_under_a_running_hub(tmp_path_factory: pytest.
         assert valid_to(hub, "wang") == date(2028, 1, 31)
         assert hub.process is not None
         assert hub.process.poll() is None
+        assert hub.stop() == 0
+
+
+def test_a_hub_whose_database_hangs_is_stopped_all_the_same_and_has_lost_nothing(tmp_path: Path) -> None:
+    with OwnPostgres(tmp_path / "c") as postgres:
+        hub = RunningHub(postgres.dsn, tmp_path / "hub")
+        hub.start()
+        machine = hub.machine()
+        machine.file_case("li", "H13", "P-before")
+        machine.client.timeout = 2
+        with frozen(postgres):
+            assert put(machine, machine.envelope("case", case_form("wang", "H13", "P-hangs"), parcels=False)) == 0
+            assert hub.stop() == FORCED
+        hub.start(port=urlsplit(hub.url).port or 0)
+        machine.client.timeout = HANG_S
+        machine.wait_for("P-before", "accepted")
         assert hub.stop() == 0
 
 

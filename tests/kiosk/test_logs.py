@@ -104,6 +104,24 @@ def test_crash_in_native_code_says_where_it_was_and_nothing_of_whom(tmp_path: Pa
     assert SECRET not in done.stderr
 
 
+_COMMAND = """
+import faulthandler
+from kiosk import cli
+from kiosk.commands import looking
+
+def look_at_it(**_):
+    faulthandler._sigsegv()
+
+looking.doctor.callback = look_at_it
+cli.main(["doctor"])
+"""
+
+
+def test_crash_of_a_command_in_native_code_says_where_it_was() -> None:
+    done = subprocess.run([sys.executable, "-c", _COMMAND], capture_output=True, text=True, check=False, timeout=180)
+    assert (done.returncode, "in look_at_it" in done.stderr) == (-11, True), done.stderr
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A log folder with small limits; logging is as before afterwards."""

@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-_KINDS = 60
+_KINDS = 150
 _PROGRAM = """
 import sys
 import threading
 from dataclasses import make_dataclass
 import msgspec
+from devices import kinds
 from kiosk import shapes
 
 def kind(number):
@@ -28,6 +29,7 @@ reads = {
     "from_json": lambda which: shapes.from_json(b'{"part_29": null}', which),
     "from_msgpack": lambda which: shapes.from_msgpack(msgspec.msgpack.encode({"part_29": None}), which),
     "from_toml": lambda which: shapes.from_toml("", which),
+    "of a device": lambda which: kinds.convert({"part_29": None}, which),
 }
 sys.setswitchinterval(1e-6)
 found = []
@@ -42,7 +44,7 @@ print(len(found))
 """
 
 
-@pytest.mark.parametrize("door", ["convert", "from_json", "from_msgpack", "from_toml"])
+@pytest.mark.parametrize("door", ["convert", "from_json", "from_msgpack", "from_toml", "of a device"])
 def test_two_threads_that_meet_a_kind_at_once_both_get_it(door: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", _PROGRAM, door, str(_KINDS)], capture_output=True, text=True, check=False
