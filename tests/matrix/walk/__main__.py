@@ -43,7 +43,10 @@ def main(wanted: list[str]) -> int:
     """Walk ``wanted``, or everything there is; the exit code is 1 when something crashed or hung."""
     catalogue, touch = load(), TOUCH in wanted
     named = [key for key in wanted if key != TOUCH]
-    keys = named or (SAMPLE if touch else [*catalogue.services, *catalogue.bundles])
+    everything = [*catalogue.services, *catalogue.bundles]
+    if unknown := [key for key in named if key not in everything]:
+        sys.exit(f"no service and no bundle: {', '.join(unknown)}; name some of {', '.join(everything)}, or {TOUCH}")
+    keys = named or (SAMPLE if touch else everything)
     by = Touching if touch else by_script
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
     rows: list[Row] = []
