@@ -97,14 +97,15 @@ def _row(tile: Tile, look: Look, width: float, *, side: int, card: bool) -> Targ
     pad = look.gap(24)
     if card:
         made.card()
-    left = pad + side + 20
+    left, right = pad + side + 20, pad if card else 16
+    room = width - left - right
     ink = theme.INK if tile.action.enabled else theme.DISABLED
     lines = 2 if look.metrics.elder else 1  # large type is not made small again to stay on its line
     how = {"size": "medium", "bold": True, "lines": lines} if card else {"size": "body", "lines": lines}
-    name = look.words(tile.action.label, colour=ink, width=width - left - 16, floor="caption", **how)
+    name = look.words(tile.action.label, colour=ink, width=room, floor="caption", **how)
     said = tile.lead if tile.action.enabled else (tile.action.reason or tile.lead)
-    lead = look.second(said, "caption", width=width - left - 16) if said else None
-    badge = _badge(tile, look, width - left - 16) if tile.badge else None
+    lead = look.second(said, "caption", width=room) if said else None
+    badge = _badge(tile, look, room) if tile.badge else None
     above = badge.height + 6 if badge else 0
     below = above + name.height + (lead.height + 2 if lead else 0)
     height = max(side, below) + 2 * pad

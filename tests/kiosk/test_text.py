@@ -14,6 +14,7 @@ from kiosk.text import Text, same, text
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "kiosk" / "locale"
+EN = re.compile(r'\ben = "((?:[^"\\]|\\.)*)"')
 OWN_PLACES = {"screens.date", "slots.on"}  # a date names its month by number in Chinese and by name in English
 
 
@@ -86,6 +87,15 @@ def test_a_number_is_written_with_the_word_that_belongs_to_it(key: str, values: 
 
 def test_no_english_text_leaves_the_plural_to_the_reader() -> None:
     assert [key for key, message in catalogue("en").items() if "(s)" in message] == []
+
+
+def test_no_english_text_has_signs_that_the_chinese_face_draws_a_whole_square_wide() -> None:
+    wide = re.compile("[“”‘’\u3000-\u303f\uff00-\uffef]")
+    assert [key for key, message in catalogue("en").items() if wide.search(message)] == []
+    services = [*(ROOT / "kiosk/catalogue/data").rglob("*.toml")]
+    said = [(path.name, words) for path in services for words in EN.findall(path.read_text("utf-8"))]
+    assert len(said) > 1000
+    assert [each for each in said if wide.search(each[1])] == []
 
 
 @pytest.mark.parametrize(
