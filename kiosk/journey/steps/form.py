@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar
@@ -86,6 +87,8 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
         yield Finding(("max_length",), "nothing can be typed", "write how many characters")
     elif field.pattern is not None and (fault := pattern_fault(field.pattern, longest)):
         yield Finding(("pattern",), *fault)
+    elif field.pattern is not None and field.kind == "text" and _takes_no_day(field.pattern):
+        yield Finding(("pattern",), "takes 31 February for a day", 'write kind = "date" instead of keys and pattern')
     if field.pattern is not None and not field.error:
         yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
     if field.kind == "choice" and len(field.options) < 2 and not field.fact:
@@ -103,6 +106,14 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
     for number, plate in enumerate(field.plates):
         if plate not in known:
             yield Finding(("plates", number), f"no kind of plate {plate!r}", one_of(known, plate))
+
+
+def _takes_no_day(pattern: str) -> bool:
+    """Whether it is meant for days, as it knows the months, and takes one that there is not."""
+    return any(
+        re.fullmatch(pattern, f"2027{sign}02{sign}31") and not re.fullmatch(pattern, f"2027{sign}13{sign}31")
+        for sign in ("", "-", "/", ".")
+    )
 
 
 def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:
