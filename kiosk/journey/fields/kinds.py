@@ -13,7 +13,19 @@ from kiosk.text import NOTHING, Text, same
 
 Keys = Literal["digits", "phone", "receipt", "id_number", "text", "date", "plate"]
 FieldKind = Literal[
-    "text", "phone", "number", "date", "choice", "region", "address", "plate", "vin", "decision", "uscc", "code"
+    "text",
+    "phone",
+    "number",
+    "id_number",
+    "date",
+    "choice",
+    "region",
+    "address",
+    "plate",
+    "vin",
+    "decision",
+    "uscc",
+    "code",
 ]
 
 

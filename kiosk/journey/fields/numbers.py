@@ -1,4 +1,4 @@
-"""Texts, phone numbers, counts, dates, decision numbers and firm codes."""
+"""Texts, phone numbers, counts, citizen numbers, dates, decision numbers and firm codes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from calendar import monthrange
 from datetime import date
 
 from stdnum.cn import uscc
+from stdnum.iso7064 import mod_11_2
 
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
 from kiosk.messages.typed import digits, plain
@@ -45,6 +46,21 @@ def _number(field: FormField, value: str, _today: date | None) -> str:
     if field.most is not None and number > field.most:
         raise Wrong(text("field.number_most", most=field.most))
     return str(number)
+
+
+def _id_number(_field: FormField, value: str, today: date | None) -> str:
+    """A citizen number (GB 11643): a birthday that there is and has been, the last character checks the others."""
+    if not re.fullmatch("[0-9]{17}[0-9X]", value, re.ASCII):
+        raise Wrong(text("field.id_length", n=len(value)))
+    try:
+        born = date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
+    except ValueError:
+        raise Wrong(text("field.id_birth")) from None
+    if today is not None and born > today:
+        raise Wrong(text("field.id_birth"))
+    if not mod_11_2.is_valid(value):
+        raise Wrong(text("field.id_check"))
+    return value
 
 
 def _date(field: FormField, value: str, today: date | None) -> str:
@@ -103,6 +119,7 @@ def _day_shown(answer: str) -> Text:
 TEXT = Kind(keys="text", longest=40, judge=_text, normal=lambda value: value.strip())
 PHONE = Kind(keys="phone", longest=11, judge=_phone, normal=digits, hint="field.phone_hint")
 NUMBER = Kind(keys="digits", longest=9, judge=_number, normal=digits)
+ID_NUMBER = Kind(keys="id_number", longest=18, judge=_id_number, hint="field.id_hint")
 DATE = Kind(
     keys="date",
     longest=8,

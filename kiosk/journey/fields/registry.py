@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.journey.fields.address import ADDRESS
 from kiosk.journey.fields.kinds import Kind
-from kiosk.journey.fields.numbers import DATE, DECISION, NUMBER, PHONE, TEXT, USCC
+from kiosk.journey.fields.numbers import DATE, DECISION, ID_NUMBER, NUMBER, PHONE, TEXT, USCC
 from kiosk.journey.fields.own_pages import OwnPages
 from kiosk.journey.fields.phone_code import PHONE_CODE
 from kiosk.journey.fields.region import REGION
@@ -14,6 +14,7 @@ KINDS: dict[str, Kind] = {
     "text": TEXT,
     "phone": PHONE,
     "number": NUMBER,
+    "id_number": ID_NUMBER,
     "date": DATE,
     "plate": PLATE,
     "vin": VIN,

@@ -89,6 +89,8 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
         yield Finding(("pattern",), *fault)
     elif field.pattern is not None and field.kind == "text" and _takes_no_day(field.pattern):
         yield Finding(("pattern",), "takes 31 February for a day", 'write kind = "date" instead of keys and pattern')
+    if field.kind == "text" and field.keys == "id_number":
+        yield Finding(("keys",), "a citizen number is judged, not only typed", 'write kind = "id_number" instead')
     if field.pattern is not None and not field.error:
         yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
     if field.kind == "choice" and len(field.options) < 2 and not field.fact:

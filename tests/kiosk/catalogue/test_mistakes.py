@@ -117,6 +117,7 @@ MISTAKES = [
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "1[3-9][0-9{9}"', "steps[4].fields[0].pattern", "not a regular", "correct it"),
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "(1[0-9]*)+x"', "steps[4].fields[0].pattern", "may take for ever", "take one"),
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"', "steps[4].fields[0].pattern", "takes 31 February for a day", 'kind = "date"'),
+    (T01, 'keys = "phone"', 'keys = "id_number"', "steps[4].fields[0].keys", "judged, not only typed", 'kind = "id_number"'),
     (T01, "max_length = 11", "max_length = 10", "steps[4].fields[0].pattern", "more than the 10 characters", "max_length"),
     (T01, '[[basis]]\nlaw = "公安部令第162号《机动车驾驶证申领和使用规定》"\nclause = "有效期满换证"\nvalid_from = 2022-04-01\n', "", "basis", "is empty, and everybody may know it", "add [[basis]]"),
     (E13, "devices = []", "is_collected = true", "is_collected", "is used by nothing", "add a step file"),
