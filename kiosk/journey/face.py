@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 
+import structlog
+
 from devices.id_card_reader.card import IdCard
 from kiosk.journey import guide, second
 from kiosk.journey.engine import Journey, Outcome
@@ -16,6 +18,7 @@ from kiosk.text import NOTHING, Text, text
 from kiosk.vision.client import Challenge, FaceProgress, FaceResult, new_challenge
 from kiosk.visit import ELDER_PACE, joined
 
+log = structlog.get_logger()
 TRIES = 2
 _AGENT = "agent"
 _TRY_S = 40.0
@@ -99,6 +102,8 @@ async def _by_face(journey: Journey, person: IdCard) -> tuple[Outcome | None, Te
             journey.visit.identity = Identity("face", "pass", result.distance, result.engine)
             journey.visit.portrait = await journey.machine.snapshot() or b""
             return Outcome.NEXT, NOTHING
+        # A camera in bad light or a slow computer fails everybody: the reasons tell, and nothing of the person does.
+        log.info("face_not_passed", attempt=attempt + 1, decision=result.decision, reason=result.reason)
         if result.decision == "unavailable":
             return None, text("face.unavailable")
         is_late = result.reason in _LATE

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from devices.simulation import ControlClient
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +49,7 @@ def start_sim(tmp_path: Path) -> Iterator[Callable[..., RunningSim]]:
     for sim in running:
         sim.control.close()
         sim.process.terminate()
-        sim.process.wait(5)
+        sim.process.wait(HANG_S)
         sim.process.stdout.close()
 
 

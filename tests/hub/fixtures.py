@@ -64,13 +64,13 @@ class RunningHub:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(HANG_S)
         self.process.stdout.close()
 
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(15)
+        code = self.process.wait(HANG_S)
         self.process.stdout.close()
         return code
 

@@ -29,7 +29,7 @@ from kiosk.messages.envelope import new_key
 from kiosk.messages.plates import PlatesQuestion
 from tests.hub.fixtures import PLAIN, ROOT, Machine, RunningHub, number_of
 from tests.hub.test_department_contract import applicant
-from tests.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 TOKEN = "synthetic-token-of-this-test-0123456789"
 
@@ -56,7 +56,7 @@ class Office:
         assert self.process
         assert self.process.stdout
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(HANG_S)
         self.process.stdout.close()
 
     def ask(self, method: str, path: str, body: object = None, token: str = TOKEN) -> httpx.Response:

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from tests.hub.fixtures import PLAIN, ROOT, TODAY
+from tests.waiting import HANG_S
 
 
 @dataclass
@@ -47,4 +48,4 @@ def running_till(folder: Path) -> Iterator[Till]:
         yield Till(said["url"], Path(said["settings"]))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=HANG_S)

@@ -22,7 +22,7 @@ from kiosk.messages.fleet import Numbering
 from kiosk.messages.seal import new_seal_key, new_sign_key
 from kiosk.pages import Answer, Page, Settings
 from offline_cache.vault import credential_path, make, may_make
-from tests.waiting import given_up
+from tests.waiting import HANG_S, given_up
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -157,7 +157,7 @@ def start_sim(tmp_path: Path) -> Iterator[Callable[..., tuple[dict[str, Any], Co
     for process, client in running:
         client.close()
         process.terminate()
-        process.wait(5)
+        process.wait(HANG_S)
         process.stdout.close()
 
 

@@ -6,6 +6,7 @@ import threading
 
 from offline_cache.outbox import Outbox
 from offline_cache.store import Store
+from tests.waiting import HANG_S
 
 
 def test_a_page_reads_while_a_commit_is_under_way(store: Store, outbox: Outbox, put) -> None:
@@ -16,12 +17,12 @@ def test_a_page_reads_while_a_commit_is_under_way(store: Store, outbox: Outbox, 
         store.db.execute("UPDATE outbox SET state = 'held'")
         assert outbox.held() == 1, "inside its own transaction it sees what it did"
         inside.set()
-        assert done.wait(10)
+        assert done.wait(HANG_S)
 
     writer = threading.Thread(target=store.write, args=(action,))
     writer.start()
     try:
-        assert inside.wait(10)
+        assert inside.wait(HANG_S)
         assert (outbox.depth(), outbox.held()) == (1, 0)
         assert outbox.rows()[0].state == "stored"
     finally:

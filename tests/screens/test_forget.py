@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kiosk import hardening
 from tests.screens.remembering import planted
+from tests.waiting import HANG_S
 
 
 def memory(pid: int) -> list[bytes]:
@@ -51,7 +52,7 @@ def test_forget_leaves_no_value_in_memory():
         assert found(child.pid, values) == dict.fromkeys(values, 0)
         go_on(child)
         child.stdin.close()
-        assert child.wait(10) == 0
+        assert child.wait(HANG_S) == 0
 
 
 def expect(child: subprocess.Popen[str], state: str) -> None:

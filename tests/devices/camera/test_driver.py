@@ -21,7 +21,7 @@ from devices.camera.driver import CameraSettings, OpenCvCamera
 from devices.contract import Deadline, Permanent, TryAgain
 from devices.simulation import ControlClient, SimError
 from devices.vocabulary import Completion, DeviceState
-from tests.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 ROOT = Path(__file__).parents[3]
 PEOPLE = """
@@ -58,7 +58,7 @@ def sim_process(tmp_path_factory):
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         yield Sim(json.loads(process.stdout.readline()))
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_S) == 0
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
 from devices.receipt_printer.job import Cut, Line, PrintJob
 from devices.simulation import ControlClient
 from devices.vocabulary import DeviceStatus
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,7 +80,7 @@ class Bench:
             driver.teardown()
         self.control.close()
         self.process.terminate()
-        assert self.process.wait(5) == 0
+        assert self.process.wait(HANG_S) == 0
         assert self.process.stdout
         self.process.stdout.close()
 

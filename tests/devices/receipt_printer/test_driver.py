@@ -15,6 +15,7 @@ from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
 from devices.receipt_printer.job import Cut, Image, Line, Outcome, PrintJob, PrintResult, Qr, result_of
 from devices.supervisor import Supervisor
 from devices.vocabulary import Completion, DeviceState, SupplyState
+from tests.waiting import HANG_S
 
 JOB_BEGUN = 30  # set-up and refusal ask four questions of three bytes each
 HELLO = PrintJob((Line("你好"), Cut()))
@@ -73,7 +74,7 @@ def test_paper_out_during_the_job_goes_on_after_the_refill(bench, long_job):
     thread, results = in_background(lambda: driver.print_job(Deadline(10), long_job))
     bench.wait(lambda: bench.statuses and bench.status.supply is SupplyState.OUT)
     bench.do("paper", state="full")
-    thread.join(10)
+    thread.join(HANG_S)
     assert results[0].ok
     assert bench.slip().splitlines()[-1].strip() == "第 20 行"
     assert bench.state["slips"] == 1
@@ -112,7 +113,7 @@ def test_cutter_jams_during_the_job(bench):
     thread, results = in_background(lambda: driver.print_job(Deadline(5), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
     bench.do("jam")
-    thread.join(10)
+    thread.join(HANG_S)
     assert outcome(results[0]) == (Outcome.UNKNOWN, "jammed")
     assert bench.status.supply is SupplyState.JAMMED
 
@@ -132,7 +133,7 @@ def test_printer_goes_silent_after_the_job_was_sent(bench):
     thread, results = in_background(lambda: driver.print_job(Deadline(8), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
     bench.do("silent")
-    thread.join(10)
+    thread.join(HANG_S)
     assert outcome(results[0]) == (Outcome.UNKNOWN, "no_barrier")
     bench.wait(lambda: bench.state["slips"] == 1)  # it did print: only nobody can say so
 
@@ -143,7 +144,7 @@ def test_lost_answer_does_not_spoil_the_next_job(bench):
     thread, results = in_background(lambda: driver.print_job(Deadline(3), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
     bench.do("silent")
-    thread.join(10)
+    thread.join(HANG_S)
     assert results[0].value.outcome is Outcome.UNKNOWN
     bench.wait(lambda: bench.state["slips"] == 1)
     bench.do("silent", on=False)
@@ -158,7 +159,7 @@ def test_garbled_answers_never_mean_printed(bench):
     thread, results = in_background(lambda: driver.print_job(Deadline(8), HELLO))
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
     bench.do("garble", count=100)
-    thread.join(10)
+    thread.join(HANG_S)
     assert results[0].value.outcome is Outcome.UNKNOWN
 
 
@@ -175,7 +176,7 @@ def test_unplugged_in_the_middle_of_a_job_then_plugged_in_again(bench):
     thread, results = in_background(lambda: driver.print_job(Deadline(8), job))
     bench.wait(lambda: bench.state["bytes"] > 2000)
     bench.do("unplug")
-    thread.join(10)
+    thread.join(HANG_S)
     assert outcome(results[0]) == (Outcome.UNKNOWN, "unplugged")
     with pytest.raises(TryAgain):
         driver.idle()
@@ -225,7 +226,7 @@ def test_canceled_job_ends_early(bench):
     thread, results = in_background(lambda: driver.print_job(deadline, big_job()))
     bench.wait(lambda: bench.state["stalled"])
     deadline.canceled.set()
-    thread.join(3)
+    thread.join(30)
     assert results[0].code is Completion.CANCELED
     assert results[0].value.outcome is Outcome.UNKNOWN
 
@@ -245,7 +246,7 @@ def test_noise_while_printing_is_not_the_barrier(bench):
     bench.wait(lambda: bench.state["bytes"] > JOB_BEGUN)
     bench.do("silent")
     bench.do("noise", data="12929293111381")
-    thread.join(10)
+    thread.join(HANG_S)
     assert results[0].value.outcome is Outcome.UNKNOWN
 
 
@@ -384,7 +385,7 @@ def test_stray_byte_in_flight_does_not_shift_the_answers():
     driver.setup()
     assert outcome(driver.print_job(Deadline(5), HELLO)) == (Outcome.NOT_PRINTED, "paper_out")
     driver.teardown()
-    thread.join(5)
+    thread.join(HANG_S)
     listener.close()
 
 
@@ -418,7 +419,7 @@ def test_what_the_printer_says_behind_the_job_may_have_kept_the_slip_in_it(told,
     driver.setup()
     assert outcome(driver.print_job(Deadline(10), HELLO)) == (Outcome.UNKNOWN, reason)
     driver.teardown()
-    thread.join(10)
+    thread.join(HANG_S)
     listener.close()
 
 

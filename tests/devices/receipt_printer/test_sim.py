@@ -10,6 +10,7 @@ import zxingcpp
 from PIL import Image
 
 from devices.simulation import SimError
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def bench(tcp_bench):
 @pytest.fixture
 def host(bench):
     with socket.create_connection((bench.ready["host"], bench.ready["tcp_port"])) as connection:
-        connection.settimeout(3)
+        connection.settimeout(HANG_S)
         yield connection
 
 
@@ -83,7 +84,7 @@ def test_real_time_command_inside_a_picture(bench, host):
 def test_ideal_printer_takes_it_as_data(make_bench):
     bench = make_bench("tcp", "--no-real-time-in-data")
     with socket.create_connection((bench.ready["host"], bench.ready["tcp_port"])) as host:
-        host.settimeout(3)
+        host.settimeout(HANG_S)
         assert ask(host, b"\x1dv0\x00\x03\x00\x01\x00\x10\x04\x01\x1dr\x01") == b"\x00"
         assert bench.state["real_time_in_data"] == 0
 

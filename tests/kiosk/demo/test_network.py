@@ -16,6 +16,7 @@ import pytest
 from devices.simulation import ControlClient
 from kiosk.demo.children import Child, end_all
 from kiosk.demo.network import Switch
+from tests.waiting import HANG_S
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -62,7 +63,7 @@ def test_cut_breaks_a_standing_connection_and_refuses_new_ones_until_restored(
 ) -> None:
     assert client.get("/").text == "hub"
     standing = socket.create_connection(("127.0.0.1", switch.port))
-    standing.settimeout(5.0)
+    standing.settimeout(HANG_S)
     switch.cut()
     with contextlib.suppress(ConnectionResetError):
         assert standing.recv(10) == b""
@@ -87,20 +88,20 @@ def test_slow_network_outlasts_a_short_time_limit_and_serves_a_longer_one(switch
     switch.slow(delay_s=0.3)
     with pytest.raises(httpx.ReadTimeout):
         client.get("/", timeout=0.1)
-    assert client.get("/", timeout=10.0).text == "hub"
+    assert client.get("/", timeout=HANG_S).text == "hub"
 
 
 def test_turning_slow_off_wakes_what_was_waiting(switch: Switch) -> None:
-    switch.slow(delay_s=60.0)
+    switch.slow(delay_s=10 * HANG_S)
     answers: list[str] = []
     asking = threading.Thread(
-        target=lambda: answers.append(httpx.get(f"http://127.0.0.1:{switch.port}/", timeout=20.0).text), daemon=True
+        target=lambda: answers.append(httpx.get(f"http://127.0.0.1:{switch.port}/", timeout=HANG_S).text), daemon=True
     )
     asking.start()
     while not switch.state()["connections"]:
         threading.Event().wait(0.01)
     switch.restore()
-    asking.join(10.0)
+    asking.join(HANG_S)
     assert answers == ["hub"]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from kiosk.clock import Clock
 from kiosk.demo.watch import MachineWatch
+from tests.waiting import HANG_S
 
 
 class Machine:
@@ -28,7 +29,7 @@ class Machine:
         self.listener.listen()
 
     def accept(self) -> None:
-        self.listener.settimeout(10.0)
+        self.listener.settimeout(HANG_S)
         self.peer, _ = self.listener.accept()
 
     def say(self, **line: object) -> None:

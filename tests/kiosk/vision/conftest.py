@@ -15,6 +15,7 @@ from devices.camera.driver import CameraSettings
 from devices.camera.sim.people import card_photo, faces_of
 from devices.simulation import ControlClient
 from kiosk.vision.client import Challenge, FaceProgress
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[3]
 PEOPLE = ROOT / "hub" / "people" / "people.toml"
@@ -60,7 +61,7 @@ def camera_process() -> Iterator[Camera]:
         assert (ready["ready"], ready["device"]) == (True, "camera")
         yield Camera(ready["url"], ControlClient(ready["control"]))
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_S) == 0
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from kiosk.messages.envelope import FIRST_PREV
 from tests.hub.fixtures import ROOT
 from tests.matrix.link.kiosk_child import Plan
 from tests.matrix.link.namespaces import Cable, NotPermitted, certificate, inside
+from tests.waiting import HANG_S
 
 PYTHON = sys.executable
 WAIT_S = 180
@@ -60,7 +61,7 @@ def far_hub(cable: Cable, database: str, tmp_path: Path) -> Iterator[FarHub]:
     assert line, (tmp_path / "hub.log").read_text()
     yield FarHub(msgspec.json.decode(line), chain, database)
     process.terminate()
-    process.wait(15)
+    process.wait(HANG_S)
     process.stdout.close()
 
 
@@ -102,7 +103,7 @@ class FarKiosk:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(HANG_S)
         for pipe in (self.process.stdin, self.process.stdout):
             pipe.close()
 
