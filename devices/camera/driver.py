@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import time
 import zlib
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import cv2
 
 PROBE_TIMEOUT_S = 1.0
+_STREAM_OPTIONS = "rtsp_transport;tcp|recv_buffer_size;65536"
+"""Of FFmpeg (name;value|…). The first is OpenCV's own; with the second a stream that is read too slowly, as on a busy
+computer, waits at the camera and not here: six megabytes that the system would keep are seconds of old pictures."""
 DARK_LUMA = 10.0
 """Mean brightness (0..255) below which a picture counts as black."""
 SETUP_FRAMES = 5
@@ -33,6 +37,7 @@ _QUARTER_TURNS = {0: 0, 90: -1, 180: 2, 270: 1}
 
 def _opencv() -> Any:
     # Loaded at the first opening: the machine's process knows these settings too and need not carry 80 MB for them.
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _STREAM_OPTIONS)
     return importlib.import_module("cv2")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from typing import Any
 
 BOUNDARY = "frame"
 PATH = "/camera.mjpg"
+SEND_BUFFER_BYTES = 32 * 1024
 
 
 class Stream:
@@ -82,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
+            # As a camera has it: what the other side has no room for is left out, not kept for later.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             with self.stream.watching():
                 self._send_pictures()
 

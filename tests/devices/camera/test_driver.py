@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,6 +95,19 @@ def test_stream_gives_pictures_and_one_status(sim):
     assert picture(camera).shape == (480, 640, 3)
     assert not np.array_equal(picture(camera), picture(camera)), "a sensor's noise never repeats"
     assert [s.device for s in camera.said] == [DeviceState.ONLINE]
+    camera.teardown()
+
+
+def test_who_reads_seldom_sees_what_is_now_and_not_what_was(sim):
+    camera = driver(sim.url)
+    camera.setup()
+    moment = threading.Event()
+    for _ in range(60):
+        picture(camera)
+        moment.wait(0.1)
+    sim.do("dark")
+    behind = next(number for number in range(200) if picture(camera).mean() < 20)
+    assert behind < 25, "every second picture was left out on the way"
     camera.teardown()
 
 

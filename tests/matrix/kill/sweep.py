@@ -220,7 +220,10 @@ class Sweep:
         return value
 
     def _errors(self) -> str:
-        return (self._folder / "errors.log").read_text(errors="replace")[-500:]
+        """The last pages of the last machine, and the end of its log."""
+        seen = max(self._folder.glob("*.jsonl"), default=None)
+        shown = pages(seen)[-5:] if seen else []
+        return f"pages: {shown}; " + (self._folder / "errors.log").read_text(errors="replace")[-500:]
 
     # -- around the machine -------------------------------------------------------------------------------------------
 
