@@ -14,7 +14,7 @@ import resource
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import structlog
@@ -219,11 +219,18 @@ class Guarded(HttpToolsProtocol):
 Make = Callable[[str, socket.socket], Guarded]
 
 
-async def accept(listener: socket.socket, guard: Connections, make: Make, tls: ssl.SSLContext | None) -> None:
-    """Takes connections in for ever. One is judged before anything is done for it."""
-    loop = asyncio.get_running_loop()
+def accept(
+    listener: socket.socket, guard: Connections, make: Make, tls: ssl.SSLContext | None
+) -> Coroutine[Any, Any, None]:
+    """Listens from now on, so that who is told "ready" is not refused; the rest takes connections in for ever."""
     listener.setblocking(False)
     listener.listen(BACKLOG)
+    return _take_in(listener, guard, make, tls)
+
+
+async def _take_in(listener: socket.socket, guard: Connections, make: Make, tls: ssl.SSLContext | None) -> None:
+    """One is judged before anything is done for it."""
+    loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
     while True:
         try:

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from hub.connections import Connections, Guarded, Limits
+from hub.connections import Connections, Guarded, Limits, accept
+from hub.running import listen
 
 pytestmark = pytest.mark.attack(4)
 HEAD = b"POST /v1/batches HTTP/1.1\r\nhost: x\r\n"
@@ -68,3 +69,11 @@ def test_each_thing_has_its_time_and_no_byte_prolongs_it(line: Guarded, said: li
     assert (len(guard), line.transport.abort.called) == (1, False)
     guard.close_late(1000.1 + seconds)
     assert (len(guard), line.transport.abort.called) == (0, True)
+
+
+def test_who_is_told_that_the_hub_is_ready_is_not_refused() -> None:
+    """Ready is said as soon as connections are asked for, whatever else has its turn first."""
+    with listen("127.0.0.1", 0) as listener:
+        taking_in = accept(listener, Connections(Limits()), Mock(), None)
+        socket.create_connection(listener.getsockname()).close()
+        taking_in.close()
