@@ -189,6 +189,8 @@ class Forwarder:
         if seq is None:
             return False
         await in_thread(self._outbox.failed, seq, "no receipt yet", 0.0, now)
+        # Not before: where the store fails, or we are stopped, it is still one that waits.
+        self._sent.drop(seq)
         return True
 
     async def _idle(self, way: _Way, now: float) -> float:

@@ -27,12 +27,8 @@ class SentByFile:
         heapify(self._heap)
 
     def due(self, now: float) -> int | None:
-        """Takes out the next number whose time has come."""
-        if self.due_in_s(now) != 0:
-            return None
-        _, seq = heappop(self._heap)
-        del self._due[seq]
-        return seq
+        """The next number whose time has come; it waits on until it is dropped."""
+        return self._heap[0][1] if self.due_in_s(now) == 0 else None
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until the next is due, 0 when one is; None when none waits."""

@@ -380,6 +380,27 @@ async def test_the_disk_fails_while_delivered_is_noted(run: Run, file, kit, monk
     assert set(run.script.accepted) == {key}
 
 
+async def test_the_disk_fails_while_what_went_by_file_is_to_be_sent_anew(
+    run: Run, file, kit, monkeypatch, autojump_clock
+) -> None:
+    """It was taken off the list before that was written down: nobody would have sent it before the next start."""
+    from offline_cache.errors import StoreBroken
+
+    key, failures = file(), [1]
+    run.script.answers[key] = [Outcome("sent")]
+    original = kit.outbox.failed
+
+    def failed(*told, **more):
+        if failures:
+            failures.pop()
+            raise StoreBroken("the disk failed")
+        return original(*told, **more)
+
+    monkeypatch.setattr(kit.outbox, "failed", failed)
+    await run.drain()
+    assert (run.states()[key], len(run.script.times(key))) == ("delivered", 2)
+
+
 async def test_the_same_seed_is_the_same_run(run: Run, file, hub, autojump_clock) -> None:
     from kiosk.hub_link.breaker import Breaker
 
