@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 
 from kiosk import hardening
@@ -15,6 +16,9 @@ def main() -> None:
     No command may be looked into: each may hold a PIN, a code or the machine's key.
     """
     hardening.no_core_dumps()
+    if sys.stderr is not None:
+        # There are no core dumps that could tell where native code crashed; who serves persons moves it (nothing_raw).
+        faulthandler.enable(sys.stderr)
     if _KNOWS_PERSONS & set(sys.argv[1:]):
         hardening.restart_hardened(sys.argv[1:])
         from kiosk import logs

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import faulthandler
 import importlib
 import importlib.util
-import sys
 
 import click
 
@@ -56,7 +54,5 @@ def _has_bench() -> bool:
 def main(ctx: click.Context, config: str | None) -> None:
     """Tongban 通办: one self-service machine for three police lines."""
     take_any_terminal()
-    if sys.__stderr__ is not None:
-        faulthandler.enable(sys.__stderr__)
     logs.to_stderr()
     ctx.obj = config

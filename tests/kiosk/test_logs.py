@@ -105,20 +105,23 @@ def test_crash_in_native_code_says_where_it_was_and_nothing_of_whom(tmp_path: Pa
 
 
 _COMMAND = """
-import faulthandler
-from kiosk import cli
-from kiosk.commands import looking
+import faulthandler, sys
+from kiosk import __main__ as kiosk
+from kiosk.commands import looking, run
 
 def look_at_it(**_):
     faulthandler._sigsegv()
 
-looking.doctor.callback = look_at_it
-cli.main(["doctor"])
+kiosk.hardening.restart_hardened = lambda _: None
+looking.doctor.callback = run.run.callback = look_at_it
+kiosk.main()
 """
 
 
-def test_crash_of_a_command_in_native_code_says_where_it_was() -> None:
-    done = subprocess.run([sys.executable, "-c", _COMMAND], capture_output=True, text=True, check=False, timeout=180)
+@pytest.mark.parametrize("command", ["doctor", "run"])
+def test_crash_of_a_command_in_native_code_says_where_it_was(command: str) -> None:
+    program = [sys.executable, "-c", _COMMAND, command]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=180)
     assert (done.returncode, "in look_at_it" in done.stderr) == (-11, True), done.stderr
 
 
