@@ -15,7 +15,7 @@ from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
 from devices.receipt_printer.job import Cut, Image, Line, Outcome, PrintJob, PrintResult, Qr, result_of
 from devices.supervisor import Supervisor
 from devices.vocabulary import Completion, DeviceState, SupplyState
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, times_slower
 
 JOB_BEGUN = 30  # set-up and refusal ask four questions of three bytes each
 HELLO = PrintJob((Line("你好"), Cut()))
@@ -226,7 +226,7 @@ def test_canceled_job_ends_early(bench):
     thread, results = in_background(lambda: driver.print_job(deadline, big_job()))
     bench.wait(lambda: bench.state["stalled"])
     deadline.canceled.set()
-    thread.join(30)
+    thread.join(3 * times_slower())
     assert results[0].code is Completion.CANCELED
     assert results[0].value.outcome is Outcome.UNKNOWN
 
