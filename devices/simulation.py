@@ -6,11 +6,13 @@ socket: one request ``{"do": "<verb>", ...}``, one answer ``{"ok": true, ...}`` 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import inspect
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -170,8 +172,12 @@ class ControlClient:
 
 
 def control_path(wanted: str | None, device: str) -> Path:
-    """The control socket's path: the wanted one, else a fresh one in the folder for temporary files."""
-    return Path(wanted) if wanted else Path(tempfile.mkdtemp(prefix="tongban-sim-")) / f"{device}.control"
+    """The control socket's path: the wanted one, else in a fresh temporary folder, which goes with the process."""
+    if wanted:
+        return Path(wanted)
+    folder = Path(tempfile.mkdtemp(prefix="tongban-sim-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / f"{device}.control"
 
 
 class PtyPort:

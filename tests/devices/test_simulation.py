@@ -6,6 +6,8 @@ import json
 import os
 import select
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,8 +146,18 @@ def test_control_path_is_the_wanted_one_or_fresh_each_time() -> None:
     one, other = control_path(None, "toy"), control_path(None, "toy")
     assert one != other
     assert (one.name, one.parent.is_dir()) == ("toy.control", True)
-    for path in (one, other):
-        path.parent.rmdir()
+
+
+def test_an_emulator_without_a_wanted_place_leaves_nothing_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "devices.id_card_reader.sim"]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE) as sim:
+        assert sim.stdout is not None
+        control = Path(json.loads(sim.stdout.readline())["control"])
+        assert control.parent.parent == tmp_path
+        assert control.exists()
+        sim.terminate()
+    assert sim.returncode == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- the pty -------------------------------------------------------------------------------------------------------
