@@ -21,6 +21,8 @@ from kiosk.pages import Answer, Page, Presenter, Receipt, Settings, restored
 from kiosk.threads import in_thread
 
 log = structlog.get_logger()
+_PHONE_S = 60.0
+"""A citizen's patience with a page on the phone."""
 
 
 class PageTime(msgspec.Struct, frozen=True):
@@ -168,12 +170,12 @@ class ScriptedPresenter:
 
 
 def _read(shelf: str) -> httpx.Response:
-    return httpx.get(shelf, verify=trusting())
+    return httpx.get(shelf, timeout=_PHONE_S, verify=trusting())
 
 
 def _scan(code: str) -> None:
     try:
-        httpx.post(code, timeout=10, verify=trusting())
+        httpx.post(code, timeout=_PHONE_S, verify=trusting())
     except httpx.HTTPError as error:
         log.warning("not_paid", error=type(error).__name__)
 

@@ -64,6 +64,7 @@ SAMPLES = [
     ("hub-import", "hub/a.py", "from kiosk import cases\n", "from kiosk import clock\n"),
     ("keyed-tls", "hub/a.py", "httpx.AsyncClient(timeout=5)\n", "httpx.AsyncClient(timeout=5, verify=trusting())\n"),
     ("keyed-tls", "kiosk/a.py", "ssl.create_default_context()\n", "ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"),
+    ("own-limit", "tests/a.py", "httpx.get(url)\n", "httpx.get(url, timeout=HANG_S)\n"),
     ("half-learnt", "hub/a.py", "msgspec.convert(row, Plan)\n", "shapes.convert(row, Plan)\n"),
     ("half-learnt", "devices/a.py", "msgspec.convert(row, Plan)\n", "kinds.convert(row, Plan)\n"),
     ("half-learnt", "kiosk/a.py", "msgspec.json.decode(raw, type=Kept)\n", "msgspec.json.decode(raw)\n"),

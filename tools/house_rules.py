@@ -325,6 +325,13 @@ def keyed_tls(module: Module) -> Found:
             yield node.lineno, f"{name} without verify=trusting() of kiosk/messages/authorities.py"
 
 
+def own_limit(module: Module) -> Found:
+    """How long an answer may take is decided where it is asked for: the library's five seconds are nobody's choice."""
+    for node, name in calls(module.tree):
+        if name in HTTPX and "timeout" not in {keyword.arg for keyword in node.keywords}:
+            yield node.lineno, f"{name} without timeout="
+
+
 def half_learnt(module: Module) -> Found:
     """What reads foreign data is safe from any thread: msgspec itself is not where a kind is met for the first time."""
     if module.area not in ("kiosk", "hub", "devices", "offline_cache") or module.path in LEARN:
@@ -346,7 +353,7 @@ RULES: dict[str, Callable[[Module], Found]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
         *(sleep, clock, han_literal, prints, file_size, function_size, return_type, broad_except, unlogged_except),
-        *(personal_log, desktop_window, test_asserts, hub_import, keyed_tls, half_learnt, unfinished),
+        *(personal_log, desktop_window, test_asserts, hub_import, keyed_tls, own_limit, half_learnt, unfinished),
     )
 }
 

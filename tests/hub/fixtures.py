@@ -82,7 +82,7 @@ class RunningHub:
         assert code == 0
 
     def demo(self, verb: str, path: str, **body: object) -> dict:
-        answer = httpx.request(verb, f"{self.url}/demo/{path}", json=body or None, verify=PLAIN)
+        answer = httpx.request(verb, f"{self.url}/demo/{path}", json=body or None, verify=PLAIN, timeout=HANG_S)
         assert answer.is_success, answer.text
         return answer.json()
 

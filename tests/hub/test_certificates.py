@@ -262,7 +262,7 @@ def test_a_good_paper_is_read_by_whichever_key_of_the_hub_still_counts() -> None
 
 
 def look(hub: RunningHub, **query: str) -> str:
-    answer = httpx.get(f"{hub.url}/certificates", params=query)
+    answer = httpx.get(f"{hub.url}/certificates", params=query, timeout=HANG_S)
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     return answer.text

@@ -62,7 +62,12 @@ class Office:
     def ask(self, method: str, path: str, body: object = None, token: str = TOKEN) -> httpx.Response:
         content = msgspec.json.encode(body) if body is not None else b""
         return httpx.request(
-            method, self.url + path, content=content, headers={"Authorization": f"Bearer {token}"}, verify=PLAIN
+            method,
+            self.url + path,
+            content=content,
+            headers={"Authorization": f"Bearer {token}"},
+            verify=PLAIN,
+            timeout=HANG_S,
         )
 
     def sql(self, query: LiteralString, *values: object) -> list[tuple]:
@@ -259,7 +264,7 @@ def test_a_stranger_learns_and_brings_nothing(office: Office, method: str, path:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id_number": 5, "today": "x"}', b"[" * 100_000])
 def test_what_is_no_question_is_refused_and_the_next_one_is_answered(office: Office, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    assert httpx.post(f"{office.url}/v1/facts", content=body, headers=headers).status_code == 422
+    assert httpx.post(f"{office.url}/v1/facts", content=body, headers=headers, timeout=HANG_S).status_code == 422
     good = office.ask("POST", "/v1/facts", {"id_number": number_of("li"), "today": "2027-01-12"})
     assert good.json()["facts"]["permit_state"] == "normal"
 

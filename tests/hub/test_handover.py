@@ -10,6 +10,7 @@ import pytest
 from hub.api.phone import masked
 from kiosk.messages.resume_code import new_resume_code
 from tests.hub.fixtures import Machine, RunningHub, number_of
+from tests.waiting import HANG_S
 
 ZHAO = number_of("zhao")
 PHONE = "13812345678"
@@ -149,7 +150,7 @@ def address(hub: RunningHub, machine: Machine) -> tuple[str, str]:
 
 
 def opened(hub: RunningHub, link: str) -> str:
-    answer = httpx.post(f"{hub.url}/phone", data={"link": link})
+    answer = httpx.post(f"{hub.url}/phone", data={"link": link}, timeout=HANG_S)
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
@@ -160,7 +161,7 @@ def test_a_phone_sees_once_what_to_bring_and_how_it_stands(hub: RunningHub, mach
     handed(machine, "keep", phone=PHONE)
     whole, link = address(hub, machine)
     for _ in range(2):
-        first = httpx.get(whole).text
+        first = httpx.get(whole, timeout=HANG_S).text
         assert "打开" in first
         assert "材料" not in first, "what looks at addresses by itself uses none up"
     page = opened(hub, link)
@@ -177,9 +178,10 @@ def test_an_address_ends_by_time_by_the_next_one_and_is_not_guessed(hub: Running
     assert "已经用过" in opened(hub, former)
     hub.sql("update phone_link set until = '2027-01-11' returning 1")
     assert "已经用过" in opened(hub, late)
-    assert "<script>" not in httpx.get(f"{hub.url}/phone", params={"link": '"><script>alert(1)</script>'}).text
-    assert httpx.post(f"{hub.url}/phone", content=b"link=" + b"x" * 300).status_code == 413
-    assert httpx.post(f"{hub.url}/phone", content=b"\xff&&&link").status_code in (200, 400)
+    script = {"link": '"><script>alert(1)</script>'}
+    assert "<script>" not in httpx.get(f"{hub.url}/phone", params=script, timeout=HANG_S).text
+    assert httpx.post(f"{hub.url}/phone", content=b"link=" + b"x" * 300, timeout=HANG_S).status_code == 413
+    assert httpx.post(f"{hub.url}/phone", content=b"\xff&&&link", timeout=HANG_S).status_code in (200, 400)
     tried = [opened(hub, f"guess{n}") for n in range(32)]
     assert "次数过多" in tried[-1]
 

@@ -62,16 +62,19 @@ def test_the_catalogue_is_signed_and_every_file_matches_its_digest(hub: RunningH
 
 
 def test_health_ready_metrics_and_schema_need_no_signature(hub: RunningHub) -> None:
-    assert httpx.get(f"{hub.url}/healthz").json() == {"status": "alive"}
-    assert httpx.get(f"{hub.url}/readyz").json() == {"status": "ready"}
-    assert "tongban_machines" in httpx.get(f"{hub.url}/metrics").text
-    paths = httpx.get(f"{hub.url}/schema").json()["paths"]
+    assert httpx.get(f"{hub.url}/healthz", timeout=HANG_S).json() == {"status": "alive"}
+    assert httpx.get(f"{hub.url}/readyz", timeout=HANG_S).json() == {"status": "ready"}
+    assert "tongban_machines" in httpx.get(f"{hub.url}/metrics", timeout=HANG_S).text
+    paths = httpx.get(f"{hub.url}/schema", timeout=HANG_S).json()["paths"]
     assert {"/v1/envelopes/{key}", "/v1/parcels/{sha256}", "/v1/questions/{kind}"} <= set(paths)
     assert not [path for path in paths if path.startswith("/demo")]
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(hub: RunningHub) -> None:
-    for answer, status in ((httpx.get(f"{hub.url}/v2"), 404), (httpx.post(f"{hub.url}/healthz"), 405)):
+    for answer, status in (
+        (httpx.get(f"{hub.url}/v2", timeout=HANG_S), 404),
+        (httpx.post(f"{hub.url}/healthz", timeout=HANG_S), 405),
+    ):
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
@@ -100,7 +103,7 @@ def test_refusal_portal_and_cut_network_keep_nothing(hub: RunningHub, machine: M
 
 
 def test_faults_are_checked(hub: RunningHub) -> None:
-    answer = httpx.post(f"{hub.url}/demo/faults", json={"slow": 1})
+    answer = httpx.post(f"{hub.url}/demo/faults", json={"slow": 1}, timeout=HANG_S)
     assert (answer.status_code, answer.json()["field"]) == (422, "slow")
 
 
@@ -128,7 +131,7 @@ def test_hub_demo_brings_its_own_postgres_keeps_its_keys_and_ends_cleanly(tmp_pa
 def test_hub_serve_has_no_switches_and_enrols_by_code(database: str, tmp_path: Path) -> None:
     process = run("serve", "--dsn", database, "--port", "0", "--keys", str(tmp_path), "--make-keys")
     running = RunningHub(database, tmp_path, process, msgspec.json.decode(process.stdout.readline()))
-    assert httpx.post(f"{running.url}/demo/faults", json={}).status_code == 404
+    assert httpx.post(f"{running.url}/demo/faults", json={}, timeout=HANG_S).status_code == 404
     code = run("code", "--dsn", database, "--machine", "K-serve").communicate(timeout=HANG_S)[0].decode().strip()
     machine = Machine(running, "K-serve")
     # A production hub knows no demonstration day.

@@ -25,7 +25,7 @@ from kiosk.messages.seal import new_sign_key
 from tests.forking import forked
 from tests.hub.fixtures import TODAY, Machine, RunningHub, cluster, database, number_of
 from tests.hub.till import Till, running_till
-from tests.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 __all__ = ["cluster", "database"]
 FEE = 1000
@@ -258,7 +258,7 @@ def _notice(
     body, path = msgspec.json.encode(said), "/acquirer/notifications"
     time_s = int(kiosk.clock.now().timestamp()) + shift_s
     headers = wire.sign_request("POST", path, body, party="acquirer", private_key=key, time_s=time_s)
-    return httpx.post(f"{kiosk.hub.url}{path}", content=body, headers=headers)
+    return httpx.post(f"{kiosk.hub.url}{path}", content=body, headers=headers, timeout=HANG_S)
 
 
 @pytest.mark.attack(3)
@@ -290,7 +290,7 @@ def test_a_notification_is_believed_only_for_what_was_ordered(
     key = new_sign_key().private if forgery == "stranger" else own_key
     amount = FEE - 1 if forgery == "amount" else FEE
     if forgery == "body":
-        answer = httpx.post(f"{kiosk.hub.url}/acquirer/notifications", content=b"{}")
+        answer = httpx.post(f"{kiosk.hub.url}/acquirer/notifications", content=b"{}", timeout=HANG_S)
     elif forgery == "nonsense":
         answer = _notice(kiosk, "x" * 5000, amount, key)
     else:

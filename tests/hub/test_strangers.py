@@ -99,7 +99,7 @@ def test_bodies_that_come_to_what_anybody_may_open_are_not_held(
 
 @pytest.mark.parametrize("body", [b"a&" * 100, b"link=%00%ff", b"link=" + b"x" * 200, b"\xff\xfe", b"=&=;link", b""])
 def test_what_no_page_of_ours_sends_opens_nothing_and_is_no_fault_of_the_hub(hub: RunningHub, body: bytes) -> None:
-    answered = httpx.post(f"{hub.url}/phone", content=body)
+    answered = httpx.post(f"{hub.url}/phone", content=body, timeout=HANG_S)
     assert answered.status_code == 200
     assert "phone" not in answered.text.lower().partition("<form")[2]
 
@@ -218,7 +218,7 @@ def test_a_kept_connection_of_a_machine_outlives_a_crowd(serving: RunningHub) ->
 @pytest.mark.parametrize("path", ["/metrics", "/schema", "/schema/openapi.json", "//metrics", "/metrics/"])
 def test_figures_and_schema_are_for_monitoring_only(serving: RunningHub, path: str) -> None:
     def told(client: str, forwarded: dict[str, str]) -> int:
-        with httpx.Client(transport=httpx.HTTPTransport(local_address=client)) as http:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=client), timeout=HANG_S) as http:
             return http.get(f"{serving.url}{path}", headers=forwarded).status_code
 
     known = 404 if path.startswith("//") else 200  # there is no such address, for nobody
@@ -233,7 +233,7 @@ def test_figures_and_schema_are_for_monitoring_only(serving: RunningHub, path: s
 def test_what_strangers_ask_fills_no_log(serving: RunningHub) -> None:
     log = serving.data.with_name("hub.log")
     before = log.stat().st_size
-    with httpx.Client(base_url=serving.url) as client:
+    with httpx.Client(base_url=serving.url, timeout=HANG_S) as client:
         for at in range(300):
             assert client.put(f"/v1/parcels/{at:064x}", content=b"x").status_code == 401
     assert log.stat().st_size - before < 300

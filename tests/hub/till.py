@@ -25,16 +25,16 @@ class Till:
     settings: Path
 
     def pay(self, pay_url: str) -> httpx.Response:
-        return httpx.post(pay_url, verify=PLAIN)
+        return httpx.post(pay_url, verify=PLAIN, timeout=HANG_S)
 
     def faults(self, **faults: object) -> None:
-        assert httpx.post(f"{self.url}/bench/faults", json=faults, verify=PLAIN).status_code == 200
+        assert httpx.post(f"{self.url}/bench/faults", json=faults, verify=PLAIN, timeout=HANG_S).status_code == 200
 
     def notify(self, order: str) -> None:
-        assert httpx.post(f"{self.url}/bench/notify/{order}", verify=PLAIN).status_code == 200
+        assert httpx.post(f"{self.url}/bench/notify/{order}", verify=PLAIN, timeout=HANG_S).status_code == 200
 
     def move(self, **movement: object) -> None:
-        assert httpx.post(f"{self.url}/bench/movements", json=movement, verify=PLAIN).status_code == 201
+        assert httpx.post(f"{self.url}/bench/movements", json=movement, verify=PLAIN, timeout=HANG_S).status_code == 201
 
 
 @contextmanager

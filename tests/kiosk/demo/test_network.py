@@ -135,10 +135,10 @@ def test_switch_as_a_process_is_operated_by_its_control_socket(hub: tuple[str, i
         ready = child.wait_ready(20.0)
         control = ControlClient(ready["control"])
         assert set(control.do("help")["verbs"]) == {"restore", "cut", "silent", "slow", "nonsense", "state", "help"}
-        assert httpx.get(ready["url"]).text == "hub"
+        assert httpx.get(ready["url"], timeout=HANG_S).text == "hub"
         assert control.do("cut")["mode"] == "cut"
         with pytest.raises(httpx.TransportError):
-            httpx.get(ready["url"])
+            httpx.get(ready["url"], timeout=HANG_S)
     finally:
         end_all([child])
     assert child.process.returncode == 0

@@ -49,7 +49,7 @@ class Side:
         self.outbox = Outbox(self.store, priorities=PRIORITIES, cap_s=0.4)
         self.identity = Identity.load(Values(self.store), self.kiosk_id, self.suite)
         self.filing = Filing(self.outbox, self.identity, seal_key=self.seal_key, clock=self.clock)
-        self.http = HubHttp(self.hub.url, self.identity, self.clock, timeout_s=5)
+        self.http = HubHttp(self.hub.url, self.identity, self.clock, timeout_s=HANG_S)
         https = HttpsCarrier(self.http, self.clock)
         self.files = FileCarrier(
             self.exchange, self.kiosk_id, self.clock.monotonic, linger_s=0.05, look_s=0.05, again_after_s=3600

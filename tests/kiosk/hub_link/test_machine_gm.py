@@ -37,7 +37,7 @@ def gm_config(world: World, folder: Path, kiosk_id: str = "gm-0001") -> Path:
         told = told.replace(old, new)
     path = folder / "kiosk.toml"
     path.write_text(told, "utf-8")
-    code = httpx.post(f"{hub['url']}/demo/codes").json()["code"]
+    code = httpx.post(f"{hub['url']}/demo/codes", timeout=HANG_S).json()["code"]
     enrol = [sys.executable, "-m", "kiosk", "--config", path, "enrol", "--hub", hub["url"]]
     done = subprocess.run(enrol, input=code, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

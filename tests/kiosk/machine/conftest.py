@@ -62,11 +62,11 @@ class World:
         for kind in bench_sims():
             self.do(kind, "reset")
         hub = self.stage.ready["hub"]["url"]
-        httpx.post(f"{hub}/demo/reset").raise_for_status()
+        httpx.post(f"{hub}/demo/reset", timeout=HANG_S).raise_for_status()
         with psycopg.connect(self.stage.ready["hub"]["dsn"]) as conn:
             # What somebody filed before is nobody's any more: under way, to be posted or rated for no later one.
             conn.execute("update case_file set person_ref = null")
-        httpx.delete(f"{hub}/demo/faults").raise_for_status()
+        httpx.delete(f"{hub}/demo/faults", timeout=HANG_S).raise_for_status()
         self.lines = []
 
     def script(self, person: str, *services: str, **more: Any) -> Script:

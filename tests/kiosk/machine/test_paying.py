@@ -84,7 +84,7 @@ async def test_machine_that_dies_while_paying_resolves_it_at_its_next_start(
         walking._pay = _pays_not  # type: ignore[method-assign]
     await visit(world, walking, until=page)
     await next_start(world, said, ends)
-    books = httpx.get(f"{world.stage.ready['acquirer']['url']}/bench/orders").json()
+    books = httpx.get(f"{world.stage.ready['acquirer']['url']}/bench/orders", timeout=HANG_S).json()
     assert books == [], "no code of before can be paid any more"
 
 

@@ -144,7 +144,7 @@ def test_a_wrong_hub_key_is_said_when_enrolling_and_known_at_the_next_start_with
     other_key = new_seal_key().public
     config = tmp_path / "kiosk.toml"
     config.write_text(wrong.replace(f'seal_key = "{hub["seal_key"]}"', f'seal_key = "{other_key}"'), "utf-8")
-    code = httpx.post(f"{hub['url']}/demo/codes").json()["code"]
+    code = httpx.post(f"{hub['url']}/demo/codes", timeout=HANG_S).json()["code"]
     enrolled = command(world, "--config", str(config), "enrol", "--hub", hub["url"], said=code)
     assert enrolled.returncode == 1
     assert hub["seal_key"] in enrolled.stdout

@@ -8,12 +8,13 @@ import psycopg
 from kiosk.citizen import Control
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import number_of
+from tests.waiting import HANG_S
 
 
 def say(world: World, number: str, state: str, *reasons: str, department: str = "household") -> None:
     """An officer's word."""
     wish = {"receipt_number": number, "department": department, "state": state, "reasons": list(reasons)}
-    httpx.post(f"{world.stage.ready['hub']['url']}/demo/stage", json=wish).raise_for_status()
+    httpx.post(f"{world.stage.ready['hub']['url']}/demo/stage", json=wish, timeout=HANG_S).raise_for_status()
 
 
 def in_the_books(world: World, number: str) -> str:

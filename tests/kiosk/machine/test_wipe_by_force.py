@@ -26,9 +26,7 @@ from kiosk.visit import message
 from tests.kiosk.conftest import Finger
 from tests.kiosk.machine.conftest import World
 from tests.matrix.wipe import knowledge, memory
-
-LONGEST_S = 120.0
-"""For anything that must come on a busy machine."""
+from tests.waiting import HANG_S
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +38,7 @@ def vision_start() -> None:
 async def running(world: World, finger: Finger):
     """The real machine on this stage; its end is waited for."""
     machine = world.machine(finger)
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(run, machine)
             yield machine
@@ -157,7 +155,7 @@ async def test_what_still_points_to_a_visit_when_it_is_wiped_finds_it_empty(mach
             seen.append((getattr(finger.on_touch, "__self__", None), visit._behind))
 
     machine.status.publish = publish  # type: ignore[method-assign]
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, machine)
             await finger.until("home")
@@ -230,7 +228,7 @@ async def test_machine_ends_itself_for_a_device_thread_that_holds_on(
     machine.status.publish = lambda event, /, **facts: lines.append({"type": event, **facts})  # type: ignore[method-assign]
     machine.peripherals._supervisors["id_card_reader"] = hanging.supervisor(machine.peripherals._from_thread)
     machine.peripherals.statuses["id_card_reader"] = DeviceStatus()
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, machine)
             while machine.peripherals.status("id_card_reader").device is not DeviceState.ONLINE:
@@ -266,7 +264,7 @@ async def test_screen_that_cannot_forget_ends_the_machine_and_the_others_forget_
         return []
 
     machine.peripherals.let_go = let_go  # type: ignore[method-assign]
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, machine)
             await finger.until("home")
@@ -295,7 +293,7 @@ async def test_what_fails_while_the_machine_is_stopped_does_not_keep_it_from_wip
             raise ValueError("in the middle of being canceled") from None
 
     finger.show = fails_when_canceled  # type: ignore[method-assign]
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, machine)
             await finger.until("home")
@@ -318,7 +316,7 @@ async def test_screen_that_fails_in_the_middle_wipes_the_visit_and_ends_the_mach
 
     finger = Breaking()
     machine = world.machine(finger)
-    with trio.fail_after(LONGEST_S):
+    with trio.fail_after(HANG_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, machine)
             await at_the_face_check(world, finger)

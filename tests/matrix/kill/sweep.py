@@ -28,6 +28,7 @@ from offline_cache.errors import StoreBusy
 from tests.matrix.kill import evidence
 from tests.matrix.kill.child import SLIP_CODE
 from tests.matrix.kill.evidence import CARDS, MADE, MAKERS, After, judge
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -253,7 +254,7 @@ class Sweep:
         self._do("receipt_printer", "reset")
         for verb, said in (("nobody", {}), ("closer", {}), ("backdrop", {"white": False})):
             self._do("camera", verb, **said)
-        httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset").raise_for_status()
+        httpx.post(f"{self.stage.ready['hub']['url']}/demo/reset", timeout=HANG_S).raise_for_status()
         for maker in (*MAKERS, CARDS):
             self._do(maker, "reset")
             self._do(maker, "attend")
