@@ -21,7 +21,7 @@ from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import Promise, promised
 from kiosk import shapes
 from kiosk.catalogue.model import Limit, Service
-from kiosk.catalogue.rules import failed_checks, fees_due, is_due, limits_for, said_as_facts, unfit
+from kiosk.catalogue.rules import failed_checks, fees_due, is_collected, is_due, limits_for, said_as_facts, unfit
 from kiosk.clock import full_years
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
@@ -249,7 +249,7 @@ class Department(ABC):
             if decision.accepted:
                 decision = await self._not_before(conn, decision, application.rests_on)
                 promise = (decision.promised_on, decision.promised_by)
-                plan = Plan(limit, *promise, is_collected=service.is_collected)
+                plan = Plan(limit, *promise, is_collected=is_collected(service, known, today))
                 await self.desk.take(conn, application.key, plan, today, application.rests_on)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),

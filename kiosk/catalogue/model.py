@@ -134,11 +134,15 @@ class Fee(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LimitIf(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Other limits for whom ``only_if`` is known to hold: of the law, and promised."""
+    """Other limits for whom ``only_if`` is known to hold: of the law, and promised.
+
+    ``nothing_to_collect``: for them a service with ``is_collected`` ends without it.
+    """
 
     only_if: Condition
     law: Limit
     promise: Limit
+    nothing_to_collect: bool = False
 
 
 class Applicant(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

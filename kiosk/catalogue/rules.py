@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from kiosk.catalogue.model import DATE_OPS, BundlePart, Check, Condition, Fee, Limit, Service, StepSpec
+from kiosk.catalogue.model import DATE_OPS, BundlePart, Check, Condition, Fee, Limit, LimitIf, Service, StepSpec
 from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
@@ -43,8 +43,18 @@ def fees_due(service: Service, facts: Facts, today: date) -> tuple[Fee, ...]:
 
 def limits_for(service: Service, facts: Facts, today: date) -> tuple[Limit | None, Limit | None]:
     """The law's limit and the promised one, for somebody of whom this is known."""
-    other = next((each for each in service.limits_if if holds(each.only_if, facts, today)), None)
+    other = _other_limits(service, facts, today)
     return (other.law, other.promise) if other else (service.limit_law, service.limit_promise)
+
+
+def is_collected(service: Service, facts: Facts, today: date) -> bool:
+    """Whether the case of somebody of whom this is known ends when something is taken away (取件)."""
+    other = _other_limits(service, facts, today)
+    return service.is_collected and not (other and other.nothing_to_collect)
+
+
+def _other_limits(service: Service, facts: Facts, today: date) -> LimitIf | None:
+    return next((each for each in service.limits_if if holds(each.only_if, facts, today)), None)
 
 
 def said_as_facts(answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_a_late_endorsement_lifts_the_suspension_of_the_permit(ask: Ask) -> None
 
     ask(suspend)
     assert ask(decide(CATALOGUE.services["H13"], "li")).accepted
-    assert ask(permit) == ("normal", date(2027, 12, 1))
+    assert ask(permit) == ("normal", date(2028, 1, 12))
 
 
 def test_an_effect_that_the_department_does_not_have_decides_nothing(ask: Ask) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from hub.database import prepare
 from hub.department import Application, Decision, Facts, day_of, due_of
@@ -245,11 +246,104 @@ def test_an_address_that_is_not_in_the_standard_base_registers_nothing(register:
     assert (decision.reasons, rows) == (["address_unknown"], [])
 
 
-def test_a_permit_ends_for_who_has_moved_the_household_here(register: Register) -> None:
+PERMIT = "select state, valid_to from household.residence_permit where id_number = %s"
+
+
+def test_a_permit_ends_for_who_has_moved_the_household_here_and_nobody_collects_it(register: Register) -> None:
     person = who(register, SERVICES["H14"], all_well)
-    query = "select state, replaced_on from household.residence_permit where id_number = %s"
-    decision, rows = register.try_out(SERVICES["H14"], person, {"reason": "cancel"}, query)
-    assert (decision.accepted, decision.promised_on, rows) == (True, TODAY, [("cancelled", None)])
+    number, key = person["card"]["number"], new_key()
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[Decision, Any, Any]:
+        async with conn.transaction(force_rollback=True):
+            await conn.execute("update household.resident set is_local = true where id_number = %s", [number])
+            asked = Application(key, applicant(person), {"reason": "cancel"})
+            decision = await HOUSEHOLD.decide(conn, SERVICES["H14"], asked, TODAY)
+            rows = await conn.execute("select is_collected from household.case_desk where case_key = %s", [key])
+            return decision, await state_of(conn, number), await rows.fetchone()
+
+    decision, state, collected = register.run(inside)
+    assert (decision.accepted, decision.promised_on, state, collected) == (True, TODAY, "cancelled", (False,))
+
+
+def test_a_permit_of_somebody_registered_elsewhere_does_not_end(register: Register) -> None:
+    person = who(register, SERVICES["H14"], lambda failed, facts: not failed and not facts["local_household"])
+    decision, rows = register.try_out(SERVICES["H14"], person, {"reason": "cancel"}, PERMIT)
+    assert (decision.reasons, rows[0][0]) == (["household_elsewhere"], "normal")
+
+
+@pytest.mark.parametrize(("word", "permit"), [("refused", "normal"), ("decided", "cancelled")])
+def test_a_permit_that_ends_with_a_move_ends_when_the_move_is_decided(
+    register: Register, word: str, permit: str
+) -> None:
+    person = who(register, SERVICES["H14"], lambda failed, facts: not failed and not facts["local_household"])
+    number, moves, ends = person["card"]["number"], new_key(), new_key()
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[Any, Any]:
+        async with conn.transaction(force_rollback=True):
+            moving = replace(SERVICES["H17"], checks=())
+            assert (await HOUSEHOLD.decide(conn, moving, Application(moves, applicant(person), {}), TODAY)).accepted
+            asked = Application(ends, applicant(person), {"reason": "cancel"}, rests_on=(moves,))
+            assert (await HOUSEHOLD.decide(conn, SERVICES["H14"], asked, TODAY)).accepted
+            meanwhile = await state_of(conn, number)
+            await HOUSEHOLD.desk.move(conn, moves, word, TODAY, HOUSEHOLD.reached, officer="test")
+            if word == "decided":
+                await HOUSEHOLD.desk.move(conn, ends, word, TODAY, HOUSEHOLD.reached, officer="test")
+            return meanwhile, await state_of(conn, number)
+
+    assert register.run(inside) == ("normal", permit)
+
+
+async def state_of(conn: psycopg.AsyncConnection, number: str) -> str:
+    return (await (await conn.execute(PERMIT.encode(), [number])).fetchone() or ("",))[0]
+
+
+@pytest.mark.parametrize(
+    ("ended", "until"), [("2027-01-20", date(2028, 1, 20)), ("2024-11-15", date(2028, 1, 12))], ids=["in time", "late"]
+)
+def test_the_year_of_a_late_endorsement_counts_from_its_own_day(register: Register, ended: str, until: date) -> None:
+    person = who(register, SERVICES["H13"], all_well)
+    number = person["card"]["number"]
+
+    async def inside(conn: psycopg.AsyncConnection) -> list[tuple]:
+        async with conn.transaction(force_rollback=True):
+            await conn.execute(
+                "update household.residence_permit set valid_to = %s where id_number = %s", [ended, number]
+            )
+            asked = Application(new_key(), applicant(person), {})
+            assert (await HOUSEHOLD.decide(conn, SERVICES["H13"], asked, TODAY)).accepted
+            return await (await conn.execute(PERMIT.encode(), [number])).fetchall()
+
+    assert register.run(inside) == [("normal", until)]
+
+
+@pytest.mark.parametrize("word", ["refused", "withdrawn"])
+def test_who_was_refused_may_apply_for_a_card_again(register: Register, word: str) -> None:
+    person = who(register, SERVICES["H01"], all_well)
+    number, key = person["card"]["number"], new_key()
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[Facts, Facts]:
+        async with conn.transaction(force_rollback=True):
+            await HOUSEHOLD.decide(conn, SERVICES["H01"], Application(key, applicant(person), {}), TODAY)
+            applied = await HOUSEHOLD.facts(conn, number, TODAY)
+            await HOUSEHOLD.desk.move(conn, key, word, TODAY, HOUSEHOLD.reached, officer="test")
+            return applied, await HOUSEHOLD.facts(conn, number, TODAY)
+
+    applied, again = register.run(inside)
+    assert (applied["id_cases_open"], again["id_cases_open"]) == (1, 0)
+    assert failed_checks(SERVICES["H01"], again, TODAY) == []
+
+
+def test_a_book_that_was_issued_before_is_not_the_first(register: Register) -> None:
+    person = who(register, SERVICES["H10"], lambda failed, facts: not failed and facts["book_state"] != "none")
+    decision, _ = register.try_out(SERVICES["H10"], person, {"book_reason": "first"})
+    assert decision.reasons == ["book_issued_before"]
+
+
+def test_who_has_a_card_to_collect_is_sent_there_and_not_asked_to_pay_again(register: Register) -> None:
+    facts = dict(register.facts[who(register, SERVICES["H03"], all_well)["card"]["number"]])
+    facts |= {"id_cards_to_collect": 1, "id_card_state": "lost"}
+    assert failed_checks(SERVICES["H03"], facts, TODAY) == ["no_card_to_collect"]
+    assert "H03" not in {due.service for due in due_of(SERVICES.values(), facts, TODAY)}
 
 
 def test_a_replaced_card_is_void_from_acceptance_on(register: Register) -> None:

@@ -286,6 +286,8 @@ def test_what_the_record_speaks_against_is_refused_with_every_reason(desk, effec
         ("2021-03-15", "2027-03-31", {}, "line"),  # the sixth year
         ("2017-03-15", "2027-03-31", {}, "line"),  # the tenth
         ("2019-03-15", "2027-03-31", {}, "label"),  # the eighth
+        ("2019-08-20", "2023-08-20", {}, "line"),  # the fourth was missed, and the sixth is over since
+        ("2021-08-20", "2023-08-20", {}, "label"),  # the second was missed, the fourth is on paper too
         ("2016-03-15", "2027-03-31", {}, "line"),
         ("2025-03-15", "2027-03-31", {"kind": "van"}, "other"),
         ("2025-03-15", "2027-03-31", {"seats": 10}, "other"),
@@ -299,6 +301,36 @@ def test_ten_years_on_paper_but_for_the_sixth_and_the_tenth(desk, registered, du
         car("V1", OWN, registered_on=day(registered), inspection_due_on=day(due), **more),
     ]))  # fmt: skip
     assert here.facts()["label_kind"] == kind
+
+
+def test_a_label_that_was_missed_is_given_until_a_day_that_is_to_come(desk) -> None:
+    late = {"registered_on": date(2021, 8, 20), "inspection_due_on": date(2023, 8, 20)}
+    here = desk(person(ME, vehicle=[car("V1", OWN, **late, insured_to=date(2027, 5, 1))]))
+    assert here.file("label_issued", vehicle=OWN).accepted
+    assert here.facts()["plates_inspected_to"] == f"{OWN}=2027-08-20"
+
+
+@pytest.mark.parametrize(
+    ("birth", "booked", "tries", "bookable"),
+    [
+        ("19540110", [], 0, (2, True)),  # 73
+        ("19540110", ["medical"], 0, (1, True)),
+        ("19540110", ["ability"], 0, (1, False)),
+        ("19540110", [], 5, (1, False)),  # all tries are used, the medical check is not barred
+        ("19570113", [], 0, (1, False)),  # 70 tomorrow
+        ("19540110", ["subject_2"], 0, (2, True)),
+        ("19540110", ["medical", "ability"], 0, (0, False)),
+    ],
+)
+def test_each_test_is_booked_for_itself(
+    desk, birth: str, booked: list[str], tries: int, bookable: tuple[int, bool]
+) -> None:
+    bookings = [{"key": new_key(), "what": what, "booked_on": TODAY} for what in booked]
+    taken = [{"taken_on": TODAY, "score": score} for score in range(tries)]
+    number = f"990101{birth}0019"
+    facts = desk(person(number, licence=LICENCE, booking=bookings, ability_test=taken)).facts(number)
+    assert (facts["tests_bookable"], facts["ability_bookable"]) == bookable
+    assert (facts["medical_booked"], facts["exam_booked"]) == ("medical" in booked, "subject_2" in booked)
 
 
 def test_of_several_cars_the_facts_tell_of_the_one_that_can_have_its_label(desk) -> None:

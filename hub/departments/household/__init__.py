@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from hub.certificates import Asked, Sealed
 from hub.department import Department, Facts, Person
 from hub.departments.household.certificates import certificate
-from hub.departments.household.effects import EFFECTS, collected
+from hub.departments.household.effects import EFFECTS, collected, drop, end_permit
 from hub.departments.household.records import seed_records
 from kiosk.clock import full_months, full_years, months_later
 from kiosk.messages.encoding import to_text
@@ -50,8 +50,11 @@ class Household(Department):
             await conn.execute(
                 "update household.id_case set state = 'ready' where case_key = %s and state = 'in_work'", [case_key]
             )
+            await end_permit(conn, case_key)
         elif state == "collected":
             await collected(conn, case_key)
+        elif state in ("refused", "withdrawn"):
+            await drop(conn, case_key)
 
     async def ready(self, conn: AsyncConnection, id_number: str) -> list[str]:
         rows = await conn.execute(

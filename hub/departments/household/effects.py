@@ -90,6 +90,12 @@ async def collected(conn: AsyncConnection, case_key: str) -> None:
 
 
 async def _issue_book(conn: AsyncConnection, application: Application) -> None:
+    rows = await conn.execute(
+        "select book_state from household.resident where id_number = %s", [application.applicant.number]
+    )
+    is_first = (await rows.fetchone() or ("",))[0] == "none"
+    if application.answers.get("book_reason") == "first" and not is_first:
+        raise Unfit("book_issued_before")
     await conn.execute(
         "update household.resident set book_state = 'valid' where household_number = "
         "(select household_number from household.resident where id_number = %s)",
@@ -122,26 +128,46 @@ async def _grant_permit(conn: AsyncConnection, application: Application) -> None
 
 
 async def _endorse_permit(conn: AsyncConnection, application: Application) -> None:
-    # 居住证暂行条例 art. 10: one more year; a late endorsement restores the permit's functions.
+    # 居住证暂行条例 art. 10: one more year; a late endorsement restores the functions, and the years count from it.
     await conn.execute(
-        "update household.residence_permit set valid_to = valid_to + interval '1 year', state = 'normal' "
-        "where id_number = %s",
-        [application.applicant.number],
+        "update household.residence_permit set state = 'normal', "
+        "valid_to = case when valid_to < %s then %s else valid_to + interval '1 year' end where id_number = %s",
+        [application.day, _a_year_after(application.day), application.applicant.number],
     )
 
 
 async def _replace_permit(conn: AsyncConnection, application: Application) -> None:
-    """A new permit in place of a lost or damaged one; for who is registered here now (``cancel``) it ends."""
+    """A new permit in place of a lost or damaged one; for who is registered here now (``cancel``) it ends.
+
+    Who is being registered by another case has it until that one is decided: it may be refused yet.
+    """
     number = application.applicant.number
     if application.answers.get("reason") == "cancel":
-        await conn.execute(
-            "update household.residence_permit set state = 'cancelled', still_resident = false where id_number = %s",
-            [number],
-        )
+        rows = await conn.execute("select is_local from household.resident where id_number = %s", [number])
+        is_local = (await rows.fetchone() or (False,))[0]
+        if not is_local and not application.rests_on:
+            raise Unfit("household_elsewhere")
+        await conn.execute("insert into household.permit_ending values (%s, %s)", [application.key, number])
+        if is_local:
+            await end_permit(conn, application.key)
         return
     await conn.execute(
         "update household.residence_permit set replaced_on = %s where id_number = %s", [application.day, number]
     )
+
+
+async def end_permit(conn: AsyncConnection, case_key: str) -> None:
+    """The permit that this case ends, where it ends one."""
+    await conn.execute(
+        "update household.residence_permit set state = 'cancelled', still_resident = false where id_number = "
+        "(select id_number from household.permit_ending where case_key = %s)",
+        [case_key],
+    )
+
+
+async def drop(conn: AsyncConnection, case_key: str) -> None:
+    """Nothing comes of what was applied for: whoever it was may apply again."""
+    await conn.execute("delete from household.id_case where case_key = %s and state = 'in_work'", [case_key])
 
 
 async def _book_visit(conn: AsyncConnection, application: Application) -> None:

@@ -21,7 +21,13 @@ PLATE_KINDS = ("car", "motorcycle", "trailer")
 EXEMPT_KINDS = ("small_car", "small_nev", "micro_car", "motorcycle")
 EXEMPT_YEARS, LINE_TEST_YEARS, MOST_SEATS = 10, (6, 10), 9
 """Since 2022-10-01: ten years without the line but in the sixth and the tenth."""
+LABEL_MONTHS = 24
+"""So long a label is valid."""
 TEMPORARY_PLATES = 3
+MEDICAL, ABILITY = "medical", "ability"
+"""What of the bookings is no exam."""
+ABILITY_AGE, ABILITY_TRIES = 70, 5
+"""From this age on the ability test (三力测试) is asked for; so often a year it may be taken."""
 NUMBER_KINDS = ("small_car", "micro_car", "small_nev")
 """Those that have a pool of numbers (``plate_numbers.toml``); the others choose at the counter."""
 
@@ -32,8 +38,20 @@ def facts_of(known: Known, today: date) -> Facts:
     if not (known.licence or known.cars or known.answered_for or facts):
         return {}
     held = len(known.registered) + bool(known.licence) + bool(known.learner(today))
-    booked = bool(known.more["booked"])
-    return {**facts, **_violations(known, today), "records_held": held, "test_booked": booked}
+    return {**facts, **_violations(known, today), **_bookings(known, facts), "records_held": held}
+
+
+def _bookings(known: Known, facts: Facts) -> Facts:
+    """What is booked, and what else this person may book: each test for itself."""
+    booked = set(known.more["booked"])
+    medical, ability = MEDICAL in booked, ABILITY in booked
+    may_be_tested = int(facts.get("age", 0)) >= ABILITY_AGE and int(facts.get("ability_tries", 0)) < ABILITY_TRIES
+    return {
+        "exam_booked": bool(booked - {MEDICAL, ABILITY}),
+        "medical_booked": medical,
+        "ability_bookable": may_be_tested and not ability,
+        "tests_bookable": int(not medical) + int(may_be_tested and not ability),
+    }
 
 
 def _licence(known: Known, today: date) -> Facts:
@@ -122,7 +140,7 @@ def _cars(known: Known, today: date) -> Facts:
     if car := _first(registered, lambda car: label_reasons(car, today)):
         facts |= {
             "label_car": car.plate or "",
-            "label_kind": inspection_kind(car),
+            "label_kind": inspection_kind(car, today),
             "label_insured": bool(car.insured_to and car.insured_to >= today),
             "label_tax_paid": car.tax_paid,
             "label_unsettled": car.unsettled(),
@@ -152,21 +170,30 @@ def _first(cars: Iterable[Car], reasons: Callable[[Car], list[str]]) -> Car | No
     return min(cars, key=lambda car: (len(reasons(car)), car.inspection_due_on or _LAST, car.vin), default=None)
 
 
-def inspection_kind(car: Car) -> str:
-    """``label`` where the next inspection is one on paper only, else ``line`` or ``other``."""
+def inspections_due(first: date, today: date) -> list[date]:
+    """Those that a label of today stands for: the one that is due, and whatever of later ones is over already."""
+    last = 0
+    while months_later(first, (last + 1) * LABEL_MONTHS) <= today:
+        last += 1
+    return [months_later(first, number * LABEL_MONTHS) for number in range(last + 1)]
+
+
+def inspection_kind(car: Car, today: date) -> str:
+    """``label`` where what is due is on paper only, else ``line`` or ``other``."""
     if car.kind not in EXEMPT_KINDS or car.used != "private" or car.seats > MOST_SEATS or not car.registered_on:
         return "other"
     if not car.inspection_due_on:
         return "other"
-    years = full_years(car.registered_on, car.inspection_due_on)
-    return "label" if years <= EXEMPT_YEARS and years not in LINE_TEST_YEARS else "line"
+    years = [full_years(car.registered_on, due) for due in inspections_due(car.inspection_due_on, today)]
+    is_exempt = max(years) <= EXEMPT_YEARS and not set(years) & set(LINE_TEST_YEARS)
+    return "label" if is_exempt else "line"
 
 
 def label_reasons(car: Car, today: date) -> list[str]:
     """Why this car has no new label at a machine today; the reasons are the checks of the service."""
     due = car.inspection_due_on
     found = {
-        "label_exempt": inspection_kind(car) != "label",
+        "label_exempt": inspection_kind(car, today) != "label",
         "label_window": due is None or today < months_later(due, -3),
         "label_insured": not (car.insured_to and car.insured_to >= today),
         "label_tax_paid": not car.tax_paid,

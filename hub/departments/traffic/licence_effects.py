@@ -57,6 +57,7 @@ async def _postponed(conn: AsyncConnection, application: Application) -> None:
 
 
 async def _booked(conn: AsyncConnection, application: Application) -> None:
+    """Each test and exam once at a time. Raises Unfit."""
     await conn.execute(
         "insert into traffic.booking (key, id_number, what, booked_on) values (%s, %s, %s, %s) on conflict do nothing",
         [

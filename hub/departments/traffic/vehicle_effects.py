@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from hub.department import Application, Effect, Unfit
 from hub.departments.traffic.asked import known_of
-from hub.departments.traffic.facts import label_reasons, temporary_reasons
+from hub.departments.traffic.facts import LABEL_MONTHS, inspections_due, label_reasons, temporary_reasons
 from hub.departments.traffic.paid_ahead import MEANWHILE, require_paid
 from hub.departments.traffic.records import NORMAL, Car
 from kiosk.clock import months_later
@@ -18,14 +18,14 @@ from kiosk.clock import months_later
 CHOSEN = "vehicle"
 """The answer that names a car by its plate, a new one by its VIN."""
 _TEMPORARY_DAYS = 30
-_LABEL_MONTHS = 24
 
 Judge = Callable[[Car], list[str]]
 
 
 async def _label_issued(conn: AsyncConnection, application: Application) -> None:
     car = await car_of(conn, application, lambda car: label_reasons(car, application.day))
-    due = months_later(car.inspection_due_on or application.day, _LABEL_MONTHS)
+    first = car.inspection_due_on or application.day
+    due = months_later(first, len(inspections_due(first, application.day)) * LABEL_MONTHS)
     await _change(
         *(conn, car, "inspected_on = %s, inspection_due_on = %s, label_to = %s, copies = copies + 1"),
         *(application.day, due, due),
