@@ -6,6 +6,7 @@ moves (ring, preview, ink, typed text, the pressed mark) is drawn anew: 20 ms in
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from screens.panel import Panel, Target, absolute
 
 _PRESSED = theme.rgb("#0A2A66", 0.2)
 _SAME_SPOT = 40  # px
+_SPOTS = 8
+_TREMBLES = 12  # px
 DEBOUNCE_S = 0.25
 _MOVED_S = 0.5  # a finger that was already on its way meant what stood there before
 
@@ -41,14 +44,16 @@ class Surface(Widget):
         self.lives: list[Widget] = []
         self._touched = touched
         self._now = now
-        self._last_tap_s = -inf
+        self._last_tap_s = self._taken_s = -inf
+        self._last_place: object = None
         self._left_s = -inf  # the last tap on the page before
         self._seen_s = -inf
         self._moved: set[Target] = set()
         self._moved_s = -inf
         self._held: _Hold | None = None
         self._before: _Hold | None = None
-        self._spot: tuple[float, float] | None = None
+        self._spots: deque[tuple[float, float]] = deque(maxlen=_SPOTS)
+        self._drawn_at: tuple[float, float] | None = None
         self._tapped: Target | None = None
         self._keeps_mark = False
         self._marked = False
@@ -139,8 +144,9 @@ class Surface(Widget):
     def forget(self) -> None:
         """Take the page away and paint over its stored picture, so that no pixel and no tap of it stays."""
         self.clear()
-        self._last_tap_s = -inf
-        self._spot = None
+        self._last_tap_s = self._taken_s = -inf
+        self._last_place = self._drawn_at = None
+        self._spots.clear()
         self._store.bind()
         self._store.clear_buffer()
         self._store.release()
@@ -175,7 +181,8 @@ class Surface(Widget):
         if target is None or not target.enabled:
             self._touched_nothing(x, y)
             return True
-        self._spot = None
+        self._spots.clear()
+        self._drawn_at = None
         self._held = _Hold(touch.uid, target)
         if target.drags is not None:
             target.drags("down", *_within(target, x, y))
@@ -192,7 +199,7 @@ class Surface(Widget):
         target = self._held.target
         x, y = self.to_page(*touch.pos)
         if target.drags is not None:
-            self._touched()
+            self._drawn(x, y)
             target.drags("move", *_within(target, x, y))
         elif self._at(x, y) is target:
             self._press(target)
@@ -216,10 +223,11 @@ class Surface(Widget):
         return True
 
     def _tap(self, target: Target) -> None:
-        self._touched()
         if not self._fresh(target):
             self._over.clear()
-        elif target.rapid or self._marked:
+            return
+        self._touched()
+        if target.rapid or self._marked:
             self._act(target)
         else:  # quicker than a frame: what was pressed is seen first, then comes its page
             self._press(target)
@@ -247,18 +255,32 @@ class Surface(Widget):
     def _touched_nothing(self, x: float, y: float) -> None:
         # A person taps beside a button once or twice; dirt, water or a broken panel taps at one spot for hours, and
         # must not keep a visit open.
-        near = self._spot is not None and max(abs(x - self._spot[0]), abs(y - self._spot[1])) < _SAME_SPOT
-        self._spot = (x, y)
-        if not near:
+        is_known = any(max(abs(x - at), abs(y - up)) < _SAME_SPOT for at, up in self._spots)
+        self._spots.append((x, y))
+        if not is_known:
+            self._touched()
+
+    def _drawn(self, x: float, y: float) -> None:
+        # A finger that lies or trembles on the pad, or dirt, draws nothing and must not keep a visit open.
+        is_here = self._drawn_at and max(abs(x - self._drawn_at[0]), abs(y - self._drawn_at[1])) < _TREMBLES
+        if not is_here:
+            self._drawn_at = (x, y)
             self._touched()
 
     def _fresh(self, target: Target) -> bool:
         # A trembling hand taps twice; keys are meant to be struck quickly, but not through the page before.
-        now, last = self._now(), self._last_tap_s
-        self._last_tap_s = now
+        # What trembles at one place for ever, a drop of water, does not bar the other places.
+        now, place = self._now(), (target.a11y_label, target.box())
+        is_again = place == self._last_place and now - self._last_tap_s < DEBOUNCE_S
+        self._last_tap_s, self._last_place = now, place
         if target in self._moved and now - self._moved_s < _MOVED_S:
             return False
-        return now - (self._left_s if target.rapid else max(last, self._seen_s)) >= DEBOUNCE_S
+        if target.rapid:
+            return now - self._left_s >= DEBOUNCE_S
+        if is_again or now - max(self._taken_s, self._seen_s) < DEBOUNCE_S:
+            return False
+        self._taken_s = now
+        return True
 
     def _at(self, x: float, y: float) -> Target | None:
         for target in reversed(self.targets):

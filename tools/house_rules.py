@@ -344,6 +344,8 @@ def half_learnt(module: Module) -> Found:
 
 def unfinished(module: Module) -> Found:
     """Open points are issues, not comments."""
+    if not UNFINISHED.search(module.source):
+        return
     for token in tokenize.generate_tokens(io.StringIO(module.source).readline):
         if token.type == tokenize.COMMENT and UNFINISHED.search(token.string):
             yield token.start[0], token.string[:60]

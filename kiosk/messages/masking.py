@@ -15,6 +15,10 @@ COMPOUND_SURNAMES = frozenset((resources.files("kiosk.messages") / "compound_sur
 
 _BRACKETS = frozenset(("Ps", "Pe", "Pi", "Pf"))
 _EXTENDS = frozenset(("Mn", "Me", "Mc"))
+_OF_CHARACTERS = ("\u2e80", "\u2fff"), ("\u31c0", "\u31ef")
+"""Radicals (CJK, Kangxi), descriptions and strokes."""
+_DESCRIBES = "\u2ff0", "\u2fff"
+"""Stand before the parts of a character that has no code: these are not several characters."""
 _HAN_NAMES = ("CJK ", "IDEOGRAPHIC ", "KANGXI ")
 
 
@@ -55,10 +59,14 @@ def mask_address(address: str) -> str:
 
 def _parts(name: str) -> list[str]:
     """What stands between the dots: registers have many, and hyphens and circles in their place."""
-    return "".join(" " if _is_dot(unicodedata.category(sign)) else sign for sign in name).split()
+    return "".join(" " if _is_dot(sign) else sign for sign in name).split()
 
 
-def _is_dot(category: str) -> bool:
+def _is_dot(sign: str) -> bool:
+    """Unicode has radicals and the signs that describe a character as symbols: they are of the name."""
+    if any(first <= sign <= last for first, last in _OF_CHARACTERS):
+        return False
+    category = unicodedata.category(sign)
     return category[0] in "PS" and category not in _BRACKETS
 
 
@@ -68,6 +76,8 @@ def _masked_han(name: str) -> str:
     family, given = "".join(characters[:given_at]), characters[given_at:]
     if not given:
         return MASK
+    if any(_DESCRIBES[0] <= character[0] <= _DESCRIBES[1] for character in given):
+        return family + MASK
     shown = given[-1] if len(given) > 1 and _is_han(given[-1]) else MASK
     return family + MASK * (len(given) - 1) + shown
 

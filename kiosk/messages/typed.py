@@ -33,7 +33,7 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 def plain(text: str) -> str:
     """``text`` in the form that machines write: full-width signs as ASCII ones, without blanks at its ends."""
-    return unicodedata.normalize("NFKC", text).strip()
+    return visible(unicodedata.normalize("NFKC", text))
 
 
 def visible(text: str) -> str:
@@ -62,6 +62,10 @@ def card_number(text: str) -> str:
         raise WronglyTyped("card number: not 17 digits and a check digit or X; copy it from the card")
     if not mod_11_2.is_valid(number):
         raise WronglyTyped("card number: its check digit is wrong, so a digit is mistyped; compare it with the card")
+    try:
+        datetime.strptime(number[6:14], "%Y%m%d")  # noqa: DTZ007 - a calendar day has no zone
+    except ValueError:
+        raise WronglyTyped("card number: its birthday is no day, so no card has it; compare it with the card") from None
     return number
 
 

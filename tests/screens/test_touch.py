@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from kiosk.pages import Field, Page, Settings
 from kiosk.text import Text, same
+from tests.screens import harness
 from tests.screens.gallery import LOOKS, NEXT, home, pages
 from tests.screens.harness import Showing, frames, middle, running, showing
 
@@ -116,6 +117,52 @@ async def test_ghost_that_taps_at_one_spot_counts_once(presenter):
                 await frames(3)
             assert len(touches) == 1
             await shown.tap_after_a_moment("退出")
+            assert len(touches) == 2
+
+
+async def test_ghosts_at_two_spots_count_once_each(presenter):
+    async with showing(presenter, PAGES["review"]) as shown:
+        with counted(presenter) as touches:
+            for offset in (0, 100) * 10:
+                shown.hand.down(BLANK[0], BLANK[1] + offset)
+                shown.hand.up(BLANK[0], BLANK[1] + offset)
+                await frames(1)
+        assert len(touches) == 2
+
+
+async def test_a_drop_of_water_on_one_button_leaves_the_others_to_a_person_and_is_no_activity(presenter):
+    """The panel tells of ten taps a second at one place."""
+    async with showing(presenter, PAGES["review"]) as shown:
+        wet, way_out = (middle(shown.target(label)) for label in ("下一步", "退出"))
+        harness.MOMENT[0] += 1
+        presenter._surface._fresh(shown.target("下一步"))  # its first tap was taken on the page before
+        with counted(presenter) as touches:
+            for _ in range(20):
+                harness.MOMENT[0] += 0.1
+                shown.hand.down(*wet)
+                shown.hand.up(*wet)
+                await frames(1)
+            assert (touches, shown.answer) == ([], None)
+            harness.MOMENT[0] += 0.05
+            shown.hand.down(*way_out)
+            shown.hand.up(*way_out)
+            await frames(3)
+        assert shown.answer is not None
+        assert (shown.answer.action, len(touches)) == ("exit", 1)
+
+
+async def test_a_finger_that_lies_on_the_pad_and_trembles_is_no_activity(presenter):
+    async with showing(presenter, PAGES["sign"]) as shown:
+        pad = next(target for target in presenter._surface.targets if target.drags is not None)
+        x, y = middle(pad)
+        with counted(presenter) as touches:
+            shown.hand.finger(1, "down", x, y)
+            for number in range(40):
+                shown.hand.finger(1, "move", x + number % 3, y)
+                await frames(1)
+            assert len(touches) == 1
+            shown.hand.finger(1, "move", x + 60, y)
+            await frames(1)
             assert len(touches) == 2
 
 

@@ -67,6 +67,7 @@ X_CARD = next(n for n in (with_check_digit(f"99010219850506{k:03d}") for k in ra
         f"{X_CARD[:6]} {X_CARD[6:14]} {X_CARD[14:]}",
         f"{X_CARD[:17]}ｘ",
         "".join(chr(ord(c) + 0xFEE0) for c in X_CARD),
+        f"\ufeff{X_CARD}\u200e",
     ],
 )
 def test_number_is_brought_into_the_form_of_the_card(staff: Callable[..., Result], tmp_path: Path, typed: str) -> None:
@@ -79,6 +80,7 @@ def test_number_is_brought_into_the_form_of_the_card(staff: Callable[..., Result
     ("typed", "named"),
     [
         (X_CARD[:17] + "1", "check digit"),
+        ("990101199002311016", "birthday"),
         (X_CARD[:17], "17 digits"),
         ("٩" * 18, "17 digits"),
         ("GBR99018005170", "17 digits"),

@@ -29,6 +29,9 @@ from kiosk.messages.masking import mask_address, mask_document_number, mask_name
         ("王\ue000明", "王*明"),
         ("李\U0002ebf0", "李*"),
         ("邉\U000e0100子", "邉\U000e0100*"),
+        ("李\u2f29龙", "李*龙"),  # a Kangxi radical, as copied from a PDF
+        ("张\u2e81三", "张*三"),
+        ("王\u2ff0金石", "王*"),  # one character, described
     ],
 )
 def test_chinese_names(name: str, masked: str) -> None:
