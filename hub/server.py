@@ -116,10 +116,14 @@ def make_app(hub: Hub, extras: Extras, doors: Doors = NOBODY_ELSE) -> ASGIApp:
     return extras.layer(hub, Front(hub, routes, doors))
 
 
+_RETRIES_LOOKED_FOR_S = 2.0
+"""PostgreSQL tells of a new job at once; one that is to be tried again is looked for."""
+
+
 async def _worker(hub: Hub) -> None:
     await hub.jobs.run_worker_async(
         concurrency=work.CONCURRENCY,
-        fetch_job_polling_interval=0.5,
+        fetch_job_polling_interval=_RETRIES_LOOKED_FOR_S,
         install_signal_handlers=False,
         delete_jobs="successful",
         additional_context={"hub": hub},

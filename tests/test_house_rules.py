@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -113,6 +114,11 @@ def test_exception_is_honoured_and_an_unneeded_one_is_a_finding(tmp_path: Path) 
     assert house_rules.check(tmp_path) == []
     (tmp_path / "kiosk" / "a.py").write_text("x = 1\n")
     assert [f.what for f in house_rules.check(tmp_path)] == ["kiosk/a.py no longer needs its exception"]
+
+
+def test_what_the_hub_is_said_to_import_is_what_it_may_import() -> None:
+    (row,) = [row for row in (ROOT / "docs" / "architecture.md").read_text("utf-8").splitlines() if "| `hub/` |" in row]
+    assert set(re.findall(r"`kiosk\.([a-z_]+)`", row)) == house_rules.HUB_MAY_IMPORT
 
 
 def test_the_project_keeps_its_rules() -> None:

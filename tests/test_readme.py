@@ -13,6 +13,7 @@ import pytest
 
 from hub import cli as hub_cli
 from kiosk import cli as kiosk_cli
+from kiosk.orders import ORDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +43,23 @@ def test_the_two_commands_are_there_and_executable(command: str) -> None:
     assert os.access(ROOT / command, os.X_OK)
     done = subprocess.run(["bash", "-n", str(ROOT / command), str(ROOT / "tools" / "setup.sh")], check=False)
     assert done.returncode == 0
+
+
+def test_the_status_lines_that_are_listed_are_those_that_are_published() -> None:
+    listed = {
+        kind
+        for row in re.findall(r"^\| (`[a-z_`, ]+) \|", (ROOT / "docs" / "walking.md").read_text("utf-8"), re.MULTILINE)
+        for kind in re.findall("[a-z_]+", row)
+    }
+    sources = [path.read_text("utf-8") for path in (ROOT / "kiosk").rglob("*.py")]
+    published = {kind for source in sources for kind in re.findall(r'publish\(\s*"([a-z_]+)"', source)}
+    assert published
+    assert published - listed == set(), "not in docs/walking.md"
+
+
+def test_the_orders_that_are_listed_are_those_that_are_taken() -> None:
+    page = (ROOT / "docs" / "debugging.md").read_text("utf-8")
+    assert set(re.findall(r'^\| `\{"ask": "([a-z_]+)"', page, re.MULTILINE)) == set(ORDERS)
 
 
 def test_ci_runs_every_check_and_the_same_suite() -> None:
