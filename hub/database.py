@@ -388,6 +388,9 @@ MIGRATIONS = (
            unique (person_ref, service),
            foreign key (person_ref, service) references handover on delete cascade
        )""",
+    # When the hub next closes an order that nobody ended (null: when it can no longer be paid), and how often it tried.
+    """alter table payment add close_due_at timestamptz, add close_tries integer not null default 0;
+       create index payment_to_close on payment ((coalesce(close_due_at, closes_at))) where state = 'unpaid'""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -32,10 +32,14 @@ _log = structlog.get_logger()
 
 
 class Faults(msgspec.Struct, forbid_unknown_fields=True):
-    """``notify``: once, twice, forged (signed by another key, then never), late (when asked to), or lost."""
+    """``notify``: once, twice, forged (signed by another key, then never), late (when asked to), or lost.
+
+    ``refused``: orders of which it says nothing, in its own signed words.
+    """
 
     notify: Literal["once", "twice", "forged", "late", "lost"] = "once"
     down: bool = False
+    refused: list[str] = []
 
 
 class NewOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,7 +100,15 @@ class Service:
             return 422, {"refused": str(error)}
 
     def order(self, order: str) -> dict[str, Any]:
-        return _told(order, self.ledger.order(order))
+        return self._told(order, self.ledger.order)
+
+    def close(self, order: str) -> dict[str, Any]:
+        return self._told(order, self.ledger.close)
+
+    def _told(self, order: str, asked: Callable[[str], dict[str, Any] | None]) -> dict[str, Any]:
+        if order in self.faults.refused:
+            raise Refused("this order is not told")
+        return _told(order, asked(order))
 
     def make(self, body: bytes) -> dict[str, str]:
         wish = shapes.from_json(body, NewOrder)
@@ -156,7 +168,7 @@ def _merchant(service: Service) -> list[Any]:
 
     @post("/v1/orders/{order:str}/close")
     async def close(request: Request, order: str) -> Response[bytes]:
-        return await service.answer(request, lambda _: _told(order, service.ledger.close(order)))
+        return await service.answer(request, lambda _: service.close(order))
 
     @post("/v1/refunds")
     async def refund(request: Request) -> Response[bytes]:

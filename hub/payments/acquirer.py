@@ -61,10 +61,13 @@ class BadNotice(Exception):
 
 
 class Acquirer(Protocol):
-    """The port. Every call may be made twice: the second one changes nothing. All raise AcquirerAway."""
+    """The port. Every call may be made twice: the second one changes nothing.
+
+    All raise AcquirerAway, AcquirerRefuses.
+    """
 
     async def make_order(self, order: str, amount_fen: int, title: str, closes_at: datetime) -> str:
-        """What the QR code on the screen says. Raises AcquirerRefuses."""
+        """What the QR code on the screen says."""
         ...
 
     async def query(self, order: str) -> OrderState:
@@ -76,7 +79,7 @@ class Acquirer(Protocol):
         ...
 
     async def refund(self, refund: str, order: str, amount_fen: int) -> datetime:
-        """When the money went back. Raises AcquirerRefuses."""
+        """When the money went back."""
         ...
 
     async def bill(self, day: date) -> Bill:

@@ -303,6 +303,18 @@ async def refunds_due(conn: AsyncConnection, now: datetime, most: int = 20) -> l
         return await rows.fetchall()
 
 
+async def closings_due(conn: AsyncConnection, now: datetime, most: int = 20) -> list[tuple[str, int]]:
+    """Orders that nobody ended in time, each counted as tried before it is: the order and which try this is."""
+    rows = await conn.execute(
+        "update payment set close_tries = close_tries + 1, "
+        "close_due_at = %s + least(3600, 5 * 2 ^ least(close_tries, 10)) * interval '1 s' where order_no in ("
+        "select order_no from payment where state = 'unpaid' and coalesce(close_due_at, closes_at) <= %s "
+        "order by coalesce(close_due_at, closes_at) limit %s for update skip locked) returning order_no, close_tries",
+        [now, now, most],
+    )
+    return await rows.fetchall()
+
+
 async def note_refunded(conn: AsyncConnection, refund: Refund, done_at: datetime, now: datetime) -> None:
     """The money is back where it came from."""
     order = await locked(conn, refund.order_no)

@@ -113,7 +113,7 @@ async def _ask(hub: Hub, acquirer: Acquirer, order_no: str) -> PaymentAnswer:
         return told
     try:
         await take_word(hub, await acquirer.query(order_no))
-    except AcquirerAway as error:
+    except (AcquirerAway, AcquirerRefuses) as error:
         _log.info("acquirer_away", order=order_no, error=str(error))
         return told
     return await _told(hub, order_no)
@@ -130,25 +130,29 @@ async def take_word(hub: Hub, said: OrderState) -> str:
     return ""
 
 
-async def closed(hub: Hub, acquirer: Acquirer, order_no: str) -> bool:
-    """Close an order at the acquirer before anybody is told "not paid"; False while nothing is known."""
-    try:
-        said = await acquirer.close(order_no)
-    except AcquirerAway as error:
-        _log.warning("order_not_closed", order=order_no, error=str(error))
-        return False
-    except AcquirerRefuses as error:
-        _log.error("order_not_closed", order=order_no, error=str(error))
-        return False
+async def close(hub: Hub, acquirer: Acquirer, order_no: str) -> None:
+    """Close an order at the acquirer, or hear that it is paid. Raises AcquirerAway, AcquirerRefuses."""
+    said = await acquirer.close(order_no)
+    if said.state == "unpaid":
+        raise AcquirerAway("it has left the order open")
     if said.state == "unknown":  # It was never made there, so nobody can pay it.
         said = OrderState(order_no, "closed")
     await take_word(hub, said)
-    return said.state in ("closed", "paid")
+
+
+async def _is_closed(hub: Hub, acquirer: Acquirer, order_no: str) -> bool:
+    """Before anybody is told "not paid"; False while nothing is known: ``upkeep`` closes it later."""
+    try:
+        await close(hub, acquirer, order_no)
+    except (AcquirerAway, AcquirerRefuses) as error:
+        _log.warning("order_not_closed", order=order_no, error=str(error))
+        return False
+    return True
 
 
 async def _end(hub: Hub, acquirer: Acquirer, order_no: str, question: PaymentQuestion) -> PaymentAnswer:
     told = await _told(hub, order_no)
-    if told.state == "unpaid" and not await closed(hub, acquirer, order_no):
+    if told.state == "unpaid" and not await _is_closed(hub, acquirer, order_no):
         return PaymentAnswer("unknown", items=told.items)
     ends = {end.case_id: end.outcome for end in question.ends}
     async with hub.pool.connection() as conn, conn.transaction():

@@ -25,11 +25,11 @@ async def look(hub: Hub) -> None:
         return
     now = hub.clock.now()
     async with hub.pool.connection() as conn, conn.transaction():
-        due = await book.refunds_due(conn, now)
-    for refund in due:
+        refunds, left_open = await book.refunds_due(conn, now), await book.closings_due(conn, now)
+    for refund in refunds:
         await _refund(hub, hub.acquirer, refund)
-    for order_no in await _left_open(hub, now):
-        await desk.closed(hub, hub.acquirer, order_no)
+    for order_no, tries in left_open:
+        await _close(hub, hub.acquirer, order_no, tries)
     async with hub.pool.connection() as conn, conn.transaction():
         await _tasks(conn, now)
 
@@ -52,12 +52,15 @@ async def _refund(hub: Hub, acquirer: Acquirer, refund: Refund) -> None:
         await book.note_refunded(conn, refund, done_at, hub.clock.now())
 
 
-async def _left_open(hub: Hub, now: datetime) -> list[str]:
-    async with hub.pool.connection() as conn:
-        rows = await conn.execute(
-            "select order_no from payment where state = 'unpaid' and closes_at <= %s order by made_at limit 20", [now]
-        )
-        return [order_no for (order_no,) in await rows.fetchall()]
+async def _close(hub: Hub, acquirer: Acquirer, order_no: str, tries: int) -> None:
+    """Whether it is paid only the acquirer knows: if it does not say, a person asks there."""
+    try:
+        await desk.close(hub, acquirer, order_no)
+    except (AcquirerAway, AcquirerRefuses) as error:
+        _log.warning("order_not_closed", order=order_no, tries=tries, error=str(error))
+        if isinstance(error, AcquirerRefuses) or tries >= _MANY_TRIES:
+            async with hub.pool.connection() as conn, conn.transaction():
+                await _task_once(conn, order_no, "order_not_closed", str(error), hub.clock.now())
 
 
 async def _tasks(conn: AsyncConnection, now: datetime) -> None:
@@ -69,6 +72,11 @@ async def _tasks(conn: AsyncConnection, now: datetime) -> None:
         [now - SILENT_AFTER, now - UNDECIDED_AFTER],
     )
     for order_no, what, detail in await rows.fetchall():
-        known = await conn.execute("select 1 from payment_task where order_no = %s and what = %s", [order_no, what])
-        if await known.fetchone() is None:
-            await book.raise_task(conn, order_no, what, detail, now)
+        await _task_once(conn, order_no, what, detail, now)
+
+
+async def _task_once(conn: AsyncConnection, order_no: str, what: str, detail: str, now: datetime) -> None:
+    """What a person has said to be done does not come back, though it has not changed here."""
+    known = await conn.execute("select 1 from payment_task where order_no = %s and what = %s", [order_no, what])
+    if await known.fetchone() is None:
+        await book.raise_task(conn, order_no, what, detail, now)

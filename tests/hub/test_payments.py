@@ -179,6 +179,47 @@ def test_nothing_is_said_unpaid_before_the_acquirer_has_closed_it(kiosk: Machine
     assert till.pay(opened.pay_url).status_code == 409
 
 
+def overdue(kiosk: Machine, *payments: Payment, tries: int = 0) -> None:
+    """Nobody has ended them in time."""
+    query = "update payment set closes_at = made_at, close_tries = %s where order_no = any(%s) returning 1"
+    kiosk.hub.sql(query, tries, [payment.order for payment in payments])
+
+
+def test_orders_that_the_acquirer_will_not_close_are_a_persons_and_keep_no_other_one_waiting(
+    kiosk: Machine, till: Till
+) -> None:
+    refused, paid = [Payment(kiosk) for _ in range(20)], Payment(kiosk, person="zhao")
+    for payment in (*refused, paid):
+        opened = payment.open()
+    till.faults(notify="lost", refused=[payment.order for payment in refused])
+    assert till.pay(opened.pay_url).status_code == 200
+    assert (refused[0].ask().state, refused[0].end("none").state) == ("unpaid", "unknown")
+    overdue(kiosk, *refused, paid)
+    paid.until("paid")
+    for payment in refused:
+        eventually(lambda of=payment: of.tasks() == ["order_not_closed"], "a refused one is a task")
+    code, listed = _payments_said(kiosk.hub, "list", "--json")
+    assert (code, refused[0].order in listed) == (3, True)
+    paid.end("produced")
+    # A person has said that it is done: it is not asked of them again, whatever the acquirer says.
+    kiosk.hub.sql("update payment_task set done_at = since where order_no = %s returning 1", refused[0].order)
+    tries = "select close_tries from payment where order_no = %s"
+    eventually(lambda: kiosk.hub.sql(tries, refused[0].order)[0][0] > 1, "it is tried again")
+    assert refused[0].tasks() == ["order_not_closed"]
+    till.faults()
+    eventually(lambda: refused[0].ask().state == "closed", "it is closed as soon as the acquirer does it")
+
+
+def test_an_order_that_could_often_not_be_closed_is_a_persons(kiosk: Machine, till: Till) -> None:
+    often, seldom = Payment(kiosk), Payment(kiosk)
+    assert {often.open().state, seldom.open().state} == {"unpaid"}
+    till.faults(down=True)
+    overdue(kiosk, seldom)
+    overdue(kiosk, often, tries=7)
+    eventually(lambda: often.tasks() == ["order_not_closed"], "the eighth time it is a task")
+    assert (often.states(), seldom.tasks()) == (["unpaid"], [])
+
+
 def test_each_item_of_one_payment_comes_to_its_own_end(kiosk: Machine, till: Till) -> None:
     payment = Payment(kiosk, count=3)
     assert till.pay(payment.open().pay_url).json()["amount_fen"] == 3 * FEE
