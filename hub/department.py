@@ -42,7 +42,7 @@ class Application(msgspec.Struct, frozen=True):
     """A case as it reaches a department; ``key`` makes asking twice harmless.
 
     ``day``: that of its decision, ``fee_fen``: what it costs, by the catalogue; both are the department's own.
-    ``paid_fen``: what of that was paid at the machine, by the hub's book.
+    ``paid_fen``: what of that was paid at the machine, by the hub's book; ``paid_on``: on which day.
     ``second``: the guardian or agent who came along, if ``answers["second_card"]`` says so.
     ``second_unread``: the case came back from its slip, which has no room for who came along.
     ``rests_on``: cases of the same person that were accepted before this one and for it; they make the checks
@@ -59,6 +59,12 @@ class Application(msgspec.Struct, frozen=True):
     paid_fen: int = 0
     rests_on: tuple[str, ...] = ()
     fulfilled: tuple[str, ...] = ()
+    paid_on: date | None = None
+
+    @property
+    def priced_on(self) -> date:
+        """The day whose prices are judged by: who has paid in full is not asked for what waiting has added."""
+        return min(self.paid_on or self.day, self.day)
 
 
 class Brought(msgspec.Struct, frozen=True):
@@ -243,9 +249,9 @@ class Department(ABC):
             limit = limits_for(service, known, today)[1]
             decision = Decision(False, reasons) if reasons else _accepted(limit, today)
             if decision.accepted and service.effect:
-                fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, today))
-                own = replace(application, day=today, fee_fen=fee_fen)
-                decision = await self._carry_out(conn, service.effect, own, decision)
+                own = replace(application, day=today)
+                fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, own.priced_on))
+                decision = await self._carry_out(conn, service.effect, replace(own, fee_fen=fee_fen), decision)
             if decision.accepted:
                 decision = await self._not_before(conn, decision, application.rests_on)
                 promise = (decision.promised_on, decision.promised_by)

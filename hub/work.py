@@ -6,7 +6,7 @@ Every job may run twice (a process may die in the middle), so each one looks fir
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -291,7 +291,8 @@ async def _end(conn: AsyncConnection, key: str, said: dict[str, Any], hub: Hub) 
 async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_order.Turn) -> tuple[Decision, str]:
     if turn.refused:
         return Decision(accepted=False, reasons=[turn.refused]), "hub"
-    key, catalogue = opened.key, await _catalogue_of(hub, form)
+    key, paid = opened.key, await _paid(hub, opened.key)
+    catalogue = await _catalogue_of(hub, form, paid.on)
     service = catalogue.services.get(form.service) or hub.catalogue.services.get(form.service)
     if service is not None and (gone := await _gone(hub, key, form, service)):
         return Decision(accepted=False, reasons=[gone]), "hub"
@@ -304,14 +305,14 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
     if form.identity.without_card and not _may_lack_card(form, service, catalogue):
         return Decision(accepted=False, reasons=["card_needed"]), "hub"
-    paid_fen = await _paid_fen(hub, key)
-    if paid_fen < least_due(service, form.answers, hub.clock.today()):
+    if paid.fen < least_due(service, form.answers, paid.on or hub.clock.today()):
         return Decision(accepted=False, reasons=["unpaid"]), "hub"
     application = Application(
         *(key, form.applicant, form.answers),
         second=opened.second,
         second_unread=opened.on_paper and SECOND_ANSWER in form.answers,
-        paid_fen=paid_fen,
+        paid_fen=paid.fen,
+        paid_on=paid.on,
         rests_on=turn.keys,
         fulfilled=turn.fulfilled(form, catalogue),
     )
@@ -343,18 +344,21 @@ async def _gone(hub: Hub, key: str, form: CaseForm, service: Service) -> str:
     return "" if await phone_codes.is_proved(hub, form) else phone_codes.UNPROVED
 
 
-async def _catalogue_of(hub: Hub, form: CaseForm) -> Catalogue:
-    """As it was on the day of filing, of the version that the case names; today's where this hub has none."""
+async def _catalogue_of(hub: Hub, form: CaseForm, paid_on: date | None) -> Catalogue:
+    """As it was on the day of filing, of the version that the case names; today's where this hub has none.
+
+    Who has paid before midnight and files after it has paid the price of the day before.
+    """
     today = hub.clock.today()
     # Which day it was, the machine says: what it says of long ago, or of tomorrow, is not believed.
-    day = max(today - _FILED_AT_MOST_AGO, min(local(form.filed_at).date(), today))
+    day = max(today - _FILED_AT_MOST_AGO, min(local(form.filed_at).date(), paid_on or today, today))
     async with hub.pool.connection() as conn:
         return await hub.in_force.of_case(conn, form.catalogue_version, day)
 
 
-async def _paid_fen(hub: Hub, key: str) -> int:
+async def _paid(hub: Hub, key: str) -> book.Paid:
     async with hub.pool.connection() as conn:
-        return await book.paid_fen(conn, key)
+        return await book.paid(conn, key)
 
 
 def _hub(context: JobContext) -> Hub:

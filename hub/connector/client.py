@@ -93,7 +93,8 @@ class RemoteDepartment(Department):
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
         """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
         own = (application.second, application.paid_fen, application.rests_on, application.fulfilled)
-        known = (*own, application.second_unread)
+        is_older = application.paid_on is not None and application.paid_on < today
+        known = (*own, application.second_unread, application.paid_on if is_older else None)
         brought = Brought(service.key, application.applicant, application.answers, today, *known)
         body = msgspec.json.encode(brought)
         said = await self._call("PUT", f"/v1/applications/{application.key}", Said, content=body)

@@ -181,8 +181,8 @@ async def bring(request: Request, key: UUID, office: Office) -> Response[Said]:
     """Keeps a case, once; its decision when there is one soon."""
     body = await request.body()
     brought = decode(body, Brought)
-    # The day on which it is brought again is another one; the case is the same.
-    same = msgspec.json.encode(msgspec.structs.replace(brought, today=date.min))
+    # The day on which it is brought again is another one, and then that of the payment is said; the case is the same.
+    same = msgspec.json.encode(msgspec.structs.replace(brought, today=date.min, paid_on=None))
     async with office.pool.connection() as conn:
         await conn.execute(
             office.inbox("insert into {} values (%s, %s, %s) on conflict do nothing"),
@@ -290,6 +290,7 @@ async def _decide(office: Office, conn: AsyncConnection, key: str) -> None:
         paid_fen=brought.paid_fen,
         rests_on=brought.rests_on,
         fulfilled=brought.fulfilled,
+        paid_on=brought.paid_on,
     )
     decision = await office.department.decide(conn, service, application, brought.today)
     await conn.execute(

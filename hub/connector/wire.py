@@ -93,8 +93,8 @@ class AboutPlates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409).
 
-    ``rests_on``, ``fulfilled``, ``second_unread``: see ``Application``; said only of a case that rests on others, or
-    came back from its slip without the card of who came along.
+    ``rests_on``, ``fulfilled``, ``second_unread``, ``paid_on``: see ``Application``; said only of a case that rests on
+    others, came back from its slip without the card of who came along, or was paid before ``today``.
     """
 
     service: Named
@@ -106,6 +106,7 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     rests_on: Annotated[tuple[Word, ...], Meta(max_length=16)] = ()
     fulfilled: Annotated[tuple[Word, ...], Meta(max_length=200)] = ()
     second_unread: bool = False
+    paid_on: date | None = None
 
 
 class More(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,8 @@ caller's transaction; the row of the order is locked, so that two who know of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import AsyncConnection
@@ -17,6 +17,7 @@ from psycopg.rows import class_row
 
 from hub import events
 from hub.payments.acquirer import CURRENCY, OrderState
+from kiosk.clock import local
 from kiosk.messages.questions import PaidItem, PaymentItem
 
 RESUMED_WITHIN = timedelta(minutes=10)
@@ -48,6 +49,13 @@ class Refund(msgspec.Struct, frozen=True):
     refund_no: str
     order_no: str
     amount_fen: int
+
+
+class Paid(NamedTuple):
+    """``on``: the local day on which it was whole; None while there is nothing."""
+
+    fen: int
+    on: date | None
 
 
 async def locked(conn: AsyncConnection, order_no: str) -> Order | None:
@@ -212,15 +220,15 @@ async def decided(conn: AsyncConnection, case_id: str, *, is_accepted: bool, now
             await owe_back(conn, order_no, "not_accepted", now, case_id=case_id)
 
 
-async def paid_fen(conn: AsyncConnection, case_id: str) -> int:
-    """What of a case's fees is here and stays."""
+async def paid(conn: AsyncConnection, case_id: str) -> Paid:
+    """What of a case's fees is here and stays. Nothing is paid after its order closes, whenever we hear of it."""
     rows = await conn.execute(
-        "select coalesce(sum(amount_fen), 0)::bigint from payment_item "
-        "where case_id = %s and state in ('paid', 'produced')",
+        "select coalesce(sum(item.amount_fen), 0)::bigint, max(least(paid_at, closes_at)) from payment_item item "
+        "join payment using (order_no) where case_id = %s and item.state in ('paid', 'produced')",
         [case_id],
     )
-    row = await rows.fetchone()
-    return row[0] if row else 0
+    fen, at = await rows.fetchone() or (0, None)
+    return Paid(fen, local(at).date() if at else None)
 
 
 async def owe_back(

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -253,14 +253,14 @@ def case_form(person: str, service: str, receipt_number: str, version: str = "20
     )
 
 
-def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen: int) -> None:
+def paid(hub: RunningHub, machine: Machine, case: str, service: str, amount_fen: int, days_ago: int = 0) -> None:
     """As the hub's book has it when the acquirer has said so."""
-    order = [envelope.new_key(), machine.kiosk_id, amount_fen]
+    order, at = [envelope.new_key(), machine.kiosk_id, amount_fen], machine.clock.now() - timedelta(days_ago)
     hub.sql(
         "insert into payment (order_no, kiosk_id, person_ref, amount_fen, state, made_at, closes_at, trade_no, "
-        "paid_at) values (%s, %s, 'x', %s, 'paid', now(), now(), %s, now()) returning 1",
+        "paid_at) values (%s, %s, 'x', %s, 'paid', %s, %s, %s, %s) returning 1",
         *order,
-        order[0],
+        *(at, at, order[0], at),
     )
     hub.sql(
         "insert into payment_item (order_no, place, case_id, service, amount_fen, state) "

@@ -237,6 +237,7 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
     first = office.ask("PUT", path, body)
     again = office.ask("PUT", path, {**body, "today": "2027-01-13"})
     assert (first.status_code, again.json()) == (200, first.json())
+    assert office.ask("PUT", path, {**body, "today": "2027-01-13", "paid_on": "2027-01-12"}).json() == first.json()
     assert office.ask("PUT", path, {**body, "answers": {"phone": "1"}}).status_code == 409
 
 

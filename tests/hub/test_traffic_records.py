@@ -15,9 +15,9 @@ from hub.database import prepare
 from hub.department import Application, Decision, Facts
 from hub.departments import departments
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.model import Service
+from kiosk.catalogue.model import Condition, Service
 from kiosk.messages.bills import Bill
-from kiosk.messages.content import Applicant
+from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.envelope import new_key
 from kiosk.messages.questions import Violation, ViolationsAnswer
 
@@ -79,13 +79,14 @@ class Desk:
         *,
         like: str = "",
         paid_fen: int = 0,
+        paid_on: date | None = None,
         today: date = TODAY,
         **answers: str,
     ) -> Decision:
         asked = replace(load().services[like], checks=()) if like else ANYTHING
         service: Service = replace(asked, effect=effect)
         who = Applicant(kind="resident", number=number, name="试", sex="1", birth=number[6:14], valid_to="长期")
-        application = Application(key or new_key(), who, answers, paid_fen=paid_fen)
+        application = Application(key or new_key(), who, answers, paid_fen=paid_fen, paid_on=paid_on)
         return self.run(lambda conn: TRAFFIC.decide(conn, service, application, today))
 
     def bills(self, number: str = "", *decisions: str, today: date = TODAY) -> list[Bill]:
@@ -173,6 +174,34 @@ def test_settling_decides_counts_the_points_and_asks_for_the_fine_and_paying_end
     assert here.file("fines_paid", paid_fen=10299, today=late, decisions=numbers[1]).reasons == ["unpaid"]
     assert here.file("fines_paid", paid_fen=10300, today=late, decisions=numbers[1]).accepted
     assert (here.facts()["fines_unpaid"], here.facts()["violations_unsettled"]) == (0, 0)
+
+
+def test_a_fine_costs_what_it_did_on_the_day_on_which_it_was_paid_whenever_that_is_decided(desk) -> None:
+    decided = {"driver": ME, "decision_number": "990100000000007", "decided_on": TODAY}
+    here = desk(person(ME, vehicle=[car("V1", OWN, violation("a", **decided))]))
+    paid_on, today = date(2027, 1, 29), date(2027, 2, 3)
+    (owed,) = here.bills(ME, today=paid_on)
+    asked = {"today": today, "paid_on": paid_on, "decisions": owed.number}
+    assert owed.due_fen == 10600
+    assert here.file("fines_paid", paid_fen=10299, **asked).reasons == ["unpaid"]
+    assert here.file("fines_paid", paid_fen=owed.due_fen, **asked).accepted
+    assert here.row("select paid_on from traffic.violation where number = 'a'") == (paid_on,)
+
+
+def test_a_fee_that_depends_on_the_day_is_that_of_the_day_of_payment(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, seen = desk(person(ME, licence=LICENCE)), []
+
+    async def note(_: psycopg.AsyncConnection, application: Application) -> None:
+        seen.append(application.fee_fen)
+
+    monkeypatch.setitem(TRAFFIC.effects, "noted", note)
+    in_february = Condition(fact="expires_on", op="days_ahead_at_most", value=28)
+    service = replace(ANYTHING, fees=(replace(ANYTHING.fees[0], only_if=in_february),), effect="noted")
+    who = Applicant(kind="resident", number=ME, name="x", sex="1", birth=ME[6:14], valid_to=FOR_LIFE)
+    for paid_on in (None, TODAY):
+        case = Application(new_key(), who, {}, paid_on=paid_on)
+        here.run(lambda conn, case=case: TRAFFIC.decide(conn, service, case, date(2027, 2, 3)))
+    assert seen == [1000, 0]
 
 
 @pytest.mark.parametrize(("kind", "fen"), [("small_car", 10000), ("motorcycle", 3500), ("trailer", 5000)])

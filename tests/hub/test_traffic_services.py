@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from hub.departments import departments
+from hub.departments.traffic.fines import PAID_WITHIN_DAYS
 from hub.people.generated import population
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.rules import failed_checks, unfit
@@ -93,7 +94,16 @@ def somebody(hub: RunningHub) -> Iterator[None]:
     Desk(hub.dsn, [person(ME)])
 
 
-def file(machine: Machine, number: str, service: str, receipt: str, paid_fen: int = 0, **answers: str) -> str:
+def file(
+    machine: Machine,
+    number: str,
+    service: str,
+    receipt: str,
+    paid_fen: int = 0,
+    *,
+    paid_days_ago: int = 0,
+    **answers: str,
+) -> str:
     card = {"kind": "resident", "name": "试", "sex": "1", "valid_to": content.FOR_LIFE}
     form = content.CaseForm(
         service=service,
@@ -107,7 +117,7 @@ def file(machine: Machine, number: str, service: str, receipt: str, paid_fen: in
     )
     sent = machine.envelope("case", content.encode_content(form))
     if paid_fen:
-        paid(machine.hub, machine, sent.key, service, paid_fen)
+        paid(machine.hub, machine, sent.key, service, paid_fen, paid_days_ago)
     machine.deliver(sent)
     return sent.key
 
@@ -188,6 +198,19 @@ def test_no_fine_is_paid_with_less_than_it_is_and_what_was_paid_goes_back(
     assert case.states[-1].reasons == ["unpaid"]
     assert hub.sql("select paid_on from traffic.violation where number = 'v-fine'") == [(None,)]
     assert hub.sql("select state from payment_item where case_id = %s", key) in ([], [("refund_due",)])
+
+
+def test_a_fine_that_was_paid_in_full_is_paid_however_long_its_department_was_away(
+    hub: RunningHub, machine: Machine
+) -> None:
+    in_time, decided = TODAY - timedelta(days=3), {"driver": ME, "decision_number": DECISION}
+    fine = violation("v-fine", decided_on=in_time - timedelta(days=PAID_WITHIN_DAYS), **decided)
+    Desk(hub.dsn, [person(ME, licence=EVERYTHING["licence"], vehicle=[car("V2", LENT, fine)])])
+    assert machine.ask("bills", service="T10", id_number=ME).bills[0].late_fen == 900  # type: ignore[attr-defined]
+    file(machine, ME, "T10", "R-away", fine["fine_fen"], paid_days_ago=3, **ANSWERS["T10"])
+    machine.wait_for("R-away", "accepted")
+    assert hub.sql("select paid_on from traffic.violation where number = 'v-fine'") == [(in_time,)]
+    Desk(hub.dsn, [person(ME)])
 
 
 @pytest.mark.attack(3)

@@ -140,14 +140,14 @@ async def _fines_registered(conn: AsyncConnection, application: Application) -> 
 
 
 async def _fines_paid(conn: AsyncConnection, application: Application) -> None:
-    """Raises Unfit: nothing is paid with less than fine and late charge."""
-    fines, before = await _unpaid(conn, application), application.day - timedelta(days=1)
-    # Paid just before midnight it is decided on a day that adds another three per cent.
+    """Raises Unfit: nothing is paid with less than fine and late charge, of the day on which it was paid."""
+    fines, before = await _unpaid(conn, application), application.priced_on - timedelta(days=1)
+    # Asked for just before midnight it is paid on a day that adds another three per cent.
     if application.paid_fen < sum(each.fine_fen + _late(each, before) for each in fines):
         raise Unfit("unpaid")
     for fine in fines:
         await conn.execute(
-            "update traffic.violation set paid_on = %s where number = %s", [application.day, fine.number]
+            "update traffic.violation set paid_on = %s where number = %s", [application.priced_on, fine.number]
         )
 
 
