@@ -32,6 +32,10 @@ class DepartmentDown(Exception):
     """The department gave no answer; ask again later."""
 
 
+class AnotherCase(DepartmentDown):
+    """It holds another case under this key: no later answer will be another one, a person must look."""
+
+
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the demo bench and tests switch on (``POST /demo/faults``); a production hub has none.
 

@@ -32,7 +32,7 @@ from hub.context import Hub
 from hub.database import RECONNECT_S
 from hub.department import SECOND_ANSWER, Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
-from hub.gateway import DepartmentDown
+from hub.gateway import AnotherCase, DepartmentDown
 from hub.payments import book
 from hub.payments.prices import least_due
 from hub.slots import book as appointments
@@ -92,12 +92,13 @@ _UNREADABLE = (SealBroken, InvalidMessage, psycopg.DataError, UnicodeError, Recu
 class UntilItAnswers(BaseRetryStrategy):
     """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day.
 
-    What fails for another reason is given up after some tries, so that it cannot keep the workers busy for ever; it
-    stays in the queue as failed, for a person.
+    What fails for another reason is given up after some tries, so that it cannot keep the workers busy for ever, and
+    at once where no later answer will be another one; it stays in the queue as failed, for a person.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if not isinstance(exception, _AWAY) and job.attempts >= _TRIES:
+        is_tried_out = not isinstance(exception, _AWAY) and job.attempts >= _TRIES
+        if is_tried_out or isinstance(exception, AnotherCase):
             _log.error(
                 "job_given_up", task=job.task_name, key=job.task_kwargs.get("key"), error=type(exception).__name__
             )
@@ -320,6 +321,9 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
         async with hub.gateway.reach(service.department) as (department, conn):
             decision = await department.decide(conn, service, application, hub.clock.today())
             return plain_decision(decision), service.department
+    except AnotherCase:
+        _log.error("another_case_there", line=service.department, key=key)
+        raise
     except DepartmentDown:
         _log.warning("department_down", line=service.department, key=key)
         raise

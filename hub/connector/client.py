@@ -36,7 +36,7 @@ from hub.connector.wire import (
 )
 from hub.department import Application, Decision, Department, Facts
 from hub.desk import StageEvent, Standing
-from hub.gateway import DepartmentDown
+from hub.gateway import AnotherCase, DepartmentDown
 from hub.outgoing import NoAnswer
 from kiosk.catalogue.model import Service
 from kiosk.messages.address import is_loopback_host
@@ -46,7 +46,7 @@ from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import Document
 
 T = TypeVar("T")
-_NOT_FOUND = 404
+_NOT_FOUND, _CONFLICT = 404, 409
 _log = structlog.get_logger()
 _WITHIN_S = 4.5
 """Sooner than the gateway gives up, so that it is this department that was slow, and no other."""
@@ -91,13 +91,16 @@ class RemoteDepartment(Department):
         return await self._newer("/v1/plates", AboutPlates(asked, now), PlatesAnswer) or PlatesAnswer("none")
 
     async def decide(self, conn: AsyncConnection, service: Service, application: Application, today: date) -> Decision:
-        """Its word. Raises DepartmentDown while it has none: the same case is brought again later."""
+        """Its word. Raises DepartmentDown while it has none: the same case is brought again later; AnotherCase."""
         own = (application.second, application.paid_fen, application.rests_on, application.fulfilled)
         is_older = application.paid_on is not None and application.paid_on < today
         known = (*own, application.second_unread, application.paid_on if is_older else None)
         brought = Brought(service.key, application.applicant, application.answers, today, *known)
         body = msgspec.json.encode(brought)
-        said = await self._call("PUT", f"/v1/applications/{application.key}", Said, content=body)
+        try:
+            said = await self._call("PUT", f"/v1/applications/{application.key}", Said, content=body)
+        except _Conflict as error:
+            raise AnotherCase(self.key) from error
         if said.decision is None:
             raise DepartmentDown(self.key)
         return said.decision
@@ -132,6 +135,8 @@ class RemoteDepartment(Department):
             answer = await outgoing.ask(self._client, method, path, most_bytes=MOST_BYTES, within_s=_WITHIN_S, **more)
             if answer.status == _NOT_FOUND:
                 raise _Unknown(self.key)
+            if answer.status == _CONFLICT:
+                raise _Conflict(self.key)
             if answer.status not in (200, 202):
                 raise InvalidMessage("", f"status {answer.status}")
             return decode(answer.body, kind)
@@ -143,3 +148,7 @@ class RemoteDepartment(Department):
 
 class _Unknown(DepartmentDown):
     """It has no such address: to who cannot do without it, it gave no answer."""
+
+
+class _Conflict(DepartmentDown):
+    """What it holds already says something else."""

@@ -51,17 +51,16 @@ from hub.department import Application, Decision, Department
 from hub.department_tables import bring_up
 from kiosk import shapes
 from kiosk.catalogue.model import Catalogue
-from kiosk.messages.encoding import InvalidMessage, decode, sha256_hex
+from kiosk.messages.encoding import InvalidMessage, decode
 from kiosk.messages.plates import PlatesAnswer
 
 _log = structlog.get_logger()
 _ANSWERS_WITHIN_S = 2.0
 """So long a caller may wait for a decision that is quick; then it is told that the case is kept."""
 _AGAIN_S = 5.0
-_INBOX = (
-    "create table if not exists inbox (case_key uuid primary key, sha256 text not null, brought jsonb not null, "
-    "decision jsonb)"
-)
+_INBOX = """
+    create table if not exists inbox (case_key uuid primary key, brought jsonb not null, decision jsonb);
+    alter table inbox drop column if exists sha256"""
 
 
 @dataclass(frozen=True)
@@ -179,18 +178,15 @@ async def plates(request: Request, office: Office) -> PlatesAnswer:
 @put("/v1/applications/{key:uuid}", guards=[_callers_only])
 async def bring(request: Request, key: UUID, office: Office) -> Response[Said]:
     """Keeps a case, once; its decision when there is one soon."""
-    body = await request.body()
-    brought = decode(body, Brought)
-    # The day on which it is brought again is another one, and then that of the payment is said; the case is the same.
-    same = msgspec.json.encode(msgspec.structs.replace(brought, today=date.min, paid_on=None))
+    brought = decode(await request.body(), Brought)
     async with office.pool.connection() as conn:
         await conn.execute(
-            office.inbox("insert into {} values (%s, %s, %s) on conflict do nothing"),
-            [key, sha256_hex(same), Jsonb(msgspec.to_builtins(brought))],
+            office.inbox("insert into {} (case_key, brought) values (%s, %s) on conflict do nothing"),
+            [key, Jsonb(msgspec.to_builtins(brought))],
         )
-        rows = await conn.execute(office.inbox("select sha256 from {} where case_key = %s"), [key])
+        rows = await conn.execute(office.inbox("select brought from {} where case_key = %s"), [key])
         row = await rows.fetchone()
-    if row is None or row[0] != sha256_hex(same):
+    if row is None or shapes.convert(row[0], Brought).case != brought.case:
         return Response(Said("queued"), status_code=409)
     office.work.set()
     decision = await _soon(office, key)

@@ -93,6 +93,9 @@ class AboutPlates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``PUT /v1/applications/{key}``: a case. Under one key there is one case; another one is refused (409).
 
+    What it was first brought with counts: until it is decided its fee may be paid back, or its original may come
+    after its slip.
+
     ``rests_on``, ``fulfilled``, ``second_unread``, ``paid_on``: see ``Application``; said only of a case that rests on
     others, came back from its slip without the card of who came along, or was paid before ``today``.
     """
@@ -107,6 +110,11 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     fulfilled: Annotated[tuple[Word, ...], Meta(max_length=200)] = ()
     second_unread: bool = False
     paid_on: date | None = None
+
+    @property
+    def case(self) -> tuple[str, Applicant, dict[str, Any]]:
+        """What makes it this case and no other."""
+        return self.service, self.applicant, self.answers
 
 
 class More(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

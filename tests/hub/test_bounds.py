@@ -14,7 +14,7 @@ import pytest
 
 from hub import events
 from hub.database import open_pool
-from hub.gateway import DepartmentDown
+from hub.gateway import AnotherCase, DepartmentDown
 from hub.inbox import receive
 from hub.restore import Taken, take_in_paper
 from hub.work import UntilItAnswers
@@ -407,6 +407,7 @@ def test_job_that_fails_in_a_way_nobody_foresaw_is_given_up_and_one_that_waits_i
 
     retries = UntilItAnswers()
     assert retries.get_retry_decision(exception=ZeroDivisionError(), job=Job()) is None
+    assert retries.get_retry_decision(exception=AnotherCase("traffic"), job=Job()) is None
     for passing in (DepartmentDown("traffic"), psycopg.OperationalError(), TimeoutError()):
         assert retries.get_retry_decision(exception=passing, job=Job()) is not None
 

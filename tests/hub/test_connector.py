@@ -224,7 +224,7 @@ def test_killed_after_it_took_a_case_it_decides_it_once_when_it_is_back(
 def test_a_case_that_nobody_can_decide_keeps_no_other_one_waiting(office: Office, machine: Machine) -> None:
     """It stands first in the queue, from a version of before or by a hand in the database."""
     first = "00000000-0000-7000-8000-000000000001"
-    office.sql("insert into household.inbox values (%s, 'x', '{}') returning 1", first)
+    office.sql("insert into household.inbox values (%s, '{}') returning 1", first)
     machine.file_case("zhou", "H13", "H-behind")
     eventually(lambda: {"accepted", "not_accepted"} & set(machine.states("H-behind")), "the next one is decided")
     office.sql("delete from household.inbox where case_key = %s returning 1", first)
@@ -239,6 +239,55 @@ def test_a_case_that_is_brought_again_is_known_and_another_one_under_its_key_is_
     assert (first.status_code, again.json()) == (200, first.json())
     assert office.ask("PUT", path, {**body, "today": "2027-01-13", "paid_on": "2027-01-12"}).json() == first.json()
     assert office.ask("PUT", path, {**body, "answers": {"phone": "1"}}).status_code == 409
+    assert office.ask("PUT", path, {**body, "service": "H01"}).status_code == 409
+    other = msgspec.to_builtins(applicant("li"))
+    assert office.ask("PUT", path, {**body, "applicant": other}).status_code == 409
+
+
+SAID_BESIDE = {
+    "paid_fen": 1000,
+    "second": msgspec.to_builtins(applicant("li")),
+    "second_unread": True,
+    "rests_on": [new_key()],
+    "fulfilled": ["known_here"],
+}
+
+
+@pytest.mark.parametrize("name", SAID_BESIDE)
+def test_what_is_said_beside_a_case_makes_no_other_one_of_it(office: Office, name: str) -> None:
+    """Its fee was paid back while it waited, its original came after its slip: the first decision is the answer."""
+    body = {"service": "H13", "applicant": msgspec.to_builtins(applicant("zhou")), "answers": {}, "today": "2027-01-12"}
+    with_it = {**body, name: SAID_BESIDE[name]}
+    for first, second in ((with_it, body), (body, with_it)):
+        path = f"/v1/applications/{new_key()}"
+        answer = office.ask("PUT", path, first)
+        again = office.ask("PUT", path, second)
+        assert (answer.status_code, again.status_code, again.json()) == (200, 200, answer.json())
+
+
+def test_an_office_of_before_goes_on_with_its_inbox(office: Office) -> None:
+    path = f"/v1/applications/{new_key()}"
+    body = {"service": "H13", "applicant": msgspec.to_builtins(applicant("zhou")), "answers": {}, "today": "2027-01-12"}
+    first = office.ask("PUT", path, body)
+    office.kill()
+    with psycopg.connect(office.dsn, autocommit=True) as conn:
+        conn.execute("alter table household.inbox add sha256 text not null default 'x'")
+        conn.execute("alter table household.inbox alter sha256 drop default")
+    office.start()
+    assert office.ask("PUT", path, body).json() == first.json()
+    assert office.ask("PUT", f"/v1/applications/{new_key()}", body).status_code == 200
+
+
+def test_a_case_in_whose_place_the_department_holds_another_one_is_left_to_a_person(
+    hub: RunningHub, office: Office, machine: Machine
+) -> None:
+    key, card = new_key(), msgspec.to_builtins(applicant("zhou"))
+    body = {"service": "H13", "applicant": card, "answers": {"phone": "1"}, "today": "2027-01-12"}
+    assert office.ask("PUT", f"/v1/applications/{key}", body).status_code == 200
+    machine.file_case("li", "H13", "H-another", key=key)
+    asked = "select status::text from procrastinate_jobs where task_name = 'ask_department' and args->>'key' = %s"
+    eventually(lambda: hub.sql(asked, key) == [("failed",)], "it is not asked for ever")
+    assert machine.states("H-another") == ["delivered"]
 
 
 @pytest.mark.attack(4)
