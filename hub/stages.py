@@ -18,11 +18,13 @@ from hub.department import Department
 from hub.department_answers import plain_stage
 from hub.desk import StageEvent
 from hub.gateway import DepartmentDown
+from kiosk import shapes
 
 _log = structlog.get_logger()
 _MOST = 500
 ODD = "department_event_odd"
-"""The kind of event for a stage that cannot be true: it is kept, and the case stays where it is."""
+"""The kind of event for a stage that cannot be true, or not yet: it is kept, and the case stays where it is."""
+_UNKNOWN, _EARLY = "unknown_case", "not_accepted_yet"
 _CLOSED = ("not_accepted", "refused", "withdrawn", "collected")
 _NOT_A_STAGE = ("", "stored", "delivered")
 """States that a case has before any department knows it."""
@@ -34,10 +36,6 @@ _KNOWN_AT = (
     "select state, kiosk_id, service from case_file left join envelope using (key) where key = %s "
     "for update of case_file"
 )
-
-
-class _NotYet(Exception):
-    """The department is ahead of us: its acceptance is not written down yet."""
 
 
 async def follow_all(hub: Hub) -> None:
@@ -53,7 +51,7 @@ async def follow_all(hub: Hub) -> None:
 async def follow(hub: Hub, key: str) -> bool:
     """Takes what this department tells next; whether it may have more at once. Raises DepartmentDown.
 
-    One that tells the same again, or of a case that we do not know yet, is asked again the next time.
+    One that tells the same again is asked again the next time.
     """
     async with hub.pool.connection() as conn:
         after = await _known_to(conn, key)
@@ -71,22 +69,39 @@ async def follow(hub: Hub, key: str) -> bool:
 
 async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[StageEvent]) -> int:
     """The number of the last stage that is known now."""
-    # Another hub process may have been quicker; the first time there is no row that could be locked.
-    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [_setting(key)])
+    await one_at_a_time(conn, key)  # Another hub process may have been quicker.
     after = await _known_to(conn, key)
     for each in told:
         if not after < each.seq <= _LAST_SEQ:
             continue
-        try:
-            await _write(hub, conn, key, each)
-        except _NotYet:
-            break
+        await _write(hub, conn, key, each)
         after = each.seq
     await conn.execute(
         "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
         [_setting(key), Jsonb(after)],
     )
     return after
+
+
+async def one_at_a_time(conn: AsyncConnection, key: str) -> None:
+    """Nobody else writes down what this department told, until the caller's transaction ends."""
+    # The first time there is no row that could be locked.
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [_setting(key)])
+
+
+async def take_up(hub: Hub, conn: AsyncConnection, key: str, case_key: str) -> None:
+    """What this department told of a case before the hub knew its acceptance, in the transaction that writes that.
+
+    The caller has taken ``one_at_a_time`` first.
+    """
+    rows = await conn.execute(
+        "select data from event where envelope_key = %s and kind = %s and actor = %s and data->>'why' = any(%s) "
+        "order by id",
+        [case_key, ODD, key, [_UNKNOWN, _EARLY]],
+    )
+    for (data,) in await rows.fetchall():
+        kept = {**data, "seq": 0, "case_key": case_key, "at": data["on"]}
+        await _write(hub, conn, key, shapes.convert(kept, StageEvent))
 
 
 async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
@@ -96,12 +111,11 @@ async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) ->
         rows = await conn.execute(_KNOWN_AT, [case_key])
         state, kiosk_id, service = await rows.fetchone() or ("", None, "")
     why = _impossible(hub, key, told, service)
-    if state == "delivered" and not why:
-        raise _NotYet
     said = {"actor": key, "key": case_key, "kiosk_id": kiosk_id}
     if why := why or await _odd(conn, told, state):
         _log.warning(ODD, department=key, key=case_key, why=why)
-        await events.record(conn, hub.clock.now(), kind=ODD, why=why, **said, **_data(told))
+        kept = {**_data(told), "promised_by": told.promised_by}
+        await events.record(conn, hub.clock.now(), kind=ODD, why=why, **said, **kept)
         return
     await conn.execute(
         "update case_file set state = %s, promised_on = coalesce(%s, promised_on), promised_by = %s where key = %s",
@@ -121,9 +135,11 @@ def _impossible(hub: Hub, key: str, told: StageEvent, service: str) -> str:
 
 
 async def _odd(conn: AsyncConnection, told: StageEvent, state: str) -> str:
-    """Why a stage cannot be true, "" when it can."""
+    """Why a stage cannot be true, or not yet; "" when it can."""
     if not state:
-        return "unknown_case"
+        return _UNKNOWN
+    if state == "delivered":
+        return _EARLY
     if state in _CLOSED:
         return "closed_before"
     # A date ahead of our own clock was wrong, or a department's that runs ahead: it bounds nothing that follows.

@@ -26,6 +26,7 @@ from hub import (
     parked,
     phone_codes,
     ratings,
+    stages,
     supplements,
 )
 from hub.context import Hub
@@ -263,6 +264,7 @@ async def _ask_department(context: JobContext, key: str) -> None:
     except psycopg.DataError:
         decision, line = Decision(accepted=False, reasons=["data_invalid"]), "hub"
     async with hub.pool.connection() as conn, conn.transaction():
+        await stages.one_at_a_time(conn, line)
         state = "accepted" if decision.accepted else "not_accepted"
         rows = await conn.execute(
             "update case_file set state = %s, promised_on = %s, promised_by = %s "
@@ -279,6 +281,8 @@ async def _ask_department(context: JobContext, key: str) -> None:
                 await appointments.free(conn, key)
             elif line == "hub":
                 await _end(conn, key, said, hub)
+            else:
+                await stages.take_up(hub, conn, line, key)
             for other in await bundle_order.next_after(conn, key, opened.content):
                 await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=other)
 

@@ -191,7 +191,7 @@ SERVED_BY_ENDLESS = SimpleNamespace(services={})
 
 
 @pytest.mark.attack(4)
-@pytest.mark.parametrize(("state", "asked"), [("accepted", 2), ("delivered", 1)])
+@pytest.mark.parametrize(("state", "asked"), [("accepted", 2), ("delivered", 2)])
 def test_a_department_that_tells_the_same_for_ever_is_left_for_the_next_round(
     hub: RunningHub, machine: Machine, state: str, asked: int
 ) -> None:
@@ -250,3 +250,51 @@ def test_a_supervisor_lets_days_pass_and_compares_the_books(hub: RunningHub, mac
     assert said("cases", "household")[0] == 3
     code, output = said("case", "household", "H-books", "withdrawn", "--today", f"{TODAY}")
     assert (code, "refused -> withdrawn" in output) == (1, True)
+
+
+def hear(hub: RunningHub, machine: Machine, *told: StageEvent) -> None:
+    """The household department says this next; what it says itself is still to be heard after it."""
+
+    async def write(conn: psycopg.AsyncConnection) -> None:
+        stub = SimpleNamespace(clock=machine.clock, catalogue=CATALOGUE)
+        known = await stages._known_to(conn, "household")
+        said = [plain_stage(replace(each, seq=known + each.seq)) for each in told]
+        await stages._write_all(stub, conn, "household", said)  # type: ignore[arg-type]
+        await conn.execute("update setting set value = %s where name = 'stages_household'", [Jsonb(known)])
+
+    run(hub.dsn, write)
+
+
+def test_a_stage_of_a_case_that_is_not_accepted_yet_waits_for_that_and_holds_up_nobody(
+    hub: RunningHub, machine: Machine
+) -> None:
+    hub.demo("POST", "reset")
+    other = new_key()
+    hub.sql("insert into case_file (key, service, state) values (%s, 'H13', 'accepted') returning 1", other)
+    hub.demo("POST", "faults", down=["household"])
+    sent = machine.file_case("zhou", "H13", "H-early")
+    machine.wait_for("H-early", "delivered")
+    early = StageEvent(1, sent.key, "in_review", ON, promised_on=date(2027, 2, 1), promised_by="weekends")
+    late = StageEvent(3, sent.key, "needs_supplement", ON, "officer", ["supplement_photo"])
+    hear(hub, machine, early, StageEvent(2, other, "decided", ON), late)
+    assert hub.sql("select state from case_file where key = %s", other) == [("decided",)]
+    assert machine.states("H-early") == ["delivered"]
+    hub.demo("DELETE", "faults")
+    machine.wait_for("H-early", "accepted")
+    assert (case := machine.case("H-early"))
+    assert [each.state for each in case.states] == ["delivered", "accepted", "in_review", "needs_supplement"]
+    assert case.states[-1].reasons == ["supplement_photo"]
+    known = "select state, promised_on from case_file where key = %s"
+    assert hub.sql(known, sent.key) == [("needs_supplement", date(2027, 2, 1))]
+
+
+def test_a_stage_of_a_case_that_is_known_later_is_taken_up_when_that_is_accepted(
+    hub: RunningHub, machine: Machine
+) -> None:
+    """The hub was restored from a backup of before; the case comes back from its machine or its slip."""
+    hub.demo("POST", "reset")
+    key = new_key()
+    hear(hub, machine, StageEvent(1, key, "decided", ON))
+    machine.file_case("zhou", "H13", "H-later", key=key)
+    machine.wait_for("H-later", "accepted")
+    assert machine.states("H-later") == ["delivered", "accepted", "decided"]
