@@ -12,7 +12,7 @@ import click
 import psycopg
 
 from hub.connections import Connections, Limits
-from hub.connector.command import TOKEN, remote_departments
+from hub.connector.command import REMOTE, TOKEN, remote_departments
 from hub.database import prepare
 from hub.demo import PEOPLE, demo_extras, seed
 from hub.enrolment_codes import add_code
@@ -39,7 +39,7 @@ DEMO_DAY = "2027-01-12"
 @click.option("--today", default=DEMO_DAY, show_default=True, help="The wall date of the demonstration.")
 @click.option("--dsn", callback=no_password, help="A PostgreSQL that is there, instead of our own.")
 @click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
-@click.option("--department", "remote", multiple=True, help="KEY=URL: a department that is a process of its own.")
+@REMOTE
 @TOKEN
 def demo(
     host: str,

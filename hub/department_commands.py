@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,15 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from hub import events
-from hub.connector.command import serve
+from hub.connector.command import REMOTE, TOKEN, remote_departments, serve
 from hub.department import Department
 from hub.departments import departments
 from hub.desk import CannotMove
+from hub.gateway import DepartmentDown
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.typed import RECEIPT_NUMBER
 from kiosk.clock import Clock
+from kiosk.messages.bounds import one_line
 
 STATES = ("in_review", "needs_supplement", "decided", "refused", "withdrawn", "collected", "uncollected")
+MISSING = "-"
+"""Stands where one side does not know a case."""
 
 
 class _Key(click.ParamType):
@@ -104,22 +109,46 @@ department.add_command(serve)
 
 @department.command()
 @DSN
-@KEY
-def cases(dsn: str, department: Department) -> None:
-    """Show where each case stands, at the department and in the hub's books; exit code 3 when they differ."""
+@click.argument("key", metavar="DEPARTMENT")
+@REMOTE
+@TOKEN
+def cases(dsn: str, key: str, remote: tuple[str, ...], token_file: Path | None) -> None:
+    """Show where each case stands, at the department and in the hub's books; exit code 3 when they differ.
 
-    async def work(conn: AsyncConnection) -> list[tuple[str, str, str]]:
-        theirs = {each.case_key: each.state for each in await department.desk.standings(conn)}
-        rows = await conn.execute(
-            "select key::text, coalesce(receipt_number, ''), state from case_file where key = any(%s::uuid[])",
-            [list(theirs)],
-        )
-        return [(number, theirs[key], state) for key, number, state in await rows.fetchall()]
-
+    One that is a system of its own is asked there, with --department and --token-file as the hub itself has them.
+    """
+    try:
+        known = {**departments(), **remote_departments(remote, token_file)}
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{error}") from error
+    if key not in known:
+        raise click.UsageError(f"no department {key!r}; there are {', '.join(known)}")
+    try:
+        found = at_database(dsn, lambda conn: compared(conn, known[key]))
+    except DepartmentDown as error:
+        raise click.ClickException(f"{key} gives no answer") from error
     table = Table("number", "department", "hub", box=None)
-    found = at_database(dsn, work)
     for row in found:
         table.add_row(*row)
-    Console().print(table)
+    Console(markup=False).print(table)
     if any(theirs != ours for _, theirs, ours in found):
         raise SystemExit(3)
+
+
+async def compared(conn: AsyncConnection, department: Department) -> list[tuple[str, str, str]]:
+    """Each case that either side has as accepted there: its number (else its key), where it stands there, and here.
+
+    Raises DepartmentDown.
+    """
+    theirs = {one_line(each.case_key): one_line(each.state) for each in await department.standings(conn)}
+    rows = await conn.execute(
+        "select key::text, coalesce(receipt_number, key::text), state from case_file "
+        "where key::text = any(%s) or exists (select from event where envelope_key = case_file.key "
+        "and kind = %s and actor = %s and data->>'state' = 'accepted')",
+        [list(theirs), events.CASE_STATE, department.key],
+    )
+    numbers, ours = dict[str, str](), dict[str, str]()
+    for key, number, state in await rows.fetchall():
+        numbers[key], ours[key] = number, state
+    keys = sorted(theirs.keys() | ours.keys(), key=lambda key: numbers.get(key, key))
+    return [(numbers.get(key, key), theirs.get(key, MISSING), ours.get(key, MISSING)) for key in keys]

@@ -20,7 +20,7 @@ from hub.api.strangers import Doors
 from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
 from hub.batch_folder import exit_code as exit_of_files
 from hub.connections import Connections, Limits
-from hub.connector.command import TOKEN, remote_departments
+from hub.connector.command import REMOTE, TOKEN, remote_departments
 from hub.context import Hub
 from hub.database import prepare
 from hub.ended_keys import Leave
@@ -73,7 +73,7 @@ ADDRESS = Address()
 @click.option("--acquirer", type=click.Path(path_type=Path, exists=True), help="acquirer.toml of who takes the money.")
 @click.option("--connections", type=click.IntRange(64), default=Limits().in_all, show_default=True, help="In all.")
 @click.option("--connections-by-address", type=click.IntRange(8), default=Limits().by_address, show_default=True)
-@click.option("--department", "remote", multiple=True, help="KEY=URL: a department that is a system of its own.")
+@REMOTE
 @click.option("--sms", help="Entry point (tongban.sms) of the gateway that sends text messages.")
 @TOKEN
 def serve(

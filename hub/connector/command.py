@@ -23,6 +23,9 @@ from kiosk.catalogue.kinds import any_kind
 from kiosk.catalogue.loader import CatalogueError, load
 from kiosk.messages.address import is_loopback_host
 
+REMOTE = click.option(
+    "--department", "remote", multiple=True, help="KEY=URL: a department that is a system of its own."
+)
 TOKEN = click.option(
     "--token-file", type=click.Path(path_type=Path, exists=True), help="File with the secret that hub and office share."
 )

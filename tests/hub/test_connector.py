@@ -21,7 +21,9 @@ import httpx
 import msgspec
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from hub.cli import main
 from hub.connector.client import RemoteDepartment
 from hub.gateway import DepartmentDown
 from hub.postgres import OwnPostgres
@@ -288,6 +290,43 @@ def test_a_case_in_whose_place_the_department_holds_another_one_is_left_to_a_per
     asked = "select status::text from procrastinate_jobs where task_name = 'ask_department' and args->>'key' = %s"
     eventually(lambda: hub.sql(asked, key) == [("failed",)], "it is not asked for ever")
     assert machine.states("H-another") == ["delivered"]
+
+
+STANDS = (
+    "insert into household.case_desk (case_key, state, since, decide_on, is_collected, unit, promised_by) "
+    "values (%s, %s, now(), '2027-01-12', false, 'd', '') returning 1"
+)
+
+
+ACCEPTED = (
+    "insert into event (at, actor, kind, envelope_key, data) "
+    "values (now(), 'household', 'case_state', %s, '{\"state\": \"accepted\"}') returning 1"
+)
+
+
+def cases(hub: RunningHub, *options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["department", "cases", "household", "--dsn", hub.dsn, *options])
+    return result.exit_code, result.output
+
+
+def test_the_books_of_a_department_elsewhere_are_compared_there(hub: RunningHub, office: Office) -> None:
+    there = ["--department", f"household={office.url}", "--token-file", str(office.token)]
+    both, only_here, only_there = new_key(), new_key(), new_key()
+    for key, number in ((both, "H-both"), (only_here, "H-here")):
+        hub.sql(
+            "insert into case_file (key, state, receipt_number) values (%s, 'accepted', %s) returning 1", key, number
+        )
+        hub.sql(ACCEPTED, key)
+    for key, state in ((both, "accepted"), (only_there, "[b]")):
+        office.sql(STANDS, key, state)
+    code, output = cases(hub, *there)
+    rows = [line.split() for line in output.splitlines()]
+    expected = (["H-both", "accepted", "accepted"], ["H-here", "-", "accepted"], [only_there, "[b]", "-"])
+    assert code == 3
+    assert [row for row in expected if row not in rows] == []
+    office.sql("delete from household.case_desk where case_key = any(%s::uuid[]) returning 1", [both, only_there])
+    code, output = cases(hub, "--department", "household=http://127.0.0.1:9", *there[2:])
+    assert (code, "household gives no answer" in output) == (1, True)
 
 
 @pytest.mark.attack(4)
