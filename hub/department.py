@@ -253,9 +253,10 @@ class Department(ABC):
                 fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, own.priced_on))
                 decision = await self._carry_out(conn, service.effect, replace(own, fee_fen=fee_fen), decision)
             if decision.accepted:
-                decision = await self._not_before(conn, decision, application.rests_on)
+                waits_for = () if service.meanwhile else application.rests_on
+                decision = await self._not_before(conn, decision, waits_for)
                 promise = (decision.promised_on, decision.promised_by)
-                plan = Plan(limit, *promise, is_collected=is_collected(service, known, today))
+                plan = Plan(limit, *promise, is_collected=is_collected(service, known, today), waits_for=waits_for)
                 await self.desk.take(conn, application.key, plan, today, application.rests_on)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
@@ -276,10 +277,10 @@ class Department(ABC):
             return Decision(accepted=False, reasons=error.reasons)
         return decision
 
-    async def _not_before(self, conn: AsyncConnection, decision: Decision, rests_on: Sequence[str]) -> Decision:
-        """The decision, promised for the day of the last of those that it rests on where that is later."""
+    async def _not_before(self, conn: AsyncConnection, decision: Decision, waits_for: Sequence[str]) -> Decision:
+        """The decision, promised for the day of the last of those that it waits for where that is later."""
         own = [Promise(decision.promised_on, decision.promised_by)] if decision.promised_on else []
-        last = max([*own, *await self.desk.promises(conn, rests_on)], key=lambda each: each.on, default=None)
+        last = max([*own, *await self.desk.promises(conn, waits_for)], key=lambda each: each.on, default=None)
         return replace(decision, promised_on=last.on, promised_by=last.by) if last else decision
 
     def _here(self, statement: LiteralString) -> Composed:

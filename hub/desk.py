@@ -119,12 +119,16 @@ class _Case(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a case is measured by: its promise, and whether something is taken away at its end."""
+    """What a case is measured by: its promise, and whether something is taken away at its end.
+
+    ``waits_for``: the cases before whose end it does not end.
+    """
 
     limit: Limit | None
     promised_on: date | None
     promised_by: str
     is_collected: bool
+    waits_for: Sequence[str] = ()
 
 
 class Desk:
@@ -150,10 +154,10 @@ class Desk:
     async def take(
         self, conn: AsyncConnection, case_key: str, plan: Plan, day: date, rests_on: Sequence[str] = ()
     ) -> None:
-        """A case was accepted on this day, in the transaction of the decision; it ends not before what it rests on."""
+        """A case was accepted on this day, in the transaction of the decision; it comes to nothing with what it rests on."""
         here = await self.today(conn, day)
         ahead = here - day
-        before = [case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(rests_on))]
+        before = [case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(plan.waits_for))]
         decide_on = max([_decide_on(plan, day) + ahead, *before])
         is_at_once = decide_on == here
         next_on = here if is_at_once else _next_working_day(here)

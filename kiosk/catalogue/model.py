@@ -322,6 +322,7 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clock. ``proxy``: whether somebody else may come. ``guardian_below``: younger ones bring a guardian (0: nobody).
     ``free_basis``: why it costs nothing. ``believed``: fields whose value nobody has read in its source yet.
     ``handled_at``: ``window``: the counter decides; the machine gives guide, appointment or a form beforehand.
+    ``meanwhile``: it is for the time until what it rests on is done, so it waits for the acceptance of that alone.
     """
 
     key: str
@@ -341,6 +342,7 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fees: tuple[Fee, ...] = ()
     result: Text = NOTHING
     is_collected: bool = False
+    meanwhile: bool = False
     effect: str = ""
     offline: Literal["info", "register", "live"] = "live"
     devices: tuple[str, ...] = ()

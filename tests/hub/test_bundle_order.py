@@ -127,6 +127,29 @@ def test_a_first_permit_and_its_endorsement_are_decided_in_their_order(
     assert promised[0] == promised[1], "it is ready with the permit"
 
 
+def test_what_bridges_the_time_until_another_one_is_done_keeps_its_own_limit(
+    begin: Callable[..., Bundle], hub: RunningHub
+) -> None:
+    bundle, here = begin("B03", {}, H03=(), H06=("H03",)), departments()["household"]
+    for service in ("H03", "H06"):
+        bundle.machine.deliver(bundle.case(service))
+        assert bundle.decided(service) == ("accepted", [])
+    days = dict(
+        hub.sql(
+            "select case_key::text, (promised_on, decide_on) from household.case_desk where case_key = any(%s::uuid[])",
+            list(bundle.keys.values()),
+        )
+    )
+    promised_on, decided_on = days[bundle.keys["H06"]]
+    assert promised_on == decided_on < days[bundle.keys["H03"]][0], "it is there at once"
+
+    async def refuse(conn: psycopg.AsyncConnection) -> None:
+        await here.desk.move(conn, bundle.keys["H03"], "refused", TODAY, here.reached, officer="test")
+
+    asyncio.run(_inside(hub.dsn, refuse))
+    eventually(lambda: bundle.states("H06")[-1] == ("refused", ["rests_on_refused"]), "it ends with the new card")
+
+
 def waiting_jobs(hub: RunningHub) -> int:
     return hub.sql("select count(*) from procrastinate_jobs where status in ('todo', 'doing')")[0][0]
 
