@@ -33,6 +33,8 @@ Facts = dict[str, Fact]
 Person = Mapping[str, Any]
 SECOND_ANSWER = "second_card"
 """Says as what the second person came: ``guardian`` or ``agent``."""
+APPOINTMENT = "appointment"
+"""Says when the person comes to the counter, in local time."""
 _OF_AGE = 18
 """民法典 art. 17: from then on nobody has a guardian, and may act for others."""
 _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}")
@@ -247,7 +249,8 @@ class Department(ABC):
             reasons = [*who, *failed]
             known = {**facts, **said_as_facts(application.answers)}
             limit = limits_for(service, known, today)[1]
-            decision = Decision(False, reasons) if reasons else _accepted(limit, today)
+            begins_on = _begins_on(service, application, today)
+            decision = Decision(False, reasons) if reasons else _accepted(limit, begins_on)
             if decision.accepted and service.effect:
                 own = replace(application, day=today)
                 fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, own.priced_on))
@@ -256,7 +259,7 @@ class Department(ABC):
                 waits_for = () if service.meanwhile else application.rests_on
                 decision = await self._not_before(conn, decision, waits_for)
                 promise = (decision.promised_on, decision.promised_by)
-                plan = Plan(limit, *promise, is_collected=is_collected(service, known, today), waits_for=waits_for)
+                plan = Plan(limit, *promise, is_collected(service, known, today), begins_on, waits_for)
                 await self.desk.take(conn, application.key, plan, today, application.rests_on)
             await conn.execute(
                 self._here("update {} set decision = %s where case_key = %s"),
@@ -292,8 +295,17 @@ class Department(ABC):
         return shapes.convert(row[0] if row else None, Decision)
 
 
-def _accepted(limit: Limit | None, today: date) -> Decision:
-    promise = promised(limit, today)
+def _begins_on(service: Service, application: Application, today: date) -> date:
+    """The day from which its limit counts: what the counter does is not done before the person comes there."""
+    said = str(application.answers.get(APPOINTMENT, "")) if service.handled_at == "window" else ""
+    try:
+        return max(today, datetime.fromisoformat(said).date())
+    except ValueError:
+        return today
+
+
+def _accepted(limit: Limit | None, begins_on: date) -> Decision:
+    promise = promised(limit, begins_on)
     return Decision(accepted=True, promised_on=promise.on, promised_by=promise.by) if promise else Decision(True)
 
 

@@ -121,13 +121,14 @@ class _Case(NamedTuple):
 class Plan(NamedTuple):
     """What a case is measured by: its promise, and whether something is taken away at its end.
 
-    ``waits_for``: the cases before whose end it does not end.
+    ``begins_on``: the day from which its limit counts; ``waits_for``: the cases before whose end it does not end.
     """
 
     limit: Limit | None
     promised_on: date | None
     promised_by: str
     is_collected: bool
+    begins_on: date
     waits_for: Sequence[str] = ()
 
 
@@ -158,7 +159,7 @@ class Desk:
         here = await self.today(conn, day)
         ahead = here - day
         before = [case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(plan.waits_for))]
-        decide_on = max([_decide_on(plan, day) + ahead, *before])
+        decide_on = max([_decide_on(plan) + ahead, *before])
         is_at_once = decide_on == here
         next_on = here if is_at_once else _next_working_day(here)
         await conn.execute(
@@ -322,12 +323,12 @@ async def _nothing(_conn: AsyncConnection, _case_key: str, _state: str) -> None:
     pass
 
 
-def _decide_on(plan: Plan, day: date) -> date:
+def _decide_on(plan: Plan) -> date:
     """The day of the decision: in time, and a working day where something takes time."""
     limit = plan.limit
     if limit is None or not limit.n:
-        return day
-    return counted(Limit(n=max(1, int(limit.n * _SHARE_OF_LIMIT)), unit=limit.unit), day).on
+        return plan.begins_on
+    return counted(Limit(n=max(1, int(limit.n * _SHARE_OF_LIMIT)), unit=limit.unit), plan.begins_on).on
 
 
 def _next_working_day(day: date) -> date:

@@ -392,3 +392,14 @@ def test_a_card_is_collected_when_it_is_in_the_hand_and_not_when_its_person_has_
     assert (signed["id_cards_to_collect"], taken["id_cards_to_collect"], took) == (1, 0, True)
     assert states == {"collected"}, "the case that made it, and the one that collects it"
     assert int(taken["id_cards_issued"]) == int(signed["id_cards_issued"]) + 1
+
+
+@pytest.mark.parametrize("key", ["H16", "H18"])
+def test_what_the_counter_does_is_promised_for_the_day_of_the_visit_not_before(register: Register, key: str) -> None:
+    service = SERVICES[key]
+    person = who(register, service, all_well)
+    day = TODAY + timedelta(days=2)
+    query = "select decide_on from household.case_desk, (select %s) who order by since desc limit 1"
+    answers = {"appointment": f"{day}T09:30"}
+    decision, rows = register.try_out(service, person, answers, query)
+    assert (decision.accepted, decision.promised_on, rows) == (True, day, [(day,)])
