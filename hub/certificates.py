@@ -21,7 +21,7 @@ from hub.seals import Seal, load_or_make
 from kiosk import pdf_font
 from kiosk.messages.certificates import Statement, statement_text
 from kiosk.messages.suites import DEFAULT
-from kiosk.text import NOTHING, Text, text
+from kiosk.text import NOTHING, Text, same, text
 
 _CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """None that is taken for another one on paper."""
@@ -41,11 +41,11 @@ class Asked(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """What a certificate says: a title, sentences in both languages, rows of name and value, and whose it is."""
+    """What a certificate says, all in both languages: a title, sentences, rows of name and value; and whose it is."""
 
     title: Text
     sentences: tuple[Text, ...]
-    rows: tuple[tuple[Text, str], ...]
+    rows: tuple[tuple[Text, Text], ...]
     person: str
     issuer: Text
 
@@ -135,16 +135,17 @@ def _lines(drawing: Drawing, statement: Statement, check_at: str) -> Iterator[_L
         yield _Line(sentence.en, 11)
     yield _Line()
     yield _Line(f"{drawing.issuer.zh} {drawing.issuer.en}", 12, "R")
-    yield _named(text("certificate.issued_on"), statement.issued_on.isoformat(), 12, "R")
+    yield _named(text("certificate.issued_on"), same(statement.issued_on.isoformat()), 12, "R")
     yield _Line()
-    yield _named(text("certificate.number"), statement.number, 10)
-    yield _named(text("certificate.code"), statement.code, 10)
+    yield _named(text("certificate.number"), same(statement.number), 10)
+    yield _named(text("certificate.code"), same(statement.code), 10)
     if check_at:
-        yield _named(text("certificate.check"), check_at, 10)
+        yield _named(text("certificate.check"), same(check_at), 10)
 
 
-def _named(name: Text, value: str, points: int = 12, align: str = "L") -> _Line:
-    return _Line(f"{name.zh} {name.en}: {value}", points, align)
+def _named(name: Text, value: Text, points: int = 12, align: str = "L") -> _Line:
+    said = value.zh if value.zh == value.en else f"{value.zh} {value.en}"
+    return _Line(f"{name.zh} {name.en}: {said}", points, align)
 
 
 def warm() -> None:

@@ -155,10 +155,12 @@ class Desk:
     async def take(
         self, conn: AsyncConnection, case_key: str, plan: Plan, day: date, rests_on: Sequence[str] = ()
     ) -> None:
-        """A case was accepted on this day, in the transaction of the decision; it comes to nothing with what it rests on."""
+        """A case was accepted on this day, in the decision's transaction; it comes to nothing with what it rests on."""
         here = await self.today(conn, day)
         ahead = here - day
-        before = [case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(plan.waits_for))]
+        before = [
+            case.decide_on for case in await self._cases(conn, "case_key = any(%s::uuid[])", list(plan.waits_for))
+        ]
         decide_on = max([_decide_on(plan) + ahead, *before])
         is_at_once = decide_on == here
         next_on = here if is_at_once else _next_working_day(here)

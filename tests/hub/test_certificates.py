@@ -5,6 +5,7 @@ One hub for the file; real envelopes, real PDF signatures, the public page over 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -16,23 +17,25 @@ from uuid import uuid4
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-from hub.certificates import Drawing, draw
+from hub.certificates import Asked, Drawing, _lines, draw
+from hub.departments import departments
 from hub.seals import Seal
 from kiosk.messages.certificates import MOST_PAGES, BadSeal, Statement, read_sealed, statement_text
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
-from kiosk.text import same
+from kiosk.text import same, text
 from tests.hub.fixtures import PEOPLE, ROOT, TODAY, Machine, RunningHub, case_form, number_of
 from tests.waiting import HANG_S, eventually
 
 NOW = datetime(2027, 1, 12, 4, tzinfo=UTC)
 HUB_KEYS = new_sign_key()
-OFFENCES, REGISTER = "H08", "H09"
+OFFENCES, REGISTER, JOURNEYS = "H08", "H09", "E12"
 
 
 def filed(machine: Machine, person: str, service: str, **answers: str) -> tuple[str, str]:
@@ -108,6 +111,37 @@ def test_what_nobody_needs_a_certificate_of_is_not_accepted_with_its_reason(mach
     case = machine.case(number)
     assert case
     assert case.states[-1].reasons == ["no_certificate_needed"]
+
+
+@pytest.mark.parametrize("office", ["certificate.register_office", "certificate.exit_entry_office", "records.issuer"])
+def test_both_languages_name_the_bureau_whose_seal_is_on_it(office: str) -> None:
+    assert "市公安局" in text(office).zh
+    assert "public security bureau" in text(office).en
+
+
+@pytest.mark.parametrize(("service", "purpose"), [(OFFENCES, "work"), (JOURNEYS, "tax")])
+def test_what_it_is_for_stands_there_in_both_languages(
+    hub: RunningHub, machine: Machine, monkeypatch: pytest.MonkeyPatch, service: str, purpose: str
+) -> None:
+    answers_of(hub, "zhao", "clear")
+    key, _ = filed(machine, "zhao", service, purpose=purpose)
+    department = departments()["household" if service == OFFENCES else "exit_entry"]
+    words: list[str] = []
+
+    async def drawn_only(_conn: Any, _department: str, asked: Asked, drawing: Drawing) -> None:
+        statement = Statement("", "", service, department.key, asked.id_number, TODAY, "")
+        words.extend(line.words for line in _lines(drawing, statement, ""))
+
+    async def ask() -> None:
+        async with await psycopg.AsyncConnection.connect(hub.dsn) as conn:
+            seal: Any = None
+            await department.certificate(conn, Asked(key, service, number_of("zhao"), TODAY, seal))
+
+    monkeypatch.setattr(f"hub.departments.{department.key}.certificates.issue", drawn_only)
+    asyncio.run(ask())
+    said = text(f"certificate.purpose_{purpose}")
+    assert f"用途 Purpose: {said.zh} {said.en}" in words
+    assert "".join(words).count(number_of("zhao")) == 1, "what is the same in both stands there once"
 
 
 @cache

@@ -34,8 +34,8 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     ]
     period = {"first": same(since.isoformat()), "last": same(asked.today.isoformat())}
     sentences = (text("certificate.journeys" if told else "certificate.no_journeys", **period), *told)
-    who = ((text("certificate.name"), name), (text("certificate.id_number"), asked.id_number))
-    use = ((text("certificate.purpose"), _purpose(purpose).zh),)
+    who = ((text("certificate.name"), same(name)), (text("certificate.id_number"), same(asked.id_number)))
+    use = ((text("certificate.purpose"), _purpose(purpose)),)
     drawing = Drawing(
         text("certificate.journeys_title"), sentences, (*who, *use), name, text("certificate.exit_entry_office")
     )

@@ -56,7 +56,7 @@ async def _of_offences(conn: AsyncConnection, asked: Asked) -> Drawing | None:
         return None
     name, purpose = row
     sentences = (text("certificate.no_offence", day=same(asked.today.isoformat())), text("certificate.no_offence_use"))
-    rows_told = [(text("certificate.purpose"), _purpose(purpose).zh)] if purpose else []
+    rows_told = [(text("certificate.purpose"), _purpose(purpose))] if purpose else []
     return _drawing(text("certificate.no_offence_title"), sentences, name, asked, rows_told)
 
 
@@ -81,7 +81,7 @@ async def _of_register(conn: AsyncConnection, asked: Asked) -> Drawing | None:
     ]
     if not entries:
         return None
-    told = [(text("certificate.address"), address)]
+    told = [(text("certificate.address"), same(address))]
     return _drawing(text(f"certificate.{kind}_title"), tuple(entries), name, asked, told)
 
 
@@ -93,7 +93,7 @@ _PURPOSES = ("work", "abroad", "adoption", "licence")
 
 
 def _drawing(
-    title: Text, sentences: tuple[Text, ...], name: str, asked: Asked, rows: list[tuple[Text, str]]
+    title: Text, sentences: tuple[Text, ...], name: str, asked: Asked, rows: list[tuple[Text, Text]]
 ) -> Drawing:
-    who = ((text("certificate.name"), name), (text("certificate.id_number"), asked.id_number))
+    who = ((text("certificate.name"), same(name)), (text("certificate.id_number"), same(asked.id_number)))
     return Drawing(title, sentences, (*who, *rows), name, text("certificate.register_office"))

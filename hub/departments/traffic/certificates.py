@@ -45,37 +45,37 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     told = _told(kind, await known_of(conn, asked.id_number, asked.today), asked.today)
     if not told:
         return None
-    who = ((text("certificate.name"), name), (text("certificate.id_number"), asked.id_number))
+    who = ((text("certificate.name"), same(name)), (text("certificate.id_number"), same(asked.id_number)))
     sentence = text(f"records.{kind}_sentence", day=same(asked.today.isoformat()))
     issuer = text("records.issuer")
     drawing = Drawing(text(f"records.{kind}_title"), (sentence,), (*who, *told), name, issuer)
     return await issue(conn, "traffic", asked, drawing)
 
 
-def _told(kind: str, known: Known, today: date) -> list[tuple[Text, str]]:
+def _told(kind: str, known: Known, today: date) -> list[tuple[Text, Text]]:
     """What stands there now; nothing when that is gone since it was asked for."""
     if kind == _VEHICLE:
         return [
-            (text("records.car"), f"{car.plate} {car.vin} {car.registered_on or ''}".strip())
+            (text("records.car"), same(f"{car.plate} {car.vin} {car.registered_on or ''}".strip()))
             for car in known.registered
         ]
     if kind == _LEARNER:
         learner = known.learner(today)
         names = {"class": "class", "expires_on": "valid_to", "subject": "subject"}
-        return [(text(f"records.{said}"), str(learner[name])) for said, name in names.items()] if learner else []
+        return [(text(f"records.{said}"), same(str(learner[name]))) for said, name in names.items()] if learner else []
     licence = known.licence
     if not licence:
         return []
     rows = [
-        (text("records.class"), licence["class"]),
-        (text("records.file_number"), licence["file_number"]),
-        (text("records.expires_on"), licence["expires_on"].isoformat()),
+        (text("records.class"), same(licence["class"])),
+        (text("records.file_number"), same(licence["file_number"])),
+        (text("records.expires_on"), same(licence["expires_on"].isoformat())),
     ]
     if kind == _SAFE:
         decided = [each for each in known.answered_for if each.decision_number]
         rows += [
-            (text("records.points"), str(licence["points"])),
-            (text("records.violations"), str(len(decided))),
-            (text("records.accidents"), str(known.more["accidents_open"])),
+            (text("records.points"), same(str(licence["points"]))),
+            (text("records.violations"), same(str(len(decided)))),
+            (text("records.accidents"), same(str(known.more["accidents_open"]))),
         ]
     return rows
