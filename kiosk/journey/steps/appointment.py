@@ -61,7 +61,17 @@ def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
         return []
     if CaseState.before_acceptance(journey.state):
         return [Row(text("slots.time"), text("slots.wanted", when=when))]
-    return [Row(text("slots.ticket"), same(journey.answers[_TICKET])), Row(text("slots.time"), when)]
+    return [
+        Row(text("slots.time"), when),
+        Row(text("slots.ticket"), same(journey.answers[_TICKET])),
+        Row(text("slots.counter"), _counter_words(journey)),
+    ]
+
+
+def _counter_words(journey: Journey) -> Text:
+    """Where to go: the counter that was chosen, or that of the service's line."""
+    catalogue, key = journey.machine.catalogue, journey.service.department
+    return journey.labels.get(_COUNTER) or text("slots.of_department", name=catalogue.department_name(key))
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

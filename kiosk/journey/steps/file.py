@@ -18,6 +18,7 @@ from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.reasons import sentence
 from kiosk.journey.steps.delivery import what_next
+from kiosk.journey.steps.slip import said_rows
 from kiosk.journey.whole import Whole
 from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import Applicant, CaseForm, Delivery, PostAddress, encode_content
@@ -217,7 +218,9 @@ def _results_page(whole: Whole, parts: Sequence[Journey]) -> Page:
     level: Level = "ok" if all(part.state not in STOPPED for part in parts) else "warn"
     hero = Hero(icon="check-circle", level=level, title=text("together.filed", n=len(parts)), lead=_stands(whole))
     rows = [Fact(label=text("together.number"), value=same(unbroken(whole.receipt_number)))]
-    rows += [Fact(label=part.service.name, value=_how(part)) for part in parts]
+    for part in parts:
+        rows.append(Fact(label=part.service.name, value=_how(part)))
+        rows += _said_facts(part) if part.state not in STOPPED else ()
     rows += [Fact(label=service.name, value=text("together.left_out")) for service in whole.refused]
     number = parts[0].receipt_number
     receipt = Receipt(label=text("result.number"), number=number, qr=number, note=text("result.keep"))
@@ -243,16 +246,27 @@ def _result_blocks(journey: Journey) -> tuple[Block, ...]:
     state, service = journey.state, journey.service
     if CaseState.before_acceptance(state):
         name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
-        return (_result_hero(text(f"result.{name}"), service.what_next_offline),)
+        return _result_hero(text(f"result.{name}"), service.what_next_offline), *_said(journey)
     if state in CLOCK_RUNS:
         promise = Fact(label=text("result.promised"), value=_promised(journey))
-        return _result_hero(text("result.accepted"), what_next(journey)), Facts(rows=(promise,))
+        rows = (promise, *_said_facts(journey))
+        return _result_hero(text("result.accepted"), what_next(journey)), Facts(rows=rows)
     if state in (CaseState.DECIDED, CaseState.COLLECTED):
-        return (_result_hero(text(f"state.{state}"), what_next(journey)),)
+        return _result_hero(text(f"state.{state}"), what_next(journey)), *_said(journey)
     title = text("result.not_accepted") if state is CaseState.NOT_ACCEPTED else text(f"state.{state}")
     hero = Hero(icon="x-circle", level="warn", title=title, lead=text("result.not_accepted_lead"))
     why = [sentence(service, code) for code in journey.notes] or [text("reason.none")]
     return hero, Facts(rows=tuple(Fact(label=text("result.reason"), value=each) for each in why))
+
+
+def _said(journey: Journey) -> tuple[Block, ...]:
+    """What its paper says besides, for whoever takes none: when and where, which number, whereto."""
+    rows = _said_facts(journey)
+    return (Facts(rows=rows),) if rows else ()
+
+
+def _said_facts(journey: Journey) -> tuple[Fact, ...]:
+    return tuple(Fact(label=row.label, value=row.value) for row in said_rows(journey))
 
 
 def _result_hero(title: Text, lead: Text) -> Hero:

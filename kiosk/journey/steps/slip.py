@@ -100,7 +100,7 @@ def _case_rows(case: Journey, n: int) -> Iterator[Row]:
     yield Row(text("together.part", n=n), case.service.name)
     yield Row(text("together.part_number"), same(grouped(case.receipt_number)))
     yield Row(text("together.part_state"), text(f"state.{case.state}"))
-    yield from _said_rows(case)
+    yield from said_rows(case)
     if case.promised_on and case.state in CLOCK_RUNS:
         yield Row(text("slip.promised"), case.promise())
     for code in case.notes if case.state in STOPPED else ():
@@ -211,7 +211,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
         promise=journey.promise(),
         rows=(
             *_second_rows(journey),
-            *_said_rows(journey),
+            *said_rows(journey),
             *_fee_rows(service, journey.fees_due()),
             *_paid_rows(journey, [journey]),
         ),
@@ -226,7 +226,7 @@ def _second_rows(journey: Journey) -> Iterator[Row]:
     return (Row(fact.label, fact.value) for fact in second.facts_of(journey.visit))
 
 
-def _said_rows(journey: Journey) -> Iterator[Row]:
+def said_rows(journey: Journey) -> Iterator[Row]:
     """What the steps of a case want on its paper."""
     for spec in (journey.service.steps[at] for at in journey.asked()):
         yield from getattr(kind_named(spec.kind), "slip_rows", lambda _journey, _spec: ())(journey, spec)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio.testing
 
+from kiosk.case_watch import Word
 from kiosk.cases import CaseState, unbroken
 from kiosk.journey.engine import Journey
 from kiosk.journey.steps import appointment
+from kiosk.messages.content import Identity
 from kiosk.messages.hall import Slot, SlotsAnswer
 from kiosk.pages import Tiles
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 from tests.kiosk.journey.test_engine import journeys, question
+from tests.kiosk.journey.test_file import the_department_says
 
 __all__ = ["journeys"]
 FREE = [
@@ -57,7 +61,7 @@ async def test_a_day_a_time_and_the_number_that_is_called(desk: Counter, journey
         assert rows == [("预约时间", "1月13日 星期三 09:30–10:00（网络恢复后确认，名额以查询结果为准）")]
         journey.state = CaseState.ACCEPTED
         rows = [(r.label.zh, r.value.zh) for r in appointment.slip_rows(journey, None)]  # type: ignore[arg-type]
-        assert rows == [("预约号", "A006"), ("预约时间", "1月13日 星期三 09:30–10:00")]
+        assert rows == [("预约时间", "1月13日 星期三 09:30–10:00"), ("预约号", "A006"), ("窗口", "户政部门窗口")]
         taken = desk.asked[-1]
         assert (taken.counter, taken.key, taken.begins_at) == ("household", journey.case_id, "2027-01-13T09:30")
         desk.last("next", last="a")
@@ -113,3 +117,26 @@ async def test_without_the_city_no_place_is_given(desk: Counter, service: str, p
     async with desk.doing(service):
         await desk.first(page)
         desk.last(ends)
+
+
+async def test_what_is_needed_to_keep_it_stands_on_the_page_after_it_and_on_the_slip(desk: Counter) -> None:
+    says(desk, offer=SlotsAnswer("open", FREE), take=SlotsAnswer("taken", mine=MINE))
+    desk.visit.identity = Identity("guide", "confirmed", guide_ref="g1")
+    office = {"id": "household", "label": {"zh": "户政窗口", "en": "Household counter"}}
+    counter = question("counter") | {"options": [office]}
+    desk.steps("C04", "identify", counter, "appointment", "file", "slip")
+    the_department_says(desk, Word(CaseState.ACCEPTED))
+    async with desk.doing("C04"):
+        await desk.first("choose")
+        await desk.touch("next", "slot_days", counter="household")
+        await desk.touch("day:2027-01-13", "slot_times")
+        await desk.touch("time:2027-01-13T09:30", "filing")
+        while desk.finger.history[-1:] == ["filing"]:
+            desk.clock.jump(0.1)
+            await trio.testing.wait_all_tasks_blocked()
+        page = await desk.first("result")
+        await desk.touch("next", "slip")
+        desk.last("next")
+    for needed in ("1月13日 星期三 09:30–10:00", "A006", "户政窗口"):
+        assert needed in words(page)
+        assert needed in desk.papers[0]
