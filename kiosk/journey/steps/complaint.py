@@ -21,8 +21,14 @@ from kiosk.slips.model import Row, SlipModel
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
-KINDS = ("complaint", "report", "suggestion", "praise")
-SUBJECTS = ("attitude", "delay", "fee", "machine", "refused", "other")
+SUBJECTS = {
+    "complaint": ("attitude", "delay", "fee", "machine", "refused", "other"),
+    "report": ("bribe", "favour", "overcharged", "disclosed", "other"),
+    "suggestion": ("service", "procedure", "machine", "hall", "other"),
+    "praise": ("kind", "quick", "helpful", "machine_good", "other"),
+}
+"""What each kind can be about."""
+KINDS = tuple(SUBJECTS)
 _CONTACT = FormField(name="phone", label=text("complaint.contact_label"), kind="phone")
 
 
@@ -94,7 +100,7 @@ async def _kind(journey: Journey) -> bool:
 
 
 async def _subject(journey: Journey) -> bool:
-    return await _choice(journey, "complaint_subject", "subject", SUBJECTS)
+    return await _choice(journey, "complaint_subject", "subject", SUBJECTS[journey.answers["kind"]])
 
 
 async def _choice(journey: Journey, page_kind: str, name: str, options: tuple[str, ...]) -> bool:
@@ -152,14 +158,14 @@ def _contact_page(journey: Journey, value: str, error: Text) -> Page:
         error=error,
         max_length=PHONE.longest,
     )
-    back, send = journey.bar(text("action.send"))[1:]
+    *ways_out, send = journey.bar(text("action.send"))
     anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
     return journey.page(
         "complaint_contact",
         text("complaint.contact_title"),
         field,
         lead=text("complaint.contact_lead"),
-        actions=(back, anonymous, send),
+        actions=(*ways_out, anonymous, send),
     )
 
 

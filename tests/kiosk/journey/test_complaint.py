@@ -113,7 +113,7 @@ async def test_back_goes_back_one_page_and_keeps_what_was_chosen(counter: Counte
         page = await counter.touch("back", "complaint_kind", subject="delay")
         assert [b.selected for b in page.blocks if isinstance(b, Choices)] == ["complaint"]
         await counter.touch("next", "complaint_subject", kind="praise")
-        page = await counter.touch("next", "complaint_contact", subject="fee")
+        page = await counter.touch("next", "complaint_contact", subject="quick")
         assert [b.value for b in page.blocks if isinstance(b, Field)] == ["1390"]
         await counter.touch("back", "complaint_subject")
         await counter.touch("back", "complaint_kind")
@@ -171,3 +171,24 @@ async def test_a_full_disk_files_nothing_and_says_so(counter: Counter) -> None:
         await counter.touch("anonymous", "not_filed")
         counter.last("continue")
     assert counter.filed("complaint") == []
+
+
+async def test_praise_is_asked_for_its_own_subjects_and_one_of_another_kind_is_none(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("back", "complaint_subject")
+        await counter.touch("back", "complaint_kind")
+        page = await counter.touch("next", "complaint_subject", kind="praise")
+        (choices,) = [b for b in page.blocks if isinstance(b, Choices)]
+        assert {"attitude", "delay", "refused"}.isdisjoint(option.id for option in choices.options)
+        await counter.touch("next", "complaint_subject", subject="delay")
+        await counter.touch("back", "complaint_kind")
+        counter.last("back")
+
+
+async def test_every_page_of_it_has_the_way_out(counter: Counter) -> None:
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        assert [action.id for action in counter.page.actions] == ["exit", "back", "anonymous", "next"]
+        await counter.touch("anonymous", "complaint_done")
+        counter.last("continue")
