@@ -137,14 +137,15 @@ def _rows(rows: Iterable[Row], language: str) -> list[Element]:
 
 def _state(model: SlipModel, language: str) -> Iterator[Element]:
     known = model.state in set(CaseState)
-    words = _say(f"state.{model.state}" if known else "state_other", language, state=plain(model.state))
+    state = "on_its_way" if model.is_on_its_way and model.state == CaseState.STORED else model.state
+    words = _say(f"state.{state}" if known else "state_other", language, state=plain(model.state))
     # "已登记,待网络恢复后受理" just fits at double size; longer words would break in the middle of a sentence.
     size = "double" if columns_of(words) <= DOUBLE_COLUMNS else "tall"
     yield Feed()
     yield Line(words, size, bold=True, align="center")
     yield Feed()
     if CaseState.before_acceptance(model.state):
-        yield Line(_say(f"promise.{model.state}", language), align="center")
+        yield Line(_say(f"promise.{state}", language), align="center")
     if model.reasons:
         yield Line(_say("reasons", language), bold=True)
         yield from _items(model.reasons, language)

@@ -65,6 +65,7 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     ``state`` is a ``kiosk.cases.CaseState`` value, or a word of a newer hub, which is printed as it is. ``promise``
     is printed only once the department has accepted, whatever is given. ``copy_number`` 0 is the first slip, n the
     n-th reprint; ``training`` is the watermark of slips that mean nothing; ``progress_qr`` is what the phone reads.
+    ``is_on_its_way``: what is ``stored`` waits for no network: there is one.
     ``second_copy`` is printed only while the city does not have the case (``stored``); ``second_copies`` are those of
     several. ``slip_code`` opens the case together with the number, which can be guessed; "" on a copy that the card
     opened.
@@ -73,6 +74,7 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     head: Letterhead
     receipt_number: str
     state: str
+    is_on_its_way: bool = False
     slip_code: str = ""
     rows: tuple[Row, ...] = ()
     reasons: tuple[Text, ...] = ()

@@ -13,7 +13,10 @@ from kiosk.text import NOTHING, Text, text
 
 
 class Option(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to choose; with ``only_if`` it is offered to whom all of it is known to hold."""
+    """One thing to choose; with ``only_if`` it is offered to whom all of it is known to hold.
+
+    ``what_next``: what its slip says in place of the service's own words.
+    """
 
     id: str
     label: Text
@@ -70,6 +73,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
     """What was chosen."""
     return [Fact(label=spec.label, value=journey.labels[spec.name])] if spec.name in journey.labels else []
+
+
+def leads_to(journey: Journey, spec: Spec) -> Text:
+    """What is next for who has chosen this, in place of the service's own words."""
+    return next((each.what_next for each in spec.options if each.id == journey.answers.get(spec.name)), NOTHING)
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:

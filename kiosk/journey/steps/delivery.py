@@ -12,6 +12,7 @@ from typing import ClassVar
 import msgspec
 
 from kiosk.catalogue.finding import Finding
+from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import PostAddress
@@ -62,10 +63,13 @@ def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
 
 
 def what_next(journey: Journey) -> Text:
-    """What happens once it is accepted: it is posted, or what the service says."""
-    if _known(journey) is None or not journey.service.department:
-        return journey.service.what_next
-    return text("post.what_next")
+    """What happens once it is accepted: it is posted, or what was chosen leads to, or what the service says."""
+    if _known(journey) is not None and journey.service.department:
+        return text("post.what_next")
+    for spec in (journey.service.steps[at] for at in journey.asked()):
+        if said := getattr(kind_named(spec.kind), "leads_to", lambda _journey, _spec: NOTHING)(journey, spec):
+            return said
+    return journey.service.what_next
 
 
 def _known(journey: Journey) -> PostAddress | None:

@@ -101,6 +101,8 @@ def _case_rows(case: Journey, n: int) -> Iterator[Row]:
     yield Row(text("together.part_number"), same(grouped(case.receipt_number)))
     yield Row(text("together.part_state"), text(f"state.{case.state}"))
     yield from said_rows(case)
+    if due := case.fees_due():
+        yield Row(text("slip.fee"), fee_words(case.service, due))
     if case.promised_on and case.state in CLOCK_RUNS:
         yield Row(text("slip.promised"), case.promise())
     for code in case.notes if case.state in STOPPED else ():
@@ -239,6 +241,7 @@ def paper(journey: Journey, service: Service, person: str, *, state: str, **fact
         "rows": _fee_rows(service),
         "what_next": (_what_next(service, state),),
         "progress_qr": facts["receipt_number"],
+        "is_on_its_way": journey.machine.link.online,
     }
     return SlipModel(head=head, state=state, **usual | facts)
 

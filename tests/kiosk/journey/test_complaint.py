@@ -192,3 +192,14 @@ async def test_every_page_of_it_has_the_way_out(counter: Counter) -> None:
         assert [action.id for action in counter.page.actions] == ["exit", "back", "anonymous", "next"]
         await counter.touch("anonymous", "complaint_done")
         counter.last("continue")
+
+
+async def test_the_slip_blames_no_network_while_there_is_one(counter: Counter) -> None:
+    counter.online()
+    async with counter.doing("C03"):
+        await to_the_contact(counter)
+        await counter.touch("anonymous", "complaint_done")
+        await counter.touch("print", "slip")
+        counter.last("next")
+    assert "已登记,正在送出" in counter.papers[0]
+    assert "网络" not in counter.papers[0]

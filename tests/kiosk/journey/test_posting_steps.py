@@ -11,6 +11,7 @@ from kiosk.journey.engine import Journey
 from kiosk.journey.steps import delivery, express
 from kiosk.messages.hall import AddressAnswer, PostAnswer, PostCase
 from kiosk.pages import Action, Field, Tiles
+from kiosk.text import text
 from tests.kiosk.journey.conftest import ZHAO, Counter, number, words
 from tests.kiosk.journey.test_engine import BOTH, journeys, question
 
@@ -84,6 +85,11 @@ async def test_as_on_the_card_is_the_address_that_was_appended_last(
         await desk.touch("as_on_card", "delivery")
         assert typed(desk)[0] == ADDRESS
         desk.last("back")
+
+
+def test_the_end_of_a_number_is_as_many_digits_as_its_label_says_in_one_piece() -> None:
+    assert express._ending(DECIDED) == DECIDED.receipt_number[-8:]
+    assert "后 8 位" in text("express.words", name="", number="").zh
 
 
 async def test_a_case_of_before_is_chosen_and_what_the_post_has_is_told(desk: Counter, journeys: list[Journey]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.cases import CaseState
 from kiosk.catalogue.model import Fee
-from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.journey.steps import file, slip, verify
 from kiosk.messages.content import Identity
 from kiosk.pages import Settings
@@ -144,6 +144,17 @@ async def test_the_slip_masks_the_person_and_has_number_and_code(counter: Counte
     assert "赵*福" in paper
     assert ZHAO.number not in paper
     assert "副本" not in paper
+
+
+@pytest.mark.parametrize(("way", "said"), [("a", "到窗口领取"), ("b", "")])
+async def test_the_slip_says_what_the_chosen_way_leads_to_and_no_other(counter: Counter, way: str, said: str) -> None:
+    counter.visit.card, counter.visit.identity = ZHAO, Identity("guide", "confirmed", guide_ref="g")
+    choice = question("way")
+    choice["options"][0]["what_next"] = {"zh": "到窗口领取", "en": "At the counter"}
+    counter.steps("T01", "identify", choice, "file")
+    service = counter.machine.catalogue.services["T01"]
+    journey = Journey(counter.visit, service, "case", records={1: Record({"way": way})}, state=CaseState.ACCEPTED)
+    assert slip._next_of(journey).zh == (said or service.what_next.zh)
 
 
 # -- the face -----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from kiosk.messages.questions import EligibilityAnswer, ProgressAnswer
 from kiosk.pages import Choices, Facts, Field, Receipt
 from kiosk.planning.plan import plan_of
 from kiosk.roster import CAMERA
+from kiosk.text import text
 from tests.kiosk.journey.conftest import LI, Counter, words
 from tests.kiosk.journey.test_photo_step import Vision
 
@@ -76,6 +77,9 @@ async def test_one_form_one_signature_one_slip_and_a_number_for_each(counter: Co
         (paper,) = counter.papers
         for number in (whole.receipt_number, *(case.receipt_number for case in cases)):
             assert number[:4] + " " + number[4:8] in paper
+        costs = [part for part in whole.parts_of if part.fees_due()]
+        assert costs
+        assert paper.count(text("slip.fee").zh) == len(costs) + 1, "what each of them costs, and all together"
         await counter.touch("next", "rate")
         await counter.touch("grade:5", "rated")
         counter.last("continue")
