@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
@@ -13,6 +16,8 @@ from babel.messages.pofile import read_po
 from kiosk.text import Text, same, text
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_NAMES = {"三力"}
+"""What is quoted for another reason: what the drivers' test is called by the people who take it."""
 LOCALE = ROOT / "kiosk" / "locale"
 EN = re.compile(r'\ben = "((?:[^"\\]|\\.)*)"')
 OWN_PLACES = {"screens.date", "slots.on"}  # a date names its month by number in Chinese and by name in English
@@ -96,6 +101,30 @@ def test_no_english_text_has_signs_that_the_chinese_face_draws_a_whole_square_wi
     said = [(path.name, words) for path in services for words in EN.findall(path.read_text("utf-8"))]
     assert len(said) > 1000
     assert [each for each in said if wide.search(each[1])] == []
+
+
+def _said(found: Any) -> Iterator[dict[str, str]]:
+    """Every text of a file of the catalogue, wherever it stands."""
+    if isinstance(found, dict) and found.keys() == {"zh", "en"}:
+        yield found
+    elif isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from _said(each)
+
+
+@pytest.mark.parametrize(("language", "quoted"), [("zh", "“([^”]*)”"), ("en", '"([^"]*)"')])
+def test_what_is_quoted_is_the_name_of_a_service_an_option_a_button_or_a_heading(language: str, quoted: str) -> None:
+    files = (ROOT / "kiosk/catalogue/data").rglob("*.toml")
+    texts = [each[language] for path in files for each in _said(tomllib.loads(path.read_text("utf-8")))]
+    texts += catalogue(language).values()
+    names = {name for words in texts for name in re.findall(quoted, words) if "{" not in name}
+    assert names - set(texts) <= NO_NAMES
+
+
+def test_the_pager_and_what_sends_a_page_have_names_of_their_own() -> None:
+    for language in ("zh", "en"):
+        said = catalogue(language)
+        assert said["screens.next"] != said["action.next"]
 
 
 @pytest.mark.parametrize(
