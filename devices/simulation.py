@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import inspect
 import json
 import os
@@ -29,6 +30,8 @@ Verb = Callable[..., Mapping[str, Any] | None]
 
 BITS_PER_BYTE = 10
 """8N1: start bit, eight data bits, stop bit."""
+
+_PTYS = "/dev/pts/"
 
 PACE_S = 0.0005
 """How finely a paced write is cut; the deadlines are absolute, so the total does not depend on it."""
@@ -62,6 +65,7 @@ class SimServer:
     def start(self) -> None:
         """Listen. A socket file left behind by a dead sim is replaced."""
         self.control.parent.mkdir(parents=True, exist_ok=True)
+        _require_free(self.control, self.control.is_socket())
         self.control.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self.control))
@@ -87,7 +91,7 @@ class SimServer:
         self._stop.set()
         if self._listener is not None:
             self._listener.close()
-        self.control.unlink(missing_ok=True)
+            self.control.unlink(missing_ok=True)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -180,6 +184,12 @@ def control_path(wanted: str | None, device: str) -> Path:
     return folder / f"{device}.control"
 
 
+def _require_free(path: Path, is_ours: bool) -> None:
+    """Only what a sim of before has left at a path is replaced. Raises FileExistsError."""
+    if not is_ours and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "something else is there already and is left as it is", str(path))
+
+
 class PtyPort:
     """The sim's end of a serial line: a pty at the pace of a baud rate, which can be pulled out and plugged in again.
 
@@ -222,6 +232,8 @@ class PtyPort:
         with self._lock:
             if self._master is not None:
                 return
+            if self.link:
+                _require_free(self.link, self.link.is_symlink() and str(self.link.readlink()).startswith(_PTYS))
             master, slave = os.openpty()
             tty.setraw(slave)
             os.set_blocking(master, False)

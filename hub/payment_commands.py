@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hub.payments.http_acquirer import load_acquirer
 from hub.payments.reconcile import Balance, balance, own_rows
 from hub.typed import SOMEBODY
 from kiosk.clock import Clock, local
+from kiosk.messages import foreign
 
 _OWNER = "payment_owner"
 _OPEN = """
@@ -160,10 +162,15 @@ def _plain(found: Balance) -> dict[str, Any]:
 
 
 def _write(path: Path, here: list[BillRow], there: list[BillRow]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("book", *BillRow._fields))
-        rows.writerows((name, *map(_cell, row)) for name, book in (("hub", here), ("acquirer", there)) for row in book)
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(("book", *BillRow._fields))
+    head = out.getvalue().encode()
+    rows.writerows((name, *map(_cell, row)) for name, book in (("hub", here), ("acquirer", there)) for row in book)
+    try:
+        foreign.write(path, [out.getvalue().encode()], own=head)
+    except foreign.Refused as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _cell(value: str | int) -> str | int:

@@ -7,6 +7,7 @@ or by further ones (kiosk/status_lines.py). What cannot be answered is told too,
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ class StatusSocket:
     async def _listening(self) -> trio.socket.SocketType:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists() and not self._path.is_socket():
+                raise FileExistsError(errno.EEXIST, "something else is there, and is left as it is")
             self._path.unlink(missing_ok=True)
             listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
             await listener.bind(str(self._path))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from kiosk.messages import foreign
+
+_PNG = b"\x89PNG"
+
 
 def save(window: Any, path: Path) -> None:
-    """Draw once and write the window's pixels as PNG."""
+    """Draw once and write the window's pixels as PNG, over an earlier picture at most. Raises Refused, OSError."""
     from kivy.graphics.opengl import GL_RGBA, GL_UNSIGNED_BYTE, glFinish, glReadPixels
 
     window.canvas.ask_update()
@@ -21,7 +26,9 @@ def save(window: Any, path: Path) -> None:
     pixels = glReadPixels(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE)
     image = Image.frombytes("RGBA", (width, height), bytes(pixels)).transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     window.dispatch("on_flip")
-    image.convert("RGB").save(path)
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "PNG")
+    foreign.write(path, [out.getvalue()], own=_PNG)
 
 
 _VIDEO = 0x20  # SDL_INIT_VIDEO

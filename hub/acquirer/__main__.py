@@ -15,6 +15,7 @@ from hub.acquirer.ledger import Ledger
 from hub.acquirer.service import Service, make_app
 from hub.running import address, listen
 from kiosk.clock import Clock
+from kiosk.messages import foreign
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.seal import KeyPair, new_sign_key, public_sign_key
 
@@ -33,8 +34,11 @@ def main(folder: Path, host: str, port: int, today: str | None) -> None:
     listener, clock = listen(host, port), Clock(date.fromisoformat(today) if today else None)
     url, settings = address(listener), folder / "acquirer.toml"
     said = {"url": url, "merchant": "hub", "private_key_file": "merchant.key", "verify_key": own.public}
-    settings.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()), "utf-8")
-    settings.chmod(0o600)
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
+    try:
+        foreign.write(settings, [lines.encode()], own=b'url = "http://')
+    except foreign.Refused as error:
+        raise click.ClickException(str(error)) from error
     keys = {"private_key": own.private, "merchant_key": merchant.public}
     app = make_app(Service(Ledger(folder / "ledger.sqlite", clock), clock, url=url, **keys))
     click.echo(json.dumps({"ready": True, "url": url, "settings": str(settings), "pid": os.getpid()}))

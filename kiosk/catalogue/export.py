@@ -29,11 +29,18 @@ _COLUMNS = (
 )
 
 
+def head() -> str:
+    """The first line of the list, by which one is known."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([text(f"guide.{key}").zh for key in ("key", "line", *_COLUMNS)])
+    return out.getvalue()
+
+
 def as_csv(catalogue: Catalogue) -> str:
     """One row for each service, line by line: key, line, and the public facts in Chinese."""
-    out = io.StringIO()
+    out = io.StringIO(head())
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([text(f"guide.{key}").zh for key in ("key", "line", *_COLUMNS)])
+    out.seek(0, io.SEEK_END)
     for service in in_order(catalogue):
         found = {row.key: "\n".join(line.zh for line in row.lines) for row in guide(service)}
         cells = [service.key, catalogue.lines[service.line].name.zh, *(found.get(key, "") for key in _COLUMNS)]

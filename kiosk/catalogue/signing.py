@@ -41,8 +41,17 @@ def sign_folder(
     version = version_of(clean_files(folder, own, base))
     signed = manifest_of(_own_version(version, own), own, private_key, suite, instead_of)
     manifest = msgspec.json.format(msgspec.json.encode(signed))
+    _require_manifest(folder, own)
     with OpenFolder.at(folder) as there:
         there.write(MANIFEST, [manifest], mode=0o644)
+
+
+def _require_manifest(folder: Path, files: Mapping[str, bytes]) -> None:
+    """What has its name already is an earlier one, which a new one may take the place of. Raises CatalogueError."""
+    try:
+        decode(files[MANIFEST], Manifest) if MANIFEST in files else None
+    except InvalidMessage:
+        raise CatalogueError(f"{folder / MANIFEST}: is no manifest of a catalogue; take it away, then sign") from None
 
 
 def manifest_of(

@@ -18,6 +18,7 @@ from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.overlay import clean_files, holds_overlay, is_overlay, overlaid
 from kiosk.commands.common import failed, print_table
 from kiosk.journey.table import HEAD, row
+from kiosk.messages import foreign
 from kiosk.messages.ours import read_ours
 from kiosk.messages.suites import DEFAULT, SUITES
 from kiosk.planning.plan import Effort
@@ -92,11 +93,13 @@ def export(
     try:
         target.mkdir(parents=True, exist_ok=True)
         # Spreadsheets take a file without a mark for the old code page.
-        (target / "services.csv").write_text(listed, "utf-8-sig", newline="")
+        own = exported.head().encode("utf-8-sig")
+        foreign.write(target / "services.csv", [listed.encode("utf-8-sig")], mode=0o644, own=own)
         for service in exported.in_order(found):
             if not only or service.key in only:
-                (target / f"{service.key}.pdf").write_bytes(exported.as_pdf(service, found))
-    except OSError as error:
+                pdf = exported.as_pdf(service, found)
+                foreign.write(target / f"{service.key}.pdf", [pdf], mode=0o644, own=b"%PDF-")
+    except (OSError, foreign.Refused) as error:
         failed(f"{target}: {getattr(error, 'strerror', None) or error}")
     click.echo(f"catalogue {found.version}: services.csv and {len(only) or len(found.services)} guides in {target}")
 

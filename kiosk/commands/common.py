@@ -16,6 +16,7 @@ from kiosk import config as configuration
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.config import Config, ConfigError
 from kiosk.logs import place_of
+from kiosk.messages.foreign import Refused
 from kiosk.messages.terminal import what_is_no_text
 from kiosk.status_socket import NoAnswer
 from offline_cache.errors import StoreBusy, StoreDamaged, StoreError
@@ -69,7 +70,7 @@ def why(error: BaseException) -> str:
         return f"{error}; it was left as it is: keep a copy of it, then take what can be read with kiosk queue export"
     if isinstance(error, StoreError):
         return f"the store cannot be opened: {error}"
-    if isinstance(error, (ConfigError, CatalogueError, NoAnswer)):
+    if isinstance(error, (ConfigError, CatalogueError, NoAnswer, Refused)):
         return str(error)
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""

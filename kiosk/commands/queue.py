@@ -96,7 +96,8 @@ def release(config_path: str | None, seq: int) -> None:
 def export(config_path: str | None, file: Path, store_path: str | None, as_json: bool) -> None:
     """Write everything that was not delivered into FILE, sealed and signed as it is; the machine must be stopped.
 
-    The city takes it with hub files, another machine with kiosk queue import. Nothing is changed in the store.
+    The city takes it with hub files, another machine with kiosk queue import. Nothing is changed in the store, and
+    nothing that is at FILE already.
     """
     path = store_path or loaded(config_path).store.path
     try:
@@ -105,7 +106,7 @@ def export(config_path: str | None, file: Path, store_path: str | None, as_json:
             lines = transfer.export(Outbox(store), file)
         finally:
             store.close()
-    except (StoreError, OSError) as error:
+    except (Refused, StoreError, OSError) as error:
         failed(str(error))
     _end(f"export to {file}", lines, [], as_json)
 

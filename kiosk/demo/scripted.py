@@ -101,8 +101,10 @@ def virtual_screen(stage: Stage) -> str:
 
 
 def _emptied(output: Path) -> None:
+    """Takes away the pictures of an earlier demo, and nothing else that lies there."""
     output.mkdir(parents=True, exist_ok=True)
-    for picture in output.rglob("*.png"):
+    names = ["slip-[0-9][0-9].png", *(f"{plan.name}/[0-9][0-9]-*.png" for plan in PLANS)]
+    for picture in (found for name in names for found in output.glob(name)):
         picture.unlink()
 
 

@@ -21,6 +21,7 @@ from devices.simulation import ControlClient
 from kiosk.clock import DAY_BEGAN, demo_day_began
 from kiosk.demo.children import Child, ChildError, end_all
 from kiosk.demo.phone import Phone
+from kiosk.messages import foreign
 from kiosk.text import text
 
 DEMO_DATE = "2027-01-12"
@@ -61,6 +62,10 @@ SECOND_WIRES = {"permit_maker": ("dispenser_port", "card_dispenser")}
 
 
 Report = Callable[[str], None]
+
+
+_OWN = b'[machine]\nid = "demo-0001"\n'
+"""How the configuration of a stage begins: that of any other machine is not replaced."""
 
 
 @dataclass
@@ -156,8 +161,10 @@ def _set_up(stage: Stage, report: Report) -> Iterator[Stage]:
         report("devices")
         _start_around(stage)
         report("enrol")
-        stage.config.touch(mode=0o600)
-        stage.config.write_text(kiosk_toml(stage), encoding="utf-8")
+        try:
+            foreign.write(stage.config, [kiosk_toml(stage).encode()], own=_OWN)
+        except foreign.Refused as error:
+            raise ChildError(str(error)) from error
         _enrol(stage)
         yield stage
     finally:

@@ -13,6 +13,7 @@ import trio
 
 from kiosk.hub_link.files import read_answers
 from kiosk.hub_link.http import LONG_ANSWER_BYTES, HubHttp, NoAnswer
+from kiosk.messages import foreign
 from kiosk.messages.batch import (
     BatchAnswer,
     BatchResult,
@@ -82,8 +83,11 @@ def exit_code(lines: list[Line], trouble: list[str]) -> int:
 def export(outbox: Outbox, path: Path) -> list[Line]:
     """Writes every envelope without a receipt into one file, from a store that is only looked at.
 
-    What the disk has damaged is left out and named. Raises OSError, StoreError when the store cannot be read at all.
+    What the disk has damaged is left out and named. Raises Refused when something is at the path, OSError, StoreError
+    when the store cannot be read at all.
     """
+    # Also when nothing waits: nobody shall take what lies there for what this store has.
+    foreign.require_free(path)
     lines: list[Line] = []
     waiting = outbox.undelivered()
     keys = {row.seq: row.key for row in outbox.rows()}

@@ -106,9 +106,8 @@ def named_machine(name: str) -> str | None:
 
 
 def write_batch(path: Path, members: Iterable[Member]) -> int:
-    """Writes a batch by its path, as ``write_below`` does."""
-    with OpenFolder.at(path.parent) as folder:
-        return write_below(folder, path.name, members)
+    """Writes a batch by its path, where nothing is yet. Raises Refused, OSError."""
+    return foreign.write(path, _packed(members))
 
 
 def write_below(folder: OpenFolder, name: str, members: Iterable[Member]) -> int:

@@ -12,6 +12,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_FILE = "a file"
 _WITH_CONTENT = (stat.S_IFREG, stat.S_IFDIR)
 
 
@@ -133,12 +135,14 @@ class OpenFolder:
         """Owner and rights."""
         return os.fstat(self._handle)
 
-    def write(self, name: str, pieces: Iterable[bytes], *, mode: int = 0o600) -> int:
+    def write(self, name: str, pieces: Iterable[bytes], *, mode: int = 0o600, own: bytes | None = None) -> int:
         """A file that is whole or not there, synced, its folder too; gives its bytes. Raises OSError.
 
         Only its owner reads it; in a folder with the set-group-ID bit its group does too. What root writes belongs to
-        the folder's owner.
+        the folder's owner. ``own``: what is there already is spared, as by ``require_free``, and Refused raised.
         """
+        if own is not None:
+            self.require_free(name, own)
         folder = self.about()
         mode |= 0o040 if folder.st_mode & stat.S_ISGID else 0
         temporary = f"{secrets.token_hex(12)}.tmp"
@@ -154,6 +158,8 @@ class OpenFolder:
                     os.fchmod(handle, mode)
                 os.fsync(handle)
                 size = file.tell()
+            if own is not None:
+                self.require_free(name, own)
             os.rename(temporary, name, src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -161,6 +167,17 @@ class OpenFolder:
             raise
         self.sync()
         return size
+
+    def require_free(self, name: str, own: bytes = b"") -> None:
+        """That writing it replaces nothing, or a file that begins with ``own`` at most. Raises Refused, OSError."""
+        if self.identity(name) is None:
+            return
+        kind = self._kind(name)
+        if own and kind == _FILE:
+            with self.open_file(name, sys.maxsize) as file:
+                if file.read(len(own)) == own:
+                    return
+        raise Refused(f"{shown(name)}: there is {kind} already; take it away, or name a file that is not there yet")
 
     def sync(self) -> None:
         """A name is durable only after its folder is. Raises OSError."""
@@ -245,7 +262,7 @@ class OpenFolder:
 
     def _kind(self, name: str) -> str:
         mode = os.stat(name, dir_fd=self._handle, follow_symlinks=False).st_mode
-        return _KINDS.get(stat.S_IFMT(mode), "a file")
+        return _KINDS.get(stat.S_IFMT(mode), _FILE)
 
 
 @contextmanager
@@ -259,6 +276,18 @@ def read(path: Path, limit_bytes: int) -> bytes:
     """The whole of such a file. Raises Refused, OSError."""
     with opened(path, limit_bytes) as file:
         return read_at_most(file, limit_bytes)
+
+
+def require_free(path: Path) -> None:
+    """That nothing at all has the path that an operator has typed for a new file. Raises Refused, OSError."""
+    with OpenFolder.at(path.parent) as folder:
+        folder.require_free(path.name)
+
+
+def write(path: Path, pieces: Iterable[bytes], *, mode: int = 0o600, own: bytes = b"") -> int:
+    """A file by such a path, where nothing is, or a file that begins with ``own``. Raises Refused, OSError."""
+    with OpenFolder.at(path.parent) as folder:
+        return folder.write(path.name, pieces, mode=mode, own=own)
 
 
 def read_at_most(file: BinaryIO, limit_bytes: int) -> bytes:

@@ -132,7 +132,8 @@ def test_client_connects_again_and_says_when_the_sim_is_gone(toy: Any) -> None:
 
 def test_socket_file_of_a_dead_sim_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "old.control"
-    path.write_text("left behind")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
     server = SimServer(path, {}, lambda: {"new": True})
     server.start()
     client = ControlClient(path)
@@ -237,3 +238,18 @@ def test_pace_of_a_line_is_ten_bits_for_a_byte() -> None:
     assert free._wire_s(960) == 0.0
     paced.close()
     free.close()
+
+
+def test_a_sim_replaces_nothing_that_no_sim_has_left(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_text("a machine's own")
+    link = tmp_path / "by-id"
+    link.symlink_to(path)
+    for wanted in (path, link):
+        with pytest.raises(FileExistsError):
+            PtyPort(link=wanted)
+    server = SimServer(path, {}, dict)
+    with pytest.raises(FileExistsError):
+        server.start()
+    server.close()
+    assert (path.read_text(), link.readlink()) == ("a machine's own", path)

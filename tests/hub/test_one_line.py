@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from hub.cli import main
+from hub.payment_commands import _write
+from hub.payments.acquirer import BillRow
 from hub.slots.plan import usual, written
 from hub.typed import CARD_NUMBER, MACHINE, POST_NUMBER, RECEIPT_NUMBER, Typed
 
@@ -173,3 +176,17 @@ def test_bytes_that_are_no_text_are_named_and_are_no_fault_of_the_program(
     assert (told.returncode, said.startswith("hub: "), named in said) == (1, True, True), said
     assert "fault in the program" not in said
     assert b"\xff" not in told.stderr
+
+
+def test_the_two_books_take_the_place_of_earlier_ones_only(tmp_path: Path) -> None:
+    path, row = tmp_path / "bill.csv", BillRow("pay", "o1", "o1", 1000)
+    for rows in ([row, row], [row]):
+        _write(path, rows, rows)
+        assert len(path.read_text().splitlines()) == 1 + 2 * len(rows)
+    (tmp_path / "acquirer.toml").write_text('url = "https://bank"')
+    (tmp_path / "link.csv").symlink_to(path)
+    for name in ("acquirer.toml", "link.csv"):
+        with pytest.raises(click.ClickException, match="already; take it away"):
+            _write(tmp_path / name, [], [])
+    assert (tmp_path / "acquirer.toml").read_text() == 'url = "https://bank"'
+    assert len(path.read_text().splitlines()) == 3

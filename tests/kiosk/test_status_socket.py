@@ -255,3 +255,11 @@ async def test_what_a_machine_of_another_version_does_not_say_is_told_as_that(tm
 
 async def test_a_path_that_no_socket_can_have_is_none() -> None:
     assert await status_socket.ask(f"/{'x' * 120}", "queue") is None
+
+
+async def test_what_is_no_socket_is_left_where_the_socket_is_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"a store")
+    with pytest.raises(OSError, match="something else is there"):
+        await status_socket.StatusSocket(str(path), float).run()
+    assert path.read_bytes() == b"a store"

@@ -18,6 +18,7 @@ from kiosk.catalogue.compare import differences
 from kiosk.catalogue.export import _broken, as_csv, as_pdf
 from kiosk.catalogue.loader import load
 from kiosk.cli import main
+from kiosk.messages.seal import new_sign_key
 from tests.catalogues import PLAIN, copied, write
 from tests.kiosk.journey.conftest import Counter, counter, words
 from tests.waiting import HANG_S
@@ -107,3 +108,29 @@ async def test_a_guide_is_read_without_a_card_and_the_way_back_is_the_same(count
         await counter.touch("guide_of:H13", "guide_page")
         counter.last("next")
     assert counter.visit.card is None
+
+
+def test_an_export_takes_the_place_of_an_earlier_one_only(tmp_path: Path) -> None:
+    line = ["catalogue", "export", "--to", str(tmp_path), "--only", "C05"]
+    for _ in range(2):
+        assert CliRunner().invoke(main, line).exit_code == 0
+    for name in ("services.csv", "C05.pdf"):
+        kept = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(b"somebody's own")
+        done = CliRunner().invoke(main, line)
+        assert (done.exit_code, f"{name}: there is a file already" in done.stderr) == (1, True)
+        assert (tmp_path / name).read_bytes() == b"somebody's own"
+        (tmp_path / name).write_bytes(kept)
+
+
+def test_no_signature_takes_the_place_of_what_is_no_manifest(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "city")
+    (tmp_path / "key").write_text(new_sign_key().private)
+    (tmp_path / "key").chmod(0o600)
+    line = ["catalogue", "sign", str(folder), "--key", str(tmp_path / "key")]
+    for _ in range(2):
+        assert CliRunner().invoke(main, line).exit_code == 0
+    (folder / "manifest.json").write_text('{"name": "an app"}')
+    done = CliRunner().invoke(main, line)
+    assert (done.exit_code, "is no manifest of a catalogue" in done.stderr) == (1, True)
+    assert (folder / "manifest.json").read_text() == '{"name": "an app"}'

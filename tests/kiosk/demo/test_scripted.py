@@ -61,7 +61,7 @@ def test_offline_visit_has_no_network_and_is_recovered(
     monkeypatch.setattr(scripted, "_recovered", recovered)
     output = tmp_path / "output"
     output.mkdir()
-    (output / "old.png").write_bytes(b"yesterday's")
+    (output / "slip-09.png").write_bytes(b"yesterday's")
     try:
         assert scripted.perform(stage, output, lambda _: None, walk) == 0
     finally:
@@ -89,3 +89,12 @@ def test_one_service_that_did_not_end_makes_the_demo_fail(
 @pytest.mark.parametrize("display", ["", ":", ":x", ":8999", "no.such.host.invalid:7.0"])
 def test_no_screen_where_no_server_answers(display: str) -> None:
     assert not has_screen(display)
+
+
+def test_only_the_pictures_of_an_earlier_demo_are_taken_away(tmp_path: Path) -> None:
+    names = ["slip-01.png", "1-online/02-home.png", "holiday.png", "1-online/beach.png", "2024/01-beach.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"a picture")
+    scripted._emptied(tmp_path)
+    assert [name for name in names if (tmp_path / name).exists()] == names[2:]

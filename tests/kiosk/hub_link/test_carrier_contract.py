@@ -195,6 +195,7 @@ async def test_a_missing_parcel_is_asked_for_again(side: Side) -> None:
     key = side.file()
     [batch] = await side.export()
     members = [member for member in read_batch(batch, str) if member.kind == "envelopes"]
+    batch.unlink()
     write_batch(batch, members)
     code, [said] = side.hub_files()
     assert (code, said["rejected"][0]["reason"]) == (1, "2 parcels are missing")
@@ -238,6 +239,7 @@ async def test_a_forged_receipt_and_one_of_another_machine_change_nothing(side: 
     told = msgspec.json.decode(true.content)
     forged = msgspec.json.encode({**told, "hub_seq": told["hub_seq"] + 1})
     foreign = msgspec.json.encode({**told, "key": new_key()})
+    answer.unlink()
     write_batch(answer, [Member("receipts", "a.json", forged), Member("receipts", "b.json", foreign)])
     other = answer.with_name("k-9999-1-1.tbz")
     write_batch(other, [true])

@@ -16,10 +16,9 @@ from kiosk.clock import Clock
 from kiosk.hub_link import files as file_carrier
 from kiosk.hub_link.carriers import Outgoing
 from kiosk.hub_link.files import Arrived, FileCarrier
-from kiosk.hub_link.transfer import envelopes_in
 from kiosk.messages import envelope, receipts, seal
 from kiosk.messages.batch import SUFFIX, Member, write_batch
-from kiosk.messages.foreign import OpenFolder
+from kiosk.messages.foreign import OpenFolder, Refused
 from offline_cache.outbox import PartDigest
 from tests.hostile import ARCHIVES, listed, member, packed
 from tests.kiosk.conftest import toml
@@ -282,15 +281,13 @@ def test_import_judges_a_hostile_archive(what: str, exchange: Path) -> None:
 
 
 @pytest.mark.attack(1)
-def test_export_replaces_a_link_and_does_not_write_through_it(exchange: Path) -> None:
+def test_export_leaves_a_link_as_it_is_and_does_not_write_through_it(exchange: Path) -> None:
     path = exchange / "out" / "a.tbz"
     path.symlink_to(exchange.parent / "victim")
-    write_batch(path, [Member("envelopes", "a.json", b"{}")])
+    with pytest.raises(Refused, match="a link already"):
+        write_batch(path, [Member("envelopes", "a.json", b"{}")])
     assert (exchange.parent / "victim").read_bytes() == OURS
-    assert not path.is_symlink()
-    trouble: list[str] = []
-    assert list(envelopes_in(path, trouble)) == []
-    assert len(trouble) == 1
+    assert path.is_symlink()
 
 
 async def test_a_stick_that_was_pulled_out_in_the_middle_is_cleared_when_it_is_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -154,6 +155,7 @@ async def test_an_altered_envelope_is_rejected_by_the_hub_and_the_others_pass(de
     members = list(read_batch(file, str))
     first = next(member for member in members if member.kind == "envelopes")
     altered = first._replace(content=first.content.replace(b'"kind":"case"', b'"kind":"rating"'))
+    file.unlink()
     write_batch(file, [altered if member is first else member for member in members])
     code, said = await other.kiosk("import", file)
     assert (code, results(said)) == (3, ["rejected", "accepted", "accepted"])
@@ -197,3 +199,27 @@ async def test_a_damaged_row_is_left_out_of_the_export_and_named(dead: Dead) -> 
     code, said = await dead.kiosk("export", dead.folder / "left.tbz", "--store", rescued)
     assert (code, results(said)) == (3, ["accepted", "rejected", "accepted"])
     assert said["envelopes"][1]["reason"] == "damaged on the disk: part form is not what was signed"
+
+
+async def test_an_export_replaces_nothing_that_is_there(dead: Dead) -> None:
+    taken = [dead.folder / name for name in ("store.db", "kiosk.toml", "pipe", "link", "nowhere", "left.tbz")]
+    dead.config()
+    os.mkfifo(taken[2])
+    taken[3].symlink_to("store.db")
+    taken[4].symlink_to("gone")
+    assert (await dead.kiosk("export", taken[5]))[0] == 0
+    before = [(each.lstat().st_ino, each.lstat().st_size) for each in taken]
+    kinds = ("a file", "a file", "a pipe", "a link", "a link", "a file")
+    for file, kind in zip(taken, kinds, strict=True):
+        code, said = await dead.kiosk("export", file)
+        told = f"kiosk: {file.name}: there is {kind} already; take it away, or name a file that is not there yet"
+        assert (code, said["error"].strip()) == (1, told)
+    assert [(each.lstat().st_ino, each.lstat().st_size) for each in taken] == before
+    assert not list(dead.folder.glob("*.tmp"))
+    assert len((await dead.kiosk("list"))[1]) == 3, "and the queue is what it was"
+
+
+async def test_an_export_of_nothing_leaves_no_older_one_to_be_taken_for_it(other: Dead) -> None:
+    file = other.folder / "left.tbz"
+    file.write_bytes(b"of another day")
+    assert (await other.kiosk("export", file))[0] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -280,3 +280,34 @@ def test_any_name_is_put_aside_and_shown_on_one_short_line(what: str, folder: Pa
     assert shown(name).isprintable()
     shown(name).encode()
     assert (kept.parent / f"{kept.name}.txt").read_text().count("\n") == 1
+
+
+def test_a_file_of_ours_takes_the_place_of_its_own_kind_and_of_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    for content in (b"name,fee\nT01,10\n", b"name,fee\n"):
+        foreign.write(path, [content], own=b"name,fee\n")
+        assert path.read_bytes() == content
+    (tmp_path / "link.csv").symlink_to(path)
+    (tmp_path / "other.csv").write_bytes(b"name")
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("link", "other", "folder", "pipe"):
+        with pytest.raises(Refused, match=f"{name}.csv: there is a .* already"):
+            foreign.write(tmp_path / f"{name}.csv", [b"x"], own=b"name,fee\n")
+    with pytest.raises(Refused):
+        foreign.write(path, [b"x"])
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        f"{name}.csv" for name in ("folder", "link", "list", "other", "pipe")
+    ]
+
+
+def test_what_comes_while_a_file_is_written_stays(tmp_path: Path) -> None:
+    path = tmp_path / "left.tbz"
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a"
+        path.write_bytes(b"of somebody else")
+
+    with pytest.raises(Refused):
+        foreign.write(path, pieces())
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"of somebody else"]
