@@ -52,6 +52,7 @@ async def hold(
 ) -> Place | None:
     """A place for a case that is not filed yet; None when the last one is gone. In the caller's transaction.
 
+    None too for a case whose place is kept for another time, was given up, or went to a later case of its person.
     Another one that the person holds for the same thing is free again; the same case asking again has what it has.
     """
     # Persons before times, always: nobody waits for who waits for him.
@@ -61,6 +62,8 @@ async def hold(
     known = await _of_case(conn, claim.key)
     if known and known.begins_at == opening.begins_at:
         return known
+    if await _has_had(conn, claim.key):
+        return None
     await conn.execute(
         "delete from appointment where state = 'held' and (key = %s or counter = %s and held_until <= %s "
         "or person_ref = %s and service = %s and counter = %s)",
@@ -85,6 +88,12 @@ async def _of_case(conn: AsyncConnection, key: str) -> Place | None:
     )
     row = await rows.fetchone()
     return Place(*row) if row else None
+
+
+async def _has_had(conn: AsyncConnection, key: str) -> bool:
+    """Whether the case's one place is more than held: kept, or gone again. Another one is for another case."""
+    rows = await conn.execute("select from appointment where key = %s and state <> 'held'", [key])
+    return await rows.fetchone() is not None
 
 
 async def _free_place(conn: AsyncConnection, counter: Counter, opening: Opening) -> int | None:

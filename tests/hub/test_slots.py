@@ -153,6 +153,53 @@ def test_one_visit_for_several_matters_has_one_place(machine: Machine) -> None:
     assert left(machine, TUESDAY) == 3
 
 
+@pytest.mark.parametrize("change", ["moved", "cancelled"])
+def test_a_case_whose_place_went_while_its_department_was_away_comes_to_an_end(
+    hub: RunningHub, machine: Machine, change: str
+) -> None:
+    first, second = f"slot-{next(_number)}", f"slot-{next(_number)}"
+    hub.demo("POST", "faults", down=["household"])
+    try:
+        _filed_for(machine, first, TUESDAY)
+        _kept(hub, TUESDAY)
+        if change == "moved":
+            _filed_for(machine, second, WEDNESDAY)
+            _kept(hub, WEDNESDAY)
+        else:
+            assert ask(machine, "cancel", service="H18").state == "cancelled"
+    finally:
+        hub.demo("DELETE", "faults")
+    machine.wait_for(first, "not_accepted")
+    assert machine.case(first).states[-1].reasons == ["slot_gone"]
+    if change == "moved":
+        machine.wait_for(second, "accepted")
+
+
+def _filed_for(machine: Machine, receipt: str, at: str) -> None:
+    key = new_key()
+    assert take(machine, at, key=key, service="H18").state == "taken"
+    machine.file_case("zhao", "H18", receipt, key=key, entry="name", appointment=at)
+
+
+def _kept(hub: RunningHub, at: str) -> None:
+    kept = "select 1 from appointment where state = 'kept' and begins_at = %s"
+    eventually(lambda: hub.sql(kept, f"{at}+08:00"), "the place is kept")
+
+
+@pytest.mark.attack(3)
+def test_a_case_that_has_had_its_place_gets_no_other(machine: Machine) -> None:
+    key = new_key()
+    take(machine, TUESDAY, key=key)
+    machine.file_case("zhao", "C04", "slot-had", key=key, counter="household", appointment=TUESDAY)
+    machine.wait_for("slot-had", "decided")
+    assert take(machine, WEDNESDAY, key=key).state == "full"
+    assert ask(machine, "offer").mine.begins_at == TUESDAY, "and keeps the one that it has"
+    assert ask(machine, "cancel").state == "cancelled"
+    for at in (TUESDAY, WEDNESDAY):
+        assert take(machine, at, key=key).state == "full"
+    assert take(machine, TUESDAY).state == "taken", "another case does"
+
+
 def test_a_city_has_hours_of_its_own(hub: RunningHub, machine: Machine, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     hours = 'open_days = 1\nnotice_minutes = 0\nhold_minutes = 5\n[[counters]]\nkey = "household"\nletter = "Q"\n'
