@@ -16,11 +16,11 @@ from hub.machine_keys import FRESH, Proof
 from hub.work import OPEN_TASK, OPENED_KINDS
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, verify_header
-from kiosk.messages.receipts import receipt_bytes, sign_receipt
+from kiosk.messages.receipts import parse_receipt, receipt_bytes, sign_receipt, verify_receipt
 
 
 class Received(NamedTuple):
-    """``fresh`` is false for a repeat, whose receipt is the byte-identical first one."""
+    """``fresh`` is false for a repeat, whose receipt is the byte-identical first one while its key is good."""
 
     fresh: bool
     receipt: bytes
@@ -132,7 +132,7 @@ async def _receive(
     for _ in range(_LOOKS):
         look = await _look(conn, sent, signed_by, proof if proof and not proof.is_taken else None)
         if look.held is not None:
-            return _repeat(sent, *look.held)
+            return await _repeat(hub, conn, sent, *look.held, knows=knows)
         if look.paper not in (None, sent.digest):
             raise _ContradictsPaper
         if look.number_held is not None:
@@ -162,10 +162,38 @@ async def _hold(hub: Hub, conn: AsyncConnection, sent: Submission, signed_by: st
             await events.record(conn, now, actor="hub", kind=HELD, field=field, **said)
 
 
-def _repeat(sent: Submission, sha256: str, receipt: bytes) -> Received:
+async def _repeat(
+    hub: Hub, conn: AsyncConnection, sent: Submission, sha256: str, receipt: bytes, *, knows: str
+) -> Received:
     if sha256 != sent.digest:
         raise OtherHeld("header.key", receipt)
+    if _is_by_ended_key(hub, sent, receipt):
+        receipt = await _signed_anew(hub, conn, sent, receipt, knows)
     return Received(fresh=False, receipt=receipt)
+
+
+def _is_by_ended_key(hub: Hub, sent: Submission, receipt: bytes) -> bool:
+    """Whether nobody can check it any more: the key that signed it was retired."""
+    hub.keys.look_again()
+    suite = sent.header.suite
+    trusted = [*hub.keys.former_verify_keys(suite), hub.keys.verify_key(suite)]
+    try:
+        verify_receipt(parse_receipt(receipt), trusted, key=sent.header.key, sha256=sent.digest, suite=suite)
+    except BadSignature:
+        return True
+    return False
+
+
+async def _signed_anew(hub: Hub, conn: AsyncConnection, sent: Submission, receipt: bytes, knows: str) -> bytes:
+    """The same receipt by a key that is good, which is the one that repeats from now on."""
+    before = parse_receipt(receipt)
+    fresh = _signed_receipt(hub, sent, before.hub_seq, before.received_at, knows)
+    await conn.execute(
+        "update envelope set receipt = %s where key = %s and receipt = %s", [fresh, sent.header.key, receipt]
+    )
+    rows = await conn.execute("select receipt from envelope where key = %s", [sent.header.key])
+    row = await rows.fetchone()
+    return bytes(row[0]) if row else fresh
 
 
 async def _look(conn: AsyncConnection, sent: Submission, signed_by: str, proof: Proof | None) -> _Look:

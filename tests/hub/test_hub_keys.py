@@ -189,6 +189,26 @@ def test_a_leaked_key_is_ended_and_nobody_believes_it_any_more(hub: RunningHub, 
     ]
 
 
+def test_a_receipt_that_was_lost_is_signed_anew_when_its_key_has_ended(hub: RunningHub, known: Known) -> None:
+    known.beat()
+    before = key_id(known.keys.verify_key)
+    sent = known.machine.envelope("case", case_form("zhao", "E13", "13-lost"))
+    lost = parse_receipt(known.call("PUT", f"/v1/envelopes/{sent.key}", sent.wire).content)
+    changed(hub)
+    known.beat()
+    folder = "--keys", str(hub.data / "keys")
+    assert command(hub, "keys", "retire", before, *folder, "--now").returncode == 0
+    known.beat()
+    first = known.call("PUT", f"/v1/envelopes/{sent.key}", sent.wire)
+    found = parse_receipt(first.content)
+    assert first.status_code == 200
+    verify_receipt(found, known.keys.verify_key, key=sent.key, sha256=sent.digest)
+    assert msgspec.structs.replace(found, signature=lost.signature) == lost, "it says what it said"
+    changed(hub)
+    again = known.call("PUT", f"/v1/envelopes/{sent.key}", sent.wire)
+    assert again.content == first.content, "and repeats byte for byte while its key is good"
+
+
 def test_who_has_a_former_key_announces_nothing(hub: RunningHub, known: Known) -> None:
     known.beat()
     stolen = load_keys(hub.data / "keys").pairs["std"][-1]
