@@ -391,6 +391,8 @@ MIGRATIONS = (
     # When the hub next closes an order that nobody ended (null: when it can no longer be paid), and how often it tried.
     """alter table payment add close_due_at timestamptz, add close_tries integer not null default 0;
        create index payment_to_close on payment ((coalesce(close_due_at, closes_at))) where state = 'unpaid'""",
+    # When a key that was revoked had been to end by itself: it does when it is given back.
+    "alter table kiosk_key add planned_to timestamptz",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -67,7 +67,8 @@ async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str
     if since is not None and since > now:
         raise CannotBe("--since is in the future; a key that ends later is made with hub code --valid-days")
     ended = await conn.execute(
-        "update kiosk_key set ended = 'revoked', valid_to = least(valid_to, %s) where kiosk_id = %s and ended is null",
+        "update kiosk_key set ended = 'revoked', planned_to = valid_to, valid_to = least(valid_to, %s) "
+        "where kiosk_id = %s and ended is null",
         [since or now, kiosk_id],
     )
     await point_at_good_keys(conn, kiosk_id)
@@ -77,10 +78,13 @@ async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str
 
 
 async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str) -> int:
-    """Makes the revoked keys of a machine's present store good again; how many. Raises CannotBe."""
+    """Takes back that the keys of a machine's present store were revoked; how many. Raises CannotBe.
+
+    One that was to end by itself does so as planned, or has.
+    """
     await require_known(conn, kiosk_id)
     again = await conn.execute(
-        "update kiosk_key own set ended = null, valid_to = null from kiosk "
+        "update kiosk_key own set ended = null, valid_to = planned_to from kiosk "
         "where own.kiosk_id = %s and ended = 'revoked' and (kiosk.kiosk_id, kiosk.chain) = (own.kiosk_id, own.chain)",
         [kiosk_id],
     )

@@ -125,12 +125,15 @@ def revoke(kiosk_id: str, dsn: str, by: str, since: datetime | None, clock: Cloc
 @BY
 @TODAY
 def restore(kiosk_id: str, dsn: str, by: str, clock: Clock) -> None:
-    """Make the revoked key of a machine good again, when it was found and nobody had it in hand."""
+    """Make the revoked key of a machine good again, when it was found and nobody had it in hand.
+
+    A key that was made with an end keeps it.
+    """
 
     async def give_back(conn: AsyncConnection) -> int:
         return await fleet.restore(conn, kiosk_id, clock.now(), by=by)
 
-    _ended(at_database(dsn, give_back), f"{kiosk_id} may sign again")
+    _ended(at_database(dsn, give_back), f"{kiosk_id} may sign again, until its key ends by itself if it does")
 
 
 @machine.command("accept-audit")

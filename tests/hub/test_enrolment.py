@@ -336,6 +336,25 @@ def test_a_machine_is_revoked_and_given_back(hub: RunningHub, machine: Machine) 
     ] * 2
 
 
+def test_a_lent_key_that_was_revoked_and_given_back_ends_as_planned(hub: RunningHub) -> None:
+    made = command(hub, "code", "--machine", "K-lent-again", "--valid-days", "1")
+    machine = Machine(hub, "K-lent-again")
+    assert machine.enrol(made.stdout.strip()).status_code == 201
+    planned = listed(hub, machine.kiosk_id)["valid_to"]
+    for _ in range(2):
+        revoked(hub, machine)
+        assert command(hub, "machine", "restore", machine.kiosk_id).returncode == 0
+        assert listed(hub, machine.kiosk_id)["valid_to"] == planned
+    assert machine.call(*BEAT).status_code == 200
+    hub.sql(
+        "update kiosk_key set valid_to = now() - interval '1 year' where kiosk_id = %s returning 1", machine.kiosk_id
+    )
+    revoked(hub, machine)
+    assert command(hub, "machine", "restore", machine.kiosk_id).returncode == 0
+    assert listed(hub, machine.kiosk_id)["state"] == "expired"
+    assert machine.call(*BEAT).status_code == 401
+
+
 def test_a_revoked_machine_gets_a_new_store_and_its_old_key_stays_out(hub: RunningHub, machine: Machine) -> None:
     revoked(hub, machine)
     new = Machine(hub, machine.kiosk_id)
