@@ -62,14 +62,15 @@ def _joined(trouble: str, told: list[str]) -> str:
 
 
 async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str, since: datetime | None = None) -> int:
-    """Ends the keys of a machine that are not ended yet, as of ``since``; how many. Raises CannotBe."""
+    """Ends the keys of a machine as of ``since``, those that ended later already too; how many. Raises CannotBe."""
     await require_known(conn, kiosk_id)
     if since is not None and since > now:
         raise CannotBe("--since is in the future; a key that ends later is made with hub code --valid-days")
     ended = await conn.execute(
-        "update kiosk_key set ended = 'revoked', planned_to = valid_to, valid_to = least(valid_to, %s) "
-        "where kiosk_id = %s and ended is null",
-        [since or now, kiosk_id],
+        "update kiosk_key set planned_to = case when ended is null then valid_to else planned_to end, "
+        "ended = coalesce(ended, 'revoked'), valid_to = least(valid_to, %(since)s) "
+        "where kiosk_id = %(machine)s and (ended is null or valid_to > %(since)s)",
+        {"since": since or now, "machine": kiosk_id},
     )
     await point_at_good_keys(conn, kiosk_id)
     as_of = (since or now).isoformat(timespec="seconds")

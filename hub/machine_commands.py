@@ -111,7 +111,10 @@ def _moment(_: click.Context, __: click.Parameter, typed: datetime | None) -> da
 )
 @TODAY
 def revoke(kiosk_id: str, dsn: str, by: str, since: datetime | None, clock: Clock) -> None:
-    """End the keys of a machine at once: nothing that it signs counts any more, by network, file or paper."""
+    """End the keys of a machine at once: nothing that it signs counts any more, by network, file or paper.
+
+    Once more with an earlier --since, when it turns out that it was lost before: of two ends the earlier counts.
+    """
 
     async def end(conn: AsyncConnection) -> int:
         return await fleet.revoke(conn, kiosk_id, clock.now(), by=by, since=since)

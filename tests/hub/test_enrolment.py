@@ -15,6 +15,7 @@ import pytest
 
 from hub.enrolment import ALL_TRIES, FREE_TRIES, network_of
 from hub.enrolment_codes import new_code
+from kiosk.clock import local
 from kiosk.messages import seal
 from kiosk.messages.batch import SUFFIX, Member, write_batch
 from kiosk.messages.encoding import sha256_hex
@@ -364,6 +365,27 @@ def test_a_revoked_machine_gets_a_new_store_and_its_old_key_stays_out(hub: Runni
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert machine.call(*BEAT).status_code == 401
+
+
+def test_of_two_ends_of_a_key_the_earlier_counts(hub: RunningHub, machine: Machine) -> None:
+    near, far = f"{TODAY - timedelta(days=1)}", f"{TODAY - timedelta(days=3)}"
+    for since, counts, keys in ((near, near, 1), (far, far, 1), (near, far, 0)):
+        done = command(hub, "machine", "revoke", machine.kiosk_id, "--since", since)
+        assert f"({keys} key" in done.stdout
+        found = hub.sql("select valid_to from kiosk_key where kiosk_id = %s", machine.kiosk_id)
+        assert [f"{local(at):%Y-%m-%d}" for (at,) in found] == [counts]
+    assert listed(hub, machine.kiosk_id)["state"] == "revoked"
+    assert command(hub, "machine", "restore", machine.kiosk_id).returncode == 0
+    assert listed(hub, machine.kiosk_id)["valid_to"] is None
+
+
+def test_a_store_that_was_replaced_was_lost_before_that(hub: RunningHub, machine: Machine) -> None:
+    new = Machine(hub, machine.kiosk_id)
+    assert new.enrol(hub.code(machine.kiosk_id, replace=True)).status_code == 201
+    command(hub, "machine", "revoke", machine.kiosk_id, "--since", f"{TODAY - timedelta(days=3)}")
+    found = "select ended, valid_to from kiosk_key where kiosk_id = %s order by chain"
+    told = [(ended, f"{local(at):%Y-%m-%d}") for ended, at in hub.sql(found, machine.kiosk_id)]
+    assert told == [(ended, f"{TODAY - timedelta(days=3)}") for ended in ("replaced", "revoked")]
 
 
 @pytest.mark.parametrize("words", [("revoke", "K-nobody"), ("restore", "K-nobody")])
