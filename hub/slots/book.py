@@ -13,6 +13,7 @@ from typing import LiteralString, NamedTuple
 from psycopg import AsyncConnection
 
 from hub.slots.plan import Counter, Opening, Plan, ticket
+from kiosk.clock import local
 
 
 class Claim(NamedTuple):
@@ -55,8 +56,11 @@ async def hold(
     None too for a case whose place is kept for another time, was given up, or went to a later case of its person.
     Another one that the person holds for the same thing is free again; the same case asking again has what it has.
     """
-    # Persons before times, always: nobody waits for who waits for him.
-    who, when = f"{claim.person_ref} {claim.service} {claim.counter}", f"{counter.key} {opening.begins_at.timestamp()}"
+    # Persons before days, always: nobody waits for who waits for him. The numbers of a day are given one by one.
+    who, when = (
+        f"{claim.person_ref} {claim.service} {claim.counter}",
+        f"{counter.key} {local(opening.begins_at).date()}",
+    )
     for name in (who, when):
         await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 3))", [name])
     known = await _of_case(conn, claim.key)
@@ -72,7 +76,7 @@ async def hold(
     place = await _free_place(conn, counter, opening)
     if place is None:
         return None
-    number = ticket(counter, opening, place)
+    number = ticket(counter, opening, place, await _given(conn, plan, opening))
     until = now + timedelta(minutes=plan.hold_minutes)
     await conn.execute(
         "insert into appointment values (%s, %s, %s, %s, %s, %s, %s, %s, 'held', %s)",
@@ -104,6 +108,17 @@ async def _free_place(conn: AsyncConnection, counter: Counter, opening: Opening)
     )
     taken = {place for (place,) in await rows.fetchall()}
     return next((place for place in range(1, counter.places + 1) if place not in taken), None)
+
+
+async def _given(conn: AsyncConnection, plan: Plan, opening: Opening) -> set[str]:
+    """The numbers that somebody has for that day, also by an earlier plan."""
+    begin = local(opening.begins_at).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = await conn.execute(
+        "select ticket from appointment where counter = any(%s) and begins_at >= %s and begins_at < %s "
+        "and state in ('held', 'kept')",
+        [[each.key for each in plan.counters], begin, begin + timedelta(days=1)],
+    )
+    return {number for (number,) in await rows.fetchall()}
 
 
 async def keep(conn: AsyncConnection, claim: Claim) -> list[str] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
+from itertools import chain, count
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -76,9 +77,18 @@ def _of_day(counter: Counter, day: date) -> Iterator[Opening]:
         yield Opening(begins_at, begins_at + timedelta(minutes=counter.minutes), number)
 
 
-def ticket(counter: Counter, opening: Opening, place: int) -> str:
-    """The number that is called at the counter: no other of the same day is like it."""
-    return f"{counter.letter}{opening.number * counter.places + place:03d}"
+def ticket(counter: Counter, opening: Opening, place: int, given: Collection[str]) -> str:
+    """The number that is called at the counter: none of those that are ``given`` for the same day.
+
+    Each place has its own; where one of another plan has it already, the first behind all of them.
+    """
+    own = opening.number * counter.places + place
+    tickets = (f"{counter.letter}{number:03d}" for number in chain([own], count(_places_of_day(counter) + 1)))
+    return next(each for each in tickets if each not in given)
+
+
+def _places_of_day(counter: Counter) -> int:
+    return len(set(counter.begins)) * counter.places
 
 
 @cache

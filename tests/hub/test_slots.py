@@ -200,6 +200,26 @@ def test_a_case_that_has_had_its_place_gets_no_other(machine: Machine) -> None:
     assert take(machine, TUESDAY).state == "taken", "another case does"
 
 
+def test_no_number_is_called_twice_on_a_day_after_the_plan_has_changed(
+    hub: RunningHub, machine: Machine, tmp_path: Path
+) -> None:
+    people = [number_of(person) for person in ("zhao", "li", "wang", "chen", "wu", "ma", "zhou")]
+    plan = tmp_path / "plan.toml"
+    usual_plan = command(hub, "slots", "plan").stdout
+    plan.write_text(usual_plan.replace("places = 4", "places = 3"))
+    before = [take(machine, TUESDAY, person).mine.ticket for person in people[:4]]
+    try:
+        assert command(hub, "slots", "plan", str(plan)).returncode == 0
+        with ThreadPoolExecutor(3) as pool:
+            after = list(pool.map(lambda person: take(machine, WEDNESDAY, person).mine.ticket, people[4:]))
+    finally:
+        hub.sql("delete from setting where name = 'slot_plan' returning 1")
+    assert before == ["A005", "A006", "A007", "A008"]
+    assert not {*before} & {*after}
+    assert len({*after}) == 3
+    assert "A009" in after, "what nobody has stays the place's own"
+
+
 def test_a_city_has_hours_of_its_own(hub: RunningHub, machine: Machine, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     hours = 'open_days = 1\nnotice_minutes = 0\nhold_minutes = 5\n[[counters]]\nkey = "household"\nletter = "Q"\n'
