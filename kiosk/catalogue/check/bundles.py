@@ -48,7 +48,7 @@ def _conditions(bundle: Bundle, number: int, services: Mapping[str, Service], ar
     for service in (services[each.service] for each in bundle.parts if each.service in services):
         known |= around.facts(service)
     rules = [(place, rule) for place, rule in placed(part, ("parts", number)) if not rule.fact.startswith(ANSWERS)]
-    yield from together_findings(rules, known, "no department of its services")
+    yield from together_findings(rules, known, "no department of its services sends a")
 
 
 def _said(part: BundlePart, service: Service, place: Path) -> Iterator[Finding]:

@@ -25,11 +25,11 @@ _LISTS = ("one_of", "each_one_of")
 _CHOICES = (*_LISTS, "is")
 
 
-def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, whose: str) -> Iterator[Finding]:
-    """Of one condition; ``whose`` facts they are, in words."""
+def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, lacks: str) -> Iterator[Finding]:
+    """Of one condition; ``lacks``: who does not send what is missing, in words as "traffic sends no"."""
     fact = facts.get(rule.fact)
     if fact is None:
-        yield Finding((*path, "fact"), f"{whose} sends no fact {rule.fact!r}", one_of(facts, rule.fact))
+        yield Finding((*path, "fact"), f"{lacks} fact {rule.fact!r}", one_of(facts, rule.fact))
         return
     if rule.op not in _OPS[fact.type]:
         kind = fact.type.replace("_", " or ")
@@ -38,7 +38,7 @@ def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, w
     if rule.op == "among":
         lists = [name for name, each in facts.items() if each.type == "list"]
         if rule.value not in lists:
-            yield Finding((*path, "value"), f"{whose} sends no list {rule.value!r}", one_of(lists, str(rule.value)))
+            yield Finding((*path, "value"), f"{lacks} list {rule.value!r}", one_of(lists, str(rule.value)))
         return
     wrong = [*_code(rule, path), *_value(rule, fact, path)]
     yield from wrong
@@ -54,10 +54,10 @@ def placed(owner: StepSpec | Fee | BundlePart, path: Path) -> list[tuple[Path, C
 
 
 def together_findings(
-    rules: Sequence[tuple[Path, Rule]], facts: Mapping[str, KnownFact], whose: str
+    rules: Sequence[tuple[Path, Rule]], facts: Mapping[str, KnownFact], lacks: str
 ) -> Iterator[Finding]:
     """Of conditions that must all hold."""
-    found = [each for path, rule in rules for each in condition_findings(rule, facts, path, whose)]
+    found = [each for path, rule in rules for each in condition_findings(rule, facts, path, lacks)]
     yield from found or contradictions(rules, facts)
 
 

@@ -123,21 +123,22 @@ def _days(limit: Limit) -> float:
 
 def _rules(service: Service, around: Around) -> Iterator[Finding]:
     facts = _of_those_let_in(service, around.facts(service))
-    whose = around.department(service) or "no department"
+    department = around.department(service)
+    lacks = f"{department} sends no" if department else "no department sends a"
     found = list(_doubled("checks", [check.id for check in service.checks]))
     for number, check in enumerate(service.checks):
-        found += condition_findings(check, facts, ("checks", number), whose)
+        found += condition_findings(check, facts, ("checks", number), lacks)
         if check.from_day and (check.from_day not in facts or facts[check.from_day].type != "date"):
-            said = f"{whose} sends no date {check.from_day!r}"
+            said = f"{lacks} date {check.from_day!r}"
             dates = [name for name, fact in facts.items() if fact.type == "date"]
             found.append(Finding(("checks", number, "from_day"), said, one_of(dates, check.from_day)))
         if check.only_if:
-            found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), whose)
+            found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), lacks)
             if not found and (said := in_vain(check, facts[check.fact])):
                 found.append(Finding(("checks", number, "value"), said, "mend one of the two, or remove the check"))
     due = service.due
     for number, rule in enumerate(due.when if due else ()):
-        found += condition_findings(rule, facts, ("due", "when", number), whose)
+        found += condition_findings(rule, facts, ("due", "when", number), lacks)
     yield from found
     if not found:
         always = ((("checks", number), check) for number, check in enumerate(service.checks) if check.only_if is None)

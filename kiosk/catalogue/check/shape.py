@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -16,9 +16,15 @@ from kiosk.catalogue.kinds import TypeOf
 from kiosk.catalogue.model import Service, StepSpec
 
 _UNIONS = (Union, types.UnionType)
-_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
+_TYPES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list",
+    date: "a date like 2027-03-01",
+}
 MISSING = "missing"
-_A_DATE = "a date like 2027-03-01"
 
 
 def shape(value: Any, kind: Any, path: Path = ()) -> Iterator[Finding]:
@@ -105,8 +111,25 @@ def _leaf(value: Any, kind: Any, path: Path) -> Iterator[Finding]:
         if words := list(_words(kind)):
             yield Finding(path, f"{value!r} is unknown", one_of(words, value))
         else:
-            wanted = _A_DATE if date in (kind, *get_args(kind)) else _TYPES.get(get_origin(kind) or kind, str(kind))
-            yield Finding(path, f"{value!r} is not {wanted}", f"write {wanted}")
+            yield Finding(path, f"{value!r} is not {_wanted(kind)}", f"write {_wanted(kind)}")
+
+
+def _wanted(kind: Any) -> str:
+    """What a field holds, in words."""
+    if get_origin(kind) is Annotated:
+        inner, *metas = get_args(kind)
+        return next((meta.description for meta in metas if meta.description), _wanted(inner) + _bounds(*metas))
+    if get_origin(kind) in _UNIONS:
+        return " or ".join(_wanted(each) for each in get_args(kind) if each is not types.NoneType)
+    return _TYPES.get(get_origin(kind) or kind, "a table")
+
+
+def _bounds(meta: msgspec.Meta) -> str:
+    """Between what a number lies, or how much there is of a list."""
+    least = meta.min_length if meta.ge is None else meta.ge
+    most = meta.max_length if meta.le is None else meta.le
+    said = [words for bound, words in ((least, f"at least {least}"), (most, f"at most {most}")) if bound is not None]
+    return f" of {' and '.join(said)}" if said else ""
 
 
 def _words(kind: Any) -> Iterator[str]:

@@ -77,10 +77,10 @@ def _unjudged(service: Service) -> dict[str, KnownFact]:
 def _of_fees_and_limits(service: Service, known: Mapping[str, KnownFact]) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
         rules = placed(fee, ("fees", number))
-        yield from together_findings(rules, known, "neither a step nor the department")
+        yield from together_findings(rules, known, "neither a step nor the department sends a")
     for number, limit in enumerate(service.limits_if):
         place = ("limits_if", number, "only_if")
-        yield from condition_findings(limit.only_if, known, place, "neither a step nor the department")
+        yield from condition_findings(limit.only_if, known, place, "neither a step nor the department sends a")
 
 
 def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> Iterator[Finding]:
@@ -88,9 +88,9 @@ def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> I
     if type(spec) is StepSpec:
         # A hub knows no kinds, and so no answers: that was judged by who signed.
         rules = [(place, rule) for place, rule in rules if not rule.fact.startswith(ANSWERS)]
-    yield from together_findings(rules, known, "nobody before this step")
+    yield from together_findings(rules, known, "nobody before this step sends a")
     for below, rule in spec.conditions_inside():
-        yield from condition_findings(rule, known, (*path, *below), "nobody before this step")
+        yield from condition_findings(rule, known, (*path, *below), "nobody before this step sends a")
 
 
 def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     about: ClassVar[About] = About(mark="fill", devices=(Use(device=DOCUMENT_CAMERA, lost="other_way"),))
 
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,30}$")]
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,30}$", description="a name like proof_2")]
     what: Text
     profile: str = "paper"
     pages: Annotated[int, Meta(ge=1, le=9)] = 1

@@ -1,0 +1,50 @@
+"""What reads well and fails before the person: each such mistake, made in the shipped catalogue, is told to its author."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.catalogue import loader
+from kiosk.catalogue.check import faults
+
+H17, H18, B05 = "household/H17.toml", "household/H18.toml", "bundles/B05.toml"
+
+MISTAKES = [
+    # file, what stands there, what is written instead, field, what is said, the fix
+    (H18, "pages = 3\n", "pages = 0\n", "steps[2].pages", "0 is not a whole number of at least 1 and at most 9", "write a whole"),
+    (H18, '"entry_proof"', '"Entry proof"', "steps[2].name", "'Entry proof' is not a name like proof_2", "write a name"),
+]  # fmt: skip
+
+
+def told(*changes: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    """The field, the mistake and the fix of each thing that is said of the shipped catalogue with these changes."""
+    files = dict(loader.read_folder(loader.shipped()))
+    for name, old, new in changes:
+        text = files[name].decode()
+        assert old in text, f"{name} has no {old!r}"
+        files[name] = text.replace(old, new, 1).encode()
+    return [(each.field, each.what, each.fix) for each in faults(files)]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "field", "what", "fix"), MISTAKES)
+def test_the_mistake_is_told_once_with_its_place_and_its_fix(
+    name: str, old: str, new: str, field: str, what: str, fix: str
+) -> None:
+    found = told((name, old, new))
+    assert [fix in each[2] for each in found if each[0] == field and what in each[1]] == [True], found
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "what"),
+    [
+        (
+            H17,
+            'kind = "choose"\n',
+            'kind = "choose"\nonly_if = { fact = "card.weight", op = "is", value = "1" }\n',
+            "nobody before this step sends a fact 'card.weight'",
+        ),
+        ("bundles/B07.toml", '"hk_macao_permits_issued"', '"permits_out"', "no department of its services sends a fact"),
+    ],
+)
+def test_who_sends_nothing_is_not_said_to_send_no_thing(name: str, old: str, new: str, what: str) -> None:
+    assert any(what in each[1] for each in told((name, old, new)))
