@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from kiosk.catalogue.finding import Finding
-from kiosk.catalogue.model import Fee, Service
+from kiosk.catalogue.model import Fee, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS
 
 
@@ -19,11 +19,26 @@ def fee_findings(service: Service) -> Iterator[Finding]:
             if _is_same(fee, other):
                 said = f"is due together with fees[{before}], for the same"
                 yield Finding(("fees", number), said, "give each its own days, per or only_if, or remove one")
+    yield from _known_too_late(service)
     yield from _gaps(service)
 
 
 def _is_same(one: Fee, other: Fee) -> bool:
     return (one.conditions, one.per, one.basis) == (other.conditions, other.per, other.basis)
+
+
+def _known_too_late(service: Service) -> Iterator[Finding]:
+    """What is paid at the machine and can never be due there: nobody has said yet by what it is."""
+    at = next((number for number, spec in enumerate(service.steps) if spec.kind == "pay"), None)
+    if at is None or {type(spec) for spec in service.steps} == {StepSpec}:
+        return  # A hub knows no kinds: whoever signs has judged it.
+    said = {ANSWERS + asked.name for spec in service.steps[:at] for asked in spec.asks_for()}
+    is_judged = "eligibility" in service.kinds_before(at)
+    for number, fee in enumerate(service.fees):
+        for rule in fee.conditions:
+            if not (rule.fact in said if rule.fact.startswith(ANSWERS) else is_judged):
+                what = f"is never due at the step pay: nobody has said {rule.fact} before it"
+                yield Finding(("fees", number, "only_if"), what, "ask it, or the step eligibility, before the step pay")
 
 
 def _gaps(service: Service) -> Iterator[Finding]:

@@ -50,9 +50,13 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return 0, 0
 
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
-        """A case has an applicant."""
+        """A case has an applicant, and nothing is filed for whom nobody has compared with their picture."""
         if "identify" not in service.kinds_before(at):
             yield Finding((), "nobody has said who they are", "put a step identify before it")
+        elif "verify" not in service.kinds_before(at):
+            yield Finding((), "nobody has been verified", "put a step verify before it")
+        elif all(spec.conditions for spec in service.steps[:at] if spec.kind == "verify"):
+            yield Finding((), "some have not been verified: verify has an only_if", "take it out")
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

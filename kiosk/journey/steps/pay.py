@@ -56,6 +56,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for kind in ("file", "produce", "locker"):
             if kind in before:
                 yield Finding((), f"{kind} comes before it: nothing is done unpaid", f"put it before the step {kind}")
+        after = {spec.kind for spec in service.steps[at:]}
+        if "sign" in after:
+            yield Finding((), "is paid before it is signed, and cannot be changed then", "put it after the step sign")
+        if "file" not in {*before, *after}:
+            yield Finding((), "is paid for no case", "put a step file after it")
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

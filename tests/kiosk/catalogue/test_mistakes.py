@@ -30,6 +30,7 @@ HALL = '[[steps.options]]\nid = "hall"'
 DUE = "驾驶证 {expires_on} 到期，可换证"
 REVIEW = '[[steps]]\nkind = "review"\n'
 IDENTIFY = '[[steps]]\nkind = "identify"\n'
+VERIFY = '[[steps]]\nkind = "verify"\n'
 PROMISE = '[limit_promise]\nn = 0\nunit = "wd"'
 
 FREE = (
@@ -156,6 +157,8 @@ MISTAKES = [
     (H13, "proxy = ", 'flags = ["nearby", "nearby"]\nproxy = ', "flags", "names something twice", "name it once"),
     (T01, "换发新的机动车驾驶证", "换发新的\\n机动车驾驶证", "result.zh", "a character that nobody sees, U+000A", "one line"),
     (T01, "换发新的机动车驾驶证", "换发新的\u202e机动车驾驶证", "result.zh", "a character that nobody sees, U+202E", "without it"),
+    (T01, VERIFY, "", "steps[6]", "nobody has been verified", "put a step verify before it"),
+    (T01, VERIFY, f'{VERIFY}only_if = {{ fact = "card.sex", op = "is", value = "1" }}\n', "steps[7]", "some have not been verified", "take it out"),
     ("catalogue.toml", "help_phone", "helpphone", "helpphone", "unknown key", "is it help_phone?"),
 ]  # fmt: skip
 
