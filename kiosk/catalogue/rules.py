@@ -12,7 +12,7 @@ from kiosk.catalogue.model import DATE_OPS, BundlePart, Check, Condition, Fee, L
 from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
-ANSWERS, CARD_AGE = "answers.", "card.age"
+ANSWERS, CARD, CARD_AGE = "answers.", "card.", "card.age"
 MACHINE = "machine."
 """Before the kind of a device that this machine has and that works now; ``machine.online``: the city answers."""
 CARD_FACTS = ("card.kind", "card.sex", CARD_AGE, "card.valid_to")

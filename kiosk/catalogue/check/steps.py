@@ -12,7 +12,7 @@ from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
 from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
-from kiosk.catalogue.rules import ANSWERS, CARD_AGE, MACHINE
+from kiosk.catalogue.rules import ANSWERS, CARD, CARD_AGE, MACHINE
 
 CARD_FACTS = {
     "card.kind": KnownFact(type="text", about="of which kind the card is", values=get_args(CardKind)),
@@ -75,12 +75,16 @@ def _unjudged(service: Service) -> dict[str, KnownFact]:
 
 
 def _of_fees_and_limits(service: Service, known: Mapping[str, KnownFact]) -> Iterator[Finding]:
-    for number, fee in enumerate(service.fees):
-        rules = placed(fee, ("fees", number))
-        yield from together_findings(rules, known, "neither a step nor the department sends a")
-    for number, limit in enumerate(service.limits_if):
-        place = ("limits_if", number, "only_if")
-        yield from condition_findings(limit.only_if, known, place, "neither a step nor the department sends a")
+    owners = [placed(fee, ("fees", number)) for number, fee in enumerate(service.fees)]
+    owners += [[(("limits_if", at, "only_if"), limit.only_if)] for at, limit in enumerate(service.limits_if)]
+    for rules in owners:
+        # The department decides about both, and sees neither the card nor the machine.
+        unseen = [(path, rule) for path, rule in rules if rule.fact.startswith((CARD, MACHINE))]
+        for path, rule in unseen:
+            said = f"{rule.fact} is known here only: at the department it is nobody's"
+            yield Finding((*path, "fact"), said, "take a fact of the department, or an answer")
+        if not unseen:
+            yield from together_findings(rules, known, "neither a step nor the department sends a")
 
 
 def _conditions(spec: StepSpec, known: Mapping[str, KnownFact], path: Path) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ MISTAKES = [
     (H18, "pages = 3\n", "pages = 0\n", "steps[2].pages", "0 is not a whole number of at least 1 and at most 9", "write a whole"),
     (H18, '"entry_proof"', '"Entry proof"', "steps[2].name", "'Entry proof' is not a name like proof_2", "write a name"),
     (E16, SIGN + PAY, PAY + SIGN, "steps[3]", "is paid before it is signed", "put it after the step sign"),
-    (E16, PAY + FILE, FILE + PAY, "steps[7]", "file comes before it: nothing is done unpaid", "put it before the step file"),
+    (E16, PAY + FILE, FILE + PAY, "steps[5]", "file comes before it: nothing is done unpaid", "put it before the step file"),
     (E16, PAY + FILE, PAY, "steps[4]", "is paid for no case", "put a step file after it"),
     (E16, "amount_fen = 1000", 'only_if = { fact = "household", op = "is", value = "other_province" }\namount_fen = 1000', "fees[0].only_if", "is never due at the step pay: nobody has said household before it", "the step eligibility"),
 ]  # fmt: skip
