@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from kiosk.catalogue.check.conditions import placed, together_findings
+from kiosk.catalogue.check.conditions import placed, together_findings, unsent
 from kiosk.catalogue.check.services import Around, icon_findings
 from kiosk.catalogue.check.steps import CARD_FACTS
 from kiosk.catalogue.finding import Finding, Path, one_of
@@ -36,19 +36,53 @@ def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], 
             if check not in checks:
                 said = f"{part.service} has no check {check!r}"
                 yield Finding((*place, "fulfilled", at), said, one_of(checks, check))
-        yield from _conditions(bundle, number, services, around)
+        yield from _twice("after", part.after, place)
+        yield from _twice("fulfilled", part.fulfilled, place)
         if part.service in services:
-            yield from _said(part, services[part.service], place)
+            yield from _of_service(part, services[part.service], place, around)
+    yield from _shared(bundle, services)
     yield from _circles(bundle)
 
 
-def _conditions(bundle: Bundle, number: int, services: Mapping[str, Service], around: Around) -> Iterator[Finding]:
-    part = bundle.parts[number]
-    known = dict(CARD_FACTS)
-    for service in (services[each.service] for each in bundle.parts if each.service in services):
-        known |= around.facts(service)
-    rules = [(place, rule) for place, rule in placed(part, ("parts", number)) if not rule.fact.startswith(ANSWERS)]
-    yield from together_findings(rules, known, "no department of its services sends a")
+def _of_service(part: BundlePart, service: Service, place: Path, around: Around) -> Iterator[Finding]:
+    if not service.has_step("identify"):
+        said = f"{service.key} is the same for everybody: nothing is done in it for a person"
+        yield Finding((*place, "service"), said, "leave it out")
+    yield from _conditions(part, service, place, around)
+    yield from _said(part, service, place)
+
+
+def _conditions(part: BundlePart, service: Service, place: Path, around: Around) -> Iterator[Finding]:
+    """It is judged with what its own department says: before anything was answered, and by no other."""
+    rules = placed(part, place)
+    if rules and not service.has_step("eligibility"):
+        said = f"nobody judges it: {service.key} asks no department"
+        yield Finding((*place, "only_if"), said, "take it out, or add a step eligibility there")
+    for path, rule in rules:
+        if rule.fact.startswith(ANSWERS):
+            said = "nothing has been answered yet when it is judged: nobody would have this part"
+            yield Finding((*path, "fact"), said, "take a fact of its department")
+    known = {**CARD_FACTS, **around.facts(service)}
+    rest = [(path, rule) for path, rule in rules if not rule.fact.startswith(ANSWERS)]
+    yield from together_findings(rest, known, unsent(around.department(service)))
+
+
+def _shared(bundle: Bundle, services: Mapping[str, Service]) -> Iterator[Finding]:
+    """What its services are said to have in common is asked by one of them."""
+    steps = [spec for part in bundle.parts if part.service in services for spec in services[part.service].steps]
+    asked = {each.name for spec in steps for each in spec.asks_for()}
+    yield from _twice("share", bundle.share, ())
+    if {type(spec) for spec in steps} == {StepSpec}:
+        return  # A hub knows no kinds: whoever signs has judged it.
+    for at, name in enumerate(bundle.share):
+        if name not in asked:
+            yield Finding(("share", at), f"none of its services asks {name!r}", one_of(asked, name))
+
+
+def _twice(field: str, names: Sequence[str], place: Path) -> Iterator[Finding]:
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            yield Finding((*place, field, at), f"{name} stands there twice", "name it once")
 
 
 def _said(part: BundlePart, service: Service, place: Path) -> Iterator[Finding]:

@@ -46,6 +46,11 @@ def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, l
         yield Finding((*path, "value"), said, "compare with a value that tells people apart, or remove it")
 
 
+def unsent(department: str) -> str:
+    """The beginning of what is said of a fact that it does not send."""
+    return f"{department} sends no" if department else "no department sends a"
+
+
 def placed(owner: StepSpec | Fee | BundlePart, path: Path) -> list[tuple[Path, Condition]]:
     """The conditions of what stands at ``path``, each with its own place."""
     is_list = isinstance(owner.only_if, tuple)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from kiosk.catalogue.check import known
-from kiosk.catalogue.check.conditions import condition_findings, wider
+from kiosk.catalogue.check.conditions import condition_findings, unsent, wider
 from kiosk.catalogue.check.fees import fee_findings
 from kiosk.catalogue.check.foregone import contradictions, in_vain
 from kiosk.catalogue.check.public import public_findings
@@ -123,8 +123,7 @@ def _days(limit: Limit) -> float:
 
 def _rules(service: Service, around: Around) -> Iterator[Finding]:
     facts = _of_those_let_in(service, around.facts(service))
-    department = around.department(service)
-    lacks = f"{department} sends no" if department else "no department sends a"
+    lacks = unsent(around.department(service))
     found = list(_doubled("checks", [check.id for check in service.checks]))
     for number, check in enumerate(service.checks):
         found += condition_findings(check, facts, ("checks", number), lacks)

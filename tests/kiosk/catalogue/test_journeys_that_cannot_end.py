@@ -7,7 +7,8 @@ import pytest
 from kiosk.catalogue import loader
 from kiosk.catalogue.check import faults
 
-H17, H18, B05 = "household/H17.toml", "household/H18.toml", "bundles/B05.toml"
+H17, H18, B07 = "household/H17.toml", "household/H18.toml", "bundles/B07.toml"
+ISSUED = 'fact = "hk_macao_permits_issued", op = "is", value = 0'
 E16 = "exit_entry/E16.toml"
 SIGN, PAY, FILE = (f"[[steps]]\n{step}\n" for step in ('kind = "sign"', 'kind = "pay"', 'use = "hand_in"'))
 
@@ -19,6 +20,12 @@ MISTAKES = [
     (E16, PAY + FILE, FILE + PAY, "steps[5]", "file comes before it: nothing is done unpaid", "put it before the step file"),
     (E16, PAY + FILE, PAY, "steps[4]", "is paid for no case", "put a step file after it"),
     (E16, "amount_fen = 1000", 'only_if = { fact = "household", op = "is", value = "other_province" }\namount_fen = 1000', "fees[0].only_if", "is never due at the step pay: nobody has said household before it", "the step eligibility"),
+    (B07, ISSUED, 'fact = "answers.typo", op = "at_most", value = "tiny"', "parts[0].only_if.fact", "nothing has been answered yet", "a fact of its department"),
+    (B07, ISSUED, 'fact = "hk_macao_permits_issued", op = "at_most", value = "tiny"', "parts[0].only_if.value", "'tiny' is not a whole number", "a whole number"),
+    (B07, ISSUED, 'fact = "points", op = "at_least", value = 1', "parts[0].only_if.fact", "exit_entry sends no fact 'points'", "one of"),
+    (B07, '"E06", after = ["E04"]', '"E06", after = ["E04", "E04"]', "parts[1].after[1]", "E04 stands there twice", "name it once"),
+    (B07, '"E07"', '"C05"', "parts[2].service", "C05 is the same for everybody", "leave it out"),
+    (B07, "order = 40", 'order = 40\nshare = ["hong_kon"]', "share[0]", "none of its services asks 'hong_kon'", "is it hong_kong?"),
 ]  # fmt: skip
 
 
@@ -49,7 +56,7 @@ def test_the_mistake_is_told_once_with_its_place_and_its_fix(
             'kind = "choose"\nonly_if = { fact = "card.weight", op = "is", value = "1" }\n',
             "nobody before this step sends a fact 'card.weight'",
         ),
-        ("bundles/B07.toml", '"hk_macao_permits_issued"', '"permits_out"', "no department of its services sends a fact"),
+        (B07, '"hk_macao_permits_issued"', '"permits_out"', "exit_entry sends no fact 'permits_out'"),
     ],
 )
 def test_who_sends_nothing_is_not_said_to_send_no_thing(name: str, old: str, new: str, what: str) -> None:

@@ -173,7 +173,7 @@ def test_a_bundle_is_read_with_its_services_of_the_day() -> None:
         ),
         ('service = "E13"', 'service = "E31"', ":7: parts[2].service: no service 'E31'; is it E13?"),
         ('after = ["E13"]', 'after = ["E31"]', ":6: parts[1].after[0]: 'E31' is no service of this bundle; is it E13?"),
-        ('"permit_state"', '"permit_stat"', ":6: parts[1].only_if.fact: no department of its services sends a fact"),
+        ('"permit_state"', '"permit_stat"', ":6: parts[1].only_if.fact: household sends no fact 'permit_stat'"),
         (
             '"E13", optional',
             '"E13", fulfilled = ["no_chek"], optional',
