@@ -34,7 +34,7 @@ class DeviceTest:
 class Declaration:
     """One kind of device. ``levels`` says how urgent an error code is where the common rule would be wrong."""
 
-    icon: str = "plugs"
+    icon: str = "power-plug"
     tests: tuple[DeviceTest, ...] = (DeviceTest(),)
     levels: Mapping[str, Level] = field(default_factory=dict)
     at_most_one: bool = False

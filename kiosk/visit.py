@@ -319,7 +319,7 @@ class Visit:
             ),
             actions=(
                 Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
-                Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-tap"),
+                Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-pointing"),
             ),
         )
         self.machine.published_page(page)

@@ -427,7 +427,7 @@ async def _without_network(journey: Journey, spec: StepSpec) -> Outcome:
 async def _without_device(journey: Journey, name: str) -> Outcome:
     log.warning("step_needs_device", step=_kind(journey), service=journey.service.key, device=name)
     lead = _with_nearest(journey, text("device_away.lead"))
-    await _end_here(journey, message("device_away", "plugs", "warn", text("device_away.title"), lead))
+    await _end_here(journey, message("device_away", "power-plug", "warn", text("device_away.title"), lead))
     return Outcome.LEAVE
 
 

@@ -128,5 +128,5 @@ async def can_go_on(visit: Visit, service: Service, parts: Sequence[Service]) ->
         return True
     title = text("handover.not_here", service=service.name)
     lead = text("handover.not_here_lead", reason=offer.reason)
-    await visit.tell(message("handover_not_here", "plugs", "warn", title, lead))
+    await visit.tell(message("handover_not_here", "power-plug", "warn", title, lead))
     return False

@@ -61,7 +61,7 @@ def settings_bar(look: Look) -> Panel | None:
 
 
 def _cell(look: Look, action: Action, width: float) -> Target:
-    ink = theme.RED if action.style == "exit" or action.icon in ("guide", "headset") else theme.BLUE
+    ink = theme.RED if action.style == "exit" or action.icon == "headset" else theme.BLUE
     ink = ink if action.enabled else theme.DISABLED
     sign = icon(action.icon or "circle", 58, ink, bold=True)
     word_ink = theme.INK if action.enabled else theme.DISABLED

@@ -266,7 +266,7 @@ def test_driver_that_declares_nothing_is_shown_plainly(package: Package, lamp: C
     assert plain != written
     path.write_text(plain, encoding="utf-8")
     device = configured({NAME: package.table})[NAME]
-    assert (device.declaration.icon, [t.name for t in device.declaration.tests]) == ("plugs", ["self_test"])
+    assert (device.declaration.icon, [t.name for t in device.declaration.tests]) == ("power-plug", ["self_test"])
     driver = device.driver(device.settings, lambda _status: None)
     eventually(package.link.exists, "the lamp's port")
     driver.setup()

@@ -51,16 +51,16 @@ EXIT = Action(id="exit", label=T("退出", "Exit"), style="exit")
 BACK = Action(id="back", label=T("上一步", "Back"), style="secondary")
 NEXT = Action(id="next", label=T("下一步", "Continue"), style="primary")
 SETTINGS = (
-    Action(id="elder", label=T("关怀模式", "Large type"), icon="elder"),
-    Action(id="low_reach", label=T("低位操作", "Low reach"), icon="low_reach"),
-    Action(id="speech", label=T("语音播报", "Read aloud"), icon="speech"),
-    Action(id="language", label=T("English", "中文"), icon="language"),
-    Action(id="guide", label=T("呼叫引导员", "Call a guide"), icon="guide"),
+    Action(id="elder", label=T("关怀模式", "Large type"), icon="text-aa"),
+    Action(id="low_reach", label=T("低位操作", "Low reach"), icon="wheelchair"),
+    Action(id="speech", label=T("语音播报", "Read aloud"), icon="speaker-high"),
+    Action(id="language", label=T("English", "中文"), icon="translate"),
+    Action(id="guide", label=T("呼叫引导员", "Call a guide"), icon="headset"),
 )
 CHIPS = (
-    Chip(icon="wifi", text=T("网络正常", "Online"), level="ok"),
+    Chip(icon="wifi-high", text=T("网络正常", "Online"), level="ok"),
     Chip(icon="users-three", text=T("前方等候 3 人", "3 people waiting")),
-    Chip(icon="phone-call", text=T("求助 110 / 咨询 12367", "Help 110 / Advice 12367")),
+    Chip(icon="phone", text=T("求助 110 / 咨询 12367", "Help 110 / Advice 12367")),
 )
 STEP_NAMES = (
     T("读取身份", "Identity"), T("人脸核验", "Face"), T("填写信息", "Details"), T("核对签名", "Sign"), T("领取回执", "Slip"),
@@ -128,16 +128,16 @@ COMMON = Tiles(
 FUNCTIONS = Tiles(
     wide=True, columns=3,
     tiles=(
-        tile("progress", "进度查询", "Progress", "progress", "common", lead=T("凭证件或编号", "By card or number")),
-        tile("rate", "好差评", "Rate us", "rate", "traffic", lead=T("评价本次服务", "How was it?")),
-        tile("complaint", "投诉建议", "Complaint", "complaint", "exit_entry", lead=T("直达督察部门", "To the inspectors")),
+        tile("progress", "进度查询", "Progress", "magnifying-glass", "common", lead=T("凭证件或编号", "By card or number")),
+        tile("rate", "好差评", "Rate us", "star", "traffic", lead=T("评价本次服务", "How was it?")),
+        tile("complaint", "投诉建议", "Complaint", "chat-circle-dots", "exit_entry", lead=T("直达督察部门", "To the inspectors")),
     ),
 )  # fmt: skip
 
 
 def home(*notices: Notice) -> Page:
     return Page(
-        kind="home", layout="home", title=T("公安综合自助服务", "Police self-service"), icon="shield",
+        kind="home", layout="home", title=T("公安综合自助服务", "Police self-service"), icon="shield-check",
         lead=T("中关村派出所 · 24 小时自助服务区", "Zhongguancun station · open 24 hours"), chips=CHIPS, timeout_s=0,
         blocks=(
             *notices,
@@ -161,7 +161,7 @@ def step(
     actions: tuple = (EXIT, BACK, NEXT),
     **more: object,
 ) -> Page:
-    facts = {"line": LINE["traffic"], "icon": "id-card", "steps": steps(now), **more}
+    facts = {"line": LINE["traffic"], "icon": "identification-card", "steps": steps(now), **more}
     return Page(kind=kind, title=title, lead=lead, blocks=blocks, actions=actions, **facts)
 
 
@@ -287,7 +287,7 @@ def first_pages() -> dict[str, Page]:
     return {
         "home": home(),
         "home_more_lines": msgspec.structs.replace(home(), blocks=(*home().blocks[:1], MORE_LINES, *home().blocks[2:])),
-        "home_offline": home(Notice(level="warn", icon="offline", text=T("网络中断，可先受理，恢复后自动上报", "No network: you can still file, we send it later"))),
+        "home_offline": home(Notice(level="warn", icon="wifi-slash", text=T("网络中断，可先受理，恢复后自动上报", "No network: you can still file, we send it later"))),
         "home_closed": msgspec.structs.replace(home(), blocks=(
             Hero(icon="wrench", level="warn", title=T("本机暂停服务：等待加纸", "Out of service: waiting for paper"), lead=T("给您添麻烦了，恢复后这里会自动开放。", "We are sorry. It opens again by itself as soon as it can.")),
             Facts(rows=(
@@ -299,14 +299,14 @@ def first_pages() -> dict[str, Page]:
         "due_empty": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=(), empty=T("目前没有需要您办理的事项", "Nothing is due at present"), room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
         "due_asking": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, Notice(level="info", icon="hourglass-medium", text=text("todo.asking"), room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
         "due_one": step("menu", T("您好，王*明", "Hello, Wang *ming"), 0, DueList(title=T("我的待办", "Due for you"), items=DUE[1:2], room=2), COMMON, line=NO_LINE, icon="user", steps=(), actions=(EXIT,)),
-        "card": step("card", T("读取身份证", "Reading your card"), 0, Hero(icon="id-card", level="info", busy=True, title=T("请将身份证平放在读卡区", "Lay your ID card flat on the reader"), lead=T("读完之前请不要拿开", "Please leave it there until it has been read")), actions=(EXIT,)),
+        "card": step("card", T("读取身份证", "Reading your card"), 0, Hero(icon="identification-card", level="info", busy=True, title=T("请将身份证平放在读卡区", "Lay your ID card flat on the reader"), lead=T("读完之前请不要拿开", "Please leave it there until it has been read")), actions=(EXIT,)),
         "face": step("face", T("人脸核验", "Face check"), 1, Preview(frames="", instruction=T("请缓慢向左转头", "Slowly turn your head to the left"), progress=0.4, arrow="left"), actions=(EXIT, action("other", "换一种方式", "Another way", style="secondary"))),
         "eligibility": step("eligibility", traffic, 2, Notice(level="warn", text=T("还缺 3 项，今天不能办理", "Three things are missing today"), detail=T("一次为您列全，备齐后再来即可", "This is the whole list; come back with all of it")),
             Facts(rows=(
                 Fact(label=T("体检证明", "Medical report"), value=T("没有查到 6 个月内的体检结果，请到县级以上医院体检", "No result from the last six months: please visit a county hospital")),
                 Fact(label=T("交通违法", "Violations"), value=T("有 2 条违法未处理，可在本机处理", "Two open violations: they can be settled here")),
                 Fact(label=T("证件照片", "Photo"), value=T("没有符合要求的照片，可在本机拍摄", "No fitting photo: it can be taken here")),
-            )), actions=(EXIT, action("print", "打印清单", "Print the list", style="primary", icon="print"))),
+            )), actions=(EXIT, action("print", "打印清单", "Print the list", style="primary", icon="printer"))),
         "choice": step("choice", traffic, 2, Choices(name="how", label=T("新证怎么领取？", "How do you want to get it?"), selected="post", options=(
             Choice(id="post", label=T("邮寄到家", "By post"), detail=T("约 7 个工作日，邮费到付", "About seven working days, postage on delivery")),
             Choice(id="hall", label=T("到窗口领取", "At the counter"), detail=T("制好后短信通知", "We send a message when it is ready")),
@@ -321,25 +321,25 @@ def first_pages() -> dict[str, Page]:
             Fact(label=T("领取方式", "Delivery"), value=T("邮寄到家：幸福市和平区团结路 18 号院 3 号楼 2 单元 501", "By post: 3-2-501, 18 Tuanjie Road, Heping"), action=action("edit.how", "修改", "Change")),
             Fact(label=T("费用", "Fee"), value=T("工本费 10 元", "10 yuan")))), lead=T("有误请点“修改”，无误请点“下一步”。", "Tap Change where something is wrong.")),
         "sign": step("sign", T("请签名", "Please sign"), 3, Paragraph(text=T("本人已核对以上信息，承诺内容真实。", "I have checked the above and declare that it is true.")), SignaturePad(name="signature", label=T("申请人签名", "Your signature"))),
-        "result": step("result", T("办理结果", "Result"), 4, Hero(icon="ok", level="ok", title=T("已登记，待网络恢复后受理", "Filed; it is accepted once the network is back"), lead=T("请取走回执", "Please take your slip")), Receipt(label=T("回执编号", "Receipt number"), number="990101000120270112000017", qr="990101000120270112000017", note=T("可凭编号查询进度", "You can follow your case with it")), actions=(action("done", "完成", "Done", style="primary"),)),
+        "result": step("result", T("办理结果", "Result"), 4, Hero(icon="check-circle", level="ok", title=T("已登记，待网络恢复后受理", "Filed; it is accepted once the network is back"), lead=T("请取走回执", "Please take your slip")), Receipt(label=T("回执编号", "Receipt number"), number="990101000120270112000017", qr="990101000120270112000017", note=T("可凭编号查询进度", "You can follow your case with it")), actions=(action("done", "完成", "Done", style="primary"),)),
         "still_there": Page(kind="still_there", layout="full", title=T("还在吗？", "Are you still there?"), blocks=(Hero(icon="hourglass-medium", level="warn", title=T("还在吗？", "Are you still there?"), lead=T("再过一会儿将自动退出，并清除您的信息", "We will soon leave and erase your data")),), actions=(action("stay", "继续办理", "I am still here", style="primary"),), timeout_s=20),
         "rating": step("rating", T("请评价本次服务", "How was it?"), 4, Grades(label=T("您对本次服务满意吗？", "Were you satisfied?"), actions=(action("5", "非常满意", "Very satisfied"), action("4", "满意", "Satisfied"), action("3", "基本满意", "Fairly satisfied"), action("2", "不满意", "Dissatisfied"), action("1", "非常不满意", "Very dissatisfied"))), actions=(action("skip", "跳过", "Skip"),)),
         "progress": step("progress", T("办理进度", "Progress"), 0, Stages(title=traffic, number="990101000120270112000017", stages=(
             Stage(label=T("已暂存", "Stored"), detail=T("01-12 10:02 本机已保存", "12 Jan 10:02, kept on this machine"), state="done"), Stage(label=T("已送达", "Delivered"), detail=T("01-12 10:03 市局中心已签收", "12 Jan 10:03, signed for by the city hub"), state="done"),
             Stage(label=T("已受理", "Accepted"), detail=T("01-12 10:05 车辆管理所，承诺 01-19 前办结", "12 Jan 10:05, vehicle office, by 19 Jan"), state="now"), Stage(label=T("办结", "Decided"), detail=T("", ""), state="waiting"))), steps=(), actions=(EXIT, BACK)),
-        "documents": step("documents", T("出入境证件", "Travel documents"), 2, Facts(title=T("往来港澳通行证", "HK-Macao permit"), rows=(Fact(label=T("证件号码", "Number"), value=same("C9******21")), Fact(label=T("有效期至", "Valid until"), value=same("2031-05-20")), Fact(label=T("香港签注", "Hong Kong"), value=T("个人旅游，剩余 1 次，2027-03-01 前有效", "Tourism, one visit left, until 2027-03-01")), Fact(label=T("澳门签注", "Macao"), value=T("无有效签注", "None")))), Facts(title=T("普通护照", "Passport"), rows=(Fact(label=T("证件号码", "Number"), value=same("E9******05")), Fact(label=T("有效期至", "Valid until"), value=same("2029-08-11")))), line=LINE["exit_entry"], icon="passport", actions=(EXIT, BACK, action("print", "打印", "Print", style="primary", icon="print"))),
-        "complaint": step("complaint", T("投诉建议", "Complaint"), 0, Choices(name="about", label=T("您想反映什么？", "What is it about?"), options=tuple(Choice(id=str(i), label=T(zh, en)) for i, (zh, en) in enumerate((("服务态度", "How I was treated"), ("等候时间太长", "Waiting too long"), ("材料要求不清楚", "Unclear requirements"), ("设备故障", "The machine failed"), ("其他", "Something else"))))), line=LINE["common"], icon="complaint", steps=()),
-        "complaint_text": step("complaint", T("投诉建议", "Complaint"), 0, Field(name="words", label=T("补充说明（可不填）", "In your words (optional)"), keys="text", value="printer 3"), line=LINE["common"], icon="complaint", steps=()),
-        "error": step("error", T("打印机缺纸", "Out of paper"), 4, Hero(icon="printer", level="warn", title=T("打印机缺纸", "The printer is out of paper"), lead=T("您的申请已保存，编号 9901 0827 0112 0042", "Your application is safe: 9901 0827 0112 0042")), Notice(level="info", text=T("已通知引导员添纸，添好后会自动打印", "A guide has been called; it prints by itself afterwards")), Paragraph(text=same("P-203"), size="caption"), actions=(EXIT, action("guide", "呼叫引导员", "Call a guide", icon="guide"), action("retry", "再试一次", "Try again", style="primary"))),
+        "documents": step("documents", T("出入境证件", "Travel documents"), 2, Facts(title=T("往来港澳通行证", "HK-Macao permit"), rows=(Fact(label=T("证件号码", "Number"), value=same("C9******21")), Fact(label=T("有效期至", "Valid until"), value=same("2031-05-20")), Fact(label=T("香港签注", "Hong Kong"), value=T("个人旅游，剩余 1 次，2027-03-01 前有效", "Tourism, one visit left, until 2027-03-01")), Fact(label=T("澳门签注", "Macao"), value=T("无有效签注", "None")))), Facts(title=T("普通护照", "Passport"), rows=(Fact(label=T("证件号码", "Number"), value=same("E9******05")), Fact(label=T("有效期至", "Valid until"), value=same("2029-08-11")))), line=LINE["exit_entry"], icon="passport", actions=(EXIT, BACK, action("print", "打印", "Print", style="primary", icon="printer"))),
+        "complaint": step("complaint", T("投诉建议", "Complaint"), 0, Choices(name="about", label=T("您想反映什么？", "What is it about?"), options=tuple(Choice(id=str(i), label=T(zh, en)) for i, (zh, en) in enumerate((("服务态度", "How I was treated"), ("等候时间太长", "Waiting too long"), ("材料要求不清楚", "Unclear requirements"), ("设备故障", "The machine failed"), ("其他", "Something else"))))), line=LINE["common"], icon="chat-circle-dots", steps=()),
+        "complaint_text": step("complaint", T("投诉建议", "Complaint"), 0, Field(name="words", label=T("补充说明（可不填）", "In your words (optional)"), keys="text", value="printer 3"), line=LINE["common"], icon="chat-circle-dots", steps=()),
+        "error": step("error", T("打印机缺纸", "Out of paper"), 4, Hero(icon="printer", level="warn", title=T("打印机缺纸", "The printer is out of paper"), lead=T("您的申请已保存，编号 9901 0827 0112 0042", "Your application is safe: 9901 0827 0112 0042")), Notice(level="info", text=T("已通知引导员添纸，添好后会自动打印", "A guide has been called; it prints by itself afterwards")), Paragraph(text=same("P-203"), size="caption"), actions=(EXIT, action("guide", "呼叫引导员", "Call a guide", icon="headset"), action("retry", "再试一次", "Try again", style="primary"))),
         "login": Page(kind="maintenance_login", title=T("维护登录", "Maintenance"), icon="wrench", lead=T("请输入 6 位口令", "Please type your PIN"), blocks=(Field(name="pin", label=T("口令", "PIN"), keys="pin", value="1234", max_length=6),), actions=(EXIT, action("login", "登录", "Log in", style="primary"))),
         "board": Page(kind="maintenance", title=T("设备状态", "Devices"), icon="wrench", blocks=(Board(rows=(
-            BoardRow(icon="id-card", name=T("身份证阅读器", "Card reader"), state=T("正常", "Online"), level="ok", detail=T("读卡 128 次，上次 10:02", "128 reads, last at 10:02"), actions=(action("test_read", "试读", "Test read"),)),
+            BoardRow(icon="identification-card", name=T("身份证阅读器", "Card reader"), state=T("正常", "Online"), level="ok", detail=T("读卡 128 次，上次 10:02", "128 reads, last at 10:02"), actions=(action("test_read", "试读", "Test read"),)),
             BoardRow(icon="printer", name=T("回执打印机", "Slip printer"), state=T("纸将尽", "Paper low"), level="warn", detail=T("约剩 15 米", "About 15 m left"), actions=(action("test_print", "试打", "Test print"),)),
             BoardRow(icon="camera", name=T("摄像头", "Camera"), state=T("未连接", "Offline"), level="error", detail=T("10:31 起没有图像，已重试 14 次", "No picture since 10:31, tried 14 times"), actions=(action("picture", "看图像", "Picture"),)),
             BoardRow(icon="stack", name=T("待发队列", "Queue"), state=T("3 件", "3 waiting"), level="info", detail=T("最早 10:12，无滞留", "Oldest 10:12, none held")))),), actions=(EXIT, action("out", "暂停服务", "Out of service", style="secondary"))),
         **trouble_pages(traffic),
         "picture": Page(kind="maintenance_camera", title=T("摄像头", "Camera"), icon="camera", blocks=(Picture(data=picture(), label=T("样张", "Sample")),), actions=(BACK,)),
-        "many_steps": step("form", traffic, 4, Paragraph(text=T("请稍候。", "One moment.")), steps=steps(4, 9), chips=(Chip(icon="offline", text=T("离线受理", "Filing offline"), level="warn"),)),
+        "many_steps": step("form", traffic, 4, Paragraph(text=T("请稍候。", "One moment.")), steps=steps(4, 9), chips=(Chip(icon="wifi-slash", text=T("离线受理", "Filing offline"), level="warn"),)),
     }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def pages(values: dict[str, str]) -> list[Page]:
         "review": (Facts(rows=rows),),
         "form": (typed,),
         "sign": (SignaturePad(name="ink", label=same(values["name"])),),
-        "result": (Hero(icon="ok", level="ok", title=same(values["rare"])), receipt),
+        "result": (Hero(icon="check-circle", level="ok", title=same(values["rare"])), receipt),
     }
     title = same("您好，" + values["name"])
     return [Page(kind=kind, title=title, blocks=blocks, actions=(done,)) for kind, blocks in contents.items()]

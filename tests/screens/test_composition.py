@@ -275,13 +275,13 @@ def test_only_button_of_a_full_page_cannot_be_missed() -> None:
 
 def test_settings_of_the_home_page_are_cells_of_one_width_and_the_guide_is_red() -> None:
     shut = action("plain", "静", icon="x", enabled=False)
-    cells = (action("plain", "关怀", icon="elder"), action("plain", "呼叫", icon="guide"), shut)
+    cells = (action("plain", "关怀", icon="text-aa"), action("plain", "呼叫", icon="headset"), shut)
     look = look_of(Page(kind="home", title=same("x"), layout="home", actions=cells))
     seen = Drawn(settings_bar(look))
     assert [t.a11y_label for t in seen.targets] == ["关怀", "呼叫", "静"]
     assert {t.width for t in seen.targets} == {theme.WIDTH / 3}
-    assert alike(seen.sign("elder").colour, theme.BLUE)
-    assert alike(seen.sign("guide").colour, theme.RED)
+    assert alike(seen.sign("text-aa").colour, theme.BLUE)
+    assert alike(seen.sign("headset").colour, theme.RED)
     assert alike(seen.sign("x").colour, theme.DISABLED)
     assert settings_bar(look_of(Page(kind="home", title=same("x"), layout="home"))) is None
 

@@ -159,7 +159,7 @@ def _contact_page(journey: Journey, value: str, error: Text) -> Page:
         max_length=PHONE.longest,
     )
     *ways_out, send = journey.bar(text("action.send"))
-    anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="mask-happy")
+    anonymous = Action(id="anonymous", label=text("complaint.anonymous"), style="secondary", icon="incognito")
     return journey.page(
         "complaint_contact",
         text("complaint.contact_title"),

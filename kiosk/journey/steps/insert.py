@@ -132,5 +132,5 @@ def _page(journey: Journey, spec: Spec, trouble: Text) -> Page:
 
 
 def _back_page(journey: Journey) -> Page:
-    hero = Hero(icon="hand-tap", level="ok", title=text("insert.take"), lead=text("insert.take_lead"))
+    hero = Hero(icon="hand-pointing", level="ok", title=text("insert.take"), lead=text("insert.take_lead"))
     return journey.page("insert_take", text("insert.title"), hero, actions=(), timeout_s=0)

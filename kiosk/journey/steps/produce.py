@@ -230,7 +230,7 @@ async def _handed_out(journey: Journey, spec: Spec, device: str, intent: int) ->
 
 
 def _taking(journey: Journey, spec: Spec, title: Text, lead: Text) -> Page:
-    take = Hero(icon="hand-tap", level="ok", title=title, lead=lead)
+    take = Hero(icon="hand-pointing", level="ok", title=title, lead=lead)
     return journey.page("produce_take", _said(spec, "title"), take, actions=(), timeout_s=0)
 
 
