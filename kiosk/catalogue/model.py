@@ -330,7 +330,6 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Text
     icon: str
     department: str = ""
-    item_code: str = ""
     basis: tuple[Basis, ...] = ()
     summary: Text = NOTHING
     applicant: Applicant = Applicant()

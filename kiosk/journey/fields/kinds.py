@@ -52,7 +52,6 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
     ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. An optional
     choice that is ``closed_if`` something is known to hold can only be left empty, and says why: ``closed``.
-    ``masked`` hides it on paper.
     """
 
     name: str
@@ -63,7 +62,6 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     error: Text = NOTHING
     hint: Text = NOTHING
     max_length: int | None = None
-    masked: bool = False
     optional: bool = False
     least: int | None = None
     most: int | None = None
