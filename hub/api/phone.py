@@ -24,7 +24,7 @@ from kiosk.text import Text, same, text
 
 _LONGEST = 64
 _BODY_BYTES = 256
-_TOLD = ("materials", "fee", "limit", "result", "phone")
+_TOLD = ("materials", "fee", "limit", "pauses", "result", "phone")
 _UNCLEAR = 4
 """Of so few characters none is shown."""
 

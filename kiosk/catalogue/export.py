@@ -24,7 +24,7 @@ _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """A PDF wants to say when it was made; of two that say the same nobody can tell which was made first."""
 _LABEL_MM, _TEXT_MM, _LINE_MM = 42.0, 138.0, 7.0
 _COLUMNS = (
-    *("name", "basis", "conditions", "materials", "procedure", "limit"),
+    *("name", "basis", "conditions", "materials", "procedure", "limit", "pauses"),
     *("fee", "result", "phone", "handling", "hint"),
 )
 

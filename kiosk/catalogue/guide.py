@@ -27,12 +27,10 @@ def guide(service: Service) -> list[Row]:
         "name": (service.name,),
         "basis": tuple(same(" ".join(filter(None, (each.law, each.clause)))) for each in service.basis),
         "conditions": service.conditions,
-        "materials": tuple(
-            text("guide.material", name=each.name, source=text(f"guide.source.{each.source}"))
-            for each in service.materials
-        ),
+        "materials": tuple(_materials(service)),
         "procedure": (service.procedure,),
         "limit": tuple(_limits(service)),
+        "pauses": service.pauses,
         "fee": tuple(map(_fee, service.fees)) or (text("guide.free"), service.free_basis),
         "result": (service.result,),
         "phone": (same(service.phone),),
@@ -43,11 +41,20 @@ def guide(service: Service) -> list[Row]:
     return [Row(key, text(f"guide.{key}"), lines) for key, lines in said.items() if lines]
 
 
+def _materials(service: Service) -> Iterator[Text]:
+    for each in service.materials:
+        yield text("guide.material", name=each.name, source=text(f"guide.source.{each.source}"))
+    if service.form_name:
+        yield text("guide.form", name=service.form_name)
+
+
 def _limits(service: Service) -> Iterator[Text]:
     if service.limit_law:
         yield text("guide.limit_law", time=_time(service.limit_law))
     if service.limit_promise:
         yield text("guide.limit_promise", time=_time(service.limit_promise))
+    for other in service.limits_if:
+        yield text("guide.limit_if", when=other.when, law=_time(other.law), promise=_time(other.promise))
 
 
 def _time(limit: Limit) -> Text:

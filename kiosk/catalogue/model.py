@@ -134,12 +134,13 @@ class Fee(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LimitIf(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Other limits for whom ``only_if`` is known to hold: of the law, and promised.
+    """Other limits for whom ``only_if`` is known to hold: of the law, and promised. ``when``: for whom, in words.
 
     ``nothing_to_collect``: for them a service with ``is_collected`` ends without it.
     """
 
     only_if: Condition
+    when: Text = NOTHING
     law: Limit
     promise: Limit
     nothing_to_collect: bool = False

@@ -26,7 +26,7 @@ _CHOICES = (*_LISTS, "is")
 
 
 def condition_findings(rule: Rule, facts: Mapping[str, KnownFact], path: Path, lacks: str) -> Iterator[Finding]:
-    """Of one condition; ``lacks``: who does not send what is missing, in words as "traffic sends no"."""
+    """Of one condition; ``lacks``: who does not send what is missing, in words as "nobody sends a"."""
     fact = facts.get(rule.fact)
     if fact is None:
         yield Finding((*path, "fact"), f"{lacks} fact {rule.fact!r}", one_of(facts, rule.fact))

@@ -47,6 +47,10 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
         if not fee.basis.strip():
             yield Finding(("fees", number, "basis"), "a fee without a basis", "write the rule that sets it")
+    for number, limit in enumerate(service.limits_if):
+        if not limit.when:
+            fix = "add when = { zh = …, en = … }: of whom it is so"
+            yield Finding(("limits_if", number, "when"), "nobody is told whose limit it is", fix)
     for number, each in enumerate(service.basis):
         if not each.law.strip():
             yield Finding(("basis", number, "law"), "is empty", "write the law with its number")

@@ -35,6 +35,13 @@ def test_the_list_has_every_service_with_its_public_facts() -> None:
     assert "承诺时限：" in t01["办理时限"]
 
 
+def test_the_list_has_everybody_s_limit_what_stops_it_and_the_form() -> None:
+    rows = {row["事项编码"]: row for row in csv.DictReader(io.StringIO(as_csv(load())))}
+    assert "外省户籍的：法定 30 天，承诺 20 天" in rows["E01"]["办理时限"].splitlines()
+    assert "资料需要核实时，核实的时间不算在内。" in rows["H01"]["不计入时限"].splitlines()
+    assert "表单：机动车驾驶证申请表" in rows["T01"]["所需材料"].splitlines()
+
+
 def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     folder = copied(tmp_path / "city")
     path = folder / "common" / "C01.toml"

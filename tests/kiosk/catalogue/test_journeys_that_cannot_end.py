@@ -16,6 +16,7 @@ MISTAKES = [
     # file, what stands there, what is written instead, field, what is said, the fix
     (H18, "pages = 3\n", "pages = 0\n", "steps[2].pages", "0 is not a whole number of at least 1 and at most 9", "write a whole"),
     (H18, '"entry_proof"', '"Entry proof"', "steps[2].name", "'Entry proof' is not a name like proof_2", "write a name"),
+    ("exit_entry/E01.toml", 'when = { zh = "外省户籍的", en = "If your household is in another province" }\n', "", "limits_if[0].when", "nobody is told whose limit it is", "add when"),
     (E16, SIGN + PAY, PAY + SIGN, "steps[3]", "is paid before it is signed", "put it after the step sign"),
     (E16, PAY + FILE, FILE + PAY, "steps[5]", "file comes before it: nothing is done unpaid", "put it before the step file"),
     (E16, PAY + FILE, PAY, "steps[4]", "is paid for no case", "put a step file after it"),
