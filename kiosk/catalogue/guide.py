@@ -77,7 +77,7 @@ def _handling(service: Service) -> Iterator[Text]:
     yield text(f"guide.scope.{service.scope}")
     if service.proxy:
         yield text(f"guide.proxy.{service.proxy}")
-    if service.guardian_below:
+    if service.guardian_below > service.applicant.min_age:
         yield text("guide.guardian", n=service.guardian_below)
     if service.delivery:
         yield text("guide.delivery", ways=listed(text(f"guide.way.{way}") for way in service.delivery))

@@ -47,6 +47,10 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
         if not fee.basis.strip():
             yield Finding(("fees", number, "basis"), "a fee without a basis", "write the rule that sets it")
+    is_over = service.limit_promise is not None and not service.limit_promise.n and not service.has_step("file")
+    if is_over and service.item_kind == "promised":
+        said = "is done at once, and called one that takes its time"
+        yield Finding(("item_kind",), said, 'write item_kind = "at_once"')
     for number, limit in enumerate(service.limits_if):
         if not limit.when:
             fix = "add when = { zh = …, en = … }: of whom it is so"

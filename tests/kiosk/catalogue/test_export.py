@@ -42,6 +42,13 @@ def test_the_list_has_everybody_s_limit_what_stops_it_and_the_form() -> None:
     assert "表单：机动车驾驶证申请表" in rows["T01"]["所需材料"].splitlines()
 
 
+def test_who_has_the_age_needs_no_guardian_and_a_complaint_takes_its_time() -> None:
+    rows = {row["事项编码"]: row for row in csv.DictReader(io.StringIO(as_csv(load())))}
+    assert "未满 16 周岁的须由监护人陪同" in rows["E01"]["办理方式"].splitlines()
+    assert "监护人陪同" not in rows["H04"]["办理方式"], "it is the guardian who asks"
+    assert "当场办结" not in rows["C03"]["办理时限"]
+
+
 def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     folder = copied(tmp_path / "city")
     path = folder / "common" / "C01.toml"

@@ -35,6 +35,7 @@ line = "safety"
 name = { zh = "养犬登记", en = "Register a dog" }
 icon = "dog"
 offline = "info"
+item_kind = "at_once"
 summary = { zh = "登记您的犬只", en = "Register your dog" }
 conditions = [{ zh = "养犬的人", en = "Who keeps a dog" }]
 procedure = { zh = "选大小，提交", en = "Choose the size and send it" }
