@@ -34,11 +34,11 @@ _SPANS = {_SPACE: 4.0, _CLEAR: 2.0, _ERASE: 1.6}
 
 
 def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
-    """The keys for ``block``, over the whole width of the screen; ``growth`` makes them higher."""
-    rows = _plate(look, block) if block.keys == "plate" else _LAYOUTS[block.keys]
+    """The keys for ``block``, over the whole width of the screen; ``growth`` makes them higher, or lower."""
+    rows = _rows(look, block)
     pad = len(rows[0]) == 3
     is_grid = len({len(row) for row in rows}) == 1
-    height = max(look.metrics.touch, round((124 if pad else 100) * growth))
+    height = _key_height(look, rows, growth)
     board = Panel(theme.WIDTH)
     board.fill(theme.KEYBOARD)
     board.rule(0, 0, theme.WIDTH)
@@ -54,6 +54,20 @@ def keyboard(look: Look, block: Field, growth: float = 1.0) -> Panel:
             x += width + _GAP
         y += height + _GAP
     return board.finish(y - _GAP + _PAD)
+
+
+def keyboard_height(look: Look, block: Field, growth: float = 1.0) -> float:
+    """What ``keyboard`` would take, px."""
+    rows = _rows(look, block)
+    return len(rows) * (_key_height(look, rows, growth) + _GAP) - _GAP + 2 * _PAD
+
+
+def _rows(look: Look, block: Field) -> tuple[tuple[str, ...], ...]:
+    return _plate(look, block) if block.keys == "plate" else _LAYOUTS[block.keys]
+
+
+def _key_height(look: Look, rows: tuple[tuple[str, ...], ...], growth: float) -> int:
+    return max(look.metrics.touch, round((124 if len(rows[0]) == 3 else 100) * growth))
 
 
 def _spans(row: tuple[str, ...], is_grid: bool) -> list[float]:

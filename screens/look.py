@@ -27,6 +27,7 @@ class Look:
         chosen: Callable[[], None] = lambda: None,
         open_frames: Callable[[str], Any] = lambda _name: None,
         redraw: Callable[[], None] = lambda: None,
+        heights: dict[tuple[object, ...], float] | None = None,
     ) -> None:
         self.page = page
         self.settings = settings
@@ -39,7 +40,7 @@ class Look:
         self.open_frames = open_frames
         self.redraw = redraw
         self.centred = any(isinstance(b, Hero) for b in page.blocks)  # its words then stand in the middle too
-        self.heights: dict[tuple[object, ...], float] = {}  # of blocks already measured
+        self.heights = {} if heights is None else heights  # of blocks already measured, of this page in this language
         self.fields: dict[str, Any] = {}  # the boxes of this page's fields, by name
 
     def say(self, words: Text) -> str:

@@ -123,7 +123,7 @@ class KivyPresenter:
 
     def update(self, page: Page) -> None:
         """Replace the page that is shown; typed values stay. A new instruction or progress redraws only itself."""
-        before, self._page = self._page, page
+        before, self._page, self._heights = self._page, page, {}
         self._values = {**_initial(page), **{k: v for k, v in self._values.items() if k in _initial(page)}}
         if before is not None and self._only_live_changed(before, page):
             return
@@ -175,7 +175,7 @@ class KivyPresenter:
     def _put(self, page: Page, settings: Settings) -> None:
         kept = self._values if page == self._page and settings != self._settings else {}
         self._values = {**_initial(page), **kept}
-        self._page, self._settings, self._index = page, settings, 0
+        self._page, self._settings, self._index, self._heights = page, settings, 0, {}
         self._focused = _first_field(page, self._values) if not kept else self._focused
         if any(isinstance(block, Field) and block.error for block in page.blocks):
             self._index = _WHERE_FOCUSED
@@ -187,6 +187,7 @@ class KivyPresenter:
         self._values: dict[str, Any] = {}
         self._index = 0
         self._focused = ""
+        self._heights: dict[tuple[object, ...], float] = {}
         self._left = (0.0, 0.0)
         self._drawn: Any = None
         self._answer: Answer | None = None
@@ -234,9 +235,10 @@ class KivyPresenter:
             focused=self._focused,
             open_frames=self._open_frames,
             redraw=self._draw,
+            heights=self._heights,
         )
         self._drawn = draw(look, self._clock, self._index, self._turn)
-        self._index = self._drawn.index
+        self._index, self._focused = self._drawn.index, look.focused
         self._surface.mount(self._drawn.root, fresh=fresh, unasked=unasked)
         self.tick(*self._left)
 

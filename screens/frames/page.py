@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kiosk.clock import Clock
-from kiosk.pages import Action, Block, Field, Hero, Paragraph
+from kiosk.pages import Action, Block, Field, Hero, Page, Paragraph
 from kiosk.text import same, text
 from screens import theme
 from screens.buttons import button
 from screens.frames import home, step
 from screens.frames.bar import action_bar
 from screens.frames.ring import Ring
-from screens.keyboard import keyboard
+from screens.keyboard import keyboard, keyboard_height
 from screens.look import Look
 from screens.panel import Panel
 from screens.stack import arrange, natural, sheets
@@ -21,6 +21,7 @@ from screens.stack import arrange, natural, sheets
 _PAD, _FOOT = 30, 24
 _INSET = 44
 _AIR = 1.5  # how much more than its natural height a form may take beside a larger keyboard
+_LARGER, _SMALLER = (1.4, 1.2), (1.0, 0.9, 0.8, 0.7)  # heights of keys
 
 
 @dataclass
@@ -36,14 +37,18 @@ class Drawn:
 def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> Drawn:
     """Draw sheet ``index`` of the look's page, -1: the one with the field that is typed in.
 
-    ``turn`` is called with the number of another sheet.
+    ``turn`` is called with the number of another sheet. The keys are for a field of the sheet that is shown: the
+    look's focus goes to the first one there.
     """
     root = Panel(theme.WIDTH, theme.HEIGHT)
     root.fill(theme.PAGE)
     head, ring, top = _head(look, clock)
     bar = home.settings_bar(look) if look.page.layout == "home" else action_bar(look)
     bottom = theme.HEIGHT - (bar.height if bar else 0)
-    keys = _keys(look, bottom - top)
+    growth = _growth(look, bottom - top)
+    if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
+        head, ring, top = _head(look, clock, crowded=True)
+        growth = _growth(look, bottom - top)
     if look.page.layout == "full":
         root.put(step.backdrop(look, bottom), 0, 0)
     root.put(head, 0, 0)
@@ -52,17 +57,18 @@ def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> D
         root.card(theme.WHITE, 36, (theme.MARGIN, top, theme.CONTENT, bottom - 44 - top))
         inset = _INSET
         top, bottom = top + inset, bottom - 44 - inset + _FOOT
+    width, high = theme.CONTENT - 2 * inset, bottom - _FOOT - top
+    cut = _cut(look, width, high - _reserved(look, growth))
+    index = _which(look, cut, index)
+    keys = _keys(look, cut[index], growth)
     below = bottom - (keys.height if keys else 0)
-    content = _content(
-        root, look, (theme.MARGIN + inset, top, theme.CONTENT - 2 * inset, below - _FOOT - top), index, turn
-    )
+    _content(root, look, (theme.MARGIN + inset, top, width, below - _FOOT - top), cut, index, turn)
     if keys:
         root.put(keys, 0, below)
     if bar:
-        index, count = content
-        root.put(_going_on(look, bar, turn, index, count), 0, theme.HEIGHT - bar.height)
+        root.put(_going_on(look, bar, turn, index, len(cut)), 0, theme.HEIGHT - bar.height)
     root.finish(theme.HEIGHT)
-    return Drawn(root, ring, *content)
+    return Drawn(root, ring, index, len(cut))
 
 
 def _going_on(look: Look, bar: Panel, turn: Callable[[int], None], index: int, count: int) -> Panel:
@@ -73,31 +79,50 @@ def _going_on(look: Look, bar: Panel, turn: Callable[[int], None], index: int, c
     return found.finish(bar.height) if found else bar
 
 
-def _head(look: Look, clock: Clock) -> tuple[Panel, Ring | None, float]:
+def _head(look: Look, clock: Clock, *, crowded: bool = False) -> tuple[Panel, Ring | None, float]:
     """The frame's header, its ring, and where the content begins."""
     if look.page.layout == "home":
         head, top = home.header(look, clock)
         return head, None, top
-    head, ring = step.header(look, titled=_titled(look))
+    head, ring = step.header(look, titled=_titled(look), crowded=crowded)
     return head, ring, head.height + _PAD
 
 
-def _content(
-    root: Panel, look: Look, box: tuple[float, float, float, float], index: int, turn: Callable[[int], None]
-) -> tuple[int, int]:
-    x, y, width, height = box
+def _cut(look: Look, width: float, height: float) -> list[tuple[Block, ...]]:
+    """The blocks in as many sheets as they need, with room on each for any keys of the page."""
     blocks = _blocks(look)
-    high = look.metrics.button
-    cut = sheets(look, blocks, width, height, high + _FOOT) if blocks else [()]
+    return sheets(look, blocks, width, height, _pager_height(look)) if blocks else [()]
+
+
+def _which(look: Look, cut: list[tuple[Block, ...]], index: int) -> int:
+    """The number of the sheet to show; what is typed in is on it, unless it has no field."""
     if index < 0:
         index = next((at for at, sheet in enumerate(cut) if _is_on(look.focused, sheet)), 0)
     index = min(index, len(cut) - 1)
+    fields = [block.name for block in cut[index] if isinstance(block, Field)]
+    if look.focused and fields and look.focused not in fields:
+        look.focused = fields[0]
+    return index
+
+
+def _content(
+    root: Panel,
+    look: Look,
+    box: tuple[float, float, float, float],
+    cut: list[tuple[Block, ...]],
+    index: int,
+    turn: Callable[[int], None],
+) -> None:
+    x, y, width, height = box
     if len(cut) > 1:
-        height -= high + _FOOT
-        root.put(_pager(look, index, len(cut), width, high, turn), x, y + height + _FOOT)
+        height -= _pager_height(look)
+        root.put(_pager(look, index, len(cut), width, look.metrics.button, turn), x, y + height + _FOOT)
     if cut[index]:
         root.put(arrange(look, cut[index], width, height, centred=look.page.layout == "full"), x, y)
-    return index, len(cut)
+
+
+def _pager_height(look: Look) -> float:
+    return look.metrics.button + _FOOT
 
 
 def _is_on(field: str, sheet: tuple[Block, ...]) -> bool:
@@ -127,18 +152,31 @@ def _pager(look: Look, index: int, count: int, width: float, height: float, turn
     return row.finish(height)
 
 
-def _keys(look: Look, room: float) -> Panel | None:
-    """The keyboard of the focused field, with keys as high as the content leaves room for."""
-    fields = [b for b in look.page.blocks if isinstance(b, Field)]
-    focused = next((f for f in fields if f.name == look.focused), None)
-    if focused is None:
-        return None
+def _growth(look: Look, room: float) -> float:
+    """How high the keys are: higher where the whole content leaves room, lower where a field alone would not fit."""
+    if not look.focused:
+        return 1.0
     wanted = natural(look, _blocks(look), theme.CONTENT) * _AIR + _FOOT
-    for growth in (1.4, 1.2):
-        keys = keyboard(look, focused, growth)
-        if wanted + keys.height <= room:
-            return keys
-    return keyboard(look, focused)
+    for growth in _LARGER:
+        if wanted + _reserved(look, growth) <= room:
+            return growth
+    least = max(natural(look, (field,), theme.CONTENT) for field in _fields(look.page)) + _FOOT + _pager_height(look)
+    return next((each for each in _SMALLER if least + _reserved(look, each) <= room), _SMALLER[-1])
+
+
+def _reserved(look: Look, growth: float) -> float:
+    """What the keys take at most, whichever field is typed in: turning to another one cuts nothing anew."""
+    return max(keyboard_height(look, field, growth) for field in _fields(look.page)) if look.focused else 0
+
+
+def _keys(look: Look, sheet: tuple[Block, ...], growth: float) -> Panel | None:
+    """The keyboard of the focused field, where that can be seen."""
+    focused = next((b for b in sheet if isinstance(b, Field) and b.name == look.focused), None)
+    return keyboard(look, focused, growth) if focused else None
+
+
+def _fields(page: Page) -> list[Field]:
+    return [block for block in page.blocks if isinstance(block, Field)]
 
 
 def _titled(look: Look) -> bool:

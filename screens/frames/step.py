@@ -16,8 +16,11 @@ _HELP = 112
 _LEAST_LARGE = 0.92
 
 
-def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
-    """The header and its ring; in low reach it grows until everything beneath is within a seated person's reach."""
+def header(look: Look, *, titled: bool = True, crowded: bool = False) -> tuple[Panel, Ring]:
+    """The header and its ring; in low reach it grows until everything beneath is within a seated person's reach.
+
+    It grows a little more for the look of it, unless the page is ``crowded``.
+    """
     page = look.page
     head = Panel(theme.WIDTH)
     ring = Ring(look.type("body"))
@@ -59,7 +62,7 @@ def header(look: Look, *, titled: bool = True) -> tuple[Panel, Ring]:
         y += row.height + 28
     head.finish(y)
     if look.settings.low_reach:
-        y = max(y, look.metrics.reach_top, theme.HEIGHT * 0.3)
+        y = max(y, look.metrics.reach_top, 0 if crowded else theme.HEIGHT * 0.3)
     band = Panel(theme.WIDTH, y)
     if page.layout != "full":
         band.picture(paint.header(theme.WIDTH, int(y), *theme.shades(page.line.colour)[2:]))

@@ -13,7 +13,7 @@ from devices.camera.sim.document_camera import LINES, written
 from devices.id_card_reader.card import IdCard
 from kiosk.catalogue.model import StepSpec
 from kiosk.hub_link.client import Answered
-from kiosk.journey import face, second, without_card
+from kiosk.journey import by_number, face, second, without_card
 from kiosk.journey.engine import Journey
 from kiosk.journey.half_done import HalfDone, kept_page
 from kiosk.journey.steps import (
@@ -21,6 +21,7 @@ from kiosk.journey.steps import (
     capture,
     certificate,
     confirm,
+    delivery,
     form,
     guide_page,
     insert,
@@ -439,6 +440,20 @@ def _answered(journey: Journey) -> None:
     journey.position = here
 
 
+def typed_low() -> dict[str, Page]:
+    """Forms beneath which the bar has several rows: the least room for what is typed."""
+    visitor: Any = Visitor("slip_code")
+
+    async def code(journey: Journey, _spec: Any) -> str | None:
+        return await by_number._ask_code(journey, NOTHING)
+
+    post, empty = journey_of(visitor, "C08", "delivery"), {"post_address": "", "post_phone": ""}
+    return {
+        "delivery": delivery._page(post, empty, {}, "幸福市和平区团结路 18 号院"),
+        "slip_code": first_page(code, visitor, journey_of(visitor, "C02")),
+    }
+
+
 def real_steps() -> dict[str, Page]:
     """All of them by name."""
     review_of: Any = Visitor("review")
@@ -454,5 +469,6 @@ def real_steps() -> dict[str, Page]:
         **coming_back(),
         **reached(),
         **two_cards(),
+        **typed_low(),
         "review_id_card": first_page(review.step, review_of, journey_of(review_of, "H01", "review")),
     }

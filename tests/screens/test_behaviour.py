@@ -7,13 +7,14 @@ import trio
 from msgspec.structs import replace
 from PIL import Image
 
-from kiosk.pages import Action, Answer, Field, Page, Preview, Settings
+from kiosk.pages import Action, Answer, Fact, Facts, Field, Page, Preview, Settings
 from kiosk.text import Text, same
+from screens import stack
 from screens.blocks.choices import Row
 from screens.blocks.preview import Live
 from screens.words import Words
-from tests.screens.gallery import EXIT, NEXT, home, pages
-from tests.screens.harness import Showing, frames, middle, running, showing, tree
+from tests.screens.gallery import EXIT, NEXT, home, pages, shipped_pages
+from tests.screens.harness import MOMENT, Showing, frames, middle, running, showing, tree
 
 PAGES = pages()
 
@@ -243,6 +244,35 @@ async def test_paging_shows_what_does_not_fit_and_keeps_the_wait(presenter):
         assert shown.answer is None
 
 
+async def test_what_is_typed_is_seen_on_whichever_sheet(presenter):
+    """A page that is cut between its fields: the first of the sheet is typed in, and one without any has no keys."""
+    async with showing(presenter, shipped_pages()["delivery"], Settings(language="en")) as shown:
+        assert presenter._drawn.count == 3
+        assert "1" not in {t.a11y_label for t in presenter._surface.targets}, "the lead alone"
+        await shown.tap("Next")
+        await shown.tap_after_a_moment("2")
+        await shown.tap_after_a_moment("Next")
+        MOMENT[0] += 1
+        for key in "13":
+            await shown.tap(key)
+        assert presenter.values() == {"post_address": "2", "post_phone": "13"}
+        assert "q" not in {t.a11y_label for t in presenter._surface.targets}, "a number gets digits"
+        await shown.tap_after_a_moment("Previous")
+        await shown.tap_after_a_moment("q")
+        assert presenter.values() == {"post_address": "2q", "post_phone": "13"}
+
+
+async def test_a_sheet_is_turned_without_laying_out_the_others_anew(presenter, monkeypatch):
+    rows = tuple(Fact(label=same(f"项{n}"), value=same(f"值{n}")) for n in range(40))
+    page = Page(kind="x", title=same("核对"), blocks=(Facts(rows=rows),), actions=(NEXT,))
+    async with showing(presenter, page) as shown:
+        measured, drawn = [], stack.draw
+        monkeypatch.setattr(stack, "draw", lambda block, *more: measured.append(block) or drawn(block, *more))
+        await shown.tap("下一页")
+        assert presenter._index == 1
+        assert {block.rows[0] for block in measured} == {measured[-1].rows[0]}, "only the sheet that is shown"
+
+
 async def test_every_touch_is_reported(presenter):
     touches = []
     presenter.on_touch = lambda: touches.append(1)
@@ -347,11 +377,9 @@ async def test_update_reaches_every_kind_of_page(presenter):
         async with showing(presenter, page):
             grey = tuple(replace(action, enabled=False, reason=same("请稍候")) for action in page.actions)
             presenter.update(replace(page, actions=grey))
-            await frames(2)
             enabled = {t.a11y_label for t in presenter._surface.targets if t.enabled}
             assert not enabled & {a.label.in_language("zh") for a in grey}, name
             presenter.update(page)
-            await frames(2)
             enabled = {t.a11y_label for t in presenter._surface.targets if t.enabled}
             assert {a.label.in_language("zh") for a in page.actions} <= enabled, name
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from msgspec import structs
 
 from kiosk.catalogue.model import Line
-from kiosk.pages import Action, DueItem, DueList, Fact, Facts, Page, Receipt, Tile, Tiles
+from kiosk.clock import Clock
+from kiosk.pages import Action, DueItem, DueList, Fact, Facts, Field, Page, Receipt, Settings, Tile, Tiles
 from kiosk.text import same
 from screens import stack
+from screens.frames import page as frame
 from screens.frames import step
+from screens.panel import Panel
 from screens.words import Words
 from tests.screens.drawing import WIDTH, Drawn, drawn, look_of
+from tests.screens.gallery import pages, shipped_pages
 
 TRAFFIC = Line(name=same("交通管理"), icon="car", colour="#1447B8", key="traffic")
 
@@ -79,3 +84,38 @@ def test_a_long_list_is_cut_with_few_layouts_of_it(monkeypatch: pytest.MonkeyPat
     assert len(tried) < 12 * 3 * len(cut), "three distances, and few tries for each sheet"
     look.metrics = replace(look.metrics, airy=min(stack._SHRINKAGE))
     assert max(stack.natural(look, sheet, WIDTH) for sheet in cut) <= 900 - 120
+
+
+@cache
+def forms() -> dict[str, Page]:
+    """Every sample page with something to type, by name."""
+    every = {**pages(), **shipped_pages()}
+    return {name: page for name, page in every.items() if any(isinstance(b, Field) for b in page.blocks)}
+
+
+@pytest.mark.parametrize(
+    ("elder", "low", "language"), [(True, False, "zh"), (True, False, "en"), (False, True, "en"), (True, True, "en")]
+)
+def test_no_sheet_of_a_form_is_higher_than_the_room_above_its_keys(
+    monkeypatch: pytest.MonkeyPatch, elder: bool, low: bool, language: str
+) -> None:
+    """What does not fit is drawn over the pager and the keys."""
+    sheets: list[tuple[float, float]] = []
+
+    def arrange(look, blocks, width, height, **_how):
+        look.metrics = replace(look.metrics, airy=min(stack._SHRINKAGE))
+        sheets.append((stack.natural(look, blocks, width), height))
+        return Panel(width, height)
+
+    monkeypatch.setattr(frame, "arrange", arrange)
+    for name, page in forms().items():
+        index, count, heights = 0, 1, {}
+        while index < count:
+            first = next(block.name for block in page.blocks if isinstance(block, Field))
+            settings = Settings(elder=elder, low_reach=low, language=language)
+            look = look_of(page, settings, values={}, focused=first)
+            look.heights = heights
+            count = frame.draw(look, Clock(), index, lambda _n: None).count
+            need, height = sheets[-1]
+            assert need <= height, f"sheet {index + 1} of {name}"
+            index += 1

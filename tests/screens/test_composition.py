@@ -422,7 +422,7 @@ def whole(
 
 
 def test_page_of_several_sheets_counts_them_and_turns_both_ways() -> None:
-    page = Page(kind="x", title=same("核对"), blocks=(facts(80),), actions=(action("primary", "下一步"),))
+    page = Page(kind="x", title=same("核对"), blocks=(facts(50),), actions=(action("primary", "下一步"),))
     seen, made, turned = whole(page)
     assert made.count > 2
     assert f"1 / {made.count}" in seen.texts

@@ -56,7 +56,8 @@ def least_contrast(glass: np.ndarray, label: Words) -> float:
 def assert_readable(presenter, page: Page, settings: Settings) -> None:
     presenter._put(page, settings)
     for index in range(presenter._drawn.count):
-        presenter._turn(index)
+        if index:
+            presenter._turn(index)
         presenter.tick(12, 120)
         glass = pixels(presenter)
         for root in (presenter._surface.page, *presenter._surface.lives):
