@@ -468,9 +468,9 @@ def settings_actions(settings: Settings) -> tuple[Action, ...]:
     )
 
 
-def joined(*texts: Text) -> Text:
-    """Texts one after the other, with a space between."""
-    return Text(*(" ".join(t.in_language(lang) for t in texts if t) for lang in ("zh", "en")))
+def joined(*texts: Text, by: str = " ") -> Text:
+    """Texts one after the other, with ``by`` between: a space only where the one before ends with its stop."""
+    return Text(*(by.join(t.in_language(lang) for t in texts if t) for lang in ("zh", "en")))
 
 
 def message(

@@ -132,7 +132,7 @@ def _face_page(journey: Journey, frames: str, attempt: int, progress: FaceProgre
     arrow = {"turn_left": "left", "turn_right": "right"}.get(progress.instruction, "")
     instruction = text(f"face.{progress.instruction}")
     if progress.left_s is not None:
-        instruction = joined(instruction, text("face.seconds_left", seconds=progress.left_s))
+        instruction = joined(instruction, text("face.seconds_left", seconds=progress.left_s), by="\n")
     preview = Preview(
         frames=frames,
         instruction=instruction,
