@@ -18,7 +18,7 @@ from kiosk.catalogue.model import Service
 from kiosk.clock import Clock, local
 from kiosk.hub_link.client import Answered
 from kiosk.messages.places import NearbyQuestion, Place
-from kiosk.text import NOTHING, Text, plain, text
+from kiosk.text import NOTHING, Text, text, uncut
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
 from offline_cache.values import Kept, Values
@@ -141,4 +141,4 @@ def distance(place: Place) -> Text:
 def bilingual(words: dict[str, str]) -> Text:
     """What the city said in both languages; in one where there is no other."""
     zh = words.get("zh") or words.get("en") or ""
-    return Text(plain(zh), plain(words.get("en") or zh))
+    return Text(uncut(zh), uncut(words.get("en") or zh))

@@ -87,8 +87,13 @@ def listed(texts: Iterable[Text]) -> Text:
 
 def plain(word: object) -> str:
     """A foreign word as it may be shown: one line, nothing invisible, not longer than a person reads."""
+    return uncut(word)[:_LONGEST_WORD]
+
+
+def uncut(word: object) -> str:
+    """The same in full: a name that is cut is another name."""
     shown = "".join(c if c.isprintable() else " " for c in str(word))
-    return " ".join(shown.split())[:_LONGEST_WORD]
+    return " ".join(shown.split())
 
 
 _PLACE = re.compile(r"\{([^{}:]*):?([^{}]*)\}")

@@ -13,7 +13,7 @@ from kiosk.journey.reasons import sentence
 from kiosk.kept import Kept
 from kiosk.messages.questions import CaseProgress, ProgressState
 from kiosk.pages import Stage, Stages
-from kiosk.text import NOTHING, Text, plain, same, text
+from kiosk.text import NOTHING, Text, plain, same, text, uncut
 
 _USUAL = (CaseState.STORED, CaseState.DELIVERED, CaseState.ACCEPTED, CaseState.DECIDED, CaseState.COLLECTED)
 _COMPLAINT = (CaseState.STORED, CaseState.DELIVERED, CaseState.DECIDED)
@@ -53,7 +53,7 @@ def of_case(case: CaseProgress, catalogue: Catalogue, today: date) -> Stages:
         first = next((s for s in stages if s.state == "waiting"), None)
         stages = tuple(Stage(label=s.label, detail=words, state=s.state) if s is first else s for s in stages)
     name = service.name if service else text("progress.other_service", service=plain(case.service))
-    title = text("progress.case", service=name, name=plain(case.masked_name)) if case.masked_name else name
+    title = text("progress.case", service=name, name=uncut(case.masked_name)) if case.masked_name else name
     return Stages(title=title, number=case.receipt_number, stages=stages)
 
 

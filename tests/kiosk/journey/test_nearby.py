@@ -11,6 +11,8 @@ from kiosk.hub_link.client import Answered, Unreachable
 from kiosk.hub_link.state import LinkState
 from kiosk.machine import Machine
 from kiosk.messages.places import NearbyAnswer, NearbyQuestion, Place
+from kiosk.nearby import bilingual
+from kiosk.text import same
 from tests.kiosk.conftest import Finger, accepted
 from tests.kiosk.journey.conftest import Counter, words
 
@@ -58,3 +60,8 @@ async def test_after_a_restart_without_the_city_the_halls_are_told_as_of_when_th
             assert ("城东大厅" in page, f"以下是 {known}" in page) == (True, True), f"{state}: it is of before"
     finally:
         after.machine.store.close()
+
+
+def test_a_place_has_its_whole_name() -> None:
+    name = "Vehicle Administration Office of Heping District, Counter Hall"
+    assert bilingual({"en": name}) == same(name)

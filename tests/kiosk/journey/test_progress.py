@@ -14,6 +14,7 @@ from kiosk.catalogue.loader import load
 from kiosk.journey import line_up
 from kiosk.journey.steps import reprint
 from kiosk.kept import kept_by_card, owner_mark, paper_mark
+from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
 from kiosk.roster import PRINTER
@@ -60,6 +61,13 @@ async def keep(counter: Counter, at: int, kind: str = "case", card: Any = ZHAO, 
 def test_where_a_case_stands_is_shown_with_what_comes_next() -> None:
     shown = line_up.of_case(told(1, "delivered", "accepted", service="X99"), load(), TODAY).stages
     assert [s.state for s in shown] == ["done", "done", "now", "waiting", "waiting"]
+
+
+def test_a_long_name_is_masked_as_on_the_slip() -> None:
+    """Half a mask is the mask of another person."""
+    masked = mask_name("MARIA DEL CARMEN DE LA CONCEPCION RODRIGUEZ DE LA VEGA Y LUNA")
+    shown = line_up.of_case(told(1, state("accepted"), masked_name=masked), load(), TODAY)
+    assert shown.title.en.endswith(f" · {masked}")
 
 
 def test_what_was_sent_back_and_forth_is_told_once_and_stands_where_it_stands_now() -> None:
