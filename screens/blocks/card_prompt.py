@@ -18,7 +18,7 @@ _ART = (290, 220)
 
 
 def draw(block: CardPrompt, look: Look, width: float) -> Panel:
-    """Words left, the drawn card right, buttons beneath the words."""
+    """Words left, the drawn card right, buttons beneath the words, and why one of them is grey."""
     panel = Panel(width)
     panel.card(radius=28)
     room = width - 2 * _PAD - _ART[0] - 20
@@ -54,7 +54,12 @@ def _buttons(panel: Panel, block: CardPrompt, look: Look, y: float) -> float:
         made.put(words, 32 + sign.width + 14, (height - words.height) / 2)
         panel.put(made.finish(height), x, y)
         x += wide + 20
-    return y + height
+    y += height
+    for reason in dict.fromkeys(action.reason for action in block.actions if not action.enabled and action.reason):
+        why = look.words(reason, "caption", colour=theme.DISABLED, width=panel.width - 2 * _PAD)
+        panel.put(why, _PAD, y + 8)
+        y += 8 + why.height
+    return y
 
 
 @cache

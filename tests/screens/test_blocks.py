@@ -430,7 +430,11 @@ def test_card_prompt_says_what_to_do_and_its_buttons_answer() -> None:
     block = CardPrompt(
         title=same("请放身份证"),
         lead=same("放在读卡器上"),
-        actions=(action("number", "用编号"), action("no", "不能用", enabled=False), action("c", "再一个很长的办法")),
+        actions=(
+            action("number", "用编号"),
+            action("no", "不能用", enabled=False, reason=same("没有网络")),
+            action("c", "再一个很长的办法"),
+        ),
     )
     seen = drawn(block, look)
     assert seen.texts[:2] == ["请放身份证", "放在读卡器上"]
@@ -439,4 +443,5 @@ def test_card_prompt_says_what_to_do_and_its_buttons_answer() -> None:
     assert alike(seen.words("不能用").colour, theme.DISABLED)
     assert alike(seen.words("用编号").colour, theme.BLUE)
     assert not seen.target("不能用").enabled
+    assert seen.texts[-1] == "没有网络", "beneath the buttons"
     assert max(seen.left(t) + t.width for t in seen.targets) <= WIDTH
