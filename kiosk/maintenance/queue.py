@@ -38,7 +38,7 @@ async def _page(stay: Stay) -> Page:
     facts = Facts(
         rows=(
             Fact(label=text("maintenance.waiting"), value=text("maintenance.envelopes", n=depth)),
-            Fact(label=text("maintenance.oldest"), value=_age(oldest_s)),
+            Fact(label=text("maintenance.oldest"), value=_age(oldest_s if depth else None)),
             Fact(label=text("maintenance.held"), value=text("maintenance.envelopes", n=held)),
         )
     )
@@ -63,15 +63,22 @@ def _row(row: Row, is_damaged: bool) -> BoardRow:
         name=text("maintenance.envelope", seq=row.seq, kind=kind),
         state=text(f"maintenance.queue_{row.state}"),
         level="error" if held else "warn" if row.error else "info",
-        detail=text("maintenance.tried", when=since, attempts=row.attempts, why=_reason(row.error)),
+        detail=text("maintenance.tried", when=since, attempts=row.attempts, why=_reason(row.error, is_damaged)),
         actions=(release,) if held else (),
     )
 
 
-def _reason(error: str | None) -> Text:
-    """The forwarder's code and the hub's rule; cut to plain ASCII, so that nothing quoted by a far end gets through."""
+def _reason(error: str | None, is_damaged: bool) -> Text:
+    """In words what is known: damage, and the status with which the hub refuses; else the machine's own word.
+
+    That is cut to plain ASCII, so that nothing quoted by a far end gets through.
+    """
     plain = "".join(c for c in error or "" if " " <= c <= "~")[:_REASON_CHARS].strip()
-    return text("maintenance.why", reason=plain) if plain else NOTHING
+    if not plain:
+        return NOTHING
+    if is_damaged:
+        return text("maintenance.why_damaged")
+    return words.known(f"maintenance.why_{plain.partition(' ')[0]}", text("maintenance.why", reason=plain))
 
 
 def _age(seconds: float | None) -> Text:

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from kiosk import lobby
 from kiosk.hub_link.state import LinkState
+from kiosk.maintenance import queue
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Board, Facts, Page
 from tests.kiosk.maintenance.desk import TECHNICIAN, Desk, card_of, said
@@ -40,12 +41,14 @@ async def test_queue_shows_envelopes_and_releases_a_held_one(desk: Desk, mock_cl
     async with desk.technician():
         page = await desk.open_board()
         assert "待发 1 件，搁置 1 件" in said(page)
+        assert "暂停服务" not in said(page), "it is in service"
         desk.screen.touch("queue")
         page = await desk.page("maintenance_queue")
         assert facts(page)["Waiting"] == "1"
         board = next(b for b in page.blocks if isinstance(b, Board))
         assert [(r.state.en, len(r.actions)) for r in board.rows] == [("Held", 1), ("Waiting", 0)]
-        assert "409 conflict" in board.rows[0].detail.en
+        assert "(409)" in board.rows[0].detail.en
+        assert "conflict" not in said(page)
         desk.screen.touch(f"release:{held}")
         await desk.until(lambda: desk.machine.outbox.held() == 0)
         await desk.page("maintenance_queue")
@@ -70,7 +73,9 @@ async def test_a_damaged_envelope_is_shown_with_what_to_do_and_is_only_sent_when
         desk.screen.touch("queue")
         page = await desk.page("maintenance_queue")
         assert "凭群众手中的凭条" in said(page)
-        assert "part form is not what was signed" in said(page)
+        assert "本机磁盘上的内容已损坏" in said(page)
+        assert "not what was signed" not in said(page), "a known cause is said in words"
+        assert facts(page)["Oldest waits for"] == "Nothing waits", "it is held"
         desk.screen.touch(f"release:{seq}")
         await desk.until(lambda: any(r.event == "maintenance_released" for r in desk.audit()))
         assert machine.outbox.row(seq).state == "held"
@@ -79,6 +84,11 @@ async def test_a_damaged_envelope_is_shown_with_what_to_do_and_is_only_sent_when
         desk.screen.touch(f"release:{seq}")
         await desk.until(lambda: machine.outbox.row(seq).state == "stored")
         await desk.page("maintenance_queue")
+
+
+def test_a_cause_without_words_is_shown_as_the_machine_s_own_word() -> None:
+    assert queue._reason("503 try later", is_damaged=False).zh == "原因（机器原文）：503 try later"
+    assert not queue._reason(None, is_damaged=False)
 
 
 async def test_release_that_cannot_be_audited_does_not_happen(
