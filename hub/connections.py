@@ -28,6 +28,8 @@ CONNECTION = "tongban.connection"
 BACKLOG = 512
 _OTHER_FILES = 256
 _TOLD_EVERY_S = 60
+_REQUESTS_IN_LINE = 8
+"""So many may wait behind the one that is answered. No machine, and no browser, sends one before its answer."""
 
 
 class Limits(NamedTuple):
@@ -200,6 +202,11 @@ class Guarded(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
             raise ValueError("the head is too long")
         super().on_headers_complete()
+        if len(self.pipeline) > _REQUESTS_IN_LINE:
+            # What came at once, thousands of them, would all be kept until it is answered.
+            self.pipeline.clear()
+            self.abort()
+            raise ValueError("too many requests before an answer")
         length = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         body_s = self._limits.body_s + length / self._limits.body_bytes_per_s
         self.deadline = self.loop.time() + body_s

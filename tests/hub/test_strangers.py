@@ -199,6 +199,32 @@ def test_what_trails_a_body_without_end_is_neither_kept_nor_read(
     assert after_mb < before_mb + 30
 
 
+def test_requests_that_are_sent_before_an_answer_are_not_kept_by_the_thousand(
+    serving: RunningHub, record_property: object
+) -> None:
+    """60 strangers with 14,000 requests each took 1.3 GB, and an honest heartbeat 40 s."""
+    machine, before_mb = enrolled(serving), peak_mb(serving.process.pid)
+    lines = [connect(serving) for _ in range(8)]
+    for line in lines:
+        with contextlib.suppress(OSError):
+            line.sendall(b"GET / HTTP/1.1\r\n\r\n" * 14_000)
+    assert machine.call("POST", "/v1/heartbeats", b"{}").status_code == 200
+    for line in lines:
+        eventually(lambda line=line: is_closed(line), "the hub closes it")
+        line.close()
+    after_mb = peak_mb(serving.process.pid)
+    record_property("peak_mb", after_mb)  # type: ignore[operator]
+    assert after_mb < before_mb + 30
+
+
+def test_a_few_requests_at_once_are_answered_one_after_the_other(serving: RunningHub) -> None:
+    with connect(serving) as line:
+        line.sendall(b"GET / HTTP/1.1\r\n\r\n" * 4)
+        said = b""
+        while said.count(b"HTTP/1.1 404") < 4:
+            said += answer(line)
+
+
 def test_a_kept_connection_of_a_machine_outlives_a_crowd(serving: RunningHub) -> None:
     machine = enrolled(serving)
     with connect(serving) as line:
