@@ -46,7 +46,8 @@ def _plain(value: str) -> str:
 
 
 async def _said(hub: Hub, conn: AsyncConnection, origin: str, number: str, code: str) -> str:
-    this, wait_s = await tries.begin(hub, conn, f"page {origin}", number, with_code=True)
+    # Counted apart from what the same number is as a receipt number, whose slip nobody shuts from this page.
+    this, wait_s = await tries.begin(hub, conn, f"page {origin}", f"certificate {number}", with_code=True)
     if wait_s:
         return _paragraph(text("certificate.page_wait", minutes=ceil(wait_s / 60)))
     rows = await conn.execute(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from hub.tries import OF_A_MACHINE, WRONG_CODES_OF_A_CASE
@@ -13,7 +14,7 @@ from kiosk.cases import new_slip_code
 from kiosk.messages import content
 from kiosk.messages.questions import ProgressAnswer
 from tests.hub.fixtures import CODE, Machine, RunningHub, Sealed, case_form, number_of
-from tests.waiting import eventually
+from tests.waiting import HANG_S, eventually
 
 WRONG = "27182818"
 NOTHING_MORE = {"cases": [], "known": True}
@@ -236,3 +237,14 @@ def test_tries_that_are_a_day_old_are_forgotten(hub: RunningHub, machine: Machin
         hub.sql(f"{columns} values (%s, 'N', true, %s) returning 1", kiosk_id, datetime(2027, 1, day, tzinfo=UTC))
     ask(machine, receipt_number="unknown")
     assert hub.sql("select kiosk_id from slip_try where receipt_number = 'N'") == [("K-young",)]
+
+
+def test_the_public_page_of_certificates_shuts_nobodys_slip(hub: RunningHub, machine: Machine) -> None:
+    """Ten strangers' guesses at a certificate of that number kept the slip's own person waiting for a day."""
+    number = f"G{uuid4().hex[:12]}".upper()
+    machine.file_case("li", "H13", number)
+    machine.wait_for(number, "accepted")
+    for code in range(WRONG_CODES_OF_A_CASE):
+        httpx.get(f"{hub.url}/certificates", params={"number": number, "code": f"{code}"}, timeout=HANG_S)
+    opened = ask(machine, receipt_number=number, slip_code=CODE)
+    assert (len(opened.cases), opened.wait_s) == (1, 0)
