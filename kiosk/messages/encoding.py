@@ -54,10 +54,13 @@ def sha256_hex(raw: bytes) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """RFC 8785 bytes of plain JSON values. Raises InvalidMessage for what JSON cannot say (a number out of range)."""
+    """RFC 8785 bytes of plain JSON values. Raises InvalidMessage for what JSON cannot say.
+
+    As a number out of range, or half a surrogate pair, also in a name.
+    """
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise InvalidMessage("", str(error)) from error
 
 

@@ -22,7 +22,7 @@ from kiosk.messages import (
     register,
     requests,
 )
-from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
+from kiosk.messages.encoding import BadSignature, InvalidMessage, canonical_json, sha256_hex
 from kiosk.messages.seal import SealBroken, new_seal_key, new_sign_key
 
 HUB_SEAL, HUB_SIGN, KIOSK = new_seal_key(), new_sign_key(), new_sign_key()
@@ -302,6 +302,12 @@ def test_what_the_hub_would_not_read_is_not_filed() -> None:
         content.encode_content(content.Rating("1", "T01", 6))
     with pytest.raises(InvalidMessage, match="kind"):
         content.encode_content(content.Complaint("words", "a\nb"))
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"\ud800": 1}, {"a": ["\ud800"]}, float("inf"), 2**60])
+def test_what_json_cannot_say_is_no_message(value: object) -> None:
+    with pytest.raises(InvalidMessage):
+        canonical_json(value)
 
 
 @pytest.mark.parametrize(("grade", "field"), [(0, "grade"), (6, "grade"), (None, "grade"), ("5", "grade")])
