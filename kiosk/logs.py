@@ -97,13 +97,14 @@ def _is_own(line: bytes) -> bool:
     if not line.startswith(b'{"') or len(line) > _LINE:
         return False
     try:
-        said = json.loads(line)
-    except ValueError:
+        text = line.decode()
+        said = json.loads(text)
+    except (ValueError, RecursionError):
         return False
     if not {"event", "level", "timestamp"} <= said.keys():
         return False
     level = logging.getLevelNamesMapping().get(str(said["level"]).upper(), logging.ERROR)
-    logging.getLogger(_OWN).log(level, "%s", line.decode())
+    logging.getLogger(_OWN).log(level, "%s", text)
     return True
 
 

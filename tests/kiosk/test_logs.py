@@ -95,6 +95,20 @@ serve_a_visit(sys.stdin.read())
 """
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":' + b'{"a":' * 1300 + b"1" + b"}" * 1301,
+        b'{"event": "\xed\xa0\x80", "level": "error", "timestamp": "2027-01-12T00:00:00"}',
+        b'{"level": "error"}',
+    ],
+    ids=["deep", "half a surrogate", "not whole"],
+)
+def test_line_that_only_looks_like_our_own_is_counted_as_foreign(line: bytes) -> None:
+    """One that ended the thread which reads them stopped everybody who wrote on, once the pipe was full."""
+    assert not logs._is_own(line)
+
+
 def test_crash_in_native_code_says_where_it_was_and_nothing_of_whom(tmp_path: Path) -> None:
     program = [sys.executable, "-c", _CRASH, str(tmp_path)]
     done = subprocess.run(program, input=SECRET, capture_output=True, text=True, check=False, timeout=180)
