@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -173,8 +173,13 @@ def today_here() -> date:
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day ``months`` later (earlier when negative), or that month's last day (民法典 art. 202)."""
+    """The same day ``months`` later (earlier when negative), or that month's last day (民法典 art. 202).
+
+    Beyond the calendar it is the calendar's own last day, or first: registers write "for ever" as the year 9999.
+    """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        return date.max if year > MAXYEAR else date.min
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(day.day, last))
 

@@ -20,6 +20,7 @@ SECOND_PART = "second_person"
 """An ``Applicant``: who came along, guardian or agent."""
 FOR_LIFE = "长期"
 """In place of a card's last day."""
+_YEARS_OF_FILING = range(2000, 2101)
 
 
 class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,6 +100,7 @@ class CaseForm(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_values(self.answers)
+        _check_filed(self.filed_at)
 
 
 class Rating(msgspec.Struct, frozen=True):
@@ -164,6 +166,7 @@ class Supplement(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_values(self.answers)
+        _check_filed(self.filed_at)
 
 
 class HandOut(msgspec.Struct, frozen=True):
@@ -178,6 +181,12 @@ class HandOut(msgspec.Struct, frozen=True):
     way: Word
     end: Word
     lock: Annotated[int, Meta(ge=0, le=255)] = 0
+
+
+def _check_filed(at: datetime) -> None:
+    # At the edge of the calendar a moment has no day in another place.
+    if at.year not in _YEARS_OF_FILING:
+        raise ValueError("filed_at: not a moment of this century")
 
 
 Content = CaseForm | Rating | Complaint | Delivery | Supplement | HandOut

@@ -315,6 +315,8 @@ def contents() -> dict[str, tuple[str, bytes]]:
         "answers nested": ("case", {**case, "answers": {"a": json.loads("[" * 300 + "]" * 300)}}),
         "answer beyond numbers": ("case", {**case, "answers": {"a": 10**300}}),
         "too many answers": ("case", {**case, "answers": {str(n): n for n in range(30_000)}}),
+        "filed where the calendar begins": ("case", {**case, "filed_at": "0001-01-01T00:00:00+23:59"}),
+        "filed where the calendar ends": ("case", {**case, "filed_at": "9999-12-31T23:59:59-23:59"}),
         "grade beyond smallint": ("rating", {**rating, "grade": 10**9}),
         "form of 2 MB": ("case", {**case, "answers": {"a": "x" * 2**21}}),
     }

@@ -86,6 +86,8 @@ def test_a_check_that_only_a_newer_department_knows_has_no_words_here() -> None:
         ("2026-03-01", -1, "2026-02-01"),
         ("2026-03-31", -1, "2026-02-28"),
         ("2026-01-15", -1, "2025-12-15"),
+        ("9999-12-31", 6, "9999-12-31"),
+        ("0001-01-01", -6, "0001-01-01"),
     ],
 )
 def test_a_month_ends_on_the_same_day_or_on_the_months_last(day: str, months: int, end: str) -> None:
