@@ -274,7 +274,8 @@ def test_target_tells_where_it_is_and_does_nothing_by_itself() -> None:
 
 def test_sign_has_a_solid_form_where_one_is_asked_for() -> None:
     assert glyph("house") != glyph("house", fill=True)
-    assert glyph("magnifying-glass", fill=True) == glyph("magnifying-glass", bold=True), "whose solid form is harder to read"
+    solid, heavy = glyph("magnifying-glass", fill=True), glyph("magnifying-glass", bold=True)
+    assert solid == heavy, "whose solid form is harder to read"
     assert (known("house"), known("identification_card"), known("")) == (True, True, False)
 
 

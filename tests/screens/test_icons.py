@@ -21,7 +21,7 @@ PAGES = pages()
 
 
 def in_calls(file: Path) -> Iterator[str]:
-    """Strings given as ``icon=``, to ``icon()`` or, as the second, to ``message()``; no parts of f-strings or comparisons."""
+    """Strings given as ``icon=``, to ``icon()`` or, as the second, to ``message()``; no parts of f-strings."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         given: list[ast.expr] = []
         if isinstance(node, ast.keyword) and node.arg == "icon":
