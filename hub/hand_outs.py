@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import structlog
@@ -17,7 +18,7 @@ REFUSED = "hand_out_refused"
 COLLECTED = "collected"
 
 
-async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: HandOut) -> bool:
+async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: HandOut, said_at: datetime) -> bool:
     """Writes it down, in the caller's transaction; whether its department is to hear of it.
 
     A machine speaks of the cases that it has filed itself, and of no others.
@@ -47,7 +48,7 @@ async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: H
         end=said.end,
     )
     if said.lock:
-        await lockers.settle(conn, kiosk_id, said)
+        await lockers.settle(conn, kiosk_id, said, said_at)
     return said.end == COLLECTED
 
 

@@ -66,19 +66,25 @@ async def locker(hub: Hub, question: LockerQuestion, kiosk_id: str) -> LockerAns
     return LockerAnswer(found[0]) if found[1] == FILLED else LockerAnswer(reason=IN_DOUBT)
 
 
-async def settle(conn: AsyncConnection, kiosk_id: str, said: HandOut) -> None:
-    """A machine's word on one of its doors: empty, or for staff to look into. Of that case's person only."""
-    values = [said.case_key, kiosk_id, said.lock]
+async def settle(conn: AsyncConnection, kiosk_id: str, said: HandOut, said_at: datetime) -> None:
+    """A machine's word on one of its doors: empty, or for staff to look into. Of that case's person only.
+
+    It is about what lay there when it was said (``said_at``, in whole seconds): a word that comes late does not touch
+    what was put there since. Where the machine's clock is behind, that errs to the side of a thing that is still there.
+    """
+    values = [said.case_key, kiosk_id, said.lock, said_at]
     if said.end == "collected":
         await conn.execute(
             "delete from locker using case_file where case_file.key = %s "
-            "and case_file.person_ref = locker.person_ref and kiosk_id = %s and lock = %s",
+            "and case_file.person_ref = locker.person_ref and kiosk_id = %s and lock = %s "
+            "and date_trunc('second', filled_at) <= %s",
             values,
         )
     else:
         await conn.execute(
             "update locker set state = 'in_doubt' from case_file where case_file.key = %s "
-            "and case_file.person_ref = locker.person_ref and kiosk_id = %s and lock = %s",
+            "and case_file.person_ref = locker.person_ref and kiosk_id = %s and lock = %s "
+            "and date_trunc('second', filled_at) <= %s",
             values,
         )
 

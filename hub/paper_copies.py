@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
@@ -26,6 +27,7 @@ class Opened(NamedTuple):
 
     kiosk_id: str
     form: CaseForm
+    created_at: datetime
 
 
 async def one_at_a_time(conn: AsyncConnection, key: str) -> None:
@@ -39,7 +41,7 @@ async def form_of(hub: Hub, conn: AsyncConnection, key: str) -> Opened | None:
     if row is None:
         return None
     copy = read_paper(row[0])
-    return Opened(copy.facts.kiosk_id, content_of(hub, copy))
+    return Opened(copy.facts.kiosk_id, content_of(hub, copy), copy.facts.created_at)
 
 
 def content_of(hub: Hub, copy: PaperCopy) -> CaseForm:

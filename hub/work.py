@@ -6,7 +6,7 @@ Every job may run twice (a process may die in the middle), so each one looks fir
 from __future__ import annotations
 
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -128,6 +128,7 @@ class _Opened(NamedTuple):
     kiosk_id: str
     key: str
     content: Content
+    created_at: datetime
     second: Applicant | None = None
     parts: tuple[str, ...] = ()
     on_paper: bool = False
@@ -164,7 +165,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     rows = await conn.execute("select header from envelope where key = %s", [key])
     row = await rows.fetchone()
     if row is None and (paper := await paper_copies.form_of(hub, conn, key)):
-        return _Opened(paper.kiosk_id, key, paper.form, on_paper=True)
+        return _Opened(paper.kiosk_id, key, paper.form, paper.created_at, on_paper=True)
     header = parse_header(decode_json(row[0] if row else b""))
     form = await _part(hub, conn, header, FORM_PART)
     if form is None:
@@ -172,7 +173,8 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     content = decode_content(header.kind, form)
     second = await _part(hub, conn, header, SECOND_PART)
     names = tuple(part.name for part in header.parts)
-    return _Opened(header.kiosk_id, header.key, content, decode(second, Applicant) if second else None, names)
+    said = (header.kiosk_id, header.key, content, datetime.fromisoformat(header.created_at))
+    return _Opened(*said, decode(second, Applicant) if second else None, names)
 
 
 async def _part(hub: Hub, conn: AsyncConnection, header: Header, name: str) -> bytes | None:
@@ -225,7 +227,7 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
             if await supplements.keep(hub, conn, key, supplement):
                 await hub.jobs.configure_task(_BRING, connection=conn).defer_async(key=key)
         case HandOut() as said:
-            if await hand_outs.keep(hub, conn, key, opened.kiosk_id, said):
+            if await hand_outs.keep(hub, conn, key, opened.kiosk_id, said, opened.created_at):
                 await hub.jobs.configure_task(_HANDED_OUT, connection=conn).defer_async(key=key)
 
 

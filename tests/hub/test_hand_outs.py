@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from kiosk.messages.content import HandOut, encode_content
@@ -88,3 +90,27 @@ def test_a_door_is_told_to_its_machine_for_its_person_and_an_accepted_case_alone
         assert asked(here, "L-here", "ma") == 0
     here.wait_for("L-here", "collected")
     assert hub.sql("select state from household.id_case where id_number = %s", number_of("ma")) == [("collected",)]
+
+
+@pytest.mark.attack(11)
+@pytest.mark.parametrize("end", ["collected", "in_doubt"])
+def test_a_late_word_on_a_door_does_not_touch_what_was_put_there_since(hub: RunningHub, end: str) -> None:
+    here, number, other = hub.machine(), f"L-late-{end}", f"L-since-{end}"
+    for each in (number, other):
+        here.file_case("ma", "H07", each)
+        here.wait_for(each, "delivered")
+        eventually(lambda each=each: hub.sql("select 1 from case_file where receipt_number = %s", each), "it is opened")
+    filled = "insert into locker select %s, 3, key, person_ref, 'household', 'filled', %s, 'chen' "
+    filled += "from case_file where receipt_number = %s returning 1"
+    late = here.envelope("hand_out", encode_content(HandOut(key_of(hub, number), "locker", end, 3)))
+    hub.sql(filled, here.kiosk_id, here.clock.now() + timedelta(seconds=2), other)
+    here.deliver(late)
+    eventually(lambda: said(hub, late.key, "opened"), "it is judged")
+    behind = "select state from locker where kiosk_id = %s"
+    assert hub.sql(behind, here.kiosk_id) == [("filled",)]
+    hub.sql("update locker set filled_at = %s where kiosk_id = %s returning 1", here.clock.now(), here.kiosk_id)
+    again = here.envelope("hand_out", encode_content(HandOut(key_of(hub, other), "locker", end, 3)))
+    here.deliver(again)
+    eventually(lambda: said(hub, again.key, "opened"), "it is judged")
+    assert hub.sql(behind, here.kiosk_id) == ([] if end == "collected" else [("in_doubt",)])
+    hub.sql("delete from locker where kiosk_id = %s returning 1", here.kiosk_id)
