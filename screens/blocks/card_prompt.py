@@ -54,12 +54,16 @@ def _buttons(panel: Panel, block: CardPrompt, look: Look, y: float) -> float:
         made.put(words, 32 + sign.width + 14, (height - words.height) / 2)
         panel.put(made.finish(height), x, y)
         x += wide + 20
-    y += height
+    bottom = y + height
     for reason in dict.fromkeys(action.reason for action in block.actions if not action.enabled and action.reason):
         why = look.words(reason, "caption", colour=theme.DISABLED, width=panel.width - 2 * _PAD)
-        panel.put(why, _PAD, y + 8)
-        y += 8 + why.height
-    return y
+        if x + why.width <= panel.width - _ART[0] - 26:  # beside the last button, as long as there is room
+            panel.put_middle(why, x, y, why.width, height)
+            x += why.width + 20
+            continue
+        panel.put(why, _PAD, bottom + 8)
+        bottom += 8 + why.height
+    return bottom
 
 
 @cache

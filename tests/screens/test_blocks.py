@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import zxingcpp
+from msgspec import structs
 from PIL import Image
 
 from kiosk.catalogue.model import Line
@@ -444,4 +445,7 @@ def test_card_prompt_says_what_to_do_and_its_buttons_answer() -> None:
     assert alike(seen.words("用编号").colour, theme.BLUE)
     assert not seen.target("不能用").enabled
     assert seen.texts[-1] == "没有网络", "beneath the buttons"
+    alone = drawn(structs.replace(block, actions=block.actions[1:2]), look)
+    why, shut = alone.words("没有网络"), alone.target("不能用")
+    assert alone.left(why) > alone.left(shut) + shut.width, "beside the button, where there is room"
     assert max(seen.left(t) + t.width for t in seen.targets) <= WIDTH
