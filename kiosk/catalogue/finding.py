@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -71,6 +72,14 @@ class Fault(NamedTuple):
 def field_of(path: Path) -> str:
     """``checks[2].value``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+NAMED = "write one like valid_until: letters, digits and _"
+
+
+def is_name(name: str) -> bool:
+    """Whether facts, answers and checks may be called so: a prefix with a point says whose a fact is."""
+    return re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, re.ASCII) is not None
 
 
 def one_of(known: Iterable[str], meant: object = "") -> str:

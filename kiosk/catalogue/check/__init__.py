@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 
 from kiosk.catalogue.check.files import File, Judge
+from kiosk.catalogue.check.public import is_phone
 from kiosk.catalogue.check.services import Around, icon_findings
-from kiosk.catalogue.finding import Fault, Finding, Origin, one_of
+from kiosk.catalogue.finding import NAMED, Fault, Finding, Origin, is_name, one_of
 from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import (
     BUNDLES,
@@ -103,6 +104,8 @@ def _faults(opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: 
         opened[HEAD].say(*_head_findings(head))
     if is_known:
         opened[LINES].say(*_line_findings(around, {folder_of(name) for name in services}))
+        opened[LINES].say(*_group_findings(around, {Path(name).stem: folder_of(name) for name in services}))
+        opened[DEPARTMENTS].say(*_fact_findings(around))
     first: dict[str, str] = {}
     for name, service in sorted(services.items()):
         if service is not None and is_known:
@@ -121,10 +124,13 @@ def _faults(opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: 
 
 
 def _head_findings(head: Head) -> Iterator[Finding]:
+    month = re.fullmatch(r"20[0-9]{2}\.([0-9]{2})(?:[^0-9].*)?", head.version)
+    if month and not 1 <= int(month[1]) <= 12:
+        yield Finding(("version",), f"{head.version!r} names no month", "write one like 2027.02, and count it up")
     if not re.search("[0-9]", head.version):
         yield Finding(("version",), f"{head.version!r} counts nothing", "write one like 2027.02, and count it up")
     for name in ("complaint_phone", "help_phone"):
-        if not re.search("[0-9]{3}", getattr(head, name)):
+        if not is_phone(getattr(head, name)):
             yield Finding((name,), "no telephone number", "write the one that people can call")
 
 
@@ -160,6 +166,34 @@ def _line_findings(around: Around, used: set[str]) -> Iterator[Finding]:
             yield Finding((key,), "has no service", f"put one into the folder {key}, or remove the line")
     if not any(named):
         yield Finding((), "no line has a department", 'add department = "…" to those that have one')
+
+
+def _group_findings(around: Around, line_of: Mapping[str, str]) -> Iterator[Finding]:
+    """Of how a line's page is divided. ``line_of``: the line of each service."""
+    for key, line in around.lines.items():
+        if line.phone and not is_phone(line.phone):
+            yield Finding((key, "phone"), "no telephone number", "write the one that people can call")
+        seen: set[str] = set()
+        for number, group in enumerate(line.groups):
+            if not group.services:
+                yield Finding((key, "groups", number, "services"), "has no service", "name one, or remove the group")
+            for at, service in enumerate(group.services):
+                place = (key, "groups", number, "services", at)
+                if line_of.get(service) != key:
+                    own = [name for name, its in line_of.items() if its == key]
+                    yield Finding(place, f"{service!r} is no service of this line", one_of(own, service))
+                elif service in seen:
+                    yield Finding(place, f"{service} stands there twice", "name it once")
+                seen.add(service)
+
+
+def _fact_findings(around: Around) -> Iterator[Finding]:
+    for key, department in around.departments.items():
+        for name, fact in department.facts.items():
+            if not is_name(name):
+                yield Finding((key, "facts", name), f"{name!r} is no name of a fact", NAMED)
+            if fact.most is not None and fact.least > fact.most:
+                yield Finding((key, "facts", name, "least"), "more than most: no number fits", "correct one of them")
 
 
 def _luminance(colour: str) -> float:

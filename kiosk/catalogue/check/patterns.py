@@ -21,7 +21,7 @@ def pattern_fault(pattern: str, longest: int = 0) -> tuple[str, str] | None:
         return f"not a regular expression: {error}", "correct it"
     except (OverflowError, RecursionError):
         return "too large a regular expression", "write a shorter one"
-    if not pattern:
+    if not built.getwidth()[1]:
         return "matches nothing that anybody types", "say what the value looks like"
     if _is_endless(built, inside=False):
         # A repeat inside a repeat tries every way to part the text: (a+)+ needs minutes for 40 characters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kiosk.catalogue.finding import Finding, one_of
@@ -26,6 +27,11 @@ _TAKEN_BY = {
 """The step kinds by which what a material says is taken here. The face check's picture is no certificate photograph."""
 
 
+def is_phone(said: str) -> bool:
+    """Whether there is something in it that can be dialled."""
+    return re.search("[0-9]{3}", said) is not None
+
+
 def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     """What is not said, and what is said of nothing."""
     for name, fix in _FIX.items():
@@ -34,6 +40,8 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     if not (service.phone or (line and line.phone)):
         fix = "write whom people can call, here or for all its services in lines.toml"
         yield Finding(("phone",), "nobody can be called", fix)
+    elif service.phone and not is_phone(service.phone):
+        yield Finding(("phone",), "no telephone number", "write the one that people can call")
     if not service.fees and not service.free_basis:
         yield Finding(("free_basis",), "is free, and nothing says by what rule", "write free_basis, or add [[fees]]")
     if service.has_step("file") and not service.limit_law:

@@ -14,7 +14,7 @@ from kiosk.catalogue.check.conditions import condition_findings, unsent, wider
 from kiosk.catalogue.check.fees import fee_findings
 from kiosk.catalogue.check.foregone import contradictions, in_vain
 from kiosk.catalogue.check.public import public_findings
-from kiosk.catalogue.finding import Finding, Path, field_of, one_of
+from kiosk.catalogue.finding import NAMED, Finding, Path, field_of, is_name, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 
 _MOST_DAYS = 3660
@@ -132,6 +132,9 @@ def _rules(service: Service, around: Around) -> Iterator[Finding]:
     lacks = unsent(around.department(service))
     found = list(_doubled("checks", [check.id for check in service.checks]))
     for number, check in enumerate(service.checks):
+        if not is_name(check.id):
+            found.append(Finding(("checks", number, "id"), f"{check.id!r} is no name", NAMED))
+    for number, check in enumerate(service.checks):
         found += condition_findings(check, facts, ("checks", number), lacks)
         if check.from_day and (check.from_day not in facts or facts[check.from_day].type != "date"):
             said = f"{lacks} date {check.from_day!r}"
@@ -187,6 +190,14 @@ def _unused(service: Service, department: str) -> Iterator[Finding]:
     ):
         if getattr(service, name) and not is_used:
             yield Finding((name,), "is used by nothing", fix)
+    if service.offline == "info" and files:
+        yield Finding(("offline",), "something is filed, which is more than to inform", 'write "register" or "live"')
+    if "post" in service.delivery and not service.has_step("delivery"):
+        yield Finding(("delivery",), "nobody asks whereto it is posted", "add a step delivery, or take post out")
+    if service.checks and service.has_step("pay") and not service.has_step("eligibility"):
+        yield Finding(
+            ("checks",), "it is paid before anybody judges them", "add a step eligibility before the step pay"
+        )
     if service.offline == "register" and not files:
         yield Finding(("offline",), "nothing is filed, so nothing is registered", 'write "info" or "live"')
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
-from kiosk.catalogue.finding import Finding, Path, one_of
+from kiosk.catalogue.finding import NAMED, Finding, Path, is_name, one_of
 from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD, CARD_AGE, MACHINE
 
@@ -42,6 +42,8 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
         yield from _asked_too_late(spec, before, path)
         yield from _unknown_names(spec, known, path)
         for asked in spec.asks_for():
+            if not is_name(asked.name):
+                yield Finding((*path, *asked.place), f"{asked.name!r} is no name", NAMED)
             if ANSWERS + asked.name in known:
                 place = (*path, *asked.place)
                 yield Finding(place, f"the answer {asked.name!r} is asked twice", "give each its own name")

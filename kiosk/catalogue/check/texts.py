@@ -16,8 +16,8 @@ _NOWHERE: Mapping[Path, Mapping[str, KnownFact]] = {}
 _DEEPEST_FILLED = 2
 """Parts of the longest path at which a text is filled: what is around it is no right by itself."""
 _BOTH = frozenset(LANGUAGES)
-_UNSEEN = frozenset({"Cc", "Cf"})
-"""Categories of Unicode: tabs and ends of lines, marks that change directions, characters without a width."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: ends of lines, marks that change directions, characters without a width or with no meaning."""
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ENGLISH_WORD = re.compile("[a-z]{3}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -61,7 +61,7 @@ def _is_plain(zh: str, en: str) -> bool:
         return False
     if not (zh.isprintable() and en.isprintable()):
         return False
-    return bool(_CHINESE.search(zh)) and (en.isascii() or not _CHINESE.search(en)) and bool(en.strip())
+    return bool(_CHINESE.search(zh)) and (en.isascii() or not _CHINESE.search(en)) and any(map(str.isalnum, en))
 
 
 def _findings(path: Path, words: dict[str, str], facts: Mapping[str, KnownFact] | None) -> Iterator[Finding]:
@@ -75,6 +75,8 @@ def _language(path: Path, words: dict[str, str]) -> Iterator[Finding]:
     for language, said in words.items():
         if not said.strip():
             yield Finding((*path, language), "empty", "write it, or leave the whole text out")
+        elif not any(map(str.isalnum, said)):
+            yield Finding((*path, language), "says nothing", "write it in words, or leave the whole text out")
         if unseen := next((each for each in said if unicodedata.category(each) in _UNSEEN), ""):
             what = f"has a character that nobody sees, U+{ord(unseen):04X}"
             yield Finding((*path, language), what, "write it as one line, without it")

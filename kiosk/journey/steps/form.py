@@ -104,6 +104,13 @@ def _field_faults(field: FormField) -> Iterator[Finding]:
             bound(getattr(field, name), None)
         except ValueError:
             yield Finding((name,), "no date", f'write "{TODAY}" or a day as "2027-01-12"')
+    if (
+        field.earliest
+        and field.latest
+        and TODAY not in (field.earliest, field.latest)
+        and field.earliest > field.latest
+    ):
+        yield Finding(("earliest",), "after latest: no day fits", "correct one of them")
     known = [kind.key for kind in plates().kinds]
     for number, plate in enumerate(field.plates):
         if plate not in known:

@@ -52,6 +52,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield Finding((), "nobody has been verified", "put the steps identify and verify before it")
         if "file" not in before:
             yield Finding((), "it would be given out for no case", "put a step file before it")
+        if "slip" in before:
+            yield Finding((), "the slip says how it ended, and comes before it", "put it before the step slip")
         if service.fees and "pay" not in before:
             yield Finding((), "it would be given out unpaid", "put a step pay before it")
 
