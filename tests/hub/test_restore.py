@@ -110,7 +110,7 @@ def file_offline(machine: Machine, printer: Bench, folder: Path, *, answers: Any
 
 def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
     head = Letterhead(
-        title=same("自助服务凭条"),
+        title=same("自助服务回执"),
         about=same("驾驶证有效期满换证"),
         line=Text("交通管理", "Traffic"),
         person="赵*福",

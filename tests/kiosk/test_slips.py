@@ -43,7 +43,7 @@ from tests.hub.fixtures import case_form
 PRINTED_AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
 
 HEAD = Letterhead(
-    title=Text("自助服务凭条", "Service slip"),
+    title=Text("自助服务回执", "Service slip"),
     about=Text("驾驶证有效期满换证", "Renew an expiring driving licence"),
     line=Text("交通管理", "Traffic"),
     person=mask_name("王小明"),
@@ -69,7 +69,7 @@ STORED = msgspec.structs.replace(ACCEPTED, state="stored")
 GOLDEN_ACCEPTED = """\
              临江区公安政务服务大厅
 
-            自助服务凭条
+            自助服务回执
 ------------------------------------------------
 办理事项    驾驶证有效期满换证
 业务类别    交通管理
@@ -102,13 +102,13 @@ GOLDEN_ACCEPTED = """\
 ------------------------------------------------
 监督投诉电话                               12389
 事项目录版本                           2027.01.1
-                请妥善保管本凭条
+                请妥善保管本回执
 """
 
 GOLDEN_STORED = """\
              临江区公安政务服务大厅
 
-            自助服务凭条
+            自助服务回执
 ------------------------------------------------
 办理事项    驾驶证有效期满换证
 业务类别    交通管理
@@ -369,7 +369,7 @@ def codes_on(picture):
 def test_offline_slip_carries_the_second_copy_below_its_foot():
     words, picture = on_paper(slip_job(msgspec.structs.replace(STORED, second_copy=COPY)))
     assert words.startswith(GOLDEN_STORED)
-    assert words.index("请妥善保管本凭条") < words.index("城市恢复用") < words.index(f"恢复码 {COPY.mark}（1/1）")
+    assert words.index("请妥善保管本回执") < words.index("城市恢复用") < words.index(f"恢复码 {COPY.mark}（1/1）")
     assert codes_on(picture) == set(COPY.codes)
 
 

@@ -130,6 +130,14 @@ def test_what_is_quoted_is_the_name_of_a_service_an_option_a_button_or_a_heading
     assert names - set(texts) <= NO_NAMES
 
 
+def test_the_paper_of_a_case_has_one_name() -> None:
+    """回执, by which its title and the services call it; 凭条 is the paper of what is half done (``handover``)."""
+    texts = {path: path.read_text("utf-8") for path in (LOCALE / "zh").glob("*.po") if path.stem != "handover"}
+    texts |= {path: path.read_text("utf-8") for path in (ROOT / "kiosk/catalogue/data").rglob("*.toml")}
+    assert [path.name for path, words in texts.items() if "凭条" in words] == []
+    assert "回执" in text("slip.title").zh
+
+
 def test_the_pager_and_what_sends_a_page_have_names_of_their_own() -> None:
     for language in ("zh", "en"):
         said = catalogue(language)

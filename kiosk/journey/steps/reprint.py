@@ -1,4 +1,4 @@
-"""Reprint 凭条补打: the slip of a case once more, masked, marked as a copy and counted."""
+"""Reprint 回执补打: the slip of a case once more, masked, marked as a copy and counted."""
 
 from __future__ import annotations
 

@@ -337,7 +337,7 @@ async def test_a_printer_that_fails_leaves_the_number_on_the_screen(counter: Cou
         counter.last("next")
     (paper,) = counter.papers
     assert "当前状态：handed_over" in paper
-    assert "带上本凭条到窗口咨询" in paper.replace("\n", "")
+    assert "带上本回执到窗口咨询" in paper.replace("\n", "")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def test_a_damaged_envelope_is_shown_with_what_to_do_and_is_only_sent_when
         assert "待发 0 件，搁置 1 件" in said(await desk.open_board())
         desk.screen.touch("queue")
         page = await desk.page("maintenance_queue")
-        assert "凭群众手中的凭条" in said(page)
+        assert "凭群众手中的回执" in said(page)
         assert "本机磁盘上的内容已损坏" in said(page)
         assert "not what was signed" not in said(page), "a known cause is said in words"
         assert facts(page)["Oldest waits for"] == "Nothing waits", "it is held"
