@@ -31,6 +31,7 @@ from kiosk.clock import local
 _NEWEST = "select id, files, instead_of from published_catalogue order by id desc limit 1"
 _NAMED = "select id, files, instead_of from published_catalogue where version = %s order by id desc limit 1"
 _MOST_KEPT = 8
+_MOST_TOLD = 20
 _FOLDER = Path("published catalogue")
 _log = structlog.get_logger()
 
@@ -53,22 +54,37 @@ class InForce:
     def __init__(self, now: Published, day: date) -> None:
         self.now, self._day = now, day
         self._others: dict[tuple[str, date], Catalogue] = {}
+        self._missed: set[tuple[str, str]] = set()
 
-    async def look(self, conn: AsyncConnection, today: date) -> None:
-        """Takes what was published since, and a new day; one that cannot be used is named, the one in force stays."""
+    def misses(self, service: str, version: str) -> None:
+        """A machine's newer catalogue has this service: told once, and of many invented ones a few only."""
+        if (service, version) not in self._missed and len(self._missed) < _MOST_TOLD:
+            self._missed.add((service, version))
+            _log.warning("service_not_known_yet", service=service, version=version)
+
+    async def look(self, conn: AsyncConnection, today: date) -> bool:
+        """Takes what was published since, and a new day; one that cannot be used is named, the one in force stays.
+
+        Whether something else is in force now.
+        """
         rows = await conn.execute(_NEWEST)
         row = await rows.fetchone()
         is_another = (row[0] if row else 0) != self.now.number
         if not is_another and today == self._day:
-            return
+            return False
         try:
             self.now = await (asyncio.to_thread(_newest, row, today) if is_another else self._on(today))
             self._day = today
+            # What was not known before may be now.
+            self._missed.clear()
+            self._others.clear()
             _log.info(
                 "catalogue_in_force", version=self.now.catalogue.version, published=self.now.number, day=f"{today}"
             )
         except CatalogueError as error:
             _log.error("catalogue_unusable", published=row[0] if row else 0, error=str(error))
+            return False
+        return True
 
     async def _on(self, day: date) -> Published:
         folder = _FOLDER if self.now.number else shipped()

@@ -150,7 +150,8 @@ async def _orphans(hub: Hub) -> None:
 
 async def _catalogue(hub: Hub) -> None:
     async with hub.pool.connection() as conn:
-        await hub.in_force.look(conn, hub.clock.today())
+        if await hub.in_force.look(conn, hub.clock.today()):
+            await work.ask_unknown_again(conn)
 
 
 async def _stages(hub: Hub) -> None:

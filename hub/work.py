@@ -39,7 +39,7 @@ from hub.payments.prices import least_due
 from hub.slots import book as appointments
 from hub.slots import desk as slots
 from kiosk.catalogue.model import AT_HUB, Catalogue, Service
-from kiosk.catalogue.signing import is_older
+from kiosk.catalogue.signing import may_come
 from kiosk.clock import local
 from kiosk.messages.content import (
     FORM_PART,
@@ -86,6 +86,9 @@ _AWAY = (
 )
 """What passes by itself."""
 _TRIES = 20
+_UNKNOWN_WAITS_S = 3600
+_BEHIND_ALL = -1
+"""The priority of what waits for another catalogue: however many one machine files, the others' come first."""
 _UNREADABLE = (SealBroken, InvalidMessage, psycopg.DataError, UnicodeError, RecursionError)
 """One envelope's own fault: the next try would end the same way."""
 
@@ -94,7 +97,8 @@ class UntilItAnswers(BaseRetryStrategy):
     """Again and again with full jitter, 0.5 s doubling up to a minute: a department that was away answers some day.
 
     What fails for another reason is given up after some tries, so that it cannot keep the workers busy for ever, and
-    at once where no later answer will be another one; it stays in the queue as failed, for a person.
+    at once where no later answer will be another one; it stays in the queue as failed, for a person. A service that is
+    not known yet waits for another catalogue, and is looked at once an hour besides.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
@@ -104,8 +108,10 @@ class UntilItAnswers(BaseRetryStrategy):
                 "job_given_up", task=job.task_name, key=job.task_kwargs.get("key"), error=type(exception).__name__
             )
             return None
-        wait_s = min(60.0, 0.5 * 2 ** min(job.attempts, 10)) * random.uniform(0.5, 1)
-        return RetryDecision(retry_in={"milliseconds": int(wait_s * 1000)})
+        is_unknown = isinstance(exception, ServiceNotKnownYet)
+        longest_s = _UNKNOWN_WAITS_S if is_unknown else min(60.0, 0.5 * 2 ** min(job.attempts, 10))
+        wait_ms = int(longest_s * random.uniform(0.5, 1) * 1000)
+        return RetryDecision(retry_in={"milliseconds": wait_ms}, priority=_BEHIND_ALL if is_unknown else 0)
 
 
 def make_jobs(dsn: str) -> App:
@@ -306,8 +312,8 @@ async def _decision(hub: Hub, opened: _Opened, form: CaseForm, turn: bundle_orde
     if service is not None and not service.department and not AT_HUB.isdisjoint(s.kind for s in service.steps):
         return Decision(accepted=True), "hub"
     if service is None or service.department not in hub.gateway.departments:
-        if is_older(hub.catalogue.version, form.catalogue_version):
-            _log.warning("service_not_known_yet", service=form.service, version=form.catalogue_version, key=key)
+        if may_come(form.catalogue_version, hub.catalogue.version):
+            hub.in_force.misses(form.service, form.catalogue_version)
             raise ServiceNotKnownYet(form.service)
         return Decision(accepted=False, reasons=["service_unknown"]), "hub"
     if form.identity.without_card and not _may_lack_card(form, service, catalogue):
@@ -386,6 +392,14 @@ async def resume_stalled(jobs: App) -> None:
     """Takes up again what a killed worker had begun."""
     for job in await jobs.job_manager.get_stalled_jobs():
         await jobs.job_manager.retry_job(job)
+
+
+async def ask_unknown_again(conn: AsyncConnection) -> None:
+    """Another catalogue is in force: what waited for one runs at once, behind all others."""
+    await conn.execute(
+        "update procrastinate_jobs set scheduled_at = null where status = 'todo' and task_name = %s and priority = %s",
+        [_ASK, _BEHIND_ALL],
+    )
 
 
 async def ask_again_now(conn: AsyncConnection) -> None:

@@ -170,6 +170,16 @@ def is_older(version: str, than: str) -> bool:
     return [_parts(each) for each in version.split("+")] < [_parts(each) for each in than.split("+")]
 
 
+def may_come(version: str, present: str) -> bool:
+    """Whether who has ``present`` may believe that there is this newer one: numbers, the first (a year) one on at most.
+
+    Whoever files may name any version, and words count as newer than numbers.
+    """
+    named, known = (_parts(each.partition("+")[0]) for each in (version, present))
+    is_word = any(word for _, _, word in named + known[:1])
+    return is_older(present, version) and bool(known) and not is_word and named[0][1] - known[0][1] <= 1
+
+
 def _parts(version: str) -> list[tuple[int, int, str]]:
     found = re.findall(r"([0-9]{1,18})|([^\W\d_]+)", version)
     return [(0, int(digits), "") if digits else (1, 0, word) for digits, word in found]

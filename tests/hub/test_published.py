@@ -59,10 +59,14 @@ def test_a_service_of_a_published_catalogue_is_judged_without_a_restart_and_by_t
 ) -> None:
     machine.file_case("zhao", "T90", "T90-before")
     machine.wait_for("T90-before", "not_accepted")
+    machine.file_case("zhao", "T90", "T90-by-a-newer-one", version="2027.02")
+    waits = "select 1 from procrastinate_jobs where task_name = 'ask_department' and status = 'todo' and priority = -1"
+    eventually(lambda: hub.sql(waits), "it waits, an hour or until another catalogue is in force")
     first = signed(copied(tmp_path / "a", traffic__T90=example()), own_key(hub))
     done = publish(hub, first)
     assert (done.returncode, done.stdout) == (0, "catalogue 2027.02 is in force\n"), done.stderr
     in_force(machine, "2027.02")
+    machine.wait_for("T90-by-a-newer-one", "accepted")
     machine.file_case("zhao", "T90", "T90-after")
     machine.wait_for("T90-after", "accepted")
     assert publish(hub, signed(copied(tmp_path / "b", "2027.03", traffic__T90=LATER), own_key(hub))).returncode == 0

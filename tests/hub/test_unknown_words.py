@@ -6,13 +6,17 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from procrastinate.jobs import Job
+from structlog.testing import capture_logs
 
 from hub.department import Decision, EffectUnknown
 from hub.department_answers import plain_decision
+from hub.published import InForce, Published
 from hub.work import ServiceNotKnownYet, UntilItAnswers
+from kiosk.catalogue.loader import load
+from kiosk.clock import Clock
 from kiosk.messages import content, questions
 from kiosk.messages.questions import ProgressState
-from tests.hub.fixtures import Machine, RunningHub, case_form, number_of
+from tests.hub.fixtures import TODAY, Machine, RunningHub, case_form, number_of
 from tests.waiting import eventually
 
 
@@ -33,6 +37,39 @@ def test_a_service_of_a_newer_catalogue_waits_until_the_hub_has_it(hub: RunningH
     assert machine.case("X-older").states[-1].reasons == ["service_unknown"]
     due = machine.ask("due", id_number=number_of("zhao"))
     assert due.silent == []
+
+
+@pytest.mark.parametrize("version", ["zz", "2029.01", "9999", "2027.zz+1", ""])
+def test_whoever_files_cannot_keep_a_case_waiting_with_any_version(machine: Machine, version: str) -> None:
+    """One machine's cases of "zz" were tried for ever, before all others."""
+    number = f"X-{machine.kiosk_id}"
+    machine.deliver(machine.envelope("case", form_of(number, service="X99", catalogue_version=version)))
+    machine.wait_for(number, "not_accepted")
+    assert machine.case(number).states[-1].reasons == ["service_unknown"]
+
+
+def test_what_waits_for_another_catalogue_is_behind_all_others_and_seldom_looked_at() -> None:
+    def again(error: Exception) -> tuple[float, int | None]:
+        job = Job(id=1, queue="q", lock=None, queueing_lock=None, task_name="t", task_kwargs={}, attempts=1)
+        decision = UntilItAnswers().get_retry_decision(exception=error, job=job)
+        assert decision is not None
+        assert decision.retry_at is not None
+        return (decision.retry_at - Clock().now()).total_seconds(), decision.priority
+
+    wait_s, priority = again(ServiceNotKnownYet("X99"))
+    assert 1790 < wait_s <= 3600
+    assert priority == -1
+    wait_s, priority = again(EffectUnknown("x"))
+    assert wait_s <= 60
+    assert priority == 0
+
+
+def test_services_that_nobody_knows_are_told_once_and_never_by_the_thousand() -> None:
+    in_force = InForce(Published(0, load(), {}), TODAY)
+    with capture_logs() as said:
+        for service in [*["X99"] * 3, *(f"X{number}" for number in range(1000))]:
+            in_force.misses(service, "2027.02")
+    assert [each["service"] for each in said] == ["X99", *(f"X{number}" for number in range(19))]
 
 
 @pytest.mark.parametrize("error", [ServiceNotKnownYet("X99"), EffectUnknown("licence_of_tomorrow")])

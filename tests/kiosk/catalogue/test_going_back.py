@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from kiosk.catalogue import loader
 from kiosk.catalogue.loader import CatalogueError
-from kiosk.catalogue.signing import is_older, require_signed, sign_folder
+from kiosk.catalogue.signing import is_older, may_come, require_signed, sign_folder
 from kiosk.cli import main
 from kiosk.config import load
 from kiosk.machine import Machine
@@ -99,6 +99,17 @@ def test_versions_are_ordered_by_the_numbers_in_them(older: str, newer: str) -> 
     assert is_older(older, newer)
     assert not is_older(newer, older)
     assert not is_older(newer, newer)
+
+
+@pytest.mark.parametrize(
+    ("version", "believed"),
+    [
+        *(("2027.03", True), ("2028.01", True), ("2027.02+zz", True), ("2029.01", False), ("2027.02", False)),
+        *(("2026.12", False), ("zz", False), ("", False), ("2027.zz", False), ("v2028", False), ("+9", False)),
+    ],
+)
+def test_a_newer_version_is_believed_in_when_it_is_near(version: str, believed: bool) -> None:
+    assert may_come(version, "2027.02") == believed
 
 
 def test_the_city_signs_for_going_back_by_command(tmp_path: Path, version: Callable[..., Path]) -> None:
