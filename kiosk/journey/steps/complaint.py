@@ -48,7 +48,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def asks_for(self) -> tuple[Asked, ...]:
         """What the three pages ask."""
-        return (Asked("kind", values=KINDS), Asked("subject", values=SUBJECTS), Asked("contact"))
+        subjects = tuple({subject: None for of_kind in SUBJECTS.values() for subject in of_kind})
+        return (Asked("kind", values=KINDS), Asked("subject", values=subjects), Asked("contact"))
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
