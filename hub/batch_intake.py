@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -14,8 +14,8 @@ from psycopg import AsyncConnection
 
 from hub import inbox, parcels
 from hub.context import Hub
-from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
-from hub.machine_keys import MachineKey, hub_key_of
+from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_among
+from hub.machine_keys import MachineKey, hub_key_of, keys_of
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
@@ -25,6 +25,7 @@ from kiosk.messages.receipts import refusal_bytes, sign_refusal
 Result = Literal["accepted", "known", "rejected"]
 Source = Path | BinaryIO
 UNSIGNED_TOLD = 100
+UNSIGNED_JUDGED = 1000
 _REASON_CHARACTERS = 300
 
 
@@ -79,8 +80,10 @@ async def _take_in_members(hub: Hub, source: Source, leave: Leave, pause: Callab
     found = await asyncio.to_thread(_envelopes, source, trouble, pause)
     judged: list[Judged] = []
     async with hub.pool.connection() as conn:
-        signed = {each.digest: await _signer(hub, conn, each, judged, leave) for each in found}
-        sent = [each for each in found if signed[each.digest]]
+        signed = await _signers(hub, conn, found, judged, leave)
+        if len(signed) < len(found):
+            trouble.append(f"more than {UNSIGNED_JUDGED} envelopes are {UNSIGNED}; what follows was not judged")
+        sent = [each for each in found if signed.get(each.digest)]
         wanted = {part.sha256: each.header.kiosk_id for each in sent for part in each.header.parts}
         async for content in _parcels(source, set(wanted), pause):
             # Without its parcels an envelope is refused, and comes again.
@@ -123,12 +126,33 @@ def _envelopes(source: Source, trouble: list[str], pause: Callable[[], None]) ->
     return list(found.values())
 
 
-async def _signer(hub: Hub, conn: AsyncConnection, sent: Submission, judged: list[Judged], leave: Leave) -> str:
+async def _signers(
+    hub: Hub, conn: AsyncConnection, found: list[Submission], judged: list[Judged], leave: Leave
+) -> dict[str, str]:
+    """The signers by digest. A file full of what nobody signed is not judged to its end: the others' files wait."""
+    keys: dict[str, list[MachineKey]] = {}
+    signed: dict[str, str] = {}
+    unsigned = 0
+    for each in found:
+        kiosk_id, told = each.header.kiosk_id, len(judged)
+        if kiosk_id not in keys:
+            keys[kiosk_id] = await keys_of(conn, kiosk_id)
+        signed[each.digest] = await _signer(hub, conn, each, judged, leave, keys[kiosk_id])
+        unsigned += any(one.reason == UNSIGNED for one in judged[told:])
+        if unsigned > UNSIGNED_JUDGED:
+            break
+        await asyncio.sleep(0)
+    return signed
+
+
+async def _signer(
+    hub: Hub, conn: AsyncConnection, sent: Submission, judged: list[Judged], leave: Leave, keys: Sequence[MachineKey]
+) -> str:
     """The public key that signed an envelope which is to be taken in; empty for one that was judged already."""
     header, now = sent.header, hub.clock.now()
     written_at = datetime.fromisoformat(header.created_at)
     who = {"written_at": written_at, "now": now, "leave": leave}
-    found = await signer_of(conn, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
+    found = signer_among(keys, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
     reason = found.refusal
     if found.key and reason and await inbox.is_known(conn, sent):
         reason = ""  # It came while its key was good; this is a second copy, and its receipt is there.

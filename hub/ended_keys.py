@@ -52,7 +52,21 @@ async def signer_of(
     leave: Leave = NO_LEAVE,
 ) -> Signer:
     """Which of a machine's keys signed what it says to have written at ``written_at``, and whether that counts now."""
-    key = next(filter(signed_by, await keys_of(conn, kiosk_id)), None)
+    keys = await keys_of(conn, kiosk_id)
+    return signer_among(keys, kiosk_id, signed_by, written_at=written_at, now=now, leave=leave)
+
+
+def signer_among(
+    keys: Sequence[MachineKey],
+    kiosk_id: str,
+    signed_by: Callable[[MachineKey], bool],
+    *,
+    written_at: datetime,
+    now: datetime,
+    leave: Leave = NO_LEAVE,
+) -> Signer:
+    """The same for who has asked for the machine's keys already."""
+    key = next(filter(signed_by, keys), None)
     if key is None:
         return Signer(None, UNSIGNED)
     if key.is_good(now):

@@ -267,6 +267,28 @@ def test_thousands_of_envelopes_that_nobody_signed_are_told_in_a_few_words(excha
 
 
 @pytest.mark.attack(2)
+def test_a_file_full_of_what_a_machine_is_said_to_have_signed_is_not_judged_to_its_end(exchange: Exchange) -> None:
+    """300 KB of 60,000 tiny ones held all others' files for two minutes: each asked the database for the keys."""
+    sent = exchange.machine.envelope("rating", b"5", parcels=False)
+    first = msgspec.json.decode(sent.wire)
+    packing = [packed_envelope(first, f"{number:08x}{sent.key[8:]}") for number in range(3000)]
+    write_batch(exchange.folder / "out" / "a.tbz", packing)
+    key = exchange.honest()
+    code, said = exchange.take()
+    assert code == 3
+    assert said["a.tbz"]["trouble"] == [
+        "more than 1000 envelopes are not signed by a machine that is enrolled; what follows was not judged",
+        "901 more envelopes are not signed by a machine that is enrolled",
+    ]
+    assert [each.name for each in (exchange.folder / "aside").iterdir() if each.suffix == ".tbz"] == ["a.tbz"]
+    assert exchange.is_there(key)
+
+
+def packed_envelope(wire: dict, key: str) -> Member:
+    return Member("envelopes", key, msgspec.json.encode({**wire, "header": {**wire["header"], "key": key}}))
+
+
+@pytest.mark.attack(2)
 def test_answers_beside_hostile_ones_of_the_same_name_are_still_written(exchange: Exchange) -> None:
     """In ``in/`` lies, under the name of the answer, what takes the reader long or leads away."""
     name = f"{exchange.machine.kiosk_id}-1-1.tbz"
