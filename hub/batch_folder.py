@@ -6,6 +6,7 @@ Whoever may write the folder is a stranger: ``kiosk.messages.foreign`` says how 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
@@ -134,7 +135,8 @@ class Folder:
             with places.out.open_file(name, FILE_BYTES) as file:
                 taken_in = await self._judged(name, file)
             # The answers first: a kill in between leaves the batch, and taking it in again gives the same answers.
-            await _in_thread(_answer, places.incoming, taken_in.judged)
+            stopped = threading.Event()
+            await _in_thread(_answer, places.incoming, taken_in.judged, stopped, stopped=stopped)
         except FileNotFoundError:
             return None  # another process was faster
         except Refused as error:
@@ -193,12 +195,18 @@ class _Places(NamedTuple):
     incoming: OpenFolder
 
 
-async def _in_thread(work: Callable[..., T], *values: Any) -> T:
-    """In a thread that is not left behind: it uses handles that are closed afterwards."""
+class _Stopped(Exception):
+    """Nobody waits for what this thread does any more."""
+
+
+async def _in_thread(work: Callable[..., T], *values: Any, stopped: threading.Event | None = None) -> T:
+    """In a thread that is not left behind: it uses handles that are closed afterwards. ``stopped`` ends it."""
     doing = asyncio.ensure_future(asyncio.to_thread(work, *values))
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
+        if stopped is not None:
+            stopped.set()
         await asyncio.wait({doing})
         doing.exception()  # nobody waits for what it ended with
         raise
@@ -218,16 +226,22 @@ def _put_aside(places: _Places, name: str, identity: FileIdentity, reasons: list
         places.out.put_aside(name, identity, aside, reasons)
 
 
-def _answer(incoming: OpenFolder, judged: Iterable[Judged]) -> None:
+def _answer(incoming: OpenFolder, judged: Iterable[Judged], stopped: threading.Event) -> None:
+    def pause() -> None:
+        if stopped.is_set():
+            raise _Stopped
+
     answers: dict[str, list[tuple[int, Member]]] = {}
     for each in judged:
         if each.answer is not None:
             answers.setdefault(each.kiosk_id, []).append((each.seq, each.answer))
     for kiosk_id, said in answers.items():
-        _write_answers(incoming, kiosk_id, said)
+        _write_answers(incoming, kiosk_id, said, pause)
 
 
-def _write_answers(incoming: OpenFolder, kiosk_id: str, said: list[tuple[int, Member]]) -> None:
+def _write_answers(
+    incoming: OpenFolder, kiosk_id: str, said: list[tuple[int, Member]], pause: Callable[[], None]
+) -> None:
     numbers = [seq for seq, _ in said]
     name = batch_name(kiosk_id, min(numbers), max(numbers))
     if incoming.identity(name) is None:
@@ -235,5 +249,5 @@ def _write_answers(incoming: OpenFolder, kiosk_id: str, said: list[tuple[int, Me
         return
     for seq, answer in said:
         key = answer.name.removesuffix(".json")
-        place = own_place(incoming, kiosk_id, seq, key, partial(keys_below, incoming))
+        place = own_place(incoming, kiosk_id, seq, key, partial(keys_below, incoming, pause=pause))
         write_below(incoming, place, [answer])

@@ -39,6 +39,7 @@ _KINDS = {
 }
 _FILE = "a file"
 _WITH_CONTENT = (stat.S_IFREG, stat.S_IFDIR)
+_MAY_HAVE_HOLES = 16 * 2**20
 
 
 class Refused(Exception):
@@ -306,6 +307,9 @@ def _judge(about: os.stat_result, limit_bytes: int) -> None:
         raise Refused("a file with a second name (a hard link)", may_pass=True)
     if about.st_size > limit_bytes:
         raise Refused(_too_large(limit_bytes))
+    if about.st_size > _MAY_HAVE_HOLES and about.st_blocks * 512 < about.st_size // 2 and _keeps_owners(about.st_dev):
+        # It costs nothing to put there, and half a minute to read.
+        raise Refused("a file of holes, most of which was never written")
 
 
 def _too_large(limit_bytes: int) -> str:

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -300,6 +301,20 @@ def test_answers_beside_hostile_ones_of_the_same_name_are_still_written(exchange
     assert frozenset({key}) in found
 
 
+@pytest.mark.attack(2)
+def test_a_file_of_holes_takes_nobodys_time(exchange: Exchange) -> None:
+    """4 GB that cost nothing to put there took the reader 20 s each, under the names of all answers to come."""
+    for place, name in (("out", "a.tbz"), ("in", f"{exchange.machine.kiosk_id}-1-1.tbz")):
+        with (exchange.folder / place / name).open("wb") as file:
+            file.truncate(4 * 1024**3 - 1)
+    exchange.honest()
+    spent = time.process_time()
+    code, said = exchange.take()
+    assert time.process_time() - spent < 10
+    assert (code, said["a.tbz"]["trouble"]) == (3, ["a file of holes, most of which was never written"])
+    assert (exchange.folder / "in" / f"{exchange.machine.kiosk_id}-01-01.tbz").exists()
+
+
 @pytest.fixture
 def serving(exchange: Exchange) -> Iterator[Callable[[], subprocess.Popen]]:
     started = []
@@ -326,13 +341,17 @@ def reads(process: subprocess.Popen, path: Path) -> bool:
 
 
 @pytest.mark.attack(2)
+@pytest.mark.parametrize("place", ["out", "in"])
 def test_sigterm_ends_the_reading_of_a_file_that_takes_long(
-    exchange: Exchange, serving: Callable[[], subprocess.Popen]
+    exchange: Exchange, serving: Callable[[], subprocess.Popen], place: str
 ) -> None:
-    path = exchange.folder / "out" / "a.tbz"
+    """In ``in/`` it has the name of an answer that is to be written."""
+    if place == "in":
+        exchange.honest()
+    path = exchange.folder / place / ("a.tbz" if place == "out" else f"{exchange.machine.kiosk_id}-1-1.tbz")
     with path.open("wb") as file:
         file.write(packed(member(b"parcels/a", b"a")))
-        file.truncate(4 * 1024**3 - 1)  # nothing in it is a batch, and all of it must be looked at
+        os.posix_fallocate(file.fileno(), 0, 2 * 1024**3)  # no batch, and all of it must be looked at
     process = serving()
     eventually(lambda: reads(process, path), "the hub reads the file")
     process.send_signal(signal.SIGTERM)
