@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from hub import published
 from hub.keys import load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.tables import Table
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 from kiosk.messages.encoding import InvalidMessage

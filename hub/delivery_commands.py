@@ -8,11 +8,11 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import delivery, events, parcels
 from hub.keys import HubKeys, load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.tables import Table
 from hub.typed import POST_NUMBER
 from kiosk.clock import Clock, local
 from kiosk.messages.content import FORM_PART, Delivery, PostAddress, decode_content

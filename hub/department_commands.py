@@ -9,7 +9,6 @@ from typing import Any
 import click
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import events
 from hub.connector.command import REMOTE, TOKEN, remote_departments, serve
@@ -18,6 +17,7 @@ from hub.departments import departments
 from hub.desk import CannotMove
 from hub.gateway import DepartmentDown
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.tables import Table
 from hub.typed import RECEIPT_NUMBER
 from kiosk.clock import Clock
 from kiosk.messages.bounds import one_line

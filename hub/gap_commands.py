@@ -9,12 +9,12 @@ import click
 import msgspec
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
 from hub.database import prepare
 from hub.gaps import Finding, findings
 from hub.machine_commands import clock_of
 from hub.one_line import DSN_HELP, no_password
+from hub.tables import Table
 from kiosk.clock import local
 
 

@@ -9,12 +9,12 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import events
 from hub import keys as hub_keys
 from hub.fleet import CannotBe, machines_by_hub_key
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.tables import Table
 from kiosk.clock import Clock
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.suites import DEFAULT, SUITES

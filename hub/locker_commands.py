@@ -6,12 +6,12 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import lockers
 from hub.department import Department
 from hub.department_commands import KEY
 from hub.machine_commands import BY, DSN, NAME, TODAY, at_database
+from hub.tables import Table
 from kiosk.clock import Clock, local
 from kiosk.messages.lockers import MOST_LOCKS
 

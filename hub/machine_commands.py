@@ -13,13 +13,13 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import fleet
 from hub.database import prepare
 from hub.enrolment_codes import add_code
 from hub.machine_keys import is_known
 from hub.one_line import DSN_HELP, no_password
+from hub.tables import Table
 from hub.typed import MACHINE, SOMEBODY
 from kiosk.clock import LOCAL, Clock, local
 

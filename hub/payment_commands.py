@@ -14,13 +14,13 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from rich.console import Console
-from rich.table import Table
 
 from hub import events
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.payments.acquirer import AcquirerAway, AcquirerRefuses, Bill, BillRow
 from hub.payments.http_acquirer import load_acquirer
 from hub.payments.reconcile import Balance, balance, own_rows
+from hub.tables import Table
 from hub.typed import SOMEBODY
 from kiosk.clock import Clock, local
 from kiosk.messages import foreign

@@ -9,12 +9,12 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub import fleet, question_log
 from hub.keys import load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.question_log import Limits, LoggedQuestion
+from hub.tables import Table
 from hub.typed import CARD_NUMBER, MACHINE
 from kiosk.clock import Clock, local
 

@@ -14,7 +14,6 @@ import click
 import msgspec
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
 from hub.api.strangers import Doors
 from hub.batch_folder import LOOK_S, Folder, Handled, told, unless
@@ -34,6 +33,7 @@ from hub.running import Certificate, address, listen, run, tls_context
 from hub.server import Extras, make_app, make_hub
 from hub.sms import load_sms
 from hub.stopping import Stop
+from hub.tables import Table
 from hub.typed import MACHINE
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock

@@ -9,10 +9,10 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
 
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.slots.plan import Plan, plan_of, read, set_plan, written
+from hub.tables import Table
 from kiosk.clock import LOCAL, Clock, local
 from kiosk.messages import foreign
 from kiosk.messages.text_file import NotText, text_of
