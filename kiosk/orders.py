@@ -17,6 +17,7 @@ from kiosk.lockers import BOARD
 from kiosk.machine import Machine
 from kiosk.messages.bounds import Seq
 from kiosk.messages.lockers import MOST_LOCKS
+from kiosk.slips.intents import STAFF_SAW
 from kiosk.status_socket import CannotAnswer, Question
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
@@ -127,8 +128,8 @@ class SettleDoubt(Order, frozen=True):
     outcome: Literal["printed", "not_printed"]
 
     async def carry_out(self, machine: Machine, by: By) -> dict[str, Any]:
-        """Resolves it in the journal."""
-        resolve = partial(machine.journal.resolve, self.intent, self.outcome)
+        """Resolves it in the journal. The printer is brought to a known state all the same."""
+        resolve = partial(machine.journal.resolve, self.intent, STAFF_SAW[self.outcome])
         await self._written(machine, by, resolve, lambda _: {"intent": self.intent, "outcome": self.outcome})
         return {"settled": self.outcome}
 

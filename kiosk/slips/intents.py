@@ -9,6 +9,10 @@ from kiosk.machine import Machine, SlipInDoubt
 from kiosk.threads import in_thread
 
 PRINT, HANDED_OVER = "print", "handed_over"
+STAFF_SAW = {"printed": "seen by staff", "not_printed": "missed by staff"}
+"""How a person's word on a slip is written: of what hangs in the printer it says nothing."""
+
+NEVER_OUT = ("not_printed", HANDED_OVER, STAFF_SAW["not_printed"])
 WITH_SLIP = ("case", "complaint")
 """What is filed that a slip belongs to."""
 
@@ -88,7 +92,7 @@ def next_copy(machine: Machine, number: str, service: str) -> OpenSlip:
     """
     case = next((row for row in machine.outbox.find(receipt_number=number) if row.kind in WITH_SLIP), None)
     ref = case.case_id if case and case.case_id else number
-    out = [end for _, end in machine.journal.outcomes(PRINT, ref) if end not in ("not_printed", HANDED_OVER)]
+    out = [end for _, end in machine.journal.outcomes(PRINT, ref) if end not in NEVER_OUT]
     return OpenSlip(ref, number, service, len(out) + (case is None))
 
 
@@ -97,7 +101,7 @@ def _missing_slip(machine: Machine, number: str, service: str) -> OpenSlip | Non
     if case is None or case.case_id is None:
         return None
     tries = machine.journal.outcomes(PRINT, case.case_id)
-    if any(outcome not in ("not_printed", HANDED_OVER) for _, outcome in tries):
+    if any(outcome not in NEVER_OUT for _, outcome in tries):
         return None
     named = [shapes.convert(detail, Slip).service for detail, _ in tries]
     service = service or next(iter(named), "")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import trio
 
-from kiosk import running
+from kiosk import orders, running
 from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
 from kiosk.pages import Page
-from kiosk.slips.intents import Slip
+from kiosk.slips.intents import Slip, missing_slips, next_copy
 from tests.kiosk.machine.conftest import World
 from tests.kiosk.machine.test_end_to_end import number_of
 from tests.kiosk.machine.test_restart import COPY, filed_without_paper, left_open, started_and_ended
@@ -142,5 +142,20 @@ async def test_persons_word_on_a_slip_says_nothing_of_what_hangs_in_the_printer(
     machine = world.machine(None)
     (intent,) = [intent for intent in machine.journal.open_intents() if intent.ref == case_id]
     machine.journal.resolve(intent.id, "seen by the citizen")
+    machine.store.close()
+    assert (await started_and_ended(world)).paper_in_doubt
+
+
+@pytest.mark.parametrize("word", ["printed", "not_printed"])
+async def test_technicians_word_on_a_slip_says_nothing_of_it_either(world: World, word: str) -> None:
+    case_id, number = await filed_without_paper(world)
+    await left_open(world, case_id, Slip(number=number, service="H13"), handed=True)
+    machine = world.machine(None)
+    (intent,) = [intent for intent in machine.journal.open_intents() if intent.ref == case_id]
+    await orders.carry_out(machine, orders.OPERATOR, "settle_doubt", {"intent": intent.id, "outcome": word})
+    came = word == "printed"
+    assert not machine.journal.open_intents()
+    assert len(await missing_slips(machine, {number: "H13"})) == (not came)
+    assert next_copy(machine, number, "H13").copy == came
     machine.store.close()
     assert (await started_and_ended(world)).paper_in_doubt

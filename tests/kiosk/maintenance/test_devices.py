@@ -205,7 +205,7 @@ async def test_print_test_without_the_printers_word_asks_the_technician(desk: De
         assert [i.ref for i in desk.machine.journal.open_intents()] == ["maintenance"]
         desk.screen.touch("not_printed")
         await desk.page("maintenance_device")
-        assert desk.machine.journal.outcome(1) == "not_printed"
+        assert desk.machine.journal.outcome(1) == "missed by staff"
     assert desk.events() == ["login", "test", "doubt_settled", "logout"]
 
 

@@ -123,7 +123,8 @@ async def test_doubtful_print_is_settled_by_the_technician(desk: Desk, mock_cloc
         await desk.page("maintenance_doubts")
         desk.screen.touch(f"not_printed:{second}")
         await desk.until(lambda: "没有要确认的" in said(desk.screen.page) if desk.screen.page else False)
-    assert (desk.machine.journal.outcome(first), desk.machine.journal.outcome(second)) == ("printed", "not_printed")
+    outcomes = [desk.machine.journal.outcome(intent) for intent in (first, second)]
+    assert outcomes == ["seen by staff", "missed by staff"], "a person's word, not the printer's"
     settled = [r.detail for r in desk.audit() if r.event == "maintenance_doubt_settled"]
     assert settled == [{"intent": first, "outcome": "printed"}, {"intent": second, "outcome": "not_printed"}]
 
