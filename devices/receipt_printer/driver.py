@@ -32,6 +32,9 @@ RARE_SAMPLE = "".join(map(chr, (0x20BB7, 0x4DAE, 0x36C3)))
 SETTLE_S = 2.5
 """How long one idle round works on what may hang in the printer; a command may wait behind it."""
 
+XON_LOST_S = 60.0
+"""An idle printer that holds the line for longer has said XON and was not heard."""
+
 
 class ReceiptPrinterSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``driver = "escpos"``: any printer that speaks ESC/POS."""
@@ -104,6 +107,10 @@ class EscposPrinter:
         """Notice loss, publish paper, cover and errors. What may hang in the printer is cleared away."""
         self._require_link()
         self._look(Deadline(SETTLE_S))
+        if self._line.lacks_xon(XON_LOST_S):
+            # A line that was opened anew is free, and the printer is asked what keeps it.
+            self._line.abandon()
+            raise TryAgain("stalled", "no XON came; the line is opened anew")
         if self._delivery.clean is False:
             flush_s = len(self._paper.flush_bytes) * BITS_PER_BYTE / self._settings.baudrate
             self._delivery.bring_to_known_state(Deadline(SETTLE_S + flush_s))

@@ -58,6 +58,10 @@ class Line:
         self._held_since = (self._held_since or time.monotonic()) if held else None
         return held
 
+    def lacks_xon(self, longest_s: float) -> bool:
+        """Whether XOFF has held the line for so long that the XON behind it must have been lost."""
+        return self._off and self.held and time.monotonic() - (self._held_since or 0.0) > longest_s
+
     def await_free(self, longest_s: float, given_up: Callable[[], bool]) -> bool:
         """Whether the line is free, or gets free before it has been held for ``longest_s`` seconds."""
         while self.held:

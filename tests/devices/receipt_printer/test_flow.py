@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from devices.contract import Deadline, Permanent
+from devices.contract import Deadline, Permanent, TryAgain
 from devices.receipt_printer.driver import EscposPrinter, ReceiptPrinterSettings
 from devices.receipt_printer.flow import PACED_BYTES, Line
 from devices.receipt_printer.job import Outcome
@@ -77,6 +77,21 @@ def test_xon_and_xoff_are_never_an_answer(bench):
     bench.do("paper", state="out")
     bench.do("noise", data="111311")
     assert outcome(driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST))) == (Outcome.NOT_PRINTED, "paper_out")
+
+
+def test_xon_that_was_lost_does_not_keep_the_printer_out_of_service(bench, monkeypatch):
+    monkeypatch.setattr("devices.receipt_printer.driver.XON_LOST_S", 2.5)
+    driver = bench.driver(flow="xonxoff")
+    bench.do("noise", data="13")
+    bench.wait(lambda: driver.read_status(Deadline(GENEROUS_S)).value.error == "stalled")
+    bench.do("noise", data="91")  # XON with one bit wrong
+    bench.wait(lambda: driver._line.lacks_xon(2.5))
+    with pytest.raises(TryAgain, match="XON"):
+        driver.idle()
+    driver.teardown()
+    driver.setup()
+    assert (bench.status.device, bench.status.error) == (DeviceState.ONLINE, "")
+    assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).ok
 
 
 @pytest.fixture
