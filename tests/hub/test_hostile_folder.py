@@ -357,6 +357,7 @@ def test_sigterm_ends_the_reading_of_a_file_that_takes_long(
     process.send_signal(signal.SIGTERM)
     assert process.wait(HANG_S) == 0
     assert path.exists(), "it was ended in the middle; at the next start it is looked at again"
+    path.unlink()
     assert listed(exchange.folder / "aside") == []
 
 

@@ -242,6 +242,7 @@ async def test_the_machine_can_be_stopped_while_it_reads_what_takes_long(exchang
             nursery.cancel_scope.cancel()
     assert path.exists()
     assert not is_open(path)
+    path.unlink()
 
 
 def is_open(path: Path) -> bool:
