@@ -14,6 +14,7 @@ import structlog
 from click.core import ParameterSource
 
 from hub.department import WrongDepartment
+from kiosk.messages.foreign import LINE_CHARACTERS, shown
 from kiosk.messages.terminal import what_is_no_text
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ def _has_password(dsn: str) -> bool:
 
 def failed(reason: str) -> NoReturn:
     """Exit 1 with one line."""
-    click.echo(f"hub: {' '.join(reason.split())}", err=True)
+    click.echo(f"hub: {shown(' '.join(reason.split()), LINE_CHARACTERS)}", err=True)
     sys.exit(1)
 
 

@@ -16,7 +16,7 @@ from kiosk import config as configuration
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.config import Config, ConfigError
 from kiosk.logs import place_of
-from kiosk.messages.foreign import Refused
+from kiosk.messages.foreign import LINE_CHARACTERS, Refused, shown
 from kiosk.messages.terminal import what_is_no_text
 from kiosk.status_socket import NoAnswer
 from offline_cache.errors import StoreBusy, StoreDamaged, StoreError
@@ -27,7 +27,7 @@ _CELL, _GAP = 8, 3
 
 def failed(reason: str) -> NoReturn:
     """Exit 1 with one line: why, and what to do."""
-    click.echo(f"kiosk: {' '.join(reason.split())}", err=True)
+    click.echo(f"kiosk: {shown(' '.join(reason.split()), LINE_CHARACTERS)}", err=True)
     sys.exit(1)
 
 

@@ -39,6 +39,8 @@ _KINDS = {
 }
 _FILE = "a file"
 _WITH_CONTENT = (stat.S_IFREG, stat.S_IFDIR)
+LINE_CHARACTERS = 2000
+"""Of a command's one line about what failed, which may quote a stranger."""
 _MAY_HAVE_HOLES = 16 * 2**20
 
 
