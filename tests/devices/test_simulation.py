@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,16 +150,18 @@ def test_control_path_is_the_wanted_one_or_fresh_each_time() -> None:
     assert (one.name, one.parent.is_dir()) == ("toy.control", True)
 
 
-def test_an_emulator_without_a_wanted_place_leaves_nothing_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+def test_an_emulator_without_a_wanted_place_leaves_nothing_in_the_folder_for_temporary_files() -> None:
     command = [sys.executable, "-m", "devices.id_card_reader.sim"]
-    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE) as sim:
-        assert sim.stdout is not None
-        control = Path(json.loads(sim.stdout.readline())["control"])
-        assert control.parent.parent == tmp_path
-        assert control.exists()
-        sim.terminate()
-    assert sim.returncode == 0
-    assert list(tmp_path.iterdir()) == []
+    # Not pytest's own: a socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
+        with subprocess.Popen(command, env={**os.environ, "TMPDIR": folder}, stdout=subprocess.PIPE) as sim:
+            assert sim.stdout is not None
+            control = Path(json.loads(sim.stdout.readline())["control"])
+            assert control.parent.parent == Path(folder)
+            assert control.exists()
+            sim.terminate()
+        assert sim.returncode == 0
+        assert list(Path(folder).iterdir()) == []
 
 
 # -- the pty -------------------------------------------------------------------------------------------------------
