@@ -129,6 +129,7 @@ def _batches(folder: Path) -> tuple[list[bytes], Run]:
     for count in (1, 3):
         batch.write_batch(path, members[:count])
         samples.append(path.read_bytes())
+        path.unlink()
 
     # What is inside is changed too: a changed bzip2 stream seldom lets anything through.
     inside = [bytes(512), *(bz2.decompress(sample) for sample in samples)]
