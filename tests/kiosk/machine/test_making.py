@@ -138,7 +138,7 @@ async def test_permit_that_jams_under_way_is_void_and_the_slip_sends_to_the_coun
     told = {"reason": "lost", "permit_collection": "at_once"}
     slip = await made(world, "H14", "li", CARDS, values=told, control=(jams,))
     assert "not_produced" in world.pages()
-    assert "到窗口领取" in "".join(slip.split())
+    assert "窗口领取" in "".join(slip.split())
     assert "本机做好" not in slip
     assert ends(world, PRODUCE)[-2:] == ["voided", "not_written"]
     assert world.do(CARDS, "state")["cards"] == 49
