@@ -249,9 +249,9 @@ async def test_what_is_typed_is_seen_on_whichever_sheet(presenter):
     async with showing(presenter, shipped_pages()["delivery"], Settings(language="en")) as shown:
         assert presenter._drawn.count == 3
         assert "1" not in {t.a11y_label for t in presenter._surface.targets}, "the lead alone"
-        await shown.tap("Next")
+        await shown.tap("Next page")
         await shown.tap_after_a_moment("2")
-        await shown.tap_after_a_moment("Next")
+        await shown.tap_after_a_moment("Next page")
         MOMENT[0] += 1
         for key in "13":
             await shown.tap(key)

@@ -56,7 +56,7 @@ def test_the_check_knows_the_step_by_its_own_file(added: Path) -> None:
         ('words = { zh = "我在', 'wrods = { zh = "我在', "steps[4].wrods: unknown key"),
         ('"answers.delivery"', '"answers.delivry"', "steps[4].only_if.fact"),
         ('value = "hall" }', 'value = "hal" }', "answers.delivery is never 'hal'"),
-        ('"answers.delivery"', '"card.hair"', "no fact 'card.hair'"),
+        ('"answers.delivery"', '"card.hair"', "sends a fact 'card.hair'"),
         ('[[steps]]\nkind = "identify"\n', "", "nobody is known who pledges"),
     ):
         assert old in right
