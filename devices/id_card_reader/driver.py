@@ -34,6 +34,7 @@ STATUS_EVERY_S = 5.0
 PROBE_S = 0.4
 LOOK_S = 10.0
 NAME_S = 1.0
+MOST_UNHEARD = 2
 
 log = structlog.get_logger("devices")
 
@@ -91,6 +92,8 @@ class SamVReader:
         self._photos: PhotoDecoder | None = None
         self._read_command = codec.READ_TEXT_PHOTO_FINGER if settings.read_fingerprint else codec.READ_TEXT_PHOTO
         self._unsupported: set[codec.Command] = set()
+        self._unheard = 0
+        """How often in a row a chip's number was asked for and nothing was said."""
         self._sam_id = ""
         self._broken = ""
         self._media = MediaState.UNKNOWN
@@ -112,6 +115,8 @@ class SamVReader:
     def setup(self) -> None:
         """Open, find the speed, shake hands."""
         self._read_kind = ""
+        self._unsupported.clear()
+        self._unheard = 0
         self._photos = self._photos or PhotoDecoder(self._settings.photo_decoder)
         self._judge(self._shake_hands())
         frame = self._module.ask(codec.SAM_ID, Deadline(1.0))
@@ -375,11 +380,26 @@ class SamVReader:
             self._name_chip(deadline)
 
     def _name_chip(self, deadline: Deadline) -> str:
-        """The number of a chip that has just been read may be asked for without another search: its digest, or ""."""
-        if codec.READ_CHIP_NUMBER in self._unsupported:
+        """The number of a chip that has just been read may be asked for without another search: its digest, or "".
+
+        A damaged answer is asked for again. Some modules say nothing to a question that they do not know.
+        """
+        frame = None
+        for _ in range(READ_ATTEMPTS):
+            if codec.READ_CHIP_NUMBER in self._unsupported or deadline.over:
+                return ""
+            frame = self._module.ask(codec.READ_CHIP_NUMBER, deadline)
+            if frame is not None:
+                break
+            self._unheard = 0 if self._module.heard else self._unheard + 1
+            if self._unheard >= MOST_UNHEARD:
+                self._unsupported.add(codec.READ_CHIP_NUMBER)
+        if frame is None:
             return ""
-        frame = self._module.ask(codec.READ_CHIP_NUMBER, deadline)
-        if frame is None or frame.sw3 != codec.OK:
+        self._unheard = 0
+        if frame.sw3 == codec.BAD_COMMAND:
+            self._unsupported.add(codec.READ_CHIP_NUMBER)
+        if frame.sw3 != codec.OK:
             return ""
         self._placement.chip(frame.data)
         return hashlib.sha256(frame.data).hexdigest()

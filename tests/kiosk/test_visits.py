@@ -165,18 +165,18 @@ async def test_every_call_for_a_guide_is_sent_and_says_how_long_ago_the_last_one
 async def test_back_goes_one_page_and_loses_nothing_in_a_complaint(person: Person) -> None:
     async with person.at(person.home):
         await person.touch("home", "service:C03")
-        await person.touch("complaint_kind", "next", kind="report")
+        await person.touch("complaint_kind", "next", kind="complaint")
         await person.touch("complaint_subject", "next", subject="delay")
         await person.touch("complaint_contact", "back", phone="139")
         assert chosen(await person.touch("complaint_subject", "back", subject="delay")) == "delay"
-        assert chosen(await person.touch("complaint_kind", "next", kind="report")) == "report"
+        assert chosen(await person.touch("complaint_kind", "next", kind="complaint")) == "complaint"
         await person.touch("complaint_subject", "next", subject="delay")
         page = await person.touch("complaint_contact", "back", phone="1390")
         assert next(b.value for b in page.blocks if isinstance(b, Field)) == "139"
         await person.touch("complaint_subject", "back")
         await person.touch("complaint_kind", "back")
         await person.touch("home", "service:C03")
-        assert chosen(await person.page("complaint_kind")) == "report"
+        assert chosen(await person.page("complaint_kind")) == "complaint"
 
 
 async def test_back_goes_one_page_when_a_case_is_looked_up(person: Person) -> None:
@@ -375,7 +375,7 @@ async def test_store_that_fails_in_any_step_is_told_with_what_is_safe(person: Pe
     person.machine.filing.file = fails
     async with person.at(person.home):
         await person.touch("home", "service:C03")
-        await person.touch("complaint_kind", "next", kind="report")
+        await person.touch("complaint_kind", "next", kind="complaint")
         await person.touch("complaint_subject", "next", subject="delay")
         await person.touch("complaint_contact", "anonymous")
         page = await person.touch("not_filed", "continue")

@@ -257,7 +257,7 @@ def test_an_unknown_icon_is_still_a_picture():
     path, char = glyph("no-such-thing")
     assert ord(char) in fonts._coverage(path)
     assert not known("no-such-thing")
-    assert known("id_card_reader")
+    assert known("identification_card")
 
 
 def test_sample_pages_use_every_block():

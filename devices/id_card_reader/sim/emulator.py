@@ -154,6 +154,7 @@ class Module:
         self.card: dict[str, Any] | None = None
         self.silent = False
         self.noise_percent = self.garble_percent = 0
+        self.garble_command = self.mute_command = ""
         self.counts: dict[str, int] = dict.fromkeys(("garble", "truncate", "misread", "odd", "noise", "error"), 0)
         self.error_sw3, self.error_command = 0x41, ""
         self.requests = 0
@@ -200,9 +201,13 @@ class Module:
         """Answer nothing, or answer again."""
         self.silent = on
 
-    def garble(self, count: int = 0, percent: int = 0) -> None:
-        """Damage bytes of the next answers, or of so many in a hundred."""
-        self.counts["garble"], self.garble_percent = count, percent
+    def garble(self, count: int = 0, percent: int = 0, command: str = "") -> None:
+        """Damage bytes of the next answers, or of so many in a hundred; ``command`` limits it as in ``error``."""
+        self.counts["garble"], self.garble_percent, self.garble_command = count, percent, command
+
+    def mute(self, command: str) -> None:
+        """Say nothing to requests whose two bytes are these: a module of a maker that does not know them."""
+        self.mute_command = command
 
     def noise(self, count: int = 0, percent: int = 0) -> None:
         """Send rubbish before the next answers, or before so many in a hundred."""
@@ -266,7 +271,7 @@ class Module:
     def _serve_one(self, request: bytes, unplugged: int) -> None:
         """``unplugged``: how often the cable had been pulled out when the request came."""
         self.requests += 1
-        if self.silent:
+        if self.silent or request[2:4].hex() == self.mute_command:
             return
         answer = self._answer(request)
         if self.port.unplugged != unplugged:
@@ -276,7 +281,7 @@ class Module:
         if answer is not None and not self.silent:
             command = request[2:4].hex()
             self.answered[command] = self.answered.get(command, 0) + 1
-            self.port.write(self._spoil(answer))
+            self.port.write(self._spoil(answer, command))
         if request[2] == 0x60 and answer is not None and answer[9] == 0x90:
             self.baudrate = SPEEDS[request[3]]
             if self.port.baudrate:
@@ -357,10 +362,11 @@ class Module:
             return reply(0x41)
         return reply(0x90, hashlib.sha256(self.card["id"].encode()).digest()[:28])
 
-    def _spoil(self, answer: bytes) -> bytes:
+    def _spoil(self, answer: bytes, command: str) -> bytes:
         if self._due("truncate"):
             answer = answer[: len(answer) // 2]
-        if self._due("garble") or self._random.randrange(100) < self.garble_percent:
+        is_meant = command.startswith(self.garble_command)
+        if (is_meant and self._due("garble")) or self._random.randrange(100) < self.garble_percent:
             damaged = bytearray(answer)
             damaged[self._random.randrange(5, len(damaged))] ^= self._random.randrange(1, 256)
             answer = bytes(damaged)
@@ -417,7 +423,7 @@ def main(argv: list[str]) -> int:
         module.place(options.place)
     verbs = {
         **{verb: getattr(module, verb) for verb in ("place", "lift", "unplug", "replug", "restart", "garble", "noise")},
-        **{verb: getattr(module, verb) for verb in ("truncate", "odd_timeout", "misread", "error")},
+        **{verb: getattr(module, verb) for verb in ("truncate", "odd_timeout", "misread", "error", "mute")},
         "silent": module.go_silent,
     }
     server = SimServer(control_path(options.control, "id_card_reader"), verbs, module.state)

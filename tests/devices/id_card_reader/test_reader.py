@@ -46,6 +46,28 @@ def test_chip_is_told_with_the_card_where_the_module_knows_it(reader_sim: Start,
     assert read(reader).chip not in ("", chip)
 
 
+def test_chip_whose_number_came_damaged_is_asked_again(reader_sim: Start, make_reader: Start) -> None:
+    """A guide's card whose chip is not told is no guide's card."""
+    sim = reader_sim("--place", "li")
+    reader = make_reader()
+    chip = read(reader).chip
+    sim.do("lift")
+    sim.do("garble", count=1, command="3005")
+    sim.do("place", card="li")
+    assert read(reader).chip == chip
+
+
+def test_module_that_says_nothing_about_chips_is_not_asked_for_ever(reader_sim: Start, make_reader: Start) -> None:
+    sim = reader_sim("--place", "li")
+    sim.do("mute", command="3005")
+    reader = make_reader()
+    for person in ("li", "ho", "li"):
+        sim.do("lift")
+        sim.do("place", card=person)
+        assert read(reader).chip == ""
+    assert codec.READ_CHIP_NUMBER in reader._unsupported
+
+
 def test_module_that_tells_no_chips_leaves_it_empty(reader_sim: Start, make_reader: Start) -> None:
     reader_sim("--place", "li", "--plain")
     assert read(make_reader()).chip == ""
