@@ -27,8 +27,8 @@ SELECT_ATTEMPTS = 3
 LIFT_PATIENCE_S = 1.0
 """How long a card that was asked to be lifted is not tried again; a quick lift may happen between two polls."""
 
-POLL_MARGIN_S = 0.01
-"""Polls must be more than the interval apart, measured at the reader."""
+POLL_MARGIN_S = 0.02
+"""Polls must be more than the interval apart, measured at the reader; USB adapters hold bytes for up to 16 ms."""
 
 STATUS_EVERY_S = 5.0
 PROBE_S = 0.4
@@ -301,8 +301,10 @@ class SamVReader:
             deadline.pause(wait_s)
         if deadline.over:
             return None
-        self._next_find = time.monotonic() + self._settings.poll_interval_ms / 1000 + POLL_MARGIN_S
-        found = self._module.ask(codec.FIND_CARD, deadline)
+        try:
+            found = self._module.ask(codec.FIND_CARD, deadline)
+        finally:
+            self._next_find = self._module.asked_at + self._settings.poll_interval_ms / 1000 + POLL_MARGIN_S
         if found is not None and found.sw3 == codec.CARD_FOUND:
             self._placement.found()
         elif found is None and not self._module.heard:

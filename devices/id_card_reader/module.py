@@ -26,6 +26,8 @@ class SamModule:
         self._unanswered = 0
         self._owes_answer = False
         self.heard = False
+        self.asked_at = 0.0
+        """When the last command was on its way, monotonic."""
 
     @property
     def baudrate(self) -> int:
@@ -57,6 +59,7 @@ class SamModule:
         self._transport.reset_input()
         self._decoder.reset()
         self._transport.write(encode(command.cmd, command.para))
+        self.asked_at = time.monotonic()
         try:
             frame = self._answer(command, deadline, timeout_s or command.timeout_s)
         finally:
