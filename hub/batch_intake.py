@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from hub import inbox, parcels
 from hub.context import Hub
-from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_among
+from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
 from hub.machine_keys import MachineKey, hub_key_of, keys_of
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
@@ -152,7 +152,7 @@ async def _signer(
     header, now = sent.header, hub.clock.now()
     written_at = datetime.fromisoformat(header.created_at)
     who = {"written_at": written_at, "now": now, "leave": leave}
-    found = signer_among(keys, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
+    found = signer_of(keys, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
     reason = found.refusal
     if found.key and reason and await inbox.is_known(conn, sent):
         reason = ""  # It came while its key was good; this is a second copy, and its receipt is there.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from psycopg import AsyncConnection
 
 from hub import events
-from hub.machine_keys import MachineKey, keys_of
+from hub.machine_keys import MachineKey
 from kiosk.clock import NEAR, local
 
 TAKEN = "ended_key_accepted"
@@ -42,21 +42,7 @@ class Signer(NamedTuple):
     by_leave: bool = False
 
 
-async def signer_of(
-    conn: AsyncConnection,
-    kiosk_id: str,
-    signed_by: Callable[[MachineKey], bool],
-    *,
-    written_at: datetime,
-    now: datetime,
-    leave: Leave = NO_LEAVE,
-) -> Signer:
-    """Which of a machine's keys signed what it says to have written at ``written_at``, and whether that counts now."""
-    keys = await keys_of(conn, kiosk_id)
-    return signer_among(keys, kiosk_id, signed_by, written_at=written_at, now=now, leave=leave)
-
-
-def signer_among(
+def signer_of(
     keys: Sequence[MachineKey],
     kiosk_id: str,
     signed_by: Callable[[MachineKey], bool],
@@ -65,7 +51,7 @@ def signer_among(
     now: datetime,
     leave: Leave = NO_LEAVE,
 ) -> Signer:
-    """The same for who has asked for the machine's keys already."""
+    """Which of a machine's ``keys`` signed what it says to have written at ``written_at``, and whether that counts."""
     key = next(filter(signed_by, keys), None)
     if key is None:
         return Signer(None, UNSIGNED)

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, DataError
 from hub import batch_intake, events
 from hub.context import Hub
 from hub.ended_keys import NO_LEAVE, Leave, note_taken, signer_of
-from hub.machine_keys import MachineKey, is_known
+from hub.machine_keys import MachineKey, is_known, keys_of
 from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of, one_at_a_time
 from hub.work import open_later
 from kiosk.messages.batch import SUFFIX
@@ -119,7 +119,8 @@ async def take_in_paper(hub: Hub, conn: AsyncConnection, payload: bytes, leave: 
     if not await is_known(conn, facts.kiosk_id):
         return Row(facts.receipt_number, Taken.NOT_OURS, f"the machine {facts.kiosk_id} was never enrolled here")
     who = {"written_at": facts.created_at, "now": now, "leave": leave}
-    signer = await signer_of(conn, facts.kiosk_id, lambda key: _signed_by(copy, key), **who)
+    keys = await keys_of(conn, facts.kiosk_id)
+    signer = signer_of(keys, facts.kiosk_id, lambda key: _signed_by(copy, key), **who)
     if signer.key is None:
         return Row(facts.receipt_number, Taken.REFUSED, f"not signed by the machine {facts.kiosk_id}")
     if signer.refusal and not await _is_here(conn, copy):
