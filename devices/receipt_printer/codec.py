@@ -117,11 +117,16 @@ class Paper:
         return bytes(_PICTURE_HEAD_BYTES + SLICE_ROWS * ((self.dots + 7) // 8)) + self.start_bytes
 
     def compose(self, job: PrintJob) -> bytes:
-        """The whole job without its barrier."""
-        composer = _Composer(self)
+        """The whole job without its barriers."""
+        return b"".join(self.parted(job))
+
+    def parted(self, job: PrintJob) -> tuple[bytes, bytes]:
+        """The same in two: all that stands on the slip, and the cut behind it, ``b""`` when the job ends without."""
+        composer, cut_at = _Composer(self), None
         for element in job.elements:
+            cut_at = len(composer.out) if isinstance(element, Cut) else None
             composer.add(element)
-        return bytes(composer.out)
+        return bytes(composer.out[:cut_at]), b"" if cut_at is None else bytes(composer.out[cut_at:])
 
 
 class _Composer:

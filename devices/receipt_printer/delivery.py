@@ -31,6 +31,9 @@ LOOK_AGAIN_S = 0.5
 QUIET_S = 0.5
 """Barriers that stand one behind the other are answered within this time of each other."""
 
+LATE_S = 2.5
+"""How long behind the flush the answer to a job in doubt is waited for before anything else is asked."""
+
 MOST_DOUBLINGS = 5
 
 IN_DOUBT = "in_doubt"
@@ -68,9 +71,10 @@ class Delivery:
         """What keeps the printer from a known state, "" when nothing is known to."""
         self._taken_bytes = 0
         self._job = 0
+        self._cut = b""
         self._before_flush: int | None = None
         self._flushes = 0
-        self._flush_again_at = self._answer_s = self._moved_at = 0.0
+        self._flush_again_at = self._late_until = self._answer_s = self._moved_at = 0.0
 
     def look(self) -> Sense:
         """The printer's state, asked now and published."""
@@ -78,9 +82,14 @@ class Delivery:
         self._publish()
         return sense
 
-    def print(self, payload: bytes, deadline: Deadline, key: str = "") -> Completed:
-        """Send ``payload`` and wait for the printer's own word. The value is a ``PrintResult`` with this ``key``."""
-        self._key = key
+    def print(self, payload: bytes, deadline: Deadline, key: str = "", cut: bytes = b"") -> Completed:
+        """Send ``payload``, a barrier and ``cut``, and wait for the printer's own word on the one and the other.
+
+        The value is a ``PrintResult`` with this ``key``.
+        """
+        if not self._ways.barrier:
+            payload, cut = payload + cut, b""
+        self._key, self._cut = key, cut
         before, self.clean, self._talk.deadline = self.clean, False, deadline
         self._taken_bytes, self._job, self._before_flush = 0, 0, None
         try:
@@ -144,7 +153,31 @@ class Delivery:
         if not self._ask_barrier(deadline):
             return self._unsent(deadline)
         self._job = self._talk.asked
-        patience_s, reason, stopped = self._ways.barrier_timeout_s + self._ways.wire_s(sent_bytes), "", False
+        if not self._cut_sent(deadline):
+            return self._unsent(deadline)
+        failed = self._await_word(deadline, self._ways.barrier_timeout_s + self._ways.wire_s(sent_bytes))
+        if failed is None:
+            if not self._ask_behind_cut(deadline):
+                return self._unsent(deadline)
+            failed = self._await_word(deadline, self._ways.barrier_timeout_s)
+        return failed or self._printed(deadline)
+
+    def _cut_sent(self, deadline: Deadline) -> bool:
+        if self._send(self._cut, deadline):
+            return False
+        self._cut = b""
+        return True
+
+    def _ask_behind_cut(self, deadline: Deadline) -> bool:
+        """The slip was confirmed: ask once more, now that no answer is owed."""
+        if not self._cut_sent(deadline) or not self._ask_barrier(deadline):
+            return False
+        self._job = self._talk.asked
+        return True
+
+    def _await_word(self, deadline: Deadline, patience_s: float) -> Completed | None:
+        """Wait until the job's latest barrier is answered; how the job ended when it is not."""
+        reason, stopped = "", False
         while (heard := self._talk.await_answers(self._job, deadline, patience_s)) != "answered":
             if heard == "strayed":
                 if not self._ask_barrier(deadline):
@@ -154,12 +187,14 @@ class Delivery:
             reason = sense.fault or reason
             if deadline.over or not (sense.waits_for_hand or stopped or heard == "news"):
                 silent = [] if sense.heard or sense.held else ["silent"]
+                if silent and self._ways.asked and not deadline.over:
+                    self._job = 0  # gone: what is heard from it later is no answer to this job
                 return self._ended(Outcome.UNKNOWN, self._why(deadline, reason), *silent)
             # Stopped by paper or cover: wait for the hand that puts it right, then as long again as for a fresh job.
             stopped = sense.waits_for_hand
             patience_s = LOOK_AGAIN_S if stopped else self._ways.barrier_timeout_s
         self._hear_the_rest(deadline)
-        return self._printed()
+        return None
 
     def _why(self, deadline: Deadline, reason: str) -> str:
         return reason or ("canceled" if deadline.canceled.is_set() else "no_barrier")
@@ -170,9 +205,14 @@ class Delivery:
         self._talk.asked += 1
         return True
 
-    def _printed(self) -> Completed:
-        """The barrier was answered; what the printer says now decides whether that can be believed."""
+    def _printed(self, deadline: Deadline) -> Completed:
+        """The barriers were answered; what the printer says now decides whether that can be believed."""
         sense = self.look()
+        if self._ways.asked and not (sense.heard or sense.held):
+            if deadline.over:
+                return self._ended(Outcome.UNKNOWN, self._why(deadline, ""))
+            self._job = 0  # what was heard may have been the last noise of a printer that is gone
+            return self._ended(Outcome.UNKNOWN, "silent")
         if sense.fault not in ("", "stalled"):
             # Out of paper behind a whole job: the slip is there. Any other fault may have kept it in the printer.
             self._job = self._job if sense.fault == "paper_out" else 0
@@ -199,7 +239,7 @@ class Delivery:
             return sense.fault
         if self._ways.asked and not sense.heard:
             return "silent"
-        if self._printed_late():
+        if self._printed_late(deadline):
             return ""
         if reason := self._flush(deadline):
             return reason
@@ -207,11 +247,28 @@ class Delivery:
             return self._cut_off(deadline)
         return self._prove(deadline) or ("" if self.clean else self._cut_off(deadline))
 
-    def _printed_late(self) -> bool:
-        """Whether the job in doubt was only late: its barrier and all behind it have been answered."""
-        if self._job and self._talk.answered == self._talk.asked:
-            self._known(PrintResult(Outcome.PRINTED, key=self._key))
-        return bool(self.clean)
+    def _printed_late(self, deadline: Deadline) -> bool:
+        """Whether the job in doubt was only late: its barrier is answered now, and one more behind its cut.
+
+        Nothing but the job may have been asked for when its answer came: a printer that says everything twice answers
+        a later question in its place.
+        """
+        if not self._job or self._talk.answered < self._talk.asked or not self._ask_behind_cut(deadline):
+            return False
+        if not self._answers(self._talk.asked, deadline, self._ways.barrier_timeout_s):
+            return False
+        return self._printed(deadline).ok
+
+    def _was_late(self, deadline: Deadline) -> bool:
+        """The same behind the flush; after ``LATE_S`` no answer is taken for the job's any more."""
+        if not self._job:
+            return False
+        left_s = self._late_until - time.monotonic()
+        if self._answers(self._talk.asked, deadline, left_s) and self._printed_late(deadline):
+            return True
+        if time.monotonic() >= self._late_until:
+            self._job = 0
+        return False
 
     def _flush(self, deadline: Deadline) -> str:
         """Once, and again when that was not enough: a picture whose head was damaged may want more dots.
@@ -227,6 +284,8 @@ class Delivery:
         flush = self._paper.flush_bytes
         if self._send(flush * times, deadline):
             return self._stuck()
+        if not self._flushes:
+            self._late_until = time.monotonic() + self._ways.wire_s(len(flush)) + LATE_S
         self._flushes += 1
         self._answer_s = self._ways.barrier_timeout_s + self._ways.wire_s(len(flush) * times)
         self._flush_again_at = time.monotonic() + self._ways.barrier_timeout_s * times
@@ -237,14 +296,16 @@ class Delivery:
 
         Barriers that a picture swallowed are never answered, late ones are, and no answer says which it is.
         """
+        if self._was_late(deadline):
+            return ""
+        if self._job:
+            return self.look().fault or IN_DOUBT
         while self._talk.answered <= (self._before_flush or 0):
             if not self._ask_barrier(deadline):
                 return self._stuck()
             if not self._answers(self._talk.answered + 1, deadline, self._answer_s):
                 return self.look().fault or IN_DOUBT
             self._hear_the_rest(deadline)
-            if self._printed_late():
-                break
         return ""
 
     def _answers(self, count: int, deadline: Deadline, timeout_s: float) -> bool:

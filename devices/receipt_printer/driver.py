@@ -1,7 +1,8 @@
 """ESC/POS receipt printer: a job counts as printed only when the printer itself has said so.
 
-A write that succeeded proves nothing (a dead peer swallows megabytes). Every job therefore ends with ``GS r 1``, which
-is executed in order: its answer means that everything before it was processed. Without that answer the outcome is
+A write that succeeded proves nothing (a dead peer swallows megabytes). Every job therefore has ``GS r 1`` behind the
+slip and, once that is answered, behind its cut: it is executed in order, its answer means that everything before it was
+processed, and one stray byte, which may look like an answer, is not two. Without both answers the outcome is
 ``unknown``; no job is ever sent again by the driver itself, and none is sent into what may hang there.
 """
 
@@ -142,10 +143,10 @@ class EscposPrinter:
             self._delivery.lost = fault.error
             return ended(PrintResult(Outcome.NOT_PRINTED, (fault.error,)))
         try:
-            payload = self._paper.compose(job)
+            slip, cut = self._paper.parted(job)
         except (ValueError, OSError):  # a code or picture that cannot be drawn; its data stay out of the log
             return ended(PrintResult(Outcome.NOT_PRINTED, ("bad_job",)))
-        return self._delivery.print(payload, deadline, job.key)
+        return self._delivery.print(slip, deadline, job.key, cut)
 
     def reset(self, deadline: Deadline) -> Completed:
         """Bring the printer to a known state (XFS ``Reset``); nothing is sent to one that is known to be clean.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from devices.contract import Deadline, TryAgain
-from devices.receipt_printer.codec import Paper
+from devices.receipt_printer.codec import BARRIER, Paper
 from devices.receipt_printer.delivery import CHUNK_BYTES, Delivery, Ways
 from devices.receipt_printer.job import Columns, Cut, Image, Line, Outcome, PrintJob, PrintResult, Qr
 from devices.receipt_printer.talk import Talk
@@ -267,3 +267,40 @@ def test_big_job_that_stalls_is_flushed_by_a_link_that_was_opened_anew(bench):
     driver.setup()
     assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
     assert_second_alone(bench)
+
+
+@pytest.mark.parametrize("gap_ms", [0, 20, 300])
+def test_two_answers_to_the_question_behind_the_flush_do_not_prove_the_lost_job(tcp_bench, gap_ms):
+    """A printer that says everything twice: seen as printed, with the half slip on one sheet with the next."""
+    driver = tcp_bench.driver(barrier_timeout_s=2.0)
+    tcp_bench.do("double", count=10_000, gap_ms=gap_ms)
+    driver.idle()
+    rest = len(Paper().compose(slip("张*三", FIRST))) + len(BARRIER) - inside_qr(FIRST)
+    tcp_bench.do("lose", after_bytes=QUESTIONS_BYTES + inside_qr(FIRST), count=rest)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
+    assert driver.await_end(Deadline(GENEROUS_S)).value.outcome is Outcome.UNKNOWN
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(tcp_bench)
+
+
+@pytest.mark.parametrize("status", ["dle", "asb", "none"])
+def test_one_stray_byte_does_not_prove_a_slip(tcp_bench, status):
+    """The break of a printer that loses its power is read as NUL, which is a good answer to GS r."""
+    driver = tcp_bench.driver(barrier_timeout_s=4.0, status=status)
+    tcp_bench.do("lose", after_bytes=QUESTIONS_BYTES + 1200)
+    thread, results = in_background(lambda: driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)))
+    thread.join(1.0)
+    tcp_bench.do("noise", data="00")
+    thread.join(GENEROUS_S)
+    assert results[0].value.outcome is Outcome.UNKNOWN
+
+
+def test_cut_that_a_picture_swallowed_is_missed(tcp_bench):
+    """The line ate as many bytes of the last picture as the cut has."""
+    driver = tcp_bench.driver(barrier_timeout_s=2.0)
+    job = PrintJob((Line(FIRST), Image(_bytes_png(b"\x03" * 72, 64)), Cut()))
+    body, cut = Paper().parted(job)
+    tcp_bench.do("lose", after_bytes=QUESTIONS_BYTES + len(body) - 200, count=len(cut))
+    assert driver.print_job(Deadline(GENEROUS_S), job).value.outcome is Outcome.UNKNOWN
+    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    assert_second_alone(tcp_bench)

@@ -173,9 +173,9 @@ def _printer(points: Points) -> None:
         return 0
 
     @_wrap(Delivery, "_printed")
-    def printed(original: Callable[..., Any], self: Delivery) -> Any:
+    def printed(original: Callable[..., Any], *arguments: Any) -> Any:
         points.passed("printer confirmed")
-        return original(self)
+        return original(*arguments)
 
 
 def _carrier(points: Points) -> None:
