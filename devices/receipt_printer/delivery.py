@@ -148,8 +148,7 @@ class Delivery:
         """Wait for the printer's own word."""
         if not self._ways.barrier:
             return self._ended(Outcome.UNKNOWN, "no_barrier")
-        # What came while the job was under way cannot be the answer to a question that has not been asked yet.
-        self._talk.drain()
+        self._talk.outwait_repeats(deadline)
         if not self._ask_barrier(deadline):
             return self._unsent(deadline)
         self._job = self._talk.asked

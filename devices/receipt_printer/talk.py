@@ -31,6 +31,9 @@ STRAY_S = 0.015
 PIECES_S = 0.1
 """How long after an answer the rest of an automatic state betrays itself, whose first byte the line has lost."""
 
+REPEAT_S = 1.0
+"""A printer that says its answers twice says the second one within this time of the first."""
+
 SILENCE_S, LONGEST_SILENCE_S = 1.0, 4.0
 """After an answer that did not come in time the line must be silent this long, and longer after each late one."""
 
@@ -55,7 +58,7 @@ class Talk:
         self._restless = False
         self._stray_s, self._doubled = STRAY_S, False
         self._replies, self._noise = bytearray(), 0
-        self._answer, self._pieces = b"", 0
+        self._answer, self._answered_at, self._pieces = b"", -REPEAT_S, 0
         self._spoken: set[int] = set()
         self._silent: Counter[int] = Counter()
         self.asked = self.answered = 0
@@ -93,6 +96,12 @@ class Talk:
             self._came_late()
         self._replies.clear()
         self._noise = 0
+
+    def outwait_repeats(self, deadline: Deadline) -> None:
+        """Before a job's barrier: what came or still comes once more for an earlier job is not the answer to it."""
+        while not deadline.over and (left_s := self._answered_at + REPEAT_S - time.monotonic()) > 0:
+            self._hear(min(STEP_S, left_s))
+        self.drain()
 
     def await_answers(self, count: int, deadline: Deadline, timeout_s: float) -> Heard:
         """Wait until ``count`` barriers have been answered, the printer told a new state by itself, or too long.
@@ -232,7 +241,7 @@ class Talk:
             elif kind == "auto":
                 self.sense = from_auto_status(word) if self._mode == "asb" else self.sense
             elif kind == "barrier" and self.answered < self.asked:
-                self.answered, self._answer = self.answered + 1, word
+                self.answered, self._answer, self._answered_at = self.answered + 1, word, time.monotonic()
             else:
                 self._noise += 1
                 self._pieces += {"barrier": 1 if word == self._answer else 2, "torn": 2}.get(kind, 0)

@@ -283,6 +283,17 @@ def test_two_answers_to_the_question_behind_the_flush_do_not_prove_the_lost_job(
     assert_second_alone(tcp_bench)
 
 
+def test_second_answers_to_one_slip_do_not_prove_the_next(tcp_bench):
+    """The slips of one visit follow each other at once; what the printer says twice is still on its way."""
+    driver = tcp_bench.driver(barrier_timeout_s=2.0, status="none")
+    driver.idle()
+    tcp_bench.do("double", count=10_000, gap_ms=700)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("王*五", "990100000120270112000033")).ok
+    rest = len(Paper().compose(slip("张*三", FIRST))) + 2 * len(BARRIER) - inside_qr(FIRST)
+    tcp_bench.do("lose", after_bytes=inside_qr(FIRST), count=rest)
+    assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize("status", ["dle", "asb", "none"])
 def test_one_stray_byte_does_not_prove_a_slip(tcp_bench, status):
     """The break of a printer that loses its power is read as NUL, which is a good answer to GS r."""
