@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Named, Word
+from kiosk.messages.bounds import END, Named, Number, Word
 
 MOST_BILLS = 20
 """Paid at once: more than anybody owes."""
@@ -18,9 +18,9 @@ Fen = Annotated[int, Meta(ge=0, le=100_000_000)]
 class BillsQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a service asks this person to pay; with the number and code of a slip, what is due of that case."""
 
-    service: Named
+    service: Number
     id_number: Named
-    receipt_number: Named | None = None
+    receipt_number: Number | None = None
     slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
 
 

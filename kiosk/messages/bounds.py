@@ -14,12 +14,16 @@ from msgspec import Meta
 END = r"$(?!\n)"
 _ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
 _LINES = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
+_NUMBER = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _TEXT = re.compile(_LINES)
 _NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Word = Annotated[str, Meta(max_length=64, pattern=_ONE_LINE)]
 """A key, a number, a version, a state: one line."""
 Named = Annotated[str, Meta(min_length=1, max_length=64, pattern=_ONE_LINE)]
+Number = Annotated[str, Meta(pattern=f"^{_NUMBER}{END}")]
+"""A receipt number, a service, a bundle: stands in tables, addresses and pages as it is. Other cities' have letters."""
+NumberIfAny = Annotated[str, Meta(pattern=f"^({_NUMBER})?{END}")]
 Line = Annotated[str, Meta(max_length=500, pattern=_ONE_LINE)]
 """A name, an address, a reason. A card's longest field has 60 characters."""
 Lines = Annotated[str, Meta(max_length=2000, pattern=_LINES)]

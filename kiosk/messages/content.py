@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Line, Lines, Word, check_values
+from kiosk.messages.bounds import Line, Lines, Number, NumberIfAny, Word, check_values
 from kiosk.messages.encoding import decode
 from kiosk.messages.envelope import Key
 
@@ -84,18 +84,18 @@ class CaseForm(msgspec.Struct, frozen=True):
     what they are together, ``rests_on``: the keys of those that must be accepted before this one.
     """
 
-    service: Word
+    service: Number
     catalogue_version: Word
-    receipt_number: Word
+    receipt_number: Number
     applicant: Applicant
     answers: Annotated[dict[Word, Any], Meta(max_length=200)]
     identity: Identity
     filed_at: datetime
     offline: bool = False
     language: Word = "zh"
-    slip_code: Word = msgspec.field(default="", name="code")
-    bundle: Word | msgspec.UnsetType = msgspec.UNSET
-    bundle_key: Word | msgspec.UnsetType = msgspec.UNSET
+    slip_code: NumberIfAny = msgspec.field(default="", name="code")
+    bundle: NumberIfAny | msgspec.UnsetType = msgspec.UNSET
+    bundle_key: NumberIfAny | msgspec.UnsetType = msgspec.UNSET
     rests_on: Annotated[tuple[Key, ...], Meta(max_length=16)] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
@@ -110,12 +110,12 @@ class Rating(msgspec.Struct, frozen=True):
     the code of its slip or the number of its person's card.
     """
 
-    receipt_number: Word
-    service: Word
+    receipt_number: Number
+    service: NumberIfAny
     grade: Annotated[int, Meta(ge=1, le=5)]
     reasons: Annotated[list[Word], Meta(max_length=64)] = []
     catalogue_version: Word = ""
-    slip_code: Word = ""
+    slip_code: NumberIfAny = ""
     id_number: Word = ""
 
 
@@ -126,9 +126,9 @@ class Complaint(msgspec.Struct, frozen=True):
     kind: Word
     contact: Line | None = None
     anonymous: bool = False
-    complaint_number: Word = ""
-    receipt_number: Word = ""
-    slip_code: Word = ""
+    complaint_number: NumberIfAny = ""
+    receipt_number: NumberIfAny = ""
+    slip_code: NumberIfAny = ""
 
 
 class PostAddress(msgspec.Struct, frozen=True):
@@ -157,7 +157,7 @@ class Supplement(msgspec.Struct, frozen=True):
     verified, a guardian if ``answers`` say so (``second_card``), who is a part beside this one like the papers.
     """
 
-    receipt_number: Word
+    receipt_number: Number
     id_number: Word
     identity: Identity
     answers: Annotated[dict[Word, Any], Meta(max_length=200)]

@@ -15,7 +15,7 @@ import msgspec
 import uuid6
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Moment, Named, Seq, Signed, Word
+from kiosk.messages.bounds import END, Moment, Number, Seq, Signed, Word
 from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json, sha256_hex, typed
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, suite_named
@@ -50,7 +50,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seq: Seq
     key: Key
     kind: Kind
-    case_id: Named | None
+    case_id: Number | None
     created_at: Moment
     parts: Annotated[list[Part], Meta(max_length=64)]
     prev_sha256: Sha256

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Line, Named, Word
+from kiosk.messages.bounds import END, Line, Named, Number, Word
 
 _MOST_ITEMS = 1000
 
@@ -20,7 +20,7 @@ class SlotsQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     """
 
     action: Literal["offer", "take", "cancel"]
-    service: Named
+    service: Number
     counter: Named
     id_number: Named
     key: Annotated[str, Meta(pattern=f"^([0-9a-f-]{{36}})?{END}")] = ""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Count, Line, Lines, Named, Word
+from kiosk.messages.bounds import Count, Line, Lines, Named, Number, Word
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,7 +26,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 TOGETHER = "together"
 """What stands for services that a person ticked, in place of a bundle's key."""
 AllSaid = Annotated[list[Said], Meta(max_length=200)]
-Parts = Annotated[list[Named], Meta(max_length=20)]
+Parts = Annotated[list[Number], Meta(max_length=20)]
 """The services of a bundle, or of those that were ticked, in their order."""
 
 
@@ -39,7 +39,7 @@ class HandoverQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     action: Literal["keep", "take", "phone", "code"]
     id_number: Named
-    service: Named
+    service: Number
     said: AllSaid = []
     parts: Parts = []
     code: Word = ""

@@ -22,7 +22,7 @@ from base45 import b45decode, b45encode
 from msgspec import Meta
 
 from kiosk import shapes
-from kiosk.messages.bounds import Named, Word
+from kiosk.messages.bounds import Number, Word
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
 from kiosk.messages.envelope import KioskId, Seq
 from kiosk.messages.seal import seal, sign, unseal, verify
@@ -39,6 +39,7 @@ MAX_CODES = 4
 MAX_FORM_BYTES = 65536
 _SIGNED_AS = b"tongban-paper/1|"
 _HEAD_BYTES = 10
+_RECEIPT_DIGITS = 24
 _MILLISECOND = 1000
 
 
@@ -95,7 +96,7 @@ class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     seq: Seq
     sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     key: Annotated[bytes, Meta(min_length=16, max_length=16)]
-    case_id: Named | Literal[True] | None  # True: the same as the key
+    case_id: Number | Literal[True] | None  # True: the same as the key
     receipt_number: Annotated[bytes, Meta(min_length=10, max_length=10)]
     created_at: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     sealed: bytes
@@ -137,6 +138,9 @@ def read_paper(payload: bytes) -> PaperCopy:
         created_at = datetime.fromtimestamp(found.created_at / _MILLISECOND, UTC)
     except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise InvalidMessage("paper", f"not a copy of a case: {error}") from error
+    number = f"{int.from_bytes(found.receipt_number, 'big'):024d}"
+    if len(number) > _RECEIPT_DIGITS:
+        raise InvalidMessage("paper.receipt_number", f"more than {_RECEIPT_DIGITS} digits")
     key = str(UUID(bytes=found.key))
     facts = PaperFacts(
         kiosk_id=found.kiosk_id,
@@ -144,7 +148,7 @@ def read_paper(payload: bytes) -> PaperCopy:
         sha256=found.sha256.hex(),
         key=key,
         case_id=key if found.case_id is True else found.case_id,
-        receipt_number=f"{int.from_bytes(found.receipt_number, 'big'):024d}",
+        receipt_number=number,
         created_at=created_at,
         suite=found.suite,
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Named, Word
+from kiosk.messages.bounds import Named, Number, Word
 from kiosk.messages.handover import Parts
 
 
@@ -29,8 +29,8 @@ class ParkQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Lets a service wait at the hub for this person until none of its ``checks`` fails; nothing else of it is kept."""
 
     id_number: Named
-    service: Named
-    checks: Annotated[list[Named], Meta(min_length=1, max_length=20)]
+    service: Number
+    checks: Annotated[list[Number], Meta(min_length=1, max_length=20)]
 
 
 class ParkAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from kiosk import shapes
 from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion
-from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Signed, Word, check_values
+from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Number, Signed, Word, check_values
 from kiosk.messages.encoding import (
     BadSignature,
     InvalidMessage,
@@ -106,7 +106,7 @@ class DueAnswer(_Said, frozen=True):
 class EligibilityQuestion(_Data, frozen=True):
     """Asks whether this person may have this service now."""
 
-    service: Named
+    service: Number
     id_number: Named
 
 
@@ -130,9 +130,9 @@ class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     ``receipt_numbers`` (machines one version older) tells nothing any more; a hub that old knows no ``keys``.
     """
 
-    receipt_number: Named | None = None
+    receipt_number: Number | None = None
     id_number: Named | None = None
-    receipt_numbers: Annotated[list[Named], Meta(max_length=MOST_NUMBERS)] = []
+    receipt_numbers: Annotated[list[Number], Meta(max_length=MOST_NUMBERS)] = []
     keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
     slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
 
@@ -220,7 +220,7 @@ class PaymentItem(_Data, frozen=True, omit_defaults=True):
     """
 
     case_id: Key
-    service: Named
+    service: Number
     amount_fen: Annotated[int, Meta(ge=1, le=100_000_000)]
     bills: Annotated[list[Named], Meta(max_length=MOST_BILLS)] = []
 
@@ -310,7 +310,7 @@ class ViolationsAnswer(_Said, frozen=True):
 class CertificateQuestion(_Data, frozen=True):
     """Asks for the sealed paper of an accepted case: ``key`` is that of its envelope."""
 
-    service: Named
+    service: Number
     id_number: Named
     key: Key
 

@@ -36,6 +36,17 @@ BAD_TEXTS = {
     "line feed at the end": "K-1\n",
     "overlong": "x" * 5000,
 }
+NO_NUMBERS = {
+    "blank": "9901 0001",
+    "markup": "[/b]",
+    "part of a page": "<b>1</b>",
+    "way out of a folder": "../1",
+    "part of an address": "1?a=b#c",
+    "word behind it": "1; drop",
+    "written backwards": "\N{RIGHT-TO-LEFT OVERRIDE}1",
+    "digits of another script": "\N{FULLWIDTH DIGIT ONE}\N{ARABIC-INDIC DIGIT ONE}",
+}
+"""Texts that a database can hold, and which are no number of a case and no key of a service."""
 BAD_VALUES = {**BAD_TEXTS, "number": 10**15, "list": [[]], "table": {"a": 1}, "truth": True}
 HEADER_TEXTS = ("suite", "kiosk_id", "key", "kind", "case_id", "created_at", "prev_sha256")
 
@@ -192,6 +203,7 @@ WRONG_QUESTIONS: dict[str, tuple[str, Any]] = {
     **{f"service: {name}": ("eligibility", {"service": text, "id_number": "1"}) for name, text in BAD_TEXTS.items()},
     **{f"receipt number: {name}": ("progress", {"receipt_number": text}) for name, text in BAD_TEXTS.items()},
     **{f"receipt numbers: {name}": ("progress", {"receipt_numbers": [text]}) for name, text in BAD_TEXTS.items()},
+    **{f"no number: {name}": ("progress", {"receipt_number": text}) for name, text in NO_NUMBERS.items()},
     **{f"person: {name}": ("progress", {"id_number": text}) for name, text in BAD_TEXTS.items()},
     "none": ("progress", {}),
     "a list": ("progress", []),
@@ -308,6 +320,12 @@ def contents() -> dict[str, tuple[str, bytes]]:
             f"rating reason: {name}": ("rating", {**rating, "reasons": [text]}),
             f"complaint number: {name}": ("complaint", {**complaint, "complaint_number": text}),
             f"contact: {name}": ("complaint", {**complaint, "contact": text}),
+        }
+    for name, text in NO_NUMBERS.items():
+        forms |= {
+            f"receipt number: {name}": ("case", {**case, "receipt_number": text}),
+            f"rated number: {name}": ("rating", {**rating, "receipt_number": text}),
+            f"complaint number: {name}": ("complaint", {**complaint, "complaint_number": text}),
         }
     forms |= {
         "complaint with NUL": ("complaint", {**complaint, "text": NUL}),

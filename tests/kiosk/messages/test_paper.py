@@ -132,6 +132,13 @@ def test_a_form_that_unpacks_to_far_too_much_is_refused() -> None:
         read_paper(paper(b"0" * 100_000)).form(HUB["std"].private)
 
 
+def test_a_receipt_number_on_paper_has_no_more_digits_than_a_slip_has() -> None:
+    """Its ten bytes would hold one more."""
+    payload = paper(said=facts()._replace(receipt_number="1" * 25))
+    with pytest.raises(InvalidMessage, match="receipt_number"):
+        read_paper(payload)
+
+
 def test_the_mark_is_the_same_for_the_same_bytes_only() -> None:
     one, other = paper(), paper()
     assert mark_of(one) == mark_of(bytes(one)) == read_code(to_codes(one)[0]).mark
