@@ -15,6 +15,7 @@ from hub.tables import Table
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock, local
 from kiosk.messages.encoding import InvalidMessage
+from kiosk.messages.foreign import printable
 from kiosk.messages.suites import DEFAULT, SUITES
 
 
@@ -47,7 +48,7 @@ def publish(folder: Path, keys: Path, suite: str, base: Path | None, dsn: str, b
         version = at_database(dsn, lambda conn: published.publish(conn, folder, {suite: known}, clock.now(), by, base))
     except (OSError, CatalogueError, InvalidMessage) as error:
         raise click.ClickException(f"{error}".strip()) from error
-    click.echo(f"catalogue {version} is in force")
+    click.echo(printable(f"catalogue {version} is in force"))
 
 
 @catalogue.command("list")

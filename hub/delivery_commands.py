@@ -18,6 +18,7 @@ from kiosk.clock import Clock, local
 from kiosk.messages.content import FORM_PART, Delivery, PostAddress, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
 from kiosk.messages.envelope import parse_header
+from kiosk.messages.foreign import printable
 from kiosk.messages.seal import SealBroken, unseal
 
 KEY = click.argument("key", type=click.UUID)
@@ -67,7 +68,7 @@ def label(key: object, dsn: str, by: str, folder: Path, clock: Clock) -> None:
         raise click.ClickException(f"{key}: cannot be opened with these keys ({error})") from error
     if to is None:
         raise click.ClickException(f"{key}: nothing waits for the post under it; see hub post list")
-    click.echo(f"{to.name}\n{to.phone}\n{to.address}")
+    click.echo("\n".join(map(printable, (to.name, to.phone, to.address))))
 
 
 async def _content(conn: AsyncConnection, keys: HubKeys, key: str) -> Delivery:

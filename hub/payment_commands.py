@@ -154,7 +154,7 @@ def _told(found: Balance) -> str:
     lines = [f"{d.what} {d.kind} {d.number}: here {d.here_fen}, there {d.there_fen}" for d in found.differences]
     word = "balances" if not found.differences else f"{len(found.differences)} differences"
     total = f"{found.day}: {found.rows} movements, here {found.here_fen} fen, there {found.there_fen} fen, {word}"
-    return "\n".join([*lines, total])
+    return "\n".join(map(foreign.printable, [*lines, total]))
 
 
 def _plain(found: Balance) -> dict[str, Any]:

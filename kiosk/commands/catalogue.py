@@ -16,7 +16,7 @@ from kiosk.catalogue.finding import Fault
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.overlay import clean_files, holds_overlay, is_overlay, overlaid
-from kiosk.commands.common import failed, print_table
+from kiosk.commands.common import failed, print_table, put_out, say
 from kiosk.journey.table import HEAD, row
 from kiosk.messages import foreign
 from kiosk.messages.ours import read_ours
@@ -51,10 +51,10 @@ def check(folder: Path | None, base: Path | None) -> None:
     folder = folder or loader.shipped()
     files, wrong = _judged(folder, base)
     if wrong:
-        click.echo("\n".join(map(str, wrong)))
+        say(*map(str, wrong))
         failed(f"{folder}: {len(wrong)} to mend; then check again")
     found = loader.parse(folder, files)
-    click.echo(f"catalogue {found.version}: {len(found.services)} services, all well")
+    say(f"catalogue {found.version}: {len(found.services)} services, all well")
 
 
 @catalogue.command(name="list")
@@ -82,11 +82,11 @@ def export(
     """
     found = _loaded(folder, base)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        put_out(f"{msgspec.json.encode(found).decode()}\n")
         return
     listed = exported.as_csv(found)
     if target is None:
-        click.echo(listed, nl=False)
+        put_out(listed)
         return
     if unknown := [key for key in only if key not in found.services]:
         failed(f"no service {unknown[0]}; kiosk catalogue list shows those there are")
@@ -101,7 +101,7 @@ def export(
                 foreign.write(target / f"{service.key}.pdf", [pdf], mode=0o644, own=b"%PDF-")
     except (OSError, foreign.Refused) as error:
         failed(f"{target}: {getattr(error, 'strerror', None) or error}")
-    click.echo(f"catalogue {found.version}: services.csv and {len(only) or len(found.services)} guides in {target}")
+    say(f"catalogue {found.version}: services.csv and {len(only) or len(found.services)} guides in {target}")
 
 
 @catalogue.command()
@@ -115,7 +115,7 @@ def diff(before: Path, after: Path | None, base: Path | None) -> None:
     """
     old, new = _loaded(before, base), _loaded(after, base)
     lines = list(differences(old, new))
-    click.echo("\n".join(lines) if lines else "no difference")
+    say(*(lines or ["no difference"]))
 
 
 @catalogue.command()
@@ -144,7 +144,7 @@ def sign(folder: Path, key_file: Path, instead_of: str, suite: str, base: Path |
         failed(str(error))
     except ValueError:
         failed(f"{key_file}: not an Ed25519 signing key in base64url; name the file that holds the city's key")
-    click.echo(f"signed {folder / loader.MANIFEST}")
+    say(f"signed {folder / loader.MANIFEST}")
 
 
 @click.command()

@@ -16,7 +16,7 @@ from kiosk import config as configuration
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.config import Config, ConfigError
 from kiosk.logs import place_of
-from kiosk.messages.foreign import LINE_CHARACTERS, Refused, shown
+from kiosk.messages.foreign import LINE_CHARACTERS, Refused, printable, shown
 from kiosk.messages.terminal import what_is_no_text
 from kiosk.status_socket import NoAnswer
 from offline_cache.errors import StoreBusy, StoreDamaged, StoreError
@@ -80,10 +80,24 @@ def why(error: BaseException) -> str:
     return f"a fault in the program itself ({what}); nothing more was done, please report this line"
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """To people. A catalogue, a file or a hub may have had a word in a line: it makes no other and moves no cursor."""
+    click.echo("\n".join(map(printable, lines)), err=err)
+
+
+def put_out(text: str) -> None:
+    """What programs read, as it is; people at a terminal see it as they see all that is said."""
+    if sys.stdout.isatty():
+        say(*text.splitlines())
+    else:
+        click.echo(text, nl=False)
+
+
 def print_table(title: str, columns: list[str], rows: list[list[Any]], *, whole: Collection[str] = ()) -> None:
     """A table for people. The values of ``whole`` columns are never broken, and off a terminal no value is cut."""
-    cells = [["" if cell is None else " ".join(str(cell).split()) for cell in row] for row in rows]
-    console = Console()
+    title, columns = printable(title), [*map(printable, columns)]
+    cells = [["" if cell is None else printable(" ".join(str(cell).split())) for cell in row] for row in rows]
+    console = Console(markup=False, emoji=False)
     if not console.is_terminal:
         _print_plain(title, columns, cells)
     elif _room_for(columns, cells, whole) <= console.width:
@@ -92,7 +106,7 @@ def print_table(title: str, columns: list[str], rows: list[list[Any]], *, whole:
             table.add_column(column, no_wrap=column in whole)
         for row in cells:
             table.add_row(*row)
-        console.print(table, markup=False)
+        console.print(table)
     else:
         _print_records(title, columns, cells)
 

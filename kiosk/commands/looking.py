@@ -13,7 +13,7 @@ import trio
 from devices.vocabulary import DeviceState
 from kiosk import hardening, status_socket
 from kiosk.clock import Clock
-from kiosk.commands.common import failed, loaded, print_table
+from kiosk.commands.common import failed, loaded, print_table, say
 from kiosk.config import Config
 from kiosk.hub_link.address import is_loopback
 from kiosk.hub_link.audit_proof import AuditProof
@@ -89,7 +89,7 @@ def verify(config_path: str | None) -> None:
     if bad := found["broken_at"]:
         failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
     click.echo(f"audit chain: unbroken, {found['entries']} entries")
-    click.echo(_proved(found, config.hub.url))
+    say(_proved(found, config.hub.url))
 
 
 def _audit_alone(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import trio
 
 from kiosk import status_socket
 from kiosk.clock import Clock
-from kiosk.commands.common import failed, loaded, print_table
+from kiosk.commands.common import failed, loaded, print_table, say
 from kiosk.config import Config
 from kiosk.doctor import waiting_facts
 from kiosk.hub_link import transfer
@@ -186,7 +186,7 @@ def _end(title: str, lines: list[transfer.Line], trouble: list[str], as_json: bo
     else:
         print_table(title, list(transfer.Line._fields), [list(line) for line in lines])
         for each in dict.fromkeys(trouble):
-            click.echo(f"not readable: {each}", err=True)
+            say(f"not readable: {each}", err=True)
     sys.exit(code)
 
 

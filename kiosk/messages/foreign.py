@@ -41,6 +41,8 @@ _FILE = "a file"
 _WITH_CONTENT = (stat.S_IFREG, stat.S_IFDIR)
 LINE_CHARACTERS = 2000
 """Of a command's one line about what failed, which may quote a stranger."""
+_BLANKS = "\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
+"""Python says that they do not print."""
 _MAY_HAVE_HOLES = 16 * 2**20
 
 
@@ -66,7 +68,12 @@ class FileIdentity(NamedTuple):
 def shown(text: str, limit_characters: int = _NAME_CHARACTERS) -> str:
     """A foreign name, or words with one in them, for people and logs: a short line, whatever bytes it is made of."""
     cut = text if len(text) <= limit_characters else f"{text[: limit_characters - 1]}…"
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in cut)
+    return printable(cut)
+
+
+def printable(line: str) -> str:
+    """``line`` as it may go to a terminal: what does not print is seen to be there, and does nothing."""
+    return "".join(sign if sign.isprintable() or sign in _BLANKS else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
 class OpenFolder:
