@@ -25,9 +25,16 @@ if TYPE_CHECKING:
     import cv2
 
 PROBE_TIMEOUT_S = 1.0
-_STREAM_OPTIONS = "rtsp_transport;tcp|recv_buffer_size;65536"
+_CODECS = "mjpeg,h264,hevc,mpeg4,mpeg2video,vp8,vp9,av1,libdav1d,rawvideo"
+"""Those of cameras and clips. Of others, PNG among them, FFmpeg unpacks a picture to learn how large it is."""
+_STREAM_OPTIONS = f"rtsp_transport;tcp|recv_buffer_size;65536|codec_whitelist;{_CODECS}"
 """Of FFmpeg (name;value|…). The first is OpenCV's own; with the second a stream that is read too slowly, as on a busy
 computer, waits at the camera and not here: six megabytes that the system would keep are seconds of old pictures."""
+MOST_PIXELS = 25_000_000
+"""Of one picture: the largest document cameras have 21 million. A few hundred kilobytes of JPEG can say 256 million."""
+# OpenCV looks at the size in the head of a picture, its V4L2 ones and those of a sequence too, before it takes memory.
+# It asks for the bound once, when it is loaded; the vision worker has it from the machine.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 DARK_LUMA = 10.0
 """Mean brightness (0..255) below which a picture counts as black."""
 SETUP_FRAMES = 5
@@ -41,6 +48,17 @@ def _opencv() -> Any:
     return importlib.import_module("cv2")
 
 
+def _pixels(cv2: Any, capture: cv2.VideoCapture) -> float:
+    """Of a picture, as the head of the whole says; 0 when it says nothing."""
+    if not capture.isOpened():
+        return 0
+    return capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+
+
+def _too_large() -> TryAgain:
+    return TryAgain(status.TOO_LARGE, f"a picture of more than {MOST_PIXELS // 10**6} megapixels is not looked at")
+
+
 class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys of ``[devices.camera]`` and ``[devices.document_camera]``."""
 
@@ -49,7 +67,7 @@ class CameraSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_f
     the table is called, `camera` under any other name."""
     source: int | str
     """Device number, device path or link (best a /dev/v4l/by-id name; followed anew at every open), clip, image
-    sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream."""
+    sequence (``seq/%04d.jpg``) or ``http://`` MJPEG stream. A picture has 25 megapixels at most."""
     width_px: Pixels = 640
     """Width asked of a local device; streams and clips come as they are."""
     height_px: Pixels = 480
@@ -89,7 +107,7 @@ class OpenCvCamera:
         self._changed_at = 0.0
         self._next_frame_at = 0.0
         self._frozen = False
-        self._is_clip = False
+        self._is_clip = self._is_packed = False
         self._error: str | None = None
 
     @property
@@ -205,11 +223,19 @@ class OpenCvCamera:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, settings.open_timeout_ms,
                       cv2.CAP_PROP_READ_TIMEOUT_MSEC, settings.read_timeout_ms]  # fmt: skip
             capture = cv2.VideoCapture(str(settings.source), cv2.CAP_FFMPEG, limits)
-            if not capture.isOpened() and not self._is_stream:
-                capture = cv2.VideoCapture(str(settings.source))
+            if not self._is_stream and not _pixels(cv2, capture):
+                capture = cv2.VideoCapture(str(settings.source), cv2.CAP_IMAGES)
         if not capture.isOpened():
             raise TryAgain(status.LOST, "the source does not open")
         self._capture = capture
+        # FFmpeg takes what memory the pictures of a stream ask for, each as it comes: MJPEG is had from it packed.
+        is_mjpeg = capture.get(cv2.CAP_PROP_FOURCC) == cv2.VideoWriter.fourcc(*"MJPG")
+        self._is_packed = device is None and is_mjpeg and capture.set(cv2.CAP_PROP_FORMAT, -1)
+        pixels = _pixels(cv2, capture)
+        if self._is_stream and not self._is_packed and not pixels:
+            raise TryAgain(status.LOST, "the source is no stream of a camera")
+        if pixels > MOST_PIXELS:
+            raise _too_large()
 
     @property
     def _is_stream(self) -> bool:
@@ -217,18 +243,35 @@ class OpenCvCamera:
 
     def _read(self) -> np.ndarray:
         assert self._capture is not None
-        good, frame = self._capture.read()
-        if not good and self._is_clip:
+        frame = self._next_picture()
+        if frame is None and self._is_clip:
             self.pause()
             self._open()
-            good, frame = self._capture.read()
-        if not good or frame is None:
+            frame = self._next_picture()
+        if frame is None:
             raise TryAgain(status.LOST, "no picture came in time")
         self._judge(frame)
         if self._is_clip:
             self._pace()
         turns = _QUARTER_TURNS[self.settings.rotate_deg]
         return np.ascontiguousarray(np.rot90(frame, turns)) if turns else frame
+
+    def _next_picture(self) -> np.ndarray | None:
+        """Of packed ones the next that is not damaged; None when none comes."""
+        assert self._capture is not None
+        cv2 = _opencv()
+        for _ in range(SETUP_FRAMES):
+            try:
+                good, picture = self._capture.read()
+                if not good or not self._is_packed:
+                    return picture if good else None
+                unpacked = cv2.imdecode(picture, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+            except cv2.error:
+                raise _too_large() from None
+            picture[:] = 0
+            if unpacked is not None:
+                return unpacked
+        return None
 
     def _judge(self, frame: np.ndarray) -> None:
         """Notice a standing or black picture, keeping no picture: only the checksum of a few of its pixels."""

@@ -12,6 +12,8 @@ FROZEN = "camera_frozen"
 """It sends the same picture again and again: a sensor's noise never repeats."""
 DARK = "camera_dark"
 """Pictures come but are black: a covered lens. The camera itself is online."""
+TOO_LARGE = "camera_too_large"
+"""A picture says that it has more pixels than any camera for this has: it is not unpacked."""
 SOURCE = "camera_source"
 """The configured source cannot be one."""
 
@@ -21,6 +23,7 @@ _STATES = {
     ABSENT: DeviceState.NO_DEVICE,
     LOST: DeviceState.OFFLINE,
     FROZEN: DeviceState.HARDWARE_ERROR,
+    TOO_LARGE: DeviceState.HARDWARE_ERROR,
     SOURCE: DeviceState.HARDWARE_ERROR,
 }
 

@@ -50,7 +50,11 @@ class PhotoError(Exception):
 
 def prepare_id_photo(data: bytes, detector: FaceDetector) -> tuple[np.ndarray, Face]:
     """Decode, enlarge and check an ID photo (WebP, PNG, JPEG, BMP). Raises PhotoError."""
-    small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:
+        # It says that it has more pixels than OpenCV was told to take (devices.camera.driver).
+        raise PhotoError("too large") from None
     if small is None:
         raise PhotoError("not a picture")
     if min(small.shape[:2]) < 60:
