@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from kiosk.messages import foreign
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.foreign import Refused
-from kiosk.messages.paper import Code, read_code
+from kiosk.messages.paper import Code, read_code, whole_copies
 
 MAX_PIXELS = 100_000_000
 """A larger picture is read reduced: phones make 108 and 200 million, a code needs a tenth of that."""
@@ -38,14 +38,13 @@ class NoPicture(ValueError):
 def codes_in(path: Path) -> list[Code]:
     """The recovery codes that a photograph shows, each once. Raises NoPicture, OSError."""
     picture = _picture(path)
-    found: dict[tuple[str, int], Code] = {}
+    found: dict[Code, None] = {}
     for view in _views(picture):
-        for code in _read(view):
-            found[code.mark, code.number] = code
+        found |= dict.fromkeys(_read(view))
         # One slip a photograph is the rule: once all codes of all its slips are there, harder looks find no more.
-        if found and all(_complete(mark, found) for mark, _ in found):
+        if found and all(_complete(mark, found) for mark in {code.mark for code in found}):
             break
-    return list(found.values())
+    return list(found)
 
 
 def _picture(path: Path) -> np.ndarray:
@@ -129,6 +128,5 @@ def _read(picture: np.ndarray) -> Iterator[Code]:
             yield code
 
 
-def _complete(mark: str, found: dict[tuple[str, int], Code]) -> bool:
-    numbers = {number for of, number in found if of == mark}
-    return any(len(numbers) == code.total for code in found.values() if code.mark == mark)
+def _complete(mark: str, found: Iterable[Code]) -> bool:
+    return bool(whole_copies(code for code in found if code.mark == mark))

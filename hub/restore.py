@@ -21,7 +21,7 @@ from hub.paper_copies import CONTRADICTED, PAPER_SEEN, RESTORED, content_of, one
 from hub.work import open_later
 from kiosk.messages.batch import SUFFIX
 from kiosk.messages.encoding import BadSignature, InvalidMessage
-from kiosk.messages.paper import Code, PaperCopy, join_codes, mark_of, missing_codes, read_paper
+from kiosk.messages.paper import Code, PaperCopy, mark_of, missing_codes, payload_of, read_paper, whole_copies
 from kiosk.messages.seal import SealBroken
 
 
@@ -60,7 +60,7 @@ async def restore(hub: Hub, files: Sequence[Path], leave: Leave = NO_LEAVE) -> l
     slips, rows = gather([path for path in files if path.suffix != SUFFIX])
     async with hub.pool.connection() as conn:
         for mark, codes in slips.items():
-            rows.append(await _restore_one(hub, conn, mark, codes, leave))
+            rows += await _restore_one(hub, conn, mark, codes, leave)
     for path in files:
         if path.suffix == SUFFIX:
             rows += _rows(path, await batch_intake.take_in_batch(hub, path, leave))
@@ -75,12 +75,12 @@ def _rows(path: Path, taken_in: batch_intake.TakenIn) -> list[Row]:
     return [*told, *(Row(path.name, Taken.REFUSED, trouble) for trouble in taken_in.trouble)]
 
 
-def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], list[Row]]:
-    """The codes of each slip by number, and a row for each photograph that shows none."""
+def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[Code, str]], list[Row]]:
+    """The codes of each mark with the photograph that shows them, and a row for each photograph that shows none."""
     # Here, not above: a fifth of a second and fifty megabytes of picture library that no other command needs.
     from hub.photographs import NoPicture, codes_in
 
-    slips: dict[str, dict[int, Code]] = {}
+    slips: dict[str, dict[Code, str]] = {}
     rows = []
     for path in photographs:
         try:
@@ -89,20 +89,40 @@ def gather(photographs: Sequence[Path]) -> tuple[dict[str, dict[int, Code]], lis
             rows.append(Row(path.name, Taken.NOT_OURS, f"cannot be read: {error}"))
             continue
         for code in codes:
-            slips.setdefault(code.mark, {})[code.number] = code
+            slips.setdefault(code.mark, {}).setdefault(code, path.name)
         if not codes:
             rows.append(Row(path.name, Taken.NOT_OURS, "shows no recovery code; take it closer, flat, in good light"))
     return slips, rows
 
 
-async def _restore_one(hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[int, Code], leave: Leave) -> Row:
-    if missing := missing_codes(codes.values()):
-        total = next(iter(codes.values())).total
+async def _restore_one(
+    hub: Hub, conn: AsyncConnection, mark: str, codes: Mapping[Code, str], leave: Leave
+) -> list[Row]:
+    """The copy of this mark. A code that does not belong to it is told and left out, and keeps no other from it."""
+    copies = whole_copies(codes)
+    if not copies:
+        return [_not_whole(mark, [code for code in codes if code.total == total]) for total in _totals(codes)]
+    rows = [await _judged(hub, conn, mark, payload_of(copy), leave) for copy in copies]
+    belonging = {code for copy in copies for code in copy}
+    return rows + [
+        Row(mark, Taken.REFUSED, f"code {code.number} of {code.total} on {photograph} does not belong to it: left out")
+        for code, photograph in codes.items()
+        if code not in belonging
+    ]
+
+
+def _totals(codes: Iterable[Code]) -> list[int]:
+    return sorted({code.total for code in codes})
+
+
+def _not_whole(mark: str, codes: Sequence[Code]) -> Row:
+    if missing := missing_codes(codes):
         numbers = ", ".join(map(str, missing))
-        return Row(mark, Taken.INCOMPLETE, f"photograph code {numbers} of {total} too")
-    payload = join_codes({number: code.piece for number, code in codes.items()})
-    if mark_of(payload) != mark:
-        return Row(mark, Taken.REFUSED, "its codes do not belong together")
+        return Row(mark, Taken.INCOMPLETE, f"photograph code {numbers} of {codes[0].total} too")
+    return Row(mark, Taken.REFUSED, "its codes do not belong together; restore the photographs of this slip alone")
+
+
+async def _judged(hub: Hub, conn: AsyncConnection, mark: str, payload: bytes, leave: Leave) -> Row:
     try:
         return await take_in_paper(hub, conn, payload, leave)
     except DataError:

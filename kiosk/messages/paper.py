@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from itertools import product
+from math import prod
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
@@ -41,6 +43,8 @@ _SIGNED_AS = b"tongban-paper/1|"
 _HEAD_BYTES = 10
 _RECEIPT_DIGITS = 24
 _MILLISECOND = 1000
+_MOST_TRIES = 100_000
+"""Half a second; seventeen codes for each of four numbers."""
 
 
 class PaperTooLong(ValueError):
@@ -191,6 +195,28 @@ def missing_codes(codes: Iterable[Code]) -> list[int]:
     """The numbers that are not among the codes of one copy."""
     there = list(codes)
     return sorted(set(range(1, there[0].total + 1)) - {code.number for code in there})
+
+
+def whole_copies(codes: Iterable[Code]) -> list[tuple[Code, ...]]:
+    """Which of the codes of one mark make a copy together, in their order: the mark is the digest of the whole.
+
+    Whoever prints a code can give it any mark, so there may be several of a number. Where there are too many to try
+    each with each, none is said to belong.
+    """
+    by_total: dict[int, dict[int, list[Code]]] = {}
+    for code in dict.fromkeys(codes):
+        by_total.setdefault(code.total, {}).setdefault(code.number, []).append(code)
+    found: list[tuple[Code, ...]] = []
+    for total, numbered in by_total.items():
+        if len(numbered) == total and prod(map(len, numbered.values())) <= _MOST_TRIES:
+            ways = product(*(each for _, each in sorted(numbered.items())))
+            found += [way for way in ways if mark_of(payload_of(way)) == way[0].mark]
+    return found
+
+
+def payload_of(codes: Iterable[Code]) -> bytes:
+    """The payload of a whole copy."""
+    return join_codes({code.number: code.piece for code in codes})
 
 
 def join_codes(codes: Mapping[int, bytes]) -> bytes:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
+import segno
 
 from devices.contract import Deadline
 from devices.receipt_printer.job import Outcome
@@ -43,6 +44,7 @@ from tests.devices.receipt_printer.conftest import Bench
 from tests.forking import forked
 from tests.hub.fixtures import ROOT, TODAY, Machine, RunningHub, Sealed, case_form
 from tests.hub.photographs import Shot, grey, photograph
+from tests.kiosk.messages.test_paper import forged
 from tests.waiting import HANG_S, eventually
 
 AT = datetime(2027, 1, 12, 2, 31, tzinfo=UTC)
@@ -132,11 +134,17 @@ def _printed(printer: Bench, receipt: str, copy: SecondCopy) -> Path:
 
 def restore(hub: RunningHub, *arguments: Path | str) -> tuple[int, dict[str, tuple[str, str]]]:
     """Exit code of ``hub restore`` and its table: slip → (result, why)."""
+    code, rows = restored(hub, *arguments)
+    return code, {slip: (taken, why) for slip, taken, why in rows}
+
+
+def restored(hub: RunningHub, *arguments: Path | str) -> tuple[int, list[tuple[str, str, str]]]:
+    """The same with every row."""
     command = ["restore", *map(str, arguments), "--json"]
     command += ["--dsn", hub.dsn, "--keys", str(hub.data / "keys"), "--today", str(TODAY)]
     done = forked("hub", *command)
     assert done.stdout, done.stderr
-    return done.returncode, {row["slip"]: (row["taken"], row["why"]) for row in json.loads(done.stdout)}
+    return done.returncode, [(row["slip"], row["taken"], row["why"]) for row in json.loads(done.stdout)]
 
 
 def ends_tomorrow(hub: RunningHub, kiosk_id: str) -> None:
@@ -229,6 +237,42 @@ def test_a_missing_code_is_named_and_the_others_are_taken(
     assert code == 3
     assert table[long.copy.mark] == ("incomplete", "photograph code 1 of 2 too")
     assert table[short.number] == ("restored", "")
+    assert log_of(hub, long) == []
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_code_that_does_not_belong_is_told_and_left_out(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path, place: str
+) -> None:
+    """One code with the mark of an honest copy, among the photographs, kept it out."""
+    long = file_offline(machine, printer, tmp_path, answers={"words": _nonsense(400)})
+    one = file_offline(machine, printer, tmp_path, private_key=seal.new_sign_key().private)
+    others = []
+    for number, total in ((2, 2), (1, 3)):
+        others.append(tmp_path / f"{number}-of-{total}.png")
+        code = segno.make(forged(long.copy.mark, number, total), error="m", micro=False)
+        code.save(str(others[-1]), scale=8, border=4)
+    honest = [long.shoot(), one.shoot()]
+    code, rows = restored(hub, *(others + honest if place == "first" else honest + others))
+    assert code == 3
+    assert (long.number, "restored", "") in rows
+    assert (one.number, "refused", f"not signed by the machine {machine.kiosk_id}") in rows
+    left_out = [why for slip, taken, why in rows if (slip, taken) == (long.copy.mark, "refused")]
+    assert sorted(left_out) == [
+        f"code {number} of {total} on {number}-of-{total}.png does not belong to it: left out"
+        for number, total in ((1, 3), (2, 2))
+    ]
+    machine.wait_for(long.number, "accepted")
+
+
+def test_a_code_that_does_not_belong_completes_nothing(
+    hub: RunningHub, machine: Machine, printer: Bench, tmp_path: Path
+) -> None:
+    long = file_offline(machine, printer, tmp_path, answers={"words": _nonsense(400)})
+    other = tmp_path / "other.png"
+    segno.make(forged(long.copy.mark, 1, 2), error="m", micro=False).save(str(other), scale=8, border=4)
+    code, table = restore(hub, long.shoot(part=(0.72, 1)), other)
+    assert (code, table[long.copy.mark][0]) == (1, "refused")
     assert log_of(hub, long) == []
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
 
 import pytest
+from base45 import b45encode
 
 from kiosk.messages import seal
 from kiosk.messages.encoding import BadSignature, InvalidMessage
@@ -15,6 +17,7 @@ from kiosk.messages.envelope import new_key
 from kiosk.messages.paper import (
     CODE_CHARACTERS,
     MAX_CODES,
+    PREFIX,
     PaperFacts,
     PaperTooLong,
     join_codes,
@@ -24,6 +27,7 @@ from kiosk.messages.paper import (
     read_code,
     read_paper,
     to_codes,
+    whole_copies,
 )
 from kiosk.messages.seal import SealBroken
 from kiosk.messages.suites import SUITES
@@ -84,6 +88,30 @@ def test_a_missing_code_is_named() -> None:
     assert len(codes) == 4
     assert missing_codes([codes[0], codes[2]]) == [2, 4]
     assert missing_codes(codes) == []
+
+
+def forged(mark: str, number: int, total: int, piece: bytes = b"not of it") -> str:
+    """A code that somebody has made with the mark of another's copy (docs/second-copy.md)."""
+    head = bytes.fromhex(mark.replace("-", "")) + bytes((number, total))
+    return PREFIX + b45encode(head + zlib.crc32(head + piece).to_bytes(4, "big") + piece).decode()
+
+
+def test_codes_that_do_not_belong_keep_no_copy_from_being_whole() -> None:
+    codes = [read_code(text) for text in to_codes(paper(long_form(1000)))]
+    mark = codes[0].mark
+    others = [read_code(forged(mark, number, total)) for number, total in ((2, 4), (1, 1), (2, 2), (255, 255))]
+    mixed = [*codes, *others, *codes]
+    for seed in range(5):
+        random.Random(seed).shuffle(mixed)
+        assert whole_copies(mixed) == [tuple(codes)]
+    assert whole_copies([*codes[1:], *others]) == []
+
+
+def test_a_flood_of_codes_under_one_mark_is_not_tried_for_hours() -> None:
+    codes = [read_code(text) for text in to_codes(paper(long_form(1000)))]
+    flood = [read_code(forged(codes[0].mark, 1 + n % 4, 4, bytes((n,)))) for n in range(200)]
+    assert whole_copies([*codes, *flood]) == []
+    assert whole_copies([*codes, *flood[:20]]) == [tuple(codes)]
 
 
 def test_a_case_that_is_too_long_is_said_to_be() -> None:
