@@ -30,6 +30,7 @@ def slip_job(model: SlipModel, language: str = "zh") -> PrintJob:
         language,
         (
             *_rows(model.rows, language),
+            *([Line(model.left_out.in_language(language))] if model.left_out else []),
             Rule(),
             *_state(model, language),
             Rule(),

@@ -68,7 +68,7 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     ``is_on_its_way``: what is ``stored`` waits for no network: there is one.
     ``second_copy`` is printed only while the city does not have the case (``stored``); ``second_copies`` are those of
     several. ``slip_code`` opens the case together with the number, which can be guessed; "" on a copy that the card
-    opened.
+    opened. ``left_out``: what this paper does not have, and where that is told.
     """
 
     head: Letterhead
@@ -86,3 +86,4 @@ class SlipModel(msgspec.Struct, frozen=True, kw_only=True):
     training: Text = NOTHING
     second_copy: SecondCopy | None = None
     second_copies: tuple[SecondCopy, ...] = ()
+    left_out: Text = NOTHING

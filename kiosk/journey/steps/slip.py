@@ -112,7 +112,8 @@ def _case_rows(case: Journey, n: int) -> Iterator[Row]:
 async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgress | None, code: str) -> None:
     """A slip that is owed, as a copy if it may be in somebody's hand already.
 
-    ``case``: what the hub told of it; ``code``: what was typed from the slip, "" when the card opened it.
+    ``case``: what the hub told of it; ``code``: what was typed from the slip, "" when the card opened it. What was said
+    and paid is kept sealed to the hub only, so this paper says that it lacks it.
     """
     machine, service = journey.machine, journey.machine.catalogue.services[slip.service]
     made = await in_thread(machine.journal.outcomes, PRODUCE, slip.case_id)
@@ -131,6 +132,7 @@ async def reprint(journey: Journey, slip: OpenSlip, state: str, case: CaseProgre
             promise=promise(case, service) if case else NOTHING,
             what_next=(text("slip.next_made") if is_made else _what_next(service, state),),
             copy_number=copy,
+            left_out=text("slip.left_out"),
         )
 
     await until_out(journey, slip.case_id, service, model, slip.copy)

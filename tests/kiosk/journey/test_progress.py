@@ -19,6 +19,7 @@ from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages
 from kiosk.roster import PRINTER
 from kiosk.slips.intents import Slip, begin_slip, hand_over
+from kiosk.text import text
 from tests.kiosk.journey.conftest import CODE, LI, ZHAO, Counter, number, told, words
 
 
@@ -27,6 +28,7 @@ def state(name: str, note: str = "", at: str = "2027-01-12T02:30:00.000Z", by: s
 
 
 TODAY = date(2027, 1, 12)
+LEFT_OUT = text("slip.left_out").zh
 
 
 async def by_card(counter: Counter, *cases: Any, card: Any = ZHAO) -> str:
@@ -337,6 +339,7 @@ async def test_a_printer_that_fails_leaves_the_number_on_the_screen(counter: Cou
         counter.last("next")
     (paper,) = counter.papers
     assert "当前状态：handed_over" in paper
+    assert LEFT_OUT in paper.replace("\n", ""), "the first one as well: what was said is not kept"
     assert "带上本回执到窗口咨询" in paper.replace("\n", "")
 
 
@@ -362,6 +365,7 @@ async def test_slip_is_printed_again_masked_and_counted_until_it_is_enough(
         (paper,) = counter.papers
         assert f"副本 · 补打第 {copies + 1} 次" in paper
         assert "赵*福" in paper
+        assert LEFT_OUT in paper.replace("\n", "")
     else:
         assert counter.papers == []
 
