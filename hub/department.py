@@ -244,10 +244,10 @@ class Department(ABC):
             if await fresh.fetchone() is None:
                 return await self._first_answer(conn, application.key)
             facts = await self.facts(conn, number, today)
-            failed = [each for each in failed_checks(service, facts, today) if each not in application.fulfilled]
+            known = {**facts, **said_as_facts(application.answers)}
+            failed = [each for each in failed_checks(service, known, today) if each not in application.fulfilled]
             who = [*card_reasons(service, application.applicant, today), *second_reasons(service, application, today)]
             reasons = [*who, *failed]
-            known = {**facts, **said_as_facts(application.answers)}
             limit = limits_for(service, known, today)[1]
             begins_on = _begins_on(service, application, today)
             decision = Decision(False, reasons) if reasons else _accepted(limit, begins_on)

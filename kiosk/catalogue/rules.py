@@ -113,7 +113,11 @@ def holds(rule: Check | Condition, facts: Facts, today: date) -> bool:
 
 
 def _applies(check: Check, facts: Facts, today: date) -> bool:
-    return check.only_if is None or _judged(check.only_if, facts, today) is not False
+    if check.only_if is None:
+        return True
+    said = _judged(check.only_if, facts, today)
+    # What was not answered is no answer, as yet: before the question nobody is refused for it.
+    return said is True if check.only_if.fact.startswith(ANSWERS) else said is not False
 
 
 def _judged(rule: Check | Condition, facts: Facts, today: date) -> bool | None:

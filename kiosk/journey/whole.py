@@ -16,7 +16,7 @@ from typing import Any
 from kiosk.cases import new_id
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Applicant, Bundle, BundlePart, Condition, Fee, Service, StepSpec
-from kiosk.catalogue.rules import is_asked
+from kiosk.catalogue.rules import failed_checks, is_asked, said_as_facts
 from kiosk.handover import Begun
 from kiosk.health import files
 from kiosk.journey.engine import Journey, Outcome, Record
@@ -117,6 +117,12 @@ class Whole(Journey):
         if said is not None and not is_asked(said, part.known_facts(), today):
             self.leave_out(at, ())
             return
+        if said is not None:
+            # What the bundle has said for the person is judged now: nobody asks for it.
+            known = part.known_facts()
+            before = failed_checks(part.service, known, today)
+            after = failed_checks(part.service, known | said_as_facts(said.said), today)
+            failed = [*failed, *(check for check in after if check not in before)]
         waived = said.fulfilled if said is not None and self.before(part.service.key) else ()
         why = [*(reason(part.service, check, part.facts) for check in failed if check not in waived), *more]
         if why:

@@ -87,7 +87,7 @@ READY = waits("passport", state="ready")
 START = {"E01": without("passport"), "E04": without("hk_macao_permit"), "E14": READY}
 START["E15"] = waits("passport", fee_fen=12000)
 ANSWERS: dict[str, dict[str, str]] = {
-    "E02": {"reason": "expiry"},
+    "E02": {"reason": "damaged"},
     "E05": {"reason": "lost"},
     "E06": {"hong_kong": "1y_2", "macao": "3m_1"},
     "E07": {"hong_kong": "3m_2"},
@@ -96,6 +96,20 @@ ANSWERS: dict[str, dict[str, str]] = {
     "E11": {"times": "1y_multi"},
     "E12": {"purpose": "tax"},
 }
+CLAIMED = {
+    "ends_soon": {"reason": "expiry"},
+    "no_permit_before": {"reason": "first"},
+    "permit_before": {"reason": "lost"},
+    "permit_in_hand": {"reason": "damaged"},
+    "permit_there": {"reason": "lost"},
+}
+"""Reasons that do not fit the record, by the check that says so."""
+
+
+def as_it_is(_records: Records) -> None:
+    """A document that is valid for four years yet."""
+
+
 BARRED = {
     "seen_at_counter": own(bars=["official"]),
     "asked_at_counter": own(bars=["exit"]),
@@ -113,14 +127,23 @@ REFUSED: dict[str, dict[str, Callable[[Records], None]]] = {
         "no_passport_before": lambda records: records["documents"].append(document("passport", state="lost")),
         "none_in_hand": waits("passport"),
     },
-    "E02": {**BARRED, "passport_there": of("passport", state="lost"), "none_in_hand": waits("passport")},
+    "E02": {
+        **(BARRED | {"ends_soon": as_it_is}),
+        "passport_there": of("passport", state="lost"),
+        "none_in_hand": waits("passport"),
+    },
     "E03": {**BARRED, "passport_there": without("passport"), "none_in_hand": waits("passport")},
     "E04": {
         **BARRED,
         "no_permit_before": lambda records: records["documents"].append(document("hk_macao_permit")),
         "none_in_hand": waits("hk_macao_permit"),
     },
-    "E05": {**BARRED, "permit_there": of("hk_macao_permit", state="void"), "none_in_hand": waits("hk_macao_permit")},
+    "E05": {
+        **(BARRED | {"ends_soon": as_it_is}),
+        "permit_there": of("hk_macao_permit", state="void"),
+        "permit_in_hand": of("hk_macao_permit", state="lost"),
+        "none_in_hand": waits("hk_macao_permit"),
+    },
     "E06": {**BARRED, **USABLE, "same_endorsement": unused("L")},
     "E07": {
         **(BARRED | USABLE),
@@ -134,7 +157,13 @@ REFUSED: dict[str, dict[str, Callable[[Records], None]]] = {
         "same_endorsement": unused("S"),
     },
     "E09": {**BARRED, **USABLE},
-    "E10": {**BARRED, "none_in_hand": waits("taiwan_permit")},
+    "E10": {
+        **(BARRED | {"ends_soon": as_it_is, "no_permit_before": as_it_is}),
+        "permit_there": of("taiwan_permit", state="void"),
+        "permit_before": without("taiwan_permit"),
+        "permit_in_hand": of("taiwan_permit", state="lost"),
+        "none_in_hand": waits("taiwan_permit"),
+    },
     "E11": {
         **BARRED,
         "permit_valid": of("taiwan_permit", expires_on=date(2027, 1, 11)),
@@ -217,7 +246,7 @@ def test_each_check_refuses_with_its_own_reason_and_nothing_changes(works: Calla
             applicant = somebody()
             await settle(conn, applicant, records_of(service.key, change))
             before = await HERE.facts(conn, applicant.number, TODAY)
-            decision = await decide(conn, new_key(), applicant, service.key)
+            decision = await decide(conn, new_key(), applicant, service.key, CLAIMED.get(name))
             assert (decision.accepted, decision.reasons) == (False, [name]), name
             assert await HERE.facts(conn, applicant.number, TODAY) == before
 

@@ -14,6 +14,7 @@ from kiosk.catalogue.check.conditions import condition_findings, unsent, wider
 from kiosk.catalogue.check.fees import fee_findings
 from kiosk.catalogue.check.foregone import contradictions, in_vain
 from kiosk.catalogue.check.public import public_findings
+from kiosk.catalogue.check.steps import answers_of
 from kiosk.catalogue.finding import NAMED, Finding, Path, field_of, is_name, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 
@@ -141,7 +142,8 @@ def _rules(service: Service, around: Around) -> Iterator[Finding]:
             dates = [name for name, fact in facts.items() if fact.type == "date"]
             found.append(Finding(("checks", number, "from_day"), said, one_of(dates, check.from_day)))
         if check.only_if:
-            found += condition_findings(check.only_if, facts, ("checks", number, "only_if"), lacks)
+            asked = {**facts, **answers_of(service)}
+            found += condition_findings(check.only_if, asked, ("checks", number, "only_if"), lacks)
             if not found and (said := in_vain(check, facts[check.fact])):
                 found.append(Finding(("checks", number, "value"), said, "mend one of the two, or remove the check"))
     due = service.due

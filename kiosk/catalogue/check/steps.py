@@ -67,11 +67,19 @@ def _machine_facts() -> Mapping[str, KnownFact]:
     return {f"{MACHINE}{name}": fact for name, fact in has.items()}
 
 
+def answers_of(service: Service) -> dict[str, KnownFact]:
+    """All that is answered in it, as facts."""
+    asked = [asked for spec in service.steps for asked in spec.asks_for()]
+    known = {ANSWERS + each.name: KnownFact(type="text", about="an answer", values=each.values) for each in asked}
+    return {**known, **_unjudged(service)}
+
+
 def _unjudged(service: Service) -> dict[str, KnownFact]:
     """Answers for who reads steps without their kinds, as a hub does: whoever signs has judged them."""
     if {type(spec) for spec in service.steps} != {StepSpec}:
         return {}
     rules = [rule for each in (*service.steps, *service.fees) for rule in each.conditions]
+    rules += [check.only_if for check in service.checks if check.only_if]
     answers = KnownFact(type="text", about="an answer")
     return {rule.fact: answers for rule in rules if rule.fact.startswith(ANSWERS)}
 

@@ -81,8 +81,11 @@ def leads_to(journey: Journey, spec: Spec) -> Text:
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
-    """Ask until an option is chosen or the person goes back."""
+    """Ask until an option is chosen or the person goes back; one that is the only one for this person is made."""
     error, options = NOTHING, [o for o in spec.options if all(map(journey.is_known, o.conditions))]
+    if len(options) == 1:
+        journey.keep(spec.name, options[0].id, options[0].label)
+        return Outcome.SKIP
     while True:
         block = Choices(
             name=spec.name,

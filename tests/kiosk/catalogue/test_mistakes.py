@@ -78,6 +78,8 @@ MISTAKES = [
     (T01, POINTS, 'fact = "violations_unsettled"\nop = "is"\nvalue = 3\n', "checks[5].value", "can never hold together", "mend"),
     (T01, POINTS, POINTS + 'only_if = { fact = "points", op = "at_most", value = 9 }\n', "checks[5].value", "can never fail for those of whom only_if asks it", "mend one"),
     (T01, POINTS, POINTS + 'only_if = { fact = "points", op = "at_least", value = 12 }\n', "checks[5].value", "can never hold for those of whom only_if asks it", "mend one"),
+    (T01, POINTS, POINTS + 'only_if = { fact = "answers.delivry", op = "is", value = "hall" }\n', "checks[5].only_if.fact", "sends no fact 'answers.delivry'", "is it answers.delivery?"),
+    (T01, POINTS, POINTS + 'only_if = { fact = "answers.delivery", op = "is", value = "home" }\n', "checks[5].only_if.value", "answers.delivery is never 'home'", "one of"),
     (T01, WINDOW, WINDOW.replace("90", "40000"), "checks[0].value", "can never fail: expires_on is no more than a hundred years away", "or remove it"),
     (T01, 'op = "months_past_at_most"\nvalue = 12\n', 'op = "months_past_at_most"\nvalue = 1300\n', "checks[1].value", "can never fail: expires_on is no more than", "or remove it"),
     (T01, 'op = "months_past_at_most"\nvalue = 12\n', 'op = "days_ahead_at_most"\nvalue = 120\n', "checks[1].value", "can never fail where what is asked of expires_on before holds", "remove it"),
