@@ -33,6 +33,6 @@ def _given(spec: StepSpec, said: Mapping[str, str]) -> StepSpec | None:
     name = getattr(spec, "name", "")
     if spec.kind != "choose" or name not in said:
         return None
-    words = next(option.label for option in spec.options if option.id == said[name])  # type: ignore[attr-defined]
-    data = {"kind": "given", "name": name, "value": said[name], "label": spec.label, "words": words}  # type: ignore[attr-defined]
-    return spec_type("given")(**data, only_if=spec.only_if)
+    chosen = next(option for option in spec.options if option.id == said[name])  # type: ignore[attr-defined]
+    data = {"kind": "given", "name": name, "value": said[name], "label": spec.label, "words": chosen.label}  # type: ignore[attr-defined]
+    return spec_type("given")(**data, what_next=chosen.what_next, only_if=spec.only_if)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from itertools import combinations
 
 import pytest
@@ -11,8 +12,10 @@ from msgspec import structs
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import is_asked
 from kiosk.journey.steps.form import Spec as Form
 from kiosk.journey.steps.form import joined_spec
+from kiosk.journey.steps.given import leads_to
 from kiosk.planning.bundles import parts_of, plan_of_bundle
 from kiosk.planning.plan import Effort, Plan, data_asked, effort, plan_of
 from kiosk.planning.toil import Budget, budgets, toil, toil_of
@@ -98,6 +101,16 @@ def test_what_a_person_came_for_is_not_asked_again() -> None:
     asked = {each.name: each.values for each in data_asked(plan)}
     assert (asked["declaration"], asked["reason"]) == (("lost",), ("lost",))
     assert {step.kind for step in plan.steps if plan.spec(step.places[0]).kind == "choose"} == set()
+
+
+def test_who_comes_after_a_death_is_asked_for_no_entry_and_no_proof() -> None:
+    bundle = CATALOGUE.bundles["B02"]
+    (service,) = (each for each in plan_of_bundle(bundle, CATALOGUE, {"H18"}).services)
+    said = next(spec for spec in service.steps if spec.kind == "given")
+    assert "节哀" in leads_to(None, said).zh  # type: ignore[arg-type]
+    known = {f"answers.{name}": value for name, value in bundle.parts[0].said.items()}
+    asked = [spec.kind for spec in service.steps if is_asked(spec, known, date(2027, 1, 12))]
+    assert {"choose", "capture"}.isdisjoint(asked)
 
 
 def exceeds(effort: Effort, budget: Budget) -> bool:

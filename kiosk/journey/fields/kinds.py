@@ -47,7 +47,8 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that is asked. ``pattern`` must match the whole value, besides what the kind itself demands.
 
     ``keys``, ``pattern``, ``error`` are a text's own (``keys`` says how it is typed); the other kinds bring theirs.
-    ``least``, ``most``: of a number. ``earliest``, ``latest``: of a date, ISO 8601 or ``today``. ``options``: of a
+    ``least``, ``most``: of a number. ``earliest``, ``latest``: of a date, ISO 8601 or ``today``. ``younger_than``: of a
+    citizen number or a date of birth, the age in full years that is not reached. ``options``: of a
     choice; with ``fact`` they are what the department knows of this person, such as cars, and who has one is not asked.
     ``plates``: the kinds of plates that are meant, none: all. ``within``: the beginning of a division's code.
     ``optional``: it may be left empty, and is then no answer; ``neither`` is what a choice calls that. An optional
@@ -67,6 +68,7 @@ class FormField(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     most: int | None = None
     earliest: str = ""
     latest: str = ""
+    younger_than: int | None = None
     options: tuple[FieldOption, ...] = ()
     fact: str = ""
     neither: Text = NOTHING

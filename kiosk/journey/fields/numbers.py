@@ -9,6 +9,7 @@ from datetime import date
 from stdnum.cn import uscc
 from stdnum.iso7064 import mod_11_2
 
+from kiosk.clock import full_years
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
 from kiosk.messages.typed import digits, plain
 from kiosk.text import Text, text
@@ -48,7 +49,7 @@ def _number(field: FormField, value: str, _today: date | None) -> str:
     return str(number)
 
 
-def _id_number(_field: FormField, value: str, today: date | None) -> str:
+def _id_number(field: FormField, value: str, today: date | None) -> str:
     """A citizen number (GB 11643): a birthday that there is and has been, the last character checks the others."""
     if not re.fullmatch("[0-9]{17}[0-9X]", value, re.ASCII):
         raise Wrong(text("field.id_length", n=len(value)))
@@ -60,7 +61,13 @@ def _id_number(_field: FormField, value: str, today: date | None) -> str:
         raise Wrong(text("field.id_birth"))
     if not mod_11_2.is_valid(value):
         raise Wrong(text("field.id_check"))
+    _require_younger(field, born, today)
     return value
+
+
+def _require_younger(field: FormField, born: date, today: date | None) -> None:
+    if today is not None and field.younger_than is not None and full_years(born, today) >= field.younger_than:
+        raise Wrong(text("field.too_old", age=field.younger_than))
 
 
 def _date(field: FormField, value: str, today: date | None) -> str:
@@ -81,6 +88,7 @@ def _date(field: FormField, value: str, today: date | None) -> str:
         raise Wrong(text("field.date_early", day=first.isoformat()))
     if last is not None and found > last:
         raise Wrong(text("field.date_late", day=last.isoformat()))
+    _require_younger(field, found, today)
     return found.isoformat()
 
 

@@ -157,8 +157,11 @@ def _is_same(one: FormField, other: FormField) -> bool:
     """Whether an answer to the one is one to the other; a number that is proved is one that others want to know."""
     if _PROVED in (one.kind, other.kind):
         return _is_phone(one) and _is_phone(other)
-    ids = [{option.id for option in field.options} for field in (one, other)]
-    return (one.kind, one.keys, one.closed_if, ids[0]) == (other.kind, other.keys, other.closed_if, ids[1])
+    asked = [
+        (each.kind, each.keys, each.closed_if, each.younger_than, {option.id for option in each.options})
+        for each in (one, other)
+    ]
+    return asked[0] == asked[1]
 
 
 def _is_phone(field: FormField) -> bool:

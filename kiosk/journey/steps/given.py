@@ -7,11 +7,11 @@ from typing import ClassVar
 from kiosk.catalogue.model import About, Asked, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.pages import Fact
-from kiosk.text import Text
+from kiosk.text import NOTHING, Text
 
 
 class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The answer ``name`` is ``value``; on the review ``words`` stand beside ``label``."""
+    """The answer ``name`` is ``value``; on the review ``words`` stand beside ``label``, on the slip ``what_next``."""
 
     about: ClassVar[About] = About(mark="fill", pages=0, taps=0)
 
@@ -19,6 +19,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     value: str
     label: Text
     words: Text
+    what_next: Text = NOTHING
 
     def asks_for(self) -> tuple[Asked, ...]:
         """What it says."""
@@ -32,6 +33,11 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def review_rows(_journey: Journey, spec: Spec) -> list[Fact]:
     """What was taken for said."""
     return [Fact(label=spec.label, value=spec.words)]
+
+
+def leads_to(_journey: Journey, spec: Spec) -> Text:
+    """What is next, in place of the service's own words."""
+    return spec.what_next
 
 
 async def step(journey: Journey, spec: Spec) -> Outcome:

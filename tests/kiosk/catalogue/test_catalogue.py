@@ -36,6 +36,15 @@ def test_every_service_has_its_steps_and_says_everything_in_both_languages() -> 
             assert check.what_to_do.en
 
 
+def test_a_photograph_is_kept_for_those_who_use_it_and_machines_take_their_own() -> None:
+    services = load().services
+    kept = services["E16"]
+    assert "窗口" in kept.what_next.zh
+    assert "再拍一次" in kept.what_next.zh
+    for service in services.values():
+        assert not service.photo_profile or service.has_step("photo"), "no machine finds the kept one"
+
+
 def test_a_key_that_nobody_knows_refuses_the_file_and_is_named(folder: Path) -> None:
     path = folder / "traffic" / "T01.toml"
     path.write_text('colour = "blue"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")

@@ -55,6 +55,18 @@ def test_what_is_taken_is_kept_in_one_form(kind: str, typed: str, kept: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("kind", "eve", "birthday"),
+    [("date", "20210113", "20210112"), ("id_number", "990000202101130010", "990000202101120015")],
+)
+def test_who_has_reached_the_age_is_sent_to_the_counter(kind: str, eve: str, birthday: str) -> None:
+    assert read(kind, eve, younger_than=6)
+    with pytest.raises(Wrong) as refused:
+        read(kind, birthday, younger_than=6)
+    assert "未满 6 周岁" in refused.value.words.zh
+    assert read(kind, birthday)
+
+
+@pytest.mark.parametrize(
     ("kind", "typed", "said"),
     [
         ("phone", "139000000", "现在是 9 位"),
