@@ -55,10 +55,7 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
         if not fee.basis.strip():
             yield Finding(("fees", number, "basis"), "a fee without a basis", "write the rule that sets it")
-    is_over = service.limit_promise is not None and not service.limit_promise.n and not service.has_step("file")
-    if is_over and service.item_kind == "promised":
-        said = "is done at once, and called one that takes its time"
-        yield Finding(("item_kind",), said, 'write item_kind = "at_once"')
+    yield from _how_soon(service)
     for number, limit in enumerate(service.limits_if):
         if not limit.when:
             fix = "add when = { zh = …, en = … }: of whom it is so"
@@ -67,6 +64,32 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
         if not each.law.strip():
             yield Finding(("basis", number, "law"), "is empty", "write the law with its number")
     yield from _believed(service)
+
+
+def _how_soon(service: Service) -> Iterator[Finding]:
+    """Kind 即办件 or 承诺件, the flags 马上办 and 一次办, and the promise stand beside each other and say the same."""
+    if service.limit_promise is None:
+        return
+    is_at_once, called_at_once = not service.limit_promise.n, service.item_kind == "at_once"
+    takes_time = any(limit.n for limit in (service.limit_promise, *(other.promise for other in service.limits_if)))
+    if is_at_once and not called_at_once:
+        said = "is done at once, and called one that takes its time"
+        yield Finding(("item_kind",), said, 'write item_kind = "at_once"')
+    if called_at_once and takes_time:
+        said = "takes its time, and is called done at once"
+        yield Finding(("item_kind",), said, 'write item_kind = "promised", or promise 0 days')
+    for number, flag in enumerate(service.flags):
+        if flag == "at_once" and takes_time:
+            yield Finding(("flags", number), "takes its time, and is flagged as done at once", "take at_once out")
+        if flag == "one_visit" and (service.handled_at == "window" or _is_fetched_later(service)):
+            said = "people come here and then to a counter: that is no single visit"
+            yield Finding(("flags", number), said, "take one_visit out")
+
+
+def _is_fetched_later(service: Service) -> bool:
+    """Whether nobody has it without coming again."""
+    is_made_later = service.is_collected and service.limit_promise is not None and service.limit_promise.n > 0
+    return is_made_later and {"at_once", "post"}.isdisjoint(service.delivery)
 
 
 def _taken_here(service: Service) -> Iterator[Finding]:

@@ -110,7 +110,7 @@ MISTAKES = [
     ("traffic/T01", "[pauses]\nremove = true", "city/traffic/T01.toml:1: pauses: there is no pauses to take out"),
     ("traffic/T01", 'due.when = [{ fact = "expires_on", value = 3 }]', "city/traffic/T01.toml:1: due.when[0]: 2 are called expires_on: which of them?; write its"),
     ("traffic/T01", '[[checks]]\nid = "window_open"\nvalue = "soon"', "city/traffic/T01.toml:3: checks[0].value: 'soon' is no number of days"),
-    ("traffic/T01", '[[checks]]\nid = "window_open"\nvalue = 60', "base/traffic/T01.toml:53: due.when[0].value: due for some whom the check window_open refuses"),
+    ("traffic/T01", '[[checks]]\nid = "window_open"\nvalue = 60', "base/traffic/T01.toml:54: due.when[0].value: due for some whom the check window_open refuses"),
     ("traffic/T01", "order = 'a'", "city/traffic/T01.toml:1: order: 'a' is not a whole number"),
     ("traffic/T01", 'name = { en = "换证" }', "city/traffic/T01.toml:1: name.en: has Chinese characters"),
     ("parts/city", '[checks.mine]\nid = "x"', "city/parts/city.toml:1: checks.mine: is used by nothing"),

@@ -83,7 +83,7 @@ MISTAKES = [
     # (file, what stands there, what is written instead), the line that is told
     (
         (T01, 'use = "medical_recent"', 'use = "medical_recently"'),
-        f"{T01}:83: checks[6].use: no part checks.medical_recently; is it medical_recent? (parts/*.toml)",
+        f"{T01}:84: checks[6].use: no part checks.medical_recently; is it medical_recent? (parts/*.toml)",
     ),
     (
         (TRAFFIC, 'fact = "medical_on"', 'fact = "medical_of"'),
@@ -91,11 +91,11 @@ MISTAKES = [
     ),
     (
         (T01, 'use = "medical_recent"', 'use = "medical_recent"\nvalue = "six"'),
-        f"{T01}:84: checks[6].value: 'six' is no number of days or months; write a whole number",
+        f"{T01}:85: checks[6].value: 'six' is no number of days or months; write a whole number",
     ),
     (
         (T01, 'use = "apply"', 'use = "apply"\nname = "x"'),
-        f"{T01}:93: steps[3]: steps.apply has several tables: name of which?; change one",
+        f"{T01}:94: steps[3]: steps.apply has several tables: name of which?; change one",
     ),
     (
         (COMMON, 'kind = "review"', 'use = "apply"'),
@@ -115,11 +115,11 @@ MISTAKES = [
     ),
     (
         (T01, FEE, DEARER.replace("1500", "-1")),
-        f"{T01}:51: fees[1].amount_fen: a fee is more than 0 fen (from 2027-07-01 on); leave out what is free",
+        f"{T01}:52: fees[1].amount_fen: a fee is more than 0 fen (from 2027-07-01 on); leave out what is free",
     ),
     (
         (T01, FEE, f'{FEE}valid_from = "May"\n'),
-        f"{T01}:48: fees[0].valid_from: 'May' is not a date like 2027-03-01; write a date like 2027-03-01",
+        f"{T01}:49: fees[0].valid_from: 'May' is not a date like 2027-03-01; write a date like 2027-03-01",
     ),
 ]
 
