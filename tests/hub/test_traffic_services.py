@@ -11,12 +11,12 @@ from hub.departments import departments
 from hub.departments.traffic.fines import PAID_WITHIN_DAYS
 from hub.people.generated import population
 from kiosk.catalogue.loader import load
-from kiosk.catalogue.rules import ANSWERS as ANSWERS_ARE
 from kiosk.catalogue.rules import failed_checks, unfit
 from kiosk.messages import content
 from kiosk.messages.certificates import read_sealed
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
+from tests.hub.answered import judges_answer
 from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub, paid
 from tests.hub.test_traffic_records import LENT, ME, OWN, Desk, car, person, violation
 from tests.waiting import eventually
@@ -270,13 +270,7 @@ def test_every_check_refuses_somebody_through_hub_and_department_with_its_reason
 ) -> None:
     people = population(departments().values(), TODAY)
     Desk(hub.dsn, people)
-    # What an answer is judged by has a story of its own: nobody is refused before it was given.
-    wanted = {
-        (key, check.id)
-        for key in FILED
-        for check in SERVICES[key].checks
-        if not (check.only_if and check.only_if.fact.startswith(ANSWERS_ARE))
-    }
+    wanted = {(key, check.id) for key in FILED for check in SERVICES[key].checks if not judges_answer(check)}
     filed: dict[str, list[str]] = {}
     desk = Desk(hub.dsn, [])
     facts = {each["card"]["number"]: desk.facts(each["card"]["number"]) for each in people}

@@ -106,3 +106,5 @@ class Kind:
     shown: Callable[[str], Text] = same
     hint: str = ""
     """Key of the hint that stands there when the service gives none."""
+    shortest: int = 1
+    """How many characters the shortest has that is right, where no pattern says otherwise."""

@@ -125,9 +125,9 @@ def _day_shown(answer: str) -> Text:
 
 
 TEXT = Kind(keys="text", longest=40, judge=_text, normal=lambda value: value.strip())
-PHONE = Kind(keys="phone", longest=11, judge=_phone, normal=digits, hint="field.phone_hint")
+PHONE = Kind(keys="phone", longest=11, judge=_phone, normal=digits, hint="field.phone_hint", shortest=11)
 NUMBER = Kind(keys="digits", longest=9, judge=_number, normal=digits)
-ID_NUMBER = Kind(keys="id_number", longest=18, judge=_id_number, hint="field.id_hint")
+ID_NUMBER = Kind(keys="id_number", longest=18, judge=_id_number, hint="field.id_hint", shortest=18)
 DATE = Kind(
     keys="date",
     longest=8,
@@ -136,6 +136,7 @@ DATE = Kind(
     typed=lambda answer: answer.replace("-", ""),
     shown=_day_shown,
     hint="field.date_hint",
+    shortest=8,
 )
-DECISION = Kind(keys="digits", longest=20, judge=_decision, normal=digits, hint="field.decision_hint")
-USCC = Kind(keys="receipt", longest=18, judge=_uscc, hint="field.uscc_hint")
+DECISION = Kind(keys="digits", longest=20, judge=_decision, normal=digits, hint="field.decision_hint", shortest=15)
+USCC = Kind(keys="receipt", longest=18, judge=_uscc, hint="field.uscc_hint", shortest=18)

@@ -97,5 +97,5 @@ def _plate_shown(number: str) -> Text:
     return same(f"{number[:2]}·{number[2:]}")
 
 
-PLATE = Kind(keys="plate", longest=8, judge=_plate, shown=_plate_shown, hint="field.plate_hint")
-VIN = Kind(keys="receipt", longest=17, judge=_vin, hint="field.vin_hint")
+PLATE = Kind(keys="plate", longest=8, judge=_plate, shown=_plate_shown, hint="field.plate_hint", shortest=7)
+VIN = Kind(keys="receipt", longest=17, judge=_vin, hint="field.vin_hint", shortest=17)

@@ -17,6 +17,7 @@ from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding, one_of
 from kiosk.catalogue.model import About, Asked, Service, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.faults import field_faults
 from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.registry import KINDS
 from kiosk.journey.fields.together import ask_together, longest_of
@@ -75,6 +76,8 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """There is such a paper, and a way for who stands at a machine without the camera."""
         del at
         for number, field in enumerate(self.fields):
+            for path, what, fix in field_faults(field):
+                yield Finding(("fields", number, *path), what, fix)
             if fault := pattern_fault(field.found, longest_of(field)):
                 yield Finding(("fields", number, "found"), *fault)
         if self.profile not in document_profiles():

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar
 
 from msgspec import structs
 
-from kiosk.catalogue.check.patterns import pattern_fault
 from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import About, Asked, Condition, Offline, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.faults import field_faults
 from kiosk.journey.fields.kinds import FormField
-from kiosk.journey.fields.numbers import TODAY, bound
 from kiosk.journey.fields.registry import PAGES
-from kiosk.journey.fields.together import ask_together, longest_of
-from kiosk.journey.fields.vehicles import plates
+from kiosk.journey.fields.together import ask_together
 from kiosk.pages import Fact
 from kiosk.planning.plan import AGAIN
 from kiosk.text import NOTHING, Text, text
@@ -66,7 +63,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if not self.fields:
             yield Finding((), "a form asks something", "add [[steps.fields]]")
         for number, field in enumerate(self.fields):
-            for path, what, fix in _field_faults(field):
+            for path, what, fix in field_faults(field):
                 yield Finding(("fields", number, *path), what, fix)
         optional = [field.name for field in self.fields if field.optional]
         for number, names in enumerate(self.some_of):
@@ -79,50 +76,6 @@ def _asked(field: FormField, at: int) -> Iterator[Asked]:
     yield Asked(field.name, ("fields", at, "name"), (*none, *(option.id for option in field.options)))
     for more in PAGES[field.kind].adds if field.kind in PAGES else ():
         yield Asked(f"{field.name}_{more}", ("fields", at, "name"))
-
-
-def _field_faults(field: FormField) -> Iterator[Finding]:
-    longest = longest_of(field)
-    if longest < 1:
-        yield Finding(("max_length",), "nothing can be typed", "write how many characters")
-    elif field.pattern is not None and (fault := pattern_fault(field.pattern, longest)):
-        yield Finding(("pattern",), *fault)
-    elif field.pattern is not None and field.kind == "text" and _takes_no_day(field.pattern):
-        yield Finding(("pattern",), "takes 31 February for a day", 'write kind = "date" instead of keys and pattern')
-    if field.kind == "text" and field.keys == "id_number":
-        yield Finding(("keys",), "a citizen number is judged, not only typed", 'write kind = "id_number" instead')
-    if field.pattern is not None and not field.error:
-        yield Finding(("error",), "nobody is told what is wrong", "write what the value looks like")
-    if field.kind == "choice" and len(field.options) < 2 and not field.fact:
-        yield Finding(("options",), "a choice needs two options", "add [[steps.fields.options]]")
-    if field.closed_if is not None and not (field.kind == "choice" and field.optional and field.closed):
-        yield Finding(("closed_if",), "only an optional choice can be closed, and says why", "add optional and closed")
-    if field.least is not None and field.most is not None and field.least > field.most:
-        yield Finding(("least",), "more than most: no number fits", "correct one of them")
-    for name in ("earliest", "latest"):
-        try:
-            bound(getattr(field, name), None)
-        except ValueError:
-            yield Finding((name,), "no date", f'write "{TODAY}" or a day as "2027-01-12"')
-    if (
-        field.earliest
-        and field.latest
-        and TODAY not in (field.earliest, field.latest)
-        and field.earliest > field.latest
-    ):
-        yield Finding(("earliest",), "after latest: no day fits", "correct one of them")
-    known = [kind.key for kind in plates().kinds]
-    for number, plate in enumerate(field.plates):
-        if plate not in known:
-            yield Finding(("plates", number), f"no kind of plate {plate!r}", one_of(known, plate))
-
-
-def _takes_no_day(pattern: str) -> bool:
-    """Whether it is meant for days, as it knows the months, and takes one that there is not."""
-    return any(
-        re.fullmatch(pattern, f"2027{sign}02{sign}31") and not re.fullmatch(pattern, f"2027{sign}13{sign}31")
-        for sign in ("", "-", "/", ".")
-    )
 
 
 def joined_spec(specs: Sequence[Spec], before: Sequence[Spec]) -> tuple[Spec, list[dict[str, str]]]:

@@ -8,6 +8,8 @@ from kiosk.catalogue import loader
 from kiosk.catalogue.check import faults
 
 H17, H18, B07 = "household/H17.toml", "household/H18.toml", "bundles/B07.toml"
+H04, H16, T15 = "household/H04.toml", "household/H16.toml", "traffic/T15.toml"
+EIGHT_OR_TWENTY = 'pattern = "[0-9]{8}|[0-9]{20}"'
 ISSUED = 'fact = "hk_macao_permits_issued", op = "is", value = 0'
 E16 = "exit_entry/E16.toml"
 SIGN, PAY, FILE = (f"[[steps]]\n{step}\n" for step in ('kind = "sign"', 'kind = "pay"', 'use = "hand_in"'))
@@ -33,6 +35,18 @@ MISTAKES = [
     (B07, ISSUED, 'fact = "points", op = "at_least", value = 1', "parts[0].only_if.fact", "exit_entry sends no fact 'points'", "one of"),
     (B07, '"E06", after = ["E04"]', '"E06", after = ["E04", "E04"]', "parts[1].after[1]", "E04 stands there twice", "name it once"),
     (B07, '"E07"', '"C05"', "parts[2].service", "C05 is the same for everybody", "leave it out"),
+    (T15, EIGHT_OR_TWENTY, 'pattern = "FP[0-9]{8}"', "steps[1].fields[0].pattern", "wants what the keys 'digits' cannot write", '"receipt" for capitals'),
+    (T15, EIGHT_OR_TWENTY, 'pattern = "[A-Z]{3}|[0-9]{21}"', "steps[1].fields[0].pattern", "wants more than the 20 characters", "set max_length"),
+    (T15, "max_length = 20", "max_length = 7", "steps[1].fields[0].pattern", "wants more than the 7 characters", "set max_length"),
+    (T15, 'keys = "digits"', 'keys = "plate"', "steps[1].fields[0].keys", "a plate is judged", 'kind = "plate"'),
+    (H04, "younger_than = 18", "younger_than = 18\nmax_length = 15", "steps[1].fields[1].max_length", "id_number has 18 characters at least", "write 18 or more"),
+    (H04, "younger_than = 18", "younger_than = 0", "steps[1].fields[1].younger_than", "nobody is so young", "in full years"),
+    (H04, 'kind = "id_number"', 'kind = "phone"', "steps[1].fields[1].younger_than", "a phone says nobody's age", "remove it"),
+    (H16, 'latest = "today"', 'earliest = "today"\nlatest = "2027-12-31"', "steps[1].fields[1].latest", "no day fits after 2027-12-31", "valid_to = 2027-12-31"),
+    (H16, 'latest = "today"', 'earliest = "2199-01-01"\nlatest = "today"', "steps[1].fields[1].earliest", "no day fits before 2199-01-01", "valid_from = 2199-01-01"),
+    (H16, 'kind = "date"\nlatest = "today"\nyounger_than = 6', 'kind = "number"\nleast = 10000\nmax_length = 4', "steps[1].fields[1].least", "more than the 4 digits", "max_length"),
+    (H16, 'kind = "date"\nlatest = "today"\nyounger_than = 6', 'kind = "number"\nmost = -1', "steps[1].fields[1].most", "no keys write", "0 or more"),
+    ("parts/exit_entry.toml", '{ id = "locker", label', '{ id = "window", label', "steps.exit_entry_collection.fields[0].options[1].id", "'window' stands there twice", "its own id"),
     (B07, "order = 40", 'order = 40\nshare = ["hong_kon"]', "share[0]", "none of its services asks 'hong_kon'", "is it hong_kong?"),
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from kiosk.catalogue import loader
 from kiosk.catalogue.check import faults, require_clean
-from kiosk.catalogue.check.patterns import pattern_fault
+from kiosk.catalogue.check.patterns import pattern_fault, shortest
 from kiosk.catalogue.check.places import Places
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.catalogue.signing import sign_folder
@@ -22,6 +22,7 @@ from kiosk.machine import Machine
 from kiosk.messages.seal import new_sign_key
 from tests.catalogues import PLAIN
 
+DIGITS = "0123456789"
 T01, H13, E13 = "traffic/T01.toml", "household/H13.toml", "exit_entry/E13.toml"
 WINDOW = 'fact = "expires_on"\nop = "days_ahead_at_most"\nvalue = 90\n'
 POINTS = 'fact = "points"\nop = "at_most"\nvalue = 11\n'
@@ -406,3 +407,20 @@ def test_lines_are_counted_past_comments_long_texts_and_quoted_keys() -> None:
 )
 def test_patterns_that_cannot_be_read_or_never_end_are_told(pattern: str, is_bad: bool) -> None:
     assert bool(pattern_fault(pattern)) is is_bad
+
+
+@pytest.mark.parametrize(
+    ("pattern", "signs", "least"),
+    [
+        ("[0-9]{8}|[A-Z]{3}", DIGITS, 8),
+        ("FP[0-9]{8}", DIGITS, None),
+        (r"\d{2}-?\d{2}", DIGITS, 4),
+        (r"[^A-Z]\w+", DIGITS, 2),
+        (r"\D", DIGITS, None),
+        ("(?i)[a-c]{2}", "ABC", 2),
+        ("(X|[0-9])(?=.)[^5]", "5", None),
+        ("A?(B[0-9])*", DIGITS, 0),
+    ],
+)
+def test_what_keys_can_write_of_a_pattern_is_known(pattern: str, signs: str, least: int | None) -> None:
+    assert shortest(pattern, signs) == least

@@ -1,4 +1,4 @@
-"""A reason is offered to whom it fits by the record, and judged by it: nobody renews as expiring what is good for years."""
+"""A reason is offered to whom it fits by the record: nobody renews as expiring what is good for years."""
 
 from __future__ import annotations
 
