@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import mmap
 import os
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,12 @@ class FrameWriter:
         """Show a BGR picture of any size: scaled and cut to fill the preview."""
         self._number += 1
         self._head[_WRITING] = self._number
-        fitted = _fitted(picture)
-        self._places[self._number % 2][:] = fitted[:, ::-1] if mirror else fitted
+        fitted, place = _fitted(picture), self._places[self._number % 2]
+        if mirror:
+            # NumPy goes backwards pixel by pixel: eighty times the work, for each of twenty pictures a second.
+            _opencv().flip(fitted, 1, dst=place)
+        else:
+            place[:] = fitted
         self._head[_WHOLE] = self._number
 
     def clear(self) -> None:
@@ -102,7 +107,10 @@ def _fitted(picture: np.ndarray) -> np.ndarray:
     grow = max(WIDTH_PX / wide, HEIGHT_PX / high)
     cut_w, cut_h = round(WIDTH_PX / grow), round(HEIGHT_PX / grow)
     left, top = (wide - cut_w) // 2, (high - cut_h) // 2
-    # Only the worker scales; the screen's process reads this module too and need not load OpenCV.
-    cv2 = importlib.import_module("cv2")
-    cut = picture[top : top + cut_h, left : left + cut_w]
+    cut, cv2 = picture[top : top + cut_h, left : left + cut_w], _opencv()
     return cv2.resize(cut, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+
+
+def _opencv() -> Any:
+    """For the worker alone; the screen's process reads this module too and need not load it."""
+    return importlib.import_module("cv2")
