@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,17 +31,22 @@ class Configured(NamedTuple):
 
 def load_driver(driver_name: str) -> type[Driver]:
     """The driver class registered under ``driver_name`` in the entry-point group ``tongban.drivers``."""
-    found = entry_points(group=GROUP, name=driver_name)
-    if not found:
-        known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
+    entry = _installed().get(driver_name)
+    if entry is None:
+        known = ", ".join(sorted(_installed()))
         raise SettingsError(f'driver = "{driver_name}" is not installed; installed are: {known or "none"}')
-    entry = next(iter(found))
     try:
         return entry.load()
     except (ImportError, AttributeError) as fault:
         raise SettingsError(
             f'driver = "{driver_name}" cannot be loaded ({fault}); reinstall it or choose another'
         ) from None
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """By name, the first of each. Looks into everything that is installed; a machine asks for a dozen drivers."""
+    return {entry.name: entry for entry in reversed(tuple(entry_points(group=GROUP)))}
 
 
 def declarations_of(driver: type[Driver]) -> dict[str, Declaration]:

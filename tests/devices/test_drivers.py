@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from devices.drivers import SettingsError, load_driver, settings_for
+from devices import drivers
+from devices.drivers import SettingsError, configured, load_driver, settings_for
 from devices.id_card_reader.driver import SamVReader
 
 
@@ -39,3 +40,13 @@ def test_a_wrong_table_is_refused_in_one_line_with_key_and_fix(table: dict[str, 
     assert "\n" not in line
     assert f"[devices.id_card_reader] {key}" in line
     assert fix in line
+
+
+def test_what_is_installed_is_looked_through_once_for_all_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[dict[str, Any]] = []
+    found = drivers.entry_points
+    monkeypatch.setattr(drivers, "entry_points", lambda **what: looked.append(what) or found(**what))
+    drivers._installed.cache_clear()
+    tables = {f"reader{number}": {"driver": "sam_v", "port": "x"} for number in range(3)}
+    assert len(configured(tables)) == 3
+    assert len(looked) == 1
