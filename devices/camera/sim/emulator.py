@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from devices.camera.sim.mjpeg import Stream, StreamServer
 from devices.camera.sim.people import faces_of
 from devices.camera.sim.puppet import FaceSpec, render
-from devices.camera.sim.scene import SIZE, TURNS_DEG, Scene
+from devices.camera.sim.scene import NOISE_PICTURES, SIZE, STILLS, TURNS_DEG, Scene, Sight
 from devices.simulation import SimError, SimServer, control_path
 
 JPEG_QUALITY = 85
@@ -31,18 +32,27 @@ class CameraStream(Stream):
 
     def encoded(self) -> bytes:
         """See ``Stream``."""
-        _, data = cv2.imencode(".jpg", self._picture(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        return data.tobytes()
-
-    def _picture(self) -> np.ndarray:
         clip = self.clip
-        if clip is None:
-            return self.scene.draw(time.monotonic(), self._number)
+        return _live(self.scene.sight(time.monotonic(), self._number)) if clip is None else _jpeg(_next(clip))
+
+
+def _next(clip: cv2.VideoCapture) -> np.ndarray:
+    good, frame = clip.read()
+    if not good:
+        clip.set(cv2.CAP_PROP_POS_FRAMES, 0)
         good, frame = clip.read()
-        if not good:
-            clip.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            good, frame = clip.read()
-        return cv2.resize(frame, SIZE) if good else np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    return cv2.resize(frame, SIZE) if good else np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+
+@lru_cache(STILLS * NOISE_PICTURES)
+def _live(sight: Sight) -> bytes:
+    """Made once: whoever stands still looks the same again when the noise comes round, twice a second."""
+    return _jpeg(sight.drawn())
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return data.tobytes()
 
 
 class CameraSim:

@@ -61,6 +61,27 @@ class _Looks(NamedTuple):
     photo_deg: float
 
 
+class Sight(NamedTuple):
+    """All that a picture is drawn from; ``grain``: which of the noise pictures lies over the scene."""
+
+    looks: _Looks
+    dark: bool
+    noise: float
+    grain: int
+
+    def drawn(self) -> np.ndarray:
+        """The picture."""
+        picture = _still(self.looks)
+        if self.dark:
+            picture = picture // 32
+        grain = _noise(self.grain)
+        if self.noise != 1.0:
+            grain = np.clip(grain * self.noise, -127, 127).astype(np.int8)
+        out = cv2.add(picture, grain, dtype=cv2.CV_8U)
+        out[:4, :4] = self.grain
+        return out
+
+
 @dataclass
 class Scene:
     """Changed by the control socket, drawn by the stream; times are monotonic seconds."""
@@ -94,19 +115,12 @@ class Scene:
         return self.turn_from_deg + (self.turn_to_deg - self.turn_from_deg) * part * part * (3 - 2 * part)
 
     def draw(self, now: float, number: int) -> np.ndarray:
-        """The picture of this moment, never twice the same: a sensor has noise."""
-        picture = _still(self._looks(now))
-        if self.dark:
-            picture = picture // 32
-        grain = _noise(number % NOISE_PICTURES)
-        if self.noise != 1.0:
-            grain = np.clip(grain * self.noise, -127, 127).astype(np.int8)
-        out = cv2.add(picture, grain, dtype=cv2.CV_8U)
-        out[:4, :4] = number % 251
-        return out
+        """The picture of this moment, never the same twice running: a sensor has noise."""
+        return self.sight(now, number).drawn()
 
-    def _looks(self, now: float) -> _Looks:
-        return _Looks(
+    def sight(self, now: float, number: int) -> Sight:
+        """What that picture is drawn from."""
+        looks = _Looks(
             self.person,
             self.second,
             self.photo,
@@ -116,6 +130,7 @@ class Scene:
             blink=self._blink(now),
             photo_deg=self._photo_deg(now) if self.photo else 0.0,
         )
+        return Sight(looks, self.dark, self.noise, number % NOISE_PICTURES)
 
     def _blink(self, now: float) -> float:
         part = (now - self.blinked_at) / BLINK_S

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
 
 from devices.camera.sim import portraits
+from devices.camera.sim.emulator import CameraStream
 from devices.camera.sim.people import PHOTO_MAX_BYTES, card_photo, faces_of
 from devices.camera.sim.puppet import FaceSpec, render
-from devices.camera.sim.scene import Scene
+from devices.camera.sim.scene import NOISE_PICTURES, Scene
 from kiosk.vision.faces import FaceDetector, FaceMesh, yaw_deg
 
 ANNA = FaceSpec(8, "female", 30)
@@ -76,3 +79,13 @@ def test_turned_flat_photo_hardly_turns_the_mesh(swing):
     scene.photo_since = 0.0
     now = np.arcsin(swing / 40) / (2 * np.pi) * 2.4
     assert abs(seen_yaw(scene.draw(now, 0))) < 12
+
+
+def test_who_stands_still_is_packed_once_and_looks_different_from_picture_to_picture(monkeypatch):
+    packed, encode = [], cv2.imencode
+    monkeypatch.setattr(cv2, "imencode", lambda *what: packed.append(what) or encode(*what))
+    stream, shown = CameraStream(Scene(person=ANNA, noise=2.0)), []
+    for stream._number in range(3 * NOISE_PICTURES):
+        shown.append(stream.encoded())
+    assert len(packed) == NOISE_PICTURES
+    assert all(one != other for one, other in pairwise(shown))
