@@ -57,7 +57,8 @@ async def seed(hub: Hub, path: Path, *, again: bool = False, made_up: int = 0) -
     people = read_people(path)
     if made_up:
         people += population(hub.gateway.departments.values(), hub.clock.today(), size=made_up)
-    async with hub.pool.connection() as conn, conn.transaction():
+    # Hundreds of statements: none waits for the answer to the one before it.
+    async with hub.pool.connection() as conn, conn.transaction(), conn.pipeline():
         if (halls := path.parent / "places.toml").is_file() and not await places.halls(conn):
             wanted = shapes.convert(tomllib.loads(halls.read_text("utf-8")), places.Halls)
             await places.set_halls(conn, wanted, hub.clock.now(), "demo")
