@@ -26,6 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kiosk import text
+from kiosk.text import LANGUAGES
 from tests.judging import judged_once
 from tests.waiting import HANG_S, eventually
 
@@ -140,6 +142,8 @@ def _serve(program: str, handle: int) -> None:
     main = importlib.import_module(f"{program}.cli").main
     for module in LOADED.get(program, ()):
         importlib.import_module(module)
+    for language in LANGUAGES:
+        text._translations(language)
     with judged_once():
         if program == "hub":
             importlib.import_module("hub.published")._shipped(DEMO_DAY)
