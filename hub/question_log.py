@@ -18,6 +18,7 @@ from hub import events
 from hub.api.caller import Caller
 from hub.api.problems import Problem
 from hub.context import Hub
+from hub.typed import Hour
 from kiosk import shapes
 from kiosk.clock import local
 from kiosk.messages.encoding import BadSignature
@@ -31,7 +32,6 @@ _FORM_WITH_VISITS = 2
 _SETTING = "question_limits"
 _log = structlog.get_logger()
 Count = Annotated[int, Meta(ge=1, le=100_000)]
-Hour = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from hub.department_answers import plain_stage
 from hub.desk import StageEvent
 from hub.gateway import DepartmentDown
 from kiosk import shapes
+from kiosk.messages.bounds import MAX_INT
 
 _log = structlog.get_logger()
 _MOST = 500
@@ -28,7 +29,6 @@ _UNKNOWN, _EARLY = "unknown_case", "not_accepted_yet"
 _CLOSED = ("not_accepted", "refused", "withdrawn", "collected")
 _NOT_A_STAGE = ("", "stored", "delivered")
 """States that a case has before any department knows it."""
-_LAST_SEQ = 2**53 - 1
 _FIRST_YEAR = 2000
 _MOST_AHEAD = timedelta(days=366)
 """A supervisor may let a reference department's days pass ahead of ours."""
@@ -72,7 +72,7 @@ async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[Stage
     await one_at_a_time(conn, key)  # Another hub process may have been quicker.
     after = await _known_to(conn, key)
     for each in told:
-        if not after < each.seq <= _LAST_SEQ:
+        if not after < each.seq <= MAX_INT:
             continue
         await _write(hub, conn, key, each)
         after = each.seq

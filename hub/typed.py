@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Annotated
 
 import click
+from msgspec import Meta
 
 from kiosk.messages import typed
 from kiosk.messages.bounds import one_line
 
+Hour = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A time of the day, ``07:00``."""
 _NAME_CHARACTERS = 64
 
 

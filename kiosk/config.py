@@ -16,7 +16,7 @@ from devices.drivers import Configured, SettingsError, configured
 from kiosk import shapes
 from kiosk.clock import DAY_BEGAN, demo_day_began
 from kiosk.hub_link.address import address_fault, is_loopback
-from kiosk.messages.bounds import Named
+from kiosk.messages.bounds import KIOSK_ID, Named
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.seal import require_seal_key, require_sign_key
 from kiosk.messages.typed import plain
@@ -267,7 +267,7 @@ def _is_key(text: str, suite: str, require: Callable[[str, str], None]) -> bool:
 
 
 def _id_fault(kiosk_id: str) -> str:
-    if not re.fullmatch("[A-Za-z0-9_.-]{1,64}", kiosk_id):
+    if not re.fullmatch(KIOSK_ID, kiosk_id):
         what = f"[machine] id: not only letters A-Z, digits 0-9, dots and hyphens{_meant(kiosk_id)}"
         return f"{what}; write it as the hub has it"
     if not re.search("[0-9]", kiosk_id):

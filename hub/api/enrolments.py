@@ -15,6 +15,7 @@ from hub.api.caller import read_head, signed_answer, verify_head
 from hub.api.problems import Problem
 from hub.context import Hub
 from hub.machine_keys import Proof, chain_of, last_receipt, note_form, note_hub_key, number_of, register
+from kiosk.messages.bounds import MAX_INT
 from kiosk.messages.encoding import decode, sha256_hex
 from kiosk.messages.fleet import Enrolled, Enrolment, Numbering
 from kiosk.messages.requests import Stamp
@@ -28,7 +29,7 @@ async def enrol(
     request: Request,
     hub: Hub,
     numbering: bool = False,
-    last_seq: Annotated[int, Parameter(ge=0, le=2**53 - 1)] | None = None,
+    last_seq: Annotated[int, Parameter(ge=0, le=MAX_INT)] | None = None,
 ) -> Response[bytes]:
     """Registers a machine's public key for a one-time code; the request is signed with that key.
 

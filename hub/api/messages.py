@@ -18,6 +18,7 @@ from hub.batch_intake import Judged, take_in_batch
 from hub.context import Hub
 from hub.machine_keys import NotFresh
 from kiosk.messages.batch import BatchAnswer, BatchResult
+from kiosk.messages.bounds import SHA256
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.envelope import Submission, digest_of_wire, parse
 from kiosk.messages.receipts import Receipt, parcel_named
@@ -28,7 +29,6 @@ SMALL_BYTES = 1024 * 1024
 _LARGE = asyncio.Semaphore(2)
 """Of what is larger, so many at a time are in memory on their way from a file to the database."""
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
 
 
@@ -165,7 +165,7 @@ def _kept(there: parcels.Progress, status: int) -> Response[None]:
 
 
 def _check_digest(sha256: str) -> None:
-    if not _DIGEST.fullmatch(sha256):
+    if not re.fullmatch(SHA256, sha256):
         raise Problem(422, "invalid", "not a SHA-256 in lower-case hex", field="sha256")
 
 

@@ -16,12 +16,12 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from hub import events
+from hub.typed import Hour
 from hub.working_days import working_day
 from kiosk import shapes
 from kiosk.clock import LOCAL, local
 
 _SETTING = "slot_plan"
-Begin = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     letter: Annotated[str, Meta(pattern="^[A-Z]$")]
     minutes: Annotated[int, Meta(ge=5, le=240)]
     places: Annotated[int, Meta(ge=1, le=99)]
-    begins: Annotated[tuple[Begin, ...], Meta(min_length=1, max_length=96)]
+    begins: Annotated[tuple[Hour, ...], Meta(min_length=1, max_length=96)]
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,6 +69,13 @@ class Fault(NamedTuple):
         return f"{self.file}:{self.line}: {field}{self.what}; {self.fix}"
 
 
+def unreadable(file: str, trouble: str) -> Fault:
+    """What ``TomlTrouble`` says of a file, its line taken from the words of the reader."""
+    line = re.search(r"line (\d+)", trouble)
+    what, _, fix = trouble.rpartition("; ")
+    return Fault(file, int(line[1]) if line else 1, "", what or fix, fix)
+
+
 def field_of(path: Path) -> str:
     """``checks[2].value``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kiosk.catalogue.check import refuse, require_clean
 from kiosk.catalogue.check.places import Places
-from kiosk.catalogue.finding import Fault, Hint, Origin, Path, Place, field_of, one_of
+from kiosk.catalogue.finding import Fault, Hint, Origin, Path, Place, field_of, one_of, unreadable
 from kiosk.catalogue.kinds import TypeOf, spec_type
 from kiosk.catalogue.loader import HEAD, folder_of, read_folder, shipped
 from kiosk.catalogue.parts import FOLDER, USE
@@ -173,9 +173,7 @@ class _Merging:
             return _nodes(parse_toml(FolderPath(file), raw), Place(file))
         except (TomlTrouble, RecursionError) as error:
             trouble = str(error).removeprefix(f"{file}: ") if isinstance(error, TomlTrouble) else "nested too deeply"
-            line = re.search(r"line (\d+)", trouble)
-            what, _, fix = trouble.rpartition("; ")
-            self.faults.append(Fault(file, int(line[1]) if line else 1, "", what or fix, fix))
+            self.faults.append(unreadable(file, trouble))
             self.raws[file] = b""
             return _Node({}, Place(file))
 

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 
 from kiosk.hub_link.http import Answer
+from kiosk.messages.bounds import SHA256
 from kiosk.messages.encoding import InvalidMessage, decode_json
 from kiosk.messages.receipts import HELD, Refusal, parse_receipt, refusal_in
 
@@ -16,7 +17,6 @@ _RETRY = {408, 425, 429}
 _PAUSED = {401, 403, 404}
 _TOO_LARGE = "413: larger than the hub, or a gateway before it, lets through"
 _LONGEST_DATE = 64
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Outcome(NamedTuple):
@@ -77,7 +77,7 @@ def _missing(body: bytes) -> frozenset[str]:
         decode_json(body)
     except InvalidMessage:
         return frozenset()
-    return frozenset(_SHA256.findall(body.decode()))
+    return frozenset(re.findall(SHA256, body.decode()))
 
 
 def retry_after_s(value: str, now: datetime) -> float | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from kiosk.messages import foreign
 from kiosk.messages.archive import BLOCK, read_archive
+from kiosk.messages.bounds import KIOSK_ID
 from kiosk.messages.foreign import OpenFolder, Refused
 
 SUFFIX = ".tbz"
@@ -32,7 +33,7 @@ SPOKEN_BYTES = 64 * 1024 * 1024
 """All envelopes and answers of one batch together: they are held in memory."""
 TROUBLES_TOLD = 100
 _MEMBER = re.compile(r"(?:\./)?(envelopes|parcels|receipts|refusals)/[^/]{1,80}")
-_NAME = re.compile(r"(?P<kiosk_id>[A-Za-z0-9_.-]{1,64})-(?P<first>\d{1,16})-(?P<last>\d{1,16})\.tbz")
+_NAME = re.compile(rf"(?P<kiosk_id>{KIOSK_ID})-(?P<first>\d{{1,16}})-(?P<last>\d{{1,16}})\.tbz")
 _DIGITS = 16
 _NOBODYS = frozenset({""})
 # Sealed bytes do not compress: the least effort costs the least time and memory.

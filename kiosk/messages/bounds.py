@@ -12,19 +12,26 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 END = r"$(?!\n)"
-_ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
+KIOSK_ID = "[A-Za-z0-9_.-]{1,64}"
+"""The name of a machine."""
+SHA256 = "[0-9a-f]{64}"
+ANY_KEY = "[0-9a-f-]{36}"
+"""Of a case, of whatever version."""
+PHONE = "1[3-9][0-9]{9}"
+"""A mobile number of the mainland."""
+ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
 _LINES = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
 _NUMBER = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _TEXT = re.compile(_LINES)
 _NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-Word = Annotated[str, Meta(max_length=64, pattern=_ONE_LINE)]
+Word = Annotated[str, Meta(max_length=64, pattern=ONE_LINE)]
 """A key, a number, a version, a state: one line."""
-Named = Annotated[str, Meta(min_length=1, max_length=64, pattern=_ONE_LINE)]
+Named = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE)]
 Number = Annotated[str, Meta(pattern=f"^{_NUMBER}{END}")]
 """A receipt number, a service, a bundle: stands in tables, addresses and pages as it is. Other cities' have letters."""
 NumberIfAny = Annotated[str, Meta(pattern=f"^({_NUMBER})?{END}")]
-Line = Annotated[str, Meta(max_length=500, pattern=_ONE_LINE)]
+Line = Annotated[str, Meta(max_length=500, pattern=ONE_LINE)]
 """A name, an address, a reason. A card's longest field has 60 characters."""
 Lines = Annotated[str, Meta(max_length=2000, pattern=_LINES)]
 """What a person wrote."""
@@ -34,14 +41,15 @@ Signed = Annotated[str, Meta(min_length=1, max_length=512, pattern=f"^[A-Za-z0-9
 """A key or a signature as base64url without padding."""
 Moment = Annotated[str, Meta(max_length=40, pattern=f"^[0-9T:.+Zz -]*{END}")]
 """RFC 3339."""
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Seq = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+MAX_INT = 2**53 - 1
+"""JSON numbers are exact up to here."""
+Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Seq = Annotated[int, Meta(ge=1, le=MAX_INT)]
 """The number of an envelope in its machine's chain."""
 
 MAX_DEPTH = 32
 _MAX_TEXT = 20_000
 _MAX_VALUES = 20_000
-_MAX_INT = 2**53 - 1
 
 
 def one_line(text: str, length: int = 500) -> str:
@@ -70,7 +78,7 @@ def _checked(value: Any, left: int) -> int:
         if len(value) > _MAX_TEXT or not _TEXT.search(value):
             raise ValueError(f"a text has at most {_MAX_TEXT} characters, none of them a control character")
     elif isinstance(value, int):
-        if abs(value) > _MAX_INT:
+        if abs(value) > MAX_INT:
             raise ValueError("a number beyond 2^53 - 1")
     elif isinstance(value, (list, tuple, dict)):
         if not left:

@@ -15,7 +15,7 @@ import msgspec
 import uuid6
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Moment, Number, Seq, Signed, Word
+from kiosk.messages.bounds import END, KIOSK_ID, SHA256, Count, Moment, Number, Seq, Signed, Word
 from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json, sha256_hex, typed
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, suite_named
@@ -26,11 +26,10 @@ Kind = Literal[
 ]
 FIRST_PREV = "0" * 64
 
-Sha256 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{64}}{END}")]
+Sha256 = Annotated[str, Meta(pattern=f"^{SHA256}{END}")]
 KEY = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 Key = Annotated[str, Meta(pattern=f"^{KEY}{END}")]
-KioskId = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_.-]{{1,64}}{END}")]
-Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+KioskId = Annotated[str, Meta(pattern=f"^{KIOSK_ID}{END}")]
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +37,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(pattern=f"^[a-z0-9_.-]{{1,64}}{END}")]
     sha256: Sha256
-    bytes: Size
+    bytes: Count
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Line, Named, Number, Word
+from kiosk.messages.bounds import ANY_KEY, END, ONE_LINE, PHONE, Line, Named, Number, Word
 
 _MOST_ITEMS = 1000
 
@@ -23,7 +23,7 @@ class SlotsQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     service: Number
     counter: Named
     id_number: Named
-    key: Annotated[str, Meta(pattern=f"^([0-9a-f-]{{36}})?{END}")] = ""
+    key: Annotated[str, Meta(pattern=f"^({ANY_KEY})?{END}")] = ""
     begins_at: Annotated[str, Meta(pattern=f"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}})?{END}")] = ""
 
 
@@ -77,7 +77,7 @@ class PostAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 class AddressQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which standard addresses 标准地址 have all these words, with blanks between them. It is about nobody."""
 
-    words: Annotated[str, Meta(min_length=2, max_length=60, pattern=f"^[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*{END}")]
+    words: Annotated[str, Meta(min_length=2, max_length=60, pattern=ONE_LINE)]
 
 
 class AddressAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,7 +91,7 @@ class CodeQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     """``send`` a code to a telephone number, or ``check`` what was typed; for the person whose card was read."""
 
     action: Literal["send", "check"]
-    phone: Annotated[str, Meta(pattern=f"^1[3-9][0-9]{{9}}{END}")]
+    phone: Annotated[str, Meta(pattern=f"^{PHONE}{END}")]
     id_number: Named
     code: Annotated[str, Meta(pattern=f"^([0-9]{{6}})?{END}")] = ""
 

@@ -24,7 +24,7 @@ from base45 import b45decode, b45encode
 from msgspec import Meta
 
 from kiosk import shapes
-from kiosk.messages.bounds import Number, Word
+from kiosk.messages.bounds import Count, Number, Word
 from kiosk.messages.encoding import InvalidMessage, from_text, to_text
 from kiosk.messages.envelope import KioskId, Seq
 from kiosk.messages.seal import seal, sign, unseal, verify
@@ -102,7 +102,7 @@ class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     key: Annotated[bytes, Meta(min_length=16, max_length=16)]
     case_id: Number | Literal[True] | None  # True: the same as the key
     receipt_number: Annotated[bytes, Meta(min_length=10, max_length=10)]
-    created_at: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+    created_at: Count
     sealed: bytes
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Line, Number, Word
+from kiosk.messages.bounds import ANY_KEY, END, Line, Number, Word
 
 MOST_NUMBERS = 50
 """On one list: more than a page shows."""
@@ -23,7 +23,7 @@ class PlatesQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unk
 
     action: Literal["offer", "more", "choose", "give_back"]
     service: Number
-    key: Annotated[str, Meta(pattern=f"^[0-9a-f-]{{36}}{END}")]
+    key: Annotated[str, Meta(pattern=f"^{ANY_KEY}{END}")]
     id_number: Word = ""
     vehicle: Word = ""
     drawn: Annotated[int, Meta(ge=0, le=1000)] = 0

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from kiosk.messages.bounds import KIOSK_ID
 from kiosk.messages.encoding import BadSignature, sha256_hex
 from kiosk.messages.seal import sign, verify
 from kiosk.messages.suites import DEFAULT, SUITES
@@ -30,7 +31,6 @@ NEWEST_FORM = 2
 ANSWER = "Tongban-Answer"
 """The hub's signature of its answer to an enrolment or a heartbeat."""
 WINDOW_S = 300
-_KIOSK_ID = re.compile("[A-Za-z0-9_.-]{1,64}")
 _NONCE = re.compile("[!-~]{16,64}")
 
 
@@ -104,7 +104,7 @@ def sign_request(
 def read_stamp(headers: Mapping[str, str]) -> Stamp:
     """The signing headers of a request. Raises BadSignature naming the one that is missing or malformed."""
     kiosk_id, time_s, nonce, signature = (_header(headers, name) for name in (KIOSK, TIME, NONCE, SIGNATURE))
-    if not _KIOSK_ID.fullmatch(kiosk_id):
+    if not re.fullmatch(KIOSK_ID, kiosk_id):
         raise BadSignature(f"header {KIOSK} is no machine's name")
     if not time_s.isdigit() or len(time_s) > 12:
         raise BadSignature(f"header {TIME} is not Unix seconds")

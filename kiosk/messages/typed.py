@@ -11,6 +11,10 @@ from itertools import combinations, groupby, pairwise
 from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
 
+from kiosk.messages.bounds import KIOSK_ID
+
+CITIZEN_NUMBER = "[0-9]{17}[0-9X]"
+"""GB 11643."""
 SHORTEST_PIN = 6
 _DIFFERENT = 4
 _LONGEST_PERIOD = 4
@@ -58,7 +62,7 @@ def card_number(text: str) -> str:
     number = digits(text).upper()
     if re.fullmatch("[A-Z]{3}[0-9]{12}", number):
         return number
-    if not re.fullmatch("[0-9]{17}[0-9X]", number):
+    if not re.fullmatch(CITIZEN_NUMBER, number):
         raise WronglyTyped("card number: not 17 digits and a check digit or X; copy it from the card")
     if not mod_11_2.is_valid(number):
         raise WronglyTyped("card number: its check digit is wrong, so a digit is mistyped; compare it with the card")
@@ -140,7 +144,7 @@ def reference(text: str) -> str:
 def machine_id(text: str) -> str:
     """The name of a machine as its configuration has it. Raises WronglyTyped."""
     name = plain(text)
-    if not re.fullmatch("[A-Za-z0-9_.-]{1,64}", name):
+    if not re.fullmatch(KIOSK_ID, name):
         raise WronglyTyped("machine: not 1 to 64 letters A-Z, digits 0-9, dots and hyphens; write its [machine] id")
     return name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
@@ -19,7 +18,7 @@ from kiosk.catalogue.check.services import Around, service_findings
 from kiosk.catalogue.check.shape import MISSING, known_type, service_shape, shape, without
 from kiosk.catalogue.check.steps import step_findings
 from kiosk.catalogue.check.texts import Texts
-from kiosk.catalogue.finding import Fault, Finding, Origin, Path, Place, field_of, one_of
+from kiosk.catalogue.finding import Fault, Finding, Origin, Path, Place, field_of, one_of, unreadable
 from kiosk.catalogue.kinds import TypeOf, service_of
 from kiosk.catalogue.model import Bundle, KnownFact, Service
 from kiosk.catalogue.parts import Unfolded
@@ -84,10 +83,8 @@ class File:
             return None
 
     def _unreadable(self, trouble: str) -> None:
-        line = re.search(r"line (\d+)", trouble)
-        what, _, fix = trouble.rpartition("; ")
         self.is_readable = False
-        self.found.append(Fault(self.name, int(line[1]) if line else 1, "", what or fix, fix))
+        self.found.append(unreadable(self.name, trouble))
 
 
 class Judge:

@@ -11,7 +11,8 @@ from stdnum.iso7064 import mod_11_2
 
 from kiosk.clock import full_years
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
-from kiosk.messages.typed import digits, plain
+from kiosk.messages import bounds
+from kiosk.messages.typed import CITIZEN_NUMBER, digits, plain
 from kiosk.text import Text, text
 
 _USCC = re.compile("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}")
@@ -32,7 +33,7 @@ def _phone(_field: FormField, value: str, _today: date | None) -> str:
     """A mobile number: 11 digits that begin with 13 to 19."""
     if len(value) != 11:
         raise Wrong(text("field.phone_length", n=len(value)))
-    if not re.fullmatch("1[3-9][0-9]{9}", value, re.ASCII):
+    if not re.fullmatch(bounds.PHONE, value, re.ASCII):
         raise Wrong(text("field.phone_wrong"))
     return value
 
@@ -51,7 +52,7 @@ def _number(field: FormField, value: str, _today: date | None) -> str:
 
 def _id_number(field: FormField, value: str, today: date | None) -> str:
     """A citizen number (GB 11643): a birthday that there is and has been, the last character checks the others."""
-    if not re.fullmatch("[0-9]{17}[0-9X]", value, re.ASCII):
+    if not re.fullmatch(CITIZEN_NUMBER, value, re.ASCII):
         raise Wrong(text("field.id_length", n=len(value)))
     try:
         born = date(int(value[6:10]), int(value[10:12]), int(value[12:14]))

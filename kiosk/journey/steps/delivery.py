@@ -15,6 +15,7 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import About, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.bounds import PHONE
 from kiosk.messages.content import PostAddress
 from kiosk.messages.encoding import decode
 from kiosk.messages.masking import mask_address, mask_phone
@@ -114,7 +115,7 @@ def _wrong(address: str, phone: str) -> dict[str, Text]:
     found: dict[str, Text] = {}
     if len(address) < _LEAST_CHARACTERS:
         found[_ADDRESS] = text("post.address_short")
-    if not re.fullmatch("1[3-9][0-9]{9}", phone, re.ASCII):
+    if not re.fullmatch(PHONE, phone, re.ASCII):
         found[_PHONE] = text("post.phone_wrong")
     return found
 

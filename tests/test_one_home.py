@@ -1,0 +1,47 @@
+"""What several places must agree on stands in one of them: whoever changes it changes it for all."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PATTERN_CALLS = {"re.compile", "re.fullmatch", "re.match", "re.search", "Meta"}
+SAYS_LITTLE = re.compile(r"\[(?:0-9|a-z)\](?:\{\d+\}|\+|\*)?|\[\^[^]]*\][*+]?|\.\+")
+"""Any digits, any text: alike by chance. ``devices`` knows nothing of the others and keeps its own."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for room in ("hub", "kiosk", "screens"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+
+
+def patterns(tree: ast.Module) -> Iterator[str]:
+    """Every pattern of characters of a module, without its anchors; what is named inside one counts by itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in PATTERN_CALLS:
+            said = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "pattern")]
+            for literal in filter(lambda each: isinstance(each, ast.Constant | ast.JoinedStr), said):
+                whole = literal.value if isinstance(literal, ast.Constant) else "".join(map(piece, literal.values))
+                if isinstance(whole, str):
+                    yield re.sub(r"^\^|\$$", "", whole)
+                    yield from re.findall(r"\(\?P<\w+>([^()]+)\)", whole)
+                    yield from re.findall(r"^\^?\(([^()]+)\)\?", whole)
+
+
+def piece(value: ast.expr) -> str:
+    """A part of an f-string; what it fills in stands elsewhere and counts there."""
+    return str(value.value) if isinstance(value, ast.Constant) else ""
+
+
+def test_no_pattern_of_characters_stands_twice():
+    places = defaultdict(set)
+    for path, tree in modules():
+        for pattern in patterns(tree):
+            if ("[" in pattern or "\\" in pattern) and not SAYS_LITTLE.fullmatch(pattern):
+                places[pattern].add(path)
+    assert {pattern: sorted(where) for pattern, where in places.items() if len(where) > 1} == {}
