@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import msgspec
@@ -26,6 +25,7 @@ from hub.places import nearby
 from hub.slots.desk import slots
 from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
+from kiosk.clock import to_rfc3339
 from kiosk.messages.bounds import one_line
 from kiosk.messages.encoding import InvalidMessage, to_text, typed
 from kiosk.messages.hall import AddressAnswer, AddressQuestion
@@ -279,7 +279,7 @@ async def _complaint(hub: Hub, conn: AsyncConnection, number: str) -> list[CaseP
     )
     service = next((s.key for s in hub.catalogue.services.values() if s.has_step("complaint")), "")
     return [
-        CaseProgress(number, service, "", [ProgressState("delivered", _stamp(at), "hub")])
+        CaseProgress(number, service, "", [ProgressState("delivered", to_rfc3339(at), "hub")])
         for (at,) in await rows.fetchall()
     ]
 
@@ -291,13 +291,9 @@ async def _states(conn: AsyncConnection, key: str) -> list[ProgressState]:
         [key, events.CASE_STATE],
     )
     return [
-        ProgressState(state, _stamp(at), actor, note or "", reasons or [])
+        ProgressState(state, to_rfc3339(at), actor, note or "", reasons or [])
         for state, at, actor, note, reasons in await rows.fetchall()
     ]
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 ANSWERS: dict[str, Callable[[Hub, Any], Awaitable[Any]]] = {

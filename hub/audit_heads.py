@@ -6,12 +6,13 @@ number holds (``audit_base``). So a chain that was cut, emptied, or written anew
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from psycopg import AsyncConnection
 
 from hub import events
+from kiosk.clock import to_rfc3339
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat
 
 _log = structlog.get_logger()
@@ -33,7 +34,7 @@ async def hear(conn: AsyncConnection, kiosk_id: str, chain: int, beat: Heartbeat
     await conn.execute(
         "insert into audit_head values (%s, %s, %s, %s, %s)", [kiosk_id, chain, head.entries, head.sha256, now]
     )
-    return AuditProved(head.entries, head.sha256, _stamp(now))
+    return AuditProved(head.entries, head.sha256, to_rfc3339(now))
 
 
 def _trouble(head: AuditHead, base: AuditHead | None, known: AuditProved | None) -> str:
@@ -54,11 +55,7 @@ async def _newest(conn: AsyncConnection, kiosk_id: str, chain: int) -> AuditProv
         [kiosk_id, chain],
     )
     row = await rows.fetchone()
-    return AuditProved(row[0], row[1], _stamp(row[2])) if row else None
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return AuditProved(row[0], row[1], to_rfc3339(row[2])) if row else None
 
 
 async def _alarm(

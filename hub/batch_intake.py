@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -16,6 +15,7 @@ from hub import inbox, parcels
 from hub.context import Hub
 from hub.ended_keys import NO_LEAVE, UNSIGNED, Leave, note_taken, signer_of
 from hub.machine_keys import MachineKey, hub_key_of, keys_of
+from kiosk.clock import from_rfc3339
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
 from kiosk.messages.envelope import Submission, parse
@@ -150,7 +150,7 @@ async def _signer(
 ) -> str:
     """The public key that signed an envelope which is to be taken in; empty for one that was judged already."""
     header, now = sent.header, hub.clock.now()
-    written_at = datetime.fromisoformat(header.created_at)
+    written_at = from_rfc3339(header.created_at)
     who = {"written_at": written_at, "now": now, "leave": leave}
     found = signer_of(keys, header.kiosk_id, lambda key: _signed_by(sent, key), **who)
     reason = found.refusal

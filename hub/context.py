@@ -16,7 +16,7 @@ from hub.published import InForce
 from hub.seals import Seal
 from hub.sms import SmsPort
 from kiosk.catalogue.model import Catalogue
-from kiosk.clock import Clock
+from kiosk.clock import Clock, to_rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +47,4 @@ class Hub:
 
     def stamp(self) -> str:
         """Now, as RFC 3339 in UTC."""
-        return self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return to_rfc3339(self.clock.now())

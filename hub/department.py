@@ -22,7 +22,7 @@ from hub.working_days import Promise, promised
 from kiosk import shapes
 from kiosk.catalogue.model import Limit, Service
 from kiosk.catalogue.rules import failed_checks, fees_due, is_collected, is_due, limits_for, said_as_facts, unfit
-from kiosk.clock import full_years
+from kiosk.clock import from_local, full_years
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
@@ -299,7 +299,7 @@ def _begins_on(service: Service, application: Application, today: date) -> date:
     """The day from which its limit counts: what the counter does is not done before the person comes there."""
     said = str(application.answers.get(APPOINTMENT, "")) if service.handled_at == "window" else ""
     try:
-        return max(today, datetime.fromisoformat(said).date())
+        return max(today, from_local(said).date())
     except ValueError:
         return today
 

@@ -40,7 +40,7 @@ from hub.slots import book as appointments
 from hub.slots import desk as slots
 from kiosk.catalogue.model import AT_HUB, Catalogue, Service
 from kiosk.catalogue.signing import may_come
-from kiosk.clock import local
+from kiosk.clock import from_rfc3339, local
 from kiosk.messages.content import (
     FORM_PART,
     SECOND_PART,
@@ -179,7 +179,7 @@ async def _open(hub: Hub, conn: AsyncConnection, key: str) -> _Opened:
     content = decode_content(header.kind, form)
     second = await _part(hub, conn, header, SECOND_PART)
     names = tuple(part.name for part in header.parts)
-    said = (header.kiosk_id, header.key, content, datetime.fromisoformat(header.created_at))
+    said = (header.kiosk_id, header.key, content, from_rfc3339(header.created_at))
     return _Opened(*said, decode(second, Applicant) if second else None, names)
 
 
@@ -352,7 +352,7 @@ def _may_lack_card(form: CaseForm, service: Service, catalogue: Catalogue) -> bo
 
 async def _gone(hub: Hub, key: str, form: CaseForm, service: Service) -> str:
     """Why what it asks of the hub itself cannot be; "": it can. What a department decides may come without a time."""
-    is_timed = service.has_step(slots.STEP) and (form.answers.get(slots.STEP) or not service.department)
+    is_timed = service.has_step(slots.APPOINTMENT) and (form.answers.get(slots.APPOINTMENT) or not service.department)
     if is_timed and not await slots.settle(hub, key, form, service):
         return slots.GONE
     if service.has_step(delivery.STEP) and not await delivery.can_be_posted(hub, form):

@@ -156,15 +156,33 @@ def demo_day_began(wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> 
     """When the day of the demonstration began: as ``DAY_BEGAN`` says, else today. Raises ValueError."""
     if not (said := os.environ.get(DAY_BEGAN)):
         return datetime.combine(wall().astimezone(LOCAL), MIDNIGHT, LOCAL)
-    began = datetime.fromisoformat(said)
-    if began.tzinfo is None:
-        raise ValueError(f"{DAY_BEGAN}: a moment without its zone; write it as 2027-01-12T00:00:00+08:00")
-    return began
+    try:
+        return from_rfc3339(said)
+    except ValueError:
+        raise ValueError(f"{DAY_BEGAN}: no moment with its zone; write it as 2027-01-12T00:00:00+08:00") from None
 
 
 def local(moment: datetime) -> datetime:
     """``moment`` as people on the spot read it."""
     return moment.astimezone(LOCAL)
+
+
+def to_rfc3339(moment: datetime) -> str:
+    """An aware moment as messages say it: UTC, milliseconds, ``Z``. The store keeps its own of the same form."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(said: str) -> datetime:
+    """The aware moment that was written. Raises ValueError for none, and for one without its offset."""
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without its offset")
+    return moment
+
+
+def from_local(said: str) -> datetime:
+    """The moment that was written as people on the spot read it, ``2027-01-14T09:30``. Raises ValueError."""
+    return datetime.fromisoformat(said).replace(tzinfo=LOCAL)
 
 
 def today_here() -> date:

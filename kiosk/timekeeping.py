@@ -9,7 +9,7 @@ from math import inf
 import structlog
 import trio
 
-from kiosk.clock import Clock
+from kiosk.clock import Clock, from_rfc3339, to_rfc3339
 from kiosk.messages.receipts import parse_receipt
 from kiosk.threads import in_thread
 from offline_cache.errors import StoreError
@@ -108,7 +108,7 @@ class Timekeeper:
         if not read.is_known or read.bound_by == "demo":
             return
         try:
-            self._values.put(_SPACE, _NAME, read.at.isoformat(timespec="seconds").encode("ascii"))
+            self._values.put(_SPACE, _NAME, to_rfc3339(read.at).encode("ascii"))
         except StoreError as error:
             log.warning("clock.not_kept", error=str(error))
 
@@ -116,8 +116,8 @@ class Timekeeper:
 def _moment(text: str) -> datetime | None:
     """An RFC 3339 time; None when it is none."""
     try:
-        at = datetime.fromisoformat(text)
+        at = from_rfc3339(text)
     except ValueError:
         return None
     # Later than anybody will read it: adding to it would leave the calendar.
-    return at if at.tzinfo is not None and at.year < _LAST_YEAR else None
+    return at if at.year < _LAST_YEAR else None

@@ -38,6 +38,18 @@ def piece(value: ast.expr) -> str:
     return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
+def test_only_the_clock_writes_and_reads_moments():
+    """The store may import nothing of the house and writes its own; the acquirer's emulator answers as its own does."""
+    strays = {
+        f"{path}:{node.lineno}"
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and path != "kiosk/clock.py"
+        if ast.unparse(node).endswith(".replace('+00:00', 'Z')") or ast.unparse(node.func) == "datetime.fromisoformat"
+    }
+    assert strays == set()
+
+
 def test_no_pattern_of_characters_stands_twice():
     places = defaultdict(set)
     for path, tree in modules():

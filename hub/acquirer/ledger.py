@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from kiosk.clock import Clock, local
+from kiosk.clock import Clock, from_rfc3339, local
 
 _TABLES = """
 create table if not exists orders (
@@ -60,7 +60,7 @@ class Ledger:
         row = self._db.execute(f"select * from orders where {column} = ?", (value,)).fetchone()  # noqa: S608 - two names
         if row is None:
             return None
-        if row["state"] == "unpaid" and datetime.fromisoformat(row["closes_at"]) <= self._clock.now():
+        if row["state"] == "unpaid" and from_rfc3339(row["closes_at"]) <= self._clock.now():
             return self.close(row["order_no"])
         return dict(row)
 

@@ -8,16 +8,16 @@ from psycopg import AsyncConnection
 
 from hub import events
 from hub.context import Hub
+from hub.department import APPOINTMENT
 from hub.slots import book
 from hub.slots.book import Claim, Place
 from hub.slots.plan import Counter, Opening, Plan, openings, plan_of
 from kiosk.catalogue.model import Service
-from kiosk.clock import LOCAL, local
+from kiosk.clock import from_local, local
 from kiosk.messages.content import CaseForm
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.hall import Slot, SlotsAnswer, SlotsQuestion
 
-STEP = "appointment"
 """The step that asks for one, and the name of its answer."""
 GONE = "slot_gone"
 
@@ -25,7 +25,7 @@ GONE = "slot_gone"
 async def slots(hub: Hub, question: SlotsQuestion) -> SlotsAnswer:
     """Raises InvalidMessage for a service without appointments, or a counter that nobody knows."""
     service = hub.catalogue.services.get(question.service)
-    if service is None or not service.has_step(STEP):
+    if service is None or not service.has_step(APPOINTMENT):
         raise InvalidMessage("question.service", "no appointment is made for it")
     async with hub.pool.connection() as conn:
         plan = await plan_of(conn)
@@ -102,7 +102,7 @@ async def settle(hub: Hub, key: str, form: CaseForm, service: Service) -> bool:
         counter = plan.counter(counter_key)
         if counter is None or await _is_others(conn, claim):
             return False
-        opening = _opening(plan, counter, str(form.answers.get(STEP, "")), now)
+        opening = _opening(plan, counter, str(form.answers.get(APPOINTMENT, "")), now)
         instead_of = await book.keep(conn, claim)
         if instead_of is None and opening and await book.comes_then(conn, claim, opening):
             return True  # One visit for several matters has one place.
@@ -118,7 +118,7 @@ async def settle(hub: Hub, key: str, form: CaseForm, service: Service) -> bool:
 def _opening(plan: Plan, counter: Counter, said: str, now: datetime) -> Opening | None:
     """The time that is meant, None for one that is not offered (any more)."""
     try:
-        at = datetime.fromisoformat(said).replace(tzinfo=LOCAL)
+        at = from_local(said)
     except ValueError:
         return None
     return next((each for each in openings(plan, counter, now) if each.begins_at == at), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from kiosk.clock import Clock
+from kiosk.clock import Clock, to_rfc3339
 from kiosk.hub_link.identity import Identity
 from kiosk.messages import envelope
 from kiosk.messages.seal import seal
@@ -140,7 +140,7 @@ class Filing:
     ) -> tuple[bytes, str]:
         who = self._identity
         named = [envelope.Part(*part) for part in digests]
-        at = self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = to_rfc3339(self._clock.now())
         header = envelope.canonical(
             envelope.Header(1, who.suite, who.kiosk_id, seq, key, kind, case_id, at, named, prev)
         )

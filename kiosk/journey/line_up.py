@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from kiosk.cases import STOPPED, CaseState
 from kiosk.catalogue.model import Catalogue, Service
-from kiosk.clock import local
+from kiosk.clock import from_rfc3339, local
 from kiosk.journey import told
 from kiosk.journey.reasons import sentence
 from kiosk.kept import Kept
@@ -30,7 +30,7 @@ def reached(kept: Kept) -> CaseState:
 
 def of_kept(kept: Kept, service: Service | None) -> Stages:
     """What only this machine knows."""
-    filed = f"{local(datetime.fromisoformat(kept.at)):%Y-%m-%d %H:%M}"
+    filed = f"{local(from_rfc3339(kept.at)):%Y-%m-%d %H:%M}"
     said = [text("progress.by", when=filed, who=text("progress.who_kiosk"))]
     if kept.state == "held":
         said.append(text("progress.held"))

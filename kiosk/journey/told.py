@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from kiosk.cases import CLOCK_RUNS, CaseState
 from kiosk.catalogue.model import Catalogue, Service
-from kiosk.clock import local
+from kiosk.clock import from_rfc3339, local
 from kiosk.messages.questions import CaseProgress, ProgressState
 from kiosk.promise import promise_words
 from kiosk.text import NOTHING, Text, plain, text, worded
@@ -25,8 +25,7 @@ def state_words(state: str) -> Text:
 def when(state: ProgressState) -> datetime | None:
     """The moment of a state, None where none can be read."""
     try:
-        moment = datetime.fromisoformat(state.at)
-        return local(moment) if moment.tzinfo else None
+        return local(from_rfc3339(state.at))
     except (TypeError, ValueError, OverflowError):
         return None
 

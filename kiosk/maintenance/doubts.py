@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
+from kiosk.clock import from_rfc3339
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Board, BoardRow, Hero, Page
@@ -57,7 +57,7 @@ def _row(intent: Intent, tail: str) -> BoardRow:
         level="warn",
         detail=text(
             "maintenance.intent_tail" if tail else "maintenance.intent_since",
-            when=words.moment(datetime.fromisoformat(intent.begun_at)),
+            when=words.moment(from_rfc3339(intent.begun_at)),
             tail=tail,
         ),
         actions=actions,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
+from kiosk.clock import from_rfc3339
 from kiosk.maintenance import words
 from kiosk.maintenance.stay import Stay
 from kiosk.pages import Action, Block, Board, BoardRow, Fact, Facts, Notice, Page
@@ -56,7 +56,7 @@ def _row(row: Row, is_damaged: bool) -> BoardRow:
     held = row.state == "held"
     again = text("maintenance.look_again" if is_damaged else "maintenance.release")
     release = Action(id=f"release:{row.seq}", label=again, style="secondary")
-    since = words.moment(datetime.fromisoformat(row.created_at))
+    since = words.moment(from_rfc3339(row.created_at))
     kind = words.known(f"maintenance.envelope_{row.kind}", same(row.kind))
     return BoardRow(
         icon="envelope",

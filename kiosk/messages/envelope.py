@@ -8,13 +8,14 @@ member order on the way do not matter, while any changed value does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import uuid6
 from msgspec import Meta
 
+from kiosk.clock import from_rfc3339, to_rfc3339
 from kiosk.messages.bounds import END, KIOSK_ID, SHA256, Count, Moment, Number, Seq, Signed, Word
 from kiosk.messages.encoding import InvalidMessage, canonical_json, decode_json, sha256_hex, typed
 from kiosk.messages.seal import sign, verify
@@ -91,8 +92,7 @@ def make_header(
 ) -> Header:
     """The header of ``parts`` (name, sealed bytes). ``created_at`` is an aware moment."""
     named = [Part(name, sha256_hex(sealed), len(sealed)) for name, sealed in parts]
-    stamp = created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Header(1, suite, kiosk_id, seq, key, kind, case_id, stamp, named, prev_sha256)
+    return Header(1, suite, kiosk_id, seq, key, kind, case_id, to_rfc3339(created_at), named, prev_sha256)
 
 
 def canonical(header: Header) -> bytes:
@@ -158,11 +158,9 @@ def parse_header(values: dict[str, Any]) -> Header:
 
 def _check_moment(stamp: str) -> None:
     try:
-        aware = datetime.fromisoformat(stamp).tzinfo is not None
+        from_rfc3339(stamp)
     except ValueError:
-        aware = False
-    if not aware:
-        raise InvalidMessage("header.created_at", "not an RFC 3339 moment with its offset")
+        raise InvalidMessage("header.created_at", "not an RFC 3339 moment with its offset") from None
 
 
 def _check_suite(name: str) -> None:
