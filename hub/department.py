@@ -21,8 +21,18 @@ from hub.desk import Desk, Plan, StageEvent, Standing
 from hub.working_days import Promise, promised
 from kiosk import shapes
 from kiosk.catalogue.model import Limit, Service
-from kiosk.catalogue.rules import failed_checks, fees_due, is_collected, is_due, limits_for, said_as_facts, unfit
-from kiosk.clock import from_local, full_years
+from kiosk.catalogue.rules import (
+    OF_AGE,
+    failed_checks,
+    fees_due,
+    is_collected,
+    is_due,
+    limits_for,
+    said_as_facts,
+    unfit,
+    unfit_second,
+)
+from kiosk.clock import day_of, from_local, full_years
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
@@ -35,8 +45,6 @@ SECOND_ANSWER = "second_card"
 """Says as what the second person came: ``guardian`` or ``agent``."""
 APPOINTMENT = "appointment"
 """Says when the person comes to the counter, in local time."""
-_OF_AGE = 18
-"""民法典 art. 17: from then on nobody has a guardian, and may act for others."""
 _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}")
 
 
@@ -350,7 +358,7 @@ def second_reasons(service: Service, application: Application, today: date) -> l
     role, age = application.answers.get(SECOND_ANSWER, ""), _age(application.applicant, today)
     if role == "guardian":
         # Not "below" here: who has come of that age since, or asks for something else besides, is a minor still.
-        reasons = ["guardian_refused"] if age >= _OF_AGE else []
+        reasons = ["guardian_refused"] if age >= OF_AGE else []
     else:
         reasons = ["guardian_missing"] if age < service.guardian_below > 0 else []
         if role == "agent" and service.proxy != "yes":
@@ -365,24 +373,13 @@ def _unfit_second(application: Application, today: date) -> list[str]:
     second = application.second
     if second is None:
         return ["second_missing"]
-    valid_to = day_of(second.valid_to)
-    found = {
-        "second_same": second.number.upper() == application.applicant.number.upper(),
-        "second_minor": _age(second, today) < _OF_AGE,
-        "second_expired": second.valid_to != FOR_LIFE and (valid_to is None or valid_to < today),
-    }
-    return [reason for reason, is_so in found.items() if is_so]
+    is_same = second.number.upper() == application.applicant.number.upper()
+    # A last day that cannot be read has passed.
+    valid_to = None if second.valid_to == FOR_LIFE else day_of(second.valid_to) or date.min
+    return unfit_second(is_same=is_same, birth=day_of(second.birth), valid_to=valid_to, today=today)
 
 
 def _age(person: Applicant, today: date) -> int:
     """In full years; who has no readable birthday is no adult."""
     birth = day_of(person.birth)
     return -1 if birth is None else full_years(birth, today)
-
-
-def day_of(text: str) -> date | None:
-    """A day written ``YYYYMMDD``; None when it is none."""
-    try:
-        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no zone
-    except ValueError:
-        return None

@@ -185,6 +185,14 @@ def from_local(said: str) -> datetime:
     return datetime.fromisoformat(said).replace(tzinfo=LOCAL)
 
 
+def day_of(text: str) -> date | None:
+    """A day written ``YYYYMMDD``; None when it is none."""
+    try:
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no zone
+    except ValueError:
+        return None
+
+
 def today_here() -> date:
     """The local date by the computer's own clock, for commands that judge nobody."""
     return Clock().today()

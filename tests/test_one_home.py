@@ -50,6 +50,18 @@ def test_only_the_clock_writes_and_reads_moments():
     assert strays == set()
 
 
+def test_the_age_of_majority_and_the_days_of_cards_stand_once():
+    strays = {
+        f"{path}: {ast.unparse(node)}"
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.Call)
+        if re.search(r"(ADULT|AGE)\b.* = .*\b18\b|strptime\(.*, '%Y%m%d'\)$", ast.unparse(node).partition("\n")[0])
+    }
+    assert len(strays) == 2, strays
+    assert {each.partition(":")[0] for each in strays} == {"kiosk/catalogue/rules.py", "kiosk/clock.py"}
+
+
 def test_no_pattern_of_characters_stands_twice():
     places = defaultdict(set)
     for path, tree in modules():

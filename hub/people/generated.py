@@ -20,6 +20,7 @@ from stdnum.cn import ric
 
 from hub.department import Department
 from kiosk.catalogue.id_card_years import card_valid_to
+from kiosk.catalogue.rules import OF_AGE
 from kiosk.clock import full_years, months_later
 from kiosk.messages.content import FOR_LIFE
 
@@ -28,7 +29,6 @@ _NAMES = Path(__file__).with_name("names.toml")
 _LIMIT_AGES = (1, 6, 14, 16, 18, 23, 26, 46, 60, 63, 70, 76, 80, 100)
 """Where a rule of some service begins or ends: each has people of the day before, the day itself and the day after."""
 _LEAP_BIRTHS = tuple(date(year, 2, 29) for year in range(1928, 2025, 4))
-_ADULT = 18
 _DAYS_LEFT = (-400, -90, -1, 0, 1, 29, 31, 89, 90, 91, 150, 400, 2000)
 """Days that a card is still valid for, so that every window has somebody inside, outside and on its edge."""
 
@@ -37,9 +37,9 @@ def population(departments: Iterable[Department], today: date, *, size: int = 30
     """People as a people file has them, without pictures; minors name their ``guardian`` by number."""
     rng = random.Random(seed)
     people = list({each["card"]["number"]: each for each in _people(rng, today, size)}.values())
-    adults = [each for each in people if _age(each, today) >= _ADULT]
+    adults = [each for each in people if _age(each, today) >= OF_AGE]
     for person in people:
-        if _age(person, today) < _ADULT:
+        if _age(person, today) < OF_AGE:
             person["guardian"] = rng.choice(adults)["card"]["number"]
     hooks = [hook for department in departments if (hook := hook_of(department))]
     for person in people:
@@ -64,7 +64,7 @@ def _births(rng: random.Random, today: date, size: int) -> Iterator[date]:
     edges = [months_later(today, -12 * age) + timedelta(days=shift) for age in _LIMIT_AGES for shift in (-1, 0, 1)]
     yield from (birth for birth in (*edges, *_LEAP_BIRTHS) if birth <= today)
     for at in range(size - len(edges) - len(_LEAP_BIRTHS)):
-        youngest = 0 if at % 6 == 0 else _ADULT * 366
+        youngest = 0 if at % 6 == 0 else OF_AGE * 366
         yield today - timedelta(days=rng.randint(youngest, 95 * 365))
 
 

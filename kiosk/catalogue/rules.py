@@ -13,6 +13,8 @@ from kiosk.clock import full_years, months_later
 
 Facts = Mapping[str, Any]
 ANSWERS, CARD, CARD_AGE = "answers.", "card.", "card.age"
+OF_AGE = 18
+"""民法典 art. 17, 27: from then on nobody has a guardian, and may act for others."""
 MACHINE = "machine."
 """Before the kind of a device that this machine has and that works now; ``machine.online``: the city answers."""
 CARD_FACTS = ("card.kind", "card.sex", CARD_AGE, "card.valid_to")
@@ -70,6 +72,19 @@ def unfit(service: Service, *, card_kind: str, birth: date | None, valid_to: dat
         "card_kind": card_kind not in applicant.cards,
         "card_expired": valid_to is not None and valid_to < today and not applicant.expired_card,
         "age": not applicant.min_age <= age <= applicant.max_age,
+    }
+    return [reason for reason, is_so in found.items() if is_so]
+
+
+def unfit_second(*, is_same: bool, birth: date | None, valid_to: date | None, today: date) -> list[str]:
+    """Why who came along acts for nobody: ``second_same``, ``second_minor``, ``second_expired``, in this order.
+
+    ``valid_to`` None: for life. Who has no readable birthday is no adult.
+    """
+    found = {
+        "second_same": is_same,
+        "second_minor": birth is None or full_years(birth, today) < OF_AGE,
+        "second_expired": valid_to is not None and valid_to < today,
     }
     return [reason for reason, is_so in found.items() if is_so]
 

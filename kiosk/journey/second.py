@@ -15,7 +15,7 @@ import msgspec
 from devices.id_card_reader.card import IdCard
 from kiosk.card_reading import read_card
 from kiosk.catalogue.model import Service
-from kiosk.clock import full_years
+from kiosk.catalogue.rules import unfit_second
 from kiosk.journey.applicant import applicant_by
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.partly import tell_partly
@@ -28,7 +28,11 @@ from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import Second, Visit
 
 ANSWER = "second_card"
-_ADULT = 18
+_WHY_NOT = {
+    "second_same": text("second.same"),
+    "second_minor": text("second.minor"),
+    "second_expired": text("second.expired"),
+}
 
 
 async def ask_for(journey: Journey, role: Literal["guardian", "agent"], why: Text) -> Outcome:
@@ -127,11 +131,9 @@ def _refused_page(journey: Journey, *ways: Action) -> Page:
 
 def _unfit(first: IdCard, card: IdCard, today: date) -> Text:
     """Why this card is not the second person's, in plain words; nothing when it can be."""
-    if is_same_person(first, card):
-        return text("second.same")
-    if full_years(card.birth, today) < _ADULT:
-        return text("second.minor")
-    return text("second.expired") if card.valid_to is not None and card.valid_to < today else NOTHING
+    is_same = is_same_person(first, card)
+    found = unfit_second(is_same=is_same, birth=card.birth, valid_to=card.valid_to, today=today)
+    return _WHY_NOT[found[0]] if found else NOTHING
 
 
 def _page(journey: Journey, role: str, why: Text, trouble: Text) -> Page:

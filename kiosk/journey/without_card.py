@@ -5,10 +5,11 @@ A number can be typed by anybody, so nothing of the register is shown, kept or a
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from devices.id_card_reader.card import IdCard, nation_name
 from devices.id_card_reader.photo import PhotoDecoder, Portrait
+from kiosk.clock import day_of
 from kiosk.hub_link.client import Answered
 from kiosk.journey import face
 from kiosk.journey.engine import Journey, Outcome
@@ -114,21 +115,14 @@ def _card_of(number: str, said: RegisterAnswer) -> IdCard:
         sex=said.sex,
         nation_code=said.nation_code,
         nation=nation_name(said.nation_code),
-        birth=_day(said.birth) or date.min,
+        birth=day_of(said.birth) or date.min,
         address=said.address,
         number=number,
         authority=said.authority,
-        valid_from=_day(said.valid_from),
-        valid_to=_day(said.valid_to),
+        valid_from=day_of(said.valid_from),
+        valid_to=day_of(said.valid_to),
         portrait=portrait,
     )
-
-
-def _day(text_: str) -> date | None:
-    try:
-        return datetime.strptime(text_, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no zone
-    except ValueError:
-        return None
 
 
 async def refuse(journey: Journey) -> Outcome:

@@ -11,6 +11,7 @@ from itertools import combinations, groupby, pairwise
 from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
 
+from kiosk.clock import day_of
 from kiosk.messages.bounds import KIOSK_ID
 
 CITIZEN_NUMBER = "[0-9]{17}[0-9X]"
@@ -66,10 +67,8 @@ def card_number(text: str) -> str:
         raise WronglyTyped("card number: not 17 digits and a check digit or X; copy it from the card")
     if not mod_11_2.is_valid(number):
         raise WronglyTyped("card number: its check digit is wrong, so a digit is mistyped; compare it with the card")
-    try:
-        datetime.strptime(number[6:14], "%Y%m%d")  # noqa: DTZ007 - a calendar day has no zone
-    except ValueError:
-        raise WronglyTyped("card number: its birthday is no day, so no card has it; compare it with the card") from None
+    if day_of(number[6:14]) is None:
+        raise WronglyTyped("card number: its birthday is no day, so no card has it; compare it with the card")
     return number
 
 

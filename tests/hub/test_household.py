@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.database import prepare
-from hub.department import Application, Decision, Facts, day_of, due_of
+from hub.department import Application, Decision, Facts, due_of
 from hub.departments import departments
 from hub.departments.household.city import STANDARD
 from hub.people.generated import population
@@ -23,7 +23,7 @@ from kiosk.catalogue.id_card_years import card_valid_to
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
 from kiosk.catalogue.rules import failed_checks, unfit
-from kiosk.clock import months_later
+from kiosk.clock import day_of, months_later
 from kiosk.journey.reasons import reason
 from kiosk.messages.content import Applicant
 from kiosk.messages.envelope import new_key

@@ -14,14 +14,14 @@ from msgspec import convert
 from stdnum.cn import ric
 
 from hub.database import prepare
-from hub.department import Application, Facts, day_of, second_reasons
+from hub.department import Application, Facts, second_reasons
 from hub.departments import departments
 from hub.people.generated import hook_of, population
 from kiosk.catalogue.id_card_years import card_valid_to, card_years
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
 from kiosk.catalogue.rules import failed_checks, holds, is_due, unfit
-from kiosk.clock import full_years
+from kiosk.clock import day_of, full_years
 from kiosk.messages.content import FOR_LIFE, Applicant
 from tests.hub.fixtures import PEOPLE, TODAY
 

@@ -8,10 +8,10 @@ from datetime import date
 import msgspec
 from psycopg import AsyncConnection
 
-from hub.department import Facts, day_of
+from hub.department import Facts
 from kiosk import shapes
 from kiosk.catalogue.rules import elements
-from kiosk.clock import full_months, full_years, months_later
+from kiosk.clock import day_of, full_months, full_years, months_later
 from kiosk.messages.masking import mask_document_number
 from kiosk.messages.questions import Document, Endorsement
 

@@ -9,11 +9,11 @@ from functools import partial
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from hub.department import Application, Effect, Unfit, day_of
+from hub.department import Application, Effect, Unfit
 from hub.departments.household.certificates import ask_offences, ask_register
 from hub.desk import Desk
 from kiosk.catalogue.id_card_years import card_valid_to
-from kiosk.clock import months_later
+from kiosk.clock import day_of, months_later
 
 _TEMPORARY_MONTHS = 3
 """临时居民身份证管理办法 art. 6."""

@@ -7,11 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from hub.department import day_of
 from hub.departments.household.city import STANDARD
-from kiosk.clock import full_years, months_later
+from kiosk.catalogue.rules import OF_AGE
+from kiosk.clock import day_of, full_years, months_later
 
-_ADULT = 18
 _MOSTLY = 8
 """So many parts of ten are as usual, so that of several conditions all hold for many."""
 _DAYS_OF_PERMIT = (-200, -1, 0, 1, 20, 30, 31, 200)
@@ -27,7 +26,7 @@ def records(rng: random.Random, person: dict[str, Any], today: date) -> dict[str
         "id_card": _id_card(rng, age),
         "offences": _mostly(rng, "clear", "record", "sealed", "conflict"),
     }
-    if age >= _ADULT and rng.randrange(4) == 0:
+    if age >= OF_AGE and rng.randrange(4) == 0:
         found["id_case"] = _id_case(rng, card["number"], today)
         if rng.randrange(3) == 0:
             found["temporary_card"] = _temporary_card(rng, card["number"], today)
@@ -45,18 +44,18 @@ def _mostly(rng: random.Random, usual: Any, *others: Any) -> Any:
 def _resident(rng: random.Random, age: int) -> dict[str, Any]:
     return {
         "kind": _mostly(rng, "family", "collective", "entrusted_collective", "restricted_collective"),
-        "role": _mostly(rng, "head", "adult") if age >= _ADULT else "minor",
+        "role": _mostly(rng, "head", "adult") if age >= OF_AGE else "minor",
         "address_kind": _mostly(rng, "standard", "virtual"),
         "is_registered": _mostly(rng, True, False),
         "numbers_held": _mostly(rng, 1, 2),
         "name_can_be_written": _mostly(rng, True, False),
-        "fingerprints": age >= _ADULT and _mostly(rng, True, False),
+        "fingerprints": age >= OF_AGE and _mostly(rng, True, False),
         "book_state": rng.choice(("valid", "lost", "damaged", "none")),
     }
 
 
 def _id_card(rng: random.Random, age: int) -> dict[str, Any]:
-    has_one = age >= _ADULT or rng.randrange(2) == 0
+    has_one = age >= OF_AGE or rng.randrange(2) == 0
     if not has_one:
         return {"times_issued": 0, "state": "none", "valid_to": None}
     return {"times_issued": rng.randint(1, 3), "state": _mostly(rng, "valid", "lost")}

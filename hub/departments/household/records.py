@@ -10,16 +10,16 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
-from hub.department import Person, day_of
+from hub.department import Person
 from hub.departments.household.city import STANDARD, USUAL_ENTRIES
-from kiosk.clock import full_years
+from kiosk.catalogue.rules import OF_AGE
+from kiosk.clock import day_of, full_years
 from kiosk.messages.content import FOR_LIFE
 
 _OF_PERSON = (
     *("resident", "id_card", "id_case", "temporary_card", "residence", "residence_permit", "last_card"),
     *("offences_answer", "visit_booked", "certificate", "offences_case", "household_case", "register_entry"),
 )
-_ADULT = 18
 _USUAL = {
     "kind": "family",
     "address_kind": "standard",
@@ -84,7 +84,7 @@ def _rows(people: Iterable[Person]) -> dict[str, list[list[Any]]]:
 
 def _resident(card: Mapping[str, Any], told: Mapping[str, Any]) -> list[Any]:
     has, number, birth = {**_USUAL, **told}, card["number"], day_of(card["birth"])
-    role = has.get("role") or ("head" if birth and _years(birth, card) >= _ADULT else "minor")
+    role = has.get("role") or ("head" if birth and _years(birth, card) >= OF_AGE else "minor")
     return [
         *(number, card["name"], birth, has.get("household_number", number[-8:]), has["kind"], role),
         *(card.get("address", ""), has["address_kind"], has.get("is_local", number.startswith(_HERE))),

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from hub.department import Facts, day_of
+from hub.department import Facts
 from hub.departments.traffic.asked import Known
 from hub.departments.traffic.records import NORMAL, Car
 from hub.departments.traffic.self_handling import refused
 from hub.departments.traffic.violations import visible
-from kiosk.clock import full_years, months_later
+from kiosk.clock import day_of, full_years, months_later
 
 _LAST = date.max
 PLATE_KINDS = ("car", "motorcycle", "trailer")

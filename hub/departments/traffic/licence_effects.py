@@ -7,9 +7,9 @@ from typing import LiteralString
 
 from psycopg import AsyncConnection
 
-from hub.department import Application, Effect, Unfit, day_of
+from hub.department import Application, Effect, Unfit
 from hub.departments.traffic.paid_ahead import require_paid
-from kiosk.clock import full_years, months_later
+from kiosk.clock import day_of, full_years, months_later
 
 _DISABLED_CAR = "C5"
 _MOST_YEARS = 3

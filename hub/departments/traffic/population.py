@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hub.department import day_of
-from kiosk.clock import full_years, months_later
+from kiosk.catalogue.rules import OF_AGE
+from kiosk.clock import day_of, full_years, months_later
 
 _WORDS = Path(__file__).with_name("population.toml")
-_ADULT, _OLD = 18, 70
+_OLD = 70
 _MOSTLY = 8
 """So many parts of ten are as usual, so that of several conditions all hold for many."""
 _STATES = (
@@ -29,7 +29,7 @@ def records(rng: random.Random, person: dict[str, Any], today: date) -> dict[str
     """Records by the names that ``records.py`` reads."""
     card = person["card"]
     number, age = card["number"], full_years(day_of(card["birth"]) or today, today)
-    if age < _ADULT or rng.randrange(12) == 0:
+    if age < OF_AGE or rng.randrange(12) == 0:
         return {}
     found: dict[str, Any] = {}
     if rng.randrange(10) < 9:

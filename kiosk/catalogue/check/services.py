@@ -17,13 +17,12 @@ from kiosk.catalogue.check.public import public_findings
 from kiosk.catalogue.check.steps import answers_of
 from kiosk.catalogue.finding import NAMED, Finding, Path, field_of, is_name, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
+from kiosk.catalogue.rules import OF_AGE
 
 _MOST_DAYS = 3660
 _WEEK = 7 / 5
 _FILES = "file"
 _AGE = "age"
-_OF_AGE = 18
-"""From which age on nobody has a guardian (民法典 art. 17, 27)."""
 _NOTHING: Mapping[str, KnownFact] = {}
 
 
@@ -94,8 +93,8 @@ def _who(service: Service) -> Iterator[Finding]:
         yield Finding(("applicant", "cards"), "names a card twice", "name it once")
     if service.guardian_below < 0:
         yield Finding(("guardian_below",), "below 0", "write from which age on nobody needs a guardian, 0 for none")
-    elif service.guardian_below > _OF_AGE:
-        yield Finding(("guardian_below",), f"who is {_OF_AGE} needs no guardian", f"write {_OF_AGE} or less")
+    elif service.guardian_below > OF_AGE:
+        yield Finding(("guardian_below",), f"who is {OF_AGE} needs no guardian", f"write {OF_AGE} or less")
     elif service.guardian_below and not service.has_step("second_card"):
         yield Finding(("guardian_below",), "no step asks for the guardian", "add a step second_card, or remove it")
     for name in ("flags", "delivery", "believed"):

@@ -9,7 +9,7 @@ from datetime import date
 from stdnum.cn import uscc
 from stdnum.iso7064 import mod_11_2
 
-from kiosk.clock import full_years
+from kiosk.clock import day_of, full_years
 from kiosk.journey.fields.kinds import FormField, Kind, Wrong
 from kiosk.messages import bounds
 from kiosk.messages.typed import CITIZEN_NUMBER, digits, plain
@@ -54,11 +54,8 @@ def _id_number(field: FormField, value: str, today: date | None) -> str:
     """A citizen number (GB 11643): a birthday that there is and has been, the last character checks the others."""
     if not re.fullmatch(CITIZEN_NUMBER, value, re.ASCII):
         raise Wrong(text("field.id_length", n=len(value)))
-    try:
-        born = date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
-    except ValueError:
-        raise Wrong(text("field.id_birth")) from None
-    if today is not None and born > today:
+    born = day_of(value[6:14])
+    if born is None or (today is not None and born > today):
         raise Wrong(text("field.id_birth"))
     if not mod_11_2.is_valid(value):
         raise Wrong(text("field.id_check"))

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Applicant, Condition
-from kiosk.catalogue.rules import check_named, elements, failed_checks, holds, is_due, needs_date, unfit
+from kiosk.catalogue.rules import check_named, elements, failed_checks, holds, is_due, needs_date, unfit, unfit_second
 from kiosk.clock import full_years, months_later
 
 TODAY = date(2027, 1, 12)
@@ -206,6 +206,20 @@ def test_who_has_just_reached_the_age_may_and_who_is_a_year_too_old_may_not(birt
     service = structs.replace(load().services["H13"], applicant=Applicant(min_age=16, max_age=60))
     card: dict[str, Any] = {"card_kind": "resident", "birth": date.fromisoformat(birth), "valid_to": None}
     assert unfit(service, **card, today=TODAY) == ([] if fits else ["age"])
+
+
+@pytest.mark.parametrize(
+    ("is_same", "birth", "valid_to", "reasons"),
+    [
+        (False, date(2009, 1, 12), None, []),
+        (False, date(2009, 1, 13), TODAY, ["second_minor"]),
+        (False, None, None, ["second_minor"]),
+        (False, date(1980, 1, 1), TODAY - timedelta(days=1), ["second_expired"]),
+        (True, date(2012, 1, 1), date.min, ["second_same", "second_minor", "second_expired"]),
+    ],
+)
+def test_who_came_along_is_judged_by_one_rule_at_the_machine_and_in_the_city(is_same, birth, valid_to, reasons) -> None:
+    assert unfit_second(is_same=is_same, birth=birth, valid_to=valid_to, today=TODAY) == reasons
 
 
 def test_a_window_needs_the_date_also_where_no_card_is_read() -> None:
