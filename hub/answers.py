@@ -27,6 +27,7 @@ from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks
 from kiosk.clock import to_rfc3339
 from kiosk.messages.bounds import one_line
+from kiosk.messages.content import PLATE_NUMBER
 from kiosk.messages.encoding import InvalidMessage, to_text, typed
 from kiosk.messages.hall import AddressAnswer, AddressQuestion
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
@@ -193,7 +194,7 @@ async def address(hub: Hub, question: AddressQuestion) -> AddressAnswer:
 async def plates(hub: Hub, question: PlatesQuestion) -> PlatesAnswer:
     """Plate numbers, from the department of the service. Raises InvalidMessage, DepartmentDown."""
     service = _service(hub, question.service)
-    if not service.has_step(PLATE_STEP):
+    if not service.has_step(PLATE_NUMBER):
         raise InvalidMessage("question.service", "no number is chosen in it")
     if not question.id_number and question.action != "give_back":
         raise InvalidMessage("question.id_number", "say whose car it is")
@@ -202,7 +203,6 @@ async def plates(hub: Hub, question: PlatesQuestion) -> PlatesAnswer:
     return typed(msgspec.to_builtins(said), PlatesAnswer)
 
 
-PLATE_STEP = "plate_number"
 _MOST_ADDRESSES = 6
 """More are not read on a page; another word narrows them."""
 FEWEST_TOLD = 5

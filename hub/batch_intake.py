@@ -18,7 +18,7 @@ from hub.machine_keys import MachineKey, hub_key_of, keys_of
 from kiosk.clock import from_rfc3339
 from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch
 from kiosk.messages.encoding import BadSignature, InvalidMessage, sha256_hex
-from kiosk.messages.envelope import Submission, parse
+from kiosk.messages.envelope import PARCEL_BYTES, Submission, parse
 from kiosk.messages.foreign import shown
 from kiosk.messages.receipts import refusal_bytes, sign_refusal
 
@@ -156,8 +156,8 @@ async def _signer(
     reason = found.refusal
     if found.key and reason and await inbox.is_known(conn, sent):
         reason = ""  # It came while its key was good; this is a second copy, and its receipt is there.
-    if not reason and any(part.bytes > parcels.MAX_PARCEL_BYTES for part in header.parts):
-        reason = f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes"
+    if not reason and any(part.bytes > PARCEL_BYTES for part in header.parts):
+        reason = f"a parcel has at most {PARCEL_BYTES} bytes"
     if reason or found.key is None:
         judged.append(Judged("rejected", reason, header.kiosk_id, header.seq, header.key, None))
         return ""

@@ -12,13 +12,12 @@ from psycopg import AsyncConnection
 
 from hub import events
 from hub.context import Hub
-from kiosk.messages.content import CaseForm, Delivery
+from kiosk.messages.content import POSTED_CASE, CaseForm, Delivery
 from kiosk.messages.hall import PostAnswer, PostCase, PostQuestion
 from kiosk.messages.masking import mask_address, mask_phone
 
 STEP = "express"
 """The step by which a case of before is posted after all."""
-ANSWER = "posted_case"
 GONE = "post_gone"
 _CAN_BE_POSTED = ["accepted", "in_review", "needs_supplement", "decided", "uncollected"]
 _MOST = 50
@@ -75,7 +74,7 @@ async def post(hub: Hub, question: PostQuestion) -> PostAnswer:
 async def can_be_posted(hub: Hub, form: CaseForm) -> bool:
     """Whether the case that this one names is this person's own, and not with the post already."""
     mine = await _cases(hub, hub.keys.person_ref(form.applicant.number))
-    return any(each.key == form.answers.get(ANSWER) and each.post != "sent" for each in mine)
+    return any(each.key == form.answers.get(POSTED_CASE) and each.post != "sent" for each in mine)
 
 
 class Waiting(NamedTuple):

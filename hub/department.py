@@ -34,17 +34,13 @@ from kiosk.catalogue.rules import (
 )
 from kiosk.clock import day_of, from_local, full_years
 from kiosk.messages.bills import Bill
-from kiosk.messages.content import FOR_LIFE, Applicant
+from kiosk.messages.content import APPOINTMENT, FOR_LIFE, SECOND_ANSWER, Applicant
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
 from kiosk.messages.register import RegisterAnswer
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]
-SECOND_ANSWER = "second_card"
-"""Says as what the second person came: ``guardian`` or ``agent``."""
-APPOINTMENT = "appointment"
-"""Says when the person comes to the counter, in local time."""
 _KEY = re.compile(r"(?!pg_|public$|information_schema$|hub$)[a-z][a-z0-9_]{0,40}")
 
 

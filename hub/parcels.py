@@ -14,7 +14,6 @@ from psycopg.sql import SQL
 
 from hub.machine_keys import FRESH, Proof
 
-MAX_PARCEL_BYTES = 64 * 1024 * 1024
 QUOTA_BYTES = 256 * 1024 * 1024
 """What one machine may have here that no envelope names: uploads by their full length, each as 4 KB at least."""
 _LEAST_BYTES = 4096

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from hub.context import Hub
 from hub.sms import SmsAway, SmsPort
 from kiosk.messages.content import CaseForm
-from kiosk.messages.hall import CodeAnswer, CodeQuestion
+from kiosk.messages.hall import CODE_DIGITS, PHONE_PROOF, CodeAnswer, CodeQuestion
 from kiosk.text import text
 
 GOOD_FOR = timedelta(minutes=5)
@@ -27,7 +27,6 @@ OF_A_PHONE, PHONE_WINDOW = 5, timedelta(days=1)
 OF_A_MACHINE, MACHINE_WINDOW = 60, timedelta(hours=1)
 KEPT = timedelta(days=92)
 """As long as a case may wait at its machine."""
-PROOF = "_sms_proof"
 UNPROVED = "phone_unproved"
 _log = structlog.get_logger()
 
@@ -48,7 +47,7 @@ def _phone_ref(hub: Hub, phone: str) -> str:
 
 async def _send(hub: Hub, sms: SmsPort, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
     phone_ref, now, ident = _phone_ref(hub, question.phone), hub.clock.now(), str(uuid4())
-    fresh = f"{secrets.randbelow(10**6):06d}"
+    fresh = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     async with hub.pool.connection() as conn, conn.transaction():
         for name in (kiosk_id, phone_ref):
             await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 5))", [name])
@@ -118,7 +117,11 @@ async def _judged(hub: Hub, conn: AsyncConnection, question: CodeQuestion, kiosk
 
 async def is_proved(hub: Hub, form: CaseForm) -> bool:
     """Whether every number of a case that says it was proved was: this number, by this person."""
-    claims = [(name.removesuffix(PROOF), str(proof)) for name, proof in form.answers.items() if name.endswith(PROOF)]
+    claims = [
+        (name.removesuffix(PHONE_PROOF), str(proof))
+        for name, proof in form.answers.items()
+        if name.endswith(PHONE_PROOF)
+    ]
     if not claims:
         return True
     async with hub.pool.connection() as conn:

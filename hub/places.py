@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from hub import events
 from hub.context import Hub
 from kiosk import shapes
-from kiosk.messages.bounds import Word
+from kiosk.messages.bounds import MOST_COUNTERS, Word
 from kiosk.messages.envelope import KioskId
 from kiosk.messages.places import MOST_PLACES, NearbyAnswer, NearbyQuestion, Place, Words
 
@@ -45,7 +45,7 @@ class Hall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
     lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
     machines: Annotated[tuple[KioskId, ...], Meta(max_length=200)] = ()
-    counter: Annotated[tuple[Word, ...], Meta(max_length=50)] = ()
+    counter: Annotated[tuple[Word, ...], Meta(max_length=MOST_COUNTERS)] = ()
 
     def __post_init__(self) -> None:
         if not (self.name.get("zh") or self.name.get("en")):

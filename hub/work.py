@@ -31,7 +31,7 @@ from hub import (
 )
 from hub.context import Hub
 from hub.database import RECONNECT_S
-from hub.department import SECOND_ANSWER, Application, Decision, EffectUnknown
+from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import AnotherCase, DepartmentDown
 from hub.payments import book
@@ -43,6 +43,7 @@ from kiosk.catalogue.signing import may_come
 from kiosk.clock import from_rfc3339, local
 from kiosk.messages.content import (
     FORM_PART,
+    SECOND_ANSWER,
     SECOND_PART,
     Applicant,
     CaseForm,

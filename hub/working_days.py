@@ -8,13 +8,11 @@ from typing import NamedTuple
 from chinese_calendar import is_workday
 
 from kiosk.catalogue.model import Limit
-
-WEEKENDS = "weekends"
-"""How a date was counted that lies in a year, or counts through one, whose holidays are not published."""
+from kiosk.messages.questions import BY_WEEKENDS
 
 
 class Promise(NamedTuple):
-    """``on``: the last day. ``by``: "" for natural days and published working days, else ``WEEKENDS``."""
+    """``on``: the last day. ``by``: "" for natural days and published working days, else ``BY_WEEKENDS``."""
 
     on: date
     by: str = ""
@@ -37,7 +35,7 @@ def counted(limit: Limit, today: date) -> Promise:
         day += timedelta(days=1)
         is_working, known = working_day(day)
         left -= is_working
-        by = by if known else WEEKENDS
+        by = by if known else BY_WEEKENDS
     return Promise(day, by)
 
 

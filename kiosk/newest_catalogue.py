@@ -15,7 +15,7 @@ import msgspec
 import structlog
 import trio
 
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, shipped
+from kiosk.catalogue.loader import MANIFEST, TOTAL_BYTES, CatalogueError, shipped
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.signing import Signed, is_older, judged, read_signed, require_not_older
 from kiosk.clock import Clock
@@ -30,7 +30,6 @@ log = structlog.get_logger()
 LOOK_S = 10.0
 ASK_S = 300.0
 _NAMESPACE, _VERSION, _FETCHED = "catalogue", "version", "fetched"
-_MOST_BYTES = 64 * 1024 * 1024
 _FROM_HUB = Path("catalogue of the hub")
 
 
@@ -150,7 +149,7 @@ class CatalogueInForce:
         if kept is None:
             return None
         try:
-            return self._judged(zlib.decompressobj().decompress(kept, _MOST_BYTES))
+            return self._judged(zlib.decompressobj().decompress(kept, TOTAL_BYTES))
         except (CatalogueError, zlib.error) as error:
             log.warning("kept_catalogue_unusable", error=str(error))
             return None

@@ -6,10 +6,8 @@ from datetime import date
 from math import ceil
 
 from kiosk.catalogue.model import Limit
+from kiosk.messages.questions import BY_WEEKENDS
 from kiosk.text import Text, text
-
-WEEKENDS = "weekends"
-"""How the hub says that it counted without holidays: their year is not published yet."""
 
 
 def promise_words(
@@ -29,7 +27,7 @@ def promise_words(
         latest = text("promise.counted", latest=latest, span=_span(limit))
         if law is not None and law != limit:
             latest = text("promise.law", promise=latest, span=_span(law))
-    return text("promise.by_weekends", promise=latest) if by == WEEKENDS else latest
+    return text("promise.by_weekends", promise=latest) if by == BY_WEEKENDS else latest
 
 
 def _span(limit: Limit) -> Text:

@@ -62,6 +62,35 @@ def test_the_age_of_majority_and_the_days_of_cards_stand_once():
     assert {each.partition(":")[0] for each in strays} == {"kiosk/catalogue/rules.py", "kiosk/clock.py"}
 
 
+def test_no_limit_of_a_message_stands_twice():
+    limits = defaultdict(set)
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated":
+                said = ast.unparse(node)
+                if "max_length=" in said and re.search(r"=[0-9]{2,}", said) and "[str" not in said:
+                    limits[said].add(path)
+    assert {said: sorted(where) for said, where in limits.items() if len(where) > 1} == {}
+
+
+def test_what_machine_and_city_name_alike_stands_once():
+    """A word that a module of the hub and one of the kiosk each give a name: a step, an answer, a part, a state."""
+    named: dict[str, dict[str, str]] = {"hub": {}, "kiosk": {}}
+    for path, tree in modules():
+        room = path.partition("/")[0]
+        for node in tree.body if room in named else []:
+            word = ast.literal_eval(node.value) if is_word(node) else "tongban"
+            if word != "tongban":
+                named[room][word] = path
+    assert {word: (named["hub"][word], named["kiosk"][word]) for word in named["hub"].keys() & named["kiosk"]} == {}
+
+
+def is_word(node: ast.stmt) -> bool:
+    value = node.value if isinstance(node, ast.Assign) else None
+    said = value.value if isinstance(value, ast.Constant) else None
+    return isinstance(said, str) and re.fullmatch("[a-z_]{6,}", said) is not None
+
+
 def test_no_pattern_of_characters_stands_twice():
     places = defaultdict(set)
     for path, tree in modules():

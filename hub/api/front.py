@@ -26,6 +26,7 @@ from hub.api.strangers import MONITOR, Doors
 from hub.connections import origin_of, prove
 from hub.context import Hub
 from kiosk.messages.encoding import BadSignature, sha256_hex
+from kiosk.messages.envelope import ENVELOPE_BYTES
 from kiosk.messages.requests import FORM, NEWEST_FORM, TIME
 
 _log = structlog.get_logger()
@@ -33,6 +34,7 @@ API = "/v1/"
 BODY_BYTES = 1024 * 1024
 """The largest body of a route that is not named here."""
 _LIMITS = {
+    ("PUT", "envelopes"): ENVELOPE_BYTES,
     ("PUT", "parcels"): messages.CHUNK_BYTES + 1024,
     ("POST", "batches"): messages.BATCH_BYTES,
     ("POST", "enrolments"): 16 * 1024,

@@ -20,7 +20,7 @@ from hub.machine_keys import NotFresh
 from kiosk.messages.batch import BatchAnswer, BatchResult
 from kiosk.messages.bounds import SHA256
 from kiosk.messages.encoding import BadSignature, InvalidMessage
-from kiosk.messages.envelope import Submission, digest_of_wire, parse
+from kiosk.messages.envelope import PARCEL_BYTES, Submission, digest_of_wire, parse
 from kiosk.messages.receipts import Receipt, parcel_named
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -179,8 +179,8 @@ def _range(header: str | None, length: int) -> tuple[int, int]:
     first, last, total = map(int, found.groups())
     if last - first + 1 != length or last >= total:
         raise Problem(400, "invalid", "does not fit the body", field="Content-Range")
-    if total > parcels.MAX_PARCEL_BYTES:
-        raise Problem(413, "too_large", f"a parcel has at most {parcels.MAX_PARCEL_BYTES} bytes", field="Content-Range")
+    if total > PARCEL_BYTES:
+        raise Problem(413, "too_large", f"a parcel has at most {PARCEL_BYTES} bytes", field="Content-Range")
     return first, total
 
 

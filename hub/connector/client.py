@@ -15,7 +15,6 @@ from psycopg import AsyncConnection
 
 from hub import department, outgoing
 from hub.connector.wire import (
-    MOST_ADDRESSES,
     MOST_BYTES,
     AboutAddresses,
     AboutBills,
@@ -42,6 +41,7 @@ from kiosk.catalogue.model import Service
 from kiosk.messages.address import is_loopback_host
 from kiosk.messages.bills import Bill
 from kiosk.messages.encoding import InvalidMessage, decode
+from kiosk.messages.hall import MOST_FOUND
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.questions import Document
 
@@ -83,7 +83,7 @@ class RemoteDepartment(Department):
         return told.case_keys if told else []
 
     async def addresses(self, conn: AsyncConnection, words: Sequence[str], most: int) -> list[str] | None:
-        question = AboutAddresses(list(words), min(most, MOST_ADDRESSES))
+        question = AboutAddresses(list(words), min(most, MOST_FOUND))
         told = await self._newer("/v1/addresses", question, AddressesTold)
         return told.addresses if told else None
 

@@ -15,11 +15,13 @@ from msgspec import Meta
 from hub.department import Decision
 from hub.desk import StageEvent, Standing
 from kiosk.messages.bills import MOST_BILLS, Bill
-from kiosk.messages.bounds import Line, Named, Word
-from kiosk.messages.content import Applicant
+from kiosk.messages.bounds import MOST_ITEMS, Line, Named, Word
+from kiosk.messages.content import MOST_BEFORE, Answers, Applicant
+from kiosk.messages.envelope import MOST_PARTS
+from kiosk.messages.hall import MOST_FOUND
 from kiosk.messages.ours import read_ours
 from kiosk.messages.plates import PlatesQuestion
-from kiosk.messages.questions import Document
+from kiosk.messages.questions import Document, Facts
 from kiosk.messages.text_file import text_of
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -38,13 +40,13 @@ class AboutPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FactsTold(msgspec.Struct, frozen=True):
     """What a department knows of a person."""
 
-    facts: Annotated[dict[Word, Any], Meta(max_length=200)]
+    facts: Facts
 
 
 class DocumentsTold(msgspec.Struct, frozen=True):
     """What it has issued to them."""
 
-    documents: Annotated[list[Document], Meta(max_length=1000)]
+    documents: Annotated[list[Document], Meta(max_length=MOST_ITEMS)]
 
 
 class AboutBills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,29 +60,26 @@ class AboutBills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BillsTold(msgspec.Struct, frozen=True):
     """What is demanded."""
 
-    bills: Annotated[list[Bill], Meta(max_length=1000)]
+    bills: Annotated[list[Bill], Meta(max_length=MOST_ITEMS)]
 
 
 class ReadyTold(msgspec.Struct, frozen=True):
     """The cases whose things wait for a person, in the order in which they are handed out."""
 
-    case_keys: Annotated[list[Named], Meta(max_length=1000)]
-
-
-MOST_ADDRESSES = 50
+    case_keys: Annotated[list[Named], Meta(max_length=MOST_ITEMS)]
 
 
 class AboutAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``POST /v1/addresses``: standard addresses that have all these words; about nobody."""
 
     words: Annotated[list[Line], Meta(max_length=60)]
-    most: Annotated[int, Meta(ge=1, le=MOST_ADDRESSES)]
+    most: Annotated[int, Meta(ge=1, le=MOST_FOUND)]
 
 
 class AddressesTold(msgspec.Struct, frozen=True):
     """None from a department that keeps none."""
 
-    addresses: Annotated[list[Line], Meta(max_length=MOST_ADDRESSES)] | None = None
+    addresses: Annotated[list[Line], Meta(max_length=MOST_FOUND)] | None = None
 
 
 class AboutPlates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,11 +101,11 @@ class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     service: Named
     applicant: Applicant
-    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    answers: Answers
     today: date
     second: Applicant | None = None
     paid_fen: int = 0
-    rests_on: Annotated[tuple[Word, ...], Meta(max_length=16)] = ()
+    rests_on: Annotated[tuple[Word, ...], Meta(max_length=MOST_BEFORE)] = ()
     fulfilled: Annotated[tuple[Word, ...], Meta(max_length=200)] = ()
     second_unread: bool = False
     paid_on: date | None = None
@@ -121,8 +120,8 @@ class More(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``PUT /v1/supplements/{key}``: what was asked for in a case. ``papers``: the names of its parts."""
 
     case_key: Named
-    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
-    papers: Annotated[list[Word], Meta(max_length=64)]
+    answers: Answers
+    papers: Annotated[list[Word], Meta(max_length=MOST_PARTS)]
     today: date
 
 
@@ -148,7 +147,7 @@ class Said(msgspec.Struct, frozen=True):
 class StagesTold(msgspec.Struct, frozen=True):
     """``GET /v1/stages?after=N&today=D``: what happened since, in order; each again until a higher N is asked."""
 
-    stages: Annotated[list[StageEvent], Meta(max_length=1000)]
+    stages: Annotated[list[StageEvent], Meta(max_length=MOST_ITEMS)]
 
 
 class BooksTold(msgspec.Struct, frozen=True):

@@ -8,13 +8,12 @@ from psycopg import AsyncConnection
 
 from hub import events
 from hub.context import Hub
-from hub.department import APPOINTMENT
 from hub.slots import book
 from hub.slots.book import Claim, Place
 from hub.slots.plan import Counter, Opening, Plan, openings, plan_of
 from kiosk.catalogue.model import Service
 from kiosk.clock import from_local, local
-from kiosk.messages.content import CaseForm
+from kiosk.messages.content import APPOINTMENT, CaseForm
 from kiosk.messages.encoding import InvalidMessage
 from kiosk.messages.hall import Slot, SlotsAnswer, SlotsQuestion
 

@@ -20,6 +20,7 @@ from hub.typed import Hour
 from hub.working_days import working_day
 from kiosk import shapes
 from kiosk.clock import LOCAL, local
+from kiosk.messages.bounds import MOST_COUNTERS
 
 _SETTING = "slot_plan"
 
@@ -40,7 +41,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_days: Annotated[int, Meta(ge=1, le=60)]
     notice_minutes: Annotated[int, Meta(ge=0, le=1440)]
     hold_minutes: Annotated[int, Meta(ge=5, le=240)]
-    counters: Annotated[tuple[Counter, ...], Meta(min_length=1, max_length=50)]
+    counters: Annotated[tuple[Counter, ...], Meta(min_length=1, max_length=MOST_COUNTERS)]
 
     def counter(self, key: str) -> Counter | None:
         """The counter of this key."""

@@ -20,14 +20,13 @@ from kiosk.journey.applicant import applicant_by
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.partly import tell_partly
 from kiosk.journey.whole import Whole
-from kiosk.messages.content import SECOND_PART
+from kiosk.messages.content import SECOND_ANSWER, SECOND_PART
 from kiosk.messages.masking import mask_name
 from kiosk.pages import Action, Answer, CardPrompt, Fact, Hero, Notice, Page
 from kiosk.staff import is_same_person
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import Second, Visit
 
-ANSWER = "second_card"
 _WHY_NOT = {
     "second_same": text("second.same"),
     "second_minor": text("second.minor"),
@@ -101,7 +100,7 @@ async def refuse(journey: Journey) -> Outcome:
 
 def answer_of(visit: Visit) -> dict[str, str]:
     """What a case says of who acted; nothing when its applicant did."""
-    return {ANSWER: visit.second.role} if visit.second else {}
+    return {SECOND_ANSWER: visit.second.role} if visit.second else {}
 
 
 def part_of(visit: Visit) -> dict[str, bytes]:

@@ -18,14 +18,15 @@ import msgspec
 from kiosk.messages import foreign
 from kiosk.messages.archive import BLOCK, read_archive
 from kiosk.messages.bounds import KIOSK_ID
+from kiosk.messages.envelope import ENVELOPE_BYTES, PARCEL_BYTES
 from kiosk.messages.foreign import OpenFolder, Refused
 
 SUFFIX = ".tbz"
 FILE_BYTES = 4 * 1024**3
 """A batch is no longer; it is what FAT can hold."""
 LIMIT_BYTES = {
-    "envelopes": 1024 * 1024,
-    "parcels": 64 * 1024 * 1024,
+    "envelopes": ENVELOPE_BYTES,
+    "parcels": PARCEL_BYTES,
     "receipts": 64 * 1024,
     "refusals": 64 * 1024,
 }

@@ -8,8 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import END, Named, Number, Word
+from kiosk.cases import SLIP_CODE_DIGITS
+from kiosk.messages.bounds import END, MOST_ITEMS, Named, Number, Word
 
+SlipCode = Annotated[str, Meta(pattern=f"^[0-9]{{{SLIP_CODE_DIGITS}}}{END}")]
 MOST_BILLS = 20
 """Paid at once: more than anybody owes."""
 Fen = Annotated[int, Meta(ge=0, le=100_000_000)]
@@ -21,7 +23,7 @@ class BillsQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     service: Number
     id_number: Named
     receipt_number: Number | None = None
-    slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
+    slip_code: SlipCode | None = None
 
 
 class Bill(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,7 +48,7 @@ class Bill(msgspec.Struct, frozen=True, omit_defaults=True):
 class BillsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """``known``: the slip's number is known, its code is missing or wrong; ``wait_s``: too many tries."""
 
-    bills: Annotated[list[Bill], Meta(max_length=1000)]
+    bills: Annotated[list[Bill], Meta(max_length=MOST_ITEMS)]
     known: bool = False
     wait_s: Annotated[int, Meta(ge=0, le=7 * 86400)] = 0
     unreadable: int = 0

@@ -17,6 +17,9 @@ KIOSK_ID = "[A-Za-z0-9_.-]{1,64}"
 SHA256 = "[0-9a-f]{64}"
 ANY_KEY = "[0-9a-f-]{36}"
 """Of a case, of whatever version."""
+DECISION_DIGITS = (15, 16)
+DECISION = f"[0-9]{{{DECISION_DIGITS[0]},{DECISION_DIGITS[1]}}}"
+"""The number of a decision about a fine."""
 PHONE = "1[3-9][0-9]{9}"
 """A mobile number of the mainland."""
 ONE_LINE = rf"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*{END}"
@@ -43,10 +46,15 @@ Moment = Annotated[str, Meta(max_length=40, pattern=f"^[0-9T:.+Zz -]*{END}")]
 """RFC 3339."""
 MAX_INT = 2**53 - 1
 """JSON numbers are exact up to here."""
+DecisionNumber = Annotated[str, Meta(pattern=f"^{DECISION}{END}")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INT)]
 """The number of an envelope in its machine's chain."""
 
+MOST_ITEMS = 1000
+"""In a list that an answer has: far more than anybody has."""
+MOST_COUNTERS = 50
+"""Of one hall."""
 MAX_DEPTH = 32
 _MAX_TEXT = 20_000
 _MAX_VALUES = 20_000

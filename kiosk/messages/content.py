@@ -18,8 +18,19 @@ from kiosk.messages.envelope import Key
 FORM_PART = "form"
 SECOND_PART = "second_person"
 """An ``Applicant``: who came along, guardian or agent."""
+SECOND_ANSWER = "second_card"
+"""The answer that says as what the second person came: ``guardian`` or ``agent``."""
+APPOINTMENT = "appointment"
+"""The answer that says when the person comes to the counter, in local time."""
+POSTED_CASE = "posted_case"
+"""The answer that says which case is posted after all."""
+PLATE_NUMBER = "plate_number"
+"""The answer, and the step, by which a number is chosen."""
 FOR_LIFE = "长期"
 """In place of a card's last day."""
+MOST_BEFORE = 16
+"""So many cases may one rest on."""
+Answers = Annotated[dict[Word, Any], Meta(max_length=200)]
 _YEARS_OF_FILING = range(2000, 2101)
 
 
@@ -88,7 +99,7 @@ class CaseForm(msgspec.Struct, frozen=True):
     catalogue_version: Word
     receipt_number: Number
     applicant: Applicant
-    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    answers: Answers
     identity: Identity
     filed_at: datetime
     offline: bool = False
@@ -96,7 +107,7 @@ class CaseForm(msgspec.Struct, frozen=True):
     slip_code: NumberIfAny = msgspec.field(default="", name="code")
     bundle: NumberIfAny | msgspec.UnsetType = msgspec.UNSET
     bundle_key: NumberIfAny | msgspec.UnsetType = msgspec.UNSET
-    rests_on: Annotated[tuple[Key, ...], Meta(max_length=16)] | msgspec.UnsetType = msgspec.UNSET
+    rests_on: Annotated[tuple[Key, ...], Meta(max_length=MOST_BEFORE)] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         check_values(self.answers)
@@ -160,7 +171,7 @@ class Supplement(msgspec.Struct, frozen=True):
     receipt_number: Number
     id_number: Word
     identity: Identity
-    answers: Annotated[dict[Word, Any], Meta(max_length=200)]
+    answers: Answers
     filed_at: datetime
     catalogue_version: Word = ""
 

@@ -26,6 +26,10 @@ Kind = Literal[
     "case", "rating", "complaint", "device_event", "audit_head", "finding", "delivery", "supplement", "hand_out"
 ]
 FIRST_PREV = "0" * 64
+MOST_PARTS = 64
+ENVELOPE_BYTES = 1024 * 1024
+PARCEL_BYTES = 64 * 1024 * 1024
+"""By whichever way it comes."""
 
 Sha256 = Annotated[str, Meta(pattern=f"^{SHA256}{END}")]
 KEY = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -52,7 +56,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
     case_id: Number | None
     created_at: Moment
-    parts: Annotated[list[Part], Meta(max_length=64)]
+    parts: Annotated[list[Part], Meta(max_length=MOST_PARTS)]
     prev_sha256: Sha256
 
 

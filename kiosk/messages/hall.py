@@ -7,9 +7,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import ANY_KEY, END, ONE_LINE, PHONE, Line, Named, Number, Word
+from kiosk.messages.bounds import ANY_KEY, END, MOST_ITEMS, ONE_LINE, PHONE, Line, Named, Number, Word
 
-_MOST_ITEMS = 1000
+CODE_DIGITS = 6
+CODE = f"[0-9]{{{CODE_DIGITS}}}"
+PHONE_PROOF = "_sms_proof"
+"""Behind the name of a telephone number: the answer that proves it."""
+WORDS_CHARACTERS = (2, 60)
+"""The words by which an address is looked up, at least and at the most."""
+MOST_FOUND = 50
 
 
 class SlotsQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -41,7 +47,7 @@ class SlotsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """``state``: open, taken (``mine`` is it), full (another was quicker), cancelled, none (nothing to cancel)."""
 
     state: Word
-    slots: Annotated[list[Slot], Meta(max_length=_MOST_ITEMS)] = []
+    slots: Annotated[list[Slot], Meta(max_length=MOST_ITEMS)] = []
     mine: Slot | None = None
     unreadable: int = 0
 
@@ -70,20 +76,20 @@ class PostCase(msgspec.Struct, frozen=True, omit_defaults=True):
 class PostAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest first."""
 
-    cases: Annotated[list[PostCase], Meta(max_length=_MOST_ITEMS)] = []
+    cases: Annotated[list[PostCase], Meta(max_length=MOST_ITEMS)] = []
     unreadable: int = 0
 
 
 class AddressQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which standard addresses 标准地址 have all these words, with blanks between them. It is about nobody."""
 
-    words: Annotated[str, Meta(min_length=2, max_length=60, pattern=ONE_LINE)]
+    words: Annotated[str, Meta(min_length=WORDS_CHARACTERS[0], max_length=WORDS_CHARACTERS[1], pattern=ONE_LINE)]
 
 
 class AddressAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """``more``: there are others besides; more words narrow it."""
 
-    found: Annotated[list[Line], Meta(max_length=50)] = []
+    found: Annotated[list[Line], Meta(max_length=MOST_FOUND)] = []
     more: bool = False
 
 
@@ -93,7 +99,7 @@ class CodeQuestion(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     action: Literal["send", "check"]
     phone: Annotated[str, Meta(pattern=f"^{PHONE}{END}")]
     id_number: Named
-    code: Annotated[str, Meta(pattern=f"^([0-9]{{6}})?{END}")] = ""
+    code: Annotated[str, Meta(pattern=f"^({CODE})?{END}")] = ""
 
 
 class CodeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

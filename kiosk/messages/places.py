@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kiosk.messages.bounds import Line, Word
+from kiosk.messages.bounds import MOST_COUNTERS, Line, Word
 
 MOST_PLACES = 40
 Words = Annotated[dict[Word, Line], Meta(max_length=4)]
@@ -30,7 +30,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     phone: Word = ""
     distance_m: Annotated[int, Meta(ge=-1, le=10_000_000)] = -1
     machine: Annotated[tuple[Word, ...], Meta(max_length=2000)] = ()
-    counter: Annotated[tuple[Word, ...], Meta(max_length=50)] = ()
+    counter: Annotated[tuple[Word, ...], Meta(max_length=MOST_COUNTERS)] = ()
 
 
 class NearbyAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,8 +16,19 @@ import msgspec
 from msgspec import Meta
 
 from kiosk import shapes
-from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion
-from kiosk.messages.bounds import END, Base64, Line, Lines, Named, Number, Signed, Word, check_values
+from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion, SlipCode
+from kiosk.messages.bounds import (
+    MOST_ITEMS,
+    Base64,
+    DecisionNumber,
+    Line,
+    Lines,
+    Named,
+    Number,
+    Signed,
+    Word,
+    check_values,
+)
 from kiosk.messages.encoding import (
     BadSignature,
     InvalidMessage,
@@ -58,8 +69,8 @@ VERSION = 3
 _REASONS_LISTED = 2
 SILENT_TOLD = 3
 """From here on an asker sees that documents are not all that there are."""
-MOST_ITEMS = 1000
-"""In any list of an answer."""
+BY_WEEKENDS = "weekends"
+"""How a promised date was counted whose year, or one before it, has no published holidays yet."""
 MOST_FACTS = 200
 """Of one department about one person."""
 Facts = Annotated[dict[Word, Any], Meta(max_length=MOST_FACTS)]
@@ -134,7 +145,7 @@ class ProgressQuestion(_Data, frozen=True, omit_defaults=True):
     id_number: Named | None = None
     receipt_numbers: Annotated[list[Number], Meta(max_length=MOST_NUMBERS)] = []
     keys: Annotated[list[Key], Meta(max_length=MOST_NUMBERS)] = []
-    slip_code: Annotated[str, Meta(pattern=f"^[0-9]{{8}}{END}")] | None = None
+    slip_code: SlipCode | None = None
 
 
 class ProgressState(_Said, frozen=True):
@@ -272,7 +283,7 @@ class ViolationsQuestion(_Data, frozen=True, omit_defaults=True):
     """The violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
 
     id_number: Named
-    decision_number: Annotated[str, Meta(pattern=f"^[0-9]{{15,16}}{END}")] | None = None
+    decision_number: DecisionNumber | None = None
 
 
 class Violation(_Said, frozen=True):

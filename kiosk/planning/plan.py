@@ -13,8 +13,10 @@ from msgspec import structs
 
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Asked, Service, StepSpec
+from kiosk.catalogue.rules import ANSWERS
+from kiosk.messages.content import SECOND_ANSWER
 
-_SECOND = "answers.second_card"
+_SECOND = f"{ANSWERS}{SECOND_ANSWER}"
 AGAIN = "__"
 """In the name of a datum that is called as another one of another kind, before its number."""
 

@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
-from hub.working_days import WEEKENDS, Promise, promised
+from hub.working_days import Promise, promised
 from kiosk.catalogue.model import Limit
+from kiosk.messages.questions import BY_WEEKENDS
 
 
 @pytest.mark.parametrize(
@@ -15,8 +16,8 @@ from kiosk.catalogue.model import Limit
     [
         (0, "wd", date(2027, 1, 15), date(2027, 1, 15), ""),
         (1, "d", date(2027, 1, 15), date(2027, 1, 16), ""),
-        (1, "wd", date(2027, 1, 15), date(2027, 1, 18), WEEKENDS),
-        (6, "wd", date(2027, 1, 15), date(2027, 1, 25), WEEKENDS),
+        (1, "wd", date(2027, 1, 15), date(2027, 1, 18), BY_WEEKENDS),
+        (6, "wd", date(2027, 1, 15), date(2027, 1, 25), BY_WEEKENDS),
         # Spring Festival 2026: 15 to 23 February are free, 14 and 28 February are worked.
         (1, "wd", date(2026, 2, 13), date(2026, 2, 14), ""),
         (2, "wd", date(2026, 2, 13), date(2026, 2, 24), ""),
@@ -24,7 +25,7 @@ from kiosk.catalogue.model import Limit
         # Natural days run through it.
         (20, "d", date(2026, 2, 12), date(2026, 3, 4), ""),
         # A year that is published and one that is not.
-        (2, "wd", date(2026, 12, 31), date(2027, 1, 4), WEEKENDS),
+        (2, "wd", date(2026, 12, 31), date(2027, 1, 4), BY_WEEKENDS),
         (1, "wd", date(2003, 12, 31), date(2004, 1, 2), ""),
     ],
 )

@@ -23,9 +23,9 @@ from hub.departments.traffic.records import Car
 from hub.departments.traffic.vehicle_effects import car_of
 from kiosk import shapes
 from kiosk.clock import LOCAL, local
+from kiosk.messages.content import PLATE_NUMBER
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 
-NUMBER = "plate_number"
 """The answer of a case that names it."""
 GONE = "plate_number_gone"
 _FREE: LiteralString = "update traffic.plate_number set vin = null, case_key = null, held_until = null, kept_to = null "
@@ -207,7 +207,7 @@ async def _taken(conn: AsyncConnection, application: Application) -> None:
     car = await car_of(conn, application, lambda car: number_reasons(car, day), new=True)
     await _free_late(conn, datetime.combine(day, time(), tzinfo=LOCAL))
     kept_to = day + timedelta(days=rules().kept_days)
-    if not await _take(conn, car, application.key, str(application.answers.get(NUMBER, "")), kept_to=kept_to):
+    if not await _take(conn, car, application.key, str(application.answers.get(PLATE_NUMBER, "")), kept_to=kept_to):
         raise Unfit(GONE)
 
 

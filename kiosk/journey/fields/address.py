@@ -6,13 +6,12 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.own_pages import OwnPages
-from kiosk.messages.hall import AddressAnswer, AddressQuestion
+from kiosk.messages.hall import WORDS_CHARACTERS, AddressAnswer, AddressQuestion
 from kiosk.messages.typed import plain
 from kiosk.pages import Action, Answer, Block, Field, Hero, Notice, Page, Tile, Tiles
 from kiosk.text import NOTHING, Text, same, text
 
 _CHOSEN = "address:"
-_LEAST, _MOST = 2, 60
 _WHOLE = 6
 """The shortest that can be a whole address, where nobody can look it up."""
 
@@ -25,7 +24,7 @@ async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
         typed = " ".join(plain(str(answer.values.get(field.name, typed))).split())
         if answer.action == "back":
             return Outcome.BACK
-        error = NOTHING if len(typed) >= _LEAST else text("address.short")
+        error = NOTHING if len(typed) >= WORDS_CHARACTERS[0] else text("address.short")
         if error:
             continue
         told = await _look_up(journey, title, typed)
@@ -67,7 +66,7 @@ def _words_page(journey: Journey, title: Text, field: FormField, typed: str, err
         value=typed,
         hint=field.hint or text("address.hint"),
         error=error,
-        max_length=_MOST,
+        max_length=WORDS_CHARACTERS[1],
     )
     find = journey.bar(text("address.find"))
     return journey.page("address", title, block, lead=text("address.lead"), actions=find)

@@ -16,7 +16,6 @@ from kiosk.messages.typed import CITIZEN_NUMBER, digits, plain
 from kiosk.text import Text, text
 
 _USCC = re.compile("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}")
-_DECISION = "[0-9]{15,16}"
 TODAY = "today"
 
 
@@ -99,7 +98,7 @@ def bound(written: str, today: date | None) -> date | None:
 
 def _decision(field: FormField, value: str, _today: date | None) -> str:
     """The number of a penalty decision: 15 or 16 digits, or what the city's ``pattern`` says."""
-    if not re.fullmatch(field.pattern or _DECISION, value, re.ASCII):
+    if not re.fullmatch(field.pattern or bounds.DECISION, value, re.ASCII):
         raise Wrong(field.error or text("field.decision_wrong", n=len(value)))
     return value
 

@@ -9,7 +9,7 @@ from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField, Wrong
 from kiosk.journey.fields.numbers import PHONE
 from kiosk.journey.fields.own_pages import OwnPages
-from kiosk.messages.hall import CodeAnswer, CodeQuestion
+from kiosk.messages.hall import CODE, CODE_DIGITS, PHONE_PROOF, CodeAnswer, CodeQuestion
 from kiosk.messages.masking import mask_phone
 from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, Field, Hero, Page
@@ -31,7 +31,7 @@ async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
         except Wrong as wrong:
             error = wrong.words
             continue
-        if journey.answers.get(field.name) == phone and f"{field.name}_sms_proof" in journey.answers:
+        if journey.answers.get(field.name) == phone and f"{field.name}{PHONE_PROOF}" in journey.answers:
             return Outcome.NEXT
         said = await _asked(journey, title, "send", phone)
         if isinstance(said, Outcome):
@@ -49,7 +49,7 @@ def _unproved(journey: Journey, field: FormField, phone: str, outcome: Outcome) 
     """Nobody could send a code: the department is told the number, and that nothing proves it."""
     if outcome is not Outcome.BACK:
         journey.keep(field.name, phone, text("code.unproved", phone=phone))
-        journey.drop(f"{field.name}_sms_proof")
+        journey.drop(f"{field.name}{PHONE_PROOF}")
     return outcome
 
 
@@ -63,7 +63,7 @@ async def _prove(journey: Journey, title: Text, field: FormField, phone: str) ->
             said = await _asked(journey, title, "send", phone)
         else:
             typed = digits(str(answer.values.get(_CODE, "")))
-            if not re.fullmatch("[0-9]{6}", typed, re.ASCII):
+            if not re.fullmatch(CODE, typed, re.ASCII):
                 error = text("code.six")
                 continue
             said = await _asked(journey, title, "check", phone, typed)
@@ -71,7 +71,7 @@ async def _prove(journey: Journey, title: Text, field: FormField, phone: str) ->
             return _unproved(journey, field, phone, said)
         if said.state == "right":
             journey.keep(field.name, phone, text("code.proved", phone=phone))
-            journey.keep(f"{field.name}_sms_proof", said.proof, same(said.proof))
+            journey.keep(f"{field.name}{PHONE_PROOF}", said.proof, same(said.proof))
             return Outcome.NEXT
         error = _words(said)
 
@@ -112,7 +112,7 @@ def _number_page(journey: Journey, title: Text, field: FormField, typed: str, er
 
 def _code_page(journey: Journey, title: Text, phone: str, error: Text) -> Page:
     block = Field(
-        name=_CODE, label=text("code.label"), keys="digits", hint=text("code.hint"), error=error, max_length=6
+        name=_CODE, label=text("code.label"), keys="digits", hint=text("code.hint"), error=error, max_length=CODE_DIGITS
     )
     again = Action(id="again", label=text("code.again"), style="secondary")
     exit_, back, forward = journey.bar()

@@ -14,13 +14,14 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Offline, Service, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.content import APPOINTMENT
 from kiosk.messages.hall import Slot, SlotsAnswer, SlotsQuestion
 from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Notice, Page, Tile, Tiles
 from kiosk.slips.model import Row
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
-_NAME, _TICKET, _COUNTER = "appointment", "appointment_ticket", "counter"
+_NAME, _TICKET, _COUNTER = APPOINTMENT, "appointment_ticket", "counter"
 _DAY, _TIME = "day:", "time:"
 
 

@@ -10,13 +10,14 @@ from kiosk.catalogue.model import About, Asked, Service, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.told import state_words
+from kiosk.messages.content import POSTED_CASE
 from kiosk.messages.hall import PostAnswer, PostCase, PostQuestion
 from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Page, Tile, Tiles
 from kiosk.slips.model import Row
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
-_NAME, _CASE = "posted_case", "case:"
+_NAME, _CASE = POSTED_CASE, "case:"
 _MOST_SHOWN, _MOST_SENT = 6, 2
 
 

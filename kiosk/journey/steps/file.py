@@ -21,7 +21,7 @@ from kiosk.journey.steps.delivery import what_next
 from kiosk.journey.steps.slip import said_rows
 from kiosk.journey.whole import Whole
 from kiosk.kept import owner_mark, paper_mark
-from kiosk.messages.content import Applicant, CaseForm, Delivery, PostAddress, encode_content
+from kiosk.messages.content import POSTED_CASE, Applicant, CaseForm, Delivery, PostAddress, encode_content
 from kiosk.messages.encoding import decode
 from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Level, Page, Receipt
 from kiosk.slips.second_copy import second_copy
@@ -128,7 +128,7 @@ async def _message(journey: Journey, form: CaseForm) -> ToFile:
 
 def _delivery(journey: Journey, form: CaseForm) -> ToFile:
     """Whereto it is posted, as a message of its own: whoever works on the case does not see the address."""
-    case_key = journey.answers.get("posted_case", journey.case_id)
+    case_key = journey.answers.get(POSTED_CASE, journey.case_id)
     content = Delivery(case_key, form.applicant.number, decode(journey.parts[_POST], PostAddress))
     parts = {"form": encode_content(content)}
     return ToFile(kind="delivery", key=new_id(), case_id=journey.case_id, receipt_number=None, parts=parts)

@@ -9,13 +9,14 @@ from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import About, Asked, Service, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.content import PLATE_NUMBER
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.pages import Action, Answer, Block, Fact, Hero, Notice, Page, Tile, Tiles
 from kiosk.slips.model import Row
 from kiosk.text import NOTHING, Text, same, text
 from kiosk.visit import message
 
-_NAME, _KEPT_TO, _CAR = "plate_number", "plate_number_kept_to", "vehicle"
+_NAME, _KEPT_TO, _CAR = PLATE_NUMBER, "plate_number_kept_to", "vehicle"
 _NUMBER = "number:"
 _FEW = 8
 """So many stand two in a row, in larger type."""

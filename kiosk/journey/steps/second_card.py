@@ -14,7 +14,7 @@ from kiosk.catalogue.model import About, Asked, Service, StepSpec, Use
 from kiosk.clock import full_years
 from kiosk.journey import second
 from kiosk.journey.engine import Journey, Outcome
-from kiosk.messages.content import SECOND_PART
+from kiosk.messages.content import SECOND_ANSWER, SECOND_PART
 from kiosk.text import text
 
 
@@ -30,7 +30,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def asks_for(self) -> tuple[Asked, ...]:
         """As what the second person is here; who comes alone says nothing."""
-        return (Asked(second.ANSWER, ("role",), ("guardian", "agent")),)
+        return (Asked(SECOND_ANSWER, ("role",), ("guardian", "agent")),)
 
     def toil(self) -> tuple[int, int]:
         """Who comes for themselves is asked for nobody."""
@@ -62,7 +62,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     if visit.second is None or visit.second.role != spec.role or at in journey.records:
         outcome = await second.ask_for(journey, spec.role, text(f"second.why_{spec.role}", n=below))
     if outcome is not Outcome.BACK:
-        journey.keep(second.ANSWER, spec.role, text(f"second.{spec.role}"))
+        journey.keep(SECOND_ANSWER, spec.role, text(f"second.{spec.role}"))
     return outcome
 
 

@@ -13,6 +13,7 @@ from kiosk.catalogue.model import FEN, About, Asked, Service, StepSpec, Use
 from kiosk.hub_link.client import Answered
 from kiosk.journey import violation_words as words
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.messages.bounds import DECISION_DIGITS
 from kiosk.messages.questions import Violation, ViolationsAnswer, ViolationsQuestion
 from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, Block, Choice, Choices, Fact, Facts, Field, Hero, Notice, Paragraph
@@ -23,7 +24,6 @@ from kiosk.visit import message
 
 _SETTLED, _FINES, _FINES_FEN = "violations", "decisions", f"decisions{FEN}"
 _ANOTHER, _ALL = "another", "all"
-_DECISION_DIGITS = (15, 16)
 _MOST_SHOWN = 20
 
 
@@ -228,13 +228,13 @@ async def _fine_by_number(journey: Journey) -> list[Violation] | Outcome:
             value=value,
             error=error,
             hint=text("violations.decision_hint"),
-            max_length=_DECISION_DIGITS[-1],
+            max_length=DECISION_DIGITS[-1],
         )
         answer = await journey.visit.show(journey.page("fine_number", text("violations.fine_number"), field))
         if answer.action == "back":
             return Outcome.BACK
         value = digits(str(answer.values.get("number", "")))
-        if len(value) not in _DECISION_DIGITS:
+        if len(value) not in DECISION_DIGITS:
             error = text("violations.decision_length", n=len(value))
             continue
         found = await _ask(journey, value)
