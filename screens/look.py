@@ -7,7 +7,7 @@ from typing import Any
 
 from kiosk.pages import Action, Hero, Page, Settings
 from kiosk.text import Text, text
-from screens.theme import BLUE, ON_NAVY_SECOND, SECOND, Colour, Metrics
+from screens.theme import ON_NAVY_SECOND, SECOND, Colour, Metrics
 from screens.words import Words
 
 
@@ -74,8 +74,3 @@ class Look:
     def tap(self, action: Action) -> Callable[[], None]:
         """What a button of ``action`` calls."""
         return lambda: self.answer(action.id)
-
-    @property
-    def accent(self) -> Colour:
-        """The colour of things that can be done."""
-        return BLUE

@@ -16,7 +16,7 @@ from typing import Any, Literal
 Framing = Literal["desko", "rte6701", "est"]
 Pushed = tuple[str, ...] | dict[str, Any]
 
-SOH, STX, ETX, CR = 0x01, 0x02, 0x03, 0x0D
+SOH, STX, ETX = 0x01, 0x02, 0x03
 LONGEST = 512 * 1024
 LONGEST_TEXT = 512
 

@@ -19,7 +19,6 @@ from kiosk.text import Text, text
 
 SCREEN = "1280x2160x24"
 """A little larger than the kiosk's 1080 x 1920: the machine leaves room for a desktop's bars."""
-SCREEN_READY_S = 20.0
 MACHINE_READY_S = 60.0
 RECOVERY_S = 90.0
 """How long a case filed offline may take to be delivered, and then to be accepted, once the network is back."""

@@ -59,7 +59,6 @@ Decision = Literal["pass", "ask", "fail", "unavailable"]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares (0..1) of the preview as it is shown."""
 
-MAX_MESSAGE_BYTES = 8 << 20
 LENGTH = struct.Struct("<I")
 
 

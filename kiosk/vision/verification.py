@@ -49,7 +49,6 @@ class Verification:
 
     def __init__(self, nets: Nets, challenge: Challenge, thresholds: Thresholds, *, mirror: bool) -> None:
         self._nets, self._thresholds, self._mirror = nets, thresholds, mirror
-        self._challenge = challenge
         self._turn = TurnChallenge(challenge)
         self._before: Face | None = None
         self._photo: np.ndarray | None = None

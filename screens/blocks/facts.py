@@ -9,7 +9,6 @@ from screens.look import Look
 from screens.panel import Panel
 
 _PAD = 34
-_LABEL_SHARE = 0.3
 
 
 def draw(block: Facts, look: Look, width: float) -> Panel:

@@ -30,7 +30,9 @@ from hub.department import card_reasons
 from hub.payments.acquirer import AcquirerAway
 from kiosk import citizen, config, status_lines
 from kiosk.catalogue import loader
-from kiosk.catalogue.check import load_clean
+from kiosk.catalogue.check import require_clean
+from kiosk.catalogue.loader import parse as parse_catalogue
+from kiosk.catalogue.loader import read_folder
 from kiosk.hub_link.http import Answer
 from kiosk.hub_link.outcome import outcome_of, retry_after_s
 from kiosk.messages import batch, content, envelope, fleet, paper, questions, receipts, requests, seal
@@ -335,7 +337,13 @@ def _catalogues(folder: Path) -> tuple[list[bytes], Run]:
     last = plain.index('[[steps]]\nkind = "file"')
     (parts / "common.toml").write_text(plain[last:].replace("[[steps]]", "[[steps.hand_in]]"), "utf-8")
     sample = plain[:last] + '[[steps]]\nuse = "hand_in"\n'
-    return _toml(folder / "traffic", "T01.toml", [sample.encode()], lambda _: load_clean(folder))
+    return _toml(folder / "traffic", "T01.toml", [sample.encode()], lambda _: _judged_and_read(folder))
+
+
+def _judged_and_read(folder: Path) -> None:
+    files = read_folder(folder)
+    require_clean(folder, files)
+    parse_catalogue(folder, files)
 
 
 def _scripts(folder: Path) -> tuple[list[bytes], Run]:

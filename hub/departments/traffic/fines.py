@@ -8,8 +8,6 @@ PAID_WITHIN_DAYS = 15
 """行政处罚法 art. 67: fifteen days from the receipt of the decision."""
 _LATE_PERCENT_A_DAY = 3
 """行政处罚法 art. 72: three per cent a day, never more than the fine itself."""
-REVIEW_DAYS, SUIT_MONTHS = 60, 6
-"""行政复议法 art. 20, 行政诉讼法 art. 46."""
 
 
 def pay_until(decided_on: date) -> date:

@@ -25,10 +25,8 @@ from kiosk.catalogue.loader import (
     CatalogueError,
     folder_of,
     is_service,
-    parse,
-    read_folder,
 )
-from kiosk.catalogue.model import Catalogue, Data, KnownDepartment, Line, Service
+from kiosk.catalogue.model import Data, KnownDepartment, Line, Service
 from kiosk.catalogue.reading import Reading, reading_of
 from kiosk.clock import today_here
 from kiosk.text import Text
@@ -66,13 +64,6 @@ def refuse(folder: Path, found: Sequence[Fault], *, is_named: bool = False) -> N
     if found:
         more = f" (and {len(found) - 1} more: kiosk catalogue check {folder})" if len(found) > 1 else ""
         raise CatalogueError(f"{'' if is_named else f'{folder}/'}{found[0]}{more}")
-
-
-def load_clean(folder: Path, day: date | None = None) -> Catalogue:
-    """The catalogue of a folder without mistakes, as it is on ``day`` (today). Raises CatalogueError."""
-    files = read_folder(folder)
-    require_clean(folder, files, day=day)
-    return parse(folder, files, day=day)
 
 
 def faults(

@@ -29,7 +29,6 @@ POINTS = 'fact = "points"\nop = "at_most"\nvalue = 11\n'
 STATE = 'fact = "licence_state"\nop = "each_one_of"\nvalue = ["normal"]\n'
 HALL = '[[steps.options]]\nid = "hall"'
 DUE = "驾驶证 {expires_on} 到期，可换证"
-REVIEW = '[[steps]]\nkind = "review"\n'
 IDENTIFY = '[[steps]]\nkind = "identify"\n'
 VERIFY = '[[steps]]\nkind = "verify"\n'
 PROMISE = '[limit_promise]\nn = 0\nunit = "wd"'

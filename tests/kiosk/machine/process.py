@@ -57,11 +57,6 @@ class KioskProcess:
         while missing:
             missing.discard(self.until(type="device", device="online")["name"])
 
-    def worker_pids(self) -> list[int]:
-        """Child processes: the vision worker."""
-        pid = self.process.pid
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
         self.process.kill()

@@ -26,7 +26,7 @@ from tests.kiosk.machine.test_common import Looking
 from tests.kiosk.machine.test_end_to_end import number_of
 from tests.waiting import HANG_S, eventually
 
-COPY, CHECK, PUBLISH, WALK = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+COPY, CHECK, PUBLISH, _ = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 class Author:
