@@ -36,8 +36,9 @@ from kiosk.clock import day_of, from_local, full_years
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import APPOINTMENT, FOR_LIFE, SECOND_ANSWER, Applicant
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
-from kiosk.messages.questions import Document, DueFact, Fact, ViolationsAnswer
+from kiosk.messages.questions import Document, DueFact, Fact
 from kiosk.messages.register import RegisterAnswer
+from kiosk.messages.violations import ViolationsAnswer
 
 Facts = dict[str, Fact]
 Person = Mapping[str, Any]

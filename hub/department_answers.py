@@ -15,7 +15,8 @@ from hub.desk import StageEvent
 from kiosk.messages.bills import Bill
 from kiosk.messages.bounds import check_values, one_line
 from kiosk.messages.encoding import typed
-from kiosk.messages.questions import MOST_FACTS, MOST_ITEMS, Document, ViolationsAnswer
+from kiosk.messages.questions import MOST_FACTS, MOST_ITEMS, Document
+from kiosk.messages.violations import ViolationsAnswer
 
 _log = structlog.get_logger()
 _REASON_CHARACTERS = _NAME_CHARACTERS = 64

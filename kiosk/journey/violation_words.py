@@ -6,7 +6,7 @@ from datetime import date
 
 from kiosk.catalogue.model import Service
 from kiosk.journey.reasons import reason
-from kiosk.messages.questions import Violation
+from kiosk.messages.violations import Violation
 from kiosk.pages import Choice, Fact, Facts
 from kiosk.slips.model import Row, Section
 from kiosk.text import NOTHING, Text, plain, same, text, worded

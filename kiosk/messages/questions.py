@@ -20,7 +20,6 @@ from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion, S
 from kiosk.messages.bounds import (
     MOST_ITEMS,
     Base64,
-    DecisionNumber,
     Line,
     Lines,
     Named,
@@ -61,6 +60,7 @@ from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
 from kiosk.messages.register import NameCountAnswer, NameCountQuestion, RegisterAnswer, RegisterQuestion
 from kiosk.messages.seal import new_seal_key, require_seal_key, seal, sign, unseal, verify
 from kiosk.messages.suites import DEFAULT
+from kiosk.messages.violations import Violation, ViolationsAnswer, ViolationsQuestion
 from kiosk.messages.visits import Introduction, VisitKey
 
 Fact = str | int | bool
@@ -277,45 +277,6 @@ class PaymentAnswer(_Said, frozen=True):
     left_s: Annotated[int, Meta(ge=0, le=86400)] = 0
     reason: Word = ""
     items: Annotated[list[PaidItem], Meta(max_length=MOST_ITEMS)] = []
-
-
-class ViolationsQuestion(_Data, frozen=True, omit_defaults=True):
-    """The violations and fines of a person; with ``decision_number`` that one fine, whosever it is."""
-
-    id_number: Named
-    decision_number: DecisionNumber | None = None
-
-
-class Violation(_Said, frozen=True):
-    """One violation. ``at``: local time. ``state``: open, decided (its fine is not paid) or paid.
-
-    ``reasons``: why it cannot be settled at a machine, none when it can. Of somebody else's fine only what it costs is
-    told: ``decision_number``, ``fine_fen``, ``late_fen`` (added today), ``pay_until``.
-    """
-
-    number: Word
-    fine_fen: Annotated[int, Meta(ge=0, le=2**31)]
-    state: Word
-    plate: Word = ""
-    at: Word = ""
-    place: Line = ""
-    act: Line = ""
-    article: Line = ""
-    points: Annotated[int, Meta(ge=0, le=2**31)] = 0
-    reasons: Annotated[list[Word], Meta(max_length=MOST_ITEMS)] = []
-    is_own_car: bool = False
-    decision_number: Word = ""
-    decided_on: date | None = None
-    pay_until: date | None = None
-    late_fen: Annotated[int, Meta(ge=0, le=2**31)] = 0
-
-
-class ViolationsAnswer(_Said, frozen=True):
-    """``points``: of this cycle so far."""
-
-    violations: Annotated[list[Violation], Meta(max_length=MOST_ITEMS)]
-    points: Annotated[int, Meta(ge=0, le=2**31)] = 0
-    unreadable: int = 0
 
 
 class CertificateQuestion(_Data, frozen=True):

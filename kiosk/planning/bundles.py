@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from msgspec import structs
 
@@ -34,5 +35,6 @@ def _given(spec: StepSpec, said: Mapping[str, str]) -> StepSpec | None:
     if spec.kind != "choose" or name not in said:
         return None
     chosen = next(option for option in spec.options if option.id == said[name])  # type: ignore[attr-defined]
-    data = {"kind": "given", "name": name, "value": said[name], "label": spec.label, "words": chosen.label}  # type: ignore[attr-defined]
-    return spec_type("given")(**data, what_next=chosen.what_next, only_if=spec.only_if)
+    told: dict[str, Any] = {"name": name, "value": said[name], "label": spec.label}  # type: ignore[attr-defined]
+    told |= {"words": chosen.label, "what_next": chosen.what_next, "only_if": spec.only_if}
+    return spec_type("given")(kind="given", **told)

@@ -19,7 +19,7 @@ from kiosk.catalogue.model import Condition, Service
 from kiosk.messages.bills import Bill
 from kiosk.messages.content import FOR_LIFE, Applicant
 from kiosk.messages.envelope import new_key
-from kiosk.messages.questions import Violation, ViolationsAnswer
+from kiosk.messages.violations import Violation, ViolationsAnswer
 
 TODAY = date(2027, 1, 12)
 TRAFFIC = departments()["traffic"]

@@ -21,7 +21,7 @@ from hub.departments.traffic.licence_effects import LICENCE_EFFECTS
 from hub.departments.traffic.vehicle_effects import VEHICLE_EFFECTS
 from kiosk.messages.bills import Bill
 from kiosk.messages.plates import PlatesAnswer, PlatesQuestion
-from kiosk.messages.questions import ViolationsAnswer
+from kiosk.messages.violations import ViolationsAnswer
 
 
 class Traffic(Department):

@@ -15,8 +15,8 @@ from hub.departments.traffic.fines import late_fen, pay_until
 from hub.departments.traffic.records import Car, Violation
 from hub.departments.traffic.self_handling import Driver, refused
 from kiosk.messages.bills import Bill
-from kiosk.messages.questions import Violation as Told
-from kiosk.messages.questions import ViolationsAnswer
+from kiosk.messages.violations import Violation as Told
+from kiosk.messages.violations import ViolationsAnswer
 
 MOST_AT_ONCE = 20
 

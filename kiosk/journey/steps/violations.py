@@ -14,8 +14,8 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey import violation_words as words
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.bounds import DECISION_DIGITS
-from kiosk.messages.questions import Violation, ViolationsAnswer, ViolationsQuestion
 from kiosk.messages.typed import digits
+from kiosk.messages.violations import Violation, ViolationsAnswer, ViolationsQuestion
 from kiosk.pages import Action, Answer, Block, Choice, Choices, Fact, Facts, Field, Hero, Notice, Paragraph
 from kiosk.printing import print_sheet
 from kiosk.slips.model import Row

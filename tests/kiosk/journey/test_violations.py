@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kiosk.messages.questions import Violation, ViolationsAnswer
+from kiosk.messages.violations import Violation, ViolationsAnswer
 from kiosk.pages import Choices
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
