@@ -15,7 +15,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-LONG = ("tests/kiosk/machine/", "tests/matrix/", "tests/kiosk/hub_link/test_machine_gm.py", "tests/screens/")
+LONG = ("tests/matrix/", "tests/kiosk/machine/", "tests/kiosk/hub_link/test_machine_gm.py", "tests/screens/")
 """Beginnings of paths; the longest first."""
 _LAST_BEGINS = 0.8
 """Of all others, so much is begun before the last long one."""
