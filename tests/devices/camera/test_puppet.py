@@ -81,6 +81,19 @@ def test_turned_flat_photo_hardly_turns_the_mesh(swing):
     assert abs(seen_yaw(scene.draw(now, 0))) < 12
 
 
+def test_no_wide_brush_is_blurred_byte_by_byte(monkeypatch):
+    wide, blur = [], cv2.GaussianBlur
+
+    def blurred(what, size, sigma, **more):
+        wide.extend([what.dtype] if sigma > 10 else [])
+        return blur(what, size, sigma, **more)
+
+    monkeypatch.setattr(cv2, "GaussianBlur", blurred)
+    render(FaceSpec(97, "female", 44))
+    assert len(wide) > 5
+    assert set(wide) == {np.dtype(np.float32)}
+
+
 def test_who_stands_still_is_packed_once_and_looks_different_from_picture_to_picture(monkeypatch):
     packed, encode = [], cv2.imencode
     monkeypatch.setattr(cv2, "imencode", lambda *what: packed.append(what) or encode(*what))
