@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import psycopg
 from procrastinate.schema import SchemaManager
+from psycopg import AsyncConnection, OperationalError
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from hub.department import Department
@@ -402,14 +405,33 @@ RECONNECT_S = 4.0
 """A pool waits twice as long after each attempt that failed, for minutes; given up so soon it begins with a second."""
 
 
+ANSWER_S = 20.0
+"""A server that says nothing for so long is frozen, or its computer: no statement here takes a tenth of it."""
+_CONNECT_S = 5
+
+
+class _Bounded(AsyncConnection):
+    """One that waits for no answer without end; afterwards it is closed, and the pool makes another."""
+
+    async def wait(self, gen: Any, *how: Any, **said: Any) -> Any:
+        """See ``AsyncConnection``. Raises OperationalError. The server's own limits end nothing while it is frozen."""
+        try:
+            return await super().wait(gen, *how, **{"timeout": ANSWER_S, **said})
+        except OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
 def open_pool(dsn: str, max_size: int = 12) -> AsyncConnectionPool:
     """A pool that is opened by its user (``async with``); a connection is handed out in autocommit mode."""
     return AsyncConnectionPool(
         dsn,
+        connection_class=_Bounded,
         min_size=2,
         max_size=max_size,
         open=False,
-        kwargs={"autocommit": True},
+        kwargs={"autocommit": True, "connect_timeout": _CONNECT_S},
         check=None,
         timeout=10,
         reconnect_timeout=RECONNECT_S,

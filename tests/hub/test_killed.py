@@ -117,6 +117,25 @@ def test_a_hub_whose_database_hangs_is_stopped_all_the_same_and_has_lost_nothing
         assert hub.stop() == 0
 
 
+def test_a_frozen_database_holds_no_request_for_ever_and_all_is_well_after_it(tmp_path: Path) -> None:
+    """Its connections stay open and say nothing: as many requests as the pool has waited without end."""
+    with OwnPostgres(tmp_path / "c") as postgres:
+        hub = RunningHub(postgres.dsn, tmp_path / "hub")
+        hub.start()
+        machine = hub.machine()
+        machine.client.timeout = httpx.Timeout(60)
+        under_way = machine.envelope("case", case_form("wang", "H13", "P-frozen"))
+        with frozen(postgres), ThreadPoolExecutor(4) as many:
+            rounds = many.map(lambda _: at_each_door(hub, machine, under_way), range(4))
+            for told in rounds:
+                assert told == dict.fromkeys(told, (503, "application/problem+json", "5")), "try again, and when"
+            assert httpx.get(f"{hub.url}/readyz", timeout=60).status_code == 503
+        eventually(lambda: put(machine, under_way) in TAKEN, "the machine's next try is taken")
+        machine.wait_for("P-frozen", "accepted")
+        assert hub.sql("select count(*) from envelope") == [(1,)]
+        assert hub.stop() == 0
+
+
 def test_a_database_that_was_away_for_long_is_reached_soon_after_it_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
