@@ -8,7 +8,7 @@ from kiosk.pages import Field
 from screens import theme
 from screens.look import Look
 from screens.panel import Panel, Target
-from screens.words import icon
+from screens.words import Words, icon
 
 _WIDEST = 10  # keys in a row
 _PAD, _GAP = 22, theme.KEY_GAP
@@ -96,6 +96,8 @@ def _key(look: Look, block: Field, key: str, width: float, height: float) -> Tar
         inner = look.words(look.ui(f"key_{key}"), "body", width=width - 16, lines=1, floor="caption")
     else:
         inner = look.words(key, "title")
+        if inner.height > height:  # a low key has a smaller letter, which stays in it
+            inner = Words(key, int(look.type("title") * height / inner.height))
     made.put_middle(inner, 0, 0, width, height)
     return made.finish(height)
 

@@ -58,6 +58,15 @@ def arrange(look: Look, blocks: tuple[Block, ...], width: float, height: float, 
     return sheet.finish(height)
 
 
+def holds(look: Look, cut: list[tuple[Block, ...]], width: float, height: float) -> bool:
+    """Whether each screenful fits, with the smallest distances and whatever is left for what stretches."""
+    before = look.metrics
+    look.metrics = replace(before, airy=_SHRINKAGE[-1])
+    fit = all(natural(look, sheet, width, 0) <= height for sheet in cut if sheet)
+    look.metrics = before
+    return fit
+
+
 def natural(look: Look, blocks: tuple[Block, ...], width: float, share: float = _LEAST_STRETCH) -> float:
     """The height in px that the blocks take by themselves."""
     return sum(_height(look, b, width, share) for b in blocks) + _gutter(look) * (len(blocks) - 1)

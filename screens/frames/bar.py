@@ -20,10 +20,12 @@ _NEXT_SHEET = "screens.read_on"
 _SIZE = "large"
 
 
-def action_bar(look: Look, turn_on: Callable[[], None] | None = None) -> Panel | None:
+def action_bar(
+    look: Look, turn_on: Callable[[], None] | None = None, turn_back: Callable[[], None] | None = None
+) -> Panel | None:
     """The bar for the page's actions, in one or more rows; None without actions.
 
-    ``turn_on``: the primary leads to the next sheet of this page instead.
+    ``turn_on``: the primary leads to the next sheet of this page instead. ``turn_back``: "back" to the one before.
     """
     actions = sorted(look.page.actions, key=lambda a: _ORDER[a.style])
     if not actions:
@@ -43,6 +45,8 @@ def action_bar(look: Look, turn_on: Callable[[], None] | None = None) -> Panel |
             made = button(look, _next_sheet(action) if turns else action, width, high, size)
             if turn_on is not None and turns:
                 made.tapped = turn_on
+            if turn_back is not None and action.id == "back":
+                made.tapped = turn_back
             bar.put(made, x, y)
             x += width + theme.GUTTER
         y += high + theme.GUTTER

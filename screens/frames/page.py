@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kiosk.clock import Clock
 from kiosk.pages import Action, Block, Field, Hero, Page, Paragraph
@@ -16,7 +17,7 @@ from screens.frames.ring import Ring
 from screens.keyboard import keyboard, keyboard_height
 from screens.look import Look
 from screens.panel import Panel
-from screens.stack import arrange, natural, sheets
+from screens.stack import arrange, holds, natural, sheets
 
 _PAD, _FOOT = 30, 24
 _INSET = 44
@@ -34,6 +35,18 @@ class Drawn:
     count: int
 
 
+class _Room(NamedTuple):
+    """The header of a page and what is beneath it: from where on, how high the keys are, the sheets."""
+
+    head: Panel
+    ring: Ring | None
+    top: float
+    growth: float
+    cut: list[tuple[Block, ...]]
+    pager: float
+    """How high the pager is, with its distance; 0: the bar leads through the sheets."""
+
+
 def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> Drawn:
     """Draw sheet ``index`` of the look's page, -1: the one with the field that is typed in.
 
@@ -42,13 +55,9 @@ def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> D
     """
     root = Panel(theme.WIDTH, theme.HEIGHT)
     root.fill(theme.PAGE)
-    head, ring, top = _head(look, clock)
     bar = home.settings_bar(look) if look.page.layout == "home" else action_bar(look)
     bottom = theme.HEIGHT - (bar.height if bar else 0)
-    growth = _growth(look, bottom - top)
-    if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
-        head, ring, top = _head(look, clock, crowded=True)
-        growth = _growth(look, bottom - top)
+    head, ring, top, growth, cut, pager = _room(look, clock, bottom)
     if look.page.layout == "full":
         root.put(step.backdrop(look, bottom), 0, 0)
     root.put(head, 0, 0)
@@ -57,41 +66,82 @@ def draw(look: Look, clock: Clock, index: int, turn: Callable[[int], None]) -> D
         root.card(theme.WHITE, 36, (theme.MARGIN, top, theme.CONTENT, bottom - 44 - top))
         inset = _INSET
         top, bottom = top + inset, bottom - 44 - inset + _FOOT
-    width, high = theme.CONTENT - 2 * inset, bottom - _FOOT - top
-    cut = _cut(look, width, high - _reserved(look, growth))
+    width = theme.CONTENT - 2 * inset
     index = _which(look, cut, index)
     keys = _keys(look, cut[index], growth)
     below = bottom - (keys.height if keys else 0)
-    _content(root, look, (theme.MARGIN + inset, top, width, below - _FOOT - top), cut, index, turn)
+    _content(root, look, (theme.MARGIN + inset, top, width, below - _FOOT - top), cut, index, pager, turn)
     if keys:
         root.put(keys, 0, below)
     if bar:
-        root.put(_going_on(look, bar, turn, index, len(cut)), 0, theme.HEIGHT - bar.height)
+        bar = _going_on(look, bar, turn, index, len(cut), leads_back=not pager)
+        root.put(bar, 0, theme.HEIGHT - bar.height)
     root.finish(theme.HEIGHT)
     return Drawn(root, ring, index, len(cut))
 
 
-def _going_on(look: Look, bar: Panel, turn: Callable[[int], None], index: int, count: int) -> Panel:
-    """The bar of this sheet: nobody agrees to what stands on a later one, so forward leads there first."""
-    if index + 1 >= count or not any(action.style == "primary" for action in look.page.actions):
+def _going_on(
+    look: Look, bar: Panel, turn: Callable[[int], None], index: int, count: int, *, leads_back: bool
+) -> Panel:
+    """The bar of this sheet: nobody agrees to what stands on a later one, so forward leads there first.
+
+    ``leads_back``: there is no pager, so that back leads to the sheet before.
+    """
+    turns_on = index + 1 < count and any(action.style == "primary" for action in look.page.actions)
+    turns_back = leads_back and index > 0
+    if not (turns_on or turns_back):
         return bar
-    found = action_bar(look, lambda: turn(index + 1))
+    found = action_bar(
+        look, (lambda: turn(index + 1)) if turns_on else None, (lambda: turn(index - 1)) if turns_back else None
+    )
     return found.finish(bar.height) if found else bar
 
 
-def _head(look: Look, clock: Clock, *, crowded: bool = False) -> tuple[Panel, Ring | None, float]:
+def _room(look: Look, clock: Clock, bottom: float) -> _Room:
+    """The header, and the sheets beneath it.
+
+    Before anything lies on something else the header leaves out its dots, then its chips; then the bar leads through
+    the sheets, and the room of the pager is theirs.
+    """
+    is_full = look.page.layout == "full"
+    width, around = (theme.CONTENT - 2 * _INSET, 44 + 2 * _INSET) if is_full else (theme.CONTENT, _FOOT)
+    for without, pager in _shapes(look):
+        head, ring, top = _head(look, clock, crowded=bool(without), without=without)
+        growth = _growth(look, bottom - top, pager)
+        if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
+            head, ring, top = _head(look, clock, crowded=True, without=without)
+            growth = _growth(look, bottom - top, pager)
+        high = bottom - top - around - _reserved(look, growth)
+        cut = _cut(look, width, high, pager)
+        if holds(look, cut, width, high - (pager if len(cut) > 1 else 0)):
+            break
+    return _Room(head, ring, top, growth, cut, pager)
+
+
+def _shapes(look: Look) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What the header leaves out, and how high the pager is, in the order in which they are tried."""
+    pager = _pager_height(look)
+    for without in ((), ("steps",), ("steps", "chips")):
+        yield without, pager
+    if {"back", "primary"} <= {said for action in look.page.actions for said in (action.id, action.style)}:
+        yield ("steps", "chips"), 0
+
+
+def _head(
+    look: Look, clock: Clock, *, crowded: bool = False, without: Collection[str] = ()
+) -> tuple[Panel, Ring | None, float]:
     """The frame's header, its ring, and where the content begins."""
     if look.page.layout == "home":
         head, top = home.header(look, clock)
         return head, None, top
-    head, ring = step.header(look, titled=_titled(look), crowded=crowded)
+    head, ring = step.header(look, titled=_titled(look), crowded=crowded, without=without)
     return head, ring, head.height + _PAD
 
 
-def _cut(look: Look, width: float, height: float) -> list[tuple[Block, ...]]:
+def _cut(look: Look, width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
     """The blocks in as many sheets as they need, with room on each for any keys of the page."""
     blocks = _blocks(look)
-    return sheets(look, blocks, width, height, _pager_height(look)) if blocks else [()]
+    return sheets(look, blocks, width, height, pager) if blocks else [()]
 
 
 def _which(look: Look, cut: list[tuple[Block, ...]], index: int) -> int:
@@ -111,11 +161,12 @@ def _content(
     box: tuple[float, float, float, float],
     cut: list[tuple[Block, ...]],
     index: int,
+    pager: float,
     turn: Callable[[int], None],
 ) -> None:
     x, y, width, height = box
-    if len(cut) > 1:
-        height -= _pager_height(look)
+    if len(cut) > 1 and pager:
+        height -= pager
         root.put(_pager(look, index, len(cut), width, look.metrics.button, turn), x, y + height + _FOOT)
     if cut[index]:
         root.put(arrange(look, cut[index], width, height, centred=look.page.layout == "full"), x, y)
@@ -152,7 +203,7 @@ def _pager(look: Look, index: int, count: int, width: float, height: float, turn
     return row.finish(height)
 
 
-def _growth(look: Look, room: float) -> float:
+def _growth(look: Look, room: float, pager: float) -> float:
     """How high the keys are: higher where the whole content leaves room, lower where a field alone would not fit."""
     if not look.focused:
         return 1.0
@@ -160,7 +211,7 @@ def _growth(look: Look, room: float) -> float:
     for growth in _LARGER:
         if wanted + _reserved(look, growth) <= room:
             return growth
-    least = max(natural(look, (field,), theme.CONTENT) for field in _fields(look.page)) + _FOOT + _pager_height(look)
+    least = max(natural(look, (field,), theme.CONTENT) for field in _fields(look.page)) + _FOOT + pager
     return next((each for each in _SMALLER if least + _reserved(look, each) <= room), _SMALLER[-1])
 
 

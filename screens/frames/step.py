@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kiosk.pages import Action
 from screens import paint, theme
 from screens.frames.chips import chips_row
@@ -16,10 +18,12 @@ _HELP = 112
 _LEAST_LARGE = 0.92
 
 
-def header(look: Look, *, titled: bool = True, crowded: bool = False) -> tuple[Panel, Ring]:
+def header(
+    look: Look, *, titled: bool = True, crowded: bool = False, without: Collection[str] = ()
+) -> tuple[Panel, Ring]:
     """The header and its ring; in low reach it grows until everything beneath is within a seated person's reach.
 
-    It grows a little more for the look of it, unless the page is ``crowded``.
+    It grows a little more for the look of it, unless the page is ``crowded``. ``without``: ``steps``, ``chips``.
     """
     page = look.page
     head = Panel(theme.WIDTH)
@@ -52,11 +56,11 @@ def header(look: Look, *, titled: bool = True, crowded: bool = False) -> tuple[P
         head.put(aid, right, top + (high - aid.height) / 2)
     head.put_live(ring, theme.WIDTH - theme.MARGIN - SIDE, top + (high - SIDE) / 2)
     y = top + high + 24
-    if page.chips:
+    if page.chips and "chips" not in without:
         chips = chips_row(look, theme.CONTENT)
         head.put(chips, theme.MARGIN, y)
         y += chips.height + 24
-    if page.steps:
+    if page.steps and "steps" not in without:
         row = dots(look, theme.CONTENT)
         head.put(row, theme.MARGIN, y + 4)
         y += row.height + 28

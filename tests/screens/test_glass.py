@@ -17,15 +17,17 @@ from PIL import Image
 from kiosk.clock import Clock
 from kiosk.commands import run as run_command
 from kiosk.config import Config, ConfigError, DemoConfig, ScreenConfig
+from kiosk.pages import Settings
 from screens import presenter as presenting
 from screens import theme
 from screens.glass import Glass
 from screens.presenter import KivyPresenter
 from screens.words import Words
-from tests.screens.gallery import LOOKS, pages
+from tests.screens.gallery import LOOKS, pages, shipped_pages
 from tests.screens.harness import tree
+from tests.screens.test_rules import inside_its_panel, lie_apart, sheets
 
-PAGES = pages()
+PAGES, SHIPPED = pages(), shipped_pages()
 GOOD = [
     (1080, 1920, 27), (1080, 1920, 21.5), (1080, 1920, 18.8), (768, 1366, 19), (768, 1366, 32), (2160, 3840, 27),
     (2160, 3840, 55), (1200, 1920, 24), (1080, 1920, 43), (3840, 2160, 49),
@@ -93,6 +95,35 @@ def test_refused_panel_is_one_line_on_the_command_line():
     assert done.exit_code == 1
     assert done.output.startswith("kiosk: [screen] width_px, height_px:")
     assert done.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("panel", [(1080, 1920, 21.5), (1080, 1920, 18.8)])
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", ["delivery", "delivery_wrong", "address", "phone_code_wrong", "form_T14"])
+def test_on_a_small_panel_large_type_lies_on_nothing_else(presenter, on_glass, panel, language, name):
+    on_glass(*panel)
+    for surface in sheets(presenter, SHIPPED[name], Settings(elder=True, language=language)):
+        boxes = [(target.a11y_label, *target.box()) for target in surface.targets]
+        for place, (one, x, y, wide, high) in enumerate(boxes):
+            for other, left, low, width, height in boxes[:place]:
+                overlap = min(x + wide, left + width) - max(x, left), min(y + high, low + height) - max(y, low)
+                assert min(overlap) <= 1, f"{one} lies on {other}"
+        labels = [words for words in tree(surface.page) if isinstance(words, Words)]
+        lie_apart(labels)
+        for words in labels:
+            inside_its_panel(words)
+
+
+def test_where_no_pager_fits_the_bar_leads_through_the_sheets_and_back(presenter, on_glass):
+    on_glass(1080, 1920, 18.8)
+    presenter._put(SHIPPED["delivery"], Settings(elder=True))
+    seen = []
+    for sign in ("forward", "forward", "back", "back"):
+        seen.append(presenter._drawn.index)
+        bar = sorted(presenter._surface.targets, key=lambda target: target.box()[1])
+        back = next(target for target in bar if target.a11y_label == "上一步")
+        (bar[0] if sign == "forward" else back).tapped()
+    assert [*seen, presenter._drawn.index] == [0, 1, 2, 1, 0]
 
 
 @pytest.mark.parametrize("panel", [(768, 1366, 21.5), (2160, 3840, 27), (1200, 1920, 24)])
