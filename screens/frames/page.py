@@ -103,19 +103,28 @@ def _room(look: Look, clock: Clock, bottom: float) -> _Room:
     Before anything lies on something else the header leaves out its dots, then its chips; then the bar leads through
     the sheets, and the room of the pager is theirs.
     """
+    first, *others = _shapes(look)
+    room, is_enough = _shaped(look, clock, bottom, *first)
+    for shape in others:
+        if is_enough:
+            break
+        room, is_enough = _shaped(look, clock, bottom, *shape)
+    return room
+
+
+def _shaped(look: Look, clock: Clock, bottom: float, without: tuple[str, ...], pager: float) -> tuple[_Room, bool]:
+    """One shape of the page, and whether everything has room in it."""
     is_full = look.page.layout == "full"
     width, around = (theme.CONTENT - 2 * _INSET, 44 + 2 * _INSET) if is_full else (theme.CONTENT, _FOOT)
-    for without, pager in _shapes(look):
-        head, ring, top = _head(look, clock, crowded=bool(without), without=without)
+    head, ring, top = _head(look, clock, crowded=bool(without), without=without)
+    growth = _growth(look, bottom - top, pager)
+    if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
+        head, ring, top = _head(look, clock, crowded=True, without=without)
         growth = _growth(look, bottom - top, pager)
-        if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
-            head, ring, top = _head(look, clock, crowded=True, without=without)
-            growth = _growth(look, bottom - top, pager)
-        high = bottom - top - around - _reserved(look, growth)
-        cut = _cut(look, width, high, pager)
-        if holds(look, cut, width, high - (pager if len(cut) > 1 else 0)):
-            break
-    return _Room(head, ring, top, growth, cut, pager)
+    high = bottom - top - around - _reserved(look, growth)
+    cut = _cut(look, width, high, pager)
+    is_enough = holds(look, cut, width, high - (pager if len(cut) > 1 else 0))
+    return _Room(head, ring, top, growth, cut, pager), is_enough
 
 
 def _shapes(look: Look) -> Iterator[tuple[tuple[str, ...], float]]:
