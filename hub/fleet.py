@@ -74,7 +74,7 @@ async def revoke(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: str
     )
     await point_at_good_keys(conn, kiosk_id)
     as_of = (since or now).isoformat(timespec="seconds")
-    await _say(conn, now, "machine_revoked", kiosk_id, by, since=as_of, keys=ended.rowcount)
+    await _log_event(conn, now, "machine_revoked", kiosk_id, by, since=as_of, keys=ended.rowcount)
     return ended.rowcount
 
 
@@ -92,7 +92,7 @@ async def restore(conn: AsyncConnection, kiosk_id: str, now: datetime, *, by: st
     if not again.rowcount:
         raise CannotBe(f"no key of {kiosk_id} was revoked since it was enrolled last; hub machine list shows them")
     await point_at_good_keys(conn, kiosk_id)
-    await _say(conn, now, "machine_restored", kiosk_id, by, keys=again.rowcount)
+    await _log_event(conn, now, "machine_restored", kiosk_id, by, keys=again.rowcount)
     return again.rowcount
 
 
@@ -101,7 +101,7 @@ async def accept_audit(conn: AsyncConnection, kiosk_id: str, now: datetime, *, b
     await require_known(conn, kiosk_id)
     if not await audit_heads.begin_anew(conn, kiosk_id):
         raise CannotBe(f"nothing is wrong with the audit chain of {kiosk_id}")
-    await _say(conn, now, "audit_accepted", kiosk_id, by)
+    await _log_event(conn, now, "audit_accepted", kiosk_id, by)
 
 
 async def machines_by_hub_key(conn: AsyncConnection) -> Counter[str]:
@@ -113,7 +113,7 @@ async def machines_by_hub_key(conn: AsyncConnection) -> Counter[str]:
     return Counter(dict(await rows.fetchall()))
 
 
-async def _say(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, by: str, **data: Any) -> None:
+async def _log_event(conn: AsyncConnection, now: datetime, kind: str, kiosk_id: str, by: str, **data: Any) -> None:
     await events.record(conn, now, actor=f"supervisor:{by}", kind=kind, kiosk_id=kiosk_id, **data)
 
 

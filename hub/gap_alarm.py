@@ -28,7 +28,7 @@ async def look(conn: AsyncConnection, now: datetime) -> None:
         await conn.execute("select pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         alarms = await _alarms(conn)
         found = await gaps(conn, now)
-        opened, closed = _opened(found, alarms), _closed(found, alarms)
+        opened, closed = _untold_gaps(found, alarms), _closed(found, alarms)
         for gap in opened:
             await conn.execute("insert into gap_alarm values (%s, %s, %s, %s, %s)", gap)
             await _record(conn, now, "gap_open", gap)
@@ -41,12 +41,12 @@ async def look(conn: AsyncConnection, now: datetime) -> None:
         await note_breaks(conn, now)
         await note_whole_chains(conn)
     for gap in opened:
-        _log.error("gap_open", **_told(gap))
+        _log.error("gap_open", **_gap_as_told(gap))
     for gap in closed:
-        _log.info("gap_closed", **_told(gap))
+        _log.info("gap_closed", **_gap_as_told(gap))
 
 
-def _told(gap: Gap) -> dict[str, Any]:
+def _gap_as_told(gap: Gap) -> dict[str, Any]:
     return {"kiosk_id": gap.kiosk_id, "chain": gap.chain, "first": gap.first, "last": gap.last}
 
 
@@ -61,10 +61,10 @@ async def _alarms(conn: AsyncConnection) -> list[Gap]:
 
 
 async def _record(conn: AsyncConnection, now: datetime, kind: str, gap: Gap) -> None:
-    await events.record(conn, now, actor="hub", kind=kind, **_told(gap))
+    await events.record(conn, now, actor="hub", kind=kind, **_gap_as_told(gap))
 
 
-def _opened(found: Iterable[Gap], alarms: Iterable[Gap]) -> list[Gap]:
+def _untold_gaps(found: Iterable[Gap], alarms: Iterable[Gap]) -> list[Gap]:
     """What no alarm tells yet."""
     told = _by_chain(alarms)
     opened = []

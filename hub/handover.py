@@ -44,9 +44,9 @@ async def handover(hub: Hub, question: HandoverQuestion) -> HandoverAnswer:
     async with hub.pool.connection() as conn:
         await forget_old(conn, hub.clock.now())
         if question.action == "keep":
-            return await _keep(hub, conn, person, question)
+            return await _keep_handover(hub, conn, person, question)
         if question.action == "take":
-            return await _take(hub, conn, person, question)
+            return await _take_over(hub, conn, person, question)
         if question.action == "code":
             return await _code(hub, conn, person, service)
         return await _link(hub, conn, person, service)
@@ -65,7 +65,7 @@ def _named(hub: Hub, key: str) -> Service | Bundle | None:
     return hub.catalogue.services.get(key) or hub.catalogue.bundles.get(key)
 
 
-async def _keep(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
+async def _keep_handover(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
     place = _place(person, question.service)
     sealed = seal(msgspec.json.encode(question.said), hub.keys.seal_key(), **place)
     await conn.execute(
@@ -82,7 +82,7 @@ def midnight(now: datetime) -> datetime:
     return datetime.combine(local(now).date() + timedelta(days=1), time(), LOCAL)
 
 
-async def _take(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
+async def _take_over(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
     # It stays until it is filed: the answer may be lost on the way, the machine may die, the person may go again.
     rows = await conn.execute(
         "select sealed from handover where person_ref = %(person)s and service = %(service)s and "
@@ -97,7 +97,7 @@ async def _take(hub: Hub, conn: AsyncConnection, person: str, question: Handover
     row = await rows.fetchone()
     if row is None:
         return HandoverAnswer("none")
-    return HandoverAnswer("taken", said=_opened(hub, row[0], person, question.service))
+    return HandoverAnswer("taken", said=_unsealed(hub, row[0], person, question.service))
 
 
 async def _code(hub: Hub, conn: AsyncConnection, person: str, service: str) -> HandoverAnswer:
@@ -135,7 +135,7 @@ async def resume(hub: Hub, question: ResumeQuestion, kiosk_id: str) -> ResumeAns
     return ResumeAnswer("found", *row)
 
 
-def _opened(hub: Hub, sealed: bytes, person: str, service: str) -> list[Said]:
+def _unsealed(hub: Hub, sealed: bytes, person: str, service: str) -> list[Said]:
     place = _place(person, service)
     plain = hub.keys.open_with(DEFAULT, lambda private: unseal(sealed, private, **place))
     return shapes.from_json(plain, list[Said])
@@ -178,7 +178,7 @@ async def opened(hub: Hub, conn: AsyncConnection, link: str) -> Opened | None:
         {"person": row[0], "service": row[1], "now": now},
     )
     sealed, waits = await rows.fetchone() or (None, False)
-    return Opened(row[1], _opened(hub, sealed, *row) if sealed else None, waits)
+    return Opened(row[1], _unsealed(hub, sealed, *row) if sealed else None, waits)
 
 
 async def taken_up(conn: AsyncConnection, person_ref: str, service: str, whole: str) -> None:

@@ -137,8 +137,8 @@ def reconcile(day: datetime, dsn: str, acquirer: Path, path: Path | None, as_jso
     here: list[BillRow] = at_database(dsn, lambda conn: own_rows(conn, day.date()))
     found = balance(day.date(), here, there.rows, there.unreadable)
     if path:
-        _write(path, here, there.rows)
-    click.echo(msgspec.json.encode(_plain(found)) if as_json else _told(found))
+        _write_differences(path, here, there.rows)
+    click.echo(msgspec.json.encode(_balance_as_json(found)) if as_json else _balance_words(found))
     raise SystemExit(3 if found.differences else 0)
 
 
@@ -150,18 +150,18 @@ async def _bill(settings: Path, clock: Clock, day: datetime) -> Bill:
         await acquirer.aclose()
 
 
-def _told(found: Balance) -> str:
+def _balance_words(found: Balance) -> str:
     lines = [f"{d.what} {d.kind} {d.number}: here {d.here_fen}, there {d.there_fen}" for d in found.differences]
     word = "balances" if not found.differences else f"{len(found.differences)} differences"
     total = f"{found.day}: {found.rows} movements, here {found.here_fen} fen, there {found.there_fen} fen, {word}"
     return "\n".join(map(foreign.printable, [*lines, total]))
 
 
-def _plain(found: Balance) -> dict[str, Any]:
+def _balance_as_json(found: Balance) -> dict[str, Any]:
     return found._asdict() | {"differences": [each._asdict() for each in found.differences]}
 
 
-def _write(path: Path, here: list[BillRow], there: list[BillRow]) -> None:
+def _write_differences(path: Path, here: list[BillRow], there: list[BillRow]) -> None:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(("book", *BillRow._fields))

@@ -36,16 +36,16 @@ async def code(hub: Hub, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
     if hub.sms is None:
         return CodeAnswer("unavailable")
     if question.action == "send":
-        return await _send(hub, hub.sms, question, kiosk_id)
+        return await _send_code(hub, hub.sms, question, kiosk_id)
     async with hub.pool.connection() as conn, conn.transaction():
-        return await _judged(hub, conn, question, kiosk_id)
+        return await _judged_code(hub, conn, question, kiosk_id)
 
 
 def _phone_ref(hub: Hub, phone: str) -> str:
     return hub.keys.person_ref(f"phone {phone}")
 
 
-async def _send(hub: Hub, sms: SmsPort, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
+async def _send_code(hub: Hub, sms: SmsPort, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
     phone_ref, now, ident = _phone_ref(hub, question.phone), hub.clock.now(), str(uuid4())
     fresh = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     async with hub.pool.connection() as conn, conn.transaction():
@@ -90,7 +90,7 @@ async def _wait(conn: AsyncConnection, phone_ref: str, kiosk_id: str, now: datet
     return max((wait for wait in waits if wait > timedelta(0)), default=None)
 
 
-async def _judged(hub: Hub, conn: AsyncConnection, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
+async def _judged_code(hub: Hub, conn: AsyncConnection, question: CodeQuestion, kiosk_id: str) -> CodeAnswer:
     """By the last code that went to this number from this machine, for this person."""
     rows = await conn.execute(
         "select id::text, code_ref, at, tries, proved_at from phone_code where kiosk_id = %s and phone_ref = %s "

@@ -40,7 +40,7 @@ def codes_in(path: Path) -> list[Code]:
     picture = _picture(path)
     found: dict[Code, None] = {}
     for view in _views(picture):
-        found |= dict.fromkeys(_read(view))
+        found |= dict.fromkeys(_barcodes_in(view))
         # One slip a photograph is the rule: once all codes of all its slips are there, harder looks find no more.
         if found and all(_complete(mark, found) for mark in {code.mark for code in found}):
             break
@@ -54,7 +54,7 @@ def _picture(path: Path) -> np.ndarray:
     except Refused as error:
         raise NoPicture(f"{error}; save the picture as a file of its own, and smaller if it is large") from None
     # One library looks at the size and decodes: where two did, a file could say one size to each.
-    with _opened(raw) as picture:
+    with _open_picture(raw) as picture:
         _check_size(picture, len(raw))
         try:
             grey = _grey(picture)
@@ -88,7 +88,7 @@ def _check_sides(width: int, height: int) -> None:
         raise NoPicture(f"{width} by {height} pixels are no photograph of a slip; take it again")
 
 
-def _opened(raw: bytes) -> ImageFile.ImageFile:
+def _open_picture(raw: bytes) -> ImageFile.ImageFile:
     """The picture, of which only the head is read yet. Raises NoPicture for what is none, by its own name."""
     if not raw:
         raise NoPicture("an empty file; copy it again")
@@ -118,7 +118,7 @@ def _views(picture: np.ndarray) -> Iterator[np.ndarray]:
     yield cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def _read(picture: np.ndarray) -> Iterator[Code]:
+def _barcodes_in(picture: np.ndarray) -> Iterator[Code]:
     for symbol in zxingcpp.read_barcodes(picture, formats=_QR_ONLY):
         try:
             code = read_code(symbol.text)

@@ -26,7 +26,7 @@ _FILE_BYTES = 4 * 1024 * 1024
 @TODAY
 def places(dsn: str, by: str, file: Path | None, clock: Clock) -> None:
     """Show the halls, or take those of FILE in their place."""
-    wanted = _read(file) if file else None
+    wanted = _read_halls(file) if file else None
 
     async def look(conn: AsyncConnection) -> list[book.Hall]:
         if wanted is not None:
@@ -36,7 +36,7 @@ def places(dsn: str, by: str, file: Path | None, clock: Clock) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(at_database(dsn, look))).decode())
 
 
-def _read(file: Path) -> book.Halls:
+def _read_halls(file: Path) -> book.Halls:
     try:
         return shapes.convert(tomllib.loads(text_of(file, read_ours(file, _FILE_BYTES))), book.Halls)
     except NotText as error:

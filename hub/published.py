@@ -137,14 +137,16 @@ def _newest(row: Sequence[Any] | None, today: date) -> Published:
     if row is None:
         return _shipped(today)
     number, texts, instead_of = row
-    return _judged(number, _FOLDER, _bytes(texts), today, instead_of)
+    return _judged_catalogue(number, _FOLDER, _bytes(texts), today, instead_of)
 
 
 def _shipped(today: date) -> Published:
-    return _judged(0, shipped(), read_folder(shipped()), today)
+    return _judged_catalogue(0, shipped(), read_folder(shipped()), today)
 
 
-def _judged(number: int, folder: Path, files: Mapping[str, bytes], today: date, instead_of: str = "") -> Published:
+def _judged_catalogue(
+    number: int, folder: Path, files: Mapping[str, bytes], today: date, instead_of: str = ""
+) -> Published:
     require_clean(folder, files, any_kind, today)
     return Published(number, parse(folder, files, any_kind, today), files, instead_of)
 

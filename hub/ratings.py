@@ -56,7 +56,7 @@ async def judge(
         refused = "not_proved" if not proved else "already_rated" if counts is not None else ""
         counts = key if not refused else counts
         # First all that do not count: two that count at once are forbidden.
-        await _say(hub, conn, key, before, refused or "waiting")
+        await _rate_word(hub, conn, key, before, refused or "waiting")
     await conn.execute("update rating set refused = '' where key = %s", [counts])
     if case is not None:
         await conn.execute("update rating set service = %s where key = %s", [case.service, counts])
@@ -68,7 +68,7 @@ def _same(case: _Rated, person_ref: str | None, slip_ref: str | None) -> bool:
     )
 
 
-async def _say(hub: Hub, conn: AsyncConnection, key: str, before: str, refused: str) -> None:
+async def _rate_word(hub: Hub, conn: AsyncConnection, key: str, before: str, refused: str) -> None:
     await conn.execute("update rating set refused = %s where key = %s", [refused, key])
     if refused not in ("waiting", before):
         await events.record(conn, hub.clock.now(), actor="hub", kind="rating_refused", key=key, why=refused)

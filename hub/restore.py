@@ -152,7 +152,7 @@ async def take_in_paper(hub: Hub, conn: AsyncConnection, payload: bytes, leave: 
         await one_at_a_time(conn, facts.key)
         if signer.by_leave:
             await note_taken(conn, now, leave, facts.kiosk_id, [facts.key])
-        return await _keep(hub, conn, copy, payload, signer.key.public_key)
+        return await _keep_copy(hub, conn, copy, payload, signer.key.public_key)
 
 
 async def _is_here(conn: AsyncConnection, copy: PaperCopy) -> bool:
@@ -187,7 +187,7 @@ def _signed_by(copy: PaperCopy, key: MachineKey) -> bool:
     return True
 
 
-async def _keep(hub: Hub, conn: AsyncConnection, copy: PaperCopy, payload: bytes, signer: str) -> Row:
+async def _keep_copy(hub: Hub, conn: AsyncConnection, copy: PaperCopy, payload: bytes, signer: str) -> Row:
     facts, now = copy.facts, hub.clock.now()
     case = {"actor": "hub", "key": facts.key, "kiosk_id": facts.kiosk_id}
     said = {**case, "seq": facts.seq, "sha256": facts.sha256}

@@ -74,7 +74,7 @@ async def _write_all(hub: Hub, conn: AsyncConnection, key: str, told: list[Stage
     for each in told:
         if not after < each.seq <= MAX_INT:
             continue
-        await _write(hub, conn, key, each)
+        await _write_stage(hub, conn, key, each)
         after = each.seq
     await conn.execute(
         "insert into setting values (%s, %s) on conflict (name) do update set value = excluded.value",
@@ -101,10 +101,10 @@ async def take_up(hub: Hub, conn: AsyncConnection, key: str, case_key: str) -> N
     )
     for (data,) in await rows.fetchall():
         kept = {**data, "seq": 0, "case_key": case_key, "at": data["on"]}
-        await _write(hub, conn, key, shapes.convert(kept, StageEvent))
+        await _write_stage(hub, conn, key, shapes.convert(kept, StageEvent))
 
 
-async def _write(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
+async def _write_stage(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
     state, kiosk_id, service = "", None, ""
     case_key = told.case_key if _is_uuid(told.case_key) else None
     if case_key:

@@ -289,14 +289,14 @@ async def _ask_department(context: JobContext, key: str) -> None:
             if not decision.accepted:
                 await appointments.free(conn, key)
             elif line == "hub":
-                await _end(conn, key, said, hub)
+                await _end_accepted(conn, key, said, hub)
             else:
                 await stages.take_up(hub, conn, line, key)
             for other in await bundle_order.next_after(conn, key, opened.content):
                 await hub.jobs.configure_task(_ASK, connection=conn).defer_async(key=other)
 
 
-async def _end(conn: AsyncConnection, key: str, said: dict[str, Any], hub: Hub) -> None:
+async def _end_accepted(conn: AsyncConnection, key: str, said: dict[str, Any], hub: Hub) -> None:
     """What the hub accepts itself is done with that."""
     await conn.execute("update case_file set state = 'decided' where key = %s", [key])
     await events.record(conn, hub.clock.now(), state="decided", **said)

@@ -53,11 +53,11 @@ def said_of(begun: Begun, typed: Typed) -> list[Said]:
         for key, specs in begun.asks.items()
         for spec in specs
         if spec.kind in _ASKS
-        for each in _said(spec, typed.get(key, {}), "" if key == begun.key else key)
+        for each in _said_of_step(spec, typed.get(key, {}), "" if key == begun.key else key)
     ]
 
 
-def _said(spec: Any, typed: Mapping[str, str], part: str) -> Iterator[Said]:
+def _said_of_step(spec: Any, typed: Mapping[str, str], part: str) -> Iterator[Said]:
     for asked in spec.asks_for():
         if value := typed.get(asked.name, ""):
             label = _label(spec, asked.name)

@@ -91,15 +91,15 @@ def _key(machine: Machine) -> bytes:
 
 def _by_number(machine: Machine, number: str) -> list[Kept]:
     rows = machine.outbox.find(receipt_number=number)
-    return [_kept(machine, row) for row in rows if row.kind in WITH_SLIP]
+    return [_kept_of_row(machine, row) for row in rows if row.kind in WITH_SLIP]
 
 
 def _by_mark(machine: Machine, mark: bytes) -> list[Kept]:
     rows = [machine.outbox.row(seq) for seq in reversed(machine.outbox.marks.find(mark))]
-    return [_kept(machine, row) for row in rows]
+    return [_kept_of_row(machine, row) for row in rows]
 
 
-def _kept(machine: Machine, row: Row) -> Kept:
+def _kept_of_row(machine: Machine, row: Row) -> Kept:
     tries = machine.journal.outcomes(PRINT, row.case_id) if row.case_id else []
     named = [shapes.convert(detail, Slip).service for detail, _ in tries]
     if row.kind == "complaint":

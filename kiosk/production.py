@@ -31,9 +31,9 @@ async def clear(machine: Machine, device: str) -> str:
     A document that nobody took is drawn back and kept for the one whose case it is.
     """
     for intent in await in_thread(machine.journal.open_intents, PRODUCE):
-        if intent.detail["device"] == device and not await _found(machine, device, intent):
+        if intent.detail["device"] == device and not await _ended_by_journal(machine, device, intent):
             return "in_doubt"
-    state = await _state(machine, device)
+    state = await _maker_state(machine, device)
     if state is None:
         return machine.peripherals.status(device).error or "silent"
     if state.place is not Place.NOWHERE:
@@ -46,7 +46,7 @@ async def clear(machine: Machine, device: str) -> str:
 
 async def put_in(machine: Machine, device: str, case_id: str) -> bool:
     """Wait for the person's own document; it is held when this is True, and the mouth is shut whatever this is."""
-    state = await _state(machine, device)
+    state = await _maker_state(machine, device)
     if state is None:
         return False
     await in_thread(machine.journal.begin, HOLD, case_id, {"device": device, "swallowed": state.swallowed})
@@ -66,7 +66,7 @@ async def swallow(machine: Machine, device: str) -> bool:
 
 async def give_back(machine: Machine, device: str) -> bool:
     """Whether the person's own document is in their hand again; one that nobody takes is kept for its owner."""
-    state = await _state(machine, device)
+    state = await _maker_state(machine, device)
     if state is None:
         return False
     if state.place is Place.NOWHERE:
@@ -96,14 +96,14 @@ async def _let_go(machine: Machine, device: str, outcome: str, now: MakerState |
             machine.alarm("old_swallowed", f"the old document of case {intent.ref} is in the box of {device}")
 
 
-async def _found(machine: Machine, device: str, intent: Intent) -> bool:
+async def _ended_by_journal(machine: Machine, device: str, intent: Intent) -> bool:
     """The end of an order by the machine's own journal; False while it does not tell."""
     done = await machine.peripherals.call(device, "find_end", LOOK_S, key=intent.detail["key"])
     made = done.value if isinstance(done.value, Made) else None
     if made is None or made.end is MakeEnd.UNKNOWN:
         return False
     if made.end is MakeEnd.WRITTEN:
-        state = await _state(machine, device) or MakerState("", 0, Place.INSIDE)
+        state = await _maker_state(machine, device) or MakerState("", 0, Place.INSIDE)
         # An empty slot alone does not say who has emptied it.
         was_drawn_back = state.retracted > intent.detail.get("retracted", state.retracted)
         is_here = was_drawn_back or state.place is not Place.NOWHERE
@@ -114,14 +114,14 @@ async def _found(machine: Machine, device: str, intent: Intent) -> bool:
     return True
 
 
-async def _state(machine: Machine, device: str) -> MakerState | None:
+async def _maker_state(machine: Machine, device: str) -> MakerState | None:
     done = await machine.peripherals.call(device, "read_stock", LOOK_S)
     return done.value if isinstance(done.value, MakerState) else None
 
 
 async def write(machine: Machine, device: str, case_id: str, fields: dict[str, str], key: str) -> tuple[int, Made]:
     """One document on the next blank: its intent, 0 where none was begun, and its end. ``unknown`` stays open."""
-    state = await _state(machine, device)
+    state = await _maker_state(machine, device)
     if state is None or state.left <= 0:
         return 0, Made(MakeEnd.NOT_WRITTEN, key, reason="stock_out" if state else "silent")
     kind = machine.peripherals.kinds[device]

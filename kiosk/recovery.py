@@ -62,11 +62,11 @@ def _judge_all(machine: Machine) -> list[Decision]:
     is_doubtful = machine.journal.last_outcome(PRINT, besides=_SENT_NOTHING) not in ("printed", "")
     machine.paper_in_doubt = set(machine.peripherals.of_kind(PRINTER)) if is_doubtful else set()
     for decision in decisions:
-        machine.store.write(partial(_keep, machine, decision))
+        machine.store.write(partial(_keep_decision, machine, decision))
     return decisions
 
 
-def _keep(machine: Machine, decision: Decision) -> None:
+def _keep_decision(machine: Machine, decision: Decision) -> None:
     """One transaction: the outcome, its audit row, and how far has been judged (a doubt is not audited again)."""
     intent = decision.intent
     if intent.id <= int(machine.values.get(_NAMESPACE, _JUDGED) or b"0"):

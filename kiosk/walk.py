@@ -143,7 +143,7 @@ class ScriptedPresenter:
         """On the telephone of a demonstration on this computer: the code of the newest message."""
         shelf = self.citizen.script.messages
         if page.kind == "phone_code" and is_loopback_host(urlsplit(shelf).hostname or ""):
-            messages = (await in_thread(_read, shelf)).json()
+            messages = (await in_thread(_get_bench_shelf, shelf)).json()
             self.citizen.told["sms_code"] = "".join(re.findall("[0-9]{6}", [*messages.values(), ""][-2:][0])[:1])
 
     def update(self, page: Page) -> None:
@@ -169,7 +169,7 @@ class ScriptedPresenter:
             self._inner.forget(then)
 
 
-def _read(shelf: str) -> httpx.Response:
+def _get_bench_shelf(shelf: str) -> httpx.Response:
     return httpx.get(shelf, timeout=_PHONE_S, verify=trusting())
 
 

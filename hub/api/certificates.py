@@ -36,16 +36,16 @@ async def verify_certificate(request: Request, hub: Hub, number: str = "", code:
     if number and code:
         host = request.client.host if request.client else ""
         async with hub.pool.connection() as conn:
-            said = await _said(hub, conn, origin_of(host), _plain(number), _plain(code))
+            said = await _verdict(hub, conn, origin_of(host), _as_on_paper(number), _as_on_paper(code))
     return Response(_page(said), media_type=MediaType.HTML, headers=HEADERS)
 
 
-def _plain(value: str) -> str:
+def _as_on_paper(value: str) -> str:
     """As it stands on the paper, however it was typed."""
     return "".join(c for c in value.upper() if c.isascii() and c.isalnum())[:_LONGEST]
 
 
-async def _said(hub: Hub, conn: AsyncConnection, origin: str, number: str, code: str) -> str:
+async def _verdict(hub: Hub, conn: AsyncConnection, origin: str, number: str, code: str) -> str:
     # Counted apart from what the same number is as a receipt number, whose slip nobody shuts from this page.
     this, wait_s = await tries.begin(hub, conn, f"page {origin}", f"certificate {number}", with_code=True)
     if wait_s:

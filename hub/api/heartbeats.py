@@ -50,7 +50,7 @@ async def heartbeat(caller: Caller, hub: Hub, numbering: bool = False) -> Respon
         await note_form(conn, caller.proof)
         await note_hub_key(conn, caller.kiosk_id, caller.stamp.hub_key)
         proved = await audit_heads.hear(conn, caller.kiosk_id, chain, beat, now)
-        await _done(conn, caller.kiosk_id, beat.done_commands, now)
+        await _note_commands_done(conn, caller.kiosk_id, beat.done_commands, now)
         rows = await conn.execute(
             "select id::text, verb, arguments from command where kiosk_id = %s and done_at is null order by id",
             [caller.kiosk_id],
@@ -80,7 +80,7 @@ def _key_statement(hub: Hub, caller: Caller) -> KeyStatement:
     return msgspec.structs.replace(said, former=hub.keys.former_verify_keys(caller.suite))
 
 
-async def _done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:
+async def _note_commands_done(conn: AsyncConnection, kiosk_id: str, ids: list[str], now: datetime) -> None:
     for command_id in ids:
         rows = await conn.execute(
             "update command set done_at = %s where kiosk_id = %s and id::text = %s and done_at is null returning verb",

@@ -137,7 +137,7 @@ async def _keep(conn: AsyncConnection, sha256: str, sender: Caller, hub: Hub) ->
     try:
         if sender.sent.length == total:
             new = await parcels.put_whole(conn, sender.kiosk_id, sha256, sender.body, sender.proof)
-            return _kept(parcels.Progress(total, total, complete=True), 201 if new else 200)
+            return _offset_answer(parcels.Progress(total, total, complete=True), 201 if new else 200)
         return await _keep_chunk(conn, sha256, start, await fresh(conn, hub, sender), total)
     except parcels.QuotaReached:
         reason = f"this machine has brought {parcels.QUOTA_BYTES} bytes that no envelope names"
@@ -157,10 +157,10 @@ async def _keep_chunk(conn: AsyncConnection, sha256: str, start: int, sender: Ca
         await parcels.forget(conn, sender.kiosk_id, sha256)
         raise
     known = before is not None and before.complete
-    return _kept(there, 200 if known else 201 if there.complete else 202)
+    return _offset_answer(there, 200 if known else 201 if there.complete else 202)
 
 
-def _kept(there: parcels.Progress, status: int) -> Response[None]:
+def _offset_answer(there: parcels.Progress, status: int) -> Response[None]:
     return Response(None, status_code=status, headers=_offset(there))
 
 

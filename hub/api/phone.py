@@ -51,7 +51,7 @@ async def open_once(request: Request, hub: Hub) -> Response[str]:
         if found is None or service is None:
             return _response(_paragraph(text("phone.over")))
         await tries.forget(conn, this)
-    return _response(f"<h2>{_both(service.name)}</h2>{_paragraph(_state(found))}{_table(service, found)}")
+    return _response(f"<h2>{_both(service.name)}</h2>{_paragraph(_state_words(found))}{_table(service, found)}")
 
 
 def _link_in(body: bytes) -> str:
@@ -62,7 +62,7 @@ def _link_in(body: bytes) -> str:
     return fields.get("link", [""])[0][:_LONGEST]
 
 
-def _state(found: Opened) -> Text:
+def _state_words(found: Opened) -> Text:
     if found.said is not None:
         return text("phone.left")
     return text("phone.waits" if found.waits else "phone.not_begun")

@@ -20,7 +20,7 @@ GROUP = "tongban.departments"
 @cache
 def departments() -> Mapping[str, Department]:
     """All that are here, by key. Raises WrongDepartment: without one of them its cases would be refused."""
-    return by_key(_found())
+    return by_key(_departments_found())
 
 
 def by_key(found: Iterable[tuple[str, Any]]) -> dict[str, Department]:
@@ -34,7 +34,7 @@ def by_key(found: Iterable[tuple[str, Any]]) -> dict[str, Department]:
     return known
 
 
-def _found() -> Iterator[tuple[str, Any]]:
+def _departments_found() -> Iterator[tuple[str, Any]]:
     for entry in iter_modules(__path__):
         name = f"{__name__}.{entry.name}"
         yield name, import_module(name).DEPARTMENT

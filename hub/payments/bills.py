@@ -21,17 +21,17 @@ async def bills(hub: Hub, question: BillsQuestion, kiosk_id: str) -> BillsAnswer
     if service is None or not _demands(hub, service):
         raise InvalidMessage("question.service", "no department demands money for this service")
     if not question.receipt_number:
-        return BillsAnswer(await _ask(hub, service, question.id_number, ()))
+        return BillsAnswer(await _bills_of_department(hub, service, question.id_number, ()))
     async with hub.pool.connection() as conn:
         key, known, wait_s = await _case_of(hub, conn, kiosk_id, question.receipt_number, question.slip_code or "")
-    return BillsAnswer(await _ask(hub, service, "", (key,)) if key else [], known, wait_s)
+    return BillsAnswer(await _bills_of_department(hub, service, "", (key,)) if key else [], known, wait_s)
 
 
 async def owed_fen(hub: Hub, service: Service, numbers: Sequence[str]) -> int:
     """What is still to be paid under these numbers. Raises InvalidMessage where one is unknown, paid or said twice."""
     if not numbers:
         return 0
-    found = await _ask(hub, service, "", numbers) if _demands(hub, service) else []
+    found = await _bills_of_department(hub, service, "", numbers) if _demands(hub, service) else []
     if sorted(numbers) != sorted(bill.number for bill in found) or any(bill.is_paid for bill in found):
         raise InvalidMessage("question.items.bills", "nothing is owed under this number")
     return sum(bill.due_fen for bill in found)
@@ -42,7 +42,7 @@ def _demands(hub: Hub, service: Service) -> bool:
     return department is not None and department.demands_money and service.has_step("pay")
 
 
-async def _ask(hub: Hub, service: Service, id_number: str, numbers: Sequence[str]) -> list[Bill]:
+async def _bills_of_department(hub: Hub, service: Service, id_number: str, numbers: Sequence[str]) -> list[Bill]:
     async def ask(department: Department, conn: AsyncConnection) -> list[Bill]:
         return plain_bills(await department.bills(conn, id_number, numbers, hub.clock.today()))
 

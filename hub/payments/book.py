@@ -116,7 +116,7 @@ async def note_paid(conn: AsyncConnection, said: OrderState, now: datetime) -> s
     elif await _is_anothers_trade(conn, said):
         trouble = "same_trade"
     else:
-        await _take(conn, order, said, now)
+        await _book_payment(conn, order, said, now)
         return "paid"
     detail = f"{said.amount_fen} fen of {said.currency}, trade {said.trade_no}"
     await raise_task(conn, said.order, trouble, detail, now)
@@ -133,7 +133,7 @@ def _believable(told: datetime | None, since: datetime, now: datetime) -> dateti
     return told if told and since - _CLOCKS_APART <= told <= now + _CLOCKS_APART else now
 
 
-async def _take(conn: AsyncConnection, order: Order, said: OrderState, now: datetime) -> None:
+async def _book_payment(conn: AsyncConnection, order: Order, said: OrderState, now: datetime) -> None:
     await conn.execute(
         "update payment set state = 'paid', trade_no = %s, paid_at = %s where order_no = %s",
         [said.trade_no, _believable(said.paid_at, order.made_at, now), order.order_no],

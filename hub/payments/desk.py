@@ -34,10 +34,10 @@ async def payment(hub: Hub, question: PaymentQuestion, kiosk_id: str) -> Payment
     if hub.acquirer is None:
         return PaymentAnswer("unavailable", reason="no_acquirer")
     if question.action == "open" or order is None:
-        return await _open(hub, hub.acquirer, question, kiosk_id)
+        return await _open_order(hub, hub.acquirer, question, kiosk_id)
     if question.action == "ask":
-        return await _ask(hub, hub.acquirer, order.order_no)
-    return await _end(hub, hub.acquirer, order.order_no, question)
+        return await _asked_of_acquirer(hub, hub.acquirer, order.order_no)
+    return await _end_order(hub, hub.acquirer, order.order_no, question)
 
 
 async def _own(hub: Hub, order_no: str, kiosk_id: str) -> Order | None:
@@ -50,7 +50,7 @@ async def _own(hub: Hub, order_no: str, kiosk_id: str) -> Order | None:
     return order
 
 
-async def _open(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_id: str) -> PaymentAnswer:
+async def _open_order(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_id: str) -> PaymentAnswer:
     person_ref, now = hub.keys.person_ref(question.id_number), hub.clock.now()
     if not question.id_number:
         raise InvalidMessage("question.id_number", "an order has a person")
@@ -61,7 +61,7 @@ async def _open(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_i
             return PaymentAnswer("paid", items=await book.items_of(conn, order_no))
         order = await _ordered(conn, question, kiosk_id, person_ref, hub)
     if order.state != "unpaid" or order.pay_url:
-        return await _told(hub, order.order_no)
+        return await _payment_state(hub, order.order_no)
     try:
         pay_url = await acquirer.make_order(order.order_no, order.amount_fen, _TITLE, order.closes_at)
     except (AcquirerAway, AcquirerRefuses) as error:
@@ -69,7 +69,7 @@ async def _open(hub: Hub, acquirer: Acquirer, question: PaymentQuestion, kiosk_i
         return PaymentAnswer("unavailable", reason="acquirer_away")
     async with hub.pool.connection() as conn:
         await conn.execute("update payment set pay_url = %s where order_no = %s", [pay_url, order.order_no])
-    return await _told(hub, order.order_no)
+    return await _payment_state(hub, order.order_no)
 
 
 async def _require_prices(hub: Hub, items: list[PaymentItem]) -> None:
@@ -96,7 +96,7 @@ async def _ordered(conn: AsyncConnection, question: PaymentQuestion, kiosk_id: s
     return known
 
 
-async def _told(hub: Hub, order_no: str) -> PaymentAnswer:
+async def _payment_state(hub: Hub, order_no: str) -> PaymentAnswer:
     async with hub.pool.connection() as conn, conn.transaction():
         order = await book.locked(conn, order_no)
         items = await book.items_of(conn, order_no)
@@ -106,9 +106,9 @@ async def _told(hub: Hub, order_no: str) -> PaymentAnswer:
     return PaymentAnswer("unpaid", order.pay_url, left_s, items=items)
 
 
-async def _ask(hub: Hub, acquirer: Acquirer, order_no: str) -> PaymentAnswer:
+async def _asked_of_acquirer(hub: Hub, acquirer: Acquirer, order_no: str) -> PaymentAnswer:
     """A notification may be late or lost, so the acquirer is asked; without its word nothing is known but our own."""
-    told = await _told(hub, order_no)
+    told = await _payment_state(hub, order_no)
     if told.state != "unpaid":
         return told
     try:
@@ -116,7 +116,7 @@ async def _ask(hub: Hub, acquirer: Acquirer, order_no: str) -> PaymentAnswer:
     except (AcquirerAway, AcquirerRefuses) as error:
         _log.info("acquirer_away", order=order_no, error=str(error))
         return told
-    return await _told(hub, order_no)
+    return await _payment_state(hub, order_no)
 
 
 async def take_word(hub: Hub, said: OrderState) -> str:
@@ -150,8 +150,8 @@ async def _is_closed(hub: Hub, acquirer: Acquirer, order_no: str) -> bool:
     return True
 
 
-async def _end(hub: Hub, acquirer: Acquirer, order_no: str, question: PaymentQuestion) -> PaymentAnswer:
-    told = await _told(hub, order_no)
+async def _end_order(hub: Hub, acquirer: Acquirer, order_no: str, question: PaymentQuestion) -> PaymentAnswer:
+    told = await _payment_state(hub, order_no)
     if told.state == "unpaid" and not await _is_closed(hub, acquirer, order_no):
         return PaymentAnswer("unknown", items=told.items)
     ends = {end.case_id: end.outcome for end in question.ends}
@@ -159,4 +159,4 @@ async def _end(hub: Hub, acquirer: Acquirer, order_no: str, question: PaymentQue
         order = await book.locked(conn, order_no)
         if order is not None:
             await book.end(conn, order, ends, hub.clock.now(), interrupted=question.interrupted)
-    return await _told(hub, order_no)
+    return await _payment_state(hub, order_no)

@@ -76,7 +76,7 @@ async def hold(
     place = await _free_place(conn, counter, opening)
     if place is None:
         return None
-    number = ticket(counter, opening, place, await _given(conn, plan, opening))
+    number = ticket(counter, opening, place, await _tickets_given(conn, plan, opening))
     until = now + timedelta(minutes=plan.hold_minutes)
     await conn.execute(
         "insert into appointment values (%s, %s, %s, %s, %s, %s, %s, %s, 'held', %s)",
@@ -110,7 +110,7 @@ async def _free_place(conn: AsyncConnection, counter: Counter, opening: Opening)
     return next((place for place in range(1, counter.places + 1) if place not in taken), None)
 
 
-async def _given(conn: AsyncConnection, plan: Plan, opening: Opening) -> set[str]:
+async def _tickets_given(conn: AsyncConnection, plan: Plan, opening: Opening) -> set[str]:
     """The numbers that somebody has for that day, also by an earlier plan."""
     begin = local(opening.begins_at).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = await conn.execute(

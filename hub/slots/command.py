@@ -79,12 +79,12 @@ def plan(file: Path | None, dsn: str, by: str, clock: Clock) -> None:
     if file is None:
         click.echo(written(at_database(dsn, plan_of)), nl=False)
         return
-    wanted = _read(file)
+    wanted = _read_plan(file)
     at_database(dsn, lambda conn: set_plan(conn, wanted, clock.now(), by))
     click.echo(f"{len(wanted.counters)} counters, {wanted.open_days} working days ahead")
 
 
-def _read(file: Path) -> Plan:
+def _read_plan(file: Path) -> Plan:
     try:
         return read(text_of(file, foreign.read(file, _PLAN_BYTES)).encode())
     except NotText as error:

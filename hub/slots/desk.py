@@ -33,7 +33,7 @@ async def slots(hub: Hub, question: SlotsQuestion) -> SlotsAnswer:
             raise InvalidMessage("question.counter", "no such counter")
         claim = Claim(question.key, hub.keys.person_ref(question.id_number), service.key, counter.key)
         if question.action == "take":
-            return await _take(hub, conn, plan, counter, claim, question)
+            return await _take_place(hub, conn, plan, counter, claim, question)
         if question.action == "cancel":
             return await _cancel(hub, conn, claim, service)
         return await _offer(hub, conn, plan, counter, claim)
@@ -43,10 +43,10 @@ async def _offer(hub: Hub, conn: AsyncConnection, plan: Plan, counter: Counter, 
     now = hub.clock.now()
     found = await book.left(conn, counter, openings(plan, counter, now), now)
     mine = await book.of_person(conn, claim, now)
-    return SlotsAnswer("open", [_slot(each, count) for each, count in found], mine and _told(mine))
+    return SlotsAnswer("open", [_slot(each, count) for each, count in found], mine and _slot_of_place(mine))
 
 
-async def _take(
+async def _take_place(
     hub: Hub, conn: AsyncConnection, plan: Plan, counter: Counter, claim: Claim, question: SlotsQuestion
 ) -> SlotsAnswer:
     if not question.key:
@@ -58,7 +58,7 @@ async def _take(
                 raise InvalidMessage("question.key", "somebody else's case")
             place = await book.hold(conn, plan, counter, claim, opening, hub.clock.now())
         if place is not None:
-            return SlotsAnswer("taken", mine=_told(place))
+            return SlotsAnswer("taken", mine=_slot_of_place(place))
     offer = await _offer(hub, conn, plan, counter, claim)
     return SlotsAnswer("full", offer.slots, offer.mine)
 
@@ -77,7 +77,7 @@ async def _cancel(hub: Hub, conn: AsyncConnection, claim: Claim, service: Servic
             return SlotsAnswer("none")
         if not service.department:
             await _withdraw(conn, mine.key, now)
-    return SlotsAnswer("cancelled", mine=_told(mine))
+    return SlotsAnswer("cancelled", mine=_slot_of_place(mine))
 
 
 async def _withdraw(conn: AsyncConnection, key: str, now: datetime) -> None:
@@ -124,12 +124,12 @@ def _opening(plan: Plan, counter: Counter, said: str, now: datetime) -> Opening 
 
 
 def _slot(opening: Opening, count: int) -> Slot:
-    return Slot(_said(opening.begins_at), _said(opening.ends_at), count)
+    return Slot(_local_minute(opening.begins_at), _local_minute(opening.ends_at), count)
 
 
-def _told(place: Place) -> Slot:
-    return Slot(_said(place.begins_at), _said(place.ends_at), 0, place.ticket, place.receipt_number)
+def _slot_of_place(place: Place) -> Slot:
+    return Slot(_local_minute(place.begins_at), _local_minute(place.ends_at), 0, place.ticket, place.receipt_number)
 
 
-def _said(at: datetime) -> str:
+def _local_minute(at: datetime) -> str:
     return local(at).strftime("%Y-%m-%dT%H:%M")

@@ -49,7 +49,7 @@ def check(folder: Path | None, base: Path | None) -> None:
     Of a city's overlay: of what it makes of the catalogue under it.
     """
     folder = folder or loader.shipped()
-    files, wrong = _judged(folder, base)
+    files, wrong = _files_and_faults(folder, base)
     if wrong:
         say(*map(str, wrong))
         failed(f"{folder}: {len(wrong)} to mend; then check again")
@@ -174,7 +174,7 @@ def _loaded(folder: Path | None, base: Path | None = None) -> Catalogue:
         failed(str(error))
 
 
-def _judged(folder: Path, base: Path | None) -> tuple[Mapping[str, bytes], list[Fault]]:
+def _files_and_faults(folder: Path, base: Path | None) -> tuple[Mapping[str, bytes], list[Fault]]:
     """The files of a catalogue, or of an overlay and what is under it, and every mistake of theirs."""
     try:
         files = loader.read_folder(folder)

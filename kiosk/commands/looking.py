@@ -43,7 +43,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
     on this computer, a protection is missing.
     """
     config = loaded(config_path)
-    report = trio.run(partial(_ask, config, "doctor"))
+    report = trio.run(partial(_ask_running_machine, config, "doctor"))
     if report is None:
         # What is measured must be what a start would run with.
         hardening.restart_hardened(sys.argv[1:])
@@ -63,7 +63,7 @@ def doctor(config_path: str | None, as_json: bool) -> None:
 def devices(config_path: str | None, as_json: bool) -> None:
     """List the configured devices, their drivers and states."""
     config = loaded(config_path)
-    report = trio.run(partial(_ask, config, "doctor")) or trio.run(partial(examined_alone, config))
+    report = trio.run(partial(_ask_running_machine, config, "doctor")) or trio.run(partial(examined_alone, config))
     if as_json:
         click.echo(msgspec.json.encode(report["devices"]))
     else:
@@ -84,7 +84,7 @@ def verify(config_path: str | None) -> None:
     contradicts that signature, which is kept beside it. Works beside a running machine.
     """
     config = loaded(config_path)
-    answer = trio.run(partial(_ask, config, "audit"))
+    answer = trio.run(partial(_ask_running_machine, config, "audit"))
     found = answer["audit"] if answer else _audit_alone(config)
     if bad := found["broken_at"]:
         failed(f"the audit chain is broken at row {bad}; keep the file and tell the city")
@@ -111,7 +111,7 @@ def _proved(found: dict[str, Any], hub_url: str) -> str:
     return f"entries 1 to {entries} are proved since {at} by {whose}"
 
 
-async def _ask(config: Config, question: str) -> dict[str, Any] | None:
+async def _ask_running_machine(config: Config, question: str) -> dict[str, Any] | None:
     return await status_socket.ask(config.machine.status_socket, question)
 
 

@@ -47,7 +47,7 @@ def queue() -> None:
 @click.pass_obj
 def status(config_path: str | None, as_json: bool) -> None:
     """Depth, held and oldest."""
-    facts = _asked(config_path)["queue"]
+    facts = _queue_report(config_path)["queue"]
     if as_json:
         click.echo(msgspec.json.encode(facts))
     else:
@@ -59,7 +59,7 @@ def status(config_path: str | None, as_json: bool) -> None:
 @click.pass_obj
 def list_(config_path: str | None, as_json: bool) -> None:
     """Every envelope that is kept."""
-    _print(_asked(config_path)["rows"], as_json)
+    _print(_queue_report(config_path)["rows"], as_json)
 
 
 @queue.command()
@@ -68,7 +68,7 @@ def list_(config_path: str | None, as_json: bool) -> None:
 @click.pass_obj
 def show(config_path: str | None, seq: int, as_json: bool) -> None:
     """One envelope."""
-    rows = [r for r in _asked(config_path)["rows"] if r["seq"] == seq]
+    rows = [r for r in _queue_report(config_path)["rows"] if r["seq"] == seq]
     if not rows:
         failed(f"there is no envelope {seq}; kiosk queue list shows all")
     _print(rows, as_json)
@@ -108,7 +108,7 @@ def export(config_path: str | None, file: Path, store_path: str | None, as_json:
             store.close()
     except (Refused, StoreError, OSError) as error:
         failed(str(error))
-    _end(f"export to {file}", lines, [], as_json)
+    _print_and_exit(f"export to {file}", lines, [], as_json)
 
 
 @queue.command(name="import")
@@ -138,7 +138,7 @@ def import_(config_path: str | None, file: Path, as_json: bool) -> None:
         failed(f"{error}; nothing more was taken in, import again")
     if not lines and not trouble:
         trouble.append("there is nothing in it for this machine")
-    _end(f"import of {file}", lines, trouble, as_json)
+    _print_and_exit(f"import of {file}", lines, trouble, as_json)
 
 
 def _is_picture(opened: BinaryIO) -> bool:
@@ -175,7 +175,7 @@ def _taken_in(config: Config, store: Store, clock: Clock, file: BinaryIO, troubl
     return lines + own
 
 
-def _end(title: str, lines: list[transfer.Line], trouble: list[str], as_json: bool) -> NoReturn:
+def _print_and_exit(title: str, lines: list[transfer.Line], trouble: list[str], as_json: bool) -> NoReturn:
     code = transfer.exit_code(lines, trouble)
     if as_json:
         click.echo(
@@ -190,7 +190,7 @@ def _end(title: str, lines: list[transfer.Line], trouble: list[str], as_json: bo
     sys.exit(code)
 
 
-def _asked(config_path: str | None) -> dict[str, Any]:
+def _queue_report(config_path: str | None) -> dict[str, Any]:
     """From the running machine, else from its file, read only."""
     config = loaded(config_path)
     answer = trio.run(partial(status_socket.ask, config.machine.status_socket, "queue"))

@@ -260,10 +260,10 @@ def to_hub(http: HubHttp, verify_key: str | Sequence[str], suite: str, chunk: li
         said = {each.key: each for each in trio.run(send).results}
     except (NoAnswer, InvalidMessage) as error:
         return [whole.line("rejected", f"the hub did not take it ({error}); import again") for whole in chunk]
-    return [_said(whole, said.get(whole.sent.header.key), verify_key, suite) for whole in chunk]
+    return [_line_of_result(whole, said.get(whole.sent.header.key), verify_key, suite) for whole in chunk]
 
 
-def _said(whole: Whole, found: BatchResult | None, verify_key: str | Sequence[str], suite: str) -> Line:
+def _line_of_result(whole: Whole, found: BatchResult | None, verify_key: str | Sequence[str], suite: str) -> Line:
     sent = whole.sent
     if found is None:
         return whole.line("rejected", "the hub said nothing to it; import again")

@@ -110,13 +110,13 @@ async def _look_up(journey: Journey, number: str, code: str) -> ByNumber:
     reply = await ask_city(journey, ProgressQuestion(receipt_number=number, slip_code=code or None))
     if isinstance(reply, Answer):
         return ByNumber(number=number, code=code, verdict="back")
-    found = await _judged(journey, number, code, reply.payload if isinstance(reply, Answered) else None)
+    found = await _judged_reply(journey, number, code, reply.payload if isinstance(reply, Answered) else None)
     if found.verdict != "open":
         machine.slip_tries.miss()
     return found
 
 
-async def _judged(journey: Journey, number: str, code: str, told: ProgressAnswer | None) -> ByNumber:
+async def _judged_reply(journey: Journey, number: str, code: str, told: ProgressAnswer | None) -> ByNumber:
     machine = journey.machine
     # A hub of before tells a case for its number alone: without the code that is none of ours.
     cases = [case for case in told.cases if case.receipt_number == number] if told and code else []
@@ -137,16 +137,16 @@ async def _told_closed(journey: Journey, card_opens: bool) -> str:
     """The number is known, and that is all that it tells; "card" or back."""
     lead = text("slip_code.known_lead" if card_opens else "slip_code.known_not_yours")
     hero = Hero(icon="lock-key", level="info", title=text("slip_code.known"), lead=lead)
-    return await _told(journey, "known", hero, card_opens)
+    return await _tell_on_page(journey, "known", hero, card_opens)
 
 
 async def _told_to_wait(journey: Journey, wait_s: int, card_opens: bool) -> str:
     lead = text("slip_code.wait_lead", minutes=-(-wait_s // 60))
     hero = Hero(icon="hourglass-medium", level="info", title=text("slip_code.wait"), lead=lead)
-    return await _told(journey, "slip_wait", hero, card_opens)
+    return await _tell_on_page(journey, "slip_wait", hero, card_opens)
 
 
-async def _told(journey: Journey, kind: str, hero: Hero, card_opens: bool) -> str:
+async def _tell_on_page(journey: Journey, kind: str, hero: Hero, card_opens: bool) -> str:
     card = Action(id="card", label=text("progress.by_card"), style="primary", icon="identification-card")
     actions = (*journey.bar(NOTHING), card) if card_opens else journey.bar(NOTHING)
     return (await journey.visit.show(journey.page(kind, journey.service.name, hero, actions=actions))).action

@@ -33,7 +33,7 @@ async def compared(journey: Journey, person: IdCard | None = None) -> Outcome:
     """
     visit, before = journey.visit, journey.visit.second
     while True:
-        outcome = await _asked(journey, person)
+        outcome = await _face_or_guide(journey, person)
         if visit.second is not before and outcome in (Outcome.BACK, Outcome.LEAVE):
             visit.accompany(before)
             outcome = None if outcome is Outcome.BACK else outcome
@@ -41,7 +41,7 @@ async def compared(journey: Journey, person: IdCard | None = None) -> Outcome:
             return outcome
 
 
-async def _asked(journey: Journey, person: IdCard | None) -> Outcome | None:
+async def _face_or_guide(journey: Journey, person: IdCard | None) -> Outcome | None:
     """As they choose; None: it is asked again, of who acts now."""
     who, may_be_sent = person or journey.visit.acting, person is None and second.may_be_sent(journey)
     if not journey.machine.vision_ready() or who is None or who.portrait is None:

@@ -54,7 +54,7 @@ class HalfDone:
     async def keep(self) -> bool:
         """Leave it at the hub, and show the code that leads to it; False when it could not be left."""
         visit, begun = self._journey.visit, self._journey.begun
-        code = await visit.show_while(_busy_page(text("handover.asking")), partial(_kept, visit, begun))
+        code = await visit.show_while(_busy_page(text("handover.asking")), partial(_leave_for_later, visit, begun))
         if code is None or isinstance(code, Answer):
             words = text("handover.not_kept"), text("handover.not_kept_lead")
             await visit.tell(message("handover_not_kept", "wifi-slash", "warn", *words))
@@ -64,7 +64,7 @@ class HalfDone:
         return True
 
 
-async def _kept(visit: Visit, begun: Begun) -> str | None:
+async def _leave_for_later(visit: Visit, begun: Begun) -> str | None:
     """The code, "" where the hub gives none; None when it could not be left."""
     ask, number = visit.machine.ask, _number(visit)
     if not await handover.keep(ask, number, begun, visit.typed):

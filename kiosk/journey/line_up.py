@@ -44,7 +44,7 @@ def of_kept(kept: Kept, service: Service | None) -> Stages:
 def of_case(case: CaseProgress, catalogue: Catalogue, today: date) -> Stages:
     """What the hub told of a case."""
     service = catalogue.services.get(case.service)
-    line = [(state.state, _said(state, service, catalogue)) for state in case.states]
+    line = [(state.state, _proof_and_reasons(state, service, catalogue)) for state in case.states]
     stages = _stages(line or [(CaseState.DELIVERED, NOTHING)], _order(service))
     promise = told.promise(case, service)
     if promise and case.promised_date:
@@ -64,7 +64,7 @@ def _order(service: Service | None) -> Sequence[CaseState]:
     return _COMPLAINT if service.has_step("complaint") else _USUAL[:-1]
 
 
-def _said(state: ProgressState, service: Service | None, catalogue: Catalogue) -> Text:
+def _proof_and_reasons(state: ProgressState, service: Service | None, catalogue: Catalogue) -> Text:
     """When and by whom, and every reason."""
     why = [sentence(service, code) for code in told.codes(state)]
     if state.state in _NEEDS_REASONS and not why:

@@ -105,10 +105,10 @@ async def _led_to(visit: Visit, code: str) -> Left | Text:
     reply = await visit.show_while(page, partial(visit.machine.ask, "resume", ResumeQuestion(code)))
     if isinstance(reply, Answer):
         return NOTHING
-    return _judged(visit.machine, code, reply)
+    return _judged_reply(visit.machine, code, reply)
 
 
-def _judged(machine: Machine, code: str, reply: Answered | Refused | Unreachable) -> Left | Text:
+def _judged_reply(machine: Machine, code: str, reply: Answered | Refused | Unreachable) -> Left | Text:
     told = reply.payload if isinstance(reply, Answered) else None
     if not isinstance(told, ResumeAnswer):
         return text("resume_code.not_now")

@@ -27,7 +27,7 @@ async def show(stay: Stay) -> None:
 
 async def _page(stay: Stay) -> Page:
     title = text("maintenance.doubts")
-    found = await in_thread(_open, stay)
+    found = await in_thread(_open_intents, stay)
     if not found:
         hero = Hero(icon="check-circle", level="ok", title=text("maintenance.no_doubts"))
         return stay.page("maintenance_doubts", title, hero)
@@ -35,7 +35,7 @@ async def _page(stay: Stay) -> Page:
     return stay.page("maintenance_doubts", title, Board(rows=rows), lead=text("maintenance.doubts_lead"))
 
 
-def _open(stay: Stay) -> list[tuple[Intent, str]]:
+def _open_intents(stay: Stay) -> list[tuple[Intent, str]]:
     """The oldest open intents, each with the last digits of the receipt number that stands on its slip."""
     found = []
     for intent in stay.machine.journal.open_intents(PRINT)[:_SHOWN]:

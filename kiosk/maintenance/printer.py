@@ -32,7 +32,7 @@ async def print_page(stay: Stay, name: str) -> None:
         return
     result = result_of(done)
     if result.outcome is Outcome.UNKNOWN:
-        await _ask(stay, intent, done.error)
+        await _ask_whether_printed(stay, intent, done.error)
         return
     await stay.machine.resolve_intent(intent, result.outcome.value)
     printed = result.outcome is Outcome.PRINTED
@@ -55,7 +55,7 @@ async def _print(stay: Stay, name: str) -> Completed:
     return done
 
 
-async def _ask(stay: Stay, intent: int, error: str) -> None:
+async def _ask_whether_printed(stay: Stay, intent: int, error: str) -> None:
     """The printer did not say: whoever stands there does, or leaves it open."""
     page = _result_page(
         stay,

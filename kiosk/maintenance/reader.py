@@ -50,7 +50,7 @@ async def read(stay: Stay, name: str) -> None:
     if name == stay.badge.reader:
         await _read_in_place_of_the_own(stay, name)
         return
-    found = await stay.show_while(_place_page(stay, "maintenance.test_read_other"), partial(_read, stay, name))
+    found = await stay.show_while(_place_page(stay, "maintenance.test_read_other"), partial(_read_one_card, stay, name))
     if not isinstance(found, Answer):
         await stay.show(_result_page(stay, found, own_card=True))
 
@@ -90,10 +90,10 @@ def _place_page(stay: Stay, asked: str) -> Page:
 async def _read_other(stay: Stay, name: str, lifted: trio.Event) -> Reading:
     await _wait_until_lifted(stay, name)
     lifted.set()
-    return await _read(stay, name)
+    return await _read_one_card(stay, name)
 
 
-async def _read(stay: Stay, name: str) -> Reading:
+async def _read_one_card(stay: Stay, name: str) -> Reading:
     call = stay.machine.peripherals.call
     began = stay.machine.clock.monotonic()
     done = await stay.tested(name, "test_read", partial(call, name, "read_card", BACK_WITHIN_S))

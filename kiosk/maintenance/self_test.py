@@ -27,7 +27,7 @@ async def show(stay: Stay, name: str, test: str = "self_test") -> None:
         done = await stay.show_while(busy, partial(_run, stay, name, test))
     if isinstance(done, Answer):
         return
-    level, said, lead = _judged(done, kind)
+    level, said, lead = _judged_test(done, kind)
     hero = Hero(icon="check-circle" if done.ok else "warning-circle", level=level, title=said, lead=lead)
     await stay.show(stay.page("maintenance_tested", title, hero, actions=(LEAVE, BACK)))
 
@@ -37,7 +37,7 @@ async def _run(stay: Stay, name: str, test: str) -> Completed:
     return await stay.tested(name, test, partial(call, name, test, _TEST_S))
 
 
-def _judged(done: Completed, kind: str) -> tuple[Level, Text, Text]:
+def _judged_test(done: Completed, kind: str) -> tuple[Level, Text, Text]:
     if done.ok:
         return "ok", text("maintenance.test_ok"), NOTHING
     if done.code is Completion.UNSUPPORTED:

@@ -123,7 +123,7 @@ def test_a_stage_that_cannot_be_true_is_kept_and_changes_nothing(hub: RunningHub
             clock, catalogue = machine.clock, CATALOGUE
 
         told = event if event.case_key else replace(event, case_key=sent.key)
-        await stages._write(Hub, conn, "traffic", told)  # type: ignore[arg-type]
+        await stages._write_stage(Hub, conn, "traffic", told)  # type: ignore[arg-type]
 
     run(hub.dsn, write)
     assert hub.sql("select data->>'why' from event where kind = %s order by id desc limit 1", stages.ODD) == [(why,)]
@@ -180,7 +180,7 @@ def test_a_stage_dated_far_ahead_does_not_keep_the_true_ones_out(hub: RunningHub
     async def write(conn: psycopg.AsyncConnection) -> None:
         stub = SimpleNamespace(clock=machine.clock, catalogue=CATALOGUE)
         for each in told:
-            await stages._write(stub, conn, "household", each)  # type: ignore[arg-type]
+            await stages._write_stage(stub, conn, "household", each)  # type: ignore[arg-type]
 
     run(hub.dsn, write)
     said = "select data->>'state', data->>'why' from event where envelope_key = %s order by id"

@@ -165,7 +165,7 @@ def behind_doors() -> dict[str, Page]:
     up: Any = {"icon": "tray-arrow-up", "level": "ok"}
 
     async def asked(journey: Journey, _spec: Any) -> str:
-        return await locker._asked(journey, 12)
+        return await locker._handed_over_or_not(journey, 12)
 
     return {
         "locker_take": locker._page(journey, "locker_take", "take", 12, have_it, **up),

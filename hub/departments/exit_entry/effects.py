@@ -51,7 +51,7 @@ def _order(kind: str, *, is_lost: bool = False) -> Effect:
     async def order(conn: AsyncConnection, application: Application) -> None:
         if is_lost or application.answers.get("reason") == "lost":
             await _mark(conn, application, kind, "lost")
-        await _put(conn, application, kind)
+        await _put_order(conn, application, kind)
 
     return order
 
@@ -63,7 +63,7 @@ async def _mark(conn: AsyncConnection, application: Application, kind: str, stat
     )
 
 
-async def _put(
+async def _put_order(
     conn: AsyncConnection, application: Application, kind: str, granted: list[Endorsement] | None = None
 ) -> None:
     is_paid = application.paid_fen >= application.fee_fen
@@ -170,7 +170,7 @@ async def _apply_for_taiwan_endorsement(conn: AsyncConnection, application: Appl
         raise Unfit("endorsement_unknown")
     trips = int(span["trips"]) if span["trips"].isdigit() else _UNLIMITED
     until = months_later(application.day, int(span["n"]) * (12 if span["unit"] == "y" else 1))
-    await _put(conn, application, "endorsement", [Endorsement("T", "taiwan", trips, until)])
+    await _put_order(conn, application, "endorsement", [Endorsement("T", "taiwan", trips, until)])
 
 
 async def approve(conn: AsyncConnection, case_key: str) -> None:

@@ -42,7 +42,7 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     if row is None:
         return None
     kind, name = row
-    told = _told(kind, await known_of(conn, asked.id_number, asked.today), asked.today)
+    told = _record_rows(kind, await known_of(conn, asked.id_number, asked.today), asked.today)
     if not told:
         return None
     who = ((text("certificate.name"), same(name)), (text("certificate.id_number"), same(asked.id_number)))
@@ -52,7 +52,7 @@ async def certificate(conn: AsyncConnection, asked: Asked) -> Sealed | None:
     return await issue(conn, "traffic", asked, drawing)
 
 
-def _told(kind: str, known: Known, today: date) -> list[tuple[Text, Text]]:
+def _record_rows(kind: str, known: Known, today: date) -> list[tuple[Text, Text]]:
     """What stands there now; nothing when that is gone since it was asked for."""
     if kind == _VEHICLE:
         return [

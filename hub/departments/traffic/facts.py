@@ -137,7 +137,7 @@ def _cars(known: Known, today: date) -> Facts:
     facts |= {name: ",".join(map(str, each)) for name, each in named.items() if each}
     if temporary := max([car.temporary_to for car in known.own if car.temporary_to], default=None):
         facts["temporary_plate_to"] = temporary.isoformat()
-    if car := _first(registered, lambda car: label_reasons(car, today)):
+    if car := _first_servable(registered, lambda car: label_reasons(car, today)):
         facts |= {
             "label_car": car.plate or "",
             "label_kind": inspection_kind(car, today),
@@ -148,13 +148,13 @@ def _cars(known: Known, today: date) -> Facts:
         }
         if car.inspection_due_on:
             facts["label_due_on"] = car.inspection_due_on.isoformat()
-    if car := _first(new, lambda car: temporary_reasons(car, today)):
+    if car := _first_servable(new, lambda car: temporary_reasons(car, today)):
         facts |= {
             "new_car_state": car.state,
             "new_car_insured": bool(car.insured_to and car.insured_to >= today),
             "new_car_temporary_plates": car.temporary_plates,
         }
-    if car := _first(new, lambda car: number_reasons(car, today)):
+    if car := _first_servable(new, lambda car: number_reasons(car, today)):
         facts |= {
             "number_car_kind": car.kind,
             "number_car_state": car.state,
@@ -165,7 +165,7 @@ def _cars(known: Known, today: date) -> Facts:
     return facts
 
 
-def _first(cars: Iterable[Car], reasons: Callable[[Car], list[str]]) -> Car | None:
+def _first_servable(cars: Iterable[Car], reasons: Callable[[Car], list[str]]) -> Car | None:
     """The car that can be served; of several the one that is due first."""
     return min(cars, key=lambda car: (len(reasons(car)), car.inspection_due_on or _LAST, car.vin), default=None)
 

@@ -81,7 +81,7 @@ async def told(conn: AsyncConnection, asked: PlatesQuestion, now: datetime) -> P
         # One question about a car at a time: two machines never draw its lists twice.
         await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 4))", [f"plates {car.vin}"])
         if asked.action == "choose":
-            return await _chosen(conn, car, asked, now)
+            return await _choose_number(conn, car, asked, now)
         return await _list(conn, car, pool, asked)
 
 
@@ -170,7 +170,7 @@ where number = %(number)s and (vin is null or vin = %(vin)s) and kept_to is null
 """Only a number that was on one of the car's lists, and is nobody else's."""
 
 
-async def _take(
+async def _take_number(
     conn: AsyncConnection,
     car: Car,
     key: str,
@@ -186,10 +186,10 @@ async def _take(
     return done.rowcount > 0
 
 
-async def _chosen(conn: AsyncConnection, car: Car, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
+async def _choose_number(conn: AsyncConnection, car: Car, asked: PlatesQuestion, now: datetime) -> PlatesAnswer:
     """Held for the case, where nobody was quicker."""
     until, drawn = now + timedelta(minutes=rules().hold_minutes), await _drawn(conn, car)
-    if not await _take(conn, car, asked.key, asked.number, held_until=until):
+    if not await _take_number(conn, car, asked.key, asked.number, held_until=until):
         return await _offer(conn, car, "gone", drawn)
     return PlatesAnswer(
         "held",
@@ -207,7 +207,8 @@ async def _taken(conn: AsyncConnection, application: Application) -> None:
     car = await car_of(conn, application, lambda car: number_reasons(car, day), new=True)
     await _free_late(conn, datetime.combine(day, time(), tzinfo=LOCAL))
     kept_to = day + timedelta(days=rules().kept_days)
-    if not await _take(conn, car, application.key, str(application.answers.get(PLATE_NUMBER, "")), kept_to=kept_to):
+    number = str(application.answers.get(PLATE_NUMBER, ""))
+    if not await _take_number(conn, car, application.key, number, kept_to=kept_to):
         raise Unfit(GONE)
 
 

@@ -28,7 +28,7 @@ async def told(conn: AsyncConnection, id_number: str, decision_number: str, toda
         return ViolationsAnswer([_fine_only(found, today)] if found else [])
     known = await known_of(conn, id_number, today)
     driver = known.driver(today)
-    items = [_told(each, car, driver, today) for each, car in visible(known)]
+    items = [_violation_as_told(each, car, driver, today) for each, car in visible(known)]
     items.sort(key=lambda item: (item.state != "open", item.state == "paid", item.at), reverse=False)
     return ViolationsAnswer(items, points=driver.points)
 
@@ -51,7 +51,7 @@ def visible(known: Known) -> Iterator[tuple[Violation, Car | None]]:
             yield each, None
 
 
-def _told(each: Violation, car: Car | None, driver: Driver, today: date) -> Told:
+def _violation_as_told(each: Violation, car: Car | None, driver: Driver, today: date) -> Told:
     is_mine = each.driver == driver.id_number
     is_open = each.decision_number is None
     return Told(

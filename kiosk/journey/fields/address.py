@@ -16,7 +16,7 @@ _WHOLE = 6
 """The shortest that can be a whole address, where nobody can look it up."""
 
 
-async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
+async def _ask_address(journey: Journey, title: Text, field: FormField) -> Outcome:
     """Words, what has them, one of those; "back" goes to the words. Without the city the words are all there is."""
     typed, error = journey.answers.get(field.name, ""), NOTHING
     while True:
@@ -82,4 +82,4 @@ def _found_page(journey: Journey, title: Text, field: FormField, told: AddressAn
     return journey.page("address_found", title, *blocks, lead=text("address.choose"), actions=actions)
 
 
-ADDRESS = OwnPages(_ask, asks_city=True)
+ADDRESS = OwnPages(_ask_address, asks_city=True)

@@ -18,7 +18,7 @@ from kiosk.text import NOTHING, Text, same, text
 _CODE = "sms_code"
 
 
-async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
+async def _ask_phone(journey: Journey, title: Text, field: FormField) -> Outcome:
     """The number, then its code; "back" from the code goes to the number."""
     typed, error = journey.answers.get(field.name, ""), NOTHING
     while True:
@@ -33,7 +33,7 @@ async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
             continue
         if journey.answers.get(field.name) == phone and f"{field.name}{PHONE_PROOF}" in journey.answers:
             return Outcome.NEXT
-        said = await _asked(journey, title, "send", phone)
+        said = await _code_answer(journey, title, "send", phone)
         if isinstance(said, Outcome):
             return _unproved(journey, field, phone, said)
         if said.state == "unavailable":
@@ -60,13 +60,13 @@ async def _prove(journey: Journey, title: Text, field: FormField, phone: str) ->
         if answer.action == "back":
             return Outcome.BACK
         if answer.action == "again":
-            said = await _asked(journey, title, "send", phone)
+            said = await _code_answer(journey, title, "send", phone)
         else:
             typed = digits(str(answer.values.get(_CODE, "")))
             if not re.fullmatch(CODE, typed, re.ASCII):
                 error = text("code.six")
                 continue
-            said = await _asked(journey, title, "check", phone, typed)
+            said = await _code_answer(journey, title, "check", phone, typed)
         if isinstance(said, Outcome):
             return _unproved(journey, field, phone, said)
         if said.state == "right":
@@ -85,7 +85,7 @@ def _words(said: CodeAnswer) -> Text:
     return text(known.get(said.state, "code.late"))
 
 
-async def _asked(journey: Journey, title: Text, action: str, phone: str, typed: str = "") -> CodeAnswer | Outcome:
+async def _code_answer(journey: Journey, title: Text, action: str, phone: str, typed: str = "") -> CodeAnswer | Outcome:
     card = journey.visit.card
     question = CodeQuestion(action, phone, card.number if card else "", typed)  # pyright: ignore[reportArgumentType]
     hero = Hero(icon="device-mobile", level="info", title=text("code.asking"), busy=True)
@@ -120,4 +120,4 @@ def _code_page(journey: Journey, title: Text, phone: str, error: Text) -> Page:
     return journey.page("phone_code", title, block, lead=lead, actions=(exit_, back, again, forward))
 
 
-PHONE_CODE = OwnPages(_ask, asks_city=True, adds=("sms_proof",))
+PHONE_CODE = OwnPages(_ask_phone, asks_city=True, adds=("sms_proof",))

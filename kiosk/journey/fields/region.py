@@ -44,7 +44,7 @@ def words_of(divisions: Mapping[str, Text], code: str) -> Text:
     return Text("".join(name.zh for name in names), ", ".join(name.en for name in reversed(names)))
 
 
-async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
+async def _ask_region(journey: Journey, title: Text, field: FormField) -> Outcome:
     """One level after the other until there is none below; "back" goes up one level."""
     divisions = journey.machine.catalogue.divisions
     way: list[str] = []
@@ -69,4 +69,4 @@ async def _ask(journey: Journey, title: Text, field: FormField) -> Outcome:
             return Outcome.BACK
 
 
-REGION = OwnPages(_ask)
+REGION = OwnPages(_ask_region)

@@ -35,14 +35,14 @@ async def ask_together(
         values |= {f.name: _normal(f, str(answer.values.get(f.name, values[f.name]))) for f in fields}
         if answer.action == "back":
             return Outcome.BACK
-        found, wrong = _judged(journey, fields, values, wrong)
+        found, wrong = _judged_answers(journey, fields, values, wrong)
         for names in some_of:
             asked = [field.name for field in fields if field.name in names]
             if asked and not any(found.get(name) for name in asked):
                 wrong.setdefault(asked[0], Wrong(text("form.some_of")))
         if not wrong:
             for field in fields:
-                _keep(journey, field, found[field.name])
+                _keep_answer(journey, field, found[field.name])
             return Outcome.NEXT
 
 
@@ -62,11 +62,11 @@ def _is_settled(journey: Journey, field: FormField) -> bool:
     if field.kind != "choice" or field.optional or len(field.options) > 1:
         return False
     for only in field.options:
-        _keep(journey, field, only.id)
+        _keep_answer(journey, field, only.id)
     return bool(field.options or field.fact)
 
 
-def _judged(
+def _judged_answers(
     journey: Journey, fields: list[FormField], values: Mapping[str, str], before: Mapping[str, Wrong]
 ) -> tuple[dict[str, str], dict[str, Wrong]]:
     """The answers, and what is wrong. What only may be wrong and was pointed out is taken the second time."""
@@ -76,7 +76,7 @@ def _judged(
     for field in fields:
         value = values[field.name]
         try:
-            found[field.name] = _answer(field, value, clock.today() if clock.knows_date else None)
+            found[field.name] = _judged_answer(field, value, clock.today() if clock.knows_date else None)
         except Wrong as error:
             told = before.get(field.name)
             if error.may_be and told is not None and told.value == value:
@@ -87,7 +87,7 @@ def _judged(
     return found, wrong
 
 
-def _answer(field: FormField, value: str, today: date | None) -> str:
+def _judged_answer(field: FormField, value: str, today: date | None) -> str:
     if field.optional and not value:
         return ""
     if field.kind == "choice":
@@ -100,7 +100,7 @@ def _answer(field: FormField, value: str, today: date | None) -> str:
     return answer
 
 
-def _keep(journey: Journey, field: FormField, answer: str) -> None:
+def _keep_answer(journey: Journey, field: FormField, answer: str) -> None:
     if not answer and field.optional:
         journey.drop(field.name)
         return

@@ -77,7 +77,7 @@ def _counter_words(journey: Journey) -> Text:
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """The person's own appointment first, where there is one; else, or to change it, a day and a time."""
-    offer = await _ask(journey, "offer")
+    offer = await _ask_slots(journey, "offer")
     if isinstance(offer, Outcome):
         return offer
     if offer.mine is not None:
@@ -87,7 +87,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     return await _choose(journey, offer)
 
 
-async def _ask(journey: Journey, action: str, begins_at: str = "") -> SlotsAnswer | Outcome:
+async def _ask_slots(journey: Journey, action: str, begins_at: str = "") -> SlotsAnswer | Outcome:
     card = journey.visit.card
     question = SlotsQuestion(
         action,  # pyright: ignore[reportArgumentType] - one of three words of this file
@@ -115,7 +115,7 @@ async def _own(journey: Journey, mine: Slot) -> Outcome:
             return Outcome.BACK if answer.action == "back" else Outcome.LEAVE
         if (await journey.visit.show(_sure_page(journey, mine))).action != "cancel":
             continue
-        said = await _ask(journey, "cancel")
+        said = await _ask_slots(journey, "cancel")
         if isinstance(said, SlotsAnswer):
             told = text("slots.cancelled", when=_when(mine))
             await journey.visit.tell(message("slot_cancelled", "calendar-x", "ok", told, text("slots.cancelled_lead")))
@@ -165,11 +165,11 @@ async def _choose(journey: Journey, offer: SlotsAnswer) -> Outcome:
         if f"{what}:" == _DAY and any(_day(slot) == chosen for slot in slots):
             day, gone = chosen, False
         elif f"{what}:" == _TIME and any(slot.begins_at == chosen for slot in slots):
-            said = await _ask(journey, "take", chosen)
+            said = await _ask_slots(journey, "take", chosen)
             if isinstance(said, Outcome):
                 return said
             if said.state == "taken" and said.mine is not None:
-                _keep(journey, said.mine)
+                _keep_slot(journey, said.mine)
                 return Outcome.NEXT
             slots, gone = [slot for slot in said.slots if slot.left], True
             day = day if any(_day(slot) == day for slot in slots) else ""
@@ -180,7 +180,7 @@ async def _choose(journey: Journey, offer: SlotsAnswer) -> Outcome:
     return await _nothing_left(journey)
 
 
-def _keep(journey: Journey, mine: Slot) -> None:
+def _keep_slot(journey: Journey, mine: Slot) -> None:
     journey.keep(_NAME, mine.begins_at, _when(mine))
     journey.keep(_TICKET, mine.ticket, same(mine.ticket))
 

@@ -51,11 +51,11 @@ def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """One's own, all or one of them, or those of a case whose slip is in the hand."""
-    own = await _asked(journey)
+    own = await _ask_bills(journey)
     if isinstance(own, Outcome):
         return own
     while True:
-        chosen = await _chosen(journey, own) if own else _ANOTHER
+        chosen = await _chosen_bill(journey, own) if own else _ANOTHER
         found = [bill for bill in own if chosen in (_ALL, bill.number)]
         told = found or (Outcome.BACK if chosen == "" else await _of_slip(journey))
         if isinstance(told, list):
@@ -67,7 +67,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
             return told
 
 
-async def _chosen(journey: Journey, own: list[Bill]) -> str:
+async def _chosen_bill(journey: Journey, own: list[Bill]) -> str:
     """A bill's number, all of them, another one's; "" for back."""
     each = [Choice(id=bill.number, label=_what(bill), detail=_yuan(bill.due_fen)) for bill in own]
     everything = [Choice(id=_ALL, label=_words(own))] if len(own) > 1 else []
@@ -83,7 +83,7 @@ async def _of_slip(journey: Journey) -> list[Bill] | Outcome:
     while (slip := await by_number(journey, text("bills.number"), error, card_opens=False)) is not None:
         if slip.verdict == "offline":
             return Outcome.OFFLINE
-        found = await _asked(journey, slip.number, slip.code) if slip.verdict == "open" else []
+        found = await _ask_bills(journey, slip.number, slip.code) if slip.verdict == "open" else []
         if isinstance(found, Outcome):
             return found
         due = [bill for bill in found if bill.due_fen]
@@ -95,7 +95,9 @@ async def _of_slip(journey: Journey) -> list[Bill] | Outcome:
     return Outcome.BACK
 
 
-async def _asked(journey: Journey, receipt_number: str | None = None, code: str | None = None) -> list[Bill] | Outcome:
+async def _ask_bills(
+    journey: Journey, receipt_number: str | None = None, code: str | None = None
+) -> list[Bill] | Outcome:
     number = journey.visit.card.number if journey.visit.card else ""
     hero = Hero(icon="magnifying-glass", level="info", title=text("bills.asking"), busy=True)
     page = journey.page("checking", journey.service.name, hero, actions=journey.bar(NOTHING), timeout_s=0)

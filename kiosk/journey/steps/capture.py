@@ -111,7 +111,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     taken: list[TakenPage] = []
     while True:
         last = ["no_paper"]
-        picture = await _one(journey, spec, len(taken) + 1, last)
+        picture = await _take_page(journey, spec, len(taken) + 1, last)
         if isinstance(picture, Answer):
             return await _at_the_counter(journey, spec) if picture.action == "counter" else Outcome.BACK
         page = (
@@ -126,13 +126,13 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
             return Outcome.BACK
         if picture and answer.action in ("more", "next"):
             taken.append(picture)
-            if answer.action == "next" and await _kept(journey, spec, taken):
+            if answer.action == "next" and await _keep_after_review(journey, spec, taken):
                 return Outcome.NEXT
             if answer.action == "next":
                 taken.pop()
 
 
-async def _kept(journey: Journey, spec: Spec, taken: list[TakenPage]) -> bool:
+async def _keep_after_review(journey: Journey, spec: Spec, taken: list[TakenPage]) -> bool:
     """What was taken is kept once the person has looked at what was read of it; False for back."""
     if spec.fields:
         read = [line for page in taken for line in page.lines]
@@ -193,7 +193,7 @@ async def _at_the_counter(journey: Journey, spec: Spec) -> Outcome:
     return Outcome.NEXT
 
 
-async def _one(journey: Journey, spec: Spec, number: int, last: list[str]) -> TakenPage | Answer | None:
+async def _take_page(journey: Journey, spec: Spec, number: int, last: list[str]) -> TakenPage | Answer | None:
     papers = journey.machine.papers
     if papers is None:
         return None

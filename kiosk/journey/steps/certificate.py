@@ -71,16 +71,16 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         return Outcome.NEXT
     if not isinstance(reply, Answered):
         # The case is filed, so the way to its slip goes on.
-        return await _tell(journey, "later", "warn")
+        return await _tell_unprinted(journey, "later", "warn")
     if reply.payload.state != "ready":
-        return await _tell(journey, "window", "info")
+        return await _tell_unprinted(journey, "window", "info")
     try:
         pdf = from_text(reply.payload.pdf, "pdf")
         statement = await _verified(journey, pdf, reply.payload)
     except (BadSeal, InvalidMessage) as error:
         log.error("certificate_refused", service=journey.service.key, reason=error.reason)
         journey.machine.alarm("certificate_refused", error.reason)
-        return await _tell(journey, "unverified", "warn")
+        return await _tell_unprinted(journey, "unverified", "warn")
     return await _hand_over(journey, pdf, statement)
 
 
@@ -97,7 +97,7 @@ async def _verified(journey: Journey, pdf: bytes, told: CertificateAnswer) -> St
     return statement
 
 
-async def _tell(journey: Journey, name: str, level: str) -> Outcome:
+async def _tell_unprinted(journey: Journey, name: str, level: str) -> Outcome:
     icon = "envelope-simple" if name == "window" else "warning-circle"
     words = text(f"certificate.{name}"), text(f"certificate.{name}_lead")
     await journey.visit.tell(message(f"certificate_{name}", icon, level, *words))

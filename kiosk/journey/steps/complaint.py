@@ -77,7 +77,7 @@ async def _file(journey: Journey) -> Outcome:
     journey.filed = True
     answer = await journey.visit.show(_thanks_page(journey))
     if answer.action == "print":
-        state = await _state(journey)
+        state = await _state_proved(journey)
         await until_out(journey, journey.case_id, journey.service, lambda copy: _slip(journey, state, copy), 0)
     return Outcome.NEXT
 
@@ -196,7 +196,7 @@ def _answered(journey: Journey) -> Text:
     return text("complaint.answered_by_phone" if journey.answers["contact"] else "complaint.answered_nobody")
 
 
-async def _state(journey: Journey) -> str:
+async def _state_proved(journey: Journey) -> str:
     """How far the queue proves that it has come."""
     kept = await kept_by_number(journey.machine, journey.receipt_number)
     return "delivered" if any(k.state == "delivered" for k in kept) else "stored"

@@ -48,7 +48,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
     """Whereto, in full: it is this person who must find a mistake in it."""
-    to = _known(journey)
+    to = _address_before(journey)
     if to is None:
         return []
     return [
@@ -59,13 +59,13 @@ async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
 
 def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
     """Whereto, masked."""
-    to = _known(journey)
+    to = _address_before(journey)
     return [Row(text("post.to"), same(f"{mask_address(to.address)} {mask_phone(to.phone)}"))] if to else []
 
 
 def what_next(journey: Journey) -> Text:
     """What happens once it is accepted: it is posted, or what was chosen leads to, or what the service says."""
-    if _known(journey) is not None and journey.service.department:
+    if _address_before(journey) is not None and journey.service.department:
         return text("post.what_next")
     for spec in (journey.service.steps[at] for at in journey.asked()):
         if said := getattr(kind_named(spec.kind), "leads_to", lambda _journey, _spec: NOTHING)(journey, spec):
@@ -73,14 +73,14 @@ def what_next(journey: Journey) -> Text:
     return journey.service.what_next
 
 
-def _known(journey: Journey) -> PostAddress | None:
+def _address_before(journey: Journey) -> PostAddress | None:
     data = journey.parts.get(_PART)
     return decode(data, PostAddress) if data else None
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Ask until address and telephone number can be right."""
-    known, wrong = _known(journey), dict[str, Text]()
+    known, wrong = _address_before(journey), dict[str, Text]()
     values = {
         _ADDRESS: known.address if known else "",
         _PHONE: known.phone if known else journey.answers.get("phone", ""),

@@ -50,7 +50,7 @@ def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Show what can be posted; a touch chooses. What the post has is told with its number."""
-    told = await _ask(journey)
+    told = await _ask_posted_cases(journey)
     if isinstance(told, Outcome):
         return told
     open_ones = [case for case in told.cases if case.post != "sent"][:_MOST_SHOWN]
@@ -68,7 +68,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     return Outcome.NEXT
 
 
-async def _ask(journey: Journey) -> PostAnswer | Outcome:
+async def _ask_posted_cases(journey: Journey) -> PostAnswer | Outcome:
     card = journey.visit.card
     hero = Hero(icon="package", level="info", title=text("express.asking"), busy=True)
     page = journey.page("checking", text("express.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)

@@ -250,20 +250,20 @@ def _result_blocks(journey: Journey) -> tuple[Block, ...]:
     state, service = journey.state, journey.service
     if CaseState.before_acceptance(state):
         name = "stored" if journey.offline or state is CaseState.STORED else "delivered"
-        return _result_hero(text(f"result.{name}"), service.what_next_offline), *_said(journey)
+        return _result_hero(text(f"result.{name}"), service.what_next_offline), *_said_on_paper(journey)
     if state in CLOCK_RUNS:
         promise = Fact(label=text("result.promised"), value=_promised(journey))
         rows = (promise, *_said_facts(journey))
         return _result_hero(text("result.accepted"), what_next(journey)), Facts(rows=rows)
     if state in (CaseState.DECIDED, CaseState.COLLECTED):
-        return _result_hero(text(f"state.{state}"), what_next(journey)), *_said(journey)
+        return _result_hero(text(f"state.{state}"), what_next(journey)), *_said_on_paper(journey)
     title = text("result.not_accepted") if state is CaseState.NOT_ACCEPTED else text(f"state.{state}")
     hero = Hero(icon="x-circle", level="warn", title=title, lead=text("result.not_accepted_lead"))
     why = [sentence(service, code) for code in journey.notes] or [text("reason.none")]
     return hero, Facts(rows=tuple(Fact(label=text("result.reason"), value=each) for each in why))
 
 
-def _said(journey: Journey) -> tuple[Block, ...]:
+def _said_on_paper(journey: Journey) -> tuple[Block, ...]:
     """What its paper says besides, for whoever takes none: when and where, which number, whereto."""
     rows = _said_facts(journey)
     return (Facts(rows=rows),) if rows else ()

@@ -67,7 +67,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     """One finger after the other; "back" ends it with nothing taken."""
     pictures: list[bytes] = []
     for finger in spec.fingers:
-        found = await _one(journey, finger)
+        found = await _take_finger(journey, finger)
         if isinstance(found, Outcome):
             if found is Outcome.NEXT:
                 journey.keep("fingerprint", BY_GUIDE, text("fingerprint.by_guide"))
@@ -80,7 +80,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     return Outcome.NEXT
 
 
-async def _one(journey: Journey, finger: Finger) -> bytes | Outcome:
+async def _take_finger(journey: Journey, finger: Finger) -> bytes | Outcome:
     """A good picture of one finger as PNG; else how the step ends."""
     trouble = NOTHING
     peripherals = journey.machine.peripherals

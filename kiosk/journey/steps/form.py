@@ -40,7 +40,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def asks_for(self) -> tuple[Asked, ...]:
         """One answer for each field, and what its kind has to say besides."""
-        return tuple(asked for at, field in enumerate(self.fields) for asked in _asked(field, at))
+        return tuple(asked for at, field in enumerate(self.fields) for asked in _data_of_field(field, at))
 
     def toil(self) -> tuple[int, int]:
         """A page for simple fields that stand together, one for each of the others; a choice is a touch more."""
@@ -71,7 +71,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 yield Finding(("some_of", number), f"no field {name!r} that may be left out", one_of(optional, name))
 
 
-def _asked(field: FormField, at: int) -> Iterator[Asked]:
+def _data_of_field(field: FormField, at: int) -> Iterator[Asked]:
     none = ("",) if field.optional and field.options else ()
     yield Asked(field.name, ("fields", at, "name"), (*none, *(option.id for option in field.options)))
     for more in PAGES[field.kind].adds if field.kind in PAGES else ():

@@ -21,10 +21,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Show it until the person goes on, or back."""
-    return await (_chosen(journey) if spec.of == "any" else _shown(journey, journey.service))
+    return await (_chosen_guide(journey) if spec.of == "any" else _shown(journey, journey.service))
 
 
-async def _chosen(journey: Journey) -> Outcome:
+async def _chosen_guide(journey: Journey) -> Outcome:
     """From the lines to one line's services to a guide, and the same way back."""
     while True:
         answer = await journey.visit.show(_lines_page(journey))

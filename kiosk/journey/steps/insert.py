@@ -62,7 +62,7 @@ async def review_rows(journey: Journey, spec: Spec) -> list[Fact]:
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Read until it is the right one; every time it is in the hand again before anything goes on."""
     device = journey.machine.peripherals.chosen(READER)
-    known = await _known(journey, spec)
+    known = await _valid_documents(journey, spec)
     trouble = NOTHING
     while True:
         read = partial(inserted.read, journey.machine, device, journey.case_id)
@@ -80,7 +80,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
         trouble = text(f"insert.{wrong}")
 
 
-async def _known(journey: Journey, spec: Spec) -> frozenset[str] | None:
+async def _valid_documents(journey: Journey, spec: Spec) -> frozenset[str] | None:
     """The masked numbers of this person's valid documents of the kind; None when the city does not tell."""
     number = journey.visit.card.number if journey.visit.card else ""
     hero = Hero(icon="magnifying-glass", level="info", title=text("documents.asking"), busy=True)

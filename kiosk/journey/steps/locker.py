@@ -96,13 +96,13 @@ async def _handed_out(journey: Journey) -> End:
         return "in_doubt" if reply.payload.reason == "in_doubt" else "not_here"
     end: End = "left_inside"
     for _ in range(TRIES):
-        end = await _opened(journey, device, reply.payload.lock)
+        end = await _opened_and_shut(journey, device, reply.payload.lock)
         if end != "left_inside":
             break
     return end
 
 
-async def _opened(journey: Journey, device: str, lock: int) -> End:
+async def _opened_and_shut(journey: Journey, device: str, lock: int) -> End:
     work = partial(lockers.unlock, journey.machine, device, journey.case_id, lock)
     intent, door = await _behind(journey, "opening", work, lock)
     if door is Door.SHUT:
@@ -112,7 +112,7 @@ async def _opened(journey: Journey, device: str, lock: int) -> End:
     said, is_shut = await _seen_shut(journey, device, lock)
     if not is_shut:
         journey.machine.alarm("locker_open", f"door {lock} of {device} stands open; shut it")
-    return await _taken(journey, intent, said or await _asked(journey, lock), is_shut=is_shut)
+    return await _taken(journey, intent, said or await _handed_over_or_not(journey, lock), is_shut=is_shut)
 
 
 async def _seen_shut(journey: Journey, device: str, lock: int) -> tuple[str, bool]:
@@ -128,7 +128,7 @@ async def _seen_shut(journey: Journey, device: str, lock: int) -> tuple[str, boo
     return said, False
 
 
-async def _asked(journey: Journey, lock: int) -> str:
+async def _handed_over_or_not(journey: Journey, lock: int) -> str:
     inside = Action(id="inside", label=text("locker.inside"), style="secondary")
     empty = Action(id="empty", label=text("locker.was_empty"), style="secondary")
     taken = Action(id="taken", label=text("locker.taken_it"), style="primary")

@@ -41,13 +41,13 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         typed = str(answer.values.get("full_name", "")).strip()
         error = NOTHING if _NAME.fullmatch(typed) else text("name_count.wrong")
         if not error:
-            outcome = await _told(journey, typed)
+            outcome = await _tell_count(journey, typed)
             if outcome is not Outcome.BACK:
                 return outcome
             typed = ""
 
 
-async def _told(journey: Journey, name: str) -> Outcome:
+async def _tell_count(journey: Journey, name: str) -> Outcome:
     """BACK: another name."""
     hero = Hero(icon="magnifying-glass", level="info", title=text("name_count.asking"), busy=True)
     page = journey.page("checking", text("name_count.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)

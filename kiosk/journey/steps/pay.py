@@ -81,7 +81,7 @@ async def _settle(journey: Journey, due: Iterable[DueItem]) -> Outcome:
     while True:
         order = new_id()
         await journey.machine.payments.begin(order, items)
-        opened = await journey.visit.show_while(_asking(journey), partial(_open, journey, order, items))
+        opened = await journey.visit.show_while(_asking(journey), partial(_open_order, journey, order, items))
         if isinstance(opened, Answer):
             return Outcome.BACK
         if opened is None:
@@ -104,7 +104,7 @@ def due_items(journey: Journey) -> tuple[DueItem, ...]:
     return (item,) if amount_fen else ()
 
 
-async def _open(journey: Journey, order: str, items: tuple[DueItem, ...]) -> PaymentAnswer | None:
+async def _open_order(journey: Journey, order: str, items: tuple[DueItem, ...]) -> PaymentAnswer | None:
     number = journey.visit.card.number if journey.visit.card else ""
     return await journey.machine.payments.open(order, number, items)
 

@@ -60,7 +60,7 @@ async def review_rows(journey: Journey, _spec: Spec) -> list[Fact]:
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Take pictures until one is kept, or the person goes back."""
     profile = spec.of(journey.service)
-    taken = await _kept(journey, (profile,))
+    taken = await _photos_kept(journey, (profile,))
     if not taken:
         return Outcome.BACK
     journey.add_part(PART, taken[0])
@@ -72,7 +72,7 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
     """One picture for all parts of a plan; each document's own crop is kept until ``for_part`` hands it out."""
     places = whole.places(whole.position)
     wanted = dict.fromkeys(_spec_at(whole, place).of(whole.parts_of[place.part].service) for place in places)
-    taken = await _kept(whole, tuple(wanted))
+    taken = await _photos_kept(whole, tuple(wanted))
     if not taken:
         return Outcome.BACK
     said = Record({_PROFILE: " ".join(wanted)}, {_PROFILE: text("photo.done")}, dict(zip(wanted, taken, strict=True)))
@@ -94,12 +94,12 @@ def for_part(said: Record, part: Journey) -> Record:
     return Record({_PROFILE: profile}, dict(said.labels), {PART: said.parts[profile]})
 
 
-async def _kept(journey: Journey, wanted: Sequence[str]) -> tuple[bytes, ...]:
+async def _photos_kept(journey: Journey, wanted: Sequence[str]) -> tuple[bytes, ...]:
     """What the person is content with, a picture for each profile; nothing when they go back."""
     while True:
         last = ["no_face"]
         async with journey.machine.camera_on():
-            taken = await _one(journey, wanted, last)
+            taken = await _take_photo(journey, wanted, last)
         if isinstance(taken, Answer):
             return ()
         answer = await journey.visit.show(_taken_page(journey, taken) if taken else _late_page(journey, last[0]))
@@ -109,7 +109,7 @@ async def _kept(journey: Journey, wanted: Sequence[str]) -> tuple[bytes, ...]:
             return taken
 
 
-async def _one(journey: Journey, wanted: Sequence[str], last: list[str]) -> tuple[bytes, ...] | Answer:
+async def _take_photo(journey: Journey, wanted: Sequence[str], last: list[str]) -> tuple[bytes, ...] | Answer:
     vision = journey.machine.vision
     if vision is None:
         return ()

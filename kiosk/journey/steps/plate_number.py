@@ -54,18 +54,18 @@ def slip_rows(journey: Journey, _spec: Spec) -> list[Row]:
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Offer a list until a number is held. One that somebody else got first is not given twice."""
-    told, gone = await _ask(journey, "offer"), False
+    told, gone = await _ask_plates(journey, "offer"), False
     while isinstance(told, PlatesAnswer) and (told.numbers or told.left):
         answer = await journey.visit.show(_page(journey, told, gone))
         what, _, number = answer.action.partition(":")
         if f"{what}:" == _NUMBER and number in told.numbers:
             told = await _choose(journey, number)
         elif answer.action == "more":
-            told = await _ask(journey, "more", drawn=told.drawn)
+            told = await _ask_plates(journey, "more", drawn=told.drawn)
         else:
             return Outcome.BACK
         if isinstance(told, PlatesAnswer) and told.state == "held":
-            return _keep(journey, told)
+            return _keep_number(journey, told)
         gone = isinstance(told, PlatesAnswer) and told.state == "gone"
     if isinstance(told, Outcome):
         return told
@@ -76,17 +76,17 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
 async def _choose(journey: Journey, number: str) -> PlatesAnswer | Outcome:
     # Whatever becomes of this visit, the number is not held for nobody.
     journey.machine.holds.begin(journey.case_id, journey.service.key)
-    return await _ask(journey, "choose", number=number)
+    return await _ask_plates(journey, "choose", number=number)
 
 
-def _keep(journey: Journey, held: PlatesAnswer) -> Outcome:
+def _keep_number(journey: Journey, held: PlatesAnswer) -> Outcome:
     journey.keep(_NAME, held.number, same(held.number))
     day = held.kept_to.isoformat() if held.kept_to else ""
     journey.keep(_KEPT_TO, day, same(day))
     return Outcome.NEXT
 
 
-async def _ask(journey: Journey, action: Any, **more: Any) -> PlatesAnswer | Outcome:
+async def _ask_plates(journey: Journey, action: Any, **more: Any) -> PlatesAnswer | Outcome:
     card, car = journey.visit.card, journey.answers.get(_CAR, "")
     whose = {"id_number": card.number if card else "", "vehicle": car}
     question = PlatesQuestion(action, journey.service.key, journey.case_id, **whose, **more)

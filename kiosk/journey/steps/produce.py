@@ -129,7 +129,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     end = _barred(journey)
     while end is None or (end in _ASKED_AGAIN and await _wants_again(journey, spec, end)):
         end = await _tried(journey, spec)
-    return await _told(journey, spec, end)
+    return await _tell_end(journey, spec, end)
 
 
 def _barred(journey: Journey) -> End | None:
@@ -156,7 +156,7 @@ async def _tried(journey: Journey, spec: Spec) -> End:
     swallow = partial(production.swallow, machine, device)
     if _swallows(journey, spec) and not await _behind(journey, spec, "old_kept", swallow):
         return await _given_back(journey, spec, device, "failed")
-    intent, made = await _made(journey, spec, device, facts)
+    intent, made = await _write_document(journey, spec, device, facts)
     if made.end is MakeEnd.WRITTEN:
         return await _handed_out(journey, spec, device, intent)
     if made.end is MakeEnd.UNKNOWN:
@@ -191,7 +191,7 @@ async def _given_back(journey: Journey, spec: Spec, device: str, end: End) -> En
     return end if is_back else "kept"
 
 
-async def _made(journey: Journey, spec: Spec, device: str, facts: Mapping[str, Any]) -> tuple[int, Made]:
+async def _write_document(journey: Journey, spec: Spec, device: str, facts: Mapping[str, Any]) -> tuple[int, Made]:
     """What nobody may stop in the middle runs behind a page without a way out."""
     intent, made, fields = 0, Made(MakeEnd.NOT_WRITTEN, ""), _fields(journey, spec, facts)
     for _ in range(TRIES):
@@ -263,7 +263,7 @@ def _again_page(journey: Journey, spec: Spec, end: End) -> Page:
     return journey.page("produce_again", _said(spec, "title"), hero, actions=(without, again))
 
 
-async def _told(journey: Journey, spec: Spec, end: End) -> Outcome:
+async def _tell_end(journey: Journey, spec: Spec, end: End) -> Outcome:
     """What is true now, on the page and on the slip; what was paid for nothing goes back when the visit is over."""
     if end == "made":
         journey.what_next = spec.next or _said(spec, "next")

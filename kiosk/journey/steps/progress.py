@@ -78,7 +78,7 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
         if answer == "number":
             found = await _by_number(journey)
         elif answer == "back" and not asked_by_card:
-            found = await _asked(journey)
+            found = await _found_as_wished(journey)
         else:
             return Outcome.BACK if answer == "back" else Outcome.NEXT
     return Outcome.BACK
@@ -86,10 +86,10 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
 
 async def looked_up(journey: Journey) -> Found | None:
     """By the card that lies there, else as the person wishes; None for back."""
-    return await (_by_card(journey) if journey.visit.card is not None else _asked(journey))
+    return await (_by_card(journey) if journey.visit.card is not None else _found_as_wished(journey))
 
 
-async def _asked(journey: Journey) -> Found | None:
+async def _found_as_wished(journey: Journey) -> Found | None:
     """By the card or the slip, as the person wishes; None for back."""
     while True:
         answer = await journey.visit.show(_how_page(journey))
@@ -136,10 +136,10 @@ async def _by_card(journey: Journey) -> Found | None:
         return None
     cases = reply.payload.cases if isinstance(reply, Answered) else None
     unreadable = reply.payload.unreadable if isinstance(reply, Answered) else 0
-    return Found(await _kept(journey, card, cases or []), cases, unreadable=unreadable)
+    return Found(await _kept_here_only(journey, card, cases or []), cases, unreadable=unreadable)
 
 
-async def _kept(journey: Journey, card: IdCard, cases: list[CaseProgress]) -> list[Kept]:
+async def _kept_here_only(journey: Journey, card: IdCard, cases: list[CaseProgress]) -> list[Kept]:
     """What this machine keeps that the hub did not tell of, each once."""
     found = await kept_by_card(journey.machine, card)
     for filed in reversed(journey.visit.filed):

@@ -46,17 +46,17 @@ async def step(journey: Journey, _spec: Spec) -> Outcome:
     rated = await _what(journey)
     if rated is None:
         return Outcome.BACK
-    return await _asked(journey, _page(journey, rated.case), [rated])
+    return await _ask_grades(journey, _page(journey, rated.case), [rated])
 
 
 async def together(whole: Whole, _spec: Spec) -> Outcome:
     """One question for a plan: its answer is that of every case that was filed."""
     done = [part for part in whole.going if part.filed] or whole.going[:1]
     rated = [Rated(FiledCase(part.case_id, part.receipt_number, part.service.key)) for part in done]
-    return await _asked(whole, _rate_page(whole, text("rate.lead", service=whole.service.name)), rated)
+    return await _ask_grades(whole, _rate_page(whole, text("rate.lead", service=whole.service.name)), rated)
 
 
-async def _asked(journey: Journey, page: Page, rated: Sequence[Rated]) -> Outcome:
+async def _ask_grades(journey: Journey, page: Page, rated: Sequence[Rated]) -> Outcome:
     answer = await journey.visit.show(page)
     if not answer.action.startswith("grade:"):
         return Outcome.NEXT
@@ -108,7 +108,7 @@ async def _what(journey: Journey) -> Rated | None:
         if found.number in rated:
             error = text("rate.already")
             continue
-        opened = await _opened(journey, found)
+        opened = await _rated_by_number(journey, found)
         if opened is not None:
             return opened
         error = text("rate.not_found" if found.verdict == "unknown" else "rate.not_yours")
@@ -121,7 +121,7 @@ def _all_rated_page() -> Page:
     return message("all_rated", "heart", "ok", text("rate.all"), text("rate.all_lead"), another, done)
 
 
-async def _opened(journey: Journey, found: ByNumber) -> Rated | None:
+async def _rated_by_number(journey: Journey, found: ByNumber) -> Rated | None:
     """The case with the key of its service, "" where only the hub could tell now; None: there is nothing to rate."""
     if found.verdict == "closed":
         return await _by_card(journey, found.number)

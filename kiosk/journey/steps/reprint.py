@@ -46,17 +46,17 @@ async def _of(journey: Journey, found: Found) -> Outcome:
         if service in known
     ]
     if not slips:
-        return await _told(journey, "none")
-    slip = slips[0] if len(slips) == 1 else await _chosen(journey, slips)
+        return await _tell_refusal(journey, "none")
+    slip = slips[0] if len(slips) == 1 else await _chosen_slip(journey, slips)
     if slip is None:
         return Outcome.BACK
     if slip.copy > MOST_COPIES:
-        return await _told(journey, "too_often")
+        return await _tell_refusal(journey, "too_often")
     await reprint(journey, slip, found.state(slip.number), found.case(slip.number), found.code)
     return Outcome.NEXT
 
 
-async def _chosen(journey: Journey, slips: list[OpenSlip]) -> OpenSlip | None:
+async def _chosen_slip(journey: Journey, slips: list[OpenSlip]) -> OpenSlip | None:
     answer = await journey.visit.show(_which_page(journey, slips))
     return next((slip for slip in slips if answer.action == f"slip:{slip.number}"), None)
 
@@ -74,7 +74,7 @@ def _which_page(journey: Journey, slips: list[OpenSlip]) -> Page:
     return journey.page("reprint_which", text("reprint.which"), which, actions=journey.bar(NOTHING))
 
 
-async def _told(journey: Journey, what: str) -> Outcome:
+async def _tell_refusal(journey: Journey, what: str) -> Outcome:
     page = message(f"reprint_{what}", "printer", "warn", text(f"reprint.{what}"), text(f"reprint.{what}_lead"))
     await journey.visit.tell(page)
     return Outcome.NEXT

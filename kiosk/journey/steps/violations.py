@@ -72,7 +72,7 @@ def slip_rows(journey: Journey, spec: Spec) -> list[Row]:
 
 async def step(journey: Journey, spec: Spec) -> Outcome:
     """Ask, then what the mode says."""
-    found = await _ask(journey)
+    found = await _ask_violations(journey)
     if isinstance(found, Outcome):
         return found
     if spec.mode == "settle":
@@ -86,7 +86,7 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     return await _show(journey, found.violations, text("violations.title"), found.unreadable)
 
 
-async def _ask(journey: Journey, decision_number: str | None = None) -> ViolationsAnswer | Outcome:
+async def _ask_violations(journey: Journey, decision_number: str | None = None) -> ViolationsAnswer | Outcome:
     number = journey.visit.card.number if journey.visit.card else ""
     hero = Hero(icon="magnifying-glass", level="info", title=text("violations.asking"), busy=True)
     page = journey.page("checking", text("violations.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)
@@ -237,7 +237,7 @@ async def _fine_by_number(journey: Journey) -> list[Violation] | Outcome:
         if len(value) not in DECISION_DIGITS:
             error = text("violations.decision_length", n=len(value))
             continue
-        found = await _ask(journey, value)
+        found = await _ask_violations(journey, value)
         if isinstance(found, Outcome):
             return found
         fine = next(iter(found.violations), None)
