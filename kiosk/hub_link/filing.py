@@ -83,7 +83,7 @@ class Filing:
     ) -> Filed:
         """Seals each part to the hub and keeps all in one transaction; returns after its sync and not before.
 
-        ``mark`` tells whose it is while it waits here, ``paper_mark`` who has its slip (``kiosk.kept``).
+        ``mark`` tells whose it is while it waits here, ``paper_mark`` who has its slip (``kiosk.journey.kept``).
 
         The same key again gives what was filed (a second tap). Once begun it cannot be canceled. Raises StoreFull,
         StoreBroken (not known to be kept), KeyTaken (the key was used for other parts) or WrongHubKey (nothing was

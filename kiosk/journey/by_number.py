@@ -12,7 +12,7 @@ from kiosk.cases import SLIP_CODE_DIGITS, is_slip_code
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey.asking import ask_receipt_number
 from kiosk.journey.engine import Journey
-from kiosk.kept import Kept, has_slip, kept_by_number
+from kiosk.journey.kept import Kept, has_slip, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressAnswer, ProgressQuestion
 from kiosk.messages.typed import digits
 from kiosk.pages import Action, Answer, CardPrompt, Field, Hero, Page

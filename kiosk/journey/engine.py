@@ -26,10 +26,10 @@ from kiosk.health import device_away, files
 from kiosk.hub_link.client import Answered, Refused, Unreachable
 from kiosk.journey import without_slip
 from kiosk.journey.half_done import HalfDone, taken_up
+from kiosk.journey.promise import promise_words
 from kiosk.logs import place_of
 from kiosk.machine import Machine
 from kiosk.pages import Action, Block, Fact, Hero, Page, StepMark
-from kiosk.promise import promise_words
 from kiosk.refusals import not_filed
 from kiosk.slips.second_copy import SecondCopy
 from kiosk.text import NOTHING, Text, text

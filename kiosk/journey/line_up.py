@@ -9,8 +9,8 @@ from kiosk.cases import STOPPED, CaseState
 from kiosk.catalogue.model import Catalogue, Service
 from kiosk.clock import from_rfc3339, local
 from kiosk.journey import told
+from kiosk.journey.kept import Kept
 from kiosk.journey.reasons import sentence
-from kiosk.kept import Kept
 from kiosk.messages.questions import CaseProgress, ProgressState
 from kiosk.pages import Stage, Stages
 from kiosk.text import NOTHING, Text, plain, same, text, uncut

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from kiosk.cases import CLOCK_RUNS, CaseState
 from kiosk.catalogue.model import Catalogue, Service
 from kiosk.clock import from_rfc3339, local
+from kiosk.journey.promise import promise_words
 from kiosk.messages.questions import CaseProgress, ProgressState
-from kiosk.promise import promise_words
 from kiosk.text import NOTHING, Text, plain, text, worded
 
 _ACCEPTED = frozenset(s for s in CaseState if not CaseState.before_acceptance(s)) - {CaseState.NOT_ACCEPTED}

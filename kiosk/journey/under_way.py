@@ -7,7 +7,7 @@ from typing import NamedTuple
 from kiosk.cases import CaseState, unbroken
 from kiosk.hub_link.client import Answered
 from kiosk.journey.engine import Journey
-from kiosk.kept import kept_by_card, kept_by_number
+from kiosk.journey.kept import kept_by_card, kept_by_number
 from kiosk.messages.questions import ProgressQuestion
 from kiosk.pages import Action, Fact, Facts, Page
 from kiosk.text import Text, same, text, worded

@@ -19,12 +19,12 @@ from kiosk.cases import CaseState
 from kiosk.catalogue.model import Limit
 from kiosk.hub_link.filing import Filed
 from kiosk.hub_link.identity import Identity
+from kiosk.journey.promise import promise_words
 from kiosk.messages.content import decode_content
 from kiosk.messages.envelope import new_key
 from kiosk.messages.masking import mask_name
 from kiosk.messages.paper import CODE_CHARACTERS, PREFIX, join_codes, read_code, read_paper
 from kiosk.messages.seal import new_seal_key, new_sign_key
-from kiosk.promise import promise_words
 from kiosk.slips import (
     Letterhead,
     Row,

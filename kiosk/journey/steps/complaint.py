@@ -11,8 +11,8 @@ from kiosk.catalogue.model import About, Asked, StepSpec, Use
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.kinds import FormField, Wrong
 from kiosk.journey.fields.numbers import PHONE
+from kiosk.journey.kept import kept_by_number, paper_mark
 from kiosk.journey.steps.slip import paper, until_out
-from kiosk.kept import kept_by_number, paper_mark
 from kiosk.messages.content import Complaint, encode_content
 from kiosk.messages.masking import mask_phone
 from kiosk.messages.typed import digits

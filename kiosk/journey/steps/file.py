@@ -16,11 +16,11 @@ from kiosk.hub_link.filing import ToFile
 from kiosk.journey import second
 from kiosk.journey.applicant import applicant_of
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.kept import owner_mark, paper_mark
 from kiosk.journey.reasons import sentence
 from kiosk.journey.steps.delivery import what_next
 from kiosk.journey.steps.slip import said_rows
 from kiosk.journey.whole import Whole
-from kiosk.kept import owner_mark, paper_mark
 from kiosk.messages.content import POSTED_CASE, Applicant, CaseForm, Delivery, PostAddress, encode_content
 from kiosk.messages.encoding import decode
 from kiosk.pages import Action, Answer, Block, Fact, Facts, Hero, Level, Page, Receipt

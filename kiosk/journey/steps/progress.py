@@ -15,9 +15,9 @@ from kiosk.hub_link.client import Answered
 from kiosk.journey import line_up
 from kiosk.journey.by_number import ask_card, ask_city, by_number
 from kiosk.journey.engine import Journey, Outcome, run_journey
+from kiosk.journey.kept import Kept, kept_by_card, kept_by_number
 from kiosk.journey.steps.slip import reprint
 from kiosk.journey.steps.supplement import CASE, waits
-from kiosk.kept import Kept, kept_by_card, kept_by_number
 from kiosk.messages.questions import CaseProgress, ProgressQuestion
 from kiosk.pages import Action, Answer, Block, Hero, Notice, Page, Tile, Tiles
 from kiosk.paper_doubt import look_again

@@ -13,8 +13,8 @@ from kiosk.catalogue.model import About, StepSpec
 from kiosk.hub_link.client import Answered
 from kiosk.journey.by_number import ByNumber, ask_card, ask_city, by_number
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.kept import kept_by_card
 from kiosk.journey.whole import Whole
-from kiosk.kept import kept_by_card
 from kiosk.messages.content import Rating, encode_content
 from kiosk.messages.questions import ProgressQuestion
 from kiosk.pages import Action, Choice, Choices, Grades, Page

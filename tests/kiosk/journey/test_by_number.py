@@ -11,7 +11,7 @@ import pytest
 
 from kiosk import kept
 from kiosk.cases import is_slip_code, new_slip_code, unbroken
-from kiosk.kept import has_slip
+from kiosk.journey.kept import has_slip
 from kiosk.messages.questions import ProgressAnswer, ProgressQuestion
 from kiosk.pages import Page, Stages
 from kiosk.roster import PRINTER

@@ -17,7 +17,7 @@ from devices.vocabulary import Completion
 from kiosk.case_watch import Word, word_of
 from kiosk.cases import CaseState
 from kiosk.hub_link.state import LinkState
-from kiosk.kept import kept_by_card
+from kiosk.journey.kept import kept_by_card
 from kiosk.messages.content import Identity
 from kiosk.messages.questions import ProgressState
 from tests.kiosk.journey.conftest import LI, ZHAO, Counter, told, words

@@ -12,8 +12,8 @@ from devices.receipt_printer.job import Outcome as Ended
 from kiosk.cases import unbroken
 from kiosk.catalogue.loader import load
 from kiosk.journey import line_up
+from kiosk.journey.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.journey.steps import reprint
-from kiosk.kept import kept_by_card, owner_mark, paper_mark
 from kiosk.messages.masking import mask_name
 from kiosk.messages.questions import ProgressAnswer, ProgressState
 from kiosk.pages import Field, Stages

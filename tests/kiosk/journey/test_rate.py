@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kiosk.cases import unbroken
+from kiosk.journey.kept import paper_mark
 from kiosk.journey.steps import rate
-from kiosk.kept import paper_mark
 from kiosk.messages.content import Rating
 from kiosk.messages.questions import ProgressAnswer
 from kiosk.slips.intents import Slip, begin_slip
