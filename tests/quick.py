@@ -10,8 +10,9 @@ import argon2
 import pytest
 from click.testing import CliRunner
 
-from kiosk import cli, kept, staff
+from kiosk import cli, staff
 from kiosk.demo import stage
+from kiosk.journey import kept
 
 LIGHT: dict[str, Any] = {"time_cost": 1, "memory_cost": 64}
 as_a_technician_does = stage._kiosk

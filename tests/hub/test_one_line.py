@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli import main
-from hub.payment_commands import _write
+from hub.payment_commands import _write_differences
 from hub.payments.acquirer import BillRow
 from hub.slots.plan import usual, written
 from hub.typed import CARD_NUMBER, MACHINE, POST_NUMBER, RECEIPT_NUMBER, Typed
@@ -181,12 +181,12 @@ def test_bytes_that_are_no_text_are_named_and_are_no_fault_of_the_program(
 def test_the_two_books_take_the_place_of_earlier_ones_only(tmp_path: Path) -> None:
     path, row = tmp_path / "bill.csv", BillRow("pay", "o1", "o1", 1000)
     for rows in ([row, row], [row]):
-        _write(path, rows, rows)
+        _write_differences(path, rows, rows)
         assert len(path.read_text().splitlines()) == 1 + 2 * len(rows)
     (tmp_path / "acquirer.toml").write_text('url = "https://bank"')
     (tmp_path / "link.csv").symlink_to(path)
     for name in ("acquirer.toml", "link.csv"):
         with pytest.raises(click.ClickException, match="already; take it away"):
-            _write(tmp_path / name, [], [])
+            _write_differences(tmp_path / name, [], [])
     assert (tmp_path / "acquirer.toml").read_text() == 'url = "https://bank"'
     assert len(path.read_text().splitlines()) == 3

@@ -9,8 +9,8 @@ from typing import Any
 import argon2
 import pytest
 
-from kiosk import kept
 from kiosk.cases import is_slip_code, new_slip_code, unbroken
+from kiosk.journey import kept
 from kiosk.journey.kept import has_slip
 from kiosk.messages.questions import ProgressAnswer, ProgressQuestion
 from kiosk.pages import Page, Stages
