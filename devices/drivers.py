@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -31,9 +32,10 @@ class Configured(NamedTuple):
 
 def load_driver(driver_name: str) -> type[Driver]:
     """The driver class registered under ``driver_name`` in the entry-point group ``tongban.drivers``."""
-    entry = _installed().get(driver_name)
+    installed = _installed(tuple(sys.path))
+    entry = installed.get(driver_name)
     if entry is None:
-        known = ", ".join(sorted(_installed()))
+        known = ", ".join(sorted(installed))
         raise SettingsError(f'driver = "{driver_name}" is not installed; installed are: {known or "none"}')
     try:
         return entry.load()
@@ -44,7 +46,7 @@ def load_driver(driver_name: str) -> type[Driver]:
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
+def _installed(_path: tuple[str, ...]) -> dict[str, EntryPoint]:
     """By name, the first of each. Looks into everything that is installed; a machine asks for a dozen drivers."""
     return {entry.name: entry for entry in reversed(tuple(entry_points(group=GROUP)))}
 

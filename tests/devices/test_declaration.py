@@ -160,7 +160,7 @@ class Entry:
 def test_driver_that_cannot_be_loaded_is_one_line_with_the_fix(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(drivers, "_installed", lambda: {"bell": Entry(error)})
+    monkeypatch.setattr(drivers, "_installed", lambda _path: {"bell": Entry(error)})
     with pytest.raises(SettingsError) as refused:
         configured({"door": {"driver": "bell"}})
     line = str(refused.value)
