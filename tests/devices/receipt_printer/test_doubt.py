@@ -14,7 +14,7 @@ from devices.receipt_printer.job import Columns, Cut, Image, Line, Outcome, Prin
 from devices.receipt_printer.talk import Talk
 from devices.vocabulary import Completion, DeviceState
 from tests.devices.receipt_printer.test_driver import _bytes_png, big_job, in_background, outcome
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, eventually
 
 GENEROUS_S = 120.0
 QUESTIONS_BYTES = 12
@@ -282,7 +282,8 @@ def test_two_answers_to_the_question_behind_the_flush_do_not_prove_the_lost_job(
     tcp_bench.do("lose", after_bytes=QUESTIONS_BYTES + inside_qr(FIRST), count=rest)
     assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
     assert driver.await_end(Deadline(GENEROUS_S)).value.outcome is Outcome.UNKNOWN
-    assert driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok
+    # A busy computer may not understand its states at once; as long as that is so nothing is printed.
+    eventually(lambda: driver.print_job(Deadline(GENEROUS_S), slip("李*四", SECOND)).ok, "the second slip")
     assert_second_alone(tcp_bench)
 
 
