@@ -23,6 +23,7 @@ _STATES = (
 _DAYS_OF_LICENCE = (-400, -300, -1, 0, 30, 60, 89, 90, 91, 400, 2000)
 _DAYS_OF_MEDICAL = (-400, -20, 0, 15, 29, 30, 31, 200)
 _YEARS_OF_CAR = (1, 3, 5, 7, 9, 12)
+_SUBJECTS = 3
 
 
 def records(rng: random.Random, person: dict[str, Any], today: date) -> dict[str, Any]:
@@ -35,7 +36,8 @@ def records(rng: random.Random, person: dict[str, Any], today: date) -> dict[str
     if rng.randrange(10) < 9:
         found |= _driver(rng, age, today)
     if rng.randrange(10) < 2:
-        found["learner"] = {"class": "D", "valid_to": today + timedelta(days=rng.choice((-1, 300))), "subject": 2}
+        ends = today + timedelta(days=rng.choice((-1, 300)))
+        found["learner"] = {"class": "D", "valid_to": ends, "subject": 1 + int(number[-4:-1]) % _SUBJECTS}
     if rng.randrange(10) == 0:
         found["booking"] = [{"key": _key(number), "what": "subject_2", "booked_on": today}]
     if rng.randrange(10) < 6:
