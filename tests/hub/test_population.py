@@ -72,12 +72,13 @@ def missing(service: Service, known: dict[str, Facts]) -> list[str]:
 
 
 def _unshown(check: Check, facts: list[Facts]) -> Iterator[str]:
-    asked = [each for each in facts if check.only_if is None or _is_said(check) or holds(check.only_if, each, TODAY)]
+    only_if = None if is_about_what_is_said(check) else check.only_if
+    asked = [each for each in facts if only_if is None or holds(only_if, each, TODAY)]
     verdicts = {holds(check, each, TODAY) for each in asked}
     yield from (words for verdict, words in ((True, "passes"), (False, "is refused")) if verdict not in verdicts)
 
 
-def _is_said(check: Check) -> bool:
+def is_about_what_is_said(check: Check) -> bool:
     """Whether it is for who gives a certain answer, as everybody may."""
     return check.only_if is not None and check.only_if.fact.startswith(ANSWERS)
 

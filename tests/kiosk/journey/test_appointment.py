@@ -123,7 +123,8 @@ async def test_what_is_needed_to_keep_it_stands_on_the_page_after_it_and_on_the_
     says(desk, offer=SlotsAnswer("open", FREE), take=SlotsAnswer("taken", mine=MINE))
     desk.visit.identity = Identity("guide", "confirmed", guide_ref="g1")
     office = {"id": "household", "label": {"zh": "户政窗口", "en": "Household counter"}}
-    counter = question("counter") | {"options": [office]}
+    other = {"id": "traffic", "label": {"zh": "车驾管窗口", "en": "Traffic counter"}}
+    counter = question("counter") | {"options": [office, other]}
     desk.steps("C04", "identify", counter, "appointment", "file", "slip")
     the_department_says(desk, Word(CaseState.ACCEPTED))
     async with desk.doing("C04"):
