@@ -102,7 +102,7 @@ async def _restore_one(
     copies = whole_copies(codes)
     if not copies:
         return [_not_whole(mark, [code for code in codes if code.total == total]) for total in _totals(codes)]
-    rows = [await _judged(hub, conn, mark, payload_of(copy), leave) for copy in copies]
+    rows = [await _judged_codes(hub, conn, mark, payload_of(copy), leave) for copy in copies]
     belonging = {code for copy in copies for code in copy}
     return rows + [
         Row(mark, Taken.REFUSED, f"code {code.number} of {code.total} on {photograph} does not belong to it: left out")
@@ -122,7 +122,7 @@ def _not_whole(mark: str, codes: Sequence[Code]) -> Row:
     return Row(mark, Taken.REFUSED, "its codes do not belong together; restore the photographs of this slip alone")
 
 
-async def _judged(hub: Hub, conn: AsyncConnection, mark: str, payload: bytes, leave: Leave) -> Row:
+async def _judged_codes(hub: Hub, conn: AsyncConnection, mark: str, payload: bytes, leave: Leave) -> Row:
     try:
         return await take_in_paper(hub, conn, payload, leave)
     except DataError:
