@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import hyperscan
@@ -110,3 +112,24 @@ def _touched(memory: int, start: int, end: int) -> Iterator[bytes]:
             whole = bytearray()
     if whole:
         yield bytes(whole)
+
+
+def children(pid: int) -> list[int]:
+    """All processes below ``pid``."""
+    try:
+        own = [int(x) for t in Path(f"/proc/{pid}/task").iterdir() for x in (t / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return own + [below for each in own for below in children(each)]
+
+
+def state_of(process: subprocess.Popen[bytes]) -> str:
+    """How it ended, or what the kernel says of it and of all below it."""
+    if (code := process.poll()) is not None:
+        return f"the machine ended with {code}"
+    found = []
+    for pid in (process.pid, *children(process.pid)):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            said = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            found.append(f"{pid} {said[0]} {Path(f'/proc/{pid}/wchan').read_text()} {said[11]} ticks")
+    return ", ".join(found)

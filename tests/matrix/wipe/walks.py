@@ -213,7 +213,7 @@ class Walks:
         self._door.settimeout(WAIT_S)
         self._line, _ = self._door.accept()
         self._line.settimeout(0.2)
-        self._pending = b""
+        self._pending, self._ending = b"", ""
 
     def close(self) -> None:
         """End the machine, stopped or not."""
@@ -233,6 +233,7 @@ class Walks:
     def visit(self, plan: Plan) -> Row:
         """One visit: plant, look in the middle, end it, wait for ``wiped``, look again for everything ever planted."""
         self._expect("next")
+        self._ending = plan.end
         self._planted = self._card(plan.person) | self._card("guide")
         if plan.beside:
             self._planted |= self._card(plan.beside)
@@ -383,14 +384,14 @@ class Walks:
         self._signal(signal.SIGCONT, workers=plan.end != "hung vision worker")
 
     def _signal(self, number: int, *, workers: bool = True) -> None:
-        for pid in (self.process.pid, *(children(self.process.pid) if workers else ())):
+        for pid in (self.process.pid, *(memory.children(self.process.pid) if workers else ())):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def _copy(self) -> memory.Copy:
         """The machine, its children, the files that it may write. They stand still from then on, as at that moment."""
         self._signal(signal.SIGSTOP)
-        below = {f"child {n}": pid for n, pid in enumerate(children(self.process.pid), 1)}
+        below = {f"child {n}": pid for n, pid in enumerate(memory.children(self.process.pid), 1)}
         return memory.Copy({"machine": self.process.pid, **below}, self._folders)
 
     def _after(self, plan: Plan) -> None:
@@ -421,7 +422,10 @@ class Walks:
         facts = {"type": event, **wanted}
         line = self._watch.wait_for(lambda x: facts.items() <= x.items(), WAIT_S, start)
         if line is None:
-            raise Stuck(f"no line {facts}; seen: {[_brief(x) for x in self._watch.lines[start:]]}; {self._errors()}")
+            seen = [_brief(x) for x in self._watch.lines[start:]]
+            raise Stuck(
+                f"{self._ending}: no line {facts}; seen: {seen}; {memory.state_of(self.process)}; {self._errors()}"
+            )
         return line
 
     def _heard(self) -> str:
@@ -462,15 +466,6 @@ def walks(stage: Stage, plans: Iterable[Plan], *, screen: bool, root: Path = ROO
         yield found
     finally:
         found.close()
-
-
-def children(pid: int) -> list[int]:
-    """All processes below ``pid``."""
-    try:
-        own = [int(x) for t in Path(f"/proc/{pid}/task").iterdir() for x in (t / "children").read_text().split()]
-    except FileNotFoundError:
-        return []
-    return own + [below for each in own for below in children(each)]
 
 
 def stage_people(stage: Stage) -> list[dict[str, Any]]:
