@@ -46,7 +46,7 @@ class StatusSocket:
     def __init__(self, path: str, monotonic: Callable[[], float]) -> None:
         self._path = Path(path)
         self._monotonic = monotonic
-        self._readers: set[trio.MemorySendChannel[bytes]] = set()
+        self._readers: dict[trio.MemorySendChannel[bytes], _Talk] = {}
         self._present: dict[tuple[str, str], bytes] = {}
         self._asking = trio.Semaphore(_QUESTIONS_AT_ONCE)
         self.questions: dict[str, Question] = {}
@@ -56,19 +56,22 @@ class StatusSocket:
         line = line_of({"type": event, "mono": round(self._monotonic(), 6), **facts})
         if event in _STATES:
             self._present[event, str(facts.get("name", ""))] = line
-        for channel in list(self._readers):
+        for channel, talk in list(self._readers.items()):
             try:
                 channel.send_nowait(line)
+                talk.owed_lines += 1
             except (trio.WouldBlock, trio.BrokenResourceError):
-                self._readers.discard(channel)
+                del self._readers[channel]
                 channel.close()
 
-    async def drained(self, timeout_s: float = 0.5) -> None:
-        """Until every reader has been sent what was published, for a moment at most."""
+    async def drained(self, timeout_s: float = 2.0) -> None:
+        """Until every reader has been sent what was published, for a moment at most.
+
+        A line that has left its channel is not sent yet: a busy loop may come to that much later.
+        """
         with trio.move_on_after(timeout_s):
-            while any(c.statistics().current_buffer_used for c in self._readers):
+            while any(talk.owed_lines for talk in self._readers.values()):
                 await trio.sleep(0.01)
-            await trio.sleep(0.02)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until canceled. A stale socket file of a killed machine is replaced.
@@ -114,16 +117,16 @@ class StatusSocket:
     async def _talk(self, talk: _Talk) -> None:
         send, receive = trio.open_memory_channel[bytes](_BACKLOG)
         present = list(self._present.values())
-        self._readers.add(send)
+        self._readers[send] = talk
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, talk, [*present], receive, nursery.cancel_scope)
                 await self._hear(talk)
                 # Nobody asks any more: what was said until now still arrives.
-                self._readers.discard(send)
+                self._readers.pop(send, None)
                 send.close()
         finally:
-            self._readers.discard(send)
+            self._readers.pop(send, None)
             send.close()
             receive.close()
 
@@ -145,6 +148,7 @@ class StatusSocket:
             await talk.say(line)
         async for line in lines:
             await talk.say(line)
+            talk.owed_lines -= 1
         scope.cancel()
 
     async def _answer(self, talk: _Talk, line: bytes | None) -> None:
@@ -184,6 +188,8 @@ class _Talk:
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self._one_at_a_time = trio.Lock()
+        self.owed_lines = 0
+        """Published and not sent yet."""
 
     async def say(self, line: bytes) -> None:
         """Raises TooSlowError when nobody reads."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from kiosk import doctor, status_socket
 from kiosk.machine import Machine
@@ -57,6 +58,35 @@ async def lines_to(path: str, raw: bytes, *, ends: bool = True) -> list[dict[str
     assert lines.pop() == b"", "a line without its end"
     assert max(map(len, lines)) < LINE_BYTES
     return [line for line in map(json.loads, lines) if line["type"] == "answer"]
+
+
+async def test_what_is_published_last_arrives_however_busy_the_machine_is(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """On a busy machine a turn of the loop takes longer than the way of a line to its reader should."""
+
+    async def busy() -> None:
+        while True:
+            autojump_clock.jump(0.1)
+            await trio.lowlevel.checkpoint()
+
+    for n in range(20):
+        path = str(tmp_path / f"{n}.sock")
+        status = status_socket.StatusSocket(path, trio.current_time)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(status.run)
+            reader = await trio.open_unix_socket(path)
+            status.publish("page", kind="home")
+            heard = bytes(await reader.receive_some(1000))
+            nursery.start_soon(busy)
+            status.publish("wiped", visit="v1")
+            await status.drained()
+            nursery.cancel_scope.cancel()
+        async with reader:
+            with suppress(trio.BrokenResourceError):
+                while chunk := await reader.receive_some(1000):
+                    heard += chunk
+        assert b"wiped" in heard
 
 
 GOOD = b'{"ask":"staff"}\n'
