@@ -36,9 +36,9 @@ class Figures:
     first: list[str] = field(default_factory=list)
 
     def note(self, raw: bytes, error: BaseException) -> None:
-        """Keeps the first inputs that went wrong."""
+        """Keeps the first inputs that went wrong; the number and the seed give a long one back."""
         if len(self.first) < _SHOWN:
-            self.first.append(f"{type(error).__name__}: {str(error)[:200]!r} by {raw[:400].hex()}")
+            self.first.append(f"{type(error).__name__}: {str(error)[:200]!r} by input {self.inputs}: {raw[:400].hex()}")
 
 
 def feed(name: str, count: int, seed: int, tell: Callable[[Figures], object] = lambda _: None) -> Figures:

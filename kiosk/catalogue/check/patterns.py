@@ -17,10 +17,14 @@ def pattern_fault(pattern: str, longest: int = 0) -> tuple[str, str] | None:
     """What is wrong with it, and the fix. ``longest``: how many characters there can be, 0 where nobody counts."""
     try:
         built = parser.parse(pattern)
+        # As a form asks it. What can be parsed may still not work: (?<=a+)b, or (?u) beside re.ASCII.
+        re.compile(pattern, re.ASCII)
     except re.error as error:
         return f"not a regular expression: {error}", "correct it"
     except (OverflowError, RecursionError):
         return "too large a regular expression", "write a shorter one"
+    except ValueError:
+        return "a flag or a count that no form takes", "leave it out"
     if not built.getwidth()[1]:
         return "matches nothing that anybody types", "say what the value looks like"
     if _is_endless(built, inside=False):

@@ -165,8 +165,8 @@ def value_in(lines: Sequence[str], field: ReadField) -> str:
             if not there:
                 continue
             for place in (rest, *plain[at + 1 : at + 2]):
-                if found := re.match(r"[:.、]*(" + field.found + ")", place, re.ASCII):
-                    return _as_typed(field, found[1])
+                if found := re.match(field.found, place.lstrip(":.、"), re.ASCII):
+                    return _as_typed(field, found[0])
     return ""
 
 

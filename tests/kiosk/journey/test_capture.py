@@ -8,6 +8,7 @@ import pytest
 
 from devices.vocabulary import DeviceState, DeviceStatus
 from kiosk.journey.engine import Journey
+from kiosk.journey.steps.capture import ReadField, value_in
 from kiosk.pages import Picture
 from kiosk.vision.client import TakenPage
 from kiosk.vision.protocol import PhotoProgressed
@@ -163,3 +164,10 @@ async def test_without_a_reader_it_is_typed(with_camera: Counter) -> None:
         assert "请照着材料填写" in words(page)
         await with_camera.touch("next", "choose", invoice_number="87654321", invoice_day="20270104")
         with_camera.last("next", last="a")
+
+
+@pytest.mark.parametrize("found", ["FP[0-9]{4}", "(?i)fp[0-9]{4}", "(F)P[0-9]{4}"])
+@pytest.mark.parametrize("lines", [["No.:FP1234,x"], ["No.", "FP1234"]])
+def test_a_value_is_found_by_any_pattern_that_a_form_may_have(found: str, lines: list[str]) -> None:
+    field = ReadField(name="number", label={"zh": "号", "en": "Number"}, after=("No.",), found=found)
+    assert value_in(lines, field) == "FP1234"
