@@ -14,7 +14,9 @@ from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.loader import CatalogueError, load
 from kiosk.catalogue.signing import require_signed, sign_folder
 from kiosk.cli import main
+from kiosk.journey.fields.kinds import FormField
 from kiosk.messages.seal import new_sign_key
+from kiosk.text import text
 
 
 @pytest.fixture
@@ -43,6 +45,23 @@ def test_a_photograph_is_kept_for_those_who_use_it_and_machines_take_their_own()
     assert "再拍一次" in kept.what_next.zh
     for service in services.values():
         assert not service.photo_profile or service.has_step("photo"), "no machine finds the kept one"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_two_rows_to_be_looked_at_before_signing_are_called_the_same(language: str) -> None:
+    own = [text(f"review.{row}").in_language(language) for row in ("service", "name", "number", "address")]
+    for service in load().services.values():
+        every = (field for spec in service.steps for field in getattr(spec, "fields", ()))
+        fields = [field for field in every if isinstance(field, FormField)]
+        # A field that is asked again under another condition keeps its name and its row.
+        asked = {field.name: field.label.in_language(language) for field in fields}
+        called = [*own, *asked.values()]
+        assert sorted(set(called)) == sorted(called), service.key
+
+
+def test_what_becomes_of_an_old_passport_is_told_to_those_only_who_have_one() -> None:
+    told = [key for key, service in load().services.items() if "剪角" in str(service.steps)]
+    assert told == ["E02"]
 
 
 def test_a_key_that_nobody_knows_refuses_the_file_and_is_named(folder: Path) -> None:
