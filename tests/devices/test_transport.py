@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,12 @@ def test_paced_port_never_outruns_its_line(tmp_path: Path) -> None:
     line = SerialTransport(port.path)
     line.open()
     sender = threading.Thread(target=port.write, args=(bytes(1000),))
+    began = time.monotonic()
     sender.start()
-    first = line.read_some(1.0)
-    assert 0 < len(first) < 500, "a thousand bytes take 87 ms: they cannot all be there at once"
-    rest = 0
-    while rest < 1000 - len(first):
-        rest += len(line.read_some(1.0))
+    read = 0
+    while read < 1000:
+        read += len(line.read_some(1.0))
+        assert read <= (time.monotonic() - began) * 11520 + 1, "ten bits a byte"
     sender.join()
     line.close()
     port.close()

@@ -159,8 +159,6 @@ class Module:
         self.error_sw3, self.error_command = 0x41, ""
         self.requests = 0
         self.answered: dict[str, int] = {}
-        self.shortest_find_gap_ms: float | None = None
-        self._last_find = 0.0
         self._random = random.Random(options.seed)
         self._busy = threading.Lock()
         self._forget_card()
@@ -249,7 +247,6 @@ class Module:
             "pending": dict(self.counts),
             "garble_percent": self.garble_percent,
             "noise_percent": self.noise_percent,
-            "shortest_find_gap_ms": self.shortest_find_gap_ms,
         }
 
     # what it does itself
@@ -316,11 +313,6 @@ class Module:
         }
 
     def _find(self) -> bytes:
-        now = time.monotonic()
-        gap_ms = (now - self._last_find) * 1000
-        if self._last_find and (self.shortest_find_gap_ms is None or gap_ms < self.shortest_find_gap_ms):
-            self.shortest_find_gap_ms = round(gap_ms, 2)
-        self._last_find = now
         self._take_time(self.options.find_ms)
         hidden = self.options.find_after_read == "80" and (self._was_read or self._spoiled)
         if self.card is None or hidden:

@@ -32,9 +32,6 @@ class Bench:
     def do(self, verb: str, **arguments: Any) -> dict[str, Any]:
         return self.control.do(verb, **arguments)
 
-    def picture(self) -> np.ndarray:
-        return self.driver.read(Deadline(30.0)).value
-
     def shows(self, true: Callable[[np.ndarray], bool], what: str) -> np.ndarray:
         """The first picture of which this is true: some older ones are still on their way."""
         return eventually(lambda: [p for p in self._next() if true(p)], what)[0]
@@ -42,7 +39,7 @@ class Bench:
     def _next(self) -> list[np.ndarray]:
         """A camera whose picture a busy computer has too late is opened anew, as a machine does."""
         try:
-            return [self.picture()]
+            return [self.driver.read(Deadline(30.0)).value]
         except TryAgain:
             self.driver.pause()
             return []
@@ -116,10 +113,10 @@ def test_picture_of_a_file_is_laid_down(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_covered_lens_is_told_and_the_mat_alone_is_not_taken_for_it(bench: Bench) -> None:
-    bench.picture()
+    bench.shows(lambda p: p.mean() < 60, "the empty mat")
     assert [said.error for said in bench.said] == [""]
     bench.do("dark")
-    eventually(lambda: bench.picture() is not None and bench.said[-1].error == status.DARK, "the covered lens")
+    bench.shows(lambda _: bench.said[-1].error == status.DARK, "the covered lens")
     declared = OpenCvCamera.declarations["document_camera"]
     # Nobody looks through it between two visits: were it trouble, no look would ever find that it is uncovered.
     assert declared.is_usable(bench.said[-1])
@@ -128,7 +125,7 @@ def test_covered_lens_is_told_and_the_mat_alone_is_not_taken_for_it(bench: Bench
 def test_unplugged_then_back(bench: Bench) -> None:
     bench.do("unplug")
     with pytest.raises(TryAgain):
-        eventually(lambda: bench.picture() is None, "the end of the pictures")
+        eventually(lambda: bench.driver.read(Deadline(30.0)).value is None, "the end of the pictures")
     bench.driver.teardown()
     bench.do("replug")
     bench.driver.setup()

@@ -32,7 +32,8 @@ import json, re, sys
 from devices.camera.driver import CameraSettings, OpenCvCamera
 from devices.contract import Deadline, TryAgain
 
-camera, told = OpenCvCamera(CameraSettings(driver="opencv", source=sys.argv[1]), lambda _: None), []
+# A busy computer may take longer with one picture than a frozen one stands still.
+camera, told = OpenCvCamera(CameraSettings(driver="opencv", source=sys.argv[1], lost_after_s=60.0), lambda _: None), []
 for _ in range(int(sys.argv[2])):
     try:
         told.append(list(camera.read(Deadline(20.0)).value.shape[:2]))

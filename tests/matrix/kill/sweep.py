@@ -180,9 +180,10 @@ class Sweep:
         if reprinting:
             self._until(lambda: any(line["type"] == "wiped" for line in lines(seen)) or None, SETTLE_S, "the copy")
         else:
-            self._until(self._queue_empty, SETTLE_S, "an empty queue")
-            self._until(lambda: evidence.money_ended(self.stage), SETTLE_S, "the end of every order")
             self._until(self._effects_ended, SETTLE_S, "the end of what was being made")
+            self._until(lambda: evidence.money_ended(self.stage), SETTLE_S, "the end of every order")
+            # Last: what is made or paid for puts its word into the queue.
+            self._until(self._queue_empty, SETTLE_S, "an empty queue")
         if self._ended(pid) is None:
             os.kill(pid, signal.SIGTERM)
             self._until(lambda: self._ended(pid), 15.0, "the machine's end")
