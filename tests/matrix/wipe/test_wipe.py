@@ -22,7 +22,7 @@ SEEN = {
 
 
 @looks_into_others
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_nothing_of_any_visit_stays_readable_in_any_process_or_file() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tb-"))
     with staged(folder, lambda _what: None) as stage, walks(stage, SHORT, screen=True) as machine:
