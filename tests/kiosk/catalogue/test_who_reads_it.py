@@ -41,3 +41,29 @@ def _told_of_an_old_one() -> Iterator[str]:
 @pytest.mark.parametrize("sentence", _told_of_an_old_one())
 def test_an_old_document_is_asked_of_those_only_who_have_it(sentence: str) -> None:
     assert re.search("有旧证|没有丢|还在|换证的", sentence)
+
+
+def test_nobody_is_told_to_collect_what_no_case_hands_out() -> None:
+    nothing_given = [each for each in SERVICES.values() if not each.is_collected and not each.has_step("certificate")]
+    assert [each.key for each in nothing_given if "领取" in each.procedure.zh or "collect" in each.procedure.en] == []
+
+
+def test_pages_of_all_lines_send_nobody_to_the_counter_of_one() -> None:
+    lines = {each.line for each in SERVICES.values() if each.has_step("certificate")}
+    assert len(lines) > 1
+    for name in ("window", "window_lead", "unverified_lead", "later_lead", "slip_note"):
+        assert not re.search("户政|车管|出入境", text(f"certificate.{name}").zh), name
+
+
+def test_who_waits_for_an_endorsement_is_told_who_writes_it() -> None:
+    """A permit that lies at home is not written by anybody."""
+    for key in ("E06", "E07", "E08", "E11"):
+        assert "窗口" in SERVICES[key].what_next.zh, key
+
+
+def test_of_a_warning_nobody_is_told_to_pay() -> None:
+    assert "有罚款的" in SERVICES["T09"].what_next.zh
+
+
+def test_each_of_what_can_be_booked_is_told_how_long_it_takes() -> None:
+    assert all(word in SERVICES["T19"].what_next.zh for word in ("手机", "体检", "三力"))
