@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
+from kiosk.catalogue.rules import failed_checks
 from kiosk.text import text
 
 SERVICES = load().services
+TODAY = date(2027, 1, 12)
 NOTHING_OLD = {"lost", "first"}
 """Answers of who has no old document to hand in."""
 
@@ -67,3 +70,50 @@ def test_of_a_warning_nobody_is_told_to_pay() -> None:
 
 def test_each_of_what_can_be_booked_is_told_how_long_it_takes() -> None:
     assert all(word in SERVICES["T19"].what_next.zh for word in ("手机", "体检", "三力"))
+
+
+def test_the_temporary_id_card_is_offered_to_those_only_who_can_have_it() -> None:
+    checks = {check.id: check for service in SERVICES.values() for check in service.checks}
+    said = [SERVICES[key].what_next.zh for key in SERVICES] + [check.what_to_do.zh for check in checks.values()]
+    offers = [each for each in said if "可以申领临时身份证" in each]
+    assert offers
+    assert all("户籍在本市的" in each for each in offers)
+
+
+def test_whoever_has_moved_the_household_here_can_end_the_residence_permit() -> None:
+    """They cannot register a residence first, as the check says: that is for who is registered elsewhere."""
+    ended = {"permit_state": "normal", "still_resident": False}
+    assert failed_checks(SERVICES["H14"], ended | {"local_household": True}, TODAY) == []
+    assert failed_checks(SERVICES["H14"], ended | {"local_household": False}, TODAY) == ["still_resident"]
+
+
+def test_the_checks_of_a_residence_permit_speak_of_what_is_asked_for() -> None:
+    for check in SERVICES["H14"].checks:
+        assert "签注" not in f"{check.public.zh}{check.what_to_do.zh}"
+
+
+def test_who_is_registered_here_is_told_what_proves_the_address() -> None:
+    """Nobody else reaches it in H09."""
+    (notice,) = [spec for spec in SERVICES["H09"].steps if spec.kind == "not_needed" and "居住证" in str(spec)]
+    assert "户籍在本市的凭户口簿" in str(notice)
+
+
+@pytest.mark.parametrize("key", ["T03", "T04"])
+def test_who_gets_the_licence_back_still_needs_what_it_was_for(key: str) -> None:
+    (check,) = [each for each in SERVICES[key].checks if each.id == "licence_not_withheld"]
+    assert "再来" in check.what_to_do.zh
+
+
+@pytest.mark.parametrize("key", ["E06", "E07", "E08"])
+def test_the_hint_is_true_at_a_machine_without_a_writer(key: str) -> None:
+    assert "窗口" in SERVICES[key].elder_hint.zh
+
+
+def test_after_a_death_it_counts_where_the_dead_were_registered() -> None:
+    (check,) = SERVICES["H18"].checks
+    assert "去世" in check.what_to_do.zh
+
+
+def test_a_card_that_cannot_be_read_is_not_asked_for() -> None:
+    for name in ("no_card.needs_lead", "reason.todo_card_needed"):
+        assert "只有临时身份证的，请到窗口" in text(name, service=text("no_card.title")).zh
