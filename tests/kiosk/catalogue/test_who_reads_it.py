@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
-from kiosk.catalogue.rules import failed_checks
+from kiosk.catalogue.rules import failed_checks, is_asked
 from kiosk.text import text
 
 SERVICES = load().services
@@ -117,3 +117,12 @@ def test_after_a_death_it_counts_where_the_dead_were_registered() -> None:
 def test_a_card_that_cannot_be_read_is_not_asked_for() -> None:
     for name in ("no_card.needs_lead", "reason.todo_card_needed"):
         assert "只有临时身份证的，请到窗口" in text(name, service=text("no_card.title")).zh
+
+
+@pytest.mark.parametrize("key", ["E06", "E07"])
+def test_nobody_puts_in_the_permit_that_is_being_made_with_the_endorsement(key: str) -> None:
+    (written,) = [spec for spec in SERVICES[key].steps if spec.kind == "produce"]
+    here = {"machine.endorsement_writer": True}
+    asked = [is_asked(written, here | {"hk_macao_permits_issued": issued}, TODAY) for issued in (0, 1)]
+    assert asked == [False, True]
+    assert "领新证时已经写好" in SERVICES[key].what_next.zh
