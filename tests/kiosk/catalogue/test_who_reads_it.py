@@ -13,7 +13,8 @@ from kiosk.catalogue.model import Service
 from kiosk.catalogue.rules import failed_checks, is_asked
 from kiosk.text import text
 
-SERVICES = load().services
+CATALOGUE = load()
+SERVICES = CATALOGUE.services
 TODAY = date(2027, 1, 12)
 NOTHING_OLD = {"lost", "first"}
 """Answers of who has no old document to hand in."""
@@ -126,3 +127,20 @@ def test_nobody_puts_in_the_permit_that_is_being_made_with_the_endorsement(key: 
     asked = [is_asked(written, here | {"hk_macao_permits_issued": issued}, TODAY) for issued in (0, 1)]
     assert asked == [False, True]
     assert "领新证时已经写好" in SERVICES[key].what_next.zh
+
+
+def test_what_the_departments_share_is_not_to_be_brought() -> None:
+    for service in SERVICES.values():
+        for material in service.materials:
+            assert material.source != "shared" or material.name.zh not in service.what_next.zh, service.key
+
+
+def test_who_comes_with_a_new_child_is_told_what_to_bring() -> None:
+    brought = [each.name.zh for each in SERVICES["H16"].materials if each.source == "bring"]
+    assert all(each in CATALOGUE.bundles["B01"].elder_hint.zh for each in brought)
+
+
+@pytest.mark.parametrize("key", ["B02", "B09"])
+def test_who_comes_for_one_matter_is_not_asked_which(key: str) -> None:
+    (part,) = CATALOGUE.bundles[key].parts
+    assert part.said["entry"] in _answers(SERVICES[part.service])
