@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Service
-from kiosk.catalogue.rules import failed_checks, is_asked
+from kiosk.catalogue.rules import failed_checks, holds, is_asked
 from kiosk.text import text
 
 CATALOGUE = load()
@@ -20,16 +21,16 @@ NOTHING_OLD = {"lost", "first"}
 """Answers of who has no old document to hand in."""
 
 
-def _answers(service: Service) -> set[str]:
+def _options(service: Service) -> dict[str, Any]:
     asked = [thing for spec in service.steps for thing in (spec, *getattr(spec, "fields", ()))]
-    return {option.id for thing in asked for option in getattr(thing, "options", ())}
+    return {option.id: option for thing in asked for option in getattr(thing, "options", ())}
 
 
 def _told_of_an_old_one() -> Iterator[str]:
     """Each sentence about an old document that also reaches who has none."""
     said = [
         text("post.what_next"),
-        *(SERVICES[key].what_next for key in SERVICES if _answers(SERVICES[key]) & NOTHING_OLD),
+        *(SERVICES[key].what_next for key in SERVICES if NOTHING_OLD & _options(SERVICES[key]).keys()),
     ]
     for key in ("H07", "E14"):
         said.append(SERVICES[key].what_next)
@@ -143,4 +144,34 @@ def test_who_comes_with_a_new_child_is_told_what_to_bring() -> None:
 @pytest.mark.parametrize("key", ["B02", "B09"])
 def test_who_comes_for_one_matter_is_not_asked_which(key: str) -> None:
     (part,) = CATALOGUE.bundles[key].parts
-    assert part.said["entry"] in _answers(SERVICES[part.service])
+    assert part.said["entry"] in _options(SERVICES[part.service])
+
+
+def test_what_the_counter_looks_at_first_is_not_made_at_the_machine() -> None:
+    """An invoice that was not brought is looked at when the plate is collected, so it is collected."""
+    rules = [rule for rule in _options(SERVICES["T15"])["at_once"].conditions if rule.fact == "answers.invoice"]
+    assert [holds(rule, {"answers.invoice": pages}, TODAY) for rule in rules for pages in ("0", "1")] == [False, True]
+
+
+@pytest.mark.parametrize("key", ["T13", "T14"])
+def test_the_old_one_is_among_what_is_to_be_brought_and_the_statement_is_for_who_lost_it(key: str) -> None:
+    materials = SERVICES[key].materials
+    assert [each.name.zh for each in materials if each.source == "bring" and "旧" in each.name.zh]
+    assert all("丢失的" in each.name.zh for each in materials if each.source == "commitment")
+
+
+def test_plates_are_not_handed_out_at_once() -> None:
+    assert "at_once" not in SERVICES["T14"].delivery
+
+
+def test_nine_seats_are_on_one_side_only() -> None:
+    """In Chinese law both words for "nine seats and less" and "nine seats and more" have the nine in them."""
+    told = [SERVICES["T11"].conditions, *(check.public for check in SERVICES["T11"].checks)]
+    assert not re.search("9 座以[上下]", str(told))
+
+
+@pytest.mark.parametrize("key", ["E03", "E05", "E10"])
+def test_a_lost_document_is_void_from_acceptance_on_in_both_languages(key: str) -> None:
+    service = SERVICES[key]
+    said = [service.result, service.elder_hint, *(spec.lead for spec in service.steps if getattr(spec, "lead", None))]
+    assert not [each for each in said if "from now on" in each.en.lower()]
