@@ -175,3 +175,10 @@ def test_a_lost_document_is_void_from_acceptance_on_in_both_languages(key: str) 
     service = SERVICES[key]
     said = [service.result, service.elder_hint, *(spec.lead for spec in service.steps if getattr(spec, "lead", None))]
     assert not [each for each in said if "from now on" in each.en.lower()]
+
+
+def test_who_has_no_card_can_open_the_locker_that_was_offered() -> None:
+    lockers = {each.department: each for each in SERVICES.values() if each.has_step("locker")}
+    offered = [each for each in SERVICES.values() if each.applicant.without_card and "locker" in _options(each)]
+    assert offered
+    assert all(lockers[each.department].applicant.without_card for each in offered)
