@@ -82,6 +82,6 @@ def duties(each: Violation, points: int) -> tuple[Text, ...]:
     return (
         text("violations.rights"),
         text("violations.points_after", points=each.points, total=points + each.points),
-        text("violations.pay_words"),
+        *([text("violations.pay_words")] if each.fine_fen else []),
         text("violations.review_words"),
     )

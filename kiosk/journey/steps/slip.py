@@ -263,6 +263,8 @@ def _what_next(service: Service, state: str) -> Text:
         return text("slip.next_stopped")
     if state == CaseState.NEEDS_SUPPLEMENT:
         return text("slip.next_supplement")
+    if state == CaseState.COLLECTED:
+        return text("slip.next_collected")
     return service.what_next if state in set(CaseState) else text("slip.next_other")
 
 

@@ -182,3 +182,9 @@ def test_who_has_no_card_can_open_the_locker_that_was_offered() -> None:
     offered = [each for each in SERVICES.values() if each.applicant.without_card and "locker" in _options(each)]
     assert offered
     assert all(lockers[each.department].applicant.without_card for each in offered)
+
+
+def test_who_has_chosen_the_wrong_vehicle_is_not_sent_to_settle_a_violation() -> None:
+    said = text("reason.todo_vehicle_unknown").zh
+    assert ("车管窗口" in said, "交警" in said, "行驶证" in said) == (True, False, False)
+    assert "交警" not in text("reason.todo_violation_too_many").zh

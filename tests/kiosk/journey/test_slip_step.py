@@ -109,6 +109,7 @@ async def test_the_answers_are_filed_as_they_were_said(
         (CaseState.NOT_ACCEPTED, "stopped"),
         (CaseState.NEEDS_SUPPLEMENT, "supplement"),
         (CaseState.ACCEPTED, "usual"),
+        (CaseState.COLLECTED, "collected"),
         ("of_a_newer_hub", "other"),
     ],
 )
@@ -117,7 +118,7 @@ def test_what_comes_next_is_said_by_what_is_true(counter: Counter, state: str, e
     said = {
         "offline": service.what_next_offline,
         "usual": service.what_next,
-        **{name: text(f"slip.next_{name}") for name in ("stopped", "supplement", "other")},
+        **{name: text(f"slip.next_{name}") for name in ("stopped", "supplement", "collected", "other")},
     }
     assert slip._what_next(service, state) == said[expected]
     assert len({each.zh for each in said.values()}) == len(said)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from kiosk.journey.violation_words import duties
 from kiosk.messages.violations import Violation, ViolationsAnswer
 from kiosk.pages import Choices
+from kiosk.text import text
 from tests.kiosk.journey.conftest import ZHAO, Counter, words
 
 OPEN = Violation(
@@ -146,3 +148,9 @@ async def test_without_the_city_it_ends_and_says_so(desk: Counter, mode: str) ->
     async with desk.doing("T09"):
         await desk.first("needs_network")
         desk.last("continue")
+
+
+def test_who_is_only_warned_is_not_told_to_pay_within_fifteen_days() -> None:
+    pay = text("violations.pay_words")
+    assert pay in duties(OPEN, 0)
+    assert pay not in duties(replace(OPEN, fine_fen=0), 0)
