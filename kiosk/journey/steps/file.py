@@ -19,7 +19,7 @@ from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.kept import owner_mark, paper_mark
 from kiosk.journey.reasons import sentence
 from kiosk.journey.steps.delivery import what_next
-from kiosk.journey.steps.slip import said_rows
+from kiosk.journey.steps.slip import goes_back, said_rows
 from kiosk.journey.whole import Whole
 from kiosk.messages.content import POSTED_CASE, Applicant, CaseForm, Delivery, PostAddress, encode_content
 from kiosk.messages.encoding import decode
@@ -258,7 +258,8 @@ def _result_blocks(journey: Journey) -> tuple[Block, ...]:
     if state in (CaseState.DECIDED, CaseState.COLLECTED):
         return _result_hero(text(f"state.{state}"), what_next(journey)), *_said_on_paper(journey)
     title = text("result.not_accepted") if state is CaseState.NOT_ACCEPTED else text(f"state.{state}")
-    hero = Hero(icon="x-circle", level="warn", title=title, lead=text("result.not_accepted_lead"))
+    lead = text("result.not_accepted_paid" if goes_back(journey) else "result.not_accepted_lead")
+    hero = Hero(icon="x-circle", level="warn", title=title, lead=lead)
     why = [sentence(service, code) for code in journey.notes] or [text("reason.none")]
     return hero, Facts(rows=tuple(Fact(label=text("result.reason"), value=each) for each in why))
 

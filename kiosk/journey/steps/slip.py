@@ -90,7 +90,7 @@ def _common(whole: Whole, cases: Sequence[Journey], copy: int) -> SlipModel:
         slip_code=whole.slip_code,
         state=whole.state.value,
         rows=tuple(rows),
-        what_next=tuple(dict.fromkeys(_next_of(case) for case in cases)),
+        what_next=tuple(dict.fromkeys(_next_of_all(cases))),
         copy_number=copy,
         second_copies=tuple(case.second_copy for case in cases if case.second_copy and case.state == CaseState.STORED),
     )
@@ -219,7 +219,7 @@ def _model(journey: Journey, copy: int) -> SlipModel:
             *_fee_rows(service, journey.fees_due()),
             *_paid_rows(journey, [journey]),
         ),
-        what_next=(_next_of(journey),),
+        what_next=tuple(_next_of_all([journey])),
         copy_number=copy,
         second_copy=journey.second_copy,
     )
@@ -246,6 +246,17 @@ def paper(journey: Journey, service: Service, person: str, *, state: str, **fact
         "is_on_its_way": journey.machine.link.online,
     }
     return SlipModel(head=head, state=state, **usual | facts)
+
+
+def goes_back(case: Journey) -> bool:
+    """Whether what was paid for it goes back: the department has not taken it."""
+    return case.state == CaseState.NOT_ACCEPTED and case.case_id in case.visit.paid
+
+
+def _next_of_all(cases: Sequence[Journey]) -> Iterator[Text]:
+    yield from map(_next_of, cases)
+    if any(map(goes_back, cases)):
+        yield text("slip.next_paid")
 
 
 def _next_of(journey: Journey) -> Text:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kiosk.cases import CaseState
+from kiosk.cases import CaseState, new_id
 from kiosk.catalogue.model import Fee
 from kiosk.journey.engine import Journey, Outcome, Record
 from kiosk.journey.steps import file, slip, verify
@@ -122,6 +122,27 @@ def test_what_comes_next_is_said_by_what_is_true(counter: Counter, state: str, e
     }
     assert slip._what_next(service, state) == said[expected]
     assert len({each.zh for each in said.values()}) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_paid", "told"),
+    [
+        (CaseState.NOT_ACCEPTED, True, True),
+        (CaseState.NOT_ACCEPTED, False, False),
+        # What was taken and is refused later was worked on: nobody owes its fee back.
+        (CaseState.REFUSED, True, False),
+        (CaseState.ACCEPTED, True, False),
+    ],
+)
+def test_who_has_paid_for_what_is_not_accepted_reads_that_the_money_goes_back(
+    counter: Counter, state: CaseState, is_paid: bool, told: bool
+) -> None:
+    journey = Journey(counter.visit, counter.machine.catalogue.services["E01"], new_id())
+    journey.state = state
+    if is_paid:
+        counter.visit.paid.add(journey.case_id)
+    assert (text("slip.next_paid") in slip._next_of_all([journey])) is told
+    assert (text("result.not_accepted_paid").zh in str(file._result_blocks(journey))) is told
 
 
 def test_a_fee_is_the_sum_and_says_when(counter: Counter) -> None:
