@@ -188,3 +188,9 @@ def test_who_has_chosen_the_wrong_vehicle_is_not_sent_to_settle_a_violation() ->
     said = text("reason.todo_vehicle_unknown").zh
     assert ("车管窗口" in said, "交警" in said, "行驶证" in said) == (True, False, False)
     assert "交警" not in text("reason.todo_violation_too_many").zh
+
+
+def test_a_locker_is_offered_where_there_is_one_only() -> None:
+    lockers = [options["locker"] for each in SERVICES.values() if "locker" in (options := _options(each))]
+    assert lockers
+    assert {rule.fact for each in lockers for rule in each.conditions} == {"machine.lock_board"}
