@@ -40,7 +40,8 @@ def test_a_guardians_card_comes_before_the_look_at_a_face_and_their_statement_af
     assert (service.guardian_below, age_of(service, date(2026, 1, 1)), age_of(service, CHILD)) == (16, [], [])
     alone, led = kinds(service), kinds(service, fingerprints_needed=False, answers__second_card="guardian")
     assert led[:5] == ["identify", "second_card", "verify", "eligibility", "notice"]
-    assert ("notice" in alone, "fingerprint" in led) == (False, False)
+    assert led.count("notice") == alone.count("notice") + 1
+    assert "fingerprint" not in led
     assert ("fingerprint" in alone) == ("fingerprint" in {spec.kind for spec in service.steps})
     assert any("监护人" in each.zh for each in service.conditions)
     assert [each.source for each in service.materials if "监护" in each.name.zh] == ["card", "commitment"]
@@ -54,7 +55,7 @@ def test_no_other_service_lets_a_child_come_alone_by_mistake() -> None:
 
 def test_who_comes_for_themselves_has_no_page_more() -> None:
     assert {key: toil_of(CATALOGUE.services[key]).effort[5:] for key in ("E01", "E04", "E11", "E14")} == {
-        "E01": (9, 9), "E04": (9, 9), "E11": (8, 8), "E14": (7, 8),
+        "E01": (9, 9), "E04": (9, 9), "E11": (9, 9), "E14": (7, 8),
     }  # fmt: skip
     assert toil_of_bundle(CATALOGUE.bundles["B07"], CATALOGUE).effort[5:] == (6, 10)
 

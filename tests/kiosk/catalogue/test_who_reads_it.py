@@ -194,3 +194,14 @@ def test_a_locker_is_offered_where_there_is_one_only() -> None:
     lockers = [options["locker"] for each in SERVICES.values() if "locker" in (options := _options(each))]
     assert lockers
     assert {rule.fact for each in lockers for rule in each.conditions} == {"machine.lock_board"}
+
+
+def test_a_pledge_that_takes_the_place_of_a_proof_is_asked_for() -> None:
+    for service in SERVICES.values():
+        pledges = [each for each in service.materials if each.source == "commitment"]
+        asked = [spec for spec in service.steps if spec.kind in ("notice", "confirm") or getattr(spec, "states", None)]
+        assert len(asked) >= len(pledges), service.key
+
+
+def test_who_has_found_the_card_is_not_told_how_to_replace_it() -> None:
+    assert "恢复使用" in _options(SERVICES["H05"])["found"].what_next.zh
