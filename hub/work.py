@@ -6,6 +6,7 @@ Every job may run twice (a process may die in the middle), so each one looks fir
 from __future__ import annotations
 
 import random
+from asyncio import CancelledError
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -84,6 +85,7 @@ _AWAY = (
     ConnectorException,
     OSError,
     TimeoutError,
+    CancelledError,
 )
 """What passes by itself."""
 _TRIES = 20
@@ -99,7 +101,8 @@ class UntilItAnswers(BaseRetryStrategy):
 
     What fails for another reason is given up after some tries, so that it cannot keep the workers busy for ever, and
     at once where no later answer will be another one; it stays in the queue as failed, for a person. A service that is
-    not known yet waits for another catalogue, and is looked at once an hour besides.
+    not known yet waits for another catalogue, and is looked at once an hour besides. What was cut off by the end of
+    this process has not failed, however often it was tried.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:

@@ -12,12 +12,15 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from procrastinate import App
+from procrastinate.testing import InMemoryConnector
 from psycopg_pool import AsyncConnectionPool
 from psycopg_pool.base import AttemptWithBackoff
 
 from hub.database import open_pool
 from hub.postgres import OwnPostgres
 from hub.stopping import FORCED
+from hub.work import UntilItAnswers
 from tests.hub.fixtures import Machine, RunningHub, Sealed, case_form, frozen, number_of
 from tests.waiting import HANG_S, eventually
 
@@ -190,3 +193,28 @@ def test_a_hub_killed_between_a_departments_effect_and_its_mark_does_it_once(hub
     assert machine.states("K-once") == ["delivered", "accepted"]
     assert hub.sql("select count(*) from household.application where case_key = %s", sent.key) == [(1,)]
     assert valid_to(hub, "li") == before.replace(year=before.year + 1), "one year more, not two"
+
+
+def test_work_that_the_end_of_a_hub_cuts_off_is_taken_up_again_however_often_it_was_tried() -> None:
+    """A department that had been away for an hour was asked as the hub was restarted: its case waited for ever."""
+    begun = asyncio.Event()
+
+    async def hangs() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def restarted(connector: InMemoryConnector) -> None:
+        async with App(connector=connector).open_async() as jobs:
+            task = jobs.task(name="hangs", retry=UntilItAnswers())(hangs)
+            number = await task.defer_async()
+            connector.jobs[number]["attempts"] = 1000
+            worker = asyncio.create_task(
+                jobs.run_worker_async(install_signal_handlers=False, shutdown_graceful_timeout=0.1)
+            )
+            await begun.wait()
+            worker.cancel()
+            await asyncio.wait({worker})
+
+    kept = InMemoryConnector()
+    asyncio.run(restarted(kept))
+    assert [job["status"] for job in kept.jobs.values()] == ["todo"]
