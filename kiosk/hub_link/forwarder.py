@@ -349,8 +349,10 @@ class Forwarder:
             await self._hold(row, f"{said.status} {said.reason}")
         else:
             files.ask_again(row.key)
-            if self._sent.drop(row.seq):
+            if row.seq in self._sent:
                 await in_thread(self._outbox.failed, row.seq, f"{said.status} {said.reason}", 0.0, self._monotonic())
+                # Not before: where the store fails, the file is read again, and finds one that still waits.
+                self._sent.drop(row.seq)
 
     async def _hold(self, claimed: Claimed | Row, reason: str) -> None:
         await in_thread(self._outbox.hold, claimed.seq, reason)

@@ -16,9 +16,13 @@ class SentByFile:
         self._due[seq] = at
         heappush(self._heap, (at, seq))
 
-    def drop(self, seq: int) -> bool:
-        """Forgets one; whether it waited."""
-        return self._due.pop(seq, None) is not None
+    def __contains__(self, seq: int) -> bool:
+        """Whether it waits."""
+        return seq in self._due
+
+    def drop(self, seq: int) -> None:
+        """Forgets one."""
+        self._due.pop(seq, None)
 
     def all_due(self, at: float) -> None:
         """Everything that waits is due at ``at``, by number."""

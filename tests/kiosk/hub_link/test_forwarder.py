@@ -8,9 +8,18 @@ from collections.abc import Callable
 import pytest
 import trio
 
+from kiosk.hub_link.files import FileCarrier
 from kiosk.hub_link.forwarder import Forwarder
 from kiosk.hub_link.outcome import Outcome
-from kiosk.messages.receipts import Receipt, parcel_named, receipt_bytes, sign_receipt, sign_refusal
+from kiosk.messages.batch import Member, write_batch
+from kiosk.messages.receipts import (
+    Receipt,
+    parcel_named,
+    receipt_bytes,
+    refusal_bytes,
+    sign_receipt,
+    sign_refusal,
+)
 from kiosk.messages.seal import new_sign_key
 from offline_cache.outbox import envelope_digest
 
@@ -74,10 +83,11 @@ class Run:
         self.changed = trio.Event()
         self.forwarder = self.make(hub)
 
-    def make(self, hub, seed: int = 1) -> Forwarder:
+    def make(self, hub, seed: int = 1, files: FileCarrier | None = None) -> Forwarder:
         return Forwarder(
             self.kit.outbox,
-            self.script,
+            files or self.script,
+            files=files,
             verify_key=hub.sign_keys.public,
             monotonic=trio.current_time,
             rng=random.Random(seed),
@@ -399,6 +409,38 @@ async def test_the_disk_fails_while_what_went_by_file_is_to_be_sent_anew(
     monkeypatch.setattr(kit.outbox, "failed", failed)
     await run.drain()
     assert (run.states()[key], len(run.script.times(key))) == ("delivered", 2)
+
+
+async def test_the_disk_fails_while_the_city_asks_again_for_what_went_by_file(
+    run: Run, file, kit, hub, tmp_path, monkeypatch, autojump_clock
+) -> None:
+    """The file was read again, and found nothing on the list any more: it was sent at the next start only."""
+    from offline_cache.errors import StoreBroken
+
+    key, failures, original = file(), [1], kit.outbox.failed
+
+    def failed(*told, **more):
+        if failures:
+            failures.pop()
+            raise StoreBroken("the disk failed")
+        return original(*told, **more)
+
+    monkeypatch.setattr(kit.outbox, "failed", failed)
+    run.forwarder = run.make(hub, files=FileCarrier(tmp_path, "k", trio.current_time))
+    signer = {"private_key": hub.sign_keys.private}
+    said = sign_refusal(key, kit.outbox.proof(key).sha256, status=424, reason="a parcel is missing", **signer)
+
+    async def city() -> None:
+        while not any((tmp_path / "out").glob("*.tbz")):
+            await trio.sleep(1)
+        await trio.sleep(1)
+        (tmp_path / "in").mkdir()
+        write_batch(tmp_path / "in" / "a.tbz", [Member("refusals", f"{key}.json", refusal_bytes(said))])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(city)
+        await run.until(lambda: kit.outbox.row(1).attempts == 2, 600)
+    assert not failures
 
 
 async def test_the_same_seed_is_the_same_run(run: Run, file, hub, autojump_clock) -> None:
