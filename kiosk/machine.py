@@ -303,11 +303,16 @@ class Machine:
         """Append to the chained audit log."""
         await in_thread(self.audit_log.append, actor, event, detail)
 
-    async def set_out_of_service(self, reason: str) -> None:
-        """Take the machine out of service ("" = back), durable over restarts."""
+    async def set_out_of_service(self, reason: str, written: Callable[[], object] = lambda: None) -> None:
+        """Take the machine out of service ("" = back), durable over restarts, in one transaction with ``written``."""
         since = f"{local(self.clock.now()):%Y-%m-%d %H:%M}" if reason else ""
-        await in_thread(self.values.put, "machine", "out_of_service_since", since.encode())
-        await in_thread(self.values.put, "machine", "out_of_service", reason.encode())
+
+        def keep() -> None:
+            written()
+            self.values.put("machine", "out_of_service_since", since.encode())
+            self.values.put("machine", "out_of_service", reason.encode())
+
+        await in_thread(self.store.write, keep)
         self.out_of_service, self.out_of_service_since = reason, since
         self.publish("out_of_service", reason=reason)
 

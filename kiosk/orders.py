@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import msgspec
+import trio
 from msgspec import Meta
 
 from kiosk import lockers, shapes
@@ -81,9 +82,10 @@ class ServiceState(Order, frozen=True):
     reason: Reason
 
     async def carry_out(self, machine: Machine, by: By) -> dict[str, Any]:
-        """Written down first: a change that nobody signed for must not be possible."""
-        await machine.audit(by.room + self.event, actor=by.actor, reason=self.reason or "in_service")
-        await machine.set_out_of_service(self.reason)
+        """Written down in one with it: a change that nobody signed for must not be possible."""
+        said = {"reason": self.reason or "in_service"}
+        row = partial(machine.audit_log.append, by.actor, by.room + self.event, said)
+        await machine.set_out_of_service(self.reason, row)
         return {"out_of_service": self.reason}
 
 
@@ -142,8 +144,8 @@ class RemoveStaff(Order, frozen=True):
 
     async def carry_out(self, machine: Machine, by: By) -> dict[str, Any]:
         """``removed``: how many cards."""
-        removed = await in_thread(machine.staff.remove, self.ref)
-        await machine.audit(by.room + self.event, actor=by.actor, ref=self.ref, cards=removed)
+        remove = partial(machine.staff.remove, self.ref)
+        removed = await self._written(machine, by, remove, lambda removed: {"ref": self.ref, "cards": removed})
         return {"removed": removed}
 
 
@@ -159,7 +161,10 @@ ORDERS: dict[str, type[Order]] = {
 
 async def carry_out(machine: Machine, by: By, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Raises KeyError for no order, msgspec.ValidationError for wrong arguments, StoreError, CannotAnswer."""
-    return await shapes.convert(arguments, ORDERS[name]).carry_out(machine, by)
+    order = shapes.convert(arguments, ORDERS[name])
+    # What was begun is done and written down to its end, whoever hangs up or lifts a card meanwhile.
+    with trio.CancelScope(shield=True):
+        return await order.carry_out(machine, by)
 
 
 def questions(machine: Machine) -> dict[str, Question]:

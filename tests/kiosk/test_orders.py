@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
 
 from kiosk import doctor, orders
 from kiosk.machine import Machine
@@ -72,11 +73,43 @@ async def test_what_cannot_be_written_down_is_not_done(machine: Machine, monkeyp
         raise StoreFull("no room")
 
     seq = held_case(machine)
+    machine.staff.enrol("110101199003070000", "guide", "g-1", "482913")
     monkeypatch.setattr(machine.audit_log, "append", full)
-    for name, arguments in (("release", {"seq": seq}), ("service_state", {"reason": "fault"})):
+    tried: list[tuple[str, dict[str, Any]]] = [("release", {"seq": seq}), ("service_state", {"reason": "fault"})]
+    for name, arguments in (*tried, ("staff_remove", {"ref": "g-1"})):
         with pytest.raises(StoreError):
             await orders.carry_out(machine, OPERATOR, name, arguments)
     assert (machine.outbox.row(seq).state, machine.out_of_service) == ("held", "")
+    assert [known.ref for known in machine.staff.known()] == ["g-1"]
+
+
+async def test_what_cannot_be_done_is_not_written_down(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_value: object) -> None:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(machine.values, "put", full)
+    with pytest.raises(StoreError):
+        await orders.carry_out(machine, OPERATOR, "service_state", {"reason": "fault"})
+    assert (written(machine), machine.out_of_service) == ([], "")
+
+
+async def test_an_order_that_was_begun_is_carried_out_whoever_hangs_up(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood in the audit chain, and nothing was done."""
+    restarted: list[str] = []
+    monkeypatch.setattr(machine.peripherals, "can_restart", lambda _name: True)
+    monkeypatch.setattr(machine.peripherals, "restart", lambda name: restarted.append(name) or True)
+    with trio.CancelScope() as connection:
+        write = machine.audit
+
+        async def write_and_hang_up(event: str, **said: Any) -> None:
+            await write(event, **said)
+            connection.cancel()
+
+        monkeypatch.setattr(machine, "audit", write_and_hang_up)
+        await orders.questions(machine)["restart_device"]({"device": "receipt_printer"})
+    assert ([event for _, event, _ in written(machine)], restarted) == (["device_restarted"], ["receipt_printer"])
 
 
 async def test_out_of_service_outlives_the_machine(machine: Machine) -> None:
