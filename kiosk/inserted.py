@@ -6,6 +6,7 @@ kept for its owner, before anybody else's is read.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from devices.contract import Completed
@@ -18,6 +19,8 @@ from offline_cache.journal import Intent
 READER = "travel_document_reader"
 INSERTED = "inserted"
 """Intent: a document may be inside. Its ends: ``returned``, ``retained``, ``nothing`` (none was, or on glass)."""
+KEEPING = "keeping"
+"""Intent: that document is about to fall into the box, which no reader counts. It ends with the one before."""
 Ending = Literal["returned", "retained", "nothing"]
 READ_S, TAKE_S, KEEP_S = 60.0, 45.0, 10.0
 _NOTHING = ("no_feeder", "nothing_inside")
@@ -33,19 +36,40 @@ async def read(machine: Machine, device: str, case_id: str) -> Completed:
 
 async def give_back(machine: Machine, device: str) -> Ending | Literal[""]:
     """How it ended: nobody's document is inside any more, or staff keeps it for its owner; "" while it is inside."""
-    waiting = [each for each in await in_thread(machine.journal.open_intents, INSERTED) if _is_in(each, device)]
+    waiting = await in_thread(_begun, machine, device, INSERTED)
     if not waiting:
         return "nothing"
     done = await machine.peripherals.call(device, "eject", TAKE_S)
     outcome: Ending | Literal[""] = "returned" if done.ok else "nothing" if done.error in _NOTHING else ""
-    if done.error == "not_taken" and (await machine.peripherals.call(device, "retain", KEEP_S)).ok:
+    if done.error == "not_taken":
+        outcome = await _kept(machine, device, waiting[0].ref)
+    elif outcome == "nothing" and await in_thread(_begun, machine, device, KEEPING):
+        # Nobody saw how that ended, and it is in the slot no more: staff looks into the box.
         outcome = "retained"
+    if outcome:
+        await in_thread(machine.store.write, partial(_resolve_all, machine, device, outcome))
     for intent in waiting if outcome else ():
-        await in_thread(machine.journal.resolve, intent.id, outcome)
         machine.publish("inserted", device=device, outcome=outcome)
         if outcome == "retained":
             machine.alarm("document_retained", f"a person's own document of case {intent.ref} lies in {device}")
     return outcome
+
+
+async def _kept(machine: Machine, device: str, case_id: str) -> Literal["retained", ""]:
+    if not await in_thread(_begun, machine, device, KEEPING):
+        await in_thread(machine.journal.begin, KEEPING, case_id, {"device": device})
+    return "retained" if (await machine.peripherals.call(device, "retain", KEEP_S)).ok else ""
+
+
+def _begun(machine: Machine, device: str, kind: str) -> list[Intent]:
+    return [each for each in machine.journal.open_intents(kind) if each.detail["device"] == device]
+
+
+def _resolve_all(machine: Machine, device: str, outcome: str) -> None:
+    """In one transaction: what is said of this document is not there for the next one."""
+    for kind in (INSERTED, KEEPING):
+        for intent in _begun(machine, device, kind):
+            machine.journal.resolve(intent.id, outcome)
 
 
 async def keep_clear(machine: Machine) -> None:
@@ -60,7 +84,3 @@ def under_way(machine: Machine) -> set[str]:
 
 async def _clear(machine: Machine, device: str) -> str:
     return "" if await give_back(machine, device) else "document_inside"
-
-
-def _is_in(intent: Intent, device: str) -> bool:
-    return intent.detail["device"] == device

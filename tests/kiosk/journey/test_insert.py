@@ -154,3 +154,33 @@ async def test_what_was_inside_as_the_machine_died_is_given_back_before_anybody_
             nursery.cancel_scope.cancel()
         assert at.ends() == ["returned"]
         eventually(lambda: at.sim.do("state")["feeder"] == "empty", "it is in the hand")
+
+
+async def test_what_fell_into_the_box_as_the_machine_was_stopped_is_told_to_staff(
+    start_sim: Any, config_file: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next start nothing was inside, so nobody was told that a passport lies in the box."""
+    monkeypatch.setattr(inserted, "TAKE_S", 1.0)
+    async with slot(start_sim, config_file) as at:
+        at.sim.do("attend", **MINE)
+        at.sim.do("leave")
+        at.cases = [new_id(), new_id()]
+        assert (await inserted.read(at.machine, READER, at.cases[0])).ok
+        call = at.machine.peripherals.call
+        with trio.CancelScope() as serving:
+
+            async def stopped(name: str, command: str, timeout_s: float, **more: Any) -> Any:
+                done = await call(name, command, timeout_s, **more)
+                if command == "retain":
+                    serving.cancel()
+                return done
+
+            monkeypatch.setattr(at.machine.peripherals, "call", stopped)
+            await inserted.give_back(at.machine, READER)
+        assert (at.ends()[0], at.sim.do("state")["retained"]) == (None, 1)
+        assert await inserted.give_back(at.machine, READER) == "retained"
+        assert (at.ends()[0], at.alarms) == ("retained", ["document_retained"])
+        # The next person's, which never came, is another one.
+        at.machine.journal.begin(INSERTED, at.cases[1], {"device": READER})
+        assert await inserted.give_back(at.machine, READER) == "nothing"
+        assert at.alarms == ["document_retained"]
