@@ -97,7 +97,12 @@ class CatalogueInForce:
             return None
         self._asked_s = now_s
         answer = await self.fetch(self._tag)
-        return None if answer is None else await in_thread(self._taken, answer)
+        try:
+            return None if answer is None else await in_thread(self._taken, answer)
+        except StoreError:
+            # Not kept, so this is not a catalogue that we have.
+            self._tag = ""
+            raise
 
     def _taken(self, raw: bytes) -> Signed | None:
         present = (self._next or self._source).catalogue.version

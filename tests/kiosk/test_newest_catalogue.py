@@ -21,6 +21,7 @@ from kiosk.machine import Machine
 from kiosk.messages.encoding import canonical_json
 from kiosk.messages.seal import new_sign_key
 from kiosk.newest_catalogue import ASK_S
+from offline_cache.errors import StoreFull
 from tests.catalogues import city, copied, signed, write
 from tests.kiosk.conftest import Finger, accepted
 
@@ -167,6 +168,23 @@ async def test_a_newer_one_of_the_hubs_is_taken_and_still_there_after_a_restart(
     hall.answers(copied(tmp_path / "back", "2027.02.5"), instead_of="2027.03")
     assert await hall.look() == "2027.02.5", "but for the city's word"
     assert hall.alarms == []
+
+
+async def test_one_that_could_not_be_kept_is_asked_for_again(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub was told that the machine has it: until the next start, or the next version, it never came again."""
+
+    def full(*_value: object) -> None:
+        raise StoreFull("no room")
+
+    machine = hall.start()
+    hall.answers(copied(tmp_path / "newer", "2027.03"))
+    with monkeypatch.context() as disk:
+        disk.setattr(machine.values, "put", full)
+        assert await hall.look() == "2027.02"
+    hall.passed += timedelta(seconds=ASK_S)
+    assert await hall.look() == "2027.03"
 
 
 @pytest.mark.attack(12)
