@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -91,8 +91,14 @@ class Folder:
         self._told = 0
 
     async def handle_all(self) -> list[Handled]:
-        """Every batch that is there now. A file that the disk does not give stays. Raises psycopg.Error."""
-        handled = []
+        """The same, when all are done."""
+        return [each async for each in self.handled()]
+
+    async def handled(self) -> AsyncGenerator[Handled, None]:
+        """Every batch that is there now, each as soon as it is done: what follows may break off, or be stopped.
+
+        A file that the disk does not give stays. Raises psycopg.Error.
+        """
         self._told = 0
         try:
             with (
@@ -103,15 +109,14 @@ class Folder:
                 places = _Places(exchange, out, incoming)
                 for name, identity in await _in_thread(self._waiting, out):
                     if (each := await self._handle(places, name, identity)) is not None:
-                        handled.append(each)
+                        yield each
             self.trouble = ""
         except FileNotFoundError:
-            return handled  # nobody has put anything there yet
+            return  # nobody has put anything there yet
         except (Refused, OSError) as error:
             self._folder_trouble(error)
         if self._told > TOLD_A_LOOK:
             _log.warning("file_trouble_more", files=self._told - TOLD_A_LOOK)
-        return handled
 
     def _folder_trouble(self, error: Refused | OSError) -> None:
         reason = _why(error)

@@ -152,12 +152,10 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
         if not once:
             say(folder=str(folder.path))
         while not stop.is_set():
-            found = await unless(stop, folder.handle_all())
+            found = await unless(stop, _told_each(folder))
             if found is None:
                 return 3 if once else 0
             handled = found
-            for each in handled:
-                click.echo(msgspec.json.encode(told(*each)))
             if once and folder.trouble:
                 raise click.ClickException(f"{folder.path}: {folder.trouble}")
             if once:
@@ -165,6 +163,16 @@ async def _serve_files(hub: Hub, folder: Folder, *, once: bool) -> int:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
     return exit_of_files(handled) if once else 0
+
+
+async def _told_each(folder: Folder) -> list[Handled]:
+    """One look at the folder; each file is told when it is done."""
+    found = []
+    async with contextlib.aclosing(folder.handled()) as handled:
+        async for each in handled:
+            found.append(each)
+            click.echo(msgspec.json.encode(told(*each)))
+    return found
 
 
 @click.command()

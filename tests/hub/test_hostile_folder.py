@@ -12,12 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
+from hub import serving_commands
 from hub.batch_folder import Folder, Handled, exit_code, told
+from hub.batch_intake import TakenIn
 from hub.keys import load_keys
 from hub.postgres import OwnPostgres
 from hub.server import Extras, make_hub
@@ -359,6 +365,32 @@ def test_sigterm_ends_the_reading_of_a_file_that_takes_long(
     assert path.exists(), "it was ended in the middle; at the next start it is looked at again"
     path.unlink()
     assert listed(exchange.folder / "aside") == []
+
+
+@pytest.mark.parametrize("breaks", ["a stop", "the database"])
+def test_what_was_taken_in_before_the_end_is_told(
+    breaks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They had left the folder, and no line said so."""
+    (tmp_path / "out").mkdir()
+    for name in ("a.tbz", "b.tbz"):
+        (tmp_path / "out" / name).touch()
+
+    async def handle(_self: Folder, _places: object, name: str, _identity: object) -> Handled:
+        if name == "a.tbz":
+            return Handled(name, TakenIn([], []))
+        if breaks == "the database":
+            raise psycopg.OperationalError
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(Folder, "_handle", handle)
+    monkeypatch.setattr(serving_commands, "Stop", lambda: SimpleNamespace(begin=lambda: None))
+    hub: Any = SimpleNamespace(pool=nullcontext(), jobs=SimpleNamespace(open_async=nullcontext))
+    with suppress(psycopg.OperationalError):
+        asyncio.run(serving_commands._serve_files(hub, Folder(hub, tmp_path), once=True))
+    assert [msgspec.json.decode(line)["file"] for line in capsys.readouterr().out.splitlines()] == ["a.tbz"]
 
 
 @pytest.mark.attack(2)
