@@ -97,8 +97,16 @@ async def _ask_slots(journey: Journey, action: str, begins_at: str = "") -> Slot
         journey.case_id if action == "take" else "",
         begins_at,
     )
-    hero = Hero(icon="calendar-check", level="info", title=text("slots.asking"), busy=True)
-    page = journey.page("checking", text("slots.title"), hero, actions=journey.bar(NOTHING), timeout_s=0)
+    is_final = action == "cancel"
+    hero = Hero(
+        icon="calendar-check",
+        level="info",
+        title=text("slots.cancelling" if is_final else "slots.asking"),
+        busy=True,
+    )
+    # Nobody walks away from what they have cancelled without hearing of it.
+    bar = () if is_final else journey.bar(NOTHING)
+    page = journey.page("checking", text("slots.title"), hero, actions=bar, timeout_s=0)
     reply = await journey.visit.show_while(page, lambda: journey.ask("slots", question))
     if isinstance(reply, Answer):
         return Outcome.BACK
@@ -120,8 +128,10 @@ async def _own(journey: Journey, mine: Slot) -> Outcome:
             told = text("slots.cancelled", when=_when(mine))
             await journey.visit.tell(message("slot_cancelled", "calendar-x", "ok", told, text("slots.cancelled_lead")))
             return Outcome.LEAVE
-        if said is Outcome.OFFLINE:
-            return said
+        # The city may have heard it: that nothing was done is not known.
+        words = text("slots.cancel_unknown"), text("slots.cancel_unknown_lead")
+        await journey.visit.tell(message("slot_cancel_unknown", "calendar-x", "warn", *words))
+        return Outcome.LEAVE
 
 
 def _own_page(journey: Journey, mine: Slot) -> Page:

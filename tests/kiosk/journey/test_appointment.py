@@ -102,6 +102,18 @@ async def test_one_s_own_is_shown_kept_or_cancelled_after_being_asked_once_more(
         desk.last("next")
 
 
+async def test_who_cancelled_is_not_told_that_nothing_was_done_when_the_answer_is_lost(desk: Counter) -> None:
+    """The page said so, and nobody had the place any more."""
+    says(desk, offer=SlotsAnswer("open", FREE, MINE))
+    async with desk.doing("C04"):
+        await desk.first("slot_mine")
+        await desk.touch("cancel", "slot_cancel")
+        desk.answers.clear()
+        page = await desk.touch("cancel", "slot_cancel_unknown")
+        assert "暂时确认不了" in words(page)
+        desk.last("next")
+
+
 async def test_when_all_is_full_what_is_nothing_but_an_appointment_ends(desk: Counter) -> None:
     says(desk, offer=SlotsAnswer("open", [FREE[1]]))
     async with desk.doing("C04"):
