@@ -197,7 +197,7 @@ def load_or_make_keys(folder: Path) -> HubKeys:
         makers[_file(folder, suite, "sign")] = lambda suite=suite: new_sign_key(suite).private
     for path, make in makers.items():
         if not path.exists():
-            _write(path, make())
+            write_secret(path, make())
     return load_keys(folder)
 
 
@@ -209,11 +209,11 @@ def change(folder: Path, suite: str) -> Pair:
         place = folder / _FORMER / f"{len(pairs):04}-{suite}-{present.id}"
         half_done = place.with_name(f".{place.name}")
         half_done.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(half_done / "seal.key", present.seal)
-        _write(half_done / "sign.key", present.sign)
+        write_secret(half_done / "seal.key", present.seal)
+        write_secret(half_done / "sign.key", present.sign)
         half_done.rename(place)
-    _write(_file(folder, suite, "seal"), new_seal_key(suite).private)
-    _write(_file(folder, suite, "sign"), new_sign_key(suite).private)
+    write_secret(_file(folder, suite, "seal"), new_seal_key(suite).private)
+    write_secret(_file(folder, suite, "sign"), new_sign_key(suite).private)
     return load_keys(folder).pairs[suite][-1]
 
 
@@ -228,7 +228,7 @@ def retire(folder: Path, pair_id: str, *, opens_no_more: bool = False) -> None:
             shutil.rmtree(place)
 
 
-def _write(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str) -> None:
     """The whole file or none of it, durably, for its owner only."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ check one without further configuration. A department with a seal of a real auth
 from __future__ import annotations
 
 import io
-import os
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
+from hub.keys import write_secret
 from kiosk.messages.certificates import ISSUER
 from kiosk.messages.encoding import from_text
 from kiosk.messages.ours import read_ours
@@ -24,6 +25,7 @@ from kiosk.messages.ours import read_ours
 _VALID = timedelta(days=3653)
 _FIELD = "Seal"
 _FILE_BYTES = 4096
+_MAKING = threading.Lock()
 
 
 class Seal:
@@ -54,12 +56,10 @@ class Seal:
 def load_or_make(folder: Path, department: str) -> EllipticCurvePrivateKey:
     """The key of a department's seal in ``folder``, made when it is first asked for. Raises OSError."""
     path = folder / f"{department}.key"
-    if not path.exists():
-        folder.mkdir(mode=0o700, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_pem(generate_private_key(SECP256R1())))
-        fresh.rename(path)
+    with _MAKING:
+        if not path.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            write_secret(path, _pem(generate_private_key(SECP256R1())))
     key = serialization.load_pem_private_key(read_ours(path, _FILE_BYTES, secret=True), None)
     if not isinstance(key, EllipticCurvePrivateKey):
         raise OSError(f"{path}: no key of an elliptic curve; remove it, and one is made")
@@ -102,7 +102,6 @@ def _der(key: EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _pem(key: EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _pem(key: EllipticCurvePrivateKey) -> str:
+    raw = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return raw.decode("ascii").strip()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from hub.keys import change, load_keys, load_or_make_keys, retire
+from hub.seals import load_or_make
 from kiosk.hub_link.http import NO_KEY
 from kiosk.hub_link.identity import Identity
 from kiosk.hub_link.known_keys import HubKeys, KnownKeys, present_keys
@@ -280,6 +282,23 @@ def test_what_was_sealed_to_any_pair_opens_until_that_is_destroyed(tmp_path: Pat
         keys.open_with(suite, lambda private: seal.unseal(sealed[0], private, **place))
     assert (tmp_path / "seal.key").stat().st_mode & 0o777 == 0o600
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "former").rglob("*"))
+
+
+def test_a_seal_is_made_by_one_of_those_that_ask_first_also_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a process always has the same number, the file of one that was killed kept every seal from being made."""
+
+    def killed(_self: Path, _target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as power:
+        power.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load_or_make(tmp_path / "seals", "traffic")
+    with ThreadPoolExecutor(4) as many:
+        made = list(many.map(lambda _: load_or_make(tmp_path / "seals", "traffic").private_numbers(), range(4)))
+    assert made == made[:1] * 4
 
 
 def test_another_process_opens_what_was_sealed_to_a_key_that_it_has_not_seen(tmp_path: Path) -> None:
