@@ -8,7 +8,7 @@ or by further ones (kiosk/status_lines.py). What cannot be answered is told too,
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class StatusSocket:
                 channel.close()
 
     async def drained(self, timeout_s: float = 2.0) -> None:
-        """Until every reader has been sent what was published, for a moment at most.
+        """Until every reader has been sent what was published, and what they have asked for, for a moment at most.
 
         A line that has left its channel is not sent yet: a busy loop may come to that much later.
         """
@@ -153,20 +153,24 @@ class StatusSocket:
 
     async def _answer(self, talk: _Talk, line: bytes | None) -> None:
         """None stands for a line that was too long."""
+        talk.owed_lines += 1
+        try:
+            for each in await self._said_to(line):
+                await talk.say(each)
+        finally:
+            talk.owed_lines -= 1
+
+    async def _said_to(self, line: bytes | None) -> Iterable[bytes]:
         try:
             kind, request = read_request(line) if line is not None else _too_long()
             question = self.questions[kind]
         except NotALine as error:
-            await talk.say(line_of({"type": "answer", "error": str(error)}))
-            return
+            return [line_of({"type": "answer", "error": str(error)})]
         except KeyError:
-            await talk.say(line_of({"type": "answer", "error": "unknown request", "known": sorted(self.questions)}))
-            return
-        head = {"type": "answer", "ask": kind}
+            return [line_of({"type": "answer", "error": "unknown request", "known": sorted(self.questions)})]
         async with self._asking:
             answer = await self._answered(kind, question, request)
-        for each in lines_of(head, answer):
-            await talk.say(each)
+        return lines_of({"type": "answer", "ask": kind}, answer)
 
     @staticmethod
     async def _answered(kind: str, question: Question, request: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +193,7 @@ class _Talk:
         self.stream = stream
         self._one_at_a_time = trio.Lock()
         self.owed_lines = 0
-        """Published and not sent yet."""
+        """Published, or asked for, and not sent yet."""
 
     async def say(self, line: bytes) -> None:
         """Raises TooSlowError when nobody reads."""

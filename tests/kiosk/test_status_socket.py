@@ -89,6 +89,31 @@ async def test_what_is_published_last_arrives_however_busy_the_machine_is(
         assert b"wiped" in heard
 
 
+async def test_what_was_asked_for_before_the_end_is_still_answered(tmp_path: Path, autojump_clock: Any) -> None:
+    """An order was carried out, and whoever gave it was told that nothing there answers as a machine does."""
+    path, asked = str(tmp_path / "status.sock"), trio.Event()
+    status = status_socket.StatusSocket(path, trio.current_time)
+
+    async def order(_request: dict[str, Any]) -> dict[str, Any]:
+        asked.set()
+        await trio.sleep(1)
+        return {"done": True}
+
+    status.questions["order"] = order
+    answers: list[Any] = []
+
+    async def operator() -> None:
+        answers.append(await status_socket.ask(path, "order"))
+
+    async with trio.open_nursery() as outside, trio.open_nursery() as machine:
+        await machine.start(status.run)
+        outside.start_soon(operator)
+        await asked.wait()
+        await status.drained()
+        machine.cancel_scope.cancel()
+    assert [answer["done"] for answer in answers] == [True]
+
+
 GOOD = b'{"ask":"staff"}\n'
 WRONG = {
     "unknown number": b'{"ask":"release","seq":42}',
