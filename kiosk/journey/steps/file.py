@@ -61,7 +61,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:
     """Seal, store, and follow the case for a moment. The page never says more than is proved."""
-    await _store([journey])
+    await _store(journey, [journey])
     await _follow(journey, [journey])
     if journey.state in CLOCK_RUNS and _kinds_after(journey) & _RESULTS:
         # What is printed or made is the result, or says where it is: no page in between.
@@ -74,8 +74,7 @@ async def together(whole: Whole, _spec: Spec) -> Outcome:
     """Every part as a case of its own, all in one transaction, and one page that says how far each has come."""
     whole.settle()
     parts = [part for part in whole.going if part.receipt_number and part.service.has_step("file")]
-    await _store(parts)
-    whole.filed = True
+    await _store(whole, parts)
     await _follow(whole, parts)
     answer = await _shown(whole, parts)
     return Outcome.NEXT if answer is None or answer.action == "next" else Outcome.LEAVE
@@ -89,8 +88,8 @@ async def _shown(whole: Whole, parts: Sequence[Journey]) -> Answer | None:
     return await whole.visit.show_while(structs.replace(page, timeout_s=0), partial(trio.sleep, SHOWN_S))
 
 
-async def _store(journeys: Sequence[Journey]) -> None:
-    """One transaction. Plain bytes live only inside this call."""
+async def _store(whole: Journey, journeys: Sequence[Journey]) -> None:
+    """One transaction, and at once everybody who speaks of it knows. Plain bytes live only inside this call."""
     forms = [_form(journey, await applicant_of(journey.visit)) for journey in journeys]
     machine = journeys[0].machine
     messages = [await _message(journey, form) for journey, form in zip(journeys, forms, strict=True)]
@@ -99,6 +98,11 @@ async def _store(journeys: Sequence[Journey]) -> None:
         _delivery(journey, form) for journey, form in zip(journeys, forms, strict=True) if _POST in journey.parts
     ]
     kept = [await filing.file(**messages[0]._asdict())] if len(messages) == 1 else await filing.file_all(messages)
+    whole.filed = True
+    for journey in journeys:
+        journey.filed = True
+        journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
+        machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
     for journey, form, filed in zip(journeys, forms, kept, strict=False):  # The deliveries follow the cases.
         journey.second_copy = second_copy(
             form,
@@ -108,9 +112,6 @@ async def _store(journeys: Sequence[Journey]) -> None:
             identity=machine.identity,
             seal_key=machine.hub_keys.keys.seal_key,
         )
-        journey.filed = True
-        journey.visit.filed.append(FiledCase(journey.case_id, journey.receipt_number, journey.service.key))
-        machine.publish("case", case_id=journey.case_id, service=journey.service.key, state=CaseState.STORED)
 
 
 async def _message(journey: Journey, form: CaseForm) -> ToFile:

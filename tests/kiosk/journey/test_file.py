@@ -15,9 +15,10 @@ from devices.receipt_printer.job import Outcome as Ended
 from devices.receipt_printer.job import PrintResult
 from devices.vocabulary import Completion
 from kiosk.case_watch import Word, word_of
-from kiosk.cases import CaseState
+from kiosk.cases import CaseState, unbroken
 from kiosk.hub_link.state import LinkState
 from kiosk.journey.kept import kept_by_card
+from kiosk.journey.steps import file
 from kiosk.messages.content import Identity
 from kiosk.messages.questions import ProgressState
 from tests.kiosk.journey.conftest import LI, ZHAO, Counter, told, words
@@ -69,6 +70,22 @@ async def test_without_network_it_is_registered_and_nothing_is_promised(filing: 
     (kept,) = await kept_by_card(filing.machine, ZHAO)
     assert (kept.state, kept.service) == ("stored", "T01")
     assert await kept_by_card(filing.machine, LI) == []
+
+
+async def test_what_fails_after_the_filing_is_not_told_as_if_nothing_were_filed(
+    filing: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person would have filed it once more."""
+
+    def fails(*_said: object, **_named: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(file, "second_copy", fails)
+    async with filing.doing("T01"):
+        page = await filing.first("fault")
+        filing.last("next")
+    (kept,) = await kept_by_card(filing.machine, ZHAO)
+    assert unbroken(kept.number) in words(page)
 
 
 @pytest.mark.parametrize(("photo", "marks"), [(b"", 0), (ZHAO.photo, 1)])
