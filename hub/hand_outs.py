@@ -55,20 +55,18 @@ async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: H
 async def bring(hub: Hub, key: str, said: HandOut) -> None:
     """Tells the case's department. Raises DepartmentDown; twice is harmless."""
     async with hub.pool.connection() as conn:
-        rows = await conn.execute("select service from case_file where key = %s", [said.case_key])
-        row = await rows.fetchone()
-    service = hub.catalogue.services.get(row[0]) if row else None
-    if service is None or service.department not in hub.gateway.departments:
-        _log.error("hand_out_without_service", key=key)
+        whose = await stages.department_of(hub, conn, said.case_key)
+    if not whose:
+        _log.error("hand_out_without_department", key=key)
         return
     took = await hub.gateway.ask(
-        service.department,
+        whose,
         lambda department, conn: department.handed_out(conn, said.case_key, hub.clock.today()),
     )
     if not took:
         async with hub.pool.connection() as conn:
-            await _refuse(hub, conn, service.department, key, "not_its_stage")
-    await stages.follow(hub, service.department)
+            await _refuse(hub, conn, whose, key, "not_its_stage")
+    await stages.follow(hub, whose)
 
 
 async def _refuse(hub: Hub, conn: AsyncConnection, actor: str, key: str, why: Refused) -> None:

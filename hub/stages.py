@@ -48,6 +48,27 @@ async def follow_all(hub: Hub) -> None:
             _log.warning("stages_unknown", department=key, error=type(error).__name__)
 
 
+async def department_of(hub: Hub, conn: AsyncConnection, case_key: str) -> str:
+    """Whose case it is: the department's that has spoken of it, else its service's; "" for one that is the hub's own.
+
+    A service may have ended since; its cases have not. Raises DepartmentDown where nobody knows now: after another
+    catalogue, or another start, somebody does.
+    """
+    rows = await conn.execute(
+        "select service, (select actor from event where envelope_key = case_file.key and kind = %s and actor = any(%s) "
+        "order by id limit 1) from case_file where key = %s",
+        [events.CASE_STATE, list(hub.gateway.departments), case_key],
+    )
+    service_key, spoke = await rows.fetchone() or (None, None)
+    service = hub.catalogue.services.get(service_key or "")
+    if service is not None and not service.department:
+        return ""
+    found = spoke or (service.department if service else "")
+    if found not in hub.gateway.departments:
+        raise DepartmentDown(found)
+    return found
+
+
 async def follow(hub: Hub, key: str) -> bool:
     """Takes what this department tells next; whether it may have more at once. Raises DepartmentDown.
 

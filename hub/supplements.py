@@ -49,22 +49,22 @@ async def bring(hub: Hub, key: str, supplement: Supplement, parts: tuple[str, ..
     """Gives it to the case's department, which goes on with the case. Raises DepartmentDown; twice is harmless."""
     async with hub.pool.connection() as conn:
         rows = await conn.execute(
-            "select case_file.key::text, service from supplement join case_file on case_key = case_file.key "
+            "select case_file.key::text from supplement join case_file on case_key = case_file.key "
             "where supplement.key = %s",
             [key],
         )
         row = await rows.fetchone()
-    service = hub.catalogue.services.get(row[1]) if row else None
-    if row is None or service is None:
-        _log.error("supplement_without_service", key=key)
+        whose = await stages.department_of(hub, conn, row[0]) if row else ""
+    if row is None or not whose:
+        _log.error("supplement_without_department", key=key)
         return
     papers = [name for name in parts if name not in (FORM_PART, SECOND_PART)]
     brought = Brought(key, row[0], supplement.answers, papers)
     took = await hub.gateway.ask(
-        service.department, lambda department, conn: department.supplement(conn, brought, hub.clock.today())
+        whose, lambda department, conn: department.supplement(conn, brought, hub.clock.today())
     )
     if not took:
         async with hub.pool.connection() as conn:
             said = {"key": key, "why": "not_asked_for"}
-            await events.record(conn, hub.clock.now(), actor=service.department, kind=REFUSED, **said)
-    await stages.follow(hub, service.department)
+            await events.record(conn, hub.clock.now(), actor=whose, kind=REFUSED, **said)
+    await stages.follow(hub, whose)

@@ -35,6 +35,22 @@ def test_a_case_that_was_handed_out_is_collected_once_and_never_uncollected(hub:
     assert hub.sql("select next_state from traffic.case_desk where case_key = %s", key_of(hub, "T-made")) == [(None,)]
 
 
+def service_has_ended(hub: RunningHub, number: str) -> None:
+    """As on the day after its ``valid_to``: the catalogue has it no more."""
+    hub.sql("update case_file set service = 'T99' where receipt_number = %s returning 1", number)
+
+
+def test_a_case_whose_service_has_ended_meanwhile_is_collected_all_the_same(hub: RunningHub, machine: Machine) -> None:
+    """Its department never heard of it."""
+    hub.demo("POST", "reset")
+    machine.file_case("wang", "T01", "T-ended")
+    machine.wait_for("T-ended", "accepted")
+    service_has_ended(hub, "T-ended")
+    said = HandOut(key_of(hub, "T-ended"), "made", "collected")
+    machine.deliver(machine.envelope("hand_out", encode_content(said)))
+    machine.wait_for("T-ended", "collected")
+
+
 def test_what_was_not_taken_is_no_case_that_is_collected(hub: RunningHub, machine: Machine) -> None:
     machine.file_case("li", "H13", "H-kept")
     machine.wait_for("H-kept", "accepted")

@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.messages import content
 from tests.hub.fixtures import Machine, RunningHub, number_of
+from tests.hub.test_hand_outs import service_has_ended
 from tests.waiting import eventually
 
 
@@ -47,6 +48,16 @@ def test_the_case_goes_on_from_whichever_machine_it_was_brought_to_and_once(hub:
     eventually(lambda: refusals(hub, late.key), "its judgement")
     assert refusals(hub, late.key) == ["not_asked_for"]
     assert machine.states("T-more")[2:] == ["needs_supplement", "in_review"]
+
+
+def test_a_case_whose_service_has_ended_meanwhile_goes_on(hub: RunningHub, machine: Machine) -> None:
+    """What was brought was let go of, and the case waited for it for ever."""
+    hub.demo("POST", "reset")
+    waiting_case(hub, machine, "T-ended", "zhao")
+    machine.wait_for("T-ended", "needs_supplement")
+    service_has_ended(hub, "T-ended")
+    machine.deliver(machine.envelope("supplement", supplement("T-ended", "zhao")))
+    machine.wait_for("T-ended", "in_review")
 
 
 @pytest.mark.attack(11)
