@@ -71,7 +71,7 @@ def test_of_a_warning_nobody_is_told_to_pay() -> None:
 
 
 def test_each_of_what_can_be_booked_is_told_how_long_it_takes() -> None:
-    assert all(word in SERVICES["T19"].what_next.zh for word in ("手机", "体检", "三力"))
+    assert all(word in SERVICES["T19"].what_next.zh for word in ("体检", "三力"))
 
 
 def test_the_temporary_id_card_is_offered_to_those_only_who_can_have_it() -> None:
