@@ -81,11 +81,17 @@ def field_of(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-NAMED = "write one like valid_until: letters, digits and _"
+AGAIN = "__"
+"""In the name of a datum that is called as another one of another kind, before its number; no catalogue writes it."""
+LONGEST_NAME = 60
+"""A message holds a few characters more, for that number."""
+NAMED = f"write one like valid_until: at most {LONGEST_NAME} letters, digits and single _"
 
 
 def is_name(name: str) -> bool:
     """Whether facts, answers and checks may be called so: a prefix with a point says whose a fact is."""
+    if len(name) > LONGEST_NAME or AGAIN in name:
+        return False
     return re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, re.ASCII) is not None
 
 

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from kiosk.cases import SLIP_CODE_DIGITS
-from kiosk.messages.bounds import END, MOST_ITEMS, Named, Number, Word
+from kiosk.messages.bounds import END, MOST_FEN, MOST_ITEMS, Named, Number, Word
 
 SlipCode = Annotated[str, Meta(pattern=f"^[0-9]{{{SLIP_CODE_DIGITS}}}{END}")]
 MOST_BILLS = 20
 """Paid at once: more than anybody owes."""
-Fen = Annotated[int, Meta(ge=0, le=100_000_000)]
+Fen = Annotated[int, Meta(ge=0, le=MOST_FEN)]
 
 
 class BillsQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -51,6 +51,8 @@ Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INT)]
 """The number of an envelope in its machine's chain."""
 
+MOST_FEN = 100_000_000
+"""Of one demand or payment: a million yuan."""
 MOST_ITEMS = 1000
 """In a list that an answer has: far more than anybody has."""
 MOST_COUNTERS = 50

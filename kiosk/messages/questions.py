@@ -18,6 +18,7 @@ from msgspec import Meta
 from kiosk import shapes
 from kiosk.messages.bills import MOST_BILLS, Bill, BillsAnswer, BillsQuestion, SlipCode
 from kiosk.messages.bounds import (
+    MOST_FEN,
     MOST_ITEMS,
     Base64,
     Line,
@@ -232,7 +233,7 @@ class PaymentItem(_Data, frozen=True, omit_defaults=True):
 
     case_id: Key
     service: Number
-    amount_fen: Annotated[int, Meta(ge=1, le=100_000_000)]
+    amount_fen: Annotated[int, Meta(ge=1, le=MOST_FEN)]
     bills: Annotated[list[Named], Meta(max_length=MOST_BILLS)] = []
 
 

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from kiosk.catalogue.finding import AGAIN
 from kiosk.catalogue.kinds import kind_named
 from kiosk.catalogue.model import Asked, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS
 from kiosk.messages.content import SECOND_ANSWER
 
 _SECOND = f"{ANSWERS}{SECOND_ANSWER}"
-AGAIN = "__"
-"""In the name of a datum that is called as another one of another kind, before its number."""
 
 
 class Place(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from kiosk.catalogue.check.filed import WORD, is_word
 from kiosk.catalogue.check.files import File, Judge
 from kiosk.catalogue.check.public import is_phone
 from kiosk.catalogue.check.services import Around, icon_findings
@@ -120,6 +121,9 @@ def _head_findings(head: Head) -> Iterator[Finding]:
         yield Finding(("version",), f"{head.version!r} names no month", "write one like 2027.02, and count it up")
     if not re.search("[0-9]", head.version):
         yield Finding(("version",), f"{head.version!r} counts nothing", "write one like 2027.02, and count it up")
+    if not is_word(head.version):
+        said = "no case can say which catalogue it was filed by"
+        yield Finding(("version",), said, f"write one like 2027.02: {WORD}")
     for name in ("complaint_phone", "help_phone"):
         if not is_phone(getattr(head, name)):
             yield Finding((name,), "no telephone number", "write the one that people can call")

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kiosk.catalogue.check.conditions import placed, together_findings, unsent
-from kiosk.catalogue.check.services import Around, icon_findings
+from kiosk.catalogue.check.services import Around, icon_findings, key_findings
 from kiosk.catalogue.check.steps import CARD_FACTS
 from kiosk.catalogue.finding import Finding, Path, one_of
 from kiosk.catalogue.model import Bundle, BundlePart, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS
+from kiosk.messages.content import MOST_BEFORE
 
 
 def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], around: Around) -> Iterator[Finding]:
     """Everything that its types do not say. ``stem``: the name of its file."""
     if bundle.key != stem:
         yield Finding(("key",), f"{bundle.key!r} stands in the file {stem}.toml", f"write {stem!r}, or rename it")
+    yield from key_findings(bundle.key, "B02")
     if bundle.key in services:
         yield Finding(("key",), f"{bundle.key!r} is a service's key", "give each its own")
     yield from icon_findings(bundle.icon)
@@ -31,6 +33,8 @@ def bundle_findings(bundle: Bundle, stem: str, services: Mapping[str, Service], 
         for at, before in enumerate(part.after):
             if before not in named:
                 yield Finding((*place, "after", at), f"{before!r} is no service of this bundle", one_of(named, before))
+        if len(part.after) > MOST_BEFORE:
+            yield Finding((*place, "after"), f"rests on more than {MOST_BEFORE} others", "leave out what those rest on")
         checks = [check.id for check in services[part.service].checks] if part.service in services else part.fulfilled
         for at, check in enumerate(part.fulfilled):
             if check not in checks:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from kiosk.catalogue.finding import Finding
 from kiosk.catalogue.model import Fee, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS
+from kiosk.messages.bounds import MOST_FEN
 
 
 def fee_findings(service: Service) -> Iterator[Finding]:
@@ -15,6 +16,9 @@ def fee_findings(service: Service) -> Iterator[Finding]:
     for number, fee in enumerate(service.fees):
         if fee.amount_fen <= 0:
             yield Finding(("fees", number, "amount_fen"), "a fee is more than 0 fen", "leave out what is free")
+        elif fee.amount_fen > MOST_FEN:
+            said = f"is more than {MOST_FEN / 100:,.0f} yuan, which nobody can pay at once"
+            yield Finding(("fees", number, "amount_fen"), said, "write it in fen: 100 of them are one yuan")
         for before, other in enumerate(service.fees[:number]):
             if _is_same(fee, other):
                 said = f"is due together with fees[{before}], for the same"

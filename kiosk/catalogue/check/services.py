@@ -18,6 +18,7 @@ from kiosk.catalogue.check.steps import answers_of
 from kiosk.catalogue.finding import NAMED, Finding, Path, field_of, is_name, one_of
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 from kiosk.catalogue.rules import OF_AGE
+from kiosk.messages.handover import TOGETHER
 
 _MOST_DAYS = 3660
 _WEEK = 7 / 5
@@ -55,8 +56,7 @@ def service_findings(service: Service, around: Around) -> Iterator[Finding]:
 
 
 def _names(service: Service, around: Around) -> Iterator[Finding]:
-    if not re.fullmatch("[A-Za-z0-9]{1,16}", service.key):
-        yield Finding(("key",), f"{service.key!r} is not letters and digits only", "write one like T02")
+    yield from key_findings(service.key, "T02")
     if service.line not in around.lines:
         yield Finding(("line",), f"no line {service.line!r}", f"{one_of(around.lines, service.line)} (lines.toml)")
     department = around.department(service)
@@ -73,6 +73,14 @@ def _names(service: Service, around: Around) -> Iterator[Finding]:
     if service.effect and service.effect not in effects:
         said = f"{department or 'no department'} has no effect {service.effect!r}"
         yield Finding(("effect",), said, f"{one_of(effects, service.effect)} (departments.toml)")
+
+
+def key_findings(key: str, like: str) -> Iterator[Finding]:
+    """A key of a service or bundle that no message could name, or that names something else there."""
+    if not re.fullmatch("[A-Za-z0-9]{1,16}", key):
+        yield Finding(("key",), f"{key!r} is not letters and digits only", f"write one like {like}")
+    elif key == TOGETHER:
+        yield Finding(("key",), f"{key!r} stands for services that a person ticked", f"write one like {like}")
 
 
 def icon_findings(icon: str) -> Iterator[Finding]:

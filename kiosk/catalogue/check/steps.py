@@ -10,6 +10,7 @@ from msgspec import structs
 
 from kiosk.catalogue.check import known as around
 from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
+from kiosk.catalogue.check.filed import filed_findings
 from kiosk.catalogue.finding import NAMED, Finding, Path, is_name, one_of
 from kiosk.catalogue.model import AT_HUB, CardKind, KnownFact, Service, StepSpec
 from kiosk.catalogue.rules import ANSWERS, CARD, CARD_AGE, MACHINE
@@ -48,6 +49,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
                 place = (*path, *asked.place)
                 yield Finding(place, f"the answer {asked.name!r} is asked twice", "give each its own name")
             known[ANSWERS + asked.name] = KnownFact(type="text", about="an answer", values=asked.values)
+    yield from filed_findings(service)
     yield from _of_fees_and_limits(service, known)
     if service.has_step("file") and not department and AT_HUB.isdisjoint(spec.kind for spec in service.steps):
         yield Finding(("department",), "nobody decides what is filed", "name a department, or a line that has one")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from msgspec import structs
 
-from kiosk.catalogue.finding import Finding, Path, one_of
+from kiosk.catalogue.finding import AGAIN, Finding, Path, one_of
 from kiosk.catalogue.model import About, Asked, Condition, Offline, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.journey.fields.faults import field_faults
@@ -16,7 +16,6 @@ from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.registry import PAGES
 from kiosk.journey.fields.together import ask_together
 from kiosk.pages import Fact
-from kiosk.planning.plan import AGAIN
 from kiosk.text import NOTHING, Text, text
 
 _PROVED = "code"

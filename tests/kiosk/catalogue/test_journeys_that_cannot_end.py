@@ -12,6 +12,8 @@ H04, H16, T15 = "household/H04.toml", "household/H16.toml", "traffic/T15.toml"
 EIGHT_OR_TWENTY = 'pattern = "[0-9]{8}|[0-9]{20}"'
 ISSUED = 'fact = "hk_macao_permits_issued", op = "is", value = 0'
 E16 = "exit_entry/E16.toml"
+MOVED = '[[steps]]\nkind = "capture"\nname = "move_proof"'
+OF_PAPER = 'what = { zh = "证明", en = "A proof" }\ncounter = { zh = "带到窗口。", en = "Bring it." }\n'
 SIGN, PAY, FILE = (f"[[steps]]\n{step}\n" for step in ('kind = "sign"', 'kind = "pay"', 'use = "hand_in"'))
 
 MISTAKES = [
@@ -48,6 +50,17 @@ MISTAKES = [
     (H16, 'kind = "date"\nlatest = "today"\nyounger_than = 6', 'kind = "number"\nmost = -1', "steps[1].fields[1].most", "no keys write", "0 or more"),
     ("parts/exit_entry.toml", '{ id = "locker", label', '{ id = "window", label', "steps.exit_entry_collection.fields[0].options[1].id", "'window' stands there twice", "its own id"),
     (B07, "order = 40", 'order = 40\nshare = ["hong_kon"]', "share[0]", "none of its services asks 'hong_kon'", "is it hong_kong?"),
+    ("catalogue.toml", '"2027.01"', f'"2027.01-{"x" * 60}"', "version", "no case can say which catalogue", "one line of at most 64"),
+    ("catalogue.toml", '"2027.01"', r'"2027.01\u0009"', "version", "no case can say which catalogue", "one line of at most 64"),
+    (H17, 'name = "place"', f'name = "{"place" * 13}"', "steps[2].fields[0].name", "is no name", "at most 60"),
+    (H17, 'name = "place"', 'name = "place__2"', "steps[2].fields[0].name", "is no name", "single _"),
+    (H17, 'id = "home"', r'id = "home\u0007"', "steps[1].name", "no case can say the answer 'home", "one line"),
+    (H17, MOVED, f'{MOVED[:-1]}_2"\n{OF_PAPER}{MOVED}', "steps[4]", "its paper 'document_move_proof_2' would take the place of one that was taken before", "another name"),
+    (H17, MOVED, "".join(f'{MOVED[:-1]}{n}"\npages = 9\n{OF_PAPER}' for n in "abcdefg") + MOVED, "steps", "more than 64 papers", "fewer pages"),
+    (B07, 'key = "B07"', 'key = "赴港澳"', "key", "is not letters and digits only", "write one like B02"),
+    (B07, 'key = "B07"', 'key = "together"', "key", "stands for services that a person ticked", "write one like B02"),
+    (B07, '"E06", after = ["E04"]', f'"E06", after = {["E04"] * 17}', "parts[1].after", "rests on more than 16 others", "leave out"),
+    (E16, "amount_fen = 1000", "amount_fen = 100000001", "fees[0].amount_fen", "is more than 1,000,000 yuan", "in fen"),
 ]  # fmt: skip
 
 
