@@ -281,6 +281,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """The facts and answers that it uses itself, with their places in the step's table."""
         yield from ()
 
+    def divisions_within(self) -> Iterator[tuple[Path, str]]:
+        """How codes of divisions begin among which somebody chooses, with its place in the step's table."""
+        yield from ()
+
     def toil(self) -> tuple[int, int]:
         """Pages that wait for the person, and taps."""
         return self.about.pages, self.about.taps

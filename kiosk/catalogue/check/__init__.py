@@ -86,11 +86,12 @@ def _faults(opened: Mapping[str, File], reading: Reading, type_of: TypeOf, day: 
     for name in heads.keys() - opened.keys():
         yield Fault(name, 1, "", "no such file", "copy it from the catalogue that comes with the program")
     head, lines, departments = (opened[name].read(kind) if name in opened else None for name, kind in heads.items())
-    around = Around(lines or {}, departments or {})
+    divisions = opened[DIVISIONS].read(dict[str, Text]) if DIVISIONS in opened else {}
+    around = Around(lines or {}, departments or {}, divisions)
     judge = Judge(opened, reading, type_of, day)
     is_known = lines is not None and departments is not None
     services = {name: judge.service(name, around if is_known else None) for name in filter(is_service, opened)}
-    if DIVISIONS in opened and (divisions := opened[DIVISIONS].read(dict[str, Text])) is not None:
+    if divisions:
         opened[DIVISIONS].say(*_division_findings(divisions))
     if head is not None:
         opened[HEAD].say(*_head_findings(head))

@@ -19,6 +19,7 @@ from kiosk.catalogue.finding import NAMED, Finding, Path, field_of, is_name, one
 from kiosk.catalogue.model import KnownDepartment, KnownFact, Limit, Line, Service
 from kiosk.catalogue.rules import OF_AGE
 from kiosk.messages.handover import TOGETHER
+from kiosk.text import Text
 
 _MOST_DAYS = 3660
 _WEEK = 7 / 5
@@ -28,10 +29,11 @@ _NOTHING: Mapping[str, KnownFact] = {}
 
 
 class Around(NamedTuple):
-    """What a service may name."""
+    """What a service may name. ``divisions`` None: unknown."""
 
     lines: Mapping[str, Line]
     departments: Mapping[str, KnownDepartment]
+    divisions: Mapping[str, Text] | None
 
     def facts(self, service: Service) -> Mapping[str, KnownFact]:
         """What its department sends."""
@@ -64,6 +66,8 @@ def _names(service: Service, around: Around) -> Iterator[Finding]:
         fix = f"{one_of(around.departments, department)} (departments.toml)"
         yield Finding(("department",), f"no department {department!r}", fix)
     yield from icon_findings(service.icon)
+    if around.divisions is not None:
+        yield from _nowhere(service, around.divisions)
     for number, device in enumerate(service.devices):
         if device not in known.devices():
             yield Finding(("devices", number), f"no device {device!r}", one_of(sorted(known.devices()), device))
@@ -73,6 +77,15 @@ def _names(service: Service, around: Around) -> Iterator[Finding]:
     if service.effect and service.effect not in effects:
         said = f"{department or 'no department'} has no effect {service.effect!r}"
         yield Finding(("effect",), said, f"{one_of(effects, service.effect)} (departments.toml)")
+
+
+def _nowhere(service: Service, divisions: Iterable[str]) -> Iterator[Finding]:
+    """A choice among divisions of which there is none."""
+    for number, spec in enumerate(service.steps):
+        for place, within in spec.divisions_within():
+            if not any(code.startswith(within) and code[len(within) :].strip("0") for code in divisions):
+                said = f"there is no division within {within!r}" if within else "there are no divisions"
+                yield Finding(("steps", number, *place), said, "write how codes of divisions.toml begin, or add them")
 
 
 def key_findings(key: str, like: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from kiosk.catalogue.finding import Finding, one_of
 from kiosk.clock import today_here
 from kiosk.journey.fields.kinds import FormField
 from kiosk.journey.fields.numbers import TODAY, bound
-from kiosk.journey.fields.registry import KINDS
+from kiosk.journey.fields.registry import KINDS, PAGES
 from kiosk.journey.fields.together import longest_of
 from kiosk.journey.fields.vehicles import plates
 
@@ -30,6 +30,8 @@ def field_faults(field: FormField) -> Iterator[Finding]:
     yield from _choice(field)
     yield from _number(field)
     yield from _days(field)
+    if field.optional and field.kind in PAGES:
+        yield Finding(("optional",), f"nobody can pass over the pages of the kind {field.kind!r}", "take it out")
     known = [kind.key for kind in plates().kinds]
     for number, plate in enumerate(field.plates):
         if plate not in known:

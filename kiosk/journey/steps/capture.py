@@ -76,6 +76,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """There is such a paper, and a way for who stands at a machine without the camera."""
         del at
         for number, field in enumerate(self.fields):
+            if field.kind not in KINDS:
+                said = f"a {field.kind} is not read from a paper"
+                yield Finding(("fields", number, "kind"), said, one_of(KINDS))
             for path, what, fix in field_faults(field):
                 yield Finding(("fields", number, *path), what, fix)
             if fault := pattern_fault(field.found, longest_of(field)):

@@ -41,6 +41,16 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """One answer for each field, and what its kind has to say besides."""
         return tuple(asked for at, field in enumerate(self.fields) for asked in _data_of_field(field, at))
 
+    def named(self) -> Iterator[tuple[Path, str]]:
+        """What the department knows of this person, to choose from."""
+        yield from ((("fields", at, "fact"), field.fact) for at, field in enumerate(self.fields) if field.fact)
+
+    def divisions_within(self) -> Iterator[tuple[Path, str]]:
+        """Of its regions."""
+        for at, field in enumerate(self.fields):
+            if field.kind == "region":
+                yield ("fields", at, "within" if field.within else "kind"), field.within
+
     def toil(self) -> tuple[int, int]:
         """A page for simple fields that stand together, one for each of the others; a choice is a touch more."""
         pages = len(pages_of(self))

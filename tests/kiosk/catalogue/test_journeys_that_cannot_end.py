@@ -13,6 +13,7 @@ EIGHT_OR_TWENTY = 'pattern = "[0-9]{8}|[0-9]{20}"'
 ISSUED = 'fact = "hk_macao_permits_issued", op = "is", value = 0'
 E16 = "exit_entry/E16.toml"
 MOVED = '[[steps]]\nkind = "capture"\nname = "move_proof"'
+READ = 'label = { zh = "地方", en = "Place" }, after = ["地址"], found = "[0-9]+"'
 OF_PAPER = 'what = { zh = "证明", en = "A proof" }\ncounter = { zh = "带到窗口。", en = "Bring it." }\n'
 SIGN, PAY, FILE = (f"[[steps]]\n{step}\n" for step in ('kind = "sign"', 'kind = "pay"', 'use = "hand_in"'))
 
@@ -57,6 +58,10 @@ MISTAKES = [
     (H17, 'id = "home"', r'id = "home\u0007"', "steps[1].name", "no case can say the answer 'home", "one line"),
     (H17, MOVED, f'{MOVED[:-1]}_2"\n{OF_PAPER}{MOVED}', "steps[4]", "its paper 'document_move_proof_2' would take the place of one that was taken before", "another name"),
     (H17, MOVED, "".join(f'{MOVED[:-1]}{n}"\npages = 9\n{OF_PAPER}' for n in "abcdefg") + MOVED, "steps", "more than 64 papers", "fewer pages"),
+    (H17, 'kind = "region"', 'kind = "region"\nwithin = "77"', "steps[2].fields[0].within", "no division within '77'", "how codes of divisions.toml begin"),
+    (H17, 'kind = "region"', 'kind = "region"\noptional = true', "steps[2].fields[0].optional", "nobody can pass over the pages", "take it out"),
+    (H18, "pages = 3\n", f'pages = 3\nfields = [{{ name = "where", kind = "region", {READ} }}]\n', "steps[2].fields[0].kind", "a region is not read from a paper", "one of: text"),
+    ("parts/traffic.toml", 'fact = "plates"', 'fact = "plate"', "fields.which_car.fact", "neither a step before it nor the department says 'plate'", "is it plates?"),
     (B07, 'key = "B07"', 'key = "赴港澳"', "key", "is not letters and digits only", "write one like B02"),
     (B07, 'key = "B07"', 'key = "together"', "key", "stands for services that a person ticked", "write one like B02"),
     (B07, '"E06", after = ["E04"]', f'"E06", after = {["E04"] * 17}', "parts[1].after", "rests on more than 16 others", "leave out"),
