@@ -25,16 +25,19 @@ def plan_of_bundle(bundle: Bundle, catalogue: Catalogue, wanted: Collection[str]
 
 
 def _told(service: Service, said: Mapping[str, str]) -> Service:
-    """The service without the choices that the bundle has made: nobody is asked what they came for."""
+    """The service without the choices that the bundle has made: nobody is asked what they came for.
+
+    What cannot be chosen on this day, as its option has days of its own, is asked.
+    """
     steps = (_given(spec, said) or spec for spec in service.steps)
     return structs.replace(service, steps=tuple(steps)) if said else service
 
 
 def _given(spec: StepSpec, said: Mapping[str, str]) -> StepSpec | None:
-    name = getattr(spec, "name", "")
-    if spec.kind != "choose" or name not in said:
+    name, options = getattr(spec, "name", ""), getattr(spec, "options", ())
+    chosen = next((option for option in options if option.id == said.get(name)), None)
+    if spec.kind != "choose" or chosen is None:
         return None
-    chosen = next(option for option in spec.options if option.id == said[name])  # type: ignore[attr-defined]
     told: dict[str, Any] = {"name": name, "value": said[name], "label": spec.label}  # type: ignore[attr-defined]
     told |= {"words": chosen.label, "what_next": chosen.what_next, "only_if": spec.only_if}
     return spec_type("given")(kind="given", **told)

@@ -103,6 +103,16 @@ def test_what_a_person_came_for_is_not_asked_again() -> None:
     assert {step.kind for step in plan.steps if plan.spec(step.places[0]).kind == "choose"} == set()
 
 
+def test_what_a_bundle_says_and_cannot_be_chosen_on_this_day_is_asked() -> None:
+    service = CATALOGUE.services["H18"]
+    (choose,) = (spec for spec in service.steps if spec.kind == "choose")
+    options = tuple(each for each in choose.options if each.id != "death")  # type: ignore[attr-defined]
+    steps = tuple(structs.replace(spec, options=options) if spec is choose else spec for spec in service.steps)
+    today = structs.replace(CATALOGUE, services={"H18": structs.replace(service, steps=steps)})
+    (told,) = plan_of_bundle(CATALOGUE.bundles["B02"], today, {"H18"}).services
+    assert [spec.kind for spec in told.steps if spec.kind in ("choose", "given")] == ["choose"]
+
+
 def test_who_comes_after_a_death_is_asked_for_no_entry_and_no_proof() -> None:
     bundle = CATALOGUE.bundles["B02"]
     (service,) = (each for each in plan_of_bundle(bundle, CATALOGUE, {"H18"}).services)
