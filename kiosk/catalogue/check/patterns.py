@@ -8,6 +8,8 @@ from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]  # the only way to see how an expression is built
 from typing import Any
 
+from kiosk.catalogue.check.ways import has_too_many
+
 _ENDLESS = 100
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
 
@@ -19,17 +21,23 @@ def pattern_fault(pattern: str, longest: int = 0) -> tuple[str, str] | None:
         built = parser.parse(pattern)
         # As a form asks it. What can be parsed may still not work: (?<=a+)b, or (?u) beside re.ASCII.
         re.compile(pattern, re.ASCII)
+        return _fault_of(built, longest)
     except re.error as error:
         return f"not a regular expression: {error}", "correct it"
     except (OverflowError, RecursionError):
         return "too large a regular expression", "write a shorter one"
     except ValueError:
         return "a flag or a count that no form takes", "leave it out"
+
+
+def _fault_of(built: Any, longest: int) -> tuple[str, str] | None:
     if not built.getwidth()[1]:
         return "matches nothing that anybody types", "say what the value looks like"
     if _is_endless(built, inside=False):
         # A repeat inside a repeat tries every way to part the text: (a+)+ needs minutes for 40 characters.
         return "a repeat inside a repeat may take for ever", "take one of the two away"
+    if has_too_many(built, longest, _takes):
+        return "what is typed may fit in so many ways that it takes for ever", "say each part in one way only"
     if longest and built.getwidth()[0] > longest:
         return f"wants more than the {longest} characters that can be typed", "set max_length"
     return None
