@@ -11,7 +11,7 @@ from kiosk.catalogue.check.patterns import pattern_fault, shortest
 from kiosk.catalogue.finding import Finding, one_of
 from kiosk.clock import today_here
 from kiosk.journey.fields.kinds import FormField
-from kiosk.journey.fields.numbers import TODAY, bound
+from kiosk.journey.fields.numbers import FIRST_DAY, LAST_DAY, MOST_DIGITS, TODAY, bound
 from kiosk.journey.fields.registry import KINDS, PAGES
 from kiosk.journey.fields.together import longest_of
 from kiosk.journey.fields.vehicles import plates
@@ -98,9 +98,13 @@ def _number(field: FormField) -> Iterator[Finding]:
         yield Finding(("least",), "more than most: no number fits", "correct one of them")
     elif field.most is not None and field.most < 0:
         yield Finding(("most",), "below 0, which no keys write", "write 0 or more")
-    elif field.kind == "number" and field.least is not None and len(str(field.least)) > longest_of(field):
-        said = f"more than the {longest_of(field)} digits that can be typed"
+    elif field.kind == "number" and field.least is not None and len(str(field.least)) > _most_digits(field):
+        said = f"more than the {_most_digits(field)} digits that can be typed"
         yield Finding(("least",), said, "correct it or max_length")
+
+
+def _most_digits(field: FormField) -> int:
+    return min(longest_of(field), MOST_DIGITS)
 
 
 def _days(field: FormField) -> Iterator[Finding]:
@@ -114,6 +118,12 @@ def _days(field: FormField) -> Iterator[Finding]:
         except ValueError:
             yield Finding((name,), "no date", f'write "{TODAY}" or a day as "2027-01-12"')
             return
+    first = max(bound(field.earliest, None) or FIRST_DAY, FIRST_DAY)
+    last = min(bound(field.latest, None) or LAST_DAY, LAST_DAY)
+    if first > last:
+        name = "earliest" if field.earliest not in ("", TODAY) else "latest"
+        yield Finding((name,), f"no day fits from {first} to {last}", "correct it")
+        return
     if not field.earliest or not field.latest or field.earliest == field.latest:
         return
     if field.earliest == TODAY:
@@ -125,5 +135,3 @@ def _days(field: FormField) -> Iterator[Finding]:
         first = date.fromisoformat(field.earliest)
         if first > max(today_here(), field.valid_from or date.min):
             yield Finding(("earliest",), f"no day fits before {first}", f"write valid_from = {first} for the field")
-    elif field.earliest > field.latest:
-        yield Finding(("earliest",), "after latest: no day fits", "correct one of them")

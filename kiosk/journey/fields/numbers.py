@@ -17,6 +17,9 @@ from kiosk.text import Text, text
 
 _USCC = re.compile("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}")
 TODAY = "today"
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+MOST_DIGITS = 12
+"""Of a count."""
 
 
 def _text(field: FormField, value: str, today: date | None) -> str:
@@ -39,7 +42,7 @@ def _phone(_field: FormField, value: str, _today: date | None) -> str:
 
 def _number(field: FormField, value: str, _today: date | None) -> str:
     """A whole number within its bounds, without zeros before it."""
-    if not re.fullmatch("[0-9]{1,12}", value, re.ASCII):
+    if not re.fullmatch(f"[0-9]{{1,{MOST_DIGITS}}}", value, re.ASCII):
         raise Wrong(text("field.number_wrong"))
     number = int(value)
     if field.least is not None and number < field.least:
@@ -72,7 +75,7 @@ def _date(field: FormField, value: str, today: date | None) -> str:
     if not re.fullmatch("[0-9]{8}", value, re.ASCII):
         raise Wrong(text("field.date_length", n=len(value)))
     year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
-    if not 1900 <= year <= 2199:
+    if not FIRST_DAY.year <= year <= LAST_DAY.year:
         raise Wrong(text("field.date_year", year=value[:4]))
     if not 1 <= month <= 12:
         raise Wrong(text("field.date_month", month=month))

@@ -169,7 +169,7 @@ MISTAKES = [
     (T01, "amount_fen = 1000", 'only_if = { fact = "machine.online", op = "is", value = true }\namount_fen = 1000', "fees[0].only_if.fact", "machine.online is known here only", "or an answer"),
     (T01, PROMISE, f'{PROMISE}\n[[limits_if]]\nonly_if = {{ fact = "card.age", op = "at_least", value = 70 }}\nlaw = {{ n = 4, unit = "d" }}\npromise = {{ n = 3, unit = "d" }}', "limits_if[0].only_if.fact", "card.age is known here only", "a fact of the department"),
     (T01, 'pattern = "1[3-9][0-9]{9}"', 'pattern = "^$"', "steps[4].fields[0].pattern", "matches nothing that anybody types", "looks like"),
-    (T01, 'keys = "phone"\n', 'kind = "date"\nearliest = "2027-02-01"\nlatest = "2027-01-01"\n', "steps[4].fields[0].earliest", "after latest: no day fits", "correct one"),
+    (T01, 'keys = "phone"\n', 'kind = "date"\nearliest = "2027-02-01"\nlatest = "2027-01-01"\n', "steps[4].fields[0].earliest", "no day fits from 2027-02-01 to 2027-01-01", "correct it"),
     (T01, 'name = "phone"', 'name = "my phone"', "steps[4].fields[0].name", "'my phone' is no name", "write one like"),
     (T01, 'name = "phone"', 'name = ""', "steps[4].fields[0].name", "'' is no name", "write one like"),
     (T01, 'id = "window_not_over"', 'id = ""', "checks[1].id", "'' is no name", "write one like"),
