@@ -85,6 +85,9 @@ def _choice(field: FormField) -> Iterator[Finding]:
         yield Finding(("options",), "a choice needs two options", "add [[steps.fields.options]]")
     ids, labels = [each.id for each in field.options], [each.label for each in field.options]
     for number, (each, label) in enumerate(zip(ids, labels, strict=True)):
+        if not each:
+            said = "is empty: who has touched nothing would have chosen it"
+            yield Finding(("options", number, "id"), said, "give it an id")
         if each in ids[:number]:
             yield Finding(("options", number, "id"), f"{each!r} stands there twice", "give each its own id")
         if label in labels[:number]:

@@ -62,6 +62,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if len(ids) < 2:
             yield Finding((), "a choice needs two options", "add [[steps.options]]")
         for number, each in enumerate(ids):
+            if not each:
+                said = "is empty: who has touched nothing would have chosen it"
+                yield Finding(("options", number, "id"), said, "give it an id")
             if each in ids[:number]:
                 yield Finding(("options", number, "id"), f"{each!r} stands there twice", "give each its own id")
         labels = [option.label for option in self.options]

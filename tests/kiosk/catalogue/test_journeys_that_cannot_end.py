@@ -60,6 +60,8 @@ MISTAKES = [
     (H17, 'name = "place"', f'name = "{"place" * 13}"', "steps[2].fields[0].name", "is no name", "at most 60"),
     (H17, 'name = "place"', 'name = "place__2"', "steps[2].fields[0].name", "is no name", "single _"),
     (H17, 'id = "home"', r'id = "home\u0007"', "steps[1].name", "no case can say the answer 'home", "one line"),
+    (H17, 'id = "home"', 'id = ""', "steps[1].options[1].id", "who has touched nothing would have chosen it", "give it an id"),
+    ("parts/exit_entry.toml", '{ id = "locker", label', '{ id = "", label', "steps.exit_entry_collection.fields[0].options[1].id", "who has touched nothing would have", "give it an id"),
     (H17, MOVED, f'{MOVED[:-1]}_2"\n{OF_PAPER}{MOVED}', "steps[4]", "its paper 'document_move_proof_2' would take the place of one that was taken before", "another name"),
     (H17, MOVED, "".join(f'{MOVED[:-1]}{n}"\npages = 9\n{OF_PAPER}' for n in "abcdefg") + MOVED, "steps", "more than 64 papers", "fewer pages"),
     (H17, 'kind = "region"', 'kind = "region"\nwithin = "77"', "steps[2].fields[0].within", "no division within '77'", "how codes of divisions.toml begin"),
