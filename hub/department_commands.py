@@ -17,6 +17,7 @@ from hub.departments import departments
 from hub.desk import CannotMove
 from hub.gateway import DepartmentDown
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.named_cases import NotOneCase, case_named
 from hub.tables import Table
 from hub.typed import RECEIPT_NUMBER
 from kiosk.clock import Clock
@@ -95,13 +96,13 @@ async def moved(
     conn: AsyncConnection, department: Department, receipt_number: str, state: str, reasons: tuple[str, ...],
     clock: Clock, by: str,
 ) -> None:  # fmt: skip
-    """Moves the case with this number. Raises CannotMove."""
-    rows = await conn.execute("select key::text from case_file where receipt_number = %s", [receipt_number])
-    row = await rows.fetchone()
+    """Moves the case with this number, or key. Raises CannotMove."""
+    try:
+        found = await case_named(conn, receipt_number)
+    except NotOneCase as error:
+        raise CannotMove(f"{error}") from error
     said = {"officer": by, "reasons": reasons}
-    if row is None:
-        raise CannotMove("no such case")
-    await department.desk.move(conn, row[0], state, clock.today(), department.reached, **said)
+    await department.desk.move(conn, found.key, state, clock.today(), department.reached, **said)
 
 
 department.add_command(serve)

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from hub import events
 from hub.context import Hub
+from hub.named_cases import NotOneCase, case_named
 from kiosk.messages.content import HandOut
 from kiosk.messages.lockers import LockerAnswer, LockerQuestion
 
@@ -92,15 +93,15 @@ async def settle(conn: AsyncConnection, kiosk_id: str, said: HandOut, said_at: d
 async def fill(
     conn: AsyncConnection, kiosk_id: str, lock: int, receipt_number: str, department: str, now: datetime, by: str
 ) -> None:
-    """Writes down that the finished thing of this case lies behind this door. Raises CannotFill."""
-    rows = await conn.execute(
-        "select key, person_ref, state from case_file where receipt_number = %s", [receipt_number]
-    )
-    row = await rows.fetchone()
-    if row is None or row[2] not in _READY:
-        why = "no such case" if row is None else f"it is {row[2]}"
-        raise CannotFill(f"{receipt_number}: {why}; only what is decided and not collected is put into a locker")
-    await put(conn, kiosk_id, lock, str(row[0]), row[1], department, now, by)
+    """Writes down that the finished thing of the case with this number, or key, lies behind it. Raises CannotFill."""
+    try:
+        found = await case_named(conn, receipt_number)
+    except NotOneCase as error:
+        raise CannotFill(f"{receipt_number}: {error}") from error
+    if found.state not in _READY:
+        why = f"it is {found.state}; only what is decided and not collected is put into a locker"
+        raise CannotFill(f"{receipt_number}: {why}")
+    await put(conn, kiosk_id, lock, found.key, found.person_ref, department, now, by)
 
 
 async def put(

@@ -21,18 +21,22 @@ async def keep(hub: Hub, conn: AsyncConnection, key: str, supplement: Supplement
     """Binds it to its case, in the caller's transaction; whether its department is to have it.
 
     Whoever knows a receipt number, which can be guessed, brings nothing into somebody else's case: the card's number
-    must be that of the case's person. What was not asked for stays here for a person to see.
+    must be that of the case's person. Whoever has filed another case under that number keeps nothing from it either.
+    What was not asked for stays here for a person to see.
     """
     await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 5))", [supplement.receipt_number])
+    own = hub.keys.person_ref(supplement.id_number)
     rows = await conn.execute(
-        "select key::text, person_ref, state from case_file where receipt_number = %s", [supplement.receipt_number]
+        "select key::text, person_ref, state from case_file where receipt_number = %s "
+        "order by person_ref <> %s, state <> 'needs_supplement', key limit 1",
+        [supplement.receipt_number, own],
     )
     row = await rows.fetchone()
     case_key, person_ref, state = row or (None, None, "")
     refused: Refused = ""
     if case_key is None:
         refused = "unknown_case"
-    elif person_ref != hub.keys.person_ref(supplement.id_number):
+    elif person_ref != own:
         refused = "another_person"
     elif state != "needs_supplement":
         refused = "not_asked_for"

@@ -78,3 +78,19 @@ def test_nobody_brings_anything_into_somebody_elses_case(
         assert machine.states(number)[-1] == "needs_supplement"
     said = hub.sql("select data->>'why' from event where envelope_key = %s and kind = 'supplement_refused'", sent.key)
     assert said == [(why,)]
+
+
+@pytest.mark.attack(11)
+def test_a_case_that_was_filed_under_the_same_number_keeps_nothing_from_it(hub: RunningHub, machine: Machine) -> None:
+    hub.machine().file_case("li", "T01", "T-guessed")
+    eventually(lambda: hub.sql("select 1 from case_file where receipt_number = 'T-guessed'"), "the other one is opened")
+    sent = machine.file_case("wang", "H13", "T-guessed")
+    here = "select state from case_file where key = %s"
+    eventually(lambda: hub.sql(here, sent.key) == [("accepted",)], "the person's own is accepted")
+    wish = {"department": "household", "state": "needs_supplement", "reasons": ["x"]}
+    hub.demo("POST", "stage", receipt_number=sent.key, **wish)
+    brought = machine.envelope("supplement", supplement("T-guessed", "wang"))
+    machine.deliver(brought)
+    eventually(lambda: refusals(hub, brought.key), "its judgement")
+    assert refusals(hub, brought.key) == [""]
+    eventually(lambda: hub.sql(here, sent.key) == [("in_review",)], "the person's own goes on")

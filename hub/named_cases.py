@@ -1,0 +1,46 @@
+"""Which case is meant by a receipt number: whoever files a case says its number, so several can have the same.
+
+A stolen machine may file under a number that it has guessed: what is done to the one case is done to no other.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+_TOLD = 5
+
+
+class NotOneCase(Exception):
+    """No case has this number, or several have: one line, which, and what to do."""
+
+
+class NamedCase(NamedTuple):
+    """The one that is meant."""
+
+    key: str
+    person_ref: str
+    state: str
+
+
+async def case_named(conn: AsyncConnection, said: str) -> NamedCase:
+    """The one case with this receipt number, or with this key. Raises NotOneCase."""
+    key = None
+    with suppress(ValueError):
+        key = str(UUID(said))
+    rows = await conn.execute(
+        "select case_file.key::text, person_ref, state, masked_name, coalesce(envelope.kiosk_id, paper_copy.kiosk_id) "
+        "from case_file left join envelope using (key) left join paper_copy using (key) "
+        "where receipt_number = %s or case_file.key = %s order by case_file.key",
+        [said, key],
+    )
+    found = await rows.fetchall()
+    if not found:
+        raise NotOneCase("no such case")
+    if len(found) > 1:
+        told = ", ".join(f"{key} ({name}, {kiosk_id})" for key, _, _, name, kiosk_id in found[:_TOLD])
+        raise NotOneCase(f"{len(found)} cases have this number; look which it is and give its key instead: {told}")
+    return NamedCase(*found[0][:3])
