@@ -21,6 +21,8 @@ import structlog
 from litestar.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kiosk.messages.address import one_form
+
 log = structlog.get_logger()
 
 CONNECTION = "tongban.connection"
@@ -62,6 +64,11 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def origin(self, host: str) -> str:
+        """As whom a connection from there counts: a front is itself, also where its network is one line's."""
+        host = one_form(host)
+        return host if host in self._behind else origin_of(host)
 
     def admit(self, new: Guarded) -> bool:
         """Makes room for a new one, if need be by closing the stranger that came first."""
@@ -126,13 +133,11 @@ def prove(scope: Scope) -> None:
 def origin_of(host: str) -> str:
     """Who counts as one: an IPv4 address, or the network of 64 bits that one IPv6 line has."""
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(one_form(host))
     except ValueError:
         return host
     if isinstance(address, ipaddress.IPv4Address):
-        return host
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
+        return str(address)
     return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)).network_address)
 
 
@@ -247,7 +252,7 @@ async def _take_in(listener: socket.socket, guard: Connections, make: Make, tls:
             log.debug("not_accepted", error=type(error).__name__)
             await asyncio.sleep(0.01)
             continue
-        new = make(origin_of(peer[0]), line)
+        new = make(guard.origin(peer[0]), line)
         if guard.admit(new):
             task = loop.create_task(_open(new, line, guard, tls))
             tasks.add(task)

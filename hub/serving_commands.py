@@ -37,7 +37,7 @@ from hub.tables import Table
 from hub.typed import MACHINE
 from kiosk.catalogue.loader import CatalogueError
 from kiosk.clock import Clock
-from kiosk.messages.address import is_loopback_host
+from kiosk.messages.address import is_loopback_host, one_form
 from kiosk.messages.ours import read_ours
 
 PORT = click.IntRange(0, 65535)
@@ -51,7 +51,7 @@ class Address(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            return str(ipaddress.ip_address(value))
+            return one_form(str(ipaddress.ip_address(value)))
         except ValueError:
             self.fail(f"{value} is no IP address", param, ctx)
 

@@ -9,7 +9,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from hub.api.problems import not_found
-from kiosk.messages.address import is_loopback_host
+from kiosk.messages.address import is_loopback_host, one_form
 
 MONITOR = "tongban.monitor"
 """Where the front says in a request's scope that whoever asks may read figures and schema."""
@@ -24,11 +24,12 @@ class Doors(NamedTuple):
     def client(self, scope: HTTPScope) -> tuple[str, int]:
         """Who asks. Behind a front it is the last of ``X-Forwarded-For``, which the front itself has written."""
         host, port = scope["client"] or ("", 0)
+        host = one_form(host)
         if host not in self.behind:
             return host, port
         told = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         # Nobody, where the front says nothing: then it is certainly not this computer that asks.
-        return (told[-1].rpartition(b",")[2].strip().decode("latin-1") if told else ""), port
+        return (one_form(told[-1].rpartition(b",")[2].strip().decode("latin-1")) if told else ""), port
 
     def is_monitor(self, scope: HTTPScope) -> bool:
         """Whether this computer asks, or one that watches over it."""
