@@ -81,15 +81,18 @@ async def _take_in_members(hub: Hub, source: Source, leave: Leave, pause: Callab
     judged: list[Judged] = []
     async with hub.pool.connection() as conn:
         signed = await _signers(hub, conn, found, judged, leave)
-        if len(signed) < len(found):
-            trouble.append(f"more than {UNSIGNED_JUDGED} envelopes are {UNSIGNED}; what follows was not judged")
-        sent = [each for each in found if signed.get(each.digest)]
-        wanted = {part.sha256: each.header.kiosk_id for each in sent for part in each.header.parts}
-        async for content in _parcels(source, set(wanted), pause):
-            # Without its parcels an envelope is refused, and comes again.
-            with contextlib.suppress(parcels.QuotaReached):
-                digest = sha256_hex(content)
+    if len(signed) < len(found):
+        trouble.append(f"more than {UNSIGNED_JUDGED} envelopes are {UNSIGNED}; what follows was not judged")
+    sent = [each for each in found if signed.get(each.digest)]
+    wanted = {part.sha256: each.header.kiosk_id for each in sent for part in each.header.parts}
+    # A file may be read for a minute: meanwhile it has no connection, of which all machines together have a few.
+    async for content in _parcels(source, set(wanted), pause):
+        digest = sha256_hex(content)
+        # Without its parcels an envelope is refused, and comes again.
+        with contextlib.suppress(parcels.QuotaReached):
+            async with hub.pool.connection() as conn:
                 await parcels.put_whole(conn, wanted[digest], digest, content, None)
+    async with hub.pool.connection() as conn:
         for each in sorted(sent, key=lambda each: (each.header.kiosk_id, each.header.seq)):
             judged.append(await _receive(hub, conn, each, signed[each.digest]))
     return TakenIn(_without_many_unsigned(judged, trouble), trouble)

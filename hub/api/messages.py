@@ -28,6 +28,10 @@ BATCH_BYTES = 128 * 1024 * 1024
 SMALL_BYTES = 1024 * 1024
 _LARGE = asyncio.Semaphore(2)
 """Of what is larger, so many at a time are in memory on their way from a file to the database."""
+_BATCHES = asyncio.Semaphore(2)
+"""So many are read at a time: one of 1 KB may take a thread for seconds, and there are few."""
+_bringing: set[str] = set()
+"""The machines whose batch is being read, or waits for that: each has one at a time."""
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _DESCRIPTION = "201 new, 200 the same receipt again, 409 another envelope is held, 424 parcels are missing"
 
@@ -96,7 +100,14 @@ def _checked_sender(sent: Submission, key: str, caller: Caller) -> str:
 @post("/v1/batches", status_code=200)
 async def post_batch(caller: Caller, hub: Hub) -> BatchAnswer:
     """Receives a batch file that one machine brings for others; each envelope is judged by its own signature."""
-    judged, trouble = await take_in_batch(hub, caller.sent.path)
+    if caller.kiosk_id in _bringing:
+        raise Problem(503, "busy", "a batch of this machine is being read, try again", headers={"Retry-After": "5"})
+    _bringing.add(caller.kiosk_id)
+    try:
+        async with _BATCHES:
+            judged, trouble = await take_in_batch(hub, caller.sent.path)
+    finally:
+        _bringing.remove(caller.kiosk_id)
     return BatchAnswer([_result(each) for each in judged], trouble)
 
 
