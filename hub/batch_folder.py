@@ -19,6 +19,7 @@ import structlog
 from hub import events
 from hub.batch_intake import Judged, TakenIn, take_in_batch
 from hub.context import Hub
+from kiosk.logs import place_of
 from kiosk.messages.batch import (
     FILE_BYTES,
     SUFFIX,
@@ -161,7 +162,7 @@ class Folder:
             raise
         except Exception as error:
             # What no rule foresaw must not be met again at every start.
-            _log.exception("file_crashed", file=shown(name))
+            _log.error("file_crashed", file=shown(name), error=type(error).__name__, where=place_of(error))
             return TakenIn([], [f"could not be judged ({type(error).__name__})"])
 
     def _stays(self, name: str, identity: FileIdentity, reason: str, taken_in: TakenIn) -> Handled | None:

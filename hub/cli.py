@@ -12,6 +12,7 @@ import click
 import structlog
 
 from hub.one_line import OneLineGroup
+from kiosk.logs import libraries_reduced
 from kiosk.messages.terminal import take_any_terminal
 
 DEMO = "demo"
@@ -67,12 +68,11 @@ def main() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
-    logging.basicConfig(level=logging.ERROR)
+    libraries_reduced(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from hub.slots import desk as slots
 from kiosk.catalogue.model import AT_HUB, Catalogue, Service
 from kiosk.catalogue.signing import may_come
 from kiosk.clock import from_rfc3339, local
+from kiosk.logs import place_of
 from kiosk.messages.content import (
     FORM_PART,
     SECOND_ANSWER,
@@ -108,9 +109,8 @@ class UntilItAnswers(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         is_tried_out = not isinstance(exception, _AWAY) and job.attempts >= _TRIES
         if is_tried_out or isinstance(exception, AnotherCase):
-            _log.error(
-                "job_given_up", task=job.task_name, key=job.task_kwargs.get("key"), error=type(exception).__name__
-            )
+            said = {"error": type(exception).__name__, "where": place_of(exception)}
+            _log.error("job_given_up", task=job.task_name, key=job.task_kwargs.get("key"), **said)
             return None
         is_unknown = isinstance(exception, ServiceNotKnownYet)
         longest_s = _UNKNOWN_WAITS_S if is_unknown else min(60.0, 0.5 * 2 ** min(job.attempts, 10))

@@ -123,8 +123,8 @@ class Raw:
 class _Reduced(logging.Handler):
     """A library's line without what it says: who, how bad, from where, which kind of error, how often by now."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -160,8 +160,7 @@ def _file_handler(folder: Path) -> logging.Handler:
 def _configure(handler: logging.Handler, level: int) -> None:
     logger = logging.getLogger(_OWN)
     handler.setFormatter(_Short())
-    if not any(isinstance(each, _Reduced) for each in logging.getLogger().handlers):
-        logging.getLogger().addHandler(_Reduced())
+    libraries_reduced(logging.WARNING)
     for before in logger.handlers:
         before.close()
     logger.handlers = [handler]
@@ -176,6 +175,12 @@ def _configure(handler: logging.Handler, level: int) -> None:
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=False,
     )
+
+
+def libraries_reduced(level: int) -> None:
+    """From here on what libraries say from this level on is in the log, without their words."""
+    if not any(isinstance(each, _Reduced) for each in logging.getLogger().handlers):
+        logging.getLogger().addHandler(_Reduced(level))
 
 
 def place_of(error: BaseException) -> str:

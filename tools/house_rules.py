@@ -54,7 +54,7 @@ HTTPX_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "requ
 HTTPX = {f"httpx.{name}" for name in ("AsyncClient", "Client", *HTTPX_VERBS)}
 DECODERS = {f"msgspec.{form}.decode" for form in ("json", "msgpack", "toml", "yaml")}
 LEARN = "kiosk/shapes.py", "devices/kinds.py"
-HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "pdf_font", "shapes", "text"}
+HUB_MAY_IMPORT = {"catalogue", "messages", "clock", "logs", "pdf_font", "shapes", "text"}
 
 Found = Iterator[tuple[int, str]]
 

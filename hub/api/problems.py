@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 
 from hub.context import Hub
 from hub.gateway import DepartmentDown
+from kiosk.logs import place_of
 from kiosk.messages.encoding import BadSignature, InvalidMessage
 from kiosk.messages.receipts import HELD, sign_refusal
 from kiosk.messages.seal import SealBroken
@@ -57,10 +58,13 @@ def problem_of(error: InvalidMessage) -> Problem:
 
 
 def answer_of(error: Exception, method: str, route: str) -> Response[bytes]:
-    """The answer that tells of what a request ended with. A surprise is logged: the client may try again."""
+    """The answer that tells of what a request ended with. A surprise is logged: the client may try again.
+
+    Its words are not: they may quote what a person filed, as a database's do of a row that it refuses.
+    """
     problem = error if isinstance(error, Problem) else _problem_of(error)
     if problem is None:
-        _log.error("request_failed", method=method, route=route, error=repr(error), exc_info=error)
+        _log.error("request_failed", method=method, route=route, error=type(error).__name__, where=place_of(error))
         problem = Problem(500, "internal", "the hub failed, try again")
     body = {
         "type": f"urn:tongban:problem:{problem.kind}",
