@@ -85,6 +85,12 @@ def test_nothing_else_is_reached(machine: Machine, path: str) -> None:
         assert machine.client.get(path, headers=said).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/certificates", "/phone?link=x"])
+def test_the_pages_whose_address_is_printed_are_reached(machine: Machine, path: str) -> None:
+    answered = machine.client.get(path)
+    assert (answered.status_code, answered.headers["content-type"].partition(";")[0]) == (200, "text/html")
+
+
 @pytest.mark.parametrize(("path", "length"), [("/v1/parcels/x", 9 * MB), ("/v1/batches", 129 * MB)])
 def test_too_long_a_body_is_refused_before_it_comes(front: RunningHub, path: str, length: int) -> None:
     with secured(connect(front)) as line:
