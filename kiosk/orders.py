@@ -163,8 +163,10 @@ async def carry_out(machine: Machine, by: By, name: str, arguments: Mapping[str,
     """Raises KeyError for no order, msgspec.ValidationError for wrong arguments, StoreError, CannotAnswer."""
     order = shapes.convert(arguments, ORDERS[name])
     # What was begun is done and written down to its end, whoever hangs up or lifts a card meanwhile.
+    done: dict[str, Any] = {}
     with trio.CancelScope(shield=True):
-        return await order.carry_out(machine, by)
+        done = await order.carry_out(machine, by)
+    return done
 
 
 def questions(machine: Machine) -> dict[str, Question]:

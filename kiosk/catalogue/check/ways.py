@@ -9,6 +9,7 @@ from typing import Any
 
 MOST_WAYS = 10_000_000
 """Tried in a second or so."""
+_MOST_EMPTY = 1000
 _LONGEST = 64
 """Who needs long for more than that needs long for this."""
 _SIGNS = "0Aa "
@@ -83,9 +84,14 @@ def _repeated(argument: Any, text: str, starts: Counter[int], takes: Takes) -> C
     least, most, part = int(argument[0]), int(argument[1]), argument[2]
     found = Counter[int]() if least else starts.copy()
     for times in range(1, min(most, least + len(text)) + 1):
-        starts = _ends(part, text, starts, takes)
+        before, starts = starts, _ends(part, text, starts, takes)
         if not starts:
             break
+        if starts == before:
+            # It takes nothing, however often; so often as it must is tried all the same.
+            if least > _MOST_EMPTY:
+                raise _TooMany
+            return found or starts
         if times >= least:
             found += starts
         if found.total() > MOST_WAYS:

@@ -407,6 +407,7 @@ def test_lines_are_counted_past_comments_long_texts_and_quoted_keys() -> None:
             ("(?u)a", True),
             (f"{'(' * 400}a{')' * 400}", True),
         ),
+        *(("(){99999999}a", True), ("(?=a){9}a", False)),
         *(("([0-9]|[0-9]{2})+-", True), ("(AB|A|B)*-", True), ("([0-9]{1,50}){1,50}-", True), ("(a?b?){40}c", True)),
         *(
             ("([0-9]{4}[ -]?){1,5}", False),
