@@ -396,6 +396,10 @@ MIGRATIONS = (
        create index payment_to_close on payment ((coalesce(close_due_at, closes_at))) where state = 'unpaid'""",
     # When a key that was revoked had been to end by itself: it does when it is given back.
     "alter table kiosk_key add planned_to timestamptz",
+    # What was only looked at is rated too, and has no number: each of those ratings counts for itself.
+    """drop index one_rating_of_a_case;
+       create unique index one_rating_of_a_case on rating (receipt_number) where refused = '' and receipt_number <> '';
+       update rating set refused = '' where receipt_number = '' and refused in ('waiting', 'already_rated')""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -22,20 +22,25 @@ class _Rated(NamedTuple):
 
 
 async def keep_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating) -> None:
-    """Keeps a rating and judges it; one of a case that is not here yet stands until the case comes."""
+    """Keeps a rating and judges it; one of a case that is not here yet stands until the case comes.
+
+    What has no number, because nothing was filed, counts as it is.
+    """
     named = hub.catalogue.services.get(rating.service)
     # A machine of before names the rating service itself (好差评) for a number that was typed in.
     service = "" if named is not None and all(step.kind == "rate" for step in named.steps) else rating.service
     person_ref = hub.keys.person_ref(rating.id_number) if rating.id_number else None
     await conn.execute(
         "insert into rating (key, receipt_number, service, grade, reasons, refused, person_ref, slip_ref) "
-        "values (%s, %s, %s, %s, %s, 'waiting', %s, %s)",
+        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            *(key, rating.receipt_number, service, rating.grade, Jsonb(rating.reasons), person_ref),
+            *(key, rating.receipt_number, service, rating.grade, Jsonb(rating.reasons)),
+            *("waiting" if rating.receipt_number else "", person_ref),
             hub.keys.slip_ref(rating.receipt_number, rating.slip_code),
         ],
     )
-    await judge(hub, conn, rating.receipt_number, among=("", "waiting"))
+    if rating.receipt_number:
+        await judge(hub, conn, rating.receipt_number, among=("", "waiting"))
 
 
 async def judge(

@@ -165,7 +165,7 @@ async def carry_out(machine: Machine, by: By, name: str, arguments: Mapping[str,
     # What was begun is done and written down to its end, whoever hangs up or lifts a card meanwhile.
     done: dict[str, Any] = {}
     with trio.CancelScope(shield=True):
-        done = await order.carry_out(machine, by)
+        done.update(await order.carry_out(machine, by))
     return done
 
 

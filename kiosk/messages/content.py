@@ -118,10 +118,10 @@ class Rating(msgspec.Struct, frozen=True):
     """好差评 of one case: 5 is very satisfied, 1 very dissatisfied; ``reasons`` are keys, asked for grades 1 and 2.
 
     ``service`` is that of the rated case, "" when the machine does not know it. A case of another visit is rated with
-    the code of its slip or the number of its person's card.
+    the code of its slip or the number of its person's card. What was only looked at has no ``receipt_number``.
     """
 
-    receipt_number: Number
+    receipt_number: NumberIfAny
     service: NumberIfAny
     grade: Annotated[int, Meta(ge=1, le=5)]
     reasons: Annotated[list[Word], Meta(max_length=64)] = []

@@ -314,6 +314,15 @@ def test_a_second_rating_of_one_case_is_receipted_and_refused(hub: RunningHub, m
     assert rows == [(5, ""), (1, "already_rated")]
 
 
+def test_what_was_only_looked_at_has_no_number_and_each_rating_of_it_counts(hub: RunningHub, machine: Machine) -> None:
+    for grade in (5, 1):
+        rating = content.Rating("", "E13", grade)
+        machine.deliver(machine.envelope("rating", content.encode_content(rating)))
+        eventually(lambda g=grade: (g,) in hub.sql("select grade from rating where service = 'E13'"), "it is there")
+    rows = hub.sql("select grade, refused from rating where receipt_number = '' order by grade desc")
+    assert rows == [(5, ""), (1, "")]
+
+
 def test_an_anonymous_complaint_keeps_no_contact(hub: RunningHub, machine: Machine) -> None:
     complaint = content.Complaint("等了很久", "complaint", contact="13800000000", anonymous=True)
     sent = machine.envelope("complaint", content.encode_content(complaint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from kiosk.cases import unbroken
 from kiosk.journey.kept import paper_mark
 from kiosk.journey.steps import rate
 from kiosk.messages.content import Rating
-from kiosk.messages.questions import ProgressAnswer
+from kiosk.messages.questions import Document, DocumentsAnswer, ProgressAnswer
 from kiosk.slips.intents import Slip, begin_slip
 from kiosk.text import text
 from kiosk.visit import FiledCase
@@ -151,6 +152,20 @@ async def test_a_case_that_is_not_the_cards_is_not_rated(counter: Counter, said:
         await counter.touch("grade:5", "rated")
         counter.last("continue")
     assert [(r.receipt_number, r.service, r.id_number) for r in said] == [(number(2), "T01", ZHAO.number)]
+
+
+async def test_what_was_only_looked_at_is_rated_without_a_number(counter: Counter, said: list[Rating]) -> None:
+    counter.steps("E13", "documents", "rate")
+    counter.visit.card = ZHAO
+    counter.online()
+    counter.answers["documents"] = DocumentsAnswer([Document("passport", "E9****05", date(2029, 8, 11), "valid", [])])
+    async with counter.doing("E13"):
+        await counter.first("documents")
+        await counter.touch("next", "rate")
+        await counter.touch("grade:5", "rated")
+        counter.last("continue")
+    assert [(r.receipt_number, r.service, r.grade) for r in said] == [("", "E13", 5)]
+    assert len(counter.filed("rating")) == 1
 
 
 async def test_who_does_not_want_to_rate_is_not_counted(counter: Counter, said: list[Rating]) -> None:
