@@ -305,22 +305,17 @@ def test_states_recomputed_from_the_log_agree_with_the_cases(hub: RunningHub, ma
     assert f'tongban_cases{{state="accepted"}} {hub.sql(query)[0][0]}' in machine.client.get("/metrics").text
 
 
-def test_a_second_rating_of_one_case_is_receipted_and_refused(hub: RunningHub, machine: Machine) -> None:
+@pytest.mark.parametrize(("number", "service", "refused"), [("R-1", "T01", "already_rated"), ("", "E13", "")])
+def test_a_second_rating_of_a_case_is_receipted_and_refused_and_of_what_was_only_looked_at_it_counts(
+    hub: RunningHub, machine: Machine, number: str, service: str, refused: str
+) -> None:
+    sent, found = [], "select grade, refused from rating where key = any(%s::uuid[]) order by grade desc"
     for grade in (5, 1):
-        rating = content.Rating("R-1", "T01", grade)
-        machine.deliver(machine.envelope("rating", content.encode_content(rating)))
-        eventually(lambda g=grade: (g,) in hub.sql("select grade from rating"), "the rating is there")
-    rows = hub.sql("select grade, refused from rating where receipt_number = 'R-1' order by grade desc")
-    assert rows == [(5, ""), (1, "already_rated")]
-
-
-def test_what_was_only_looked_at_has_no_number_and_each_rating_of_it_counts(hub: RunningHub, machine: Machine) -> None:
-    for grade in (5, 1):
-        rating = content.Rating("", "E13", grade)
-        machine.deliver(machine.envelope("rating", content.encode_content(rating)))
-        eventually(lambda g=grade: (g,) in hub.sql("select grade from rating where service = 'E13'"), "it is there")
-    rows = hub.sql("select grade, refused from rating where receipt_number = '' order by grade desc")
-    assert rows == [(5, ""), (1, "")]
+        envelope = machine.envelope("rating", content.encode_content(content.Rating(number, service, grade)))
+        machine.deliver(envelope)
+        sent.append(envelope.key)
+        eventually(lambda: len(hub.sql(found, sent)) == len(sent), "the rating is there")
+    assert hub.sql(found, sent) == [(5, ""), (1, refused)]
 
 
 def test_an_anonymous_complaint_keeps_no_contact(hub: RunningHub, machine: Machine) -> None:

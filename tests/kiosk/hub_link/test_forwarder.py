@@ -21,6 +21,7 @@ from kiosk.messages.receipts import (
     sign_refusal,
 )
 from kiosk.messages.seal import new_sign_key
+from offline_cache.errors import StoreBroken
 from offline_cache.outbox import envelope_digest
 
 DOWN, ERROR, NONSENSE = (
@@ -373,8 +374,6 @@ async def test_a_crash_with_one_envelope_stops_nobody(run: Run, file, autojump_c
 
 
 async def test_the_disk_fails_while_delivered_is_noted(run: Run, file, kit, monkeypatch, autojump_clock) -> None:
-    from offline_cache.errors import StoreBroken
-
     key, failures = file(), [1, 1, 1]
     original = kit.store.write
 
@@ -390,23 +389,26 @@ async def test_the_disk_fails_while_delivered_is_noted(run: Run, file, kit, monk
     assert set(run.script.accepted) == {key}
 
 
+def fails_once(kit, monkeypatch) -> list[StoreBroken]:
+    """The first time that a send's failure is to be written down, the disk fails; what has not happened yet."""
+    failures, original = [StoreBroken("the disk failed")], kit.outbox.failed
+
+    def failed(*told, **more):
+        if failures:
+            raise failures.pop()
+        return original(*told, **more)
+
+    monkeypatch.setattr(kit.outbox, "failed", failed)
+    return failures
+
+
 async def test_the_disk_fails_while_what_went_by_file_is_to_be_sent_anew(
     run: Run, file, kit, monkeypatch, autojump_clock
 ) -> None:
     """It was taken off the list before that was written down: nobody would have sent it before the next start."""
-    from offline_cache.errors import StoreBroken
-
-    key, failures = file(), [1]
+    key = file()
     run.script.answers[key] = [Outcome("sent")]
-    original = kit.outbox.failed
-
-    def failed(*told, **more):
-        if failures:
-            failures.pop()
-            raise StoreBroken("the disk failed")
-        return original(*told, **more)
-
-    monkeypatch.setattr(kit.outbox, "failed", failed)
+    fails_once(kit, monkeypatch)
     await run.drain()
     assert (run.states()[key], len(run.script.times(key))) == ("delivered", 2)
 
@@ -415,17 +417,8 @@ async def test_the_disk_fails_while_the_city_asks_again_for_what_went_by_file(
     run: Run, file, kit, hub, tmp_path, monkeypatch, autojump_clock
 ) -> None:
     """The file was read again, and found nothing on the list any more: it was sent at the next start only."""
-    from offline_cache.errors import StoreBroken
-
-    key, failures, original = file(), [1], kit.outbox.failed
-
-    def failed(*told, **more):
-        if failures:
-            failures.pop()
-            raise StoreBroken("the disk failed")
-        return original(*told, **more)
-
-    monkeypatch.setattr(kit.outbox, "failed", failed)
+    key = file()
+    failures = fails_once(kit, monkeypatch)
     run.forwarder = run.make(hub, files=FileCarrier(tmp_path, "k", trio.current_time))
     signer = {"private_key": hub.sign_keys.private}
     said = sign_refusal(key, kit.outbox.proof(key).sha256, status=424, reason="a parcel is missing", **signer)
