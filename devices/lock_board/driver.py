@@ -98,8 +98,8 @@ class LockBoard:
         self._line.close()
 
     def read_doors(self, deadline: Deadline) -> Completed:
-        """The numbers of all locks that stand open, as a frozenset."""
-        return Completed(Completion.SUCCESS, self._look(deadline))
+        """The numbers of all locks that stand open, as a frozenset; two answers in a row agree on them."""
+        return Completed(Completion.SUCCESS, self._agreed(deadline))
 
     def open_door(self, deadline: Deadline, lock: int) -> Completed:
         """Draw the bolt of ``lock``; the value is a ``DoorResult``.
@@ -177,6 +177,15 @@ class LockBoard:
         """Open locks as two answers in a row agree on for ``lock``; a late answer cannot be both."""
         first = self._look(deadline)
         while (lock in (second := self._look(deadline))) != (lock in first):
+            if deadline.over:
+                raise TryAgain("garbled", "its answers contradict each other")
+            first = second
+        return second
+
+    def _agreed(self, deadline: Deadline) -> frozenset[int]:
+        """All open locks as two answers in a row say: one may be the late answer to a question of before."""
+        first = self._look(deadline)
+        while (second := self._look(deadline)) != first:
             if deadline.over:
                 raise TryAgain("garbled", "its answers contradict each other")
             first = second

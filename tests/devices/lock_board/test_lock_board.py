@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import subprocess
 import sys
 import threading
@@ -143,6 +145,21 @@ def test_late_answer_to_one_question_is_not_that_of_the_next(bench: Bench) -> No
         driver.idle()
     bench.do("pull", lock=1)
     assert driver.read_doors(Deadline(PATIENT_S)).value == frozenset({1})
+
+
+def test_answer_that_is_later_than_any_patience_is_not_what_the_doors_are_said_to_be(bench: Bench) -> None:
+    shut = bytes.fromhex("80 01 FF FF FF 33" if bench.open_value == "00" else "80 01 00 00 00 33")
+    late = bytes((*shut, functools.reduce(operator.xor, shut)))
+    bench.do("pull", lock=1)
+    original = bench.driver._line._transport.write
+
+    def asked(question: bytes) -> None:
+        bench.driver._line._transport.write = original
+        bench.do("noise", data=late.hex())
+        original(question)
+
+    bench.driver._line._transport.write = asked
+    assert bench.driver.read_doors(Deadline(PATIENT_S)).value == frozenset({1})
 
 
 def test_swallowed_answer_to_open_does_no_harm(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Bench:
     def settings(self, **more: Any) -> ReceiptPrinterSettings:
         where = {k: self.ready[k] for k in ("port", "host", "tcp_port") if k in self.ready}
         transport = "tcp" if self.wire == "tcp" else "serial"
-        values = {"barrier_timeout_s": 3.0, "status_timeout_ms": 250, **where, **more}
+        values = {"barrier_timeout_s": 20.0, "status_timeout_ms": 250, **where, **more}
         return ReceiptPrinterSettings(driver="escpos", transport=transport, **values)
 
     def driver(self, **more: Any) -> EscposPrinter:
@@ -53,6 +54,11 @@ class Bench:
         self.drivers.append(driver)
         driver.setup()
         return driver
+
+    @staticmethod
+    def await_answers_of(driver: EscposPrinter) -> None:
+        """From here on the printer is well and owes nothing: however busy the computer is, its answers come."""
+        driver._delivery._ways = replace(driver._delivery._ways, barrier_timeout_s=HANG_S)
 
     @property
     def status(self) -> DeviceStatus:
