@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as changed
 
-from kiosk.pages import Block, DueList, Facts, Grades, Hero, LineCards, SignaturePad, Stages, Tiles
+from kiosk.pages import Block, DueList, Facts, Field, Grades, Hero, LineCards, SignaturePad, Stages, Tiles
 from screens import theme
 from screens.blocks import ROWS, STRETCH, draw
 from screens.look import Look
@@ -23,16 +24,33 @@ _LEAST_STRETCH = 620
 _MOST_SIGNATURE = 860
 
 
-def sheets(look: Look, blocks: tuple[Block, ...], width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
-    """The blocks cut into screenfuls of ``height`` px; with more than one, ``pager`` px stay free for its buttons."""
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The room of a screenful in px: ``keys`` of its ``height`` are taken where it has a field that is typed in."""
+
+    width: float
+    height: float
+    keys: float = 0.0
+
+    def beside(self, blocks: Iterable[Block]) -> float:
+        """How high these blocks of one screenful may be."""
+        return self.height - (self.keys if any(isinstance(block, Field) for block in blocks) else 0.0)
+
+    def without(self, taken: float) -> Space:
+        """The same with so much less height."""
+        return replace(self, height=self.height - taken)
+
+
+def sheets(look: Look, blocks: tuple[Block, ...], space: Space, pager: float) -> list[tuple[Block, ...]]:
+    """The blocks cut into screenfuls; with more than one, ``pager`` px stay free for its buttons."""
     best: list[tuple[Block, ...]] = []
     before = look.metrics
     for airy in (1.0, *_SHRINKAGE):
         look.metrics = replace(before, airy=airy)
-        if natural(look, blocks, width) <= height:
+        if natural(look, blocks, space.width) <= space.beside(blocks):
             best = [blocks]
             break
-        cut = _cut_up(look, blocks, width, height - pager)
+        cut = _cut_up(look, blocks, space.without(pager))
         if not best or len(cut) < len(best):
             best = cut
     look.metrics = before
@@ -58,11 +76,11 @@ def arrange(look: Look, blocks: tuple[Block, ...], width: float, height: float, 
     return sheet.finish(height)
 
 
-def holds(look: Look, cut: list[tuple[Block, ...]], width: float, height: float) -> bool:
+def holds(look: Look, cut: list[tuple[Block, ...]], space: Space) -> bool:
     """Whether each screenful fits, with the smallest distances and whatever is left for what stretches."""
     before = look.metrics
     look.metrics = replace(before, airy=_SHRINKAGE[-1])
-    fit = all(natural(look, sheet, width, 0) <= height for sheet in cut if sheet)
+    fit = all(natural(look, sheet, space.width, 0) <= space.beside(sheet) for sheet in cut if sheet)
     look.metrics = before
     return fit
 
@@ -128,28 +146,29 @@ def _try(look: Look, metrics: Metrics, blocks: tuple[Block, ...], width: float, 
         look.metrics = before
 
 
-def _cut_up(look: Look, blocks: tuple[Block, ...], width: float, height: float) -> list[tuple[Block, ...]]:
+def _cut_up(look: Look, blocks: tuple[Block, ...], space: Space) -> list[tuple[Block, ...]]:
     done: list[tuple[Block, ...]] = []
     rest = list(blocks)
     while rest:
-        taken, rest = _blocks_that_fit(look, rest, width, height)
+        taken, rest = _blocks_that_fit(look, rest, space)
         done.append(tuple(taken))
     return done
 
 
-def _blocks_that_fit(look: Look, rest: list[Block], width: float, room: float) -> tuple[list[Block], list[Block]]:
+def _blocks_that_fit(look: Look, rest: list[Block], space: Space) -> tuple[list[Block], list[Block]]:
     """As many blocks as fit, the last perhaps cut; always at least one."""
     taken: list[Block] = []
-    left = room
+    used = 0.0
     for place, block in enumerate(rest):
-        need = _height(look, block, width)
-        if need <= left:
+        room = space.beside([*taken, block])
+        need = _height(look, block, space.width)
+        if used + need <= room:
             taken.append(block)
-            left -= need + _gutter(look)
+            used += need + _gutter(look)
             continue
         # What is one thing stays whole if the next sheet can hold it: half of it looks like an error.
-        whole = taken and _is_one_thing(block) and need <= room
-        head, tail = (None, []) if whole else _cut(look, block, width, left)
+        whole = taken and _is_one_thing(block) and need <= space.beside([block])
+        head, tail = (None, []) if whole else _cut(look, block, space.width, room - used)
         if head is not None:
             return [*taken, head], [*tail, *rest[place + 1 :]]
         return (taken, rest[place:]) if taken else ([block], rest[place + 1 :])

@@ -17,7 +17,7 @@ from screens.frames.ring import Ring
 from screens.keyboard import keyboard, keyboard_height
 from screens.look import Look
 from screens.panel import Panel
-from screens.stack import arrange, holds, natural, sheets
+from screens.stack import Space, arrange, holds, natural, sheets
 
 _PAD, _FOOT = 30, 24
 _INSET = 44
@@ -121,9 +121,9 @@ def _shaped(look: Look, clock: Clock, bottom: float, without: tuple[str, ...], p
     if growth < 1 and look.settings.low_reach:  # the header gives way before the keys do
         head, ring, top = _head(look, clock, crowded=True, without=without)
         growth = _growth(look, bottom - top, pager)
-    high = bottom - top - around - _reserved(look, growth)
-    cut = _cut(look, width, high, pager)
-    is_enough = holds(look, cut, width, high - (pager if len(cut) > 1 else 0))
+    space = Space(width, bottom - top - around, _reserved(look, growth))
+    cut = _cut(look, space, pager)
+    is_enough = holds(look, cut, space.without(pager if len(cut) > 1 else 0))
     return _Room(head, ring, top, growth, cut, pager), is_enough
 
 
@@ -147,10 +147,10 @@ def _head(
     return head, ring, head.height + _PAD
 
 
-def _cut(look: Look, width: float, height: float, pager: float) -> list[tuple[Block, ...]]:
-    """The blocks in as many sheets as they need, with room on each for any keys of the page."""
+def _cut(look: Look, space: Space, pager: float) -> list[tuple[Block, ...]]:
+    """The blocks in as many sheets as they need, with room for any keys of the page where something is typed."""
     blocks = _blocks(look)
-    return sheets(look, blocks, width, height, pager) if blocks else [()]
+    return sheets(look, blocks, space, pager) if blocks else [()]
 
 
 def _which(look: Look, cut: list[tuple[Block, ...]], index: int) -> int:

@@ -10,7 +10,22 @@ from msgspec import structs
 
 from kiosk.catalogue.model import Line
 from kiosk.clock import Clock
-from kiosk.pages import Action, DueItem, DueList, Fact, Facts, Field, Page, Receipt, Settings, Tile, Tiles
+from kiosk.pages import (
+    Action,
+    Choice,
+    Choices,
+    DueItem,
+    DueList,
+    Fact,
+    Facts,
+    Field,
+    Page,
+    Paragraph,
+    Receipt,
+    Settings,
+    Tile,
+    Tiles,
+)
 from kiosk.text import same
 from screens import stack
 from screens.frames import page as frame
@@ -30,7 +45,7 @@ def violation(rows: int) -> Facts:
 def test_facts_of_one_named_thing_are_not_torn_apart_when_the_next_sheet_can_hold_them() -> None:
     look = look_of()
     height = stack.natural(look, (violation(6),), WIDTH) * 1.6
-    cut = stack.sheets(look, (violation(6), violation(6), violation(6)), WIDTH, height, 50)
+    cut = stack.sheets(look, (violation(6), violation(6), violation(6)), stack.Space(WIDTH, height), 50)
     assert [sheet for sheet in cut if sheet != (violation(6),)] == []
 
 
@@ -42,8 +57,18 @@ def test_what_is_left_of_a_due_list_does_not_swell_to_the_room_that_the_list_kee
     )
     due = DueList(title=same("待办"), items=items, room=2)
     height = stack.natural(look, (due,), WIDTH) * 0.4
-    _, *rest = stack.sheets(look, (due,), WIDTH, height, 0)
+    _, *rest = stack.sheets(look, (due,), stack.Space(WIDTH, height), 0)
     assert {block.room for sheet in rest for block in sheet} == {0}
+
+
+def test_what_is_chosen_keeps_no_room_free_for_the_keys_of_what_is_typed_on_the_next_sheet() -> None:
+    """Seen in large type with a low reach: a sheet of one sentence, and the two options on one sheet each."""
+    look, lead = look_of(), Paragraph(text=same("怎么领取？"), size="large")
+    ways = Choices(name="how", options=tuple(Choice(id=str(n), label=same("邮寄到家")) for n in range(3)))
+    phone = Field(name="phone", label=same("手机号码"), keys="phone")
+    height = stack.natural(look, (lead, ways), WIDTH) + 10
+    cut = stack.sheets(look, (lead, ways, phone), stack.Space(WIDTH, height, keys=height * 0.6), 0)
+    assert cut == [(lead, ways), (phone,)]
 
 
 def test_code_that_is_to_be_scanned_is_the_largest_thing_of_its_page() -> None:
