@@ -27,6 +27,8 @@ WARNING_S = 20.0
 ELDER_PACE = 3.0
 ADDED_ADDRESSES_S = 8.0
 """Longest read of what was appended to a card; its answer takes half a second."""
+_STOOD_STILL_S = 0.5
+"""A second that is longer by so much: the machine could do nothing; a busy one is late by some milliseconds."""
 _SETTINGS = ("elder", "low_reach")
 KEEP = Action(id="keep", label=text("handover.keep"), style="secondary", icon="identification-card")
 """Leaves what was said for another machine."""
@@ -304,42 +306,40 @@ class Visit:
 
     async def _still_there(self) -> None:
         """还在吗？ A full page with one big button; nobody there ends the visit."""
-        page = Page(
-            kind="still_there",
-            layout="full",
-            title=text("still_there.title"),
-            spoken=joined(text("still_there.title"), text("still_there.lead")),
-            blocks=(
-                Hero(
-                    icon="hand-waving",
-                    level="warn",
-                    title=text("still_there.title"),
-                    lead=text("still_there.lead"),
-                ),
-            ),
-            actions=(
-                Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
-                Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-pointing"),
-            ),
+        page = message(
+            "still_there",
+            "hand-waving",
+            "warn",
+            text("still_there.title"),
+            text("still_there.lead"),
+            Action(id="exit", label=text("action.leave"), style="exit", icon="sign-out"),
+            Action(id="continue", label=text("still_there.continue"), style="primary", icon="hand-pointing"),
         )
         self.machine.published_page(page)
         idle_s = self.machine.config.screen.idle_timeout_s
         seconds = min(WARNING_S, idle_s / 2) * (ELDER_PACE if self.settings.elder else 1.0)
-        with trio.move_on_after(seconds):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._tick_warning, seconds)
-                answer = await self.machine.presenter.show(page, self.settings)
-                nursery.cancel_scope.cancel()
-            if answer.action == "continue":
-                return
+        answers: list[Answer] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tick_warning, seconds, nursery.cancel_scope)
+            answers.append(await self.machine.presenter.show(page, self.settings))
+            nursery.cancel_scope.cancel()
+        if not answers:
+            raise VisitEnded("timeout")
+        if answers[0].action != "continue":
             raise VisitEnded("exit")
-        raise VisitEnded("timeout")
 
-    async def _tick_warning(self, seconds: float) -> None:
-        ends = trio.current_time() + seconds
-        while True:
-            self.machine.presenter.tick(max(0.0, ends - trio.current_time()), seconds)
-            await trio.sleep(1.0)
+    async def _tick_warning(self, seconds: float, scope: trio.CancelScope) -> None:
+        """Counts seconds in which the machine lived: while it stood still nothing was drawn and no touch was taken.
+
+        One that it did not live through counts half, so that a person has the next one, and this ends on any machine.
+        """
+        left_s = seconds
+        while left_s > 0:
+            self.machine.presenter.tick(left_s, seconds)
+            due = trio.current_time() + min(1.0, left_s)
+            await trio.sleep_until(due)
+            left_s -= 0.5 if trio.current_time() - due > _STOOD_STILL_S else 1.0
+        scope.cancel()
 
     def _dressed(self, page: Page) -> Page:
         if page.chips:

@@ -122,6 +122,33 @@ async def test_every_touch_begins_the_countdown_anew(machine: Any, finger: Any, 
     assert await shown(visit, FORM, play) == "exit"
 
 
+async def test_a_touch_that_waits_while_the_machine_stands_still_is_taken_before_the_visit_ends(
+    machine: Any, finger: Any, autojump_clock: Any
+) -> None:
+    async def play() -> None:
+        await finger.until("still_there")
+        await trio.sleep(19.5)
+        autojump_clock.jump(300)
+        await trio.sleep(0.25)
+        finger.touch("continue")
+        await finger.until("form")
+        finger.touch("next")
+
+    assert isinstance(await shown(Visit(machine, Settings()), FORM, play), Answer)
+
+
+async def test_a_machine_that_always_stands_still_ends_the_visit_of_who_is_not_there(
+    machine: Any, finger: Any, autojump_clock: Any
+) -> None:
+    async def play() -> None:
+        await finger.until("still_there")
+        for _ in range(50):
+            await trio.sleep(0.1)
+            autojump_clock.jump(10)
+
+    assert await shown(Visit(machine, Settings()), FORM, play) == "timeout"
+
+
 async def test_a_short_limit_of_a_training_machine_warns_half_way(
     machine: Any, finger: Any, autojump_clock: Any
 ) -> None:
