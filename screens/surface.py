@@ -79,7 +79,7 @@ class Surface(Widget):
     def mount(self, page: Panel, *, fresh: bool = False, unasked: bool = False) -> None:
         """Show ``page`` instead of what is there; a ``fresh`` one takes no tap that was meant for the page before.
 
-        One that came ``unasked`` takes none at first where something else stood.
+        One that came ``unasked`` takes none at first, from when it is seen, where something else stood.
         """
         held, tapped = (None, None) if fresh else (self._held, self._tapped)
         stood = {(t.a11y_label, t.box()) for t in self.targets}
@@ -103,7 +103,7 @@ class Surface(Widget):
                 if hasattr(live, "start"):
                     live.start()
         self._moved = {t for t in self.targets if (t.a11y_label, t.box()) not in stood} if unasked else set()
-        self._moved_s = self._now()
+        self._moved_s = inf  # until it is seen
         if held is not None and (same := self._same(held.target)):
             self._moved.discard(same)
             self._held = held._replace(target=same)
@@ -136,6 +136,8 @@ class Surface(Widget):
         """The glass shows what is mounted, and what is pressed."""
         if self._seen_s == inf:
             self._seen_s = self._now()
+        if self._moved_s == inf:
+            self._moved_s = self._now()
         self._marked = bool(self._over.children)
         if self._tapped is not None:
             target, self._tapped = self._tapped, None
@@ -235,6 +237,8 @@ class Surface(Widget):
 
     def _act(self, target: Target) -> None:
         self._keeps_mark = False
+        if not target.rapid:
+            self._seen_s = inf  # what becomes of it is seen first: drawing may take longer than a trembling hand
         target.tapped()
         if not self._keeps_mark:
             self._over.clear()

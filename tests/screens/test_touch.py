@@ -340,3 +340,50 @@ async def test_what_was_tapped_is_seen_pressed_before_its_page_is_made(presenter
         assert seen[0] == (True, None), "the mark is on the glass while nothing was answered yet"
         assert shown.answer is not None
         assert surface._over.children, "it stays until the next page"
+
+
+@contextmanager
+def a_slow_machine(presenter, seconds=1.0):
+    """Each page takes so long until it is on the glass; what is touched meanwhile is told of afterwards."""
+    seen, window = presenter._surface.seen, presenter._window
+    drawn = [presenter._surface.page]
+
+    def late(*_):
+        if presenter._surface.page is not drawn[0]:
+            drawn[0] = presenter._surface.page
+            harness.MOMENT[0] += seconds
+        seen()
+
+    window.unbind(on_flip=seen)
+    window.bind(on_flip=late)
+    yield
+    window.unbind(on_flip=late)
+    window.bind(on_flip=seen)
+
+
+async def test_trembling_hand_agrees_to_no_sheet_that_a_slow_machine_drew_meanwhile(presenter):
+    notice = replace(PAGES["review"], blocks=PAGES["review"].blocks * 6)
+    async with showing(presenter, notice) as shown:
+        with a_slow_machine(presenter):
+            await shown.tap("还有，看下一页")
+            while any(target.a11y_label == "还有，看下一页" for target in presenter._surface.targets):
+                await shown.tap_after_a_moment("还有，看下一页")
+            await shown.tap("下一步")  # the same trembling finger: the last sheet has only just been seen
+            assert shown.answer is None
+            await shown.tap_after_a_moment("下一步")
+            assert shown.answer is not None
+
+
+async def test_what_comes_by_itself_takes_no_tap_until_a_slow_machine_has_shown_it(presenter):
+    page = PAGES["due_asking"]
+    tiles = page.blocks[-1]
+    longer = replace(PAGES["due"].blocks[0], items=(*PAGES["due"].blocks[0].items * 2,))
+    async with showing(presenter, page) as shown:
+        x, y = middle(shown.target("罚款缴纳"))
+        with a_slow_machine(presenter):
+            presenter.update(replace(page, blocks=(longer, tiles)))
+            await frames(3)
+            shown.hand.down(x, y)
+            shown.hand.up(x, y)
+            await frames(3)
+            assert shown.answer is None
