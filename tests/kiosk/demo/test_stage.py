@@ -13,7 +13,7 @@ import pytest
 from kiosk.config import load
 from kiosk.demo import stage as stage_module
 from kiosk.demo.children import ChildError
-from kiosk.demo.stage import staged
+from kiosk.demo.stage import Stage, staged
 from tests.quick import as_a_technician_does
 
 
@@ -75,6 +75,14 @@ def test_enrolment_that_fails_ends_everything_and_says_why(
     with pytest.raises(ChildError, match="the code was used already"), staged(folder, lambda _: None):
         pytest.fail("the stage must not open")
     assert processes_of(folder) == []
+
+
+def test_enrolment_that_hangs_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = stand_in(tmp_path / "kiosk", "exec sleep 600")
+    monkeypatch.setattr(stage_module, "command", lambda _: hanging)
+    monkeypatch.setattr(stage_module, "ENROL_S", 0.05)
+    with pytest.raises(ChildError, match="kiosk enrol did not end within"):
+        stage_module._kiosk(Stage(folder), "enrol")
 
 
 def test_hub_that_cannot_start_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
