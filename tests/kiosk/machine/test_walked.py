@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from kiosk.citizen import Script
-from kiosk.commands.walking import Walking
 from kiosk.planning.toil import budgets
 from tests.kiosk.machine.conftest import World
 from tests.matrix.walk.__main__ import VALUES
 from tests.matrix.walk.touching import Touching
-from tests.matrix.walk.walking import by_script, walk
+from tests.matrix.walk.walking import Walker, by_script, walk
 
 WAY = 2
 """Pages before a service begins: what is due, and the page of its line."""
@@ -21,7 +20,7 @@ WAY = 2
 
 @pytest.mark.parametrize(("key", "person", "by"), [("H03", "zhao", by_script), ("T07", "wang", Touching)])
 async def test_a_service_is_walked_to_its_slip_within_its_budget(
-    world: World, key: str, person: str, by: Callable[[Script], Walking]
+    world: World, key: str, person: str, by: Callable[[Script], Walker]
 ) -> None:
     values: dict[str, Any] = VALUES["all"]
     row = await walk(world, key, person, values, by)

@@ -23,13 +23,12 @@ from rich.table import Table
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Catalogue
 from kiosk.citizen import Script
-from kiosk.commands.walking import Walking
 from kiosk.demo.stage import staged
 from tests.kiosk.machine.conftest import World, code_of
 from tests.kiosk.machine.test_end_to_end import number_of
 from tests.kiosk.machine.test_supplement import in_the_books, say
 from tests.matrix.walk.touching import Touching
-from tests.matrix.walk.walking import Row, by_script, walk
+from tests.matrix.walk.walking import Row, Walker, by_script, walk
 from tests.waiting import eventually
 
 TOUCH = "--touch"
@@ -70,7 +69,7 @@ def _own(catalogue: Catalogue, key: str) -> dict[str, Any]:
     return asked | VALUES.get(key, {})
 
 
-def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], Walking]) -> Row:
+def _walked(world: World, key: str, own: dict[str, Any], by: Callable[[Script], Walker]) -> Row:
     row = Row(key, "", 0, 0, 0.0, "nobody came")
     before, asks = own.pop("before", ""), own.pop("asks", "")
     for person in own.pop("people", PEOPLE):

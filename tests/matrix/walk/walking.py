@@ -11,10 +11,11 @@ import trio
 from kiosk import running
 from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
-from kiosk.pages import Answer, Choices, DueList, Page
+from kiosk.pages import Answer, Choices, DueList, Notice, Page
+from kiosk.text import text
 from tests.kiosk.machine.conftest import World
+from tests.waiting import HANG_S
 
-HANG_S = 180.0
 MAKERS = ("licence_printer", "vehicle_licence_printer", "plate_printer", "endorsement_writer", "card_dispenser")
 """Devices at which a person puts a document in and takes one out."""
 INSERTED = {"E09": "hk_macao_permit", "E11": "taiwan_permit"}
@@ -29,8 +30,11 @@ ACTIONS = {
 """What is touched where nothing is obvious; what can be printed is printed, then the obvious follows."""
 _BY_ITSELF = ("paid", "slip", "rate", "rated", "printed")
 """Pages that go on by themselves, or may be left alone once the paper is in the hand."""
+_AS_ON_CARD = "as_on_card"
+"""What stands on the card nobody types, and no key of the screen writes an address."""
 _AGAIN = 5
 """A page that is answered so often without getting on is left."""
+_LOOK_S = 1.0
 
 
 class Row(NamedTuple):
@@ -56,13 +60,25 @@ class Persistent(Citizen):
         self.kinds: list[str] = []
         self.pages = self.taps = 0
         self._ticked: set[str] = set()
+        self._has_lifted = False
+
+    def controls(self, page: Page) -> list[Control]:
+        """Asked to take the card, which lay there before a slow machine was ready, they do, and put it down anew."""
+        due = super().controls(page)
+        put_down = [each for each in self.script.control if each.page == page.kind == "home" and each.do == "place"]
+        is_asked = any(isinstance(block, Notice) and block.text == text("home.take_card") for block in page.blocks)
+        if put_down and is_asked != self._has_lifted:
+            self._has_lifted = is_asked
+            due += [Control(page="home", socket=each.socket, do="lift") for each in put_down] if is_asked else put_down
+        return due
 
     def decide(self, page: Page) -> Answer | None:
         """As any scripted citizen, who wants all of a bundle; a page that comes back for ever is left."""
         if tick := self._next_tick(page):
             self._ticked.add(tick)
             return Answer(action=tick)
-        answer = super().decide(page)
+        as_on_card = next((action.id for action in page.actions if action.id == _AS_ON_CARD), "")
+        answer = Answer(action=as_on_card) if as_on_card else super().decide(page)
         if answer is None:
             return None
         self.kinds.append(page.kind)
@@ -79,9 +95,15 @@ class Persistent(Citizen):
         return next((tick for tick in open_ones if tick not in self._ticked), "")
 
 
-def by_script(script: Script) -> Walking:
+class Walker(Walking):
+    """A scripted citizen who can be asked what they are waiting for: ``sought`` is what they would touch next."""
+
+    sought = ""
+
+
+def by_script(script: Script) -> Walker:
     """No window: the script's answer is the answer."""
-    return Walking(script, None, None)
+    return Walker(script, None, None)
 
 
 def at_the_machine(world: World, key: str, person: str) -> tuple[Control, ...]:
@@ -105,7 +127,7 @@ def _inserted(world: World, key: str, person: str) -> Iterator[Control]:
 
 
 async def walk(
-    world: World, key: str, person: str, values: dict[str, Any], by: Callable[[Script], Walking] = by_script
+    world: World, key: str, person: str, values: dict[str, Any], by: Callable[[Script], Walker] = by_script
 ) -> Row:
     """One visit of ``person`` for ``key``, from the home page to the wipe; ``by``: who answers the pages."""
     script = world.script(person, key, values=values, actions=ACTIONS, control=at_the_machine(world, key, person))
@@ -115,12 +137,37 @@ async def walk(
     before = set(world.stage.slips.glob("*.png"))
     world.lines = []
     machine = world.machine(walking)
-    with trio.move_on_after(HANG_S) as scope:
-        await running.run(machine, visits=1)
+    with trio.CancelScope() as patience:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_while_it_gets_on, world, patience)
+            await running.run(machine, visits=1)
+            nursery.cancel_scope.cancel()
     new = sorted(set(world.stage.slips.glob("*.png")) - before)
     seconds = sum(each.seconds for each in walking.times if each.kind not in ("home", "todo", "line"))
-    result = "hangs" if scope.cancelled_caught else _result(world, citizen)
+    result = _hanging(world, walking) if patience.cancelled_caught else _result(world, citizen)
     return Row(key, person, citizen.pages, citizen.taps, round(seconds, 1), result, _name(new))
+
+
+async def _while_it_gets_on(world: World, patience: trio.CancelScope) -> None:
+    """A busy computer may take its time for the visit; what ends it is a page after which no other one comes.
+
+    To be asked whether one is still there, and to say so, is no getting on.
+    """
+    seen = -1
+    while True:
+        if (pages := len(_pages(world))) != seen:
+            seen, patience.deadline = pages, trio.current_time() + HANG_S
+        await trio.sleep(_LOOK_S)
+
+
+def _pages(world: World) -> list[str]:
+    return [kind for kind in world.pages() if kind != "still_there"]
+
+
+def _hanging(world: World, walking: Walker) -> str:
+    """At which page, and what would have been touched there."""
+    page = next(reversed(_pages(world)), "no page")
+    return f"hangs at {page}: " + (f"sought {walking.sought}" if walking.sought else "it should go on by itself")
 
 
 def _name(slips: list[Path]) -> str:
