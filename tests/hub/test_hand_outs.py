@@ -88,6 +88,7 @@ def test_a_door_is_told_to_its_machine_for_its_person_and_an_accepted_case_alone
         assert isinstance(answer, LockerAnswer)
         return answer.lock
 
+    hub.sql("update household.id_case set paid_on = applied_on where id_number = %s returning 1", number_of("ma"))
     for machine, number, person in ((here, "L-here", "ma"), (elsewhere, "L-else", "ma"), (here, "L-other", "wang")):
         machine.file_case(person, "H07" if person == "ma" else "H13", number)
         machine.wait_for(number, "accepted")

@@ -22,7 +22,7 @@ from hub.people.generated import population
 from kiosk.catalogue.id_card_years import card_valid_to
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
-from kiosk.catalogue.rules import failed_checks, unfit
+from kiosk.catalogue.rules import failed_checks, fees_due, unfit
 from kiosk.clock import day_of, months_later
 from kiosk.journey.reasons import reason
 from kiosk.messages.content import Applicant
@@ -34,6 +34,8 @@ SERVICES = {service.key: service for service in load().of_line("household")}
 FILED = [service for service in SERVICES.values() if service.has_step("file")]
 CHECKS = [(service, check) for service in FILED for check in service.checks]
 PEOPLE = population(departments().values(), TODAY)
+PAID_FEN = 4000
+"""What the dearest ID card costs; nothing else of this line is paid at a machine."""
 Work = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
 
 
@@ -63,7 +65,7 @@ class Register:
 
         async def inside(conn: psycopg.AsyncConnection) -> tuple[Decision, list[tuple]]:
             async with conn.transaction(force_rollback=True):
-                application = Application(new_key(), applicant(person), answers)
+                application = Application(new_key(), applicant(person), answers, paid_fen=PAID_FEN)
                 decision = await HOUSEHOLD.decide(conn, service, application, TODAY)
                 rows = await conn.execute(query.encode(), [person["card"]["number"]]) if query else None
                 return decision, await rows.fetchall() if rows else []
@@ -382,7 +384,8 @@ def test_a_card_is_collected_when_it_is_in_the_hand_and_not_when_its_person_has_
             await HOUSEHOLD.decide(conn, SERVICES["H01"], Application(made, applicant(person), {}), TODAY)
             await HOUSEHOLD.desk.move(conn, made, "decided", TODAY, HOUSEHOLD.reached, officer="test")
             assert await HOUSEHOLD.ready(conn, number) == [made]
-            await HOUSEHOLD.decide(conn, SERVICES["H07"], Application(taking, applicant(person), {}), TODAY)
+            signed_for = Application(taking, applicant(person), {}, paid_fen=PAID_FEN)
+            await HOUSEHOLD.decide(conn, SERVICES["H07"], signed_for, TODAY)
             signed = await HOUSEHOLD.facts(conn, number, TODAY)
             took = await HOUSEHOLD.handed_out(conn, taking, TODAY)
             states = {each.state for each in await HOUSEHOLD.standings(conn) if each.case_key in (made, taking)}
@@ -392,6 +395,34 @@ def test_a_card_is_collected_when_it_is_in_the_hand_and_not_when_its_person_has_
     assert (signed["id_cards_to_collect"], taken["id_cards_to_collect"], took) == (1, 0, True)
     assert states == {"collected"}, "the case that made it, and the one that collects it"
     assert int(taken["id_cards_issued"]) == int(signed["id_cards_issued"]) + 1
+
+
+@pytest.mark.parametrize(("key", "fee_fen"), [("H01", 2000), ("H02", 4000), ("H03", 4000)])
+def test_no_card_is_collected_unpaid_and_none_is_paid_twice(register: Register, key: str, fee_fen: int) -> None:
+    """ "Paid on collection" say the slips of H01 to H03: at the machine's own locker too."""
+    person, taking = who(register, SERVICES[key], all_well), SERVICES["H07"]
+    made, number = new_key(), person["card"]["number"]
+
+    async def sign(conn: psycopg.AsyncConnection, paid_fen: int) -> list[str]:
+        application = Application(new_key(), applicant(person), {}, paid_fen=paid_fen)
+        return (await HOUSEHOLD.decide(conn, taking, application, TODAY)).reasons
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[list[list[str]], list[int], int]:
+        async with conn.transaction(force_rollback=True):
+            await HOUSEHOLD.decide(conn, SERVICES[key], Application(made, applicant(person), {}), TODAY)
+            await HOUSEHOLD.desk.move(conn, made, "decided", TODAY, HOUSEHOLD.reached, officer="test")
+            reasons, due_fen = [], []
+            for paid_fen in (0, fee_fen - 1, fee_fen, 0):
+                facts = await HOUSEHOLD.facts(conn, number, TODAY)
+                due_fen.append(sum(fee.amount_fen for fee in fees_due(taking, facts, TODAY)))
+                reasons.append(await sign(conn, paid_fen))
+            rows = await conn.execute("select count(*) from household.collection where id_number = %s", [number])
+            return reasons, due_fen, (await rows.fetchone() or (0,))[0]
+
+    reasons, due_fen, signed = register.run(inside)
+    assert due_fen == [fee_fen, fee_fen, fee_fen, 0], "the second time it is paid already"
+    assert reasons == [["unpaid"], ["unpaid"], [], []]
+    assert signed == 2, "who has not paid has signed for nothing"
 
 
 @pytest.mark.parametrize("key", ["H16", "H18"])

@@ -25,6 +25,8 @@ _FACTS = (
     "permit.state as permit_state, permit.valid_to as permit_valid_to, permit.still_resident, "
     "(select count(*) from household.id_case where id_case.id_number = asked.id_number and state = 'in_work') as open, "
     "(select count(*) from household.id_case where id_case.id_number = asked.id_number and state = 'ready') as ready, "
+    "(select reason from household.id_case where id_case.id_number = asked.id_number and state = 'ready' "
+    " and paid_on is null order by applied_on limit 1) as owed_for, "
     "(select count(*) from household.temporary_card as temporary where temporary.id_number = asked.id_number "
     " and temporary.valid_to >= %(today)s) as temporary "
     "from (select %(id_number)s::text as id_number) as asked left join household.resident using (id_number) "
@@ -112,6 +114,8 @@ def _of_resident(row: dict[str, Any], today: date) -> Facts:
         "id_cards_to_collect": row["ready"],
         "temporary_cards": row["temporary"],
     }
+    if row["owed_for"]:
+        facts["id_card_fee_owed"] = row["owed_for"]
     # A card for life has no last day, so nothing that hangs on one is ever due.
     return facts | ({"id_card_valid_to": row["card_valid_to"].isoformat()} if row["card_valid_to"] else {})
 

@@ -22,10 +22,13 @@ _TEMPORARY_MONTHS = 3
 async def _apply_for_card(reason: str, conn: AsyncConnection, application: Application) -> None:
     """A new card is made; how long it is valid hangs on the age of the day it is issued on (居民身份证法 art. 5)."""
     who, today = application.applicant, application.day
-    birth = day_of(who.birth)
+    birth, is_paid = day_of(who.birth), application.paid_fen >= application.fee_fen
     await conn.execute(
-        "insert into household.id_case values (%s, %s, %s, 'in_work', %s, %s)",
-        [application.key, who.number, reason, today, card_valid_to(birth, today) if birth else None],
+        "insert into household.id_case values (%s, %s, %s, 'in_work', %s, %s, %s)",
+        [
+            *(application.key, who.number, reason, today, card_valid_to(birth, today) if birth else None),
+            today if is_paid else None,
+        ],
     )
     if reason == "lost":
         await _set_card(conn, who.number, "lost")
@@ -63,7 +66,13 @@ async def _issue_temporary(conn: AsyncConnection, application: Application) -> N
 
 
 async def _sign_for_card(conn: AsyncConnection, application: Application) -> None:
-    """Nothing has left the counter or the locker yet."""
+    """Nothing has left the counter or the locker yet, and nothing leaves it unpaid. Raises Unfit."""
+    if application.paid_fen < application.fee_fen:
+        raise Unfit("unpaid")
+    await conn.execute(
+        "update household.id_case set paid_on = %s where id_number = %s and state = 'ready' and paid_on is null",
+        [application.day, application.applicant.number],
+    )
     await conn.execute(
         "insert into household.collection values (%s, %s)", [application.key, application.applicant.number]
     )

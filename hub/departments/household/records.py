@@ -66,7 +66,10 @@ def _rows(people: Iterable[Person]) -> dict[str, list[list[Any]]]:
         ]
         if case := records.get("id_case"):
             found["id_case"].append(
-                [case["key"], number, case["reason"], case["state"], case["applied_on"], case.get("valid_to")]
+                [
+                    *(case["key"], number, case["reason"], case["state"], case["applied_on"]),
+                    *(case.get("valid_to"), case.get("paid_on")),
+                ]
             )
         if temporary := records.get("temporary_card"):
             found["temporary_card"].append([temporary["key"], number, temporary["issued_on"], temporary["valid_to"]])

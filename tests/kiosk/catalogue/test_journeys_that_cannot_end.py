@@ -26,7 +26,7 @@ MISTAKES = [
     ("exit_entry/E01.toml", "guardian_below = 16", "guardian_below = 21", "guardian_below", "who is 18 needs no guardian", "write 18 or less"),
     (E16, 'delivery = ["at_once"]', 'delivery = ["at_once"]\nguardian_below = 16', "guardian_below", "no step asks for the guardian", "second_card"),
     (E16, 'delivery = ["at_once"]', 'delivery = ["at_once", "post"]', "delivery", "nobody asks whereto it is posted", "a step delivery"),
-    ("household/H07.toml", '[[steps]]\nkind = "locker"', '[[steps]]\nkind = "slip"\n[[steps]]\nkind = "locker"', "steps[5]", "the slip says how it ended", "before the step slip"),
+    ("household/H07.toml", '[[steps]]\nkind = "locker"', '[[steps]]\nkind = "slip"\n[[steps]]\nkind = "locker"', "steps[6]", "the slip says how it ended", "before the step slip"),
     ("lines.toml", 'services = ["T01", ', 'services = ["T01", "C05", ', "traffic.groups[0].services[1]", "'C05' is no service of this line", "T"),
     ("lines.toml", 'services = ["T01", ', 'services = ["T01", "T01", ', "traffic.groups[0].services[1]", "T01 stands there twice", "name it once"),
     (E16, SIGN + PAY, PAY + SIGN, "steps[3]", "is paid before it is signed", "put it after the step sign"),
