@@ -253,9 +253,9 @@ class Department(ABC):
             failed = [each for each in failed_checks(service, known, today) if each not in application.fulfilled]
             who = [*card_reasons(service, application.applicant, today), *second_reasons(service, application, today)]
             reasons = [*who, *failed]
-            limit = limits_for(service, known, today)[1]
+            law, limit = limits_for(service, known, today)
             begins_on = _begins_on(service, application, today)
-            decision = Decision(False, reasons) if reasons else _accepted(limit, begins_on)
+            decision = Decision(False, reasons) if reasons else _accepted(limit, begins_on, law)
             if decision.accepted and service.effect:
                 own = replace(application, day=today)
                 fee_fen = sum(fee.amount_fen for fee in fees_due(service, known, own.priced_on))
@@ -309,8 +309,8 @@ def _begins_on(service: Service, application: Application, today: date) -> date:
         return today
 
 
-def _accepted(limit: Limit | None, begins_on: date) -> Decision:
-    promise = promised(limit, begins_on)
+def _accepted(limit: Limit | None, begins_on: date, law: Limit | None) -> Decision:
+    promise = promised(limit, begins_on, law)
     return Decision(accepted=True, promised_on=promise.on, promised_by=promise.by) if promise else Decision(True)
 
 

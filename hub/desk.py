@@ -330,7 +330,10 @@ def _decide_on(plan: Plan) -> date:
     limit = plan.limit
     if limit is None or not limit.n:
         return plan.begins_on
-    return counted(Limit(n=max(1, int(limit.n * _SHARE_OF_LIMIT)), unit=limit.unit), plan.begins_on).on
+    return min(
+        counted(Limit(n=max(1, int(limit.n * _SHARE_OF_LIMIT)), unit=limit.unit), plan.begins_on).on,
+        plan.promised_on or date.max,
+    )
 
 
 def _next_working_day(day: date) -> date:

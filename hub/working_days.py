@@ -8,22 +8,27 @@ from typing import NamedTuple
 from chinese_calendar import is_workday
 
 from kiosk.catalogue.model import Limit
-from kiosk.messages.questions import BY_WEEKENDS
+from kiosk.messages.questions import BY_LAW, BY_WEEKENDS
 
 
 class Promise(NamedTuple):
-    """``on``: the last day. ``by``: "" for natural days and published working days, else ``BY_WEEKENDS``."""
+    """``on``: the last day. ``by``: "" for natural and published working days, else ``BY_WEEKENDS`` or ``BY_LAW``."""
 
     on: date
     by: str = ""
 
 
-def promised(limit: Limit | None, today: date) -> Promise | None:
+def promised(limit: Limit | None, today: date, law: Limit | None = None) -> Promise | None:
     """The last day of a limit that begins today: the day itself is not counted (民法典 art. 201). None without one.
 
     Natural days (``d``) run through holidays; working days (``wd``) know them and the weekends that are worked instead.
+    Ten working days about a long holiday end after fifteen natural ones: what ``law`` allows is promised then.
     """
-    return counted(limit, today) if limit else None
+    if limit is None:
+        return None
+    promise = counted(limit, today)
+    last = _last_day(law, today) if law and limit.unit == "wd" else promise.on
+    return Promise(last, BY_LAW) if last < promise.on else promise
 
 
 def counted(limit: Limit, today: date) -> Promise:
@@ -37,6 +42,13 @@ def counted(limit: Limit, today: date) -> Promise:
         left -= is_working
         by = by if known else BY_WEEKENDS
     return Promise(day, by)
+
+
+def _last_day(law: Limit, today: date) -> date:
+    """The last working day in the law's limit; of one that has none the working day after it (民法典 art. 203)."""
+    last = counted(law, today).on
+    days = (last - timedelta(days=n) for n in range((last - today).days))
+    return next((day for day in days if working_day(day)[0]), counted(Limit(n=1, unit="wd"), last).on)
 
 
 def working_day(day: date) -> tuple[bool, bool]:

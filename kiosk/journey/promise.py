@@ -6,7 +6,7 @@ from datetime import date
 from math import ceil
 
 from kiosk.catalogue.model import Limit
-from kiosk.messages.questions import BY_WEEKENDS
+from kiosk.messages.questions import BY_LAW, BY_WEEKENDS
 from kiosk.text import Text, text
 
 
@@ -15,13 +15,15 @@ def promise_words(
 ) -> Text:
     """What the department promised when it accepted. ``limit``: the catalogue's, None where it is not known.
 
-    ``law``: the limit of the law, said beside the promise. ``by``: how the date was counted, as the hub says it.
+    ``law``: the limit of the law, said beside the promise. ``by``: how the date was counted, as the hub says it; what
+    ends by the law is told with the law's limit alone.
 
     A service that is done at once has the day of its acceptance for its promised date: nothing is due "before" it.
     """
     day = promised_on.isoformat()
     if promised_on <= accepted_on and (limit is None or limit.n < 1):
         return text("promise.at_once", date=day)
+    limit = law if by == BY_LAW else limit
     latest = text("promise.latest", date=day, weekday=text(f"promise.weekday_{promised_on.isoweekday()}"))
     if limit is not None and limit.n:
         latest = text("promise.counted", latest=latest, span=_span(limit))

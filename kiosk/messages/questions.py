@@ -70,7 +70,7 @@ VERSION = 3
 _REASONS_LISTED = 2
 SILENT_TOLD = 3
 """From here on an asker sees that documents are not all that there are."""
-BY_WEEKENDS = "weekends"
+BY_WEEKENDS, BY_LAW = "weekends", "law"
 """How a promised date was counted whose year, or one before it, has no published holidays yet."""
 MOST_FACTS = 200
 """Of one department about one person."""
@@ -170,7 +170,8 @@ class ProgressState(_Said, frozen=True):
 class CaseProgress(_Said, frozen=True):
     """``masked_name`` only: a public screen shows it. ``promised_date`` only after acceptance.
 
-    ``promised_by``: ``weekends`` when holidays could not be counted, because their year is not published yet.
+    ``promised_by``: ``weekends`` when holidays could not be counted, because their year is not published yet; ``law``
+    when the law's own limit ends before the promised one.
     """
 
     receipt_number: Word

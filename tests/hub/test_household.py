@@ -248,6 +248,22 @@ def test_an_address_that_is_not_in_the_standard_base_registers_nothing(register:
     assert (decision.reasons, rows) == (["address_unknown"], [])
 
 
+def test_about_a_long_holiday_a_permit_is_promised_and_decided_within_the_days_of_the_law(register: Register) -> None:
+    """Accepted before Spring Festival 2026: ten working days would end on 4 March, the law allows fifteen days."""
+    person, key, day = who(register, SERVICES["H12"], all_well), new_key(), date(2026, 2, 12)
+
+    async def inside(conn: psycopg.AsyncConnection) -> tuple[Decision, Any]:
+        async with conn.transaction(force_rollback=True):
+            asked = Application(key, applicant(person), {"reason": "work"})
+            decision = await HOUSEHOLD.decide(conn, replace(SERVICES["H12"], checks=()), asked, day)
+            rows = await conn.execute("select decide_on from household.case_desk where case_key = %s", [key])
+            return decision, (await rows.fetchone() or (None,))[0]
+
+    decision, decide_on = register.run(inside)
+    assert (decision.promised_on, decision.promised_by) == (date(2026, 2, 27), "law")
+    assert day < decide_on <= decision.promised_on
+
+
 PERMIT = "select state, valid_to from household.residence_permit where id_number = %s"
 
 

@@ -30,7 +30,14 @@ from tests.hub.test_department_contract import applicant, run
 from tests.waiting import eventually
 
 CATALOGUE = load(type_of=any_kind)
-SEVEN = replace(CATALOGUE.services["T01"], effect="", checks=(), limit_promise=Limit(n=7, unit="wd"), due=None)
+SEVEN = replace(
+    CATALOGUE.services["T01"],
+    effect="",
+    checks=(),
+    due=None,
+    limit_law=Limit(n=15, unit="d"),
+    limit_promise=Limit(n=7, unit="wd"),
+)
 HERE = departments()["traffic"]
 Work = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
 

@@ -341,6 +341,14 @@ def test_beside_a_promise_stands_what_the_law_allows_and_that_no_holiday_is_know
     assert promise_words(date(2027, 1, 21), date(2027, 1, 12), seven, law=seven, by="of_tomorrow").zh.count("\n") == 1
 
 
+def test_what_a_holiday_would_put_off_too_far_is_promised_within_the_limit_of_the_law():
+    """Accepted on 2026-02-12: ten working days would end on 4 March, after the fifteen days that the law allows."""
+    ten, law = Limit(n=10, unit="wd"), Limit(n=15, unit="d")
+    said = promise_words(date(2026, 2, 27), date(2026, 2, 12), ten, law=law, by="law")
+    assert said.zh.splitlines() == ["最迟 2026-02-27（星期五）", "受理后 15 天（含休息日）"]
+    assert promise_words(date(2026, 2, 27), date(2026, 2, 12), None, by="law").zh == "最迟 2026-02-27（星期五）"
+
+
 def test_slip_fits_a_narrow_printer():
     assert Paper(columns=32, dots=384).compose(slip_job(ACCEPTED))
 
