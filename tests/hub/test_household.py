@@ -22,7 +22,7 @@ from hub.people.generated import population
 from kiosk.catalogue.id_card_years import card_valid_to
 from kiosk.catalogue.loader import load
 from kiosk.catalogue.model import Check, Service
-from kiosk.catalogue.rules import failed_checks, fees_due, unfit
+from kiosk.catalogue.rules import failed_checks, fees_due, holds, unfit
 from kiosk.clock import day_of, months_later
 from kiosk.journey.reasons import reason
 from kiosk.messages.content import Applicant
@@ -439,6 +439,19 @@ def test_no_card_is_collected_unpaid_and_none_is_paid_twice(register: Register, 
     assert due_fen == [fee_fen, fee_fen, fee_fen, 0], "the second time it is paid already"
     assert reasons == [["unpaid"], ["unpaid"], [], []]
     assert signed == 2, "who has not paid has signed for nothing"
+
+
+@pytest.mark.parametrize("state", ["valid", "lost", "damaged", "none"])
+def test_who_has_just_lost_the_household_book_need_not_have_said_so_before(register: Register, state: str) -> None:
+    """Nobody knows of the loss but who tells of it here. Only a first book is for who never had one."""
+    person = who(register, SERVICES["H10"], lambda failed, facts: not failed and facts["book_state"] == state)
+    decisions = [register.try_out(SERVICES["H10"], person, {"book_reason": said})[0] for said in ("lost", "first")]
+    assert [each.accepted for each in decisions] == [True, state == "none"]
+    asked = next(spec for spec in SERVICES["H10"].steps if spec.kind == "choose")
+    facts = register.facts[person["card"]["number"]]
+    (options,) = [options for _, options in asked.offers()]
+    offered = [all(holds(rule, facts, TODAY) for rule in rules) for rules in options]
+    assert offered == [True, True, state == "none"]
 
 
 @pytest.mark.parametrize("key", ["H16", "H18"])
