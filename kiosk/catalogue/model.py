@@ -277,6 +277,10 @@ class StepSpec(Dated, frozen=True, kw_only=True):
         """What decides about parts of it, with its place in the step's table."""
         yield from ()
 
+    def offers(self) -> Iterator[tuple[Path, tuple[tuple[Condition, ...], ...]]]:
+        """Of each choice that somebody has to make: its place, and what must hold for each option to be there."""
+        yield from ()
+
     def named(self) -> Iterator[tuple[Path, str]]:
         """The facts and answers that it uses itself, with their places in the step's table."""
         yield from ()

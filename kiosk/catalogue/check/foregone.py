@@ -20,7 +20,7 @@ _TODAY = date(2027, 1, 12)
 """Some day: what is judged counts from it, and is the same on all."""
 _FARTHEST = timedelta(days=36525)
 """No date of a person, and no time limit, is further away than a hundred years."""
-_OTHER = "\0"
+OTHER = "\0"
 """Stands for every text that no condition names."""
 
 
@@ -57,6 +57,14 @@ def contradictions(rules: Iterable[tuple[Path, Rule]], facts: Mapping[str, Known
         before.append(rule)
 
 
+def uncovered(options: Sequence[Rule], others: Sequence[Rule], fact: KnownFact) -> list[Any]:
+    """The values of a fact for which none of these holds, of those for whom all the others do."""
+    values = _values(fact, [*options, *others])
+    offered, is_asked = ([_judged(rule, values) for rule in rules] for rules in (options, others))
+    at = range(len(values))
+    return [values[n] for n in at if all(each[n] for each in is_asked) and not any(each[n] for each in offered)]
+
+
 def _beside(path: Path, rule: Rule, before: Sequence[Rule], fact: KnownFact) -> Iterator[Finding]:
     values = _values(fact, [rule, *before])
     if not before or not values:
@@ -90,7 +98,7 @@ def _values(fact: KnownFact, rules: Sequence[Rule]) -> list[Any]:
     if fact.type == "number":
         near = {fact.least, fact.most, *(each + step for each in named for step in (-1, 0, 1))} - {None}
         return sorted(n for n in near if n >= fact.least and (fact.most is None or n <= fact.most))
-    texts = list(fact.values or [*dict.fromkeys(named), _OTHER])
+    texts = list(fact.values or [*dict.fromkeys(named), OTHER])
     return [[text] for text in texts] if fact.type == "list" else texts
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 from msgspec import structs
 
 from kiosk.catalogue.check import known as around
+from kiosk.catalogue.check.choices import choice_findings
 from kiosk.catalogue.check.conditions import condition_findings, placed, together_findings
 from kiosk.catalogue.check.filed import filed_findings
 from kiosk.catalogue.finding import NAMED, Finding, Path, is_name, one_of
@@ -42,6 +43,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
         yield from _below(path, spec.faults(service, number))
         yield from _asked_too_late(spec, before, path)
         yield from _unknown_names(spec, known, path)
+        yield from _below(path, choice_findings(service, number, known))
         for asked in spec.asks_for():
             if not is_name(asked.name):
                 yield Finding((*path, *asked.place), f"{asked.name!r} is no name", NAMED)

@@ -15,6 +15,7 @@ from kiosk.journey.fields.vehicles import plates
 from kiosk.messages.typed import digits
 from kiosk.pages import Choice, Choices, Field
 from kiosk.text import NOTHING, Text, plain, same, text
+from kiosk.visit import message
 
 
 async def ask_together(
@@ -29,6 +30,8 @@ async def ask_together(
     wrong: dict[str, Wrong] = {}
     if not fields:
         return Outcome.SKIP
+    if any(field.kind == "choice" and not field.optional and not field.options for field in fields):
+        return await nothing_offered(journey)
     while True:
         blocks = tuple(_block(field, values[field.name], wrong) for field in fields)
         answer = await journey.visit.show(journey.page("form", title, *blocks, lead=lead))
@@ -44,6 +47,13 @@ async def ask_together(
             for field in fields:
                 _keep_answer(journey, field, found[field.name])
             return Outcome.NEXT
+
+
+async def nothing_offered(journey: Journey) -> Outcome:
+    """Of a choice that has to be made nothing is there for this person: a page with nothing to touch leads nowhere."""
+    words = text("choose.nothing"), text("choose.nothing_lead")
+    await journey.visit.tell(message("nothing_offered", "warning-circle", "warn", *words))
+    return Outcome.LEAVE
 
 
 def _offered(journey: Journey, field: FormField) -> FormField:

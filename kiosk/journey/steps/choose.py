@@ -8,6 +8,7 @@ from typing import ClassVar
 from kiosk.catalogue.finding import Finding, Path
 from kiosk.catalogue.model import About, Asked, Condition, Dated, Service, StepSpec
 from kiosk.journey.engine import Journey, Outcome
+from kiosk.journey.fields.together import nothing_offered
 from kiosk.pages import Choice, Choices, Fact
 from kiosk.text import NOTHING, Text, text
 
@@ -55,6 +56,10 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             for rule in option.conditions:
                 yield ("options", number, "only_if"), rule
 
+    def offers(self) -> Iterator[tuple[Path, tuple[tuple[Condition, ...], ...]]]:
+        """Its options."""
+        yield ("options",), tuple(option.conditions for option in self.options)
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """A choice is between two at least, each told from the others."""
         del service, at
@@ -89,6 +94,8 @@ async def step(journey: Journey, spec: Spec) -> Outcome:
     if len(options) == 1:
         journey.keep(spec.name, options[0].id, options[0].label)
         return Outcome.SKIP
+    if not options:
+        return await nothing_offered(journey)
     while True:
         block = Choices(
             name=spec.name,

@@ -65,6 +65,12 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 for rule in option.conditions:
                     yield ("fields", at, "options", number, "only_if"), rule
 
+    def offers(self) -> Iterator[tuple[Path, tuple[tuple[Condition, ...], ...]]]:
+        """Of its choices that are not left empty; what the department knows of is asked only where there is some."""
+        for at, field in enumerate(self.fields):
+            if field.kind == "choice" and not field.optional and not field.fact:
+                yield ("fields", at, "options"), tuple(option.conditions for option in field.options)
+
     def faults(self, service: Service, at: int) -> Iterator[Finding]:
         """Something is asked, and what is typed can match."""
         if any(field.fact for field in self.fields) and "eligibility" not in service.kinds_before(at):

@@ -46,11 +46,9 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
         before = service.kinds_before(at)
         if "identify" not in before:
             yield Finding((), "nobody has said who they are", "put a step identify before it")
-        said = {asked.name for spec in service.steps[:at] for asked in spec.asks_for()}
-        if self.bills and not said >= {self.bills, f"{self.bills}{FEN}"}:
-            yield Finding(
-                ("bills",), f"nobody has said what is owed: {self.bills}", "put a step that asks for it before"
-            )
+        if self.bills and not any(_tells_owed(spec, self.bills) for spec in service.steps[:at]):
+            said = f"no department has said what is owed: {self.bills}"
+            yield Finding(("bills",), said, "name what a step before it asks a department for: bills, violations")
         if not service.fees and not self.bills:
             yield Finding((), "there is nothing to pay", "write [[fees]], or leave the step out")
         for kind in ("file", "produce", "locker"):
@@ -61,6 +59,12 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
             yield Finding((), "is paid before it is signed, and cannot be changed then", "put it after the step sign")
         if "file" not in {*before, *after}:
             yield Finding((), "is paid for no case", "put a step file after it")
+
+
+def _tells_owed(spec: StepSpec, bills: str) -> bool:
+    """Whether this step asks a department for these bills, and keeps their sum itself: it is nothing that one types."""
+    shown = {asked.name: asked.is_reviewed for asked in spec.asks_for()}
+    return bills in shown and shown.get(f"{bills}{FEN}") is False
 
 
 async def step(journey: Journey, _spec: Spec) -> Outcome:

@@ -15,6 +15,12 @@ E16 = "exit_entry/E16.toml"
 MOVED = '[[steps]]\nkind = "capture"\nname = "move_proof"'
 READ = 'label = { zh = "地方", en = "Place" }, after = ["地址"], found = "[0-9]+"'
 OF_PAPER = 'what = { zh = "证明", en = "A proof" }\ncounter = { zh = "带到窗口。", en = "Bring it." }\n'
+T10, T18, T19 = (f"traffic/T{n}.toml" for n in (10, 18, 19))
+WORDS = 'label = { zh = "金额", en = "Sum" }, keys = "digits"'
+TYPED = (
+    f'[[steps]]\nkind = "form"\ntitle = {{ zh = "多少", en = "How much" }}\n'
+    f'fields = [{{ name = "owed", {WORDS} }}, {{ name = "owed_fen", {WORDS} }}]\n'
+)
 SIGN, PAY, FILE = (f"[[steps]]\n{step}\n" for step in ('kind = "sign"', 'kind = "pay"', 'use = "hand_in"'))
 
 MISTAKES = [
@@ -71,6 +77,11 @@ MISTAKES = [
     (B07, 'key = "B07"', 'key = "赴港澳"', "key", "is not letters and digits only", "write one like B02"),
     (B07, 'key = "B07"', 'key = "together"', "key", "stands for services that a person ticked", "write one like B02"),
     (B07, '"E06", after = ["E04"]', f'"E06", after = {["E04"] * 17}', "parts[1].after", "rests on more than 16 others", "leave out"),
+    (T18, 'only_if = { fact = "exam_subject", op = "is", value = 2 }', 'only_if = { fact = "exam_subject", op = "is", value = 1 }', "steps[1].options", "nothing can be chosen by who has exam_subject 2", "without only_if"),
+    (T18, 'only_if = { fact = "exam_subject", op = "is", value = 2 }', 'only_if = { fact = "exam_subject", op = "is", value = "two" }', "steps[1].options[1].only_if.value", "'two' is not a whole number", "a whole number"),
+    (T19, 'offline = "live"', 'offline = "register"', "steps[2].fields[0].options", "nothing can be chosen while nobody has said ability_bookable", "without only_if"),
+    (E16, SIGN + PAY, TYPED + SIGN + PAY.replace('"pay"', '"pay"\nbills = "owed"'), "steps[5].bills", "no department has said what is owed: owed", "bills, violations"),
+    (T10, 'bills = "decisions"', 'bills = "decision"', "steps[3].bills", "no department has said what is owed: decision", "bills, violations"),
     (E16, "amount_fen = 1000", "amount_fen = 100000001", "fees[0].amount_fen", "is more than 1,000,000 yuan", "in fen"),
 ]  # fmt: skip
 

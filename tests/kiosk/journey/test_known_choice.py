@@ -53,3 +53,30 @@ async def test_back_passes_over_a_page_on_which_nothing_was_asked(desk: Counter)
     async with desk.doing("T16"):
         await desk.first("region")
         desk.last("back")
+
+
+def only_if(number: int) -> dict[str, Any]:
+    label = {"zh": f"科目{number}", "en": f"Exam {number}"}
+    return {"id": str(number), "label": label, "only_if": {"fact": "exam_subject", "op": "is", "value": number}}
+
+
+OPTIONS: dict[str, Any] = {"name": "exam", "label": LABEL, "options": [only_if(1), only_if(2)]}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "choose", "title": LABEL, **OPTIONS},
+        {"kind": "form", "title": LABEL, "fields": [{"kind": "choice", **OPTIONS}]},
+    ],
+    ids=["choose", "form"],
+)
+async def test_who_is_offered_nothing_is_told_so_and_not_left_before_an_empty_page(
+    desk: Counter, step: dict[str, Any]
+) -> None:
+    desk.steps("T16", "eligibility", step, "review", checks=())
+    desk.answers["eligibility"] = EligibilityAnswer({"exam_subject": 3}, [])
+    async with desk.doing("T16"):
+        page = await desk.first("nothing_offered")
+        assert "请到窗口办理" in words(page)
+        desk.last("continue")
