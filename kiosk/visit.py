@@ -395,7 +395,7 @@ class Visit:
     async def call_guide(self) -> None:
         """Ask a hall guide to come, each time anew; the page says how long ago the last call was."""
         before_s = self.machine.guide_calls.call(self.id)
-        lead = text("guide_called.lead")
+        lead = text("guide_called.lead", phone=self.machine.catalogue.help_phone)
         if before_s is not None:
             lead = joined(_called_before(before_s), lead)
         await self._framed(message("guide_called", "headset", "ok", text("guide_called.title"), lead))

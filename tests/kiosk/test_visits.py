@@ -157,6 +157,9 @@ async def test_every_call_for_a_guide_is_sent_and_says_how_long_ago_the_last_one
     assert len([line for line in person.lines if line["type"] == "guide_called"]) == 2
     assert "上一次呼叫是 3 分钟前" in second.blocks[0].lead.zh
     assert "上一次" not in first.blocks[0].lead.zh
+    told = [words for page in (first, second) for words in (page.blocks[0].lead.zh, page.blocks[0].lead.en)]
+    phone = person.machine.catalogue.help_phone
+    assert all(phone in words for words in told), "at night no guide is in the hall, and the page says what to do then"
 
 
 # -- back ----------------------------------------------------------------------------------------------------------

@@ -205,3 +205,12 @@ def test_a_pledge_that_takes_the_place_of_a_proof_is_asked_for() -> None:
 
 def test_who_has_found_the_card_is_not_told_how_to_replace_it() -> None:
     assert "恢复使用" in _options(SERVICES["H05"])["found"].what_next.zh
+
+
+def test_a_guide_is_promised_to_halls_that_have_one() -> None:
+    """Half of all visits come outside office hours: nobody comes then."""
+    service = SERVICES["C12"]
+    for words in (*service.conditions, service.procedure, service.spoken, service.result):
+        assert "电话" in words.zh, words.zh
+        assert re.search("telephone|call the number", words.en), words.en
+    assert "值守" in service.summary.zh
