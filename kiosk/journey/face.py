@@ -1,6 +1,7 @@
 """A face against a picture, two tries; then a guide confirms. Never a dead end, never alone.
 
 Face is not the only way in (人脸识别技术应用安全管理办法, in force 2025-06-01): a person may choose the guide at once.
+By the same rules nobody under 14 is compared without a guardian's consent, and a child who is here alone has none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import structlog
 
 from devices.id_card_reader.card import IdCard
+from kiosk.clock import full_years
 from kiosk.journey import guide, second
 from kiosk.journey.engine import Journey, Outcome
 from kiosk.messages.content import Identity
@@ -20,6 +22,8 @@ from kiosk.visit import ELDER_PACE, joined
 
 log = structlog.get_logger()
 TRIES = 2
+CHILD_BELOW = 14
+"""人脸识别技术应用安全管理办法; 个人信息保护法 art. 31: so old one agrees to it oneself."""
 _AGENT = "agent"
 _TRY_S = 40.0
 _LATE = frozenset({"too_slow", "not_live", "no_face"})
@@ -44,9 +48,10 @@ async def compared(journey: Journey, person: IdCard | None = None) -> Outcome:
 async def _face_or_guide(journey: Journey, person: IdCard | None) -> Outcome | None:
     """As they choose; None: it is asked again, of who acts now."""
     who, may_be_sent = person or journey.visit.acting, person is None and second.may_be_sent(journey)
-    if not journey.machine.vision_ready() or who is None or who.portrait is None:
+    why = _why_no_face(journey, who)
+    if who is None or why:
         other = Action(id=_AGENT, label=text("face.way_agent"), style="secondary", icon="users")
-        outcome = await guide.confirm(journey, text("face.unavailable"), person, *([other] if may_be_sent else []))
+        outcome = await guide.confirm(journey, why, person, *([other] if may_be_sent else []))
         return await _sent(journey) if outcome is Outcome.SKIP else outcome
     answer = await journey.visit.show(_notice_page(journey, may_be_sent=may_be_sent))
     if answer.action == "back":
@@ -58,6 +63,15 @@ async def _face_or_guide(journey: Journey, person: IdCard | None) -> Outcome | N
         outcome, reason = await _by_face(journey, who)
     outcome = outcome or await guide.confirm(journey, reason, person)
     return None if outcome is Outcome.BACK else outcome
+
+
+def _why_no_face(journey: Journey, who: IdCard | None) -> Text:
+    """Why a guide has to look; nothing where a face can be compared. Without a date nobody has an age."""
+    if not journey.machine.vision_ready() or who is None or who.portrait is None:
+        return text("face.unavailable")
+    clock = journey.machine.clock
+    is_child = who.birth and clock.knows_date and full_years(who.birth, clock.today()) < CHILD_BELOW
+    return text("face.child") if is_child else NOTHING
 
 
 async def _sent(journey: Journey) -> Outcome | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,6 +100,25 @@ async def test_the_face_of_who_acts_is_compared_and_not_the_childs(begun: Any, f
         await finger.until("face_notice")
         finger.touch("next", way="face")
     assert (ended, watcher.photos, journey.parts) == ([Outcome.NEXT], [b"guardian"], {"face": b"a picture"})
+
+
+@pytest.mark.parametrize(
+    ("birth", "page"),
+    [(date(2013, 1, 12), "face_notice"), (date(2013, 1, 13), "guide"), (date(2012, 2, 29), "face_notice")],
+    ids=["14 today", "14 tomorrow", "older"],
+)
+async def test_the_face_of_a_child_who_is_alone_is_not_compared(
+    begun: Any, finger: Any, birth: date, page: str
+) -> None:
+    journey, ended, play = begun(Watcher())
+    assert journey.machine.clock.today() == date(2027, 1, 12)
+    journey.visit.card = replace(journey.visit.card, birth=birth)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play)
+        shown = await finger.until(page)
+        assert ("未满 14 周岁" in shown.lead.zh) is (page == "guide")
+        finger.touch("back")
+    assert ended == [Outcome.BACK]
 
 
 @pytest.mark.parametrize(
