@@ -59,7 +59,8 @@ async def _cases(hub: Hub, person_ref: str) -> list[_Found]:
             "coalesce(masked, ''), coalesce(tracking, '') from case_file left join delivery "
             "on case_key = case_file.key and delivery.person_ref = case_file.person_ref "
             "and delivery.state <> 'replaced' "
-            "where case_file.person_ref = %s and service = any(%s) and case_file.state = any(%s) "
+            "where case_file.person_ref = %s and service = any(%s) "
+            "and (case_file.state = any(%s) or delivery.state = 'sent') "
             "order by case_file.key desc limit %s",
             [person_ref, posted, _CAN_BE_POSTED, _MOST],
         )
@@ -100,7 +101,7 @@ async def waiting(conn: AsyncConnection) -> list[Waiting]:
 
 
 async def sent(conn: AsyncConnection, key: str, tracking: str, now: datetime, by: str) -> bool:
-    """The post has it, under this number; whether it was waiting."""
+    """The post has it, under this number; whether it was waiting. Its case ends with that, see ``hub.work``."""
     done = await conn.execute(
         "update delivery set state = 'sent', tracking = %s from case_file where delivery.key = %s "
         "and delivery.state = 'waiting' and case_file.key = case_key and case_file.person_ref = delivery.person_ref "
@@ -110,3 +111,9 @@ async def sent(conn: AsyncConnection, key: str, tracking: str, now: datetime, by
     if done.rowcount:
         await events.record(conn, now, actor=f"officer:{by}", kind="posted", key=key, tracking=tracking)
     return done.rowcount > 0
+
+
+async def case_of(conn: AsyncConnection, key: str) -> str:
+    """The case that the delivery with this key is about, "" for none."""
+    rows = await conn.execute("select case_key::text from delivery where key = %s", [key])
+    return (await rows.fetchone() or ("",))[0]

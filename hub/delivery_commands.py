@@ -14,6 +14,7 @@ from hub.keys import HubKeys, load_keys
 from hub.machine_commands import BY, DSN, TODAY, at_database
 from hub.tables import Table
 from hub.typed import POST_NUMBER
+from hub.work import make_jobs, tell_posted_later
 from kiosk.clock import Clock, local
 from kiosk.messages.content import FORM_PART, Delivery, PostAddress, decode_content
 from kiosk.messages.encoding import InvalidMessage, decode_json
@@ -92,7 +93,14 @@ async def _content(conn: AsyncConnection, keys: HubKeys, key: str) -> Delivery:
 @BY
 @TODAY
 def sent(key: object, tracking: str, dsn: str, by: str, clock: Clock) -> None:
-    """Note that the post has KEY, under its number TRACKING."""
-    if not at_database(dsn, lambda conn: delivery.sent(conn, str(key), tracking, clock.now(), by)):
+    """Note that the post has KEY, under its number TRACKING: its case is collected, and nobody waits for its person."""
+
+    async def note(conn: AsyncConnection) -> bool:
+        if not await delivery.sent(conn, str(key), tracking, clock.now(), by):
+            return False
+        await tell_posted_later(make_jobs(dsn), conn, str(key))
+        return True
+
+    if not at_database(dsn, note):
         raise click.ClickException(f"{key}: is not ready for the post (decided and waiting); see hub post list")
     click.echo(f"sent under {tracking}")

@@ -52,16 +52,16 @@ async def keep(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, said: H
     return said.end == COLLECTED
 
 
-async def bring(hub: Hub, key: str, said: HandOut) -> None:
-    """Tells the case's department. Raises DepartmentDown; twice is harmless."""
+async def bring(hub: Hub, key: str, case_key: str) -> None:
+    """Tells the case's department; ``key``: of the word about it. Raises DepartmentDown; twice is harmless."""
     async with hub.pool.connection() as conn:
-        whose = await stages.department_of(hub, conn, said.case_key)
+        whose = await stages.department_of(hub, conn, case_key)
     if not whose:
         _log.error("hand_out_without_department", key=key)
         return
     took = await hub.gateway.ask(
         whose,
-        lambda department, conn: department.handed_out(conn, said.case_key, hub.clock.today()),
+        lambda department, conn: department.handed_out(conn, case_key, hub.clock.today()),
     )
     if not took:
         async with hub.pool.connection() as conn:

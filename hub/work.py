@@ -69,6 +69,7 @@ OPEN_TASK = "open_envelope"
 _ASK = "ask_department"
 _BRING = "bring_supplement"
 _HANDED_OUT = "tell_hand_out"
+_POSTED = "tell_posted"
 _log = structlog.get_logger()
 
 
@@ -126,12 +127,18 @@ def make_jobs(dsn: str) -> App:
     jobs.task(name=_ASK, **options)(_ask_department)
     jobs.task(name=_BRING, **options)(_bring_supplement)
     jobs.task(name=_HANDED_OUT, **options)(_tell_hand_out)
+    jobs.task(name=_POSTED, **options)(_tell_posted)
     return jobs
 
 
 async def open_later(jobs: App, conn: AsyncConnection, key: str) -> None:
     """Queues the opening of an envelope, in the caller's transaction."""
     await jobs.configure_task(OPEN_TASK, connection=conn).defer_async(key=key)
+
+
+async def tell_posted_later(jobs: App, conn: AsyncConnection, key: str) -> None:
+    """Queues telling a department that the post has what the delivery ``key`` is about, in the caller's transaction."""
+    await jobs.configure_task(_POSTED, connection=conn).defer_async(key=key)
 
 
 class _Opened(NamedTuple):
@@ -246,7 +253,15 @@ async def _tell_hand_out(context: JobContext, key: str) -> None:
     async with hub.pool.connection() as conn:
         opened = await _open(hub, conn, key)
     if isinstance(opened.content, HandOut):
-        await hand_outs.bring(hub, key, opened.content)
+        await hand_outs.bring(hub, key, opened.content.case_key)
+
+
+async def _tell_posted(context: JobContext, key: str) -> None:
+    hub = _hub(context)
+    async with hub.pool.connection() as conn:
+        case_key = await delivery.case_of(conn, key)
+    if case_key:
+        await hand_outs.bring(hub, key, case_key)
 
 
 async def _bring_supplement(context: JobContext, key: str) -> None:

@@ -40,3 +40,23 @@ def test_a_strangers_address_takes_nobodys_document(hub: RunningHub, machine: Ma
     (told,) = [each for each in machine.ask("post", id_number=number_of("wang")).cases if each.key == case.key]
     assert (told.post, told.to) == ("waiting", "通办市试点区*** 139****0001")
     assert command(hub, "post", "sent", own.key, "EX123456789CN").returncode == 0
+
+
+def test_what_the_post_has_is_collected_and_its_number_can_still_be_looked_up(
+    hub: RunningHub, machine: Machine
+) -> None:
+    """Else a card that came by post "waits for its person" for ever, and bars the next one."""
+    hub.demo("POST", "reset")
+    case = machine.file_case("wang", "H02", "post-2", card_collection="post")
+    machine.wait_for("post-2", "accepted")
+    own = machine.envelope("delivery", to(case.key, "wang", OWN))
+    machine.deliver(own)
+    waits = "select 1 from delivery where key = %s and state = 'waiting'"
+    eventually(lambda: hub.sql(waits, own.key), "the address is at the hub")
+    hub.sql("update case_file set state = 'decided' where key = %s returning 1", case.key)
+    assert command(hub, "post", "sent", own.key, "EX123456789CN").returncode == 0
+    machine.wait_for("post-2", "collected")
+    made = hub.sql("select state from household.id_case where case_key = %s", case.key)
+    assert made == [("collected",)]
+    (told,) = [each for each in machine.ask("post", id_number=number_of("wang")).cases if each.key == case.key]
+    assert (told.state, told.post, told.tracking) == ("collected", "sent", "EX123456789CN")
