@@ -77,6 +77,8 @@ def _handling(service: Service) -> Iterator[Text]:
     yield text(f"guide.scope.{service.scope}")
     if service.proxy:
         yield text(f"guide.proxy.{service.proxy}")
+    if service.applicant.min_age and service.reads_card:
+        yield text("guide.from_age", n=service.applicant.min_age)
     if service.guardian_below > service.applicant.min_age:
         yield text("guide.guardian", n=service.guardian_below)
     if service.delivery:

@@ -49,6 +49,17 @@ def test_who_has_the_age_needs_no_guardian_and_a_complaint_takes_its_time() -> N
     assert "当场办结" not in rows["C03"]["办理时限"]
 
 
+def test_who_is_too_young_for_a_machine_reads_so_before_they_come() -> None:
+    """A mother of 17 (H16), an owner of 17 (T13): nobody learns of it only when the card is read."""
+    services = load().services
+    for row in csv.DictReader(io.StringIO(as_csv(load()))):
+        service, told = services[row["事项编码"]], row["办理方式"].splitlines()
+        age = service.applicant.min_age if service.reads_card else 0
+        said = [line for line in told if line.startswith("自助机为年满")]
+        assert said == ([f"自助机为年满 {age} 周岁的人办理；年龄不到的请和监护人到窗口"] if age else []), service.key
+    assert services["H16"].applicant.min_age == 18
+
+
 def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     folder = copied(tmp_path / "city")
     path = folder / "common" / "C01.toml"
