@@ -214,3 +214,10 @@ def test_a_guide_is_promised_to_halls_that_have_one() -> None:
         assert "电话" in words.zh, words.zh
         assert re.search("telephone|call the number", words.en), words.en
     assert "值守" in service.summary.zh
+
+
+def test_who_is_told_when_or_where_is_told_the_same_in_both_languages() -> None:
+    """The last month of a permit's year is no December, and what is not posted may lie in a locker as well."""
+    (check,) = [each for each in SERVICES["H13"].checks if each.id == "window_open"]
+    assert "the year." not in check.what_to_do.en
+    assert "窗口" not in text("express.by_hand", number="1", state=check.public).zh

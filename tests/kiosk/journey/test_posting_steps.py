@@ -97,7 +97,7 @@ async def test_a_case_of_before_is_chosen_and_what_the_post_has_is_told(desk: Co
     desk.answers["post"] = PostAnswer([DECIDED, WAITING, SENT])
     async with desk.doing("C08"):
         page = await desk.first("express")
-        for each in ("EX123456789CN", "普通护照首次申领", "可以改地址", "现在是到窗口领取"):
+        for each in ("EX123456789CN", "普通护照首次申领", "可以改地址", "现在是自己领取"):
             assert each in words(page), each
         assert [each.id for each in tiles(desk)] == [f"case:{DECIDED.key}", f"case:{WAITING.key}"]
         await desk.touch(f"case:{WAITING.key}", "delivery")
