@@ -9,9 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from hub.departments.exit_entry.records import Ordered, facts_of
+from hub.departments.exit_entry.records import Records as Kept
+from kiosk.catalogue.rules import failed_checks, is_due
 from kiosk.messages.envelope import new_key
 from tests.hub.answered import judges_answer
 from tests.hub.test_exit_entry import (
+    CATALOGUE,
     FILED,
     HERE,
     TODAY,
@@ -69,3 +73,13 @@ def test_a_reason_is_judged_by_the_record(
         assert (await HERE.facts(conn, applicant.number, TODAY) == before) is bool(refused)
 
     works(story)
+
+
+def test_a_paid_document_is_collected_while_another_one_is_still_made_and_to_be_paid() -> None:
+    """Nothing is handed out unpaid; what is paid and ready does not wait for the money of something else."""
+    passport, permit = Ordered("passport", "ready"), Ordered("taiwan_permit", "in_review", unpaid_fen=6000)
+    for ordered, said in (([passport, permit], []), ([Ordered("passport", "ready", unpaid_fen=12000)], ["all_paid"])):
+        facts = facts_of(Kept([], [], 0, 0, ordered), TODAY)
+        assert failed_checks(CATALOGUE.services["E14"], facts, TODAY) == said
+        assert is_due(CATALOGUE.services["E14"], facts, TODAY) is not bool(said)
+        assert is_due(CATALOGUE.services["E15"], facts, TODAY), "the other one is still owed"

@@ -96,6 +96,7 @@ def is_child(id_number: str, day: date) -> bool:
 def facts_of(found: Records, today: date, *, is_child: bool = False) -> Facts:
     """The facts of departments.toml. Nothing is said of a document that the person does not have."""
     person = found.person or Known()
+    ready = [each for each in found.ordered if each.state == "ready"]
     return {
         "documents_held": len(found.documents),
         "consent_needed": bool({"official", "military"} & set(found.bars)),
@@ -108,8 +109,9 @@ def facts_of(found: Records, today: date, *, is_child: bool = False) -> Facts:
         "first_endorsement_elsewhere": person.household == "other_province" and not person.endorsed_here,
         "firms": found.firms,
         "border_crossings": found.crossings,
-        "documents_ready": sum(each.state == "ready" for each in found.ordered),
+        "documents_ready": len(ready),
         "unpaid_fen": sum(each.unpaid_fen for each in found.ordered),
+        "unpaid_to_collect_fen": sum(each.unpaid_fen for each in ready or found.ordered),
         "endorsements_in_review": sum(each.kind == "endorsement" for each in found.ordered),
         **({"household": person.household} if person.household else {}),
         **_of_documents(found, today),
