@@ -400,6 +400,13 @@ MIGRATIONS = (
     """drop index one_rating_of_a_case;
        create unique index one_rating_of_a_case on rating (receipt_number) where refused = '' and receipt_number <> '';
        update rating set refused = '' where receipt_number = '' and refused in ('waiting', 'already_rated')""",
+    # Several cases can have one number: a rating is that of a case. Null: of none that was here when it was judged
+    # last; those of before have theirs when their number is judged again.
+    """alter table rating add case_key uuid;
+       drop index one_rating_of_a_case;
+       create unique index one_rating_of_a_case on rating (case_key) where refused = '' and case_key is not null;
+       create unique index one_rating_of_a_number on rating (receipt_number)
+           where refused = '' and case_key is null and receipt_number <> ''""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

@@ -26,6 +26,11 @@ class NamedCase(NamedTuple):
     state: str
 
 
+async def lock_number(conn: AsyncConnection, number: str) -> None:
+    """Of those who judge by a receipt number one at a time, to the end of the caller's transaction."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [number])
+
+
 async def case_named(conn: AsyncConnection, said: str) -> NamedCase:
     """The one case with this receipt number, or with this key. Raises NotOneCase."""
     key = None

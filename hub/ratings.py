@@ -9,12 +9,14 @@ from psycopg.types.json import Jsonb
 
 from hub import events
 from hub.context import Hub
+from hub.named_cases import lock_number
 from kiosk.messages.content import Rating
 
 
 class _Rated(NamedTuple):
-    """What a rating names: a case (or complaint) that is here."""
+    """What a rating may name: a case (or complaint) that is here under its number, which others can have too."""
 
+    key: str
     service: str
     person_ref: str | None
     slip_ref: str | None
@@ -39,55 +41,70 @@ async def keep_rating(hub: Hub, conn: AsyncConnection, key: str, rating: Rating)
             hub.keys.slip_ref(rating.receipt_number, rating.slip_code),
         ],
     )
-    if rating.receipt_number:
-        await judge(hub, conn, rating.receipt_number, among=("", "waiting"))
+    await judge(hub, conn, rating.receipt_number, among=("", "waiting"))
 
 
 async def judge(
-    hub: Hub, conn: AsyncConnection, number: str, among: tuple[str, ...] = ("", "waiting", "already_rated")
+    hub: Hub,
+    conn: AsyncConnection,
+    number: str,
+    among: tuple[str, ...] = ("", "waiting", "already_rated", "not_proved"),
 ) -> None:
-    """Which rating of a number counts: the first that is proved. Once more, among all, when the case has come."""
-    await conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [number])
-    case = await _rated(hub, conn, number)
+    """Which ratings of a number count: of each case the first that is proved to be of it.
+
+    Once more, among all, when a case has come: what was proved of no other may be of this one. What has no number is
+    never judged.
+    """
+    if not number:
+        return
+    await lock_number(conn, number)
+    cases = await _rated(hub, conn, number)
     rows = await conn.execute(
         "select rating.key, rating.person_ref, rating.slip_ref, envelope.kiosk_id, refused "
         "from rating join envelope using (key) where rating.receipt_number = %s and refused = any(%s) "
         "order by refused <> '', hub_seq",
         [number, list(among)],
     )
-    found, counts = await rows.fetchall(), None
-    for key, person_ref, slip_ref, kiosk_id, before in found:
-        proved = case is None or kiosk_id == case.kiosk_id or _same(case, person_ref, slip_ref)
-        refused = "not_proved" if not proved else "already_rated" if counts is not None else ""
-        counts = key if not refused else counts
+    counts: dict[str | None, str] = {}
+    for key, person_ref, slip_ref, kiosk_id, before in await rows.fetchall():
+        case = _meant(cases, person_ref, slip_ref, kiosk_id)
+        rated, proved = case.key if case else None, case is not None or not cases
+        refused = "not_proved" if not proved else "already_rated" if rated in counts else ""
+        if not refused:
+            counts[rated] = key
         # First all that do not count: two that count at once are forbidden.
-        await _rate_word(hub, conn, key, before, refused or "waiting")
-    await conn.execute("update rating set refused = '' where key = %s", [counts])
-    if case is not None:
-        await conn.execute("update rating set service = %s where key = %s", [case.service, counts])
+        await _rate_word(hub, conn, key, before, refused or "waiting", case)
+    await conn.execute("update rating set refused = '' where key = any(%s)", [list(counts.values())])
 
 
-def _same(case: _Rated, person_ref: str | None, slip_ref: str | None) -> bool:
-    return (None not in (slip_ref, case.slip_ref) and slip_ref == case.slip_ref) or (
-        None not in (person_ref, case.person_ref) and person_ref == case.person_ref
+def _meant(cases: list[_Rated], person_ref: str | None, slip_ref: str | None, kiosk_id: str) -> _Rated | None:
+    """The case that is proved best: by its slip, then by its person's card, then by the machine that filed it."""
+
+    def proofs(case: _Rated) -> tuple[bool, bool, bool]:
+        by_slip = slip_ref is not None and slip_ref == case.slip_ref
+        return by_slip, person_ref is not None and person_ref == case.person_ref, kiosk_id == case.kiosk_id
+
+    best = max(cases, key=proofs, default=None)
+    return best if best is not None and any(proofs(best)) else None
+
+
+async def _rate_word(hub: Hub, conn: AsyncConnection, key: str, before: str, refused: str, case: _Rated | None) -> None:
+    await conn.execute(
+        "update rating set refused = %s, case_key = %s, service = coalesce(%s, service) where key = %s",
+        [refused, case.key if case else None, case.service if case else None, key],
     )
-
-
-async def _rate_word(hub: Hub, conn: AsyncConnection, key: str, before: str, refused: str) -> None:
-    await conn.execute("update rating set refused = %s where key = %s", [refused, key])
     if refused not in ("waiting", before):
         await events.record(conn, hub.clock.now(), actor="hub", kind="rating_refused", key=key, why=refused)
 
 
-async def _rated(hub: Hub, conn: AsyncConnection, number: str) -> _Rated | None:
+async def _rated(hub: Hub, conn: AsyncConnection, number: str) -> list[_Rated]:
     complaint = next((s.key for s in hub.catalogue.services.values() if s.has_step("complaint")), "")
     rows = await conn.execute(
-        "select service, person_ref, slip_ref, coalesce(envelope.kiosk_id, paper_copy.kiosk_id) from case_file "
-        "left join envelope using (key) left join paper_copy using (key) "
+        "select case_file.key, service, person_ref, slip_ref, coalesce(envelope.kiosk_id, paper_copy.kiosk_id) "
+        "from case_file left join envelope using (key) left join paper_copy using (key) "
         "where case_file.receipt_number = %s and service is not null "
-        "union all select %s, null, slip_ref, envelope.kiosk_id from complaint join envelope using (key) "
-        "where complaint_number = %s limit 1",
+        "union all select key, %s, null, slip_ref, envelope.kiosk_id from complaint join envelope using (key) "
+        "where complaint_number = %s order by key",
         [number, complaint, number],
     )
-    row = await rows.fetchone()
-    return _Rated(*row) if row else None
+    return [_Rated(*row) for row in await rows.fetchall()]

@@ -218,6 +218,41 @@ def test_slip_card_and_the_machine_of_the_case_prove_a_rating(hub: RunningHub, m
     eventually(lambda: ratings(hub, number) == {5: "", 2: "already_rated"}, "once for each case")
 
 
+def rated_cases(hub: RunningHub, number: str) -> list[tuple]:
+    """Which grade counts for which case, by its service."""
+    return hub.sql("select service, grade from rating where receipt_number = %s and refused = '' order by 2", number)
+
+
+@pytest.mark.attack(11)
+def test_a_case_filed_under_the_number_of_another_takes_no_rating_from_it(hub: RunningHub, machine: Machine) -> None:
+    number, thief = f"G-{uuid4().hex[:12]}", hub.machine()
+    thief.file_case("wang", "T01", number)
+    rate(thief, number, 1)
+    eventually(lambda: rated_cases(hub, number) == [("T01", 1)], "the thief has rated his own")
+    # What comes before its case is proved of none that is there; it is judged again with the case.
+    rate(machine, number, 5)
+    eventually(lambda: ratings(hub, number) == {1: "", 5: "not_proved"}, "whose it is cannot be told yet")
+    machine.file_case("li", "H13", number)
+    both = [("T01", 1), ("H13", 5)]
+    eventually(lambda: rated_cases(hub, number) == both, "each case has its own")
+    for asker, grade, proof in ((thief, 2, {}), (machine, 3, {}), (thief, 4, {"id_number": number_of("li")})):
+        rate(asker, number, grade, **proof)
+        eventually(lambda g=grade: ratings(hub, number).get(g) == "already_rated", "once for each case")
+    assert rated_cases(hub, number) == both
+
+
+def test_a_rating_of_before_is_its_cases_as_soon_as_its_number_is_judged_again(
+    hub: RunningHub, machine: Machine
+) -> None:
+    number = filed(machine)
+    rate(machine, number, 5)
+    eventually(lambda: ratings(hub, number) == {5: ""}, "it counts")
+    hub.sql("update rating set case_key = null where receipt_number = %s returning 1", number)
+    rate(machine, number, 2)
+    eventually(lambda: ratings(hub, number) == {5: "", 2: "already_rated"}, "still once for each case")
+    assert rated_cases(hub, number) == [("H13", 5)]
+
+
 def test_a_complaint_is_rated_with_its_slip(hub: RunningHub, machine: Machine) -> None:
     number = f"G-{uuid4().hex[:12]}"
     words = content.Complaint("等了很久", "complaint", complaint_number=number, slip_code=CODE)
@@ -229,6 +264,16 @@ def test_a_complaint_is_rated_with_its_slip(hub: RunningHub, machine: Machine) -
     eventually(lambda: ratings(hub, number) == {1: "not_proved", 5: ""}, "only the one with the slip")
     assert ask(elsewhere, receipt_number=number).known
     assert [c.service for c in ask(elsewhere, receipt_number=number, slip_code=CODE).cases] == ["C03"]
+
+
+def test_a_complaint_without_a_number_takes_no_rating_that_has_none(hub: RunningHub, machine: Machine) -> None:
+    kept = "select refused from rating where key = %s"
+    looked_at = [rate(machine, "", 5).key, rate(hub.machine(), "", 4).key]
+    eventually(lambda: all(hub.sql(kept, key) for key in looked_at), "the ratings are there")
+    sent = machine.envelope("complaint", content.encode_content(content.Complaint("等了很久", "complaint")))
+    machine.deliver(sent)
+    eventually(lambda: hub.sql("select 1 from complaint where key = %s", sent.key), "the complaint is there")
+    assert [hub.sql(kept, key) for key in looked_at] == [[("",)], [("",)]]
 
 
 def test_tries_that_are_a_day_old_are_forgotten(hub: RunningHub, machine: Machine) -> None:
