@@ -9,9 +9,15 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
+import structlog
 from psycopg import AsyncConnection
 
+from hub import events
+from hub.context import Hub
+
+NUMBER_TWICE = "number_twice"
 _TOLD = 5
+_log = structlog.get_logger()
 
 
 class NotOneCase(Exception):
@@ -49,3 +55,38 @@ async def case_named(conn: AsyncConnection, said: str) -> NamedCase:
         told = ", ".join(f"{key} ({name}, {kiosk_id})" for key, _, _, name, kiosk_id in found[:_TOLD])
         raise NotOneCase(f"{len(found)} cases have this number; look which it is and give its key instead: {told}")
     return NamedCase(*found[0][:3])
+
+
+async def tell_same_number(hub: Hub, conn: AsyncConnection, key: str, kiosk_id: str, number: str) -> None:
+    """An alarm when what was just opened has the number of another case or complaint, in the caller's transaction.
+
+    A machine was copied, set back or stolen: a number is given once in a city. Nothing is refused for it: each stays a
+    case of its own, to which its slip and its person's card lead. The log has one line for a number.
+    """
+    if not number:
+        return
+    await lock_number(conn, number)
+    rows = await conn.execute(_OTHERS, [number, number, key, _TOLD + 1])
+    others = await rows.fetchall()
+    if not others:
+        return
+    said = {"others": [{"key": other, "kiosk_id": machine} for other, machine in others[:_TOLD]]}
+    await events.record(
+        conn,
+        hub.clock.now(),
+        actor="hub",
+        kind=NUMBER_TWICE,
+        key=key,
+        kiosk_id=kiosk_id,
+        receipt_number=number,
+        **said,
+    )
+    if len(others) == 1:
+        _log.error(NUMBER_TWICE, key=key, kiosk_id=kiosk_id, **said)
+
+
+_OTHERS = """
+    select key::text, coalesce(envelope.kiosk_id, paper_copy.kiosk_id) from (
+        select key from case_file where receipt_number = %s
+        union all select key from complaint where complaint_number = %s) same
+    left join envelope using (key) left join paper_copy using (key) where key <> %s order by key limit %s"""

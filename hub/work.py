@@ -35,6 +35,7 @@ from hub.database import RECONNECT_S
 from hub.department import Application, Decision, EffectUnknown
 from hub.department_answers import plain_decision
 from hub.gateway import AnotherCase, DepartmentDown
+from hub.named_cases import tell_same_number
 from hub.payments import book
 from hub.payments.prices import least_due
 from hub.slots import book as appointments
@@ -220,6 +221,7 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
                 ],
             )
             await bundle_order.keep(conn, key, form)
+            await tell_same_number(hub, conn, key, opened.kiosk_id, form.receipt_number)
             await ratings.judge(hub, conn, form.receipt_number)
             whole = form.bundle_key or (TOGETHER if form.bundle else "")
             await parked.taken_up(conn, hub.keys.person_ref(form.applicant.number), form.service, whole)
@@ -239,6 +241,7 @@ async def _keep_opened(hub: Hub, conn: AsyncConnection, opened: _Opened) -> None
                     hub.keys.slip_ref(complaint.complaint_number, complaint.slip_code),
                 ],
             )
+            await tell_same_number(hub, conn, key, opened.kiosk_id, complaint.complaint_number)
             await ratings.judge(hub, conn, complaint.complaint_number)
         case Supplement() as supplement:
             if await supplements.keep(hub, conn, key, supplement):

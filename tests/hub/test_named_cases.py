@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from click.testing import CliRunner
 
 from hub.cli import main
-from tests.hub.fixtures import TODAY, Machine, RunningHub
+from hub.named_cases import NUMBER_TWICE
+from kiosk.messages import content
+from tests.hub.fixtures import CODE, TODAY, Machine, RunningHub, number_of
+from tests.hub.test_enrolment import events
 from tests.waiting import eventually
 
 OPENED = "select key::text from case_file where receipt_number = %s order by key"
@@ -27,3 +32,49 @@ def test_staff_are_asked_which_case_they_mean_where_two_have_one_number(hub: Run
     assert hub.sql("select 1 from locker where kiosk_id = %s", machine.kiosk_id) == []
     assert done("locker", "put", machine.kiosk_id, "5", "household", filed[0]) == ""
     assert hub.sql("select case_key::text from locker where kiosk_id = %s", machine.kiosk_id) == [(filed[0],)]
+
+
+def opened(hub: RunningHub, key: str) -> None:
+    known = "select 1 from event where envelope_key = %s and kind = 'opened'"
+    eventually(lambda: hub.sql(known, key), f"{key} is opened")
+
+
+@pytest.mark.attack(11)
+def test_two_cases_of_one_number_are_an_alarm_and_neither_is_told_as_the_other(
+    hub: RunningHub, machine: Machine
+) -> None:
+    number, copied = "N-twice", hub.machine()
+    first = machine.file_case("wang", "H13", number).key
+    opened(hub, first)
+    assert events(hub, NUMBER_TWICE, machine.kiosk_id) == []
+    second = copied.file_case("li", "T01", number).key
+    opened(hub, second)
+    words = content.Complaint("等了很久", "complaint", complaint_number=number, slip_code="31415926")
+    complaint = copied.envelope("complaint", content.encode_content(words))
+    copied.deliver(complaint)
+    opened(hub, complaint.key)
+    of_first, of_second = (
+        {"key": key, "kiosk_id": own} for key, own in ((first, machine.kiosk_id), (second, copied.kiosk_id))
+    )
+    told = events(hub, NUMBER_TWICE, copied.kiosk_id)
+    assert [said["others"] for said in told] == [[of_first], [of_first, of_second]]
+    assert {(said["actor"], said["receipt_number"]) for said in told} == {("hub", number)}
+    log = hub.data.parent / f"{hub.data.name}.log"
+    told_of = [second in line for line in log.read_text().splitlines() if NUMBER_TWICE in line and first in line]
+    assert told_of == [True], "the log has one line for a number"
+
+    def cases(**how: str) -> list[str]:
+        answer: Any = hub.machine().ask("progress", **how)
+        return [case.service for case in answer.cases if case.receipt_number == number]
+
+    assert cases(receipt_number=number, slip_code="31415926") == ["C03"]
+    assert (cases(id_number=number_of("wang")), cases(id_number=number_of("li"))) == (["H13"], ["T01"])
+    assert sorted(cases(receipt_number=number, slip_code=CODE)) == ["H13", "T01"], "who has two slips of one code"
+
+
+def test_what_has_no_number_has_nobodys(hub: RunningHub, machine: Machine) -> None:
+    for _ in range(2):
+        sent = machine.envelope("complaint", content.encode_content(content.Complaint("等了很久", "complaint")))
+        machine.deliver(sent)
+        opened(hub, sent.key)
+    assert events(hub, NUMBER_TWICE, machine.kiosk_id) == []
