@@ -407,6 +407,14 @@ MIGRATIONS = (
        create unique index one_rating_of_a_case on rating (case_key) where refused = '' and case_key is not null;
        create unique index one_rating_of_a_number on rating (receipt_number)
            where refused = '' and case_key is null and receipt_number <> ''""",
+    # How much each machine has looked up since an hour began.
+    """create table lookup (
+           kiosk_id text not null,
+           kind text not null,
+           since timestamptz not null,
+           asked integer not null,
+           primary key (kiosk_id, kind)
+       )""",
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 _ONE_AT_A_TIME = 0x544F4E47

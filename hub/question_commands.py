@@ -63,6 +63,7 @@ def _asked_number() -> str:
 @BY
 @click.option("--questions-per-visit", type=int, help="More are refused.")
 @click.option("--persons-per-hour", type=int, help="About how many one machine may ask in an hour.")
+@click.option("--lookups-per-hour", type=int, help="Addresses, names or fines that one machine may look up in an hour.")
 @click.option("--alarm-at-persons", type=int, help="At how many in an hour there is an alarm.")
 @click.option("--opens", help="Before this time of day (HH:MM) a question is an alarm.")
 @click.option("--closes", help="From this time of day on too; the same as --opens: never.")

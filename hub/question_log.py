@@ -29,16 +29,22 @@ KEPT = timedelta(days=190)
 """Half a year and a week: network logs are kept for six months at least (Cybersecurity Law, article 21)."""
 MANY, OUTSIDE, REFUSED = "many_persons", "outside_hours", "questions_refused"
 _FORM_WITH_VISITS = 2
+_LOOK_UPS = ("address", "name_count")
+_HOUR = timedelta(hours=1)
 _SETTING = "question_limits"
 _log = structlog.get_logger()
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """``hub limits``. Persons are counted by machine over the last hour; hours are local and the same every day."""
+    """``hub limits``. Persons are counted by machine over the last hour; hours are local and the same every day.
+
+    Look-ups (of addresses, of how many have a name, of a fine by its number) are counted by machine and kind.
+    """
 
     questions_per_visit: Count = 200
     persons_per_hour: Count = 60
+    lookups_per_hour: Count = 120
     alarm_at_persons: Count = 30
     opens: Hour = "07:00"
     closes: Hour = "21:00"
@@ -62,13 +68,18 @@ async def set_limits(conn: AsyncConnection, wanted: Limits, now: datetime, by: s
 
 
 async def admit(hub: Hub, caller: Caller, asked: Asked) -> None:
-    """Judges a question about a person and writes it down, before it is answered.
+    """Judges a question about a person and writes it down, before it is answered; and counts look-ups.
 
-    Raises Problem: 422 without its visit, 429 above the city's limits. A question about no person passes.
+    Raises Problem: 422 without its visit, 429 above the city's limits. Any other question about no person passes.
     """
     person = getattr(asked.question, "id_number", None)
-    if not person:
-        return
+    if person:
+        await _admit_about(hub, caller, asked, person)
+    if asked.kind in _LOOK_UPS or getattr(asked.question, "decision_number", None):
+        await _admit_lookup(hub, caller.kiosk_id, asked.kind)
+
+
+async def _admit_about(hub: Hub, caller: Caller, asked: Asked, person: str) -> None:
     visit = _proven_visit(hub, caller, asked, person)
     ref, now = hub.keys.person_ref(person), hub.clock.now()
     async with hub.pool.connection() as conn:
@@ -87,7 +98,35 @@ async def admit(hub: Hub, caller: Caller, asked: Asked) -> None:
         await _alarm(conn, caller.kiosk_id, now, allowed, persons, refused=refused)
     if refused:
         what = "this visit" if of_visit >= allowed.questions_per_visit else "this machine"
-        raise Problem(429, "too_many_questions", f"{what} has asked too much", headers={"Retry-After": "60"})
+        raise _too_many(what)
+
+
+async def _admit_lookup(hub: Hub, kiosk_id: str, kind: str) -> None:
+    """What anybody may look up, nobody harvests: a register is read page by page, each with a question of its own."""
+    now = hub.clock.now()
+    async with hub.pool.connection() as conn:
+        allowed = await limits(conn)
+        around = {"now": now, "over": now - _HOUR, "ahead": now + _HOUR}
+        rows = await conn.execute(_COUNT_LOOKUP, {"kiosk_id": kiosk_id, "kind": kind, **around})
+        (asked,) = await rows.fetchone() or (0,)
+        if asked <= allowed.lookups_per_hour:
+            return
+        await _alarm_once(conn, kiosk_id, now, REFUSED, _HOUR, {"asked": kind})
+    raise _too_many("this machine")
+
+
+def _too_many(who: str) -> Problem:
+    return Problem(429, "too_many_questions", f"{who} has asked too much", headers={"Retry-After": "60"})
+
+
+# An hour begins with the first look-up after the one before is over, or when the clock was set back by more. Of two at
+# the same moment the later one may have the earlier time.
+_COUNT_LOOKUP = """
+    insert into lookup as own values (%(kiosk_id)s, %(kind)s, %(now)s, 1)
+    on conflict (kiosk_id, kind) do update set
+        since = case when own.since between %(over)s and %(ahead)s then own.since else excluded.since end,
+        asked = case when own.since between %(over)s and %(ahead)s then own.asked + 1 else 1 end
+    returning asked"""
 
 
 def _proven_visit(hub: Hub, caller: Caller, asked: Asked, person: str) -> str:
@@ -121,7 +160,7 @@ async def _counts(
     conn: AsyncConnection, kiosk_id: str, visit: str, ref: str, now: datetime, this: int
 ) -> tuple[int, int]:
     """Questions of this visit beside this one, and persons of the last hour together with this one."""
-    since = {"day": now - timedelta(days=1), "hour": now - timedelta(hours=1)}
+    since = {"day": now - timedelta(days=1), "hour": now - _HOUR}
     rows = await conn.execute(_COUNTS, {"kiosk_id": kiosk_id, "visit": visit, "ref": ref, "this": this, **since})
     of_visit, persons = await rows.fetchone() or (0, 1)
     return (of_visit if visit else 0), persons
@@ -132,9 +171,9 @@ async def _alarm(
 ) -> None:
     said = {"persons": persons}
     if refused:
-        await _alarm_once(conn, kiosk_id, now, REFUSED, timedelta(hours=1), said)
+        await _alarm_once(conn, kiosk_id, now, REFUSED, _HOUR, said)
     if persons >= allowed.alarm_at_persons:
-        await _alarm_once(conn, kiosk_id, now, MANY, timedelta(hours=1), said)
+        await _alarm_once(conn, kiosk_id, now, MANY, _HOUR, said)
     if not _is_open(allowed, now):
         await _alarm_once(conn, kiosk_id, now, OUTSIDE, timedelta(hours=12), said)
 

@@ -187,6 +187,38 @@ def test_one_visit_asks_so_much_and_no_more(machine: Machine, set_limits) -> Non
     assert ask(machine, "due", machine.visit(ZHAO)).status_code == 200
 
 
+LOOK_UPS: dict[str, dict[str, str]] = {
+    "address": {"words": "示范街"},
+    "name_count": {"name": "赵德福"},
+    "violations": {"id_number": ZHAO, "decision_number": "990100000000001"},
+}
+
+
+def looks_up(machine: Machine, kind: str) -> int:
+    who = machine.hub.said["seal_key"], machine.kiosk_id
+    visit = machine.visit(ZHAO) if kind == "violations" else None
+    body, _ = questions.seal_question(kind, LOOK_UPS[kind], *who, visit=visit)
+    return machine.call("POST", f"/v1/questions/{kind}", body).status_code
+
+
+@pytest.mark.parametrize("kind", LOOK_UPS)
+def test_what_is_about_nobody_is_not_harvested_either(hub: RunningHub, machine: Machine, set_limits, kind: str) -> None:
+    set_limits(lookups_per_hour=3)
+    assert [looks_up(machine, kind) for _ in range(5)] == [200] * 3 + [429] * 2
+    assert [said["asked"] for said in events(hub, "questions_refused", machine.kiosk_id)] == [kind], "one alarm"
+    assert [looks_up(machine, each) for each in LOOK_UPS if each != kind] == [200] * 2, "each kind for itself"
+    assert looks_up(hub.machine(), kind) == 200, "and each machine"
+    hub.sql("update lookup set since = since - interval '61 min' where kiosk_id = %s returning 1", machine.kiosk_id)
+    assert looks_up(machine, kind) == 200
+
+
+def test_look_ups_at_the_same_moment_see_each_other(machine: Machine, set_limits) -> None:
+    set_limits(lookups_per_hour=3)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: looks_up(machine, "name_count"), range(16)))
+    assert sorted(answers) == [200] * 3 + [429] * 13
+
+
 @pytest.mark.parametrize("opens_in_h", [1, -2], ids=["too early", "too late"])
 def test_a_question_at_night_is_answered_and_is_one_alarm(
     hub: RunningHub, machine: Machine, set_limits, opens_in_h: int
