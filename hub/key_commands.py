@@ -64,17 +64,16 @@ def _use(pair: hub_keys.Pair, pairs: list[hub_keys.Pair]) -> str:
 @TODAY
 def new(folder: Path, dsn: str, by: str, suite: str, clock: Clock) -> None:
     """Make a new pair; machines hear of it with their next heartbeat, signed by the key that they know."""
-
-    async def made(conn: AsyncConnection) -> str:
-        pair = hub_keys.change(folder, suite)
-        who = f"supervisor:{by}"
-        await events.record(conn, clock.now(), actor=who, kind="hub_key_new", key_id=pair.id, suite=suite)
-        return pair.id
-
     try:
-        click.echo(at_database(dsn, made))
+        hub_keys.load_keys(folder).present_id(suite)
+        pair = hub_keys.new_pair(suite)
+        # The event first: a key that a kill leaves in the folder is named there, one too many says what was tried.
+        said = {"actor": f"supervisor:{by}", "key_id": pair.id, "suite": suite}
+        at_database(dsn, lambda conn: events.record(conn, clock.now(), kind="hub_key_new", **said))
+        hub_keys.change(folder, suite, pair)
     except (OSError, InvalidMessage) as error:
         raise click.ClickException(f"{folder}: {error}") from error
+    click.echo(pair.id)
 
 
 @keys.command()
@@ -95,11 +94,13 @@ def retire(pair_id: str, folder: Path, dsn: str, by: str, opens_no_more: bool, a
         if left and not at_once:
             raise CannotBe(f"{left} machines know no newer key yet; wait, or --now and send a technician")
         try:
-            hub_keys.retire(folder, pair_id, opens_no_more=opens_no_more)
+            hub_keys.former_places(folder, pair_id)
         except KeyError:
             raise CannotBe(f"{pair_id} is no former key; hub keys list shows them") from None
         said = {"key_id": pair_id, "opens": not opens_no_more}
         await events.record(conn, clock.now(), actor=f"supervisor:{by}", kind="hub_key_retired", **said)
 
     at_database(dsn, end)
+    # Only after its event: what a kill has ended stands there.
+    hub_keys.retire(folder, pair_id, opens_no_more=opens_no_more)
     click.echo(f"{pair_id} signs nothing any more")

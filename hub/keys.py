@@ -164,14 +164,19 @@ def _suites(folder: Path) -> list[str]:
 def _pairs(folder: Path, suite: str) -> list[Pair]:
     """Oldest first: the number before each former pair's name counts them."""
     seal, sign = (_secret(_file(folder, suite, use)) for use in ("seal", "sign"))
-    former = [_former(place) for place in sorted((folder / _FORMER).glob(f"*-{suite}-*"))]
+    former = [pair for place in _former_places(folder, suite) if (pair := _former(place))]
     return [*former, Pair(seal, sign, key_id(public_sign_key(sign, suite)))]
 
 
-def _former(place: Path) -> Pair:
-    sign = place / "sign.key"
-    seal = _secret(place / "seal.key")
-    return Pair(seal, _secret(sign) if sign.exists() else "", place.name.rpartition("-")[2])
+def _former_places(folder: Path, suite: str) -> list[Path]:
+    """Where the former pairs lie, oldest first; not what a kill has left half done, whose name begins with a dot."""
+    return sorted((folder / _FORMER).glob(f"[0-9]*-{suite}-*"))
+
+
+def _former(place: Path) -> Pair | None:
+    """None: its seal key is gone already, a kill has kept the folder."""
+    seal, sign = (_secret_if_any(place / f"{use}.key") for use in ("seal", "sign"))
+    return Pair(seal, sign, place.name.rpartition("-")[2]) if seal else None
 
 
 def _mark(folder: Path) -> tuple[object, ...]:
@@ -182,6 +187,13 @@ def _mark(folder: Path) -> tuple[object, ...]:
 
 def _secret(path: Path) -> str:
     return read_ours(path, _FILE_BYTES, secret=True).decode("ascii", "replace").strip()
+
+
+def _secret_if_any(path: Path) -> str:
+    try:
+        return _secret(path)
+    except FileNotFoundError:
+        return ""
 
 
 def _file(folder: Path, suite: str, use: str = "seal") -> Path:
@@ -201,28 +213,40 @@ def load_or_make_keys(folder: Path) -> HubKeys:
     return load_keys(folder)
 
 
-def change(folder: Path, suite: str) -> Pair:
-    """Makes a new pair the present one; the former stays, also after a kill. Raises OSError, InvalidMessage."""
+def new_pair(suite: str) -> Pair:
+    """A pair that is nobody's yet: ``change`` makes it the present one."""
+    sign = new_sign_key(suite)
+    return Pair(new_seal_key(suite).private, sign.private, key_id(sign.public))
+
+
+def change(folder: Path, suite: str, fresh: Pair) -> None:
+    """Makes ``fresh`` the present pair; the former stays, also after a kill. Raises OSError, InvalidMessage."""
     pairs = load_keys(folder)._of(suite)
     present = pairs[-1]
     if present not in pairs[:-1]:
-        place = folder / _FORMER / f"{len(pairs):04}-{suite}-{present.id}"
+        # Behind all that are there: of those before it some may have been destroyed.
+        number = 1 + max((int(place.name.partition("-")[0]) for place in _former_places(folder, suite)), default=0)
+        place = folder / _FORMER / f"{number:04}-{suite}-{present.id}"
         half_done = place.with_name(f".{place.name}")
         half_done.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(half_done / "seal.key", present.seal)
         write_secret(half_done / "sign.key", present.sign)
         half_done.rename(place)
-    write_secret(_file(folder, suite, "seal"), new_seal_key(suite).private)
-    write_secret(_file(folder, suite, "sign"), new_sign_key(suite).private)
-    return load_keys(folder).pairs[suite][-1]
+    write_secret(_file(folder, suite, "seal"), fresh.seal)
+    write_secret(_file(folder, suite, "sign"), fresh.sign)
+
+
+def former_places(folder: Path, pair_id: str) -> list[Path]:
+    """Where a former pair lies. Raises KeyError when it is none."""
+    places = [place for place in (folder / _FORMER).glob("[0-9]*") if place.name.rpartition("-")[2] == pair_id]
+    if not places:
+        raise KeyError(pair_id)
+    return places
 
 
 def retire(folder: Path, pair_id: str, *, opens_no_more: bool = False) -> None:
     """A former pair signs nothing any more; with ``opens_no_more`` it is gone. Raises OSError, KeyError."""
-    places = [place for place in (folder / _FORMER).glob("[0-9]*") if place.name.rpartition("-")[2] == pair_id]
-    if not places:
-        raise KeyError(pair_id)
-    for place in places:
+    for place in former_places(folder, pair_id):
         (place / "sign.key").unlink(missing_ok=True)
         if opens_no_more:
             shutil.rmtree(place)

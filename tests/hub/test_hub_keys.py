@@ -9,8 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from hub.keys import change, load_keys, load_or_make_keys, retire
+from hub import keys as hub_keys
+from hub.cli import main
+from hub.keys import change, load_keys, load_or_make_keys, new_pair, retire
 from hub.seals import load_or_make
 from kiosk.hub_link.http import NO_KEY
 from kiosk.hub_link.identity import Identity
@@ -23,7 +26,7 @@ from kiosk.messages.seal import SealBroken, key_id
 from kiosk.messages.suites import SUITES
 from offline_cache.store import Store
 from offline_cache.values import Values
-from tests.hub.fixtures import Machine, RunningHub, case_form
+from tests.hub.fixtures import TODAY, Machine, RunningHub, case_form
 from tests.hub.test_enrolment import command
 from tests.waiting import eventually
 
@@ -270,7 +273,7 @@ def test_what_was_sealed_to_any_pair_opens_until_that_is_destroyed(tmp_path: Pat
     sealed = []
     for n in range(3):
         sealed.append(seal.seal(f"{n}".encode(), keys.seal_key(suite), **place))
-        change(tmp_path, suite)
+        change(tmp_path, suite, new_pair(suite))
         assert keys.look_again()
     opened = [keys.open_with(suite, lambda private, each=each: seal.unseal(each, private, **place)) for each in sealed]
     assert opened == [b"0", b"1", b"2"]
@@ -282,6 +285,61 @@ def test_what_was_sealed_to_any_pair_opens_until_that_is_destroyed(tmp_path: Pat
         keys.open_with(suite, lambda private: seal.unseal(sealed[0], private, **place))
     assert (tmp_path / "seal.key").stat().st_mode & 0o777 == 0o600
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "former").rglob("*"))
+
+
+@pytest.mark.parametrize(("words", "changes"), [(["new"], "change"), (["retire", "{former}", "--now"], "retire")])
+def test_no_key_comes_or_ends_without_its_event_whenever_the_command_is_killed(
+    hub: RunningHub, monkeypatch: pytest.MonkeyPatch, words: list[str], changes: str
+) -> None:
+    changed(hub)
+    folder, told = hub.data / "keys", "select count(*) from event where kind like 'hub_key%%'"
+    former = next(name for name, row in listed(hub).items() if row["use"].startswith("former"))
+    before, found = hub.sql(told), []
+
+    def killed(*_: object, **__: object) -> None:
+        found.extend(hub.sql(told))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hub_keys, changes, killed)
+    line = [word.format(former=former) for word in words]
+    line += ["--keys", str(folder), "--dsn", hub.dsn, "--by", "chief", "--today", str(TODAY)]
+    CliRunner().invoke(main, ["keys", *line])
+    assert found == [(before[0][0] + 1,)], "it is stored before anything is changed"
+    who = "select actor from event where kind like 'hub_key%%' order by id desc limit 1"
+    assert hub.sql(who) == [("supervisor:chief",)]
+
+
+def test_what_a_kill_has_left_of_a_change_or_an_end_keeps_no_hub_from_its_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_self: Path, *_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = load_or_make_keys(tmp_path).pairs
+    with monkeypatch.context() as power:
+        power.setattr(hub_keys, "write_secret", killed)
+        with pytest.raises(KeyboardInterrupt):
+            change(tmp_path, "std", new_pair("std"))
+    assert load_keys(tmp_path).pairs == before
+    change(tmp_path, "std", fresh := new_pair("std"))
+    assert load_keys(tmp_path).pairs["std"] == [*before["std"], fresh]
+    with monkeypatch.context() as power:
+        power.setattr(hub_keys.shutil, "rmtree", lambda place: [each.unlink() for each in place.iterdir()])
+        retire(tmp_path, before["std"][0].id, opens_no_more=True)
+    assert load_keys(tmp_path).pairs["std"] == [fresh]
+    retire(tmp_path, before["std"][0].id, opens_no_more=True)
+    assert list((tmp_path / "former").iterdir()) == []
+
+
+def test_the_oldest_pair_stays_the_first_whatever_was_destroyed_before_it(tmp_path: Path) -> None:
+    """A machine that names no key is served by it."""
+    made = list(load_or_make_keys(tmp_path).pairs["std"])
+    change(tmp_path, "std", new_pair("std"))
+    for _ in range(6):
+        made.append(load_keys(tmp_path).pairs["std"][-1])
+        change(tmp_path, "std", new_pair("std"))
+        assert load_keys(tmp_path).pairs["std"][:-1] == made
+        retire(tmp_path, made.pop(0).id, opens_no_more=True)
 
 
 def test_a_seal_is_made_by_one_of_those_that_ask_first_also_after_a_kill(
@@ -303,7 +361,7 @@ def test_a_seal_is_made_by_one_of_those_that_ask_first_also_after_a_kill(
 
 def test_another_process_opens_what_was_sealed_to_a_key_that_it_has_not_seen(tmp_path: Path) -> None:
     here, there = load_or_make_keys(tmp_path), load_keys(tmp_path)
-    change(tmp_path, "std")
+    change(tmp_path, "std", new_pair("std"))
     here.look_again()
     place = {"kiosk_id": "k", "key": "0190", "part": "form"}
     sealed = seal.seal(b"form", here.seal_key(), **place)
