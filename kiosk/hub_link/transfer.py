@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from kiosk.messages.batch import (
     keys_below,
     members_of,
     own_place,
+    pack,
     read_batch,
     write_batch,
     write_below,
@@ -241,10 +241,7 @@ def to_hub(http: HubHttp, verify_key: str | Sequence[str], suite: str, chunk: li
 
     Only what the hub's receipt proves is called accepted: the file may be thrown away afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="tongban-batch-") as folder:
-        path = Path(folder) / "batch.tbz"
-        write_batch(path, (member for whole in chunk for member in whole.members))
-        body = path.read_bytes()
+    body = pack(member for whole in chunk for member in whole.members)
 
     async def send() -> BatchAnswer:
         try:

@@ -117,6 +117,11 @@ def write_below(folder: OpenFolder, name: str, members: Iterable[Member]) -> int
     return folder.write(name, _packed(members))
 
 
+def pack(members: Iterable[Member]) -> bytes:
+    """A batch that goes on at once, over the network."""
+    return b"".join(_packed(members))
+
+
 def _packed(members: Iterable[Member]) -> Iterator[bytes]:
     for member in members:
         yield bz2.compress(_tar(member), _LEVEL)

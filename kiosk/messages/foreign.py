@@ -9,12 +9,15 @@ that they can keep.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -43,6 +46,9 @@ LINE_CHARACTERS = 2000
 """Of a command's one line about what failed, which may quote a stranger."""
 _BLANKS = "\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
 """Python says that they do not print."""
+_TEMPORARY = re.compile(r"tongban-[0-9a-f]{24}\.tmp")
+_LEFT_LOOKED_AT = 1000
+"""So many names like ours are looked at before a file is written: a stranger may put any number there."""
 _MAY_HAVE_HOLES = 16 * 2**20
 
 
@@ -155,8 +161,8 @@ class OpenFolder:
             self.require_free(name, own)
         folder = self.about()
         mode |= 0o040 if folder.st_mode & stat.S_ISGID else 0
-        temporary = f"{secrets.token_hex(12)}.tmp"
-        handle = os.open(temporary, _MAKE, 0o600, dir_fd=self._handle)
+        self._sweep(folder)
+        temporary, handle = self._fresh()
         try:
             with os.fdopen(handle, "wb") as file:
                 for piece in pieces:
@@ -168,15 +174,37 @@ class OpenFolder:
                     os.fchmod(handle, mode)
                 os.fsync(handle)
                 size = file.tell()
-            if own is not None:
-                self.require_free(name, own)
-            os.rename(temporary, name, src_dir_fd=self._handle, dst_dir_fd=self._handle)
+                if own is not None:
+                    self.require_free(name, own)
+                # While it is open, and so locked.
+                os.rename(temporary, name, src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=self._handle)
             raise
         self.sync()
         return size
+
+    def _fresh(self) -> tuple[str, int]:
+        """A file of ours under a random name, locked for as long as it is open: so nobody sweeps it away."""
+        while True:
+            name = f"tongban-{secrets.token_hex(12)}.tmp"
+            handle = os.open(name, _MAKE, 0o600, dir_fd=self._handle)
+            with suppress(OSError):  # where files cannot be locked nothing is swept
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(handle).st_nlink:
+                return name, handle
+            os.close(handle)  # swept before it was locked
+
+    def _sweep(self, folder: os.stat_result) -> None:
+        """Takes away what killed writers have left: files of ours under such names that nobody writes any more."""
+        ours = {os.geteuid()} | ({folder.st_uid} if os.geteuid() == 0 else set())
+        for name in list(islice(filter(_TEMPORARY.fullmatch, self.names(".tmp")), _LEFT_LOOKED_AT)):
+            with suppress(Refused, OSError), self.open_file(name, sys.maxsize) as file:
+                about = os.fstat(file.fileno())
+                if about.st_uid in ours or not _keeps_owners(about.st_dev):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self.remove(name, FileIdentity(about.st_ino, about.st_size, about.st_mtime_ns))
 
     def require_free(self, name: str, own: bytes = b"") -> None:
         """That writing it replaces nothing, or a file that begins with ``own`` at most. Raises Refused, OSError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,17 @@ async def test_with_the_file_carrier_foreign_envelopes_go_into_the_folder(dead: 
     code, [said] = other.hub_files()
     assert (code, said["accepted"]) == (0, 3)
     assert len(dead.at_hub()) == 3
+
+
+async def test_what_is_forwarded_lies_in_no_folder_on_its_way(
+    dead: Dead, other: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill left it in /tmp."""
+    file = dead.folder / "left.tbz"
+    await dead.kiosk("export", file)
+    monkeypatch.setattr(tempfile, "tempdir", str(dead.folder / "nowhere"))
+    code, said = await other.kiosk("import", file)
+    assert (code, results(said)) == (0, ["accepted"] * 3)
 
 
 async def test_its_own_envelopes_need_no_import(dead: Dead) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -165,6 +168,79 @@ def test_a_file_that_cannot_be_written_leaves_nothing(folder: Path) -> None:
     with OpenFolder.at(folder) as there, pytest.raises(OSError):
         there.write("a.tbz", pieces())
     assert listed(folder) == []
+
+
+LEFT = "tongban-0123456789abcdef01234567.tmp"
+"""As a writer of ours names its file until it is whole."""
+
+
+def test_what_a_killed_writer_has_left_is_taken_away_by_the_next(folder: Path) -> None:
+    started = (
+        "import os, sys; from pathlib import Path; from kiosk.messages import foreign; "
+        "foreign.write(Path(sys.argv[1]), (os._exit(9) if n else b'half' for n in range(2)))"
+    )
+    done = subprocess.run([sys.executable, "-c", started, str(folder / "a.tbz")], check=False)
+    assert done.returncode == 9
+    [left] = listed(folder)
+    assert re.fullmatch(r"tongban-[0-9a-f]{24}\.tmp", left)
+    with OpenFolder.at(folder) as there:
+        there.write("b.tbz", [b"content"])
+    assert listed(folder) == ["b.tbz"]
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+def test_what_somebody_is_writing_is_left_to_him(pieces: int, folder: Path) -> None:
+    """Whether anything of it is there yet or not."""
+
+    def slow() -> Iterator[bytes]:
+        yield from [b"slow"] * pieces
+        with OpenFolder.at(folder) as other:
+            other.write("b.tbz", [b"quick"])
+        yield b"er"
+
+    with OpenFolder.at(folder) as there:
+        there.write("a.tbz", slow())
+    assert (folder / "a.tbz").read_bytes() == b"slow" * pieces + b"er"
+    assert listed(folder) == ["a.tbz", "b.tbz"]
+
+
+def hard_link(path: Path) -> None:
+    os.link(path.parent.parent / "ours.key", path)
+
+
+def of_another(path: Path) -> None:
+    path.write_bytes(b"his")
+    os.chown(path, 12345, 12345)
+
+
+@pytest.mark.parametrize("made", [link, link_to_nothing, hard_link, os.mkfifo, Path.mkdir, of_another])
+def test_nothing_of_a_stranger_is_taken_for_what_was_left(made: Callable[[Path], None], folder: Path) -> None:
+    if made is of_another and os.geteuid() != 0:
+        pytest.skip("only root can make what belongs to another user")
+    made(folder / LEFT)
+    for name in ("a.tmp", "0123456789abcdef01234567.tmp", f"x{LEFT}", LEFT.upper()):
+        (folder / name).write_bytes(b"somebody's")
+    before = listed(folder)
+    with OpenFolder.at(folder) as there:
+        there.write("b.tbz", [b"content"])
+    assert listed(folder) == sorted([*before, "b.tbz"])
+    assert (folder.parent / "ours.key").read_bytes() == OURS
+
+
+def test_a_file_that_was_swept_before_it_was_locked_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, swept = foreign.fcntl.flock, []
+
+    def quicker(handle: int, how: int) -> None:
+        if not swept:
+            swept.extend(listed(folder))
+            (folder / swept[0]).unlink()
+        lock(handle, how)
+
+    monkeypatch.setattr(foreign.fcntl, "flock", quicker)
+    with OpenFolder.at(folder) as there:
+        there.write("a.tbz", [b"content"])
+    assert (len(swept), listed(folder)) == (1, ["a.tbz"])
+    assert (folder / "a.tbz").read_bytes() == b"content"
 
 
 def test_a_folder_with_the_group_bit_gives_its_files_to_its_group_to_read(folder: Path) -> None:
