@@ -26,6 +26,8 @@ from kiosk.messages.seal import seal, unseal
 from kiosk.messages.suites import DEFAULT
 
 LINK_FOR = timedelta(minutes=10)
+MOST_LEFT = 40
+"""Of one person, whichever machine says so: what is left stands in the answer to their next card."""
 _LINK_BYTES = 16
 
 
@@ -68,13 +70,22 @@ def _named(hub: Hub, key: str) -> Service | Bundle | None:
 async def _keep_handover(hub: Hub, conn: AsyncConnection, person: str, question: HandoverQuestion) -> HandoverAnswer:
     place = _place(person, question.service)
     sealed = seal(msgspec.json.encode(question.said), hub.keys.seal_key(), **place)
-    await conn.execute(
-        "insert into handover (person_ref, service, sealed, until, parts) values (%s, %s, %s, %s, %s) "
+    rows = await conn.execute(
+        "insert into handover (person_ref, service, sealed, until, parts) "
+        "select %(person)s, %(service)s, %(sealed)s, %(until)s, %(parts)s::text[] where "
+        "(select count(*) from handover where person_ref = %(person)s and service <> %(service)s) < %(most)s "
         "on conflict (person_ref, service) "
-        "do update set sealed = excluded.sealed, until = excluded.until, parts = excluded.parts",
-        [person, question.service, sealed, midnight(hub.clock.now()), question.parts],
+        "do update set sealed = excluded.sealed, until = excluded.until, parts = excluded.parts returning 1",
+        {
+            "person": person,
+            "service": question.service,
+            "sealed": sealed,
+            "parts": question.parts,
+            "until": midnight(hub.clock.now()),
+            "most": MOST_LEFT,
+        },
     )
-    return HandoverAnswer("kept", until="24:00")
+    return HandoverAnswer("kept", until="24:00") if await rows.fetchone() else HandoverAnswer("none")
 
 
 def midnight(now: datetime) -> datetime:

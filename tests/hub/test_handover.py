@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hub.api.phone import masked
+from hub.handover import MOST_LEFT
 from kiosk.messages.resume_code import new_resume_code
 from tests.hub.fixtures import Machine, RunningHub, number_of
 from tests.waiting import HANG_S
@@ -77,6 +78,20 @@ def test_nothing_is_left_of_what_was_filed_or_of_yesterday(hub: RunningHub, mach
 def test_only_a_service_that_there_is(machine: Machine, service: str, parts: list[str]) -> None:
     asked = {"action": "keep", "id_number": ZHAO, "service": service, "parts": parts}
     assert machine.status_of("handover", **asked) == 422
+
+
+@pytest.mark.attack(3)
+def test_no_machine_leaves_so_much_for_a_person_that_their_card_is_answered_no_more(
+    hub: RunningHub, machine: Machine
+) -> None:
+    """A service that stands for several may have any name: a thousand of them were more than an answer may have."""
+    assert handed(machine, "keep", phone=PHONE).state == "kept"
+    full = "insert into handover select person_ref, 'x-' || n, sealed, until from handover, generate_series(2, %s) n"
+    hub.sql(f"{full} returning 1", MOST_LEFT)
+    assert left_as(machine, "one-more", "H01", "H13").state == "none"
+    assert handed(machine, "keep", phone=PHONE).state == "kept", "what is there already is said anew"
+    assert len(left(machine)) == MOST_LEFT
+    hub.sql("delete from handover returning 1")
 
 
 def test_a_code_leads_another_machine_to_the_service_until_there_is_a_newer_one(
