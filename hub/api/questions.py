@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from weakref import WeakValueDictionary
+
 from litestar import Request, Response, get, post
 
 from hub import question_log
@@ -20,6 +23,19 @@ from kiosk.messages.questions import (
 )
 from kiosk.messages.requests import MESSAGES
 
+AT_ONCE = 4
+"""So many questions of one machine are answered at a time in this process; its others wait for these, and no other
+machine does: a department takes a few at a time from all."""
+_rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+
+def room_of(kiosk_id: str) -> asyncio.Semaphore:
+    """One machine's room, for as long as somebody is in it or waits for it."""
+    room = _rooms.get(kiosk_id)
+    if room is None:
+        room = _rooms[kiosk_id] = asyncio.Semaphore(AT_ONCE)
+    return room
+
 
 @post("/v1/questions/{kind:str}", status_code=200, description="live questions of every kind")
 async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response[bytes]:
@@ -31,9 +47,10 @@ async def ask(kind: str, request: Request, caller: Caller, hub: Hub) -> Response
     )
     if asked.kiosk_id != caller.kiosk_id:
         raise Problem(422, "invalid", "not the machine that signed the request", field="kiosk_id")
-    await question_log.admit(hub, caller, asked)
     version = _version_read(request.headers.get(MESSAGES, ""))
-    said = await answer(hub, kind, asked.question, caller.kiosk_id, version)
+    async with room_of(caller.kiosk_id):
+        await question_log.admit(hub, caller, asked)
+        said = await answer(hub, kind, asked.question, caller.kiosk_id, version)
     body = seal_answer(asked, said, hub.keys.sign_private(asked.suite, caller.stamp.hub_key), version)
     return Response(body, media_type="application/json")
 

@@ -113,6 +113,20 @@ def test_many_questions_to_a_department_that_hangs_take_nothing_from_the_others(
     eventually(lambda: machine.ask("due", id_number=ZHAO).silent == [], "traffic answers again")
 
 
+@pytest.mark.attack(3)
+def test_one_machine_that_asks_without_end_takes_no_department_from_the_others(
+    hub: RunningHub, machine: Machine
+) -> None:
+    """Its questions were in every other machine's way until the department counted as silent, for the whole city."""
+    hub.demo("POST", "faults", department_slow_s=0.4)
+    asked = {"service": "T01", "id_number": ZHAO}
+    with ThreadPoolExecutor(64) as pool:
+        many = [pool.submit(machine.status_of, "eligibility", **asked) for _ in range(64)]
+        eventually(lambda: any(each.done() for each in many), "they are under way")
+        assert hub.machine().status_of("eligibility", **asked) == 200
+        assert {each.result(HANG_S) for each in many} == {200}, "each has its turn"
+
+
 @pytest.mark.parametrize("kind", ["due", "documents", "eligibility"])
 def test_a_slow_department_is_waited_for(hub: RunningHub, machine: Machine, kind: str) -> None:
     hub.demo("POST", "faults", department_slow_s=0.3)
