@@ -226,7 +226,7 @@ async def progress(hub: Hub, question: ProgressQuestion, kiosk_id: str) -> Progr
         if not question.id_number:
             return ProgressAnswer([])
         person_ref = hub.keys.person_ref(question.id_number)
-        return ProgressAnswer(await _cases(conn, _OF_PERSON, person_ref, MOST_CASES))
+        return ProgressAnswer(await _cases(conn, _NEWEST_OF_PERSON + _OF_PERSON, person_ref, MOST_CASES))
 
 
 def _bare(case: CaseProgress) -> CaseProgress:
@@ -254,7 +254,12 @@ async def _by_number(hub: Hub, conn: AsyncConnection, kiosk_id: str, number: str
 
 
 _CASES = "select key, case_file.receipt_number, service, masked_name, promised_on, promised_by from case_file "
-_OF_PERSON: LiteralString = _CASES + "where person_ref = %s order by key desc limit %s"
+# The newest first. What a machine has filed in heaps for somebody hides nothing that a department has taken.
+_OF_PERSON: LiteralString = _CASES + "join newest using (key) order by key desc"
+_NEWEST_OF_PERSON: LiteralString = (
+    "with newest as (select key from case_file where person_ref = %s "
+    "order by state in ('delivered', 'not_accepted'), key desc limit %s) "
+)
 _OF_SLIP: LiteralString = _CASES + "where key = any(%s)"
 _OF_KEYS: LiteralString = (
     _CASES + "left join envelope using (key) left join paper_copy using (key) where key = any(%s::uuid[]) "

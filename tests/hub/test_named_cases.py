@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from hub.answers import MOST_CASES
 from hub.cli import main
 from hub.named_cases import NUMBER_TWICE
 from kiosk.messages import content
@@ -70,6 +71,21 @@ def test_two_cases_of_one_number_are_an_alarm_and_neither_is_told_as_the_other(
     assert cases(receipt_number=number, slip_code="31415926") == ["C03"]
     assert (cases(id_number=number_of("wang")), cases(id_number=number_of("li"))) == (["H13"], ["T01"])
     assert sorted(cases(receipt_number=number, slip_code=CODE)) == ["H13", "T01"], "who has two slips of one code"
+
+
+@pytest.mark.attack(8)
+def test_heaps_that_a_machine_files_for_somebody_hide_none_of_their_cases(hub: RunningHub, machine: Machine) -> None:
+    own = machine.file_case("li", "H13", "N-own").key
+    machine.wait_for("N-own", "accepted")
+    columns = "insert into case_file (key, state, service, receipt_number, person_ref, masked_name)"
+    later = "lpad(to_hex(n), 8, 'f')::text || '-0000-7000-8000-000000000000'"
+    heap = f"select ({later})::uuid, state, 'H13', 'N-heap', person_ref, '' from case_file, generate_series(1, %s) n"
+    for state in ("delivered", "not_accepted"):
+        hub.sql(f"{columns} {heap.replace('state,', f'{state!r},')} where key = %s returning 1", MOST_CASES, own)
+        answer: Any = hub.machine().ask("progress", id_number=number_of("li"))
+        hub.sql("delete from case_file where receipt_number = 'N-heap' returning 1")
+        assert len(answer.cases) == MOST_CASES
+        assert "N-own" in [case.receipt_number for case in answer.cases]
 
 
 def test_what_has_no_number_has_nobodys(hub: RunningHub, machine: Machine) -> None:
