@@ -33,8 +33,9 @@ _FIRST_YEAR = 2000
 _MOST_AHEAD = timedelta(days=366)
 """A supervisor may let a reference department's days pass ahead of ours."""
 _KNOWN_AT = (
-    "select state, kiosk_id, service from case_file left join envelope using (key) where key = %s "
-    "for update of case_file"
+    "select state, kiosk_id, service, (select actor from event where envelope_key = case_file.key and kind = %s "
+    "and data->>'state' = 'accepted' order by id limit 1) "
+    "from case_file left join envelope using (key) where key = %s for update of case_file"
 )
 
 
@@ -126,12 +127,14 @@ async def take_up(hub: Hub, conn: AsyncConnection, key: str, case_key: str) -> N
 
 
 async def _write_stage(hub: Hub, conn: AsyncConnection, key: str, told: StageEvent) -> None:
-    state, kiosk_id, service = "", None, ""
+    state, kiosk_id, service, accepted_by = "", None, "", None
     case_key = told.case_key if _is_uuid(told.case_key) else None
     if case_key:
-        rows = await conn.execute(_KNOWN_AT, [case_key])
-        state, kiosk_id, service = await rows.fetchone() or ("", None, "")
-    why = _impossible(hub, key, told, service)
+        rows = await conn.execute(_KNOWN_AT, [events.CASE_STATE, case_key])
+        state, kiosk_id, service, accepted_by = await rows.fetchone() or ("", None, "", None)
+    known = hub.catalogue.services.get(service or "")
+    # A service may have ended; its case is still of who has accepted it.
+    why = _impossible(hub, key, told, known.department if known else accepted_by)
     said = {"actor": key, "key": case_key, "kiosk_id": kiosk_id}
     if why := why or await _odd(conn, told, state):
         _log.warning(ODD, department=key, key=case_key, why=why)
@@ -145,14 +148,13 @@ async def _write_stage(hub: Hub, conn: AsyncConnection, key: str, told: StageEve
     await events.record(conn, hub.clock.now(), kind=events.CASE_STATE, **said, **_data(told))
 
 
-def _impossible(hub: Hub, key: str, told: StageEvent, service: str) -> str:
-    """Why no department can say this of any case, or this one of this case; "" when it can."""
+def _impossible(hub: Hub, key: str, told: StageEvent, whose: str | None) -> str:
+    """Why no department can say this of any case, or this one of a case that is ``whose``; "" when it can."""
     if told.state in _NOT_A_STAGE:
         return "no_stage"
     if told.at.tzinfo is None or told.at.year < _FIRST_YEAR or told.at > hub.clock.now() + _MOST_AHEAD:
         return "no_time"
-    known = hub.catalogue.services.get(service or "")
-    return "not_its_case" if known and known.department != key else ""
+    return "not_its_case" if whose not in (None, key) else ""
 
 
 async def _odd(conn: AsyncConnection, told: StageEvent, state: str) -> str:

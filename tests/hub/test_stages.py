@@ -177,6 +177,25 @@ def test_one_stage_that_is_a_lie_is_kept_alone_and_the_next_ones_are_written(hub
 
 
 @pytest.mark.attack(4)
+def test_of_a_case_whose_service_has_ended_only_who_has_accepted_it_speaks(hub: RunningHub, machine: Machine) -> None:
+    own = new_key()
+    hub.sql("insert into case_file (key, service, state) values (%s, 'Z99', 'accepted') returning 1", own)
+    said = """insert into event (at, actor, kind, envelope_key, data)
+        values (now(), 'traffic', 'case_state', %s, '{"state": "accepted"}') returning 1"""
+    hub.sql(said, own)
+
+    async def write(conn: psycopg.AsyncConnection) -> None:
+        stub = SimpleNamespace(clock=machine.clock, catalogue=CATALOGUE)
+        for department, state in (("household", "refused"), ("traffic", "decided")):
+            await stages._write_stage(stub, conn, department, StageEvent(1, own, state, ON))  # type: ignore[arg-type]
+
+    run(hub.dsn, write)
+    words = hub.sql("select actor, data->>'state', data->>'why' from event where envelope_key = %s order by id", own)
+    assert words[1:] == [("household", "refused", "not_its_case"), ("traffic", "decided", None)]
+    assert hub.sql("select state from case_file where key = %s", own) == [("decided",)]
+
+
+@pytest.mark.attack(4)
 def test_a_stage_dated_far_ahead_does_not_keep_the_true_ones_out(hub: RunningHub, machine: Machine) -> None:
     """A department's clock that was once wrong: what it says by the right one is no jump back."""
     own = new_key()
