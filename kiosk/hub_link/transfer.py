@@ -14,6 +14,7 @@ from kiosk.hub_link.files import read_answers
 from kiosk.hub_link.http import LONG_ANSWER_BYTES, HubHttp, NoAnswer
 from kiosk.messages import foreign
 from kiosk.messages.batch import (
+    TROUBLES_TOLD,
     BatchAnswer,
     BatchResult,
     Member,
@@ -121,6 +122,7 @@ def envelopes_in(source: Path | BinaryIO, trouble: list[str]) -> Iterator[Whole]
     Raises Refused, OSError.
     """
     open_: dict[str, Whole] = {}
+    unreadable = 0
     for member in read_batch(source, trouble.append):
         if member.kind != "envelopes":
             continue
@@ -128,7 +130,11 @@ def envelopes_in(source: Path | BinaryIO, trouble: list[str]) -> Iterator[Whole]
             sent = parse(member.content)
             open_[sent.digest] = Whole(sent, {}, [])
         except InvalidMessage as error:
-            trouble.append(shown(f"{shown(member.name)}: {error}", 300))
+            unreadable += 1
+            if unreadable <= TROUBLES_TOLD:
+                trouble.append(shown(f"{shown(member.name)}: {error}", 300))
+    if unreadable > TROUBLES_TOLD:
+        trouble.append(f"{unreadable - TROUBLES_TOLD} more are no envelopes")
     wanted: dict[str, list[Whole]] = {}
     for whole in open_.values():
         for part in whole.sent.header.parts:
@@ -158,13 +164,16 @@ def take_answers(
     outbox: Outbox, source: Path | BinaryIO, verify_key: str | Sequence[str], suite: str, trouble: list[str]
 ) -> list[Line]:
     """Receipts and refusals from a file into this machine's own store. Raises Refused, OSError, StoreError."""
-    lines = []
+    lines: list[Line] = []
+    others = 0
     arrived = read_answers(source)
     trouble += arrived.trouble
     for reply in arrived.replies:
         proof = outbox.proof(reply.said.key)
         if proof is None:
-            lines.append(Line("", None, reply.said.key, "rejected", "an answer to another machine"))
+            others += 1
+            if others <= TROUBLES_TOLD:
+                lines.append(Line("", None, reply.said.key, "rejected", "an answer to another machine"))
             continue
         try:
             verify_answer(reply.said, verify_key, key=proof.key, sha256=proof.sha256, suite=suite)
@@ -180,6 +189,8 @@ def take_answers(
             if reply.said.status != 424:
                 outbox.hold(proof.seq, f"{reply.said.status} {reply.said.reason}")
             lines.append(Line("", proof.seq, proof.key, "accepted", f"refused: {reply.said.reason}"))
+    if others > TROUBLES_TOLD:
+        trouble.append(f"{others - TROUBLES_TOLD} more are answers to another machine")
     return lines
 
 

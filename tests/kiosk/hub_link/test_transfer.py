@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +16,10 @@ import trio
 from click.testing import CliRunner
 
 from kiosk.cli import main
-from kiosk.messages.batch import read_batch, write_batch
+from kiosk.hub_link import transfer
+from kiosk.messages.batch import TROUBLES_TOLD, Member, read_batch, write_batch
+from kiosk.messages.envelope import new_key
+from kiosk.messages.receipts import receipt_bytes, sign_receipt
 from kiosk.messages.seal import new_sign_key
 from tests.hub.fixtures import RunningHub, cluster, database
 from tests.hub.fixtures import hub as real_hub
@@ -126,6 +131,24 @@ async def test_what_is_forwarded_lies_in_no_folder_on_its_way(
     monkeypatch.setattr(tempfile, "tempdir", str(dead.folder / "nowhere"))
     code, said = await other.kiosk("import", file)
     assert (code, results(said)) == (0, ["accepted"] * 3)
+
+
+def test_of_thousands_that_are_no_envelopes_a_hundred_are_told(tmp_path: Path) -> None:
+    write_batch(tmp_path / "a.tbz", (Member("envelopes", f"{n}.json", b"{}") for n in range(TROUBLES_TOLD + 50)))
+    trouble: list[str] = []
+    assert list(transfer.envelopes_in(tmp_path / "a.tbz", trouble)) == []
+    assert (len(trouble), trouble[-1]) == (TROUBLES_TOLD + 1, "50 more are no envelopes")
+
+
+def test_of_thousands_of_answers_to_others_a_hundred_are_told(tmp_path: Path) -> None:
+    said = sign_receipt(new_key(), "0" * 64, hub_seq=1, received_at="2027-01-12", private_key=new_sign_key().private)
+    answers = [msgspec.structs.replace(said, key=new_key()) for _ in range(TROUBLES_TOLD + 50)]
+    write_batch(tmp_path / "a.tbz", [Member("receipts", f"{each.key}.json", receipt_bytes(each)) for each in answers])
+    nobodys: Any = SimpleNamespace(proof=lambda _: None)
+    trouble: list[str] = []
+    lines = transfer.take_answers(nobodys, tmp_path / "a.tbz", "", "std", trouble)
+    assert {line.reason for line in lines} == {"an answer to another machine"}
+    assert (len(lines), trouble) == (TROUBLES_TOLD, ["50 more are answers to another machine"])
 
 
 async def test_its_own_envelopes_need_no_import(dead: Dead) -> None:
