@@ -27,6 +27,9 @@ from kiosk.messages.visits import check_introduction, check_question
 
 KEPT = timedelta(days=190)
 """Half a year and a week: network logs are kept for six months at least (Cybersecurity Law, article 21)."""
+KEPT_AN_HOUR = 5000
+"""Of one machine, refused ones too: ten times what a hall asks. What is beyond is refused and leaves no row: a stolen
+machine would fill the disk."""
 MANY, OUTSIDE, REFUSED = "many_persons", "outside_hours", "questions_refused"
 _FORM_WITH_VISITS = 2
 _LOOK_UPS = ("address", "name_count")
@@ -91,7 +94,11 @@ async def _admit_about(hub: Hub, caller: Caller, asked: Asked, person: str) -> N
             [now, caller.kiosk_id, visit, asked.kind, ref],
         )
         (this,) = await rows.fetchone() or (0,)
-        of_visit, persons = await _counts(conn, caller.kiosk_id, visit, ref, now, this)
+        of_visit, persons, of_machine = await _counts(conn, caller.kiosk_id, visit, ref, now, this)
+        if of_machine > KEPT_AN_HOUR:
+            await conn.execute("delete from question where id = %s", [this])
+            await _alarm_once(conn, caller.kiosk_id, now, REFUSED, _HOUR, {"persons": persons})
+            raise _too_many("this machine")
         refused = of_visit >= allowed.questions_per_visit or persons > allowed.persons_per_hour
         if refused:
             await conn.execute("update question set refused = true where id = %s", [this])
@@ -153,17 +160,18 @@ _COUNTS = """
     select (select count(*) from question where kiosk_id = %(kiosk_id)s and visit = %(visit)s and at > %(day)s
             and id <> %(this)s),
         (select count(distinct person_ref) from question
-            where kiosk_id = %(kiosk_id)s and at > %(hour)s and person_ref <> %(ref)s) + 1"""
+            where kiosk_id = %(kiosk_id)s and at > %(hour)s and person_ref <> %(ref)s) + 1,
+        (select count(*) from question where kiosk_id = %(kiosk_id)s and at > %(hour)s)"""
 
 
 async def _counts(
     conn: AsyncConnection, kiosk_id: str, visit: str, ref: str, now: datetime, this: int
-) -> tuple[int, int]:
-    """Questions of this visit beside this one, and persons of the last hour together with this one."""
+) -> tuple[int, int, int]:
+    """Questions of this visit beside this one; persons, and questions, of the last hour together with this one."""
     since = {"day": now - timedelta(days=1), "hour": now - _HOUR}
     rows = await conn.execute(_COUNTS, {"kiosk_id": kiosk_id, "visit": visit, "ref": ref, "this": this, **since})
-    of_visit, persons = await rows.fetchone() or (0, 1)
-    return (of_visit if visit else 0), persons
+    of_visit, persons, of_machine = await rows.fetchone() or (0, 1, 1)
+    return (of_visit if visit else 0), persons, of_machine
 
 
 async def _alarm(

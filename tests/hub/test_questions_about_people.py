@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from hub.question_log import Limits
+from hub.question_log import KEPT_AN_HOUR, Limits
 from kiosk.clock import local
 from kiosk.messages import questions, seal, visits
 from tests.forking import forked
@@ -185,6 +185,17 @@ def test_one_visit_asks_so_much_and_no_more(machine: Machine, set_limits) -> Non
     visit = machine.visit(ZHAO)
     assert [ask(machine, "due", visit).status_code for _ in range(7)] == [200] * 5 + [429] * 2
     assert ask(machine, "due", machine.visit(ZHAO)).status_code == 200
+
+
+def test_a_machine_that_asks_without_end_fills_no_disk(hub: RunningHub, machine: Machine) -> None:
+    """With a fresh visit each time, of which none asks much."""
+    columns = "insert into question (at, kiosk_id, visit, kind, person_ref, refused)"
+    values = "select %s, %s, 'v-' || n, 'due', 'ref', false from generate_series(1, %s) n"
+    hub.sql(f"{columns} {values} returning 1", machine.clock.now(), machine.kiosk_id, KEPT_AN_HOUR - 1)
+    assert [asks_about(machine, ZHAO).status_code for _ in range(3)] == [200, 429, 429]
+    assert len(rows(hub, machine)) == KEPT_AN_HOUR
+    assert len(events(hub, "questions_refused", machine.kiosk_id)) == 1
+    assert asks_about(hub.machine(), ZHAO).status_code == 200
 
 
 LOOK_UPS: dict[str, dict[str, str]] = {
