@@ -48,12 +48,30 @@ async def healthz() -> dict[str, str]:
 @get("/readyz")
 async def readyz(hub: Hub) -> dict[str, str]:
     """Answers 200 when the database can be written to, else 503."""
+    if not await asyncio.shield(_look_under_way(hub)):
+        raise Problem(503, "not_ready", "the database does not answer", headers={"Retry-After": "5"})
+    return {"status": "ready"}
+
+
+_looks: dict[asyncio.AbstractEventLoop, asyncio.Task[bool]] = {}
+
+
+def _look_under_way(hub: Hub) -> asyncio.Task[bool]:
+    """One for all who ask meanwhile: anybody may, and each for himself would take the connections of the machines."""
+    loop = asyncio.get_running_loop()
+    if loop not in _looks:
+        _looks[loop] = loop.create_task(_can_be_written_to(hub))
+        _looks[loop].add_done_callback(lambda _: _looks.pop(loop))
+    return _looks[loop]
+
+
+async def _can_be_written_to(hub: Hub) -> bool:
     try:
         async with asyncio.timeout(2), hub.pool.connection() as conn, conn.transaction(force_rollback=True):
             await conn.execute("insert into setting values ('ready', 'true') on conflict do nothing")
-    except (psycopg.Error, TimeoutError) as error:
-        raise Problem(503, "not_ready", "the database does not answer", headers={"Retry-After": "5"}) from error
-    return {"status": "ready"}
+    except (psycopg.Error, TimeoutError):
+        return False
+    return True
 
 
 @get("/metrics", guards=[monitors_only], media_type=CONTENT_TYPE_LATEST)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 
+from hub.api.health import readyz
+from hub.api.problems import Problem
 from kiosk.messages import seal
 from tests.hub.fixtures import ROOT, Machine, RunningHub
 from tests.hub.strangers import answer, connect, crowd, enrolled, is_closed, start_request
@@ -283,3 +290,30 @@ def test_serving_beyond_this_computer_without_tls_or_a_front_is_refused(host: st
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"hub: {host} is beyond this computer: give --tls-cert and --tls-key, or --behind FRONT\n"
+
+
+def test_whoever_asks_whether_the_hub_is_ready_takes_one_connection_with_all_others() -> None:
+    """Anybody may: a crowd of them held every connection that the machines have, each waiting for the one before."""
+    looks: list[str] = []
+    hub: Any = SimpleNamespace(pool=SimpleNamespace())
+
+    @contextlib.asynccontextmanager
+    async def connection() -> AsyncIterator[Any]:
+        looks.append("begun")
+        await asyncio.sleep(0)
+        if "away" in looks:
+            raise psycopg.OperationalError
+        yield SimpleNamespace(transaction=lambda **_: contextlib.nullcontext(), execute=lambda _: asyncio.sleep(0))
+
+    async def all_ask() -> list[object]:
+        return await asyncio.gather(*(readyz.fn(hub) for _ in range(20)), return_exceptions=True)
+
+    async def story() -> None:
+        hub.pool.connection = connection
+        for n in (1, 2):
+            assert await all_ask() == [{"status": "ready"}] * 20
+            assert looks == ["begun"] * n, "who asks later has a look of his own"
+        looks.append("away")
+        assert [type(each) for each in await all_ask()] == [Problem] * 20
+
+    asyncio.run(story())
