@@ -47,6 +47,7 @@ class StatusSocket:
         self._path = Path(path)
         self._monotonic = monotonic
         self._readers: dict[trio.MemorySendChannel[bytes], _Talk] = {}
+        self._leaving: set[_Talk] = set()
         self._present: dict[tuple[str, str], bytes] = {}
         self._asking = trio.Semaphore(_QUESTIONS_AT_ONCE)
         self.questions: dict[str, Question] = {}
@@ -70,7 +71,7 @@ class StatusSocket:
         A line that has left its channel is not sent yet: a busy loop may come to that much later.
         """
         with trio.move_on_after(timeout_s):
-            while any(talk.owed_lines for talk in self._readers.values()):
+            while any(talk.owed_lines for talk in (*self._readers.values(), *self._leaving)):
                 await trio.sleep(0.01)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -117,16 +118,18 @@ class StatusSocket:
     async def _talk(self, talk: _Talk) -> None:
         send, receive = trio.open_memory_channel[bytes](_BACKLOG)
         present = list(self._present.values())
-        self._readers[send] = talk
+        self._readers[send], talk.owed_lines = talk, len(present)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, talk, [*present], receive, nursery.cancel_scope)
+                nursery.start_soon(self._write, talk, present, receive, nursery.cancel_scope)
                 await self._hear(talk)
                 # Nobody asks any more: what was said until now still arrives.
-                self._readers.pop(send, None)
+                if self._readers.pop(send, None):
+                    self._leaving.add(talk)
                 send.close()
         finally:
             self._readers.pop(send, None)
+            self._leaving.discard(talk)
             send.close()
             receive.close()
 
@@ -146,6 +149,7 @@ class StatusSocket:
     ) -> None:
         for line in present:
             await talk.say(line)
+            talk.owed_lines -= 1
         async for line in lines:
             await talk.say(line)
             talk.owed_lines -= 1

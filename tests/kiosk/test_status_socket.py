@@ -114,6 +114,37 @@ async def test_what_was_asked_for_before_the_end_is_still_answered(tmp_path: Pat
     assert [answer["done"] for answer in answers] == [True]
 
 
+@pytest.mark.parametrize("connects", ["before", "after"])
+async def test_a_monitor_that_only_listens_gets_the_last_lines_too(tmp_path: Path, connects: str) -> None:
+    """Who has closed its sending side was no longer waited for: of what it was owed, the machine's end cut the rest."""
+    path = str(tmp_path / "status.sock")
+    status = status_socket.StatusSocket(path, trio.current_time)
+    # More than the system keeps for one who does not read yet.
+    said = [{"name": f"{n}", "detail": 3000 * "x"} for n in range(200)]
+    async with trio.open_nursery() as monitor, trio.open_nursery() as machine:
+        await machine.start(status.run)
+        if connects == "before":
+            reader = await trio.open_unix_socket(path)
+            await trio.testing.wait_all_tasks_blocked()
+        for facts in said:
+            status.publish("device", **facts)
+        if connects == "after":
+            reader = await trio.open_unix_socket(path)
+        await reader.send_eof()
+        await trio.testing.wait_all_tasks_blocked()
+        heard: list[bytes] = []
+        monitor.start_soon(_listen, reader, heard)
+        await status.drained(HANG_S)
+        machine.cancel_scope.cancel()
+    assert [json.loads(line)["name"] for line in b"".join(heard).splitlines()] == [facts["name"] for facts in said]
+
+
+async def _listen(stream: trio.SocketStream, heard: list[bytes]) -> None:
+    async with stream:
+        async for chunk in stream:
+            heard.append(bytes(chunk))
+
+
 GOOD = b'{"ask":"staff"}\n'
 WRONG = {
     "unknown number": b'{"ask":"release","seq":42}',
