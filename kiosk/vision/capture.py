@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 import numpy as np
 import structlog
@@ -96,17 +97,27 @@ class CameraThread(threading.Thread):
         while True:
             while self._is_shared and not self._is_wanted():
                 self._rest(float("inf"))
-            try:
-                self._driver.setup()
-                self._backoff.reset()
-                self._serve()
-            except TryAgain as fault:
+            fault = self._until_fault()
+            if isinstance(fault, TryAgain):
                 self._lost(fault)
-            except Permanent as fault:
+            else:
                 self._say(camera_status(fault.error, fault.detail))
                 self._rest(float("inf"))
 
-    def _serve(self) -> None:
+    def _until_fault(self) -> TryAgain | Permanent:
+        """Serve until the camera fails.
+
+        Told anew: the fault itself keeps the frames that it came through, and so the last picture, for as long as
+        anybody rests over it.
+        """
+        try:
+            self._driver.setup()
+            self._backoff.reset()
+            self._serve()
+        except (TryAgain, Permanent) as fault:
+            return type(fault)(fault.error, fault.detail)
+
+    def _serve(self) -> NoReturn:
         while True:
             self._forget_now()
             if self._is_wanted():
