@@ -47,19 +47,31 @@ class JsonLine:
         self._heard.clear()
 
     def close(self) -> None:
-        """Close the line."""
+        """Close the line; half an answer may be half a person's picture."""
         self._transport.close()
+        self._heard.clear()
 
     def ask(
-        self, verb: str, deadline: Deadline, *, patience_s: float | None = None, **arguments: Any
+        self,
+        verb: str,
+        deadline: Deadline,
+        *,
+        patience_s: float | None = None,
+        last_breath_s: float | None = None,
+        **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer without ``id`` and ``ok``. BridgeRefusal when it is no; TryAgain ``silent``, ``garbled``, gone."""
+        """The answer without ``id`` and ``ok``. BridgeRefusal when it is no; TryAgain ``silent``, ``garbled``, gone.
+
+        ``last_breath_s``: how long it is still waited for when the command has been canceled.
+        """
         self._number += 1
         line = json.dumps({"id": self._number, "do": verb, **arguments}, ensure_ascii=True).encode() + b"\n"
         for at in range(0, len(line), SEND_BYTES):
             self._transport.write(line[at : at + SEND_BYTES])
         ends, garbled = time.monotonic() + (self._answer_s if patience_s is None else patience_s), False
         while (left_s := ends - time.monotonic()) > 0 and not (deadline.over and patience_s is not None):
+            if last_breath_s is not None and deadline.canceled.is_set():
+                ends, last_breath_s = min(ends, time.monotonic() + last_breath_s), None
             answer = self._next()
             if answer is None:
                 self._hear(min(left_s, 0.1))

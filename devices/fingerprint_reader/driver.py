@@ -25,6 +25,8 @@ from devices.vocabulary import Completion, DeviceState, DeviceStatus, MediaState
 SETTLE_S = 2.0
 LOOK_S = 0.1
 LARGEST_PX = 1000
+LAST_BREATH_S = 1.0
+"""How long a picture is still waited for that nobody wants any more: the wipe of the visit waits for it."""
 
 Finger = Literal[
     "right_thumb",
@@ -177,7 +179,7 @@ class JsonScanner:
     def look(self, finger: str, deadline: Deadline) -> Capture | None:
         """See ``Scanner``."""
         try:
-            answer = self._line.ask("look", deadline, finger=finger)
+            answer = self._line.ask("look", deadline, last_breath_s=LAST_BREATH_S, finger=finger)
         except BridgeRefusal as refusal:
             raise TryAgain(refusal.error) from None
         return _capture(finger, answer) if answer.get("quality") is not None else None

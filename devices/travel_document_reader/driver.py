@@ -69,8 +69,9 @@ class TravelDocumentReader:
         self._publish(reader_status(self._feeder))
 
     def teardown(self) -> None:
-        """Close."""
+        """Close; half a frame may be half a person's zone."""
         self._line.close()
+        self._heard.clear()
 
     def read_document(self, deadline: Deadline) -> Completed:
         """Wait for a document; the value is a ``Zone``. With a feeder it is drawn in and held.

@@ -9,6 +9,7 @@ import pytest
 from devices.contract import Deadline, TryAgain
 from devices.exchange import Exchange
 from devices.json_line import JsonLine
+from devices.travel_document_reader.driver import TravelDocumentReader, TravelDocumentReaderSettings
 
 
 class Wire:
@@ -59,3 +60,31 @@ def test_answer_with_another_number_is_dropped() -> None:
     wire.coming.append(json.dumps({"id": number, "ok": True, "left": 1}).encode() + b"\n")
     wire.answers = [json.dumps({"id": number + 1, "ok": True, "left": 2}).encode() + b"\n"]
     assert line.ask("state", Deadline(5.0)) == {"left": 2}
+
+
+class Pulled(Wire):
+    """The cable is pulled out in the middle of an answer."""
+
+    def __init__(self, half: bytes) -> None:
+        super().__init__()
+        self.halves = [half]
+
+    def read_some(self, timeout_s: float) -> bytes:
+        if timeout_s and not self.halves:
+            raise TryAgain("unplugged")
+        return self.halves.pop() if timeout_s else b""
+
+
+def test_half_an_answer_is_let_go_of_with_its_line() -> None:
+    """Who is pulled out may never come back: half a finger's picture, or zone, stayed in the machine till then."""
+    line = JsonLine(Pulled(b'{"id": 1, "ok": true, "pixels": "c29tZWJvZHk'), 60.0)
+    with pytest.raises(TryAgain):
+        line.ask("look", Deadline(60.0))
+    line.close()
+    reader = TravelDocumentReader(TravelDocumentReaderSettings(driver="mrz", port="none"), lambda _status: None)
+    reader._line = Pulled(b"\x02P<UTOERIKSSON<<ANNA")  # type: ignore[assignment]
+    with pytest.raises(TryAgain):
+        reader.read_document(Deadline(60.0))
+    reader.teardown()
+    assert not line._heard
+    assert not reader._heard

@@ -113,6 +113,26 @@ def test_no_such_finger(bench: Bench) -> None:
     assert bench.driver.capture(Deadline(1.0), finger="sixth").error == "no_such_finger"  # type: ignore[arg-type]
 
 
+def test_picture_that_nobody_wants_any_more_is_not_waited_for(bench: Bench) -> None:
+    """A bridge that hangs held the wipe of the visit for as long as one of its answers may take."""
+    bench.driver.teardown()
+    bench.made(answer_timeout_ms=600_000)
+    deadline, lost = Deadline(PATIENT_S), []
+    bench.do("silent")
+
+    def capture() -> None:
+        try:
+            bench.driver.capture(deadline)
+        except TryAgain as fault:
+            lost.append(fault.error)
+
+    thread = threading.Thread(target=capture, daemon=True)
+    thread.start()
+    deadline.canceled.set()
+    thread.join(PATIENT_S)
+    assert lost == ["silent"]
+
+
 @pytest.mark.attack(1)
 @pytest.mark.parametrize(
     "wrong", [{"pixels": "!"}, {"width_px": 3}, {"width_px": 10**9}, {"quality": 101}, {"quality": "80"}, {"pixels": 1}]
