@@ -56,16 +56,20 @@ class TravelDocumentReader:
         self._line = SerialTransport(settings.port, settings.baudrate, parity=settings.parity)
         self._heard = bytearray()
         self._feeder = "empty" if settings.feeder else ""
+        self._is_asked = self._is_unasked = False
+        """Whether a document is asked for now; whether one was drawn in while none was."""
 
     def setup(self) -> None:
         """Open. A reader that only pushes cannot be asked whether it is there; the port is all that is known."""
         self._line.open()
         self._heard.clear()
+        self._is_unasked = False
         self._publish(reader_status(self._feeder))
 
     def idle(self) -> None:
-        """Notice loss; what is laid on between two visits belongs to nobody and is forgotten."""
+        """Notice loss; what is laid on between two visits belongs to nobody and is forgotten, or comes out again."""
         self._forget()
+        self._give_back_unasked()
         self._publish(reader_status(self._feeder))
 
     def teardown(self) -> None:
@@ -77,9 +81,19 @@ class TravelDocumentReader:
         """Wait for a document; the value is a ``Zone``. With a feeder it is drawn in and held.
 
         ``check_digit``: one was wrong, lay it on again; ``no_zone``: no lines that could be one; ``no_document``:
-        nothing came. Lines that came before the question are another person's.
+        nothing came; ``document_inside``: another person's comes out first. Lines that came before the question are
+        another person's.
         """
         self._forget()
+        if self._give_back_unasked():
+            return Completed(Completion.DEVICE_NOT_READY, error="document_inside")
+        self._is_asked = True
+        try:
+            return self._read(deadline)
+        finally:
+            self._is_asked = False
+
+    def _read(self, deadline: Deadline) -> Completed:
         if self._settings.feeder and self._feeder != "inserted":
             self._command("accept")
         while not deadline.over:
@@ -155,8 +169,19 @@ class TravelDocumentReader:
 
     def _take_in(self, word: object) -> None:
         if self._settings.feeder and isinstance(word, str) and word in FEEDER_WORDS:
+            self._is_unasked = word == "inserted" and not self._is_asked and self._feeder != word
             self._feeder = word
             self._publish(reader_status(word))
+
+    def _give_back_unasked(self) -> bool:
+        """A feeder that was told to accept goes on accepting when nobody waits any more.
+
+        Who put a document in then has it back at once, and not whoever is the next to be asked for one.
+        """
+        was_unasked, self._is_unasked = self._is_unasked, False
+        if was_unasked:
+            self._command("eject")
+        return was_unasked
 
     def _command(self, command: str) -> None:
         self._line.write(codec.est_frame({"Feeder": command}))

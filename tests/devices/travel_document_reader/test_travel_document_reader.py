@@ -215,3 +215,33 @@ def test_permit_is_drawn_in_and_given_back_or_kept(bench: Bench) -> None:
     bench.do("free")
     driver.idle()
     assert bench.said[-1].device is DeviceState.ONLINE
+
+
+def test_permit_that_is_put_in_when_nobody_asks_any_more_comes_out_at_once(bench: Bench) -> None:
+    """A feeder goes on accepting: what it drew in then came out for whoever was asked for a permit next."""
+    if bench.framing != "est":
+        return
+    bench.driver.teardown()
+    driver = bench.made(feeder=True)
+    assert driver.read_document(Deadline(0.1)).error == "no_document"
+    eventually(lambda: bench.do("state")["accepting"], "the feeder to accept")
+    bench.do("insert")
+    eventually(lambda: driver.idle() or bench.said[-1].media is MediaState.PRESENT, "the permit to be drawn in")
+    eventually(lambda: bench.do("state")["feeder"] == "at_slot", "the slot")
+    bench.do("take")
+    assert bench.read("insert", lambda: bench.do("state")["accepting"]).ok
+    driver.idle()
+    driver.idle()
+    assert bench.do("state")["feeder"] == "inserted", "what was asked for stays inside until it is given back"
+
+
+def test_permit_that_was_drawn_in_for_nobody_is_not_read_for_the_next(bench: Bench) -> None:
+    if bench.framing != "est":
+        return
+    bench.driver.teardown()
+    driver = bench.made(feeder=True)
+    driver.read_document(Deadline(0.1))
+    eventually(lambda: bench.do("state")["accepting"], "the feeder to accept")
+    bench.do("insert")
+    assert driver.read_document(Deadline(0.3)).error == "document_inside"
+    eventually(lambda: bench.do("state")["feeder"] == "at_slot", "the slot")
