@@ -2,8 +2,9 @@
 
 A write that succeeded proves nothing (a dead peer swallows megabytes). Every job therefore has ``GS r 1`` behind the
 slip and, once that is answered, behind its cut: it is executed in order, its answer means that everything before it was
-processed, and one stray byte, which may look like an answer, is not two. Without both answers the outcome is
-``unknown``; no job is ever sent again by the driver itself, and none is sent into what may hang there.
+processed, and one stray byte, which may look like an answer, is not two. Behind the cut it is asked twice, because some
+printers say everything twice. Without all answers the outcome is ``unknown``; no job is ever sent again by the driver
+itself, and none is sent into what may hang there.
 """
 
 from __future__ import annotations

@@ -304,6 +304,20 @@ def test_second_answers_to_one_slip_do_not_prove_the_next(tcp_bench):
     assert driver.print_job(Deadline(GENEROUS_S), slip("张*三", FIRST)).value.outcome is Outcome.UNKNOWN
 
 
+def test_slip_said_twice_does_not_prove_its_cut(tcp_bench, monkeypatch):
+    """The paper still moved to the cutter; what the printer then said of that cut was taken for the next slip's."""
+    monkeypatch.setattr(talk, "REPEAT_S", talk.REPEAT_S * times_slower())
+    driver = tcp_bench.driver(barrier_timeout_s=GENEROUS_S, status="none")
+    driver.idle()
+    tcp_bench.do("double", count=10_000, gap_ms=300)
+    tcp_bench.do("slow", mm_per_s=10 / times_slower())
+    assert driver.print_job(Deadline(GENEROUS_S), PrintJob((Line(FIRST), Cut()))).ok
+    assert tcp_bench.state["cuts"] == 1, "said when it was true"
+    tcp_bench.do("lose")
+    lost = driver.print_job(Deadline(6.0 * times_slower()), PrintJob((Line(SECOND), Cut())))
+    assert lost.value.outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize("status", ["dle", "asb", "none"])
 def test_one_stray_byte_does_not_prove_a_slip(tcp_bench, status):
     """The break of a printer that loses its power is read as NUL, which is a good answer to GS r."""
