@@ -18,6 +18,8 @@ ENGINE = "rapidocr_onnxruntime"
 MOST_LINES = 200
 _SURE = 0.6
 _THREADS = 2
+_LONGEST_PX = 2000
+"""A4 at 170 dots per inch. The nets take memory and time by the pixel: gigabytes for a picture of 20 megapixels."""
 _AT_ONCE = 6
 """So many lines are read in one go: between two of them the reading can be broken off."""
 
@@ -42,6 +44,7 @@ class Reader:
         """What stands on a BGR page, line by line from the top; nothing where there is no reader or it ``is_over``."""
         if not self.load():
             return []
+        page = _shrunk(page)
         boxes, _ = self._engine.text_det(page)
         if boxes is None:
             return []
@@ -56,6 +59,11 @@ class Reader:
             for strip in strips:
                 strip[:] = 0
         return found
+
+
+def _shrunk(page: np.ndarray) -> np.ndarray:
+    share = _LONGEST_PX / max(page.shape[:2])
+    return cv2.resize(page, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else page
 
 
 def _strip(page: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -178,3 +179,13 @@ async def test_the_words_of_a_page_are_read_where_there_is_a_reader() -> None:
 def test_without_the_package_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kiosk.vision.reading.ENGINE", "no_such_package")
     assert Reader().lines(np.full((100, 100, 3), 255, np.uint8)) == []
+
+
+def test_a_large_page_is_read_at_the_size_of_its_words() -> None:
+    """The nets would take gigabytes for a picture of the largest document cameras, more than the worker may have."""
+    seen: list[tuple[int, ...]] = []
+    reader = Reader()
+    reader._engine = SimpleNamespace(text_det=lambda page: (seen.append(page.shape), 0.0))
+    assert reader.lines(np.full((5344, 3778, 3), 255, np.uint8)) == []
+    assert reader.lines(np.full((300, 200, 3), 255, np.uint8)) == []
+    assert seen == [(2000, 1414, 3), (300, 200, 3)]
