@@ -9,12 +9,15 @@ import resource
 import secrets
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 _MARK = "TONGBAN_HARDENED"
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _SIZES = (200, 3_000, 40_000)
 _ROUNDS, _TOGETHER = 4, 8
+_STATM_DATA = 5
+"""proc_pid_statm(5): data and stack, in pages."""
 _HEAD = 64
 """What a freed block may hold at its beginning is the allocator's own, and a shrunk one is still in use there."""
 
@@ -49,6 +52,18 @@ def no_core_dumps() -> None:
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def bound_memory(more_bytes: int) -> None:
+    """Let this process have so much more memory of its own than it has now; a narrower bound is left as it is.
+
+    What libraries take when they are loaded goes by the computer's processors.
+    """
+    has_pages = int(Path("/proc/self/statm").read_text("ascii").split()[_STATM_DATA])
+    most = has_pages * resource.getpagesize() + more_bytes
+    _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def is_closed() -> bool:

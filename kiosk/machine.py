@@ -47,7 +47,7 @@ from kiosk.staff import StaffBook
 from kiosk.status_socket import StatusSocket
 from kiosk.threads import in_thread
 from kiosk.timekeeping import Timekeeper
-from kiosk.vision.client import Thresholds, VisionWorker
+from kiosk.vision.client import WORKER_LOST, Thresholds, VisionWorker
 from offline_cache.audit import Audit
 from offline_cache.counters import Counters
 from offline_cache.errors import StoreError
@@ -134,20 +134,26 @@ class Machine:
         self.timekeeper = Timekeeper(self.clock, self.values, on_alarm=self.alarm, on_change=self.changes.refresh_page)
 
     def _build_vision(self, configured: Mapping[str, Configured]) -> None:
-        limits = self.config.vision
+        limits, on_lost = self.config.vision, partial(self.alarm, WORKER_LOST)
         self.vision = (
             VisionWorker(
                 configured[self.camera].settings,  # type: ignore[arg-type]
                 Thresholds(limits.pass_distance, limits.fail_distance),
                 partial(self.peripherals.publish, self.camera),
                 now=self.clock.now,
+                on_lost=on_lost,
             )
             if self.camera
             else None
         )
         papers = self.peripherals.of_kind(DOCUMENT_CAMERA)
         self.papers = (
-            VisionWorker(configured[papers[0]].settings, now=self.clock.now, looks_at="papers")  # type: ignore[arg-type]
+            VisionWorker(
+                configured[papers[0]].settings,  # type: ignore[arg-type]
+                now=self.clock.now,
+                looks_at="papers",
+                on_lost=on_lost,
+            )
             if papers
             else None
         )

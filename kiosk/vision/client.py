@@ -78,8 +78,10 @@ class VisionWorker:
         on_status: Callable[[DeviceStatus], None] = lambda _status: None,
         now: Callable[[], datetime] | None = None,
         looks_at: p.LooksAt = "people",
+        on_lost: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._now = now or Clock().now
+        self._on_lost, self._why = on_lost, ""
         self._settings, self._thresholds, self._on_status = camera_settings, thresholds, on_status
         self._looks_at: p.LooksAt = looks_at
         self._segment: FrameSegment | None = None
@@ -131,9 +133,14 @@ class VisionWorker:
                 if self._looks_at == "papers":
                     await self._needed.wait()
                 while True:
-                    pause_s = backoff.pause_s(stood=await self._live())
-                    self._publish(DeviceState.OFFLINE, WORKER_LOST, "the vision process ended and is started again")
-                    log.warning("vision_worker_lost", again_in_s=pause_s)
+                    before, stood = self._why, await self._live()
+                    pause_s = backoff.pause_s(stood=stood)
+                    told = f"the vision process ended ({self._why}) and is started again"
+                    self._publish(DeviceState.OFFLINE, WORKER_LOST, told)
+                    log.warning("vision_worker_lost", why=self._why, again_in_s=pause_s)
+                    if stood or self._why != before:
+                        # One that never gets up is told of once.
+                        self._on_lost(told)
                     await trio.sleep(pause_s)
         finally:
             segment, self._segment = self._segment, None
@@ -162,7 +169,7 @@ class VisionWorker:
                 self._end_life(process)
                 stream.socket.close()
                 with trio.CancelScope(shield=True):
-                    await process.wait()
+                    self._why = _ending(await process.wait())
                 self._dead.set()
 
     async def _spawn(self, theirs: socket.socket) -> trio.Process:
@@ -371,6 +378,11 @@ class VisionWorker:
     def _next_number(self) -> int:
         self._number += 1
         return self._number
+
+
+def _ending(code: int) -> str:
+    """Why a worker with this exit code has ended."""
+    return f"signal_{-code}" if code < 0 else p.ENDINGS.get(code, f"exit_{code}")
 
 
 def _python_path() -> str:

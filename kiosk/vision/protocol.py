@@ -59,6 +59,9 @@ Decision = Literal["pass", "ask", "fail", "unavailable"]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares (0..1) of the preview as it is shown."""
 
+ENDINGS = {3: "camera_read_hangs", 4: "not_forgotten", 5: "out_of_memory", 6: "thread_failed"}
+"""Why the worker ended itself, by its exit code."""
+
 LENGTH = struct.Struct("<I")
 
 

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ LOG_STEPS = [
     structlog.processors.TimeStamper(fmt="iso"),
     structlog.processors.JSONRenderer(),
 ]
-_NOT_FORGOTTEN = 4
+_EXIT_CODES = {why: code for code, why in p.ENDINGS.items()}
 FRAME_WAIT_S = 0.25
 SNAPSHOT_WAIT_S = 4.0
 SNAPSHOT_QUALITY = 90
@@ -50,6 +50,10 @@ FORGET_WAIT_S = 0.8
 """How long the camera may take to close; one that hangs takes the process with it, and so all that it holds."""
 STUCK_AFTER_S = 20.0
 """A read that has not come back for this long (a driver hangs in the system) ends the process; a new one is started."""
+MORE_MEMORY_BYTES = 3 << 30
+"""Beyond what the libraries have taken: more than twice what reading a page takes, and that takes most. A picture that
+no bound of sizes has seen through, such as of a stream that grows in the middle, ends this process, not the computer.
+"""
 _OPENS_WITHIN_S = 6.0
 """So long a camera that is opened for each paper may take until it counts as away."""
 _Job = p.Verify | p.TakePhoto | p.TakePage | p.Snapshot | p.Forget
@@ -156,7 +160,7 @@ class Worker:
                 # One check that goes wrong must not end the next one; its words could hold numbers of a face.
                 log.error("vision_job_failed", job=type(job).__name__, error=type(error).__name__)
                 if isinstance(job, p.Forget):
-                    os._exit(_NOT_FORGOTTEN)
+                    _end("not_forgotten")
                 self._send(p.Answered(job.id, p.FaceResult("unavailable", reason="internal")))
             finally:
                 del job
@@ -315,7 +319,7 @@ class Worker:
             self._nets.forget()
         if not self._camera.forgotten(FORGET_WAIT_S):
             log.error("camera_not_closed_in_time")
-            os._exit(_NOT_FORGOTTEN)
+            _end("not_forgotten")
         self._preview.clear()
         self._canceled.clear()
         self._stop_looking.clear()
@@ -331,7 +335,17 @@ class Worker:
             since = self._camera.read_since
             if since is not None and self._clock.monotonic() - since > STUCK_AFTER_S:
                 log.error("camera_read_hangs")
-                os._exit(3)
+                _end("camera_read_hangs")
+
+
+def _end(why: str) -> NoReturn:
+    os._exit(_EXIT_CODES[why])
+
+
+def _end_with_thread(failed: threading.ExceptHookArgs) -> None:
+    """Without one of its threads the process would go on and answer nothing. Words of an error may hold a person's."""
+    log.error("vision_thread_failed", thread=failed.thread and failed.thread.name, error=failed.exc_type.__name__)
+    _end("out_of_memory" if issubclass(failed.exc_type, MemoryError) else "thread_failed")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -342,6 +356,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--frames-fd", type=int, required=True)
     arguments = parser.parse_args(argv)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr), processors=LOG_STEPS)
+    threading.excepthook = _end_with_thread
+    hardening.bound_memory(MORE_MEMORY_BYTES)
     cv2.setNumThreads(2)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     with socket.socket(fileno=arguments.socket_fd) as connection:

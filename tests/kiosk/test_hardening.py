@@ -56,6 +56,25 @@ def test_glibcs_own_overwriting_is_found_out_where_its_thread_cache_keeps_blocks
     assert measured(PYTHONMALLOC="malloc", GLIBC_TUNABLES="glibc.malloc.perturb=165")["freed"] is False
 
 
+_BOUNDED = """
+import resource, sys
+from kiosk import hardening
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+hardening.bound_memory(64 << 20)
+fits = bytearray(16 << 20)
+try:
+    bytearray(256 << 20)
+except MemoryError:
+    print("bounded", resource.getrlimit(resource.RLIMIT_DATA)[1] == int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("allowed", "is_left"), [(-1, False), (1 << 26, True)], ids=["free", "narrower"])
+def test_a_process_takes_no_more_memory_than_it_may(allowed: int, is_left: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", _BOUNDED, str(allowed)], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (f"bounded {is_left}", "")
+
+
 _WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
 """A stranger of the same user, who is in a test root: without this right even root is one."""
 _OPEN = "import sys; print('up', flush=True); sys.stdin.read()"

@@ -37,10 +37,11 @@ class ForkedWorker:
         """Raises ProcessLookupError when it has ended."""
         signal.pidfd_send_signal(self._alive, signal.SIGKILL)
 
-    async def wait(self) -> None:
-        """For its end, once."""
+    async def wait(self) -> int:
+        """For its end, once; its code is told to a parent only."""
         await trio.lowlevel.wait_readable(self._alive)
         os.close(self._alive)
+        return 0
 
 
 class VisionForks:
