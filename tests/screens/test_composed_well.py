@@ -64,7 +64,9 @@ def test_what_is_left_of_a_due_list_does_not_swell_to_the_room_that_the_list_kee
 def test_what_is_chosen_keeps_no_room_free_for_the_keys_of_what_is_typed_on_the_next_sheet() -> None:
     """Seen in large type with a low reach: a sheet of one sentence, and the two options on one sheet each."""
     look, lead = look_of(), Paragraph(text=same("怎么领取？"), size="large")
-    ways = Choices(name="how", options=tuple(Choice(id=str(n), label=same("邮寄到家")) for n in range(3)))
+    ways = Choices(
+        name="how", label=same("怎么领取"), options=tuple(Choice(id=str(n), label=same("邮寄到家")) for n in range(3))
+    )
     phone = Field(name="phone", label=same("手机号码"), keys="phone")
     height = stack.natural(look, (lead, ways), WIDTH) + 10
     cut = stack.sheets(look, (lead, ways, phone), stack.Space(WIDTH, height, keys=height * 0.6), 0)
@@ -104,7 +106,7 @@ def test_a_long_list_is_cut_with_few_layouts_of_it(monkeypatch: pytest.MonkeyPat
     drawn = stack.draw
     monkeypatch.setattr(stack, "draw", lambda block, *more: tried.append(block) or drawn(block, *more))
     look = look_of()
-    cut = stack.sheets(look, (violation(80),), WIDTH, 900, 120)
+    cut = stack.sheets(look, (violation(80),), stack.Space(WIDTH, 900), 120)
     assert sum(len(block.rows) for (block,) in cut) == 80
     assert len(tried) < 12 * 3 * len(cut), "three distances, and few tries for each sheet"
     look.metrics = replace(look.metrics, airy=min(stack._SHRINKAGE))

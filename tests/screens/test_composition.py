@@ -345,8 +345,8 @@ def rows_of(sheets: list[tuple[object, ...]]) -> list[str]:
 
 def test_what_fits_stays_on_one_sheet_and_what_does_not_is_cut_between_rows() -> None:
     look = look_of()
-    assert stack.sheets(look, (facts(4),), WIDTH, 900, 120) == [(facts(4),)]
-    cut = stack.sheets(look, (facts(30),), WIDTH, 900, 120)
+    assert stack.sheets(look, (facts(4),), stack.Space(WIDTH, 900), 120) == [(facts(4),)]
+    cut = stack.sheets(look, (facts(30),), stack.Space(WIDTH, 900), 120)
     assert len(cut) > 1
     assert rows_of(cut) == [f"栏{n}" for n in range(30)], "every row once, in order"
     assert look.metrics.airy == 1.0, "what was tried is put back"
@@ -356,15 +356,15 @@ def test_what_fits_stays_on_one_sheet_and_what_does_not_is_cut_between_rows() ->
 def test_rows_close_up_before_a_second_sheet_is_begun() -> None:
     look = look_of()
     natural = stack.natural(look, (facts(9),), WIDTH)
-    assert len(stack.sheets(look, (facts(9),), WIDTH, natural - 20, 120)) == 1
-    assert len(stack.sheets(look, (facts(9),), WIDTH, natural * 0.5, 120)) > 1
+    assert len(stack.sheets(look, (facts(9),), stack.Space(WIDTH, natural - 20), 120)) == 1
+    assert len(stack.sheets(look, (facts(9),), stack.Space(WIDTH, natural * 0.5), 120)) > 1
 
 
 def test_grid_that_the_next_sheet_can_hold_is_not_cut() -> None:
     look = look_of()
     grid = Tiles(tiles=tuple(Tile(action=action(label=f"事{n}")) for n in range(8)), columns=2, wide=True)
     height = stack.natural(look, (grid,), WIDTH) + 60
-    cut = stack.sheets(look, (facts(8), grid), WIDTH, height, 50)
+    cut = stack.sheets(look, (facts(8), grid), stack.Space(WIDTH, height), 50)
     assert cut[-1][-1] == grid
     assert [type(b) for sheet in cut for b in sheet].count(Tiles) == 1
 
@@ -372,7 +372,7 @@ def test_grid_that_the_next_sheet_can_hold_is_not_cut() -> None:
 def test_block_that_cannot_be_cut_and_fits_nowhere_has_a_sheet_of_its_own() -> None:
     look = look_of()
     notice = Notice(level="info", text=same("很长的话" * 60))
-    cut = stack.sheets(look, (facts(2), notice, facts(2)), WIDTH, 300, 0)
+    cut = stack.sheets(look, (facts(2), notice, facts(2)), stack.Space(WIDTH, 300), 0)
     assert [notice] in [list(sheet) for sheet in cut]
     assert rows_of(cut) == ["栏0", "栏1"] * 2
 

@@ -30,6 +30,7 @@ from kiosk.pages import Answer, Board, Page, Settings, Tiles
 from kiosk.roster import Roster
 from kiosk.visit import Visit, VisitEnded
 from offline_cache.audit import AuditRow
+from tests.waiting import HANG_S
 
 TECHNICIAN = "990101199001150513"
 OTHER_TECHNICIAN = "990101199506010421"
@@ -215,20 +216,20 @@ class Desk:
         self.screen.on_touch = self.visit.touched
         self.ended: str | None = None
 
-    async def page(self, kind: str, tries: int = 2000) -> Page:
+    async def page(self, kind: str) -> Page:
         """The page of this kind, as soon as it is up."""
-        for _ in range(tries):
-            if self.screen.page is not None and self.screen.page.kind == kind:
-                return self.screen.page
-            await breath()
-        raise AssertionError(f"no page {kind}, there is {self.screen.page and self.screen.page.kind}, {self.ended=}")
+        return await self.until(
+            lambda: self.screen.page if self.screen.page and self.screen.page.kind == kind else None
+        )
 
-    async def until(self, true: Callable[[], Any], tries: int = 2000) -> Any:
-        for _ in range(tries):
-            if value := true():
-                return value
+    async def until(self, true: Callable[[], Any]) -> Any:
+        clock = Clock()
+        ends = clock.monotonic() + HANG_S
+        while not (value := true()):
+            kind = self.screen.page and self.screen.page.kind
+            assert clock.monotonic() < ends, f"it did not happen; page {kind}, {self.ended=}"
             await breath()
-        raise AssertionError(f"it did not happen; page {self.screen.page and self.screen.page.kind}, {self.ended=}")
+        return value
 
     async def end(self) -> str:
         """How maintenance ended: ``returned``, ``citizen`` or the reason of VisitEnded."""
