@@ -71,7 +71,8 @@ def _code(rule: Rule, path: Path) -> Iterator[Finding]:
         return
     if rule.op != "each_one_of":
         yield Finding((*path, "code"), "only each_one_of uses it", "remove it")
-    elif fault := pattern_fault(2 * f"(?:{rule.code})"):  # as part of a larger one, and twice: elements()
+    # By itself, and as part of a larger one, twice: elements().
+    elif fault := pattern_fault(rule.code) or pattern_fault(2 * f"(?:{rule.code})"):
         yield Finding((*path, "code"), *fault)
     else:
         for number, each in enumerate(rule.value if isinstance(rule.value, list) else []):

@@ -92,6 +92,7 @@ MISTAKES = [
     (T01, 'code = "[ABC][1-6]|[DEFMNP]"', 'code = "[ABC[1-6"', "checks[3].code", "not a regular expression", "correct it"),
     (T01, 'code = "[ABC][1-6]|[DEFMNP]"', 'code = "(?i)[ABC][1-6]"', "checks[3].code", "not a regular expression", "correct it"),
     (T01, 'code = "[ABC][1-6]|[DEFMNP]"', 'code = "(?P<class>[ABC][1-6])|[DEFMNP]"', "checks[3].code", "redefinition of group name", "correct it"),
+    (T01, 'code = "[ABC][1-6]|[DEFMNP]"', 'code = "[]"', "checks[3].code", "unterminated character set", "correct it"),
     (T01, 'value = ["C1", ', 'value = ["C1E", ', "checks[3].value[0]", "'C1E' is not one value by code", "correct it or code"),
     (T01, 'op = "at_least", value = 70', 'op = "at_most", value = "70"', "checks[7].only_if.value", "'70' is not a whole", "write a"),
     (T01, DUE, DUE.replace("{expires_on}", "{expiry}"), "due.reason.zh", "no fact fills {expiry}", "is it expires_on?"),
