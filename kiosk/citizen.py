@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from kiosk import shapes
-from kiosk.pages import Answer, Choices, DueList, Field, Grades, LineCards, Page, Preview, SignaturePad, Tiles
+from kiosk.pages import Answer, Choices, DueList, Field, Grades, LineCards, Notice, Page, Preview, SignaturePad, Tiles
+from kiosk.text import text
 from kiosk.toml_file import read_toml
 
 SIGNATURE = [
@@ -107,6 +109,7 @@ class Citizen:
         """The lines in which the next service was not found."""
         self._turns: dict[str, int] = {}
         self._looks: dict[int, int] = {}
+        self._has_lifted = False
 
     @property
     def finished(self) -> bool:
@@ -122,7 +125,16 @@ class Citizen:
             looks = self._looks[i] = self._looks.get(i, 0) + 1
             if looks == control.after + 1 or (control.every and looks > control.after):
                 due.append(control)
-        return due
+        return due + self._anew(page)
+
+    def _anew(self, page: Page) -> list[Control]:
+        """A card that lay there before the machine was ready is lifted when the page asks for it, and put down anew."""
+        put_down = [each for each in self.script.control if each.page == page.kind == "home" and each.do == "place"]
+        is_asked = any(isinstance(block, Notice) and block.text == text("home.take_card") for block in page.blocks)
+        if not put_down or is_asked == self._has_lifted:
+            return []
+        self._has_lifted = is_asked
+        return [structs.replace(each, do="lift", arguments={}) for each in put_down] if is_asked else put_down
 
     def decide(self, page: Page) -> Answer | None:
         """The action and values for ``page``."""

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import trio
 
-from kiosk.citizen import Control, Script
+from kiosk.citizen import Citizen, Control, Script
 from kiosk.pages import Notice, Page
 from kiosk.text import same, text
 from tests.matrix.walk import walking
-from tests.matrix.walk.walking import Persistent, Walker, walk
+from tests.matrix.walk.walking import Walker, walk
 from tests.waiting import HANG_S
 
 PAGES = ("home", "todo", "face_notice", "form", "review")
@@ -59,7 +59,7 @@ def home(*words: str) -> Page:
 
 def test_a_card_that_was_put_down_too_early_is_lifted_when_the_page_asks_for_it_and_put_down_anew() -> None:
     place = Control(page="home", socket="reader", do="place", arguments={"card": "wang"})
-    someone = Persistent(Script(control=(place,)))
+    someone = Citizen(Script(control=(place,)))
     asked = home("home.offline", "home.take_card")
     looks = [someone.controls(page) for page in (home(), home(), asked, asked, home("home.offline"), home())]
     assert looks == [[place], [], [Control(page="home", socket="reader", do="lift")], [], [place], []]

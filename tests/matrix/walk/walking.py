@@ -11,8 +11,7 @@ import trio
 from kiosk import running
 from kiosk.citizen import Citizen, Control, Script
 from kiosk.commands.walking import Walking
-from kiosk.pages import Answer, Choices, DueList, Notice, Page
-from kiosk.text import text
+from kiosk.pages import Answer, Choices, DueList, Page
 from tests.kiosk.machine.conftest import World
 from tests.waiting import HANG_S
 
@@ -60,17 +59,6 @@ class Persistent(Citizen):
         self.kinds: list[str] = []
         self.pages = self.taps = 0
         self._ticked: set[str] = set()
-        self._has_lifted = False
-
-    def controls(self, page: Page) -> list[Control]:
-        """Asked to take the card, which lay there before a slow machine was ready, they do, and put it down anew."""
-        due = super().controls(page)
-        put_down = [each for each in self.script.control if each.page == page.kind == "home" and each.do == "place"]
-        is_asked = any(isinstance(block, Notice) and block.text == text("home.take_card") for block in page.blocks)
-        if put_down and is_asked != self._has_lifted:
-            self._has_lifted = is_asked
-            due += [Control(page="home", socket=each.socket, do="lift") for each in put_down] if is_asked else put_down
-        return due
 
     def decide(self, page: Page) -> Answer | None:
         """As any scripted citizen, who wants all of a bundle; a page that comes back for ever is left."""
