@@ -179,8 +179,12 @@ def _configure(handler: logging.Handler, level: int) -> None:
 
 def libraries_reduced(level: int) -> None:
     """From here on what libraries say from this level on is in the log, without their words."""
-    if not any(isinstance(each, _Reduced) for each in logging.getLogger().handlers):
-        logging.getLogger().addHandler(_Reduced(level))
+    root = logging.getLogger()
+    reduced = next((each for each in root.handlers if isinstance(each, _Reduced)), None)
+    if reduced is None:
+        root.addHandler(_Reduced(level))
+    else:
+        reduced.setLevel(level)
 
 
 def place_of(error: BaseException) -> str:

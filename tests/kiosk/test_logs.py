@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -161,12 +162,20 @@ def test_folder_never_grows_beyond_its_limit_whatever_is_said(small: Path) -> No
 
 
 def test_library_that_says_the_same_for_ever_is_told_ever_more_seldom(small: Path) -> None:
-    import logging
-
     for number in range(1000):
         logging.getLogger("some.library").warning("call %s", number)
     times = [line["times"] for line in lines_in(small) if line["event"] == "library"]
     assert times == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+
+
+def test_libraries_are_told_from_the_level_that_was_said_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was a hub before, as in this suite: warnings of libraries were no longer told."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    logs.libraries_reduced(logging.ERROR)
+    logs.to_folder(str(tmp_path))
+    logging.getLogger("some.library").warning("a warning")
+    logs.to_stderr()
+    assert [line["times"] for line in lines_in(tmp_path) if line["event"] == "library"] == [1]
 
 
 _DEEP = """
