@@ -188,13 +188,17 @@ async def test_page_drawn_anew_under_the_finger_does_not_lose_the_tap(presenter)
         assert shown.answer is not None
 
 
+def due_has_come():
+    """The page that asked what is due, with so much of it that all else has moved down."""
+    page, due = PAGES["due_asking"], PAGES["due"].blocks[0]
+    return replace(page, blocks=(replace(due, items=due.items * 2), page.blocks[-1]))
+
+
 async def test_what_comes_by_itself_takes_no_tap_that_was_meant_for_what_stood_there(presenter):
-    page = PAGES["due_asking"]
-    tiles = page.blocks[-1]
-    longer = replace(PAGES["due"].blocks[0], items=(*PAGES["due"].blocks[0].items * 2,))
+    page, come = PAGES["due_asking"], due_has_come()
     async with showing(presenter, page) as shown:
         x, y = middle(shown.target("罚款缴纳"))
-        presenter.update(replace(page, blocks=(longer, tiles)))
+        presenter.update(come)
         await frames(3)
         assert shown.presenter._surface._at(x, y).a11y_label != "罚款缴纳"
         shown.hand.down(x, y)
@@ -375,13 +379,11 @@ async def test_trembling_hand_agrees_to_no_sheet_that_a_slow_machine_drew_meanwh
 
 
 async def test_what_comes_by_itself_takes_no_tap_until_a_slow_machine_has_shown_it(presenter):
-    page = PAGES["due_asking"]
-    tiles = page.blocks[-1]
-    longer = replace(PAGES["due"].blocks[0], items=(*PAGES["due"].blocks[0].items * 2,))
+    page, come = PAGES["due_asking"], due_has_come()
     async with showing(presenter, page) as shown:
         x, y = middle(shown.target("罚款缴纳"))
         with a_slow_machine(presenter):
-            presenter.update(replace(page, blocks=(longer, tiles)))
+            presenter.update(come)
             await frames(3)
             shown.hand.down(x, y)
             shown.hand.up(x, y)
