@@ -12,6 +12,7 @@ from hub.department import Department
 from hub.department_commands import KEY
 from hub.machine_commands import BY, DSN, NAME, TODAY, at_database
 from hub.tables import Table
+from hub.typed import MACHINE, RECEIPT_NUMBER
 from kiosk.clock import Clock, local
 from kiosk.messages.lockers import MOST_LOCKS
 
@@ -24,14 +25,14 @@ def locker() -> None:
 
 
 @locker.command("list")
-@click.argument("kiosk_id", metavar="[MACHINE]", default="")
+@click.argument("kiosk_id", metavar="[MACHINE]", type=MACHINE, required=False)
 @DSN
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @TODAY
-def list_filled(kiosk_id: str, dsn: str, as_json: bool, clock: Clock) -> None:
+def list_filled(kiosk_id: str | None, dsn: str, as_json: bool, clock: Clock) -> None:
     """Show what lies where. Exit code 3 when something is in doubt: look into that compartment."""
     del clock
-    rows = at_database(dsn, lambda conn: lockers.compartments(conn, kiosk_id))
+    rows = at_database(dsn, lambda conn: lockers.compartments(conn, kiosk_id or ""))
     if as_json:
         click.echo(msgspec.json.encode(rows))
     else:
@@ -48,7 +49,7 @@ def list_filled(kiosk_id: str, dsn: str, as_json: bool, clock: Clock) -> None:
 @NAME
 @LOCK
 @KEY
-@click.argument("receipt_number")
+@click.argument("receipt_number", type=RECEIPT_NUMBER)
 @DSN
 @BY
 @TODAY

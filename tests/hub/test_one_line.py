@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -146,6 +147,25 @@ def test_what_is_no_file_of_settings_is_named(tmp_path: Path, line: str, kind: s
 )
 def test_a_number_as_people_type_it_is_the_one_that_is_kept(read: Typed, typed: str, meant: str) -> None:
     assert read.convert(typed, None, None) == meant
+
+
+def arguments(group: click.Group) -> Iterator[tuple[str, click.Parameter]]:
+    """Of every command below it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from arguments(command)
+        else:
+            yield from ((f"{name} {argument.name}", argument) for argument in command.params)
+
+
+def test_no_command_takes_a_number_or_a_machine_without_bringing_it_into_its_form() -> None:
+    kept = {"receipt_number": RECEIPT_NUMBER, "kiosk_id": MACHINE, "tracking": POST_NUMBER}
+    found = [(where, argument) for where, argument in arguments(main) if argument.name in kept]
+    assert len(found) >= 10
+    assert [where for where, argument in found if argument.type is not kept[argument.name or ""]] == []
 
 
 def test_a_command_that_asks_the_database_does_not_wait_for_the_web_framework() -> None:
