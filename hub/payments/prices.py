@@ -24,6 +24,6 @@ def least_due(service: Service, answers: Mapping[str, Any], today: date) -> int:
     Who chose two trips has not paid with the price of one. A fee that hangs on more than answers is not known here: its
     department judges it.
     """
-    if not any(step.kind == "pay" and not step.conditions for step in service.steps):
+    if not any(step.kind == "pay" and not step.conditions and not step.with_others for step in service.steps):
         return 0
     return sum(fee.amount_fen for fee in fees_due(service, said_as_facts(answers), today))

@@ -233,18 +233,25 @@ class StepSpec(Dated, frozen=True, kw_only=True):
     """What every step has: ``kind`` names a file of ``kiosk/journey/steps/`` whose ``Spec`` adds the rest.
 
     The step is asked while every condition of ``only_if`` holds, over ``card.…``, ``answers.…``, ``machine.…`` and the
-    department's facts; see ``kiosk.catalogue.rules.is_asked``.
+    department's facts; see ``kiosk.catalogue.rules.is_asked``. ``with_others``: it is asked too where another service
+    of the visit asks a step of its kind, and without conditions only there.
     """
 
     about: ClassVar[About] = About()
 
     kind: str
     only_if: tuple[Condition, ...] | Condition = ()
+    with_others: bool = False
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """All that must hold for it to be asked."""
         return (self.only_if,) if isinstance(self.only_if, Condition) else self.only_if
+
+    @property
+    def never_by_itself(self) -> bool:
+        """Whether it is asked only where another service of the visit asks its kind."""
+        return self.with_others and not self.conditions
 
     @property
     def pays_for(self) -> str:
@@ -392,8 +399,8 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any(spec.about.reads_card for spec in self.steps)
 
     def kinds_before(self, at: int) -> tuple[str, ...]:
-        """The kinds of the steps before this place."""
-        return tuple(spec.kind for spec in self.steps[:at])
+        """The kinds of the steps before this place that are asked without another service beside it."""
+        return tuple(spec.kind for spec in self.steps[:at] if not spec.never_by_itself)
 
 
 class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -475,11 +482,6 @@ class Catalogue(Data, frozen=True, kw_only=True):
     def police_lines(self) -> list[Line]:
         """The lines that have a department."""
         return [line for line in self.lines.values() if line.department]
-
-    @property
-    def of_police_lines(self) -> list[Service]:
-        """The services of those, line by line."""
-        return [service for line in self.police_lines for service in self.of_line(line.key)]
 
     @property
     def common(self) -> list[Service]:

@@ -226,12 +226,20 @@ class Journey:
         """Whether the fees are paid at this machine, and not on their way back."""
         return not self.pays_back and any(self.service.steps[at].kind == "pay" for at in self.asked())
 
-    def _judged(self) -> tuple[list[int], dict[str, Any]]:
+    def asks_by_itself(self, kind: str) -> bool:
+        """Whether a step of this kind is asked here, whatever else the person does in this visit."""
+        return kind in [self.service.steps[at].kind for at in self._judged(by_itself=True)[0]]
+
+    def _is_asked_of_another(self, kind: str) -> bool:
+        return any(part.asks_by_itself(kind) for part in (self.whole.going if self.whole else ()) if part is not self)
+
+    def _judged(self, *, by_itself: bool = False) -> tuple[list[int], dict[str, Any]]:
         """The places of the steps that are asked, and all that is known at their end."""
         facts, today = self.known_facts(), self.machine.clock.today()
         found = []
         for at, spec in enumerate(self.service.steps):
-            if is_asked(spec, facts, today):
+            goes_along = spec.with_others and not by_itself and self._is_asked_of_another(spec.kind)
+            if goes_along or (not spec.never_by_itself and is_asked(spec, facts, today)):
                 found.append(at)
                 said = self.records[at].answers if at in self.records else {}
                 facts |= said_as_facts(said)

@@ -22,12 +22,19 @@ def row(service: Service, spec: StepSpec) -> tuple[str, ...]:
     return (
         spec.kind,
         f"{title.zh} {title.en}".strip(),
-        " and ".join(f"{c.fact} {c.op} {c.value}" for c in spec.conditions) or "always",
+        _asked(spec),
         _OFFLINE[spec.offline_in(service)],
         "; ".join(map(_device, spec.uses())) or "uses none",
         "free" if about.is_free else "asked once",
         ", ".join(spec.adds()) or ("a message of its own" if about.files else ""),
     )
+
+
+def _asked(spec: StepSpec) -> str:
+    by_itself = " and ".join(f"{c.fact} {c.op} {c.value}" for c in spec.conditions)
+    if spec.with_others:
+        return f"{by_itself}{'; ' if by_itself else ''}with another service that is paid here"
+    return by_itself or "always"
 
 
 def _device(use: Use) -> str:

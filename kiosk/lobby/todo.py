@@ -82,7 +82,8 @@ def todo_page(machine: Machine, visit: Visit, due: Due, ticked: Collection[str] 
 
 def _nothing(machine: Machine, card: IdCard | None) -> Iterator[Block]:
     """Said where no service of any line can be begun by this person now; each says why on its line's page."""
-    if not any(given_to(machine, service, card).available for service in machine.catalogue.of_police_lines):
+    services = (each for line in machine.catalogue.police_lines for each in machine.catalogue.of_line(line.key))
+    if not any(given_to(machine, service, card).available for service in services):
         yield Notice(level="info", icon="info", text=text("todo.nothing"), detail=text("todo.nothing_lead"))
 
 

@@ -168,7 +168,8 @@ def effort(plan: Plan) -> Effort:
 
     Steps with a condition are counted; those for who comes along, and forms that have nothing left to ask, are not.
     """
-    specs = [joined(plan, lambda n: plan.steps[n].places, at)[0] for at in range(len(plan.steps))]
+    counted = [at for at, step in enumerate(plan.steps) if not all(plan.spec(p).never_by_itself for p in step.places)]
+    specs = [joined(plan, lambda n: plan.steps[n].places, at)[0] for at in counted]
     specs = [spec for spec in specs if all(each.fact != _SECOND for each in spec.conditions)]
     kinds = Counter(spec.kind for spec in specs if _join_of(spec.kind) is None or spec.asks_for())
     toil = [spec.toil_together() if len(plan.services) > 1 else spec.toil() for spec in specs]

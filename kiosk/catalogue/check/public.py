@@ -49,7 +49,8 @@ def public_findings(service: Service, line: Line | None) -> Iterator[Finding]:
     if service.reads_card and not service.materials:
         yield Finding(("materials",), "a card is read and not named", "add [[materials]]")
     yield from _taken_here(service)
-    if service.fees and not (service.has_step("pay") or service.is_collected or service.handled_at == "window"):
+    is_paid_here = "pay" in service.kinds_before(len(service.steps))
+    if service.fees and not (is_paid_here or service.is_collected or service.handled_at == "window"):
         fix = "add a step pay, or is_collected = true where it is paid when it is taken away"
         yield Finding(("fees",), "nobody takes this money", fix)
     for number, fee in enumerate(service.fees):

@@ -30,6 +30,7 @@ class Spec(StepSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is due are the service's fees.
 
     ``bills``: the answer with the numbers of what the department demands, which is due too; see ``StepSpec.billed``.
+    ``with_others``: where another service of the visit is paid here, this one is paid with it, in one payment.
     """
 
     about: ClassVar[About] = About(mark="pay", offline="ends", is_once=True, together="once", pages=1, taps=0)

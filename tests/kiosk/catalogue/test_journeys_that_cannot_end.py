@@ -82,6 +82,7 @@ MISTAKES = [
     (T19, 'offline = "live"', 'offline = "register"', "steps[2].fields[0].options", "nothing can be chosen while nobody has said ability_bookable", "without only_if"),
     (E16, SIGN + PAY, TYPED + SIGN + PAY.replace('"pay"', '"pay"\nbills = "owed"'), "steps[5].bills", "no department has said what is owed: owed", "bills, violations"),
     (T10, 'bills = "decisions"', 'bills = "decision"', "steps[3].bills", "no department has said what is owed: decision", "bills, violations"),
+    (E16, PAY, f"{PAY}with_others = true\n", "fees", "nobody takes this money", "add a step pay"),
     (E16, "amount_fen = 1000", "amount_fen = 100000001", "fees[0].amount_fen", "is more than 1,000,000 yuan", "in fen"),
 ]  # fmt: skip
 

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from kiosk.cases import new_id
+from kiosk.journey.engine import Record
 from kiosk.journey.steps import pay, slip
 from kiosk.journey.whole import whole_of
 from kiosk.messages.questions import PaymentAnswer, PaymentQuestion
@@ -188,6 +189,36 @@ async def test_a_plan_of_several_services_pays_once(counter: Counter, mock_clock
         nursery.start_soon(together, whole, step, done)
         await over(counter, done)
     assert [i.service for i in city.asked("open")[1].items] == ["T01"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "delivery", "paid"),
+    [
+        (("H03",), "window", {}),
+        (("H03", "H06"), "window", {}),
+        (("H03", "T02"), "window", {}),
+        (("H03", "T02"), "at_once", {"H03": 4000, "T02": 1000}),
+        (("H06", "H01", "T02", "E03"), "window", {"H06": 1000, "H01": 2000, "T02": 1000, "E03": 12000}),
+    ],
+)
+async def test_what_is_paid_on_collection_is_paid_now_beside_what_must_be(
+    counter: Counter, keys: tuple[str, ...], delivery: str, paid: dict[str, int]
+) -> None:
+    """Nobody needs a phone for what the counter takes; who pays anyway pays once, and has paid."""
+    services = counter.machine.catalogue.services
+    whole = whole_of(counter.visit, plan_of([services[key] for key in keys]), key="x", name=same("x"), icon="stack")
+    for part in whole.parts_of:
+        at = next((n for n, spec in enumerate(part.service.steps) if "delivery" in asked_by(spec)), None)
+        if at is not None:
+            part.records[at] = Record(answers={"delivery": delivery})
+    due = [item for part in whole.going if part.pays_here for item in pay.due_items(part)]
+    assert {item.service: item.amount_fen for item in due} == paid
+    asked = ["pay" in [part.service.steps[at].kind for at in part.asked()] for part in whole.going]
+    assert asked == [key in paid for key in [part.service.key for part in whole.going]]
+
+
+def asked_by(spec: Any) -> list[str]:
+    return [each.name for each in spec.asks_for()]
 
 
 @pytest.mark.parametrize(

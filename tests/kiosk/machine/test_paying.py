@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,13 @@ from kiosk import running
 from kiosk.commands.walking import Walking
 from kiosk.machine import Machine
 from tests.kiosk.machine.conftest import World
+from tests.kiosk.machine.test_common import in_the_city
+from tests.kiosk.machine.test_posting import city
 from tests.paying import add_pay
 from tests.waiting import HANG_S, comes_true
 
+ORDERS = """select amount_fen, (select array_agg(service || ' ' || item.amount_fen order by service)
+    from payment_item item where item.order_no = payment.order_no) from payment"""
 STATES = "select item.state from payment_item item join payment using (order_no) order by made_at desc limit 1"
 
 
@@ -72,6 +77,18 @@ async def test_paid_with_the_phone_of_the_bench_filed_and_accepted(world: World)
     if not world.of("payment"):
         await next_start(world, "paid")
     await comes_true(lambda: state_at_hub(world) == "produced", "the department's acceptance is what was paid for")
+
+
+async def test_everything_that_was_lost_is_paid_at_once_and_nothing_on_collection(world: World) -> None:
+    wanted = {"bundle": "part:H03, part:H06, part:E03, next"}
+    await world.walk(world.script("chen", "B03", values={"phone": "13700000004"}, actions=wanted))
+    (slip,) = world.slips()
+    assert re.findall(r"费用 +(.+)，在本机缴纳", slip) == ["40 元", "10 元", "120 元", "170 元"]
+    assert "170.00 元" in slip
+    assert world.pages().count("pay") == 1
+    await in_the_city(world, "select 1 from household.id_case where reason = 'lost' and paid_on is not null")
+    (last, *_) = city(world, f"{ORDERS} order by made_at desc")
+    assert last == (17000, ["E03 12000", "H03 4000", "H06 1000"])
 
 
 @pytest.mark.parametrize(("page", "said", "ends"), [("pay", "closed", "unpaid"), ("paid", "paid", "refund_due")])
