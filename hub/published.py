@@ -7,6 +7,7 @@ few seconds, and read it anew when a new day begins.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from hub.departments import departments
 from hub.fleet import CannotBe
 from kiosk.catalogue.check import require_clean
 from kiosk.catalogue.kinds import any_kind
-from kiosk.catalogue.loader import MANIFEST, CatalogueError, parse, read_folder, shipped, version_of
+from kiosk.catalogue.loader import MANIFEST, CatalogueError, days_of_change, parse, read_folder, shipped, version_of
 from kiosk.catalogue.model import Catalogue
 from kiosk.catalogue.overlay import holds_overlay
 from kiosk.catalogue.signing import Signed, is_older, read_signed
@@ -53,7 +54,7 @@ class InForce:
 
     def __init__(self, now: Published, day: date) -> None:
         self.now, self._day = now, day
-        self._others: dict[tuple[str, date], Catalogue] = {}
+        self._versions: dict[str, _Version] = {}
         self._missed: set[tuple[str, str]] = set()
 
     def misses(self, service: str, version: str) -> None:
@@ -77,7 +78,7 @@ class InForce:
             self._day = today
             # What was not known before may be now.
             self._missed.clear()
-            self._others.clear()
+            self._versions.clear()
             _log.info(
                 "catalogue_in_force", version=self.now.catalogue.version, published=self.now.number, day=f"{today}"
             )
@@ -94,26 +95,43 @@ class InForce:
         """The catalogue by which a case was filed: of the version that it names, on its day; else the present one."""
         if (version, day) == (self.now.catalogue.version, self._day):
             return self.now.catalogue
-        if (version, day) not in self._others:
-            if len(self._others) >= _MOST_KEPT:
-                self._others.clear()
-            self._others[version, day] = await self._named(conn, version, day)
-        return self._others[version, day]
+        known = self._versions[version] if version in self._versions else await self._named(conn, version)
+        found = await asyncio.to_thread(known.on, day) if known else None
+        return found or self.now.catalogue
 
-    async def _named(self, conn: AsyncConnection, version: str, day: date) -> Catalogue:
+    async def _named(self, conn: AsyncConnection, version: str) -> _Version | None:
+        """The files of a version, kept where it was ever published: a machine can invent any other."""
         if version == self.now.catalogue.version:
             files: Mapping[str, bytes] | None = self.now.files
         else:
             rows = await conn.execute(_NAMED, [version])
             row = await rows.fetchone()
-            files = _bytes(row[1]) if row else _shipped_as(version)
+            files = _bytes(row[1]) if row else await asyncio.to_thread(_shipped_as, version)
         if files is None:
-            return self.now.catalogue
-        try:
-            return await asyncio.to_thread(parse, _FOLDER, files, any_kind, day)
-        except CatalogueError as error:
-            _log.error("catalogue_unusable", version=version, error=str(error))
-            return self.now.catalogue
+            return None
+        if len(self._versions) >= _MOST_KEPT:
+            self._versions.clear()
+        self._versions[version] = known = await asyncio.to_thread(_Version, version, files)
+        return known
+
+
+class _Version:
+    """A version's catalogue, read once for all the days on which it is the same: a machine says of which day it is."""
+
+    def __init__(self, version: str, files: Mapping[str, bytes]) -> None:
+        self._version, self._files, self._changes = version, files, days_of_change(files)
+        self._read: dict[int, Catalogue | None] = {}
+
+    def on(self, day: date) -> Catalogue | None:
+        """As it was on a day; None where it cannot be used."""
+        span = bisect_right(self._changes, day)
+        if span not in self._read:
+            try:
+                self._read[span] = parse(_FOLDER, self._files, any_kind, day)
+            except CatalogueError as error:
+                _log.error("catalogue_unusable", version=self._version, error=str(error))
+                self._read[span] = None
+        return self._read[span]
 
 
 def at_start(dsn: str, today: date) -> InForce:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -149,6 +149,24 @@ def parse(folder: Path, files: Mapping[str, bytes], type_of: TypeOf = spec_type,
         return shapes.convert(found, Catalogue)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{folder / HEAD}: {error}") from error
+
+
+def days_of_change(files: Mapping[str, bytes]) -> list[date]:
+    """The days from which on something in these files holds, or no longer does; between two of them nothing changes.
+
+    Raises CatalogueError.
+    """
+    found: set[date] = set()
+    left: list[Any] = [_toml(Path(name), raw) for name, raw in files.items() if name != MANIFEST]
+    while left:
+        match left.pop():
+            case dict() as table:
+                left += table.values()
+                days = (table.get("valid_from"), 0), (table.get("valid_to"), 1)
+                found |= {day + timedelta(days=n) for day, n in days if isinstance(day, date) and day < date.max}
+            case list() as several:
+                left += several
+    return sorted(found)
 
 
 class _Reader:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from hub import published
 from hub.published import InForce, Published
 from kiosk.catalogue.kinds import any_kind
 from kiosk.catalogue.loader import parse, read_folder
@@ -101,6 +102,32 @@ def test_a_new_day_is_looked_at_without_a_restart_and_a_case_of_yesterday_keeps_
             await conn.rollback()
 
     asyncio.run(story())
+
+
+@pytest.mark.attack(3)
+def test_a_version_is_read_once_for_all_days_on_which_it_is_the_same(
+    hub: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which day it was filed on, the machine says: one case for each day would have each of them read everything."""
+    today, read = date(2027, 6, 30), list[date]()
+    dated = example().replace("icon =", "valid_from = 2027-05-01\nvalid_to = 2027-05-31\nicon =", 1)
+    files = read_folder(copied(tmp_path / "dated", traffic__T90=dated))
+    in_force = InForce(Published(0, parse(tmp_path, files, any_kind, today), files), today)
+
+    def counted(folder: Path, files: Any, type_of: Any, day: date) -> Any:
+        read.append(day)
+        return parse(folder, files, type_of, day)
+
+    async def story() -> list[date]:
+        async with await psycopg.AsyncConnection.connect(hub.dsn) as conn:
+            days = [today - timedelta(days=n) for n in range(93)]
+            found = {day: await in_force.of_case(conn, "2027.02", day) for day in days}
+            return [day for day, catalogue in found.items() if "T90" in catalogue.services]
+
+    monkeypatch.setattr(published, "parse", counted)
+    held = asyncio.run(story())
+    assert (held[-1], held[0], len(held)) == (date(2027, 5, 1), date(2027, 5, 31), 31)
+    assert len(read) == 3, "before it, while it held, and after it"
 
 
 def test_what_is_served_is_what_was_published_signed_for_the_machine_that_asks(
