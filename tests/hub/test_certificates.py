@@ -25,6 +25,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from hub.certificates import Asked, Drawing, _lines, draw
 from hub.departments import departments
 from hub.seals import Seal
+from hub.tries import WRONG_CODES_OF_A_CASE
 from kiosk.messages.certificates import MOST_PAGES, BadSeal, Statement, read_sealed, statement_text
 from kiosk.messages.encoding import from_text
 from kiosk.messages.envelope import new_key
@@ -316,6 +317,17 @@ def test_whoever_receives_the_paper_sees_that_it_is_real_and_nothing_without_its
     assert number_of("zhao") not in page
     assert "没有查到" in look(hub, number=told.number, code="ABCDEFGHJKMN")
     assert "<script>" not in look(hub, number="<script>alert(1)</script>", code="<script>")
+
+
+@pytest.mark.attack(11)
+def test_wrong_codes_of_many_addresses_do_not_shut_somebodys_paper(hub: RunningHub, machine: Machine) -> None:
+    answers_of(hub, "zhao", "clear")
+    key, _ = filed(machine, "zhao", OFFENCES, purpose="work")
+    told = paper(machine, "zhao", OFFENCES, key)
+    for n in range(3 * WRONG_CODES_OF_A_CASE):
+        asked = "insert into slip_try (kiosk_id, receipt_number, with_code, at) values (%s, %s, true, %s) returning 1"
+        hub.sql(asked, f"page 203.0.113.{n}", f"certificate {told.number}", machine.clock.now())
+    assert "是真的" in look(hub, number=told.number, code=told.code)
 
 
 @pytest.mark.attack(5)
