@@ -18,6 +18,7 @@ from hub.department import Department
 from hub.department_answers import plain_stage
 from hub.desk import StageEvent
 from hub.gateway import DepartmentDown
+from hub.payments import book
 from kiosk import shapes
 from kiosk.messages.bounds import MAX_INT
 
@@ -146,6 +147,8 @@ async def _write_stage(hub: Hub, conn: AsyncConnection, key: str, told: StageEve
         [told.state, told.promised_on, told.promised_by, case_key],
     )
     await events.record(conn, hub.clock.now(), kind=events.CASE_STATE, **said, **_data(told))
+    if told.state in book.ENDED_LATER:
+        await book.ended_later(conn, told.case_key, told.state, hub.clock.now())
 
 
 def _impossible(hub: Hub, key: str, told: StageEvent, whose: str | None) -> str:

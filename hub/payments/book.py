@@ -22,6 +22,8 @@ from kiosk.messages.questions import PaidItem, PaymentItem
 
 RESUMED_WITHIN = timedelta(minutes=10)
 """How long money of a visit that broke off waits for its owner to come back before it goes back."""
+ENDED_LATER = frozenset({"refused", "withdrawn"})
+"""Ends of an accepted case that came to nothing: by its department's no, or its person's."""
 
 _AT_ONCE = timedelta()
 _CLOCKS_APART = timedelta(minutes=5)
@@ -196,6 +198,8 @@ async def _decided_before(conn: AsyncConnection, case_id: str, now: datetime) ->
     row = await rows.fetchone()
     if row and row[0] != "delivered":
         await decided(conn, case_id, is_accepted=row[0] != "not_accepted", now=now)
+        if row[0] in ENDED_LATER:
+            await ended_later(conn, case_id, row[0], now)
 
 
 async def _task_for_filed(conn: AsyncConnection, order_no: str, case_id: str, now: datetime) -> None:
@@ -218,6 +222,16 @@ async def decided(conn: AsyncConnection, case_id: str, *, is_accepted: bool, now
             await _item(conn, order_no, case_id, "produced", ("paid",))
         elif not is_accepted:
             await owe_back(conn, order_no, "not_accepted", now, case_id=case_id)
+
+
+async def ended_later(conn: AsyncConnection, case_id: str, state: str, now: datetime) -> None:
+    """An accepted case came to nothing after all (``state`` of ENDED_LATER): whose its money is, a person judges."""
+    rows = await conn.execute(
+        "select order_no, service, amount_fen from payment_item where case_id = %s and state in ('paid', 'produced')",
+        [case_id],
+    )
+    for order_no, service, amount_fen in await rows.fetchall():
+        await raise_task(conn, order_no, "ended_later", f"{state}: {service} {case_id}, {amount_fen} fen", now)
 
 
 async def paid(conn: AsyncConnection, case_id: str) -> Paid:
@@ -338,10 +352,12 @@ async def note_refunded(conn: AsyncConnection, refund: Refund, done_at: datetime
 
 
 async def raise_task(conn: AsyncConnection, order_no: str, what: str, detail: str, now: datetime) -> None:
-    """What no rule settles is a person's: once for each order and kind, until it is done."""
+    """What no rule settles is a person's: one for each order and kind, with each detail once, until it is done."""
     rows = await conn.execute(
         "insert into payment_task (order_no, what, detail, since) values (%s, %s, %s, %s) "
-        "on conflict (order_no, what) where done_at is null do nothing returning 1",
+        "on conflict (order_no, what) where done_at is null do update "
+        "set detail = left(payment_task.detail || '; ' || excluded.detail, 1000) "
+        "where position(excluded.detail in payment_task.detail) = 0 and length(payment_task.detail) < 900 returning 1",
         [order_no, what, detail[:500], now],
     )
     if await rows.fetchone():

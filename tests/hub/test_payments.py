@@ -10,15 +10,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from hub.payments import wire
-from hub.payments.acquirer import BillRow
-from hub.payments.notices import Refused
-from hub.payments.prices import amounts, least_due
-from hub.payments.reconcile import balance
-from kiosk.catalogue.loader import load
-from kiosk.catalogue.model import StepSpec
 from kiosk.messages.bills import Bill
 from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
@@ -419,6 +412,40 @@ def test_what_is_paid_for_a_case_follows_the_departments_word(kiosk: Machine, ti
     refused.until("refunded")
 
 
+@pytest.mark.parametrize("state", ["refused", "withdrawn"])
+@pytest.mark.parametrize("is_late", [False, True], ids=["after the visit", "before the money is known"])
+def test_an_accepted_case_that_comes_to_nothing_leaves_its_money_to_a_person(
+    kiosk: Machine, till: Till, state: str, is_late: bool
+) -> None:
+    """By the department's no, or the person's own: two of one payment are both told in its one task."""
+    hub, payment = kiosk.hub, Payment(kiosk, person="zhao", count=3)
+    hub.demo("POST", "reset")
+    numbers = {number: service for service in ("T01", "T07") if (number := f"P-{new_key()}")}
+    payment.cases[:2] = [kiosk.file_case("zhao", service, number).key for number, service in numbers.items()]
+    for number in numbers:
+        kiosk.wait_for(number, "accepted")
+    hub.sql("insert into case_file (key, state) values (%s, 'accepted') returning 1", payment.cases[2])
+
+    def comes_to_nothing() -> None:
+        for number in numbers:
+            said = ["department", "case", "traffic", number, state, "--by", "chen", "--today", TODAY.isoformat()]
+            assert forked("hub", *said, "--dsn", hub.dsn).returncode == 0
+            kiosk.wait_for(number, state)
+
+    def is_paid() -> None:
+        till.pay(payment.open().pay_url)
+        payment.until("paid", "paid", "paid")
+        payment.end("filed", "filed", "filed")
+        assert payment.states() == ["produced"] * 3
+
+    for happens in (comes_to_nothing, is_paid) if is_late else (is_paid, comes_to_nothing):
+        assert payment.tasks() == []
+        happens()
+    ((what, detail),) = hub.sql("select what, detail from payment_task where order_no = %s", payment.order)
+    assert what == "ended_later"
+    assert [case in detail for case in payment.cases] == [True, True, False]
+
+
 def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till) -> None:
     silent, failing = Payment(kiosk), Payment(kiosk)
     hub, later = kiosk.hub, kiosk.clock.now() - timedelta(hours=3)
@@ -465,36 +492,3 @@ def test_a_day_balances_to_the_fen_and_every_difference_is_told(kiosk: Machine, 
     assert "only_there pay stray: here 0, there 77" in said
     named = {each["number"] for each in before["differences"]}
     assert not named & {payment.order, f"{payment.order}-0"}
-
-
-def test_the_two_books_side_by_side() -> None:
-    pay = [BillRow("pay", f"o{n}", f"o{n}", 1000 + n) for n in range(3)]
-    back = BillRow("refund", "o1-0", "o1", 1001)
-    even = balance(TODAY, [*pay, back], [*pay, back])
-    assert (even.differences, even.here_fen, even.there_fen) == ([], 2002, 2002)
-    there = [pay[0], pay[0], pay[1]._replace(amount_fen=1), BillRow("refund", "x", "x", 5)]
-    found = balance(TODAY, [*pay, back], there)
-    assert [(each.what, each.number) for each in found.differences] == [
-        ("twice_there", "o0"),
-        ("amount", "o1"),
-        ("only_here", "o2"),
-        ("only_here", "o1-0"),
-        ("only_there", "x"),
-    ]
-
-
-def test_prices_are_the_hubs_own() -> None:
-    service = load().services["T01"]
-    assert amounts(service) == {1000}
-    assert least_due(service, {}, TODAY) == 0
-    paying = msgspec.structs.replace(service, steps=(StepSpec(kind="pay"), *service.steps))
-    assert least_due(paying, {}, TODAY) == 1000
-
-
-@pytest.mark.attack(4)
-def test_notices_that_nobody_signed_are_told_once_a_minute() -> None:
-    refused = Refused()
-    with capture_logs() as told:
-        for at in range(1000):
-            refused.tell("signed at another time", at * 0.1)
-    assert [line["count"] for line in told] == [1, 600]
