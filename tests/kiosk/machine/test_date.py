@@ -74,13 +74,13 @@ async def test_at_1970_with_the_hub_there_everybody_is_served_by_the_hubs_date(w
     slip = await served_at(world, datetime(1970, 1, 1, tzinfo=UTC))
     assert "承诺办结    2027-01-12" in slip
     assert "2027-01-12" in slip
-    assert "1970" not in slip
+    assert "1970-" not in slip
     assert "20270112" in slip.replace(" ", ""), "the receipt number's own date"
 
 
 async def test_at_2099_with_the_hub_there_no_card_has_expired(world: World) -> None:
     slip = await served_at(world, datetime(2099, 6, 1, tzinfo=UTC))
-    assert "2099" not in slip
+    assert "2099-" not in slip
 
 
 async def test_at_1970_without_anything_that_proves_the_date_dated_services_are_out_with_the_reason(
@@ -119,4 +119,4 @@ async def test_at_1970_offline_the_time_of_the_last_run_bounds_the_date(world: W
     await walk(machine)
     assert machine.clock.today() == date(2027, 3, 4)
     assert f"{local(machine.clock.now()):%Y-%m-%d}" in world.slips()[0]
-    assert "1970" not in world.slips()[0]
+    assert "1970-" not in world.slips()[0]

@@ -39,7 +39,7 @@ async def test_the_address_reaches_the_label_and_nothing_else(world: World) -> N
     await world.walk(world.script("wang", "H02", values=values(ADDRESS)))
     (slip,) = world.slips()
     assert "通办市试点区*** 139****0001" in slip
-    assert "401" not in slip
+    assert "401室" not in slip
     await in_the_city(world, "select 1 from delivery where state = 'waiting'")
     ((key, _, masked, case_key),) = city(world, DELIVERIES)
     assert masked == "通办市试点区*** 139****0001"
