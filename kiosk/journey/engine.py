@@ -205,21 +205,21 @@ class Journey:
 
     def fees_due(self) -> tuple[Fee, ...]:
         """What this person has to pay, by the answers so far; what is paid here says so."""
-        due = (*fees_due(self.service, self._judged()[1], self.machine.clock.today()), *self._demanded())
+        due = self._due(*self._judged())
         return tuple(replace(fee, when=text("pay.here")) for fee in due) if self.pays_here else due
 
-    def _demanded(self) -> tuple[Fee, ...]:
-        said_fen = self.answers.get(f"{self._billed}{FEN}")
-        return (Fee(amount_fen=int(said_fen), basis="", when=text("pay.here")),) if said_fen else ()
+    def _due(self, asked: list[int], facts: dict[str, Any]) -> tuple[Fee, ...]:
+        said_fen = self.answers.get(f"{self._billed(asked)}{FEN}")
+        demanded = (Fee(amount_fen=int(said_fen), basis="", when=text("pay.here")),) if said_fen else ()
+        return (*fees_due(self.service, facts, self.machine.clock.today()), *demanded)
 
-    @property
-    def _billed(self) -> str:
-        return next((name for at in self.asked() if (name := self.service.steps[at].billed)), "")
+    def _billed(self, asked: list[int]) -> str:
+        return next((name for at in asked if (name := self.service.steps[at].billed)), "")
 
     @property
     def bills(self) -> tuple[str, ...]:
         """The department's numbers of what it demands, and is paid besides the fees."""
-        return tuple(self.answers.get(self._billed, "").split())
+        return tuple(self.answers.get(self._billed(self.asked()), "").split())
 
     @property
     def pays_here(self) -> bool:
@@ -227,8 +227,13 @@ class Journey:
         return not self.pays_back and any(self.service.steps[at].kind == "pay" for at in self.asked())
 
     def asks_by_itself(self, kind: str) -> bool:
-        """Whether a step of this kind is asked here, whatever else the person does in this visit."""
-        return kind in [self.service.steps[at].kind for at in self._judged(by_itself=True)[0]]
+        """Whether a step of this kind is asked here, whatever else the person does in this visit.
+
+        A payment is asked where something is due: what is paid already calls for no other service's money.
+        """
+        asked, facts = self._judged(by_itself=True)
+        is_asked_here = kind in [self.service.steps[at].kind for at in asked]
+        return is_asked_here and (kind != "pay" or bool(self._due(asked, facts)))
 
     def _is_asked_of_another(self, kind: str) -> bool:
         return any(part.asks_by_itself(kind) for part in (self.whole.going if self.whole else ()) if part is not self)
