@@ -74,15 +74,16 @@ class SimServer:
 
     def run(self, device: str, **where: Any) -> int:
         """Say that the sim is ready, serve until SIGTERM or SIGINT, tidy up; returns the exit code."""
+        asked_r, asked_w = os.pipe2(os.O_CLOEXEC)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+            # A handler runs between any two steps of this thread, within a lock's hold too: it must take none.
+            signal.signal(number, lambda *_: os.write(asked_w, b"."))
         if self._listener is None:
             self.start()
         ready = {"ready": True, "device": device, **where, "control": str(self.control)}
         sys.stdout.write(json.dumps(ready, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-        while not self._stop.wait(1.0):
-            pass
+        os.read(asked_r, 1)
         self.close()
         return 0
 

@@ -51,6 +51,7 @@ class Parts:
 
     def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         self._tables: dict[Name, list[_Entry]] = {}
+        self.marked: set[int] = set()
         self.places: dict[Name, Place] = {}
         self.troubles: list[Trouble] = []
         for file, table in tables.items():
@@ -72,7 +73,9 @@ class Parts:
         else:
             at = [place.below(number) for number in range(len(several))] if isinstance(part, list) else [place]
             entries = zip(several, at, strict=True)
-            self._tables[name] = [_Entry(each, where, (name,), is_bare=_is_bare(each)) for each, where in entries]
+            self._tables[name] = [
+                _Entry(each, where, (name,), is_bare=not _mark(each, self.marked)) for each, where in entries
+            ]
             self.places[name] = place
 
     def _say(self, place: Place, what: str, fix: str) -> None:
@@ -101,8 +104,11 @@ class Unfolded:
         self.troubles: list[Trouble] = []
         self._days: set[tuple[date, date]] = set()
         self._is_by_day = False
+        self._marked: set[int] = set()
+        _mark(table, self._marked)
         self.holds = self._holds(table)
         self.table: dict[str, Any] = self._value(_Entry(table, Place(file)), ())
+        self._marked.clear()
 
     def place(self, path: Path) -> Place:
         """Where the field was written."""
@@ -136,7 +142,7 @@ class Unfolded:
         for key, each in value.items():
             if key in others:
                 self._places[*path, key] = others[key]
-            if _is_bare(each):
+            if self._is_bare(each):
                 found[key] = each
                 continue
             below = _Entry(each, others.get(key, place.below(key)), trail)
@@ -152,7 +158,7 @@ class Unfolded:
         found: list[Any] = []
         kind = _kind(path)
         for number, each in enumerate(entry.value):
-            written = _Entry(each, entry.place.below(number), entry.trail, is_bare=_is_bare(each))
+            written = _Entry(each, entry.place.below(number), entry.trail, is_bare=self._is_bare(each))
             for one in self._used(kind, written) if isinstance(each, dict) and USE in each else (written,):
                 if self._holds(one.value):
                     here = (*path, len(found))
@@ -223,6 +229,10 @@ class Unfolded:
                 below = _Entry(changed, each.place, (*entry.trail, name), elsewhere)
                 yield from self._used(kind, below) if USE in changed else (below,)
 
+    def _is_bare(self, value: Any) -> bool:
+        """Whether nothing in it uses a part or has its own days: it can stand in many places as it is."""
+        return id(value) not in self._marked and id(value) not in self._parts.marked
+
     def _holds(self, table: Any) -> bool:
         if not isinstance(table, dict):
             return True
@@ -235,15 +245,15 @@ class Unfolded:
         return self._day is None or starts <= self._day <= ends
 
 
-def _is_bare(value: Any) -> bool:
-    """Whether nothing in it uses a part or has its own days: it can stand in many places as it is."""
-    if isinstance(value, dict):
-        if not _MARKS.isdisjoint(value):
-            return False
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
-    return all(_is_bare(each) for each in value if isinstance(each, (dict, list)))
+def _mark(value: Any, marked: set[int]) -> bool:
+    """Notes the ids of whatever in it, and of itself, uses a part or has its own days. Whether it does itself."""
+    is_marked = type(value) is dict and not _MARKS.isdisjoint(value)
+    for each in value.values() if type(value) is dict else value:
+        if type(each) in (dict, list) and _mark(each, marked):
+            is_marked = True
+    if is_marked:
+        marked.add(id(value))
+    return is_marked
 
 
 def _kind(path: Path) -> str:

@@ -17,7 +17,42 @@ from typing import Any
 import pytest
 
 from devices.simulation import ControlClient, PtyPort, SimError, SimServer, control_path
-from tests.waiting import eventually
+from tests.waiting import HANG_S, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_ENDED_AT_EACH_STEP = """
+import os, signal, sys, threading
+from pathlib import Path
+from devices.simulation import SimServer
+
+class Ready:
+    # From the word "ready" on, the signal comes before the n-th line that this thread runs.
+    def write(self, said): pass
+    def flush(self):
+        def tracer(frame, event, arg):
+            if event == "line":
+                self.left -= 1
+                if self.left == 0:
+                    signal.raise_signal(signal.SIGTERM)
+            return tracer
+        sys._getframe(1).f_trace = tracer
+        sys.settrace(tracer)
+
+said = sys.stdout
+sys.stdout = Ready()
+for step in range(1, 60):
+    sys.stdout.left = step
+    late = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    late.start()
+    assert SimServer(Path(sys.argv[1]), {}, dict).run("toy") == 0
+    sys.settrace(None)
+    late.cancel()
+    if sys.stdout.left > 0:
+        break
+sys.stdout = said
+print(step)
+"""
 
 
 class Toy:
@@ -256,3 +291,11 @@ def test_a_sim_replaces_nothing_that_no_sim_has_left(tmp_path: Path) -> None:
         server.start()
     server.close()
     assert (path.read_text(), link.readlink()) == ("a machine's own", path)
+
+
+def test_a_sim_ends_at_whichever_step_of_its_own_it_is_told_to(tmp_path: Path) -> None:
+    """A handler that takes the lock which its own thread holds waits for ever (seen once in some ten thousand ends)."""
+    command = [sys.executable, "-c", _ENDED_AT_EACH_STEP, str(tmp_path / "toy.control")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANG_S, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 1, "no step was met"

@@ -25,12 +25,16 @@ from kiosk.catalogue.parts import Unfolded
 from kiosk.catalogue.reading import Reading
 from kiosk.toml_file import TomlTrouble, tables_of
 
+_ENDS = (b"valid_to", b"\\")
+"""Without one of them in a file no rule of it has a last day: a key can be written with escapes."""
+
 
 class File:
     """One file: its tables, and what is said of them. ``origin``: where they were written, when not in it."""
 
     def __init__(self, name: str, raw: bytes, origin: Origin | None = None) -> None:
         self.name = name
+        self._may_end = any(mark in raw for mark in _ENDS)
         self._origin = origin or Origin({(): Place(name)}, {name: raw}, name)
         self.table: dict[str, Any] = {}
         self.found: list[Fault] = []
@@ -69,7 +73,8 @@ class File:
 
     def say_what_never_holds(self) -> None:
         """Of rules whose last day is before their first: on no day would anybody read them."""
-        self.say(*_never(self.table, ()))
+        if self._may_end:
+            self.say(*_never(self.table, ()))
 
     def read(self, kind: Any) -> Any:
         """The file as its type, as far as it can be; None when it cannot."""

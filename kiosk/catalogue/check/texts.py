@@ -15,6 +15,7 @@ from kiosk.text import LANGUAGES
 _NOWHERE: Mapping[Path, Mapping[str, KnownFact]] = {}
 _DEEPEST_FILLED = 2
 """Parts of the longest path at which a text is filled: what is around it is no right by itself."""
+_TABLES = (dict, list)
 _BOTH = frozenset(LANGUAGES)
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Categories of Unicode: ends of lines, marks that change directions, characters without a width or with no meaning."""
@@ -36,23 +37,23 @@ class Texts:
         return self._inside(table, (), filled)
 
     def _inside(self, part: Any, path: Path, filled: Mapping[Path, Mapping[str, KnownFact]]) -> list[Finding]:
-        if id(part) in self._right:
-            return []
-        if _is_text(part):
-            return [] if _is_plain(**part) else list(_findings(path, part, filled.get(path)))
         found = []
-        for key, each in part.items() if isinstance(part, dict) else enumerate(part):
-            if isinstance(each, (dict, list)):
+        for key, each in part.items() if type(part) is dict else enumerate(part):
+            if type(each) not in _TABLES or id(each) in self._right:
+                continue
+            if not _is_text(each):
                 found += self._inside(each, (*path, key), filled)
+            elif not _is_plain(**each):
+                place = (*path, key)
+                found += _findings(place, each, filled.get(place))
         if not found and len(path) >= _DEEPEST_FILLED:
             self._right[id(part)] = part
         return found
 
 
 def _is_text(part: Any) -> bool:
-    if not isinstance(part, dict) or len(part) != len(_BOTH) or part.keys() != _BOTH:
-        return False
-    return all(isinstance(words, str) for words in part.values())
+    is_both = type(part) is dict and part.keys() == _BOTH
+    return is_both and all(type(words) is str for words in part.values())
 
 
 def _is_plain(zh: str, en: str) -> bool:
