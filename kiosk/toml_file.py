@@ -63,7 +63,7 @@ def parse_toml(path: Path, raw: bytes) -> dict[str, Any]:
         text = text_of(path, raw)
     except NotText as error:
         raise TomlTrouble(str(error)) from None
-    if any(map(_may_have_a_long_key, text.split("\n"))):
+    if text.count(".") > _MOST_DOTS and any(map(_may_have_a_long_key, text.split("\n"))):
         raise TomlTrouble(f"{path}: nested too deeply; correct it")
     try:
         tables = tomli.loads(text)

@@ -43,6 +43,7 @@ def _fault_of(built: Any, longest: int) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(maxsize=512)
 def shortest(pattern: str, signs: str) -> int | None:
     """How many characters the shortest match has that is written with ``signs`` only; None: there is none.
 
