@@ -20,6 +20,8 @@ from devices.vocabulary import Completion, DeviceStatus
 SETTLE_S = 2.0
 LOOK_S = 0.15
 """How long after one look the next one follows: a bolt needs some 100 ms."""
+ASKED_AGAIN = 2
+_UNHEARD = ("silent", "garbled")
 
 
 class LockBoardSettings(DriverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,12 +177,22 @@ class LockBoard:
 
     def _twice(self, lock: int, deadline: Deadline) -> frozenset[int]:
         """Open locks as two answers in a row agree on for ``lock``; a late answer cannot be both."""
-        first = self._look(deadline)
-        while (lock in (second := self._look(deadline))) != (lock in first):
+        first = self._look_again(deadline)
+        while (lock in (second := self._look_again(deadline))) != (lock in first):
             if deadline.over:
                 raise TryAgain("garbled", "its answers contradict each other")
             first = second
         return second
+
+    def _look_again(self, deadline: Deadline) -> frozenset[int]:
+        """A look; a board that was not heard is asked again: that moves nothing, and somebody stands at the door."""
+        for _ in range(ASKED_AGAIN):
+            try:
+                return self._look(deadline)
+            except TryAgain as fault:
+                if deadline.over or fault.error not in _UNHEARD:
+                    raise
+        return self._look(deadline)
 
     def _agreed(self, deadline: Deadline) -> frozenset[int]:
         """All open locks as two answers in a row say: one may be the late answer to a question of before."""
@@ -200,7 +212,7 @@ class LockBoard:
                 Deadline(self._settings.answer_timeout_ms / 1000),
             )
         except TryAgain as fault:
-            if fault.error not in ("silent", "garbled"):
+            if fault.error not in _UNHEARD:
                 raise
 
     def _look(self, deadline: Deadline) -> frozenset[int]:

@@ -162,6 +162,18 @@ def test_answer_that_is_later_than_any_patience_is_not_what_the_doors_are_said_t
     assert bench.driver.read_doors(Deadline(PATIENT_S)).value == frozenset({1})
 
 
+@pytest.mark.parametrize("fault", ["lose", "garble"])
+def test_a_board_that_is_not_heard_once_is_asked_again_while_somebody_stands_there(bench: Bench, fault: str) -> None:
+    bench.driver.teardown()
+    bench.made(answer_timeout_ms=400)
+    bench.do(fault, count=2)
+    assert opened(bench, 2).value.door is Door.OPENED
+    assert bench.do("state")["opened"] == [2]
+    bench.do("shut", lock=2)
+    bench.do(fault, count=2)
+    assert bench.driver.await_shut(Deadline(PATIENT_S), lock=2).ok
+
+
 def test_swallowed_answer_to_open_does_no_harm(bench: Bench) -> None:
     bench.driver.teardown()
     bench.made(answer_timeout_ms=400)

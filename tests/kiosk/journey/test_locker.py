@@ -100,10 +100,11 @@ class Wall:
 
 
 @asynccontextmanager
-async def wall(start_sim: Any, config_file: Callable[..., Any]) -> AsyncIterator[Wall]:
+async def wall(start_sim: Any, config_file: Callable[..., Any], answer_timeout_ms: int = 20_000) -> AsyncIterator[Wall]:
+    """A board on a busy computer answers late; ``answer_timeout_ms`` is shorter where it falls silent."""
     ready, sim = start_sim("lock_board")
     finger = Finger()
-    device = {"driver": "lock_board", "port": ready["port"]}
+    device = {"driver": "lock_board", "port": ready["port"], "answer_timeout_ms": answer_timeout_ms}
     machine = Machine(configuration.load(config_file(**{"devices.lock_board": device})), finger)
     accepted(machine)
     try:
@@ -185,7 +186,7 @@ async def test_every_end_is_what_board_and_person_say(
 async def test_a_board_that_falls_silent_and_a_person_who_leaves_are_doubts_for_staff(
     start_sim: Any, config_file: Callable[..., Any]
 ) -> None:
-    async with wall(start_sim, config_file) as at:
+    async with wall(start_sim, config_file, answer_timeout_ms=2000) as at:
         # The board falls silent while the door stands open: nobody sees it shut, nothing is opened again.
         assert await at.collected(HERE, {"silent": "silent", "locker_taken": "inside"}) is Outcome.NEXT
         assert "没有登记为已领取" in at.told
