@@ -196,8 +196,8 @@ class LockBoard:
 
     def _agreed(self, deadline: Deadline) -> frozenset[int]:
         """All open locks as two answers in a row say: one may be the late answer to a question of before."""
-        first = self._look(deadline)
-        while (second := self._look(deadline)) != first:
+        first = self._look_again(deadline)
+        while (second := self._look_again(deadline)) != first:
             if deadline.over:
                 raise TryAgain("garbled", "its answers contradict each other")
             first = second

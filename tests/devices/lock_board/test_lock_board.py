@@ -172,6 +172,8 @@ def test_a_board_that_is_not_heard_once_is_asked_again_while_somebody_stands_the
     bench.do("shut", lock=2)
     bench.do(fault, count=2)
     assert bench.driver.await_shut(Deadline(PATIENT_S), lock=2).ok
+    bench.do(fault, count=2)
+    assert bench.driver.read_doors(Deadline(PATIENT_S)).value == frozenset()
 
 
 def test_swallowed_answer_to_open_does_no_harm(bench: Bench) -> None:
