@@ -54,10 +54,10 @@ def read_toml(path: Path, *, private: bool = False) -> dict[str, Any]:
 @lru_cache(maxsize=_MOST_KEPT)
 def tables_of(name: str, raw: bytes) -> dict[str, Any]:
     """As ``parse_toml``, kept for who reads the same bytes again and changes nothing in what it gets."""
-    return parse_toml(Path(name), raw)
+    return parse_toml(name, raw)
 
 
-def parse_toml(path: Path, raw: bytes) -> dict[str, Any]:
+def parse_toml(path: Path | str, raw: bytes) -> dict[str, Any]:
     """The tables of a file that was read already; ``path`` names it. Raises TomlTrouble."""
     try:
         text = text_of(path, raw)
@@ -82,11 +82,15 @@ def _may_have_a_long_key(line: str) -> bool:
     return dots > _MOST_DOTS and dots - len(_FRACTION.findall(line)) > _MOST_DOTS
 
 
-def _fits(value: Any) -> bool:
-    """Whether every number is one that TOML 1.0 has to hold."""
-    if isinstance(value, (dict, list)):
-        return all(map(_fits, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+def _fits(part: Any) -> bool:
+    """Whether every number in a table or an array is one that TOML 1.0 has to hold."""
+    for each in part.values() if type(part) is dict else part:
+        kind = type(each)
+        if (kind is dict or kind is list) and not _fits(each):
+            return False
+        if kind is int and not -(2**63) <= each < 2**63:
+            return False
+    return True
 
 
 def as_toml(tables: Mapping[str, Any]) -> bytes:

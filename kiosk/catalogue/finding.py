@@ -85,6 +85,7 @@ AGAIN = "__"
 """In the name of a datum that is called as another one of another kind, before its number; no catalogue writes it."""
 LONGEST_NAME = 60
 """A message holds a few characters more, for that number."""
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 NAMED = f"write one like valid_until: at most {LONGEST_NAME} letters, digits and single _"
 
 
@@ -92,7 +93,7 @@ def is_name(name: str) -> bool:
     """Whether facts, answers and checks may be called so: a prefix with a point says whose a fact is."""
     if len(name) > LONGEST_NAME or AGAIN in name:
         return False
-    return re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, re.ASCII) is not None
+    return _NAME.fullmatch(name) is not None
 
 
 def one_of(known: Iterable[str], meant: object = "") -> str:

@@ -158,12 +158,14 @@ class Unfolded:
         found: list[Any] = []
         kind = _kind(path)
         for number, each in enumerate(entry.value):
-            written = _Entry(each, entry.place.below(number), entry.trail, is_bare=self._is_bare(each))
+            if self._is_bare(each) and len(found) == number:
+                found.append(each)
+                continue
+            written = _Entry(each, entry.place.below(number), entry.trail)
             for one in self._used(kind, written) if isinstance(each, dict) and USE in each else (written,):
                 if self._holds(one.value):
                     here = (*path, len(found))
-                    if one is not written or len(found) != number or self.place(here) != one.place:
-                        self._places[here] = one.place
+                    self._places[here] = one.place
                     found.append(self._value(one, here))
         return found
 

@@ -12,7 +12,7 @@ class NotText(ValueError):
     """The file is no UTF-8: one line that names it, what it is, and what to do."""
 
 
-def text_of(path: Path, raw: bytes) -> str:
+def text_of(path: Path | str, raw: bytes) -> str:
     """UTF-8, a byte-order mark allowed; ``path`` names the file. Raises NotText."""
     if raw.startswith(_UTF16) or b"\0" in raw[:4]:
         raise NotText(f"{path}: is UTF-16, not UTF-8; {_WINDOWS}")

@@ -20,13 +20,12 @@ def choice_findings(service: Service, at: int, facts: Mapping[str, KnownFact]) -
     Told is what is certain: options about one fact that leave out a value of it, and options by what a department says
     where it need not have said anything. Options about several facts are the author's to think through.
     """
-    spec = service.steps[at]
-    is_judged = service.offline == "live" and "eligibility" in service.kinds_before(at)
-    for place, options in spec.offers():
+    for place, options in service.steps[at].offers():
         rules = [rule for conditions in options for rule in conditions]
         if not all(options) or not all(_is_sound(rule, facts) for rule in rules):
             continue
         unsaid = sorted({rule.fact for rule in rules if not rule.fact.startswith(_KNOWN_HERE)})
+        is_judged = service.offline == "live" and "eligibility" in service.kinds_before(at)
         if unsaid and not is_judged:
             said = f"nothing can be chosen while nobody has said {unsaid[0]}"
             yield Finding(place, said, "leave one option without only_if")

@@ -62,6 +62,8 @@ def together_findings(
     rules: Sequence[tuple[Path, Rule]], facts: Mapping[str, KnownFact], lacks: str
 ) -> Iterator[Finding]:
     """Of conditions that must all hold."""
+    if not rules:
+        return
     found = [each for path, rule in rules for each in condition_findings(rule, facts, path, lacks)]
     yield from found or contradictions(rules, facts)
 

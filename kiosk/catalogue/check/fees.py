@@ -23,8 +23,9 @@ def fee_findings(service: Service) -> Iterator[Finding]:
             if _is_same(fee, other):
                 said = f"is due together with fees[{before}], for the same"
                 yield Finding(("fees", number), said, "give each its own days, per or only_if, or remove one")
-    yield from _known_too_late(service)
-    yield from _gaps(service)
+    if service.fees:
+        yield from _known_too_late(service)
+        yield from _gaps(service)
 
 
 def _is_same(one: Fee, other: Fee) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -41,6 +42,7 @@ def _taken_twice(service: Service, at: int, spec: StepSpec, added: dict[str, int
             yield Finding(("steps", at), said, "give it another name, or remove one")
 
 
+@lru_cache(maxsize=4096)
 def is_word(said: str) -> bool:
     """Whether a message can say it."""
     try:

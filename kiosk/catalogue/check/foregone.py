@@ -26,10 +26,14 @@ OTHER = "\0"
 
 def foregone(rule: Rule, fact: KnownFact) -> str:
     """Why it is the same for everybody, "" when it is not."""
-    said = _judged(rule, _values(fact, [rule]))
-    if len(set(said)) != 1:
+    values = _values(fact, [rule])
+    if not values:
         return ""
-    return f"can never {'fail' if said[0] else 'hold'}: {rule.fact} {_can_be(fact)}"
+    always = _holds(rule, values[0])
+    # Nearly all tell the first of them from the last.
+    if any(_holds(rule, value) is not always for value in reversed(values)):
+        return ""
+    return f"can never {'fail' if always else 'hold'}: {rule.fact} {_can_be(fact)}"
 
 
 def in_vain(check: Check, fact: KnownFact) -> str:
@@ -66,8 +70,8 @@ def uncovered(options: Sequence[Rule], others: Sequence[Rule], fact: KnownFact) 
 
 
 def _beside(path: Path, rule: Rule, before: Sequence[Rule], fact: KnownFact) -> Iterator[Finding]:
-    values = _values(fact, [rule, *before])
-    if not before or not values:
+    values = _values(fact, [rule, *before]) if before else []
+    if not values:
         return
     said, others = _judged(rule, values), [_judged(other, values) for other in before]
     if said in others:
@@ -79,7 +83,11 @@ def _beside(path: Path, rule: Rule, before: Sequence[Rule], fact: KnownFact) -> 
 
 
 def _judged(rule: Rule, values: Sequence[Any]) -> list[bool]:
-    return [holds(rule, {rule.fact: value}, _TODAY) for value in values]
+    return [_holds(rule, value) for value in values]
+
+
+def _holds(rule: Rule, value: Any) -> bool:
+    return holds(rule, {rule.fact: value}, _TODAY)
 
 
 def _can_be(fact: KnownFact) -> str:

@@ -151,6 +151,7 @@ def _days(limit: Limit) -> float:
 def _rules(service: Service, around: Around) -> Iterator[Finding]:
     facts = _of_those_let_in(service, around.facts(service))
     lacks = unsent(around.department(service))
+    asked = {**facts, **answers_of(service)} if any(check.only_if for check in service.checks) else facts
     found = list(_doubled("checks", [check.id for check in service.checks]))
     for number, check in enumerate(service.checks):
         if not is_name(check.id):
@@ -162,7 +163,6 @@ def _rules(service: Service, around: Around) -> Iterator[Finding]:
             dates = [name for name, fact in facts.items() if fact.type == "date"]
             found.append(Finding(("checks", number, "from_day"), said, one_of(dates, check.from_day)))
         if check.only_if:
-            asked = {**facts, **answers_of(service)}
             found += condition_findings(check.only_if, asked, ("checks", number, "only_if"), lacks)
             if not found and (said := in_vain(check, facts[check.fact])):
                 found.append(Finding(("checks", number, "value"), said, "mend one of the two, or remove the check"))

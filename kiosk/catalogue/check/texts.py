@@ -52,8 +52,7 @@ class Texts:
 
 
 def _is_text(part: Any) -> bool:
-    is_both = type(part) is dict and part.keys() == _BOTH
-    return is_both and all(type(words) is str for words in part.values())
+    return type(part) is dict and part.keys() == _BOTH and type(part["zh"]) is type(part["en"]) is str
 
 
 def _is_plain(zh: str, en: str) -> bool:

@@ -32,7 +32,7 @@ def field_faults(field: FormField) -> Iterator[Finding]:
     yield from _days(field)
     if field.optional and field.kind in PAGES:
         yield Finding(("optional",), f"nobody can pass over the pages of the kind {field.kind!r}", "take it out")
-    known = [kind.key for kind in plates().kinds]
+    known = [kind.key for kind in plates().kinds] if field.plates else []
     for number, plate in enumerate(field.plates):
         if plate not in known:
             yield Finding(("plates", number), f"no kind of plate {plate!r}", one_of(known, plate))
