@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 
 def is_loopback_host(host: str) -> bool:
@@ -13,6 +14,7 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(maxsize=4096)
 def one_form(host: str) -> str:
     """An address as it is compared and counted: a listener of both families tells ``192.0.2.1`` as an IPv6 one."""
     try:
