@@ -10,8 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from litestar.types import Receive
 
@@ -47,14 +46,14 @@ class Room:
 
 
 class Body:
-    """A body as far as it has come. Its user closes it: then a file is gone."""
+    """A body as far as it has come. Its user closes it. Its file has no name: it goes with it, however this ends."""
 
     def __init__(self, room: Room, owner: str) -> None:
         self._room = room
         self._owner = owner
         self._pieces: list[bytes] = []
         self._digest = hashlib.sha256()
-        self._file: IO[bytes] | None = None
+        self._file: BinaryIO | None = None
         self.length = 0
 
     @property
@@ -65,14 +64,14 @@ class Body:
     @property
     def content(self) -> bytes:
         """All of it, in memory."""
-        return self.path.read_bytes() if self._file else b"".join(self._pieces)
-
-    @property
-    def path(self) -> Path:
-        """The file of a large body; a small one is written into one."""
         if self._file is None:
-            self._write(self._pieces)
-        return Path(self._file.name) if self._file else Path()
+            return b"".join(self._pieces)
+        self._file.seek(0)
+        return self._file.read()
+
+    def as_file(self) -> BinaryIO:
+        """All of it in a file, which is its own; a small one is written into one."""
+        return self._file or self._write(self._pieces)
 
     async def add(self, piece: bytes) -> None:
         """Keeps one more piece. Raises Problem 503."""
@@ -84,13 +83,14 @@ class Body:
         else:
             await asyncio.to_thread(self._write, [*self._pieces, piece])
 
-    def _write(self, pieces: list[bytes]) -> None:
+    def _write(self, pieces: list[bytes]) -> BinaryIO:
         if self._file is None:
             # In memory again, where /tmp is (tmpfs), it would be none of the disk's.
-            folder = os.environ.get("TMPDIR", "/var/tmp")  # noqa: S108 - opened with a random name and O_EXCL, 0600
-            self._file = tempfile.NamedTemporaryFile(prefix="tongban-body-", dir=folder, buffering=0)  # noqa: SIM115
+            folder = os.environ.get("TMPDIR", "/var/tmp")  # noqa: S108 - it gets no name there
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         self._file.write(b"".join(pieces))
         self._pieces = []
+        return self._file
 
     def close(self) -> None:
         """Gives back what it took."""

@@ -105,7 +105,7 @@ async def post_batch(caller: Caller, hub: Hub) -> BatchAnswer:
     _bringing.add(caller.kiosk_id)
     try:
         async with _BATCHES:
-            judged, trouble = await take_in_batch(hub, caller.sent.path)
+            judged, trouble = await take_in_batch(hub, caller.sent.as_file())
     finally:
         _bringing.remove(caller.kiosk_id)
     return BatchAnswer([_result(each) for each in judged], trouble)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,14 +24,14 @@ pytestmark = pytest.mark.attack(3)
 
 
 def caller(kiosk_id: str) -> Any:
-    return SimpleNamespace(kiosk_id=kiosk_id, sent=SimpleNamespace(path=Path()))
+    return SimpleNamespace(kiosk_id=kiosk_id, sent=SimpleNamespace(as_file=BytesIO))
 
 
 def test_a_machine_has_one_batch_read_at_a_time_and_all_have_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ends = [], asyncio.Event()
 
-    async def read_slowly(_: Any, path: Path) -> TakenIn:
-        begun.append(path)
+    async def read_slowly(_: Any, file: BytesIO) -> TakenIn:
+        begun.append(file)
         await ends.wait()
         return TakenIn([], [])
 

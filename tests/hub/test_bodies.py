@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,15 +61,31 @@ def test_who_goes_away_in_the_middle_waits_for_no_answer() -> None:
     asyncio.run(story())
 
 
-def test_a_large_body_is_the_disks_and_gone_when_it_is_closed() -> None:
+def test_a_large_body_is_the_disks_and_has_no_name_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
     async def story() -> None:
         large = Body(Room(2 * IN_MEMORY_BYTES, 2 * IN_MEMORY_BYTES), "K-1")
         content = b"0123456789abcdef" * (IN_MEMORY_BYTES // 16) + b"end"
         await read_into(large, messages([content[:9], content[9:-2], content[-2:]]), len(content))
-        path = large.path
-        assert path.read_bytes() == content == large.content
+        kept = large.as_file()
+        assert os.fstat(kept.fileno()).st_size == len(content)
+        assert large.content == content == large.content
+        # Whenever this process is killed, nothing of it stays.
+        assert list(tmp_path.iterdir()) == []
         large.close()
-        assert not path.exists()
+        assert kept.closed
+
+    asyncio.run(story())
+
+
+def test_a_small_body_becomes_a_file_for_who_reads_one() -> None:
+    async def story() -> None:
+        small = body()
+        await read_into(small, messages([b"abc", b"def"]), LIMIT_BYTES)
+        small.as_file().seek(0)
+        assert (small.as_file().read(), small.content) == (b"abcdef", b"abcdef")
+        small.close()
 
     asyncio.run(story())
 

@@ -94,8 +94,10 @@ async def slot(start_sim: Any, config_file: Callable[..., Any]) -> AsyncIterator
             await machine.peripherals.until(READER, frozenset({DeviceState.ONLINE}))
             yield Slot(machine, finger, sim)
             nursery.cancel_scope.cancel()
-        await machine.peripherals.stop()
     finally:
+        # A driver that is left would take the next story's emulator for its own: ports come again.
+        with trio.CancelScope(shield=True):
+            await machine.peripherals.stop()
         machine.store.close()
 
 

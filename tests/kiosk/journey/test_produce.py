@@ -114,18 +114,30 @@ class Shop:
 @asynccontextmanager
 async def shop(start_sim: Any, config_file: Callable[..., Any], kind: str = DEVICE) -> AsyncIterator[Shop]:
     ready, sim = start_sim(kind, "--write-s", "0")
-    device = {"driver": kind, "port": ready["port"]}
+    with pytest.MonkeyPatch.context() as patient:
+        patient.setattr(production, "LOOK_S", HANG_S / 3)
+        async with _at_work(ready["port"], sim, config_file, kind) as at:
+            yield at
+
+
+@asynccontextmanager
+async def _at_work(port: str, sim: Any, config_file: Callable[..., Any], kind: str) -> AsyncIterator[Shop]:
+    # On a busy computer an answer may be late: what is judged here is not how fast it comes.
+    device = {"driver": kind, "port": port, "answer_timeout_ms": 20_000}
     finger = Finger()
     machine = Machine(configuration.load(config_file(**{f"devices.{kind}": device})), finger)
     accepted(machine)
     try:
         async with trio.open_nursery() as nursery:
             machine.peripherals.start()
-            await machine.peripherals.until(kind, frozenset({DeviceState.ONLINE}))
+            with trio.fail_after(HANG_S):
+                await machine.peripherals.until(kind, frozenset({DeviceState.ONLINE}))
             yield Shop(machine, finger, sim, kind)
             nursery.cancel_scope.cancel()
-        await machine.peripherals.stop()
     finally:
+        # A driver that is left would take the next story's emulator for its own: ports come again.
+        with trio.CancelScope(shield=True):
+            await machine.peripherals.stop()
         machine.store.close()
 
 
