@@ -8,6 +8,7 @@ import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 import msgspec
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from hub import events
 from hub.machine_commands import BY, DSN, TODAY, at_database
+from hub.payments import book
 from hub.payments.acquirer import AcquirerAway, AcquirerRefuses, Bill, BillRow
 from hub.payments.http_acquirer import load_acquirer
 from hub.payments.reconcile import Balance, balance, own_rows
@@ -119,6 +121,40 @@ def done(task: int, dsn: str, by: str, clock: Clock) -> None:
     if not at_database(dsn, settle):
         raise click.ClickException(f"there is no open task {task}; hub payments list shows them")
     click.echo(f"task {task} is done")
+
+
+@payments.command()
+@click.argument("order")
+@click.option(
+    "--case", "case_id", type=click.UUID, help="Only what it paid for this case; needed where it paid for several."
+)
+@click.option("--all", "is_all", is_flag=True, help="What it paid for all of its cases.")
+@DSN
+@BY
+@TODAY
+def back(order: str, case_id: UUID | None, is_all: bool, dsn: str, by: str, clock: Clock) -> None:
+    """Pay back what an order has paid, such as for a case that was refused after all. The hub sees to the rest."""
+    if case_id and is_all:
+        raise click.UsageError("--case or --all, not both")
+
+    async def owe(conn: AsyncConnection) -> int:
+        found = await book.locked(conn, order)
+        if found is None:
+            raise click.ClickException(f"there is no order {order!r}; hub payments list shows those with a task")
+        if found.paid_at is not None and found.ended_at is None:
+            raise click.ClickException(f"the visit that paid {order} is not over; nothing was done, try again then")
+        cases = [item.case_id for item in await book.items_of(conn, order)]
+        if len(cases) > 1 and not (case_id or is_all):
+            several = ", ".join(f"--case {each}" for each in cases)
+            raise click.ClickException(f"{order} paid for several cases; nothing was done, say {several} or --all")
+        return await book.pay_back(conn, found, str(case_id or ""), by, clock.now())
+
+    fen = at_database(dsn, owe)
+    if not fen:
+        raise click.ClickException(f"nothing of {order} is here to be paid back: unpaid, or on its way back already")
+    click.echo(
+        f"{fen / 100:.2f} yuan of {order} go back to whoever paid; hub payments list shows it until they are there"
+    )
 
 
 @payments.command()

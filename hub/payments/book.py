@@ -249,17 +249,38 @@ async def owe_back(
     conn: AsyncConnection, order_no: str, reason: str, now: datetime, *, case_id: str = "", wait: timedelta = _AT_ONCE
 ) -> None:
     """What was paid and came to nothing goes back: one item, or all that are only paid. Owing twice changes nothing."""
+    await _owe_back(conn, order_no, reason, now + wait, ["paid"], case_id)
+
+
+async def pay_back(conn: AsyncConnection, order: Order, case_id: str, by: str, now: datetime) -> int:
+    """A person's word: what an order has paid for this case goes back, whatever came of it. How many fen.
+
+    0: nothing of it is here. ``case_id``: "" for all cases.
+    """
+    fen = await _owe_back(conn, order.order_no, "supervisor", now, ["paid", "produced"], case_id)
+    if fen:
+        said = {"order": order.order_no, "case": case_id, "amount_fen": fen}
+        await events.record(conn, now, actor=f"supervisor:{by}", kind="payment_back", kiosk_id=order.kiosk_id, **said)
+    return fen
+
+
+async def _owe_back(
+    conn: AsyncConnection, order_no: str, reason: str, due_at: datetime, states: list[str], case_id: str
+) -> int:
     rows = await conn.execute(
-        "update payment_item set state = 'refund_due', reason = %s where order_no = %s and state = 'paid' "
+        "update payment_item set state = 'refund_due', reason = %s where order_no = %s and state = any(%s) "
         "and (%s = '' or case_id::text = %s) returning place, case_id::text, amount_fen",
-        [reason, order_no, case_id, case_id],
+        [reason, order_no, states, case_id, case_id],
     )
+    fen = 0
     for place, case, amount_fen in await rows.fetchall():
         await conn.execute(
             "insert into refund (refund_no, order_no, case_id, amount_fen, reason, due_at) "
             "values (%s, %s, %s, %s, %s, %s) on conflict (refund_no) do update set due_at = excluded.due_at",
-            [f"{order_no}-{place}", order_no, case, amount_fen, reason, now + wait],
+            [f"{order_no}-{place}", order_no, case, amount_fen, reason, due_at],
         )
+        fen += amount_fen
+    return fen
 
 
 async def number_of(conn: AsyncConnection, order_no: str) -> str:

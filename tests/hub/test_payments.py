@@ -17,11 +17,10 @@ from kiosk.messages.envelope import new_key
 from kiosk.messages.seal import new_sign_key
 from tests.forking import forked
 from tests.hub.fixtures import TODAY, Machine, RunningHub, cluster, database, number_of
-from tests.hub.till import Till, running_till
+from tests.hub.till import FEE, Payment, Till, payments_said, running_till
 from tests.waiting import HANG_S, eventually
 
 __all__ = ["cluster", "database"]
-FEE = 1000
 
 
 @pytest.fixture(scope="module")
@@ -49,37 +48,6 @@ def _no_faults(till: Till) -> Iterator[None]:
     till.faults()
     yield
     till.faults()
-
-
-class Payment:
-    """One payment as a machine makes it."""
-
-    def __init__(self, kiosk: Machine, person: str = "wang", count: int = 1) -> None:
-        self.kiosk, self.person, self.order = kiosk, person, new_key()
-        self.cases = [new_key() for _ in range(count)]
-
-    def open(self, **changed: object) -> Any:
-        items = [{"case_id": case, "service": "T01", "amount_fen": FEE} for case in self.cases]
-        asked = {"order": self.order, "action": "open", "id_number": number_of(self.person), "items": items}
-        return self.kiosk.ask("payment", **(asked | changed))
-
-    def ask(self) -> Any:
-        return self.kiosk.ask("payment", order=self.order, action="ask")
-
-    def end(self, *outcomes: str, interrupted: bool = False) -> Any:
-        ends = [{"case_id": case, "outcome": o} for case, o in zip(self.cases, outcomes, strict=True)]
-        return self.kiosk.ask("payment", order=self.order, action="end", ends=ends, interrupted=interrupted)
-
-    def states(self) -> list[str]:
-        rows = self.kiosk.hub.sql("select state from payment_item where order_no = %s order by place", self.order)
-        return [state for (state,) in rows]
-
-    def tasks(self) -> list[str]:
-        rows = self.kiosk.hub.sql("select what from payment_task where order_no = %s order by id", self.order)
-        return [what for (what,) in rows]
-
-    def until(self, *states: str) -> None:
-        eventually(lambda: self.states() == [*states], f"items are {states}, now {self.states()}")
 
 
 @pytest.fixture
@@ -191,7 +159,7 @@ def test_orders_that_the_acquirer_will_not_close_are_a_persons_and_keep_no_other
     paid.until("paid")
     for payment in refused:
         eventually(lambda of=payment: of.tasks() == ["order_not_closed"], "a refused one is a task")
-    code, listed = _payments_said(kiosk.hub, "list", "--json")
+    code, listed = payments_said(kiosk.hub, "list", "--json")
     assert (code, refused[0].order in listed) == (3, True)
     paid.end("produced")
     # A person has said that it is done: it is not asked of them again, whatever the acquirer says.
@@ -444,6 +412,27 @@ def test_an_accepted_case_that_comes_to_nothing_leaves_its_money_to_a_person(
     ((what, detail),) = hub.sql("select what, detail from payment_task where order_no = %s", payment.order)
     assert what == "ended_later"
     assert [case in detail for case in payment.cases] == [True, True, False]
+    # The person has judged that the first one's money goes back, and that alone.
+    code, said = payments_said(hub, "back", payment.order)
+    assert (code, "--all" in said, payment.cases[0] in said) == (1, True, True)
+    assert payment.states() == ["produced"] * 3
+    code, said = payments_said(hub, "back", payment.order, "--case", payment.cases[0], "--by", "chen")
+    assert (code, f"{FEE / 100:.2f} yuan" in said) == (0, True)
+    payment.until("refunded", "produced", "produced")
+    assert _payments(hub, "back", payment.order, "--case", payment.cases[0]) == 1
+    told = "select actor, data->>'amount_fen' from event where kind = 'payment_back' and data->>'order' = %s"
+    assert hub.sql(told, payment.order) == [("supervisor:chen", str(FEE))]
+
+
+def test_nothing_is_paid_back_by_hand_that_is_not_here(kiosk: Machine, till: Till) -> None:
+    hub, unpaid, under_way = kiosk.hub, Payment(kiosk), Payment(kiosk)
+    unpaid.open()
+    till.pay(under_way.open().pay_url)
+    under_way.until("paid")
+    for order, said in (("P-1", "no order"), (unpaid.order, "unpaid"), (under_way.order, "not over")):
+        code, words = payments_said(hub, "back", order)
+        assert (code, said in words) == (1, True), words
+    assert (unpaid.states(), under_way.states()) == (["unpaid"], ["paid"])
 
 
 def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till) -> None:
@@ -460,7 +449,7 @@ def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till
     eventually(lambda: failing.tasks() == ["refund_fails"], "a refund that the acquirer refuses is a task")
     eventually(lambda: silent.tasks() == ["machine_silent"], "money of a silent machine is a task")
     assert _payments(hub, "owner", "Cashier Lin") == 0
-    code, listed = _payments_said(hub, "list", "--json")
+    code, listed = payments_said(hub, "list", "--json")
     rows = [row for row in msgspec.json.decode(listed) if row["order"] in (silent.order, failing.order)]
     assert (code, {row["owner"] for row in rows}, len(rows)) == (3, {"Cashier Lin"}, 4)
     task = next(row["state"].split()[1] for row in rows if row["what"] == "refund_fails")
@@ -468,13 +457,8 @@ def test_what_no_rule_settles_is_a_named_persons_task(kiosk: Machine, till: Till
     assert _payments(hub, "done", task) == 1
 
 
-def _payments_said(hub: RunningHub, *arguments: str) -> tuple[int, str]:
-    done = forked("hub", "payments", *arguments, "--dsn", hub.dsn, "--today", TODAY.isoformat())
-    return done.returncode, done.stdout + done.stderr
-
-
 def _payments(hub: RunningHub, *arguments: str) -> int:
-    return _payments_said(hub, *arguments)[0]
+    return payments_said(hub, *arguments)[0]
 
 
 def test_a_day_balances_to_the_fen_and_every_difference_is_told(kiosk: Machine, till: Till) -> None:
@@ -485,9 +469,9 @@ def test_a_day_balances_to_the_fen_and_every_difference_is_told(kiosk: Machine, 
     payment.end("none")
     payment.until("refunded")
     day = kiosk.clock.today()
-    before = msgspec.json.decode(_payments_said(hub, "reconcile", day.isoformat(), *books, "--json")[1])
+    before = msgspec.json.decode(payments_said(hub, "reconcile", day.isoformat(), *books, "--json")[1])
     till.move(kind="pay", number="stray", order="stray", amount_fen=77)
-    code, said = _payments_said(hub, "reconcile", day.isoformat(), *books)
+    code, said = payments_said(hub, "reconcile", day.isoformat(), *books)
     assert code == 3, said
     assert "only_there pay stray: here 0, there 77" in said
     named = {each["number"] for each in before["differences"]}
