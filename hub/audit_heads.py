@@ -2,6 +2,7 @@
 
 A head is taken when it continues what is here: the machine says in the same heartbeat what its row of the last known
 number holds (``audit_base``). So a chain that was cut, emptied, or written anew is seen, also when it has grown since.
+Each speaks for all before it: of one day the last stays, or a city's heartbeats would fill the hub's disk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from hub import events
-from kiosk.clock import to_rfc3339
+from kiosk.clock import from_rfc3339, local, to_rfc3339
 from kiosk.messages.fleet import AuditHead, AuditProved, Heartbeat
 
 _log = structlog.get_logger()
@@ -31,10 +32,25 @@ async def hear(conn: AsyncConnection, kiosk_id: str, chain: int, beat: Heartbeat
     is_continued = known is None or (beat.audit_base is not None and beat.audit_base.entries == known.entries)
     if not is_continued or (known is not None and head.entries == known.entries):
         return known
-    await conn.execute(
-        "insert into audit_head values (%s, %s, %s, %s, %s)", [kiosk_id, chain, head.entries, head.sha256, now]
-    )
-    return AuditProved(head.entries, head.sha256, to_rfc3339(now))
+    kept = await _keep(conn, kiosk_id, chain, head, known, now)
+    return AuditProved(head.entries, head.sha256, to_rfc3339(now)) if kept else known
+
+
+async def _keep(
+    conn: AsyncConnection, kiosk_id: str, chain: int, head: AuditHead, known: AuditProved | None, now: datetime
+) -> bool:
+    """In the place of today's; False when another heartbeat was quicker."""
+    if known is not None and local(from_rfc3339(known.at)).date() == local(now).date():
+        done = await conn.execute(
+            "update audit_head set entries = %s, sha256 = %s, at = %s where (kiosk_id, chain, entries) = (%s, %s, %s)",
+            [head.entries, head.sha256, now, kiosk_id, chain, known.entries],
+        )
+    else:
+        done = await conn.execute(
+            "insert into audit_head values (%s, %s, %s, %s, %s) on conflict do nothing",
+            [kiosk_id, chain, head.entries, head.sha256, now],
+        )
+    return done.rowcount == 1
 
 
 def _trouble(head: AuditHead, base: AuditHead | None, known: AuditProved | None) -> str:

@@ -87,6 +87,23 @@ def test_a_chain_that_grows_is_proved_at_each_heartbeat(chain: Chain) -> None:
     assert alarms(chain) == []
 
 
+def test_of_each_day_one_head_stays_at_the_hub(chain: Chain) -> None:
+    hub, kiosk_id = chain.machine.hub, chain.machine.kiosk_id
+    kept = "select entries from audit_head where kiosk_id = %s order by entries"
+    for _ in range(3):
+        chain.grow(2)
+        assert (chain.beat() or pytest.fail("not proved")).entries == chain.audit.head()[0]
+    assert hub.sql(kept, kiosk_id) == [(6,)]
+    hub.sql("update audit_head set at = at - interval '1 day' where kiosk_id = %s returning 1", kiosk_id)
+    for _ in range(2):
+        chain.grow(1)
+        chain.beat()
+    assert hub.sql(kept, kiosk_id) == [(6,), (8,)]
+    emptied_and_begun_anew(chain)
+    chain.beat()
+    assert len(alarms(chain)) == 1
+
+
 def cut(chain: Chain) -> None:
     chain.change("DELETE FROM audit WHERE seq > 3")
 
