@@ -400,7 +400,7 @@ class Service(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def kinds_before(self, at: int) -> tuple[str, ...]:
         """The kinds of the steps before this place that are asked without another service beside it."""
-        return tuple([spec.kind for spec in self.steps[:at] if not spec.never_by_itself])
+        return tuple([spec.kind for spec in self.steps[:at] if not (spec.with_others and spec.never_by_itself)])
 
 
 class BundlePart(Dated, frozen=True, kw_only=True, forbid_unknown_fields=True):

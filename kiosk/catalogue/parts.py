@@ -21,6 +21,7 @@ ONE_A_DAY = ("applicant", "due", "limit_law", "limit_promise")
 USE = "use"
 _MARKS = frozenset({USE, "valid_from", "valid_to", *ONE_A_DAY})
 _MOST_TABLES = 5000
+_TABLES = (dict, list)
 
 Name = tuple[str, str]
 
@@ -142,7 +143,7 @@ class Unfolded:
         for key, each in value.items():
             if key in others:
                 self._places[*path, key] = others[key]
-            if self._is_bare(each):
+            if type(each) not in _TABLES or self._is_bare(each):
                 found[key] = each
                 continue
             below = _Entry(each, others.get(key, place.below(key)), trail)
@@ -251,7 +252,7 @@ def _mark(value: Any, marked: set[int]) -> bool:
     """Notes the ids of whatever in it, and of itself, uses a part or has its own days. Whether it does itself."""
     is_marked = type(value) is dict and not _MARKS.isdisjoint(value)
     for each in value.values() if type(value) is dict else value:
-        if type(each) in (dict, list) and _mark(each, marked):
+        if type(each) in _TABLES and _mark(each, marked):
             is_marked = True
     if is_marked:
         marked.add(id(value))

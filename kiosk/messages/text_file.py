@@ -17,7 +17,7 @@ def text_of(path: Path | str, raw: bytes) -> str:
     if raw.startswith(_UTF16) or b"\0" in raw[:4]:
         raise NotText(f"{path}: is UTF-16, not UTF-8; {_WINDOWS}")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         if _is_gb18030(raw):

@@ -25,8 +25,8 @@ from kiosk.catalogue.parts import Unfolded
 from kiosk.catalogue.reading import Reading
 from kiosk.toml_file import TomlTrouble, tables_of
 
-_ENDS = (b"valid_to", b"\\")
-"""Without one of them in a file no rule of it has a last day: a key can be written with escapes."""
+_ENDS = (b"valid_to", b"\\u", b"\\U", b"\\x")
+"""Without one of them in a file no rule of it has a last day: the letters of a key can be written with escapes."""
 
 
 class File:

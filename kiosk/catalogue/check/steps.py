@@ -34,9 +34,9 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
     who = service.applicant
     age = structs.replace(CARD_FACTS[CARD_AGE], least=who.min_age, most=who.max_age)
     known = {**facts, **CARD_FACTS, CARD_AGE: age, **_machine_facts(), **_unjudged(service)}
+    before: tuple[str, ...] = ()
     for number, spec in enumerate(service.steps):
         path: Path = ("steps", number)
-        before = service.kinds_before(number)
         if spec.about.is_once and spec.kind in before:
             yield Finding(path, f"a second {spec.kind} is never reached with anything to do", "remove it")
         yield from _conditions(spec, known, path)
@@ -51,6 +51,7 @@ def step_findings(service: Service, department: str, facts: Mapping[str, KnownFa
                 place = (*path, *asked.place)
                 yield Finding(place, f"the answer {asked.name!r} is asked twice", "give each its own name")
             known[ANSWERS + asked.name] = KnownFact(type="text", about="an answer", values=asked.values)
+        before = before if spec.never_by_itself else (*before, spec.kind)
     yield from filed_findings(service)
     yield from _of_fees_and_limits(service, known)
     if service.has_step("file") and not department and AT_HUB.isdisjoint(spec.kind for spec in service.steps):

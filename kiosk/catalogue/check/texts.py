@@ -39,9 +39,10 @@ class Texts:
     def _inside(self, part: Any, path: Path, filled: Mapping[Path, Mapping[str, KnownFact]]) -> list[Finding]:
         found = []
         for key, each in part.items() if type(part) is dict else enumerate(part):
-            if type(each) not in _TABLES or id(each) in self._right:
+            kind = type(each)
+            if kind not in _TABLES or id(each) in self._right:
                 continue
-            if not _is_text(each):
+            if kind is list or not _is_text(each):
                 found += self._inside(each, (*path, key), filled)
             elif not _is_plain(**each):
                 place = (*path, key)
@@ -51,8 +52,8 @@ class Texts:
         return found
 
 
-def _is_text(part: Any) -> bool:
-    return type(part) is dict and part.keys() == _BOTH and type(part["zh"]) is type(part["en"]) is str
+def _is_text(table: dict[str, Any]) -> bool:
+    return table.keys() == _BOTH and type(table["zh"]) is type(table["en"]) is str
 
 
 def _is_plain(zh: str, en: str) -> bool:
