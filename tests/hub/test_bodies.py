@@ -111,7 +111,10 @@ def test_what_was_closed_leaves_all_its_room_to_the_next() -> None:
         for _ in range(3):
             each = body("K-1", room)
             await each.add(b"x" * 100)
+            with pytest.raises(Problem):
+                await body("K-2", room).add(b"x")
             each.close()
             each.close()
+            assert each.length == 0
 
     asyncio.run(story())
